@@ -1,0 +1,186 @@
+"""What every test of the deployed stack needs: the hosts, Prometheus, Grafana and a way to run playbooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import testinfra
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+LAB = ROOT / ".lab" / "molecule"
+INVENTORY = LAB / "inventory.yml"
+PASSWORD_FILE = LAB / "grafana_admin_password"
+
+PANELS = {
+    "Docker Container Memory Usage (MB)": 'sum(container_memory_usage_bytes{image!=""}) by (name) / 1024 / 1024',
+    "GPU Utilization": "DCGM_FI_DEV_GPU_UTIL",
+    "GPU Memory Usage (MB)": "DCGM_FI_DEV_FB_USED / 1024",
+    "Docker Container CPU Usage (Cores)": 'sum(rate(container_cpu_usage_seconds_total{image!=""}[5m])) by (name)',
+}
+SERVICES = {"monitor1": ["grafana", "prometheus"], "gpu1": ["cadvisor", "dcgm-exporter"], "gpu2": ["cadvisor", "dcgm-exporter"]}
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """The first true answer of `condition`; refused connections count as not yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer = condition()
+        except requests.ConnectionError:
+            answer = None
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s: {what}"
+        time.sleep(0.5)
+
+
+@dataclass
+class Run:
+    """A finished ansible-playbook."""
+
+    code: int
+    output: str
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        """Counts of the closing recap: host, then ok, changed, failed and so on."""
+        lines = re.findall(r"^(\S+)\s+: (ok=.*)$", self.output.partition("PLAY RECAP")[2], re.MULTILINE)
+        return {host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
+
+    @property
+    def error(self) -> str:
+        """The text of what failed, white space folded."""
+        return re.sub(r"\s+", " ", "\n".join(line for line in self.output.splitlines() if not line.startswith(("ok:", "changed:", "skipping:"))))
+
+
+def run_playbook(
+    playbook: Path, *arguments: str, inventory: Path = INVENTORY, python: str = sys.executable, variables: dict[str, Any] | None = None
+) -> Run:
+    """Run a playbook as a user does."""
+    given = json.dumps({"grafana_admin_password_file": str(PASSWORD_FILE), **(variables or {})})
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_INJECT_FACT_VARS": "false",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+    }
+    command = [str(Path(python).parent / "ansible-playbook"), f"--inventory={inventory}", f"--extra-vars={given}", *arguments, str(playbook)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600)
+    return Run(done.returncode, done.stdout)
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., Run]:
+    """Runs tasks or roles, given as a play, with `run_playbook`'s options."""
+
+    def run(content: dict[str, Any], *arguments: str, **options: Any) -> Run:
+        playbook = tmp_path / "playbook.yml"
+        playbook.write_text(yaml.safe_dump([{"gather_facts": False, "become": True, **content}]))
+        return run_playbook(playbook, *arguments, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def site() -> Callable[..., Run]:
+    """Runs the collection's site playbook."""
+
+    def run(*arguments: str, **options: Any) -> Run:
+        return run_playbook(ROOT / "playbooks" / "site.yml", *arguments, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def addresses() -> dict[str, str]:
+    return json.loads((LAB / "hosts.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def host(addresses: dict[str, str]) -> Callable[[str], Any]:
+    """A testinfra host by name."""
+    return lambda name: testinfra.get_host(f"ansible://{name}?ansible_inventory={INVENTORY}")
+
+
+class Prometheus:
+    """The running Prometheus, over its HTTP API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=10)
+        answer.raise_for_status()
+        return answer.json()["data"]
+
+    def query(self, expression: str, **parameters: Any) -> list[dict[str, Any]]:
+        return self.get("query", query=expression, **parameters)["result"]
+
+    def health(self) -> dict[tuple[str, str], str]:
+        """Health of each target by job and host."""
+        return {(target["labels"]["job"], target["labels"]["host"]): target["health"] for target in self.get("targets")["activeTargets"]}
+
+
+class Grafana:
+    """The running Grafana stand-in, or a real one, over its HTTP API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.auth = ("admin", PASSWORD_FILE.read_text().strip())
+
+    def get(self, path: str) -> Any:
+        answer = self.session.get(f"{self.url}{path}", timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def dashboard(self) -> dict[str, Any]:
+        return self.get("/api/dashboards/uid/ml-system-monitoring")
+
+    def frames(self, expression: str) -> list[dict[str, Any]]:
+        """The data frames that a panel with this query would draw."""
+        query = {"refId": "A", "datasource": {"type": "prometheus", "uid": "prometheus"}, "expr": expression, "instant": True, "range": False}
+        answer = self.session.post(f"{self.url}/api/ds/query", json={"queries": [query], "from": "now-5m", "to": "now"}, timeout=10)
+        answer.raise_for_status()
+        return [frame for frame in answer.json()["results"]["A"]["frames"] if frame["data"]["values"]]
+
+
+@pytest.fixture(scope="session")
+def prometheus(addresses: dict[str, str]) -> Prometheus:
+    return Prometheus(f"http://{addresses['monitor1']}:9090")
+
+
+@pytest.fixture(scope="session")
+def grafana(addresses: dict[str, str]) -> Grafana:
+    return Grafana(f"http://{addresses['monitor1']}:3000")
+
+
+@pytest.fixture(scope="session")
+def started(host: Callable[[str], Any]) -> Callable[[], dict[tuple[str, str], str]]:
+    """When each container of the stack was started, to show that a run touched none."""
+
+    def read() -> dict[tuple[str, str], str]:
+        times = {}
+        for name, services in SERVICES.items():
+            output = host(name).check_output("docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}' %s" % " ".join(services))
+            for line in output.splitlines():
+                service, state = line.split(" ", 1)
+                times[(name, service.lstrip("/"))] = state
+        return times
+
+    return read

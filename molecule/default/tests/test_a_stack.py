@@ -1,0 +1,111 @@
+"""What was deployed does what the mission says, seen from the far end."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+import requests
+import yaml
+from conftest import PANELS, PASSWORD_FILE, SERVICES, wait_until
+
+EVERY_SERVICE = [(name, service) for name, services in SERVICES.items() for service in services]
+
+
+def inspect(host, name, service):
+    return json.loads(host(name).check_output("docker inspect %s", service))[0]
+
+
+@pytest.mark.parametrize(("name", "service"), EVERY_SERVICE)
+def test_container_runs_and_never_restarted(host, name, service):
+    container = inspect(host, name, service)
+    assert container["State"]["Running"]
+    assert container["RestartCount"] == 0
+    assert container["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert not container["HostConfig"]["Privileged"]
+    assert container["HostConfig"]["CapDrop"] == ["ALL"]
+
+
+def test_every_target_of_both_jobs_is_up(prometheus):
+    expected = {(job, name): "up" for job in ("cadvisor", "nvidia-gpu") for name in ("gpu1", "gpu2")}
+    assert wait_until(lambda: prometheus.health() == expected, f"targets are {prometheus.health()}")
+
+
+def test_scrape_interval_is_five_seconds_in_the_running_configuration(prometheus):
+    running = yaml.safe_load(prometheus.get("status/config")["yaml"])
+    assert running["global"]["scrape_interval"] == "5s"
+    assert {target["scrapeInterval"] for target in prometheus.get("targets")["activeTargets"]} == {"5s"}
+
+
+def test_the_interval_reaches_exporters_and_datasource(host, grafana):
+    assert "DCGM_EXPORTER_INTERVAL=5000" in inspect(host, "gpu1", "dcgm-exporter")["Config"]["Env"]
+    assert "--housekeeping_interval=5s" in inspect(host, "gpu1", "cadvisor")["Args"]
+    assert grafana.get("/api/datasources/uid/prometheus")["jsonData"]["timeInterval"] == "5s"
+
+
+def test_dashboard_has_the_four_panels_word_for_word(grafana):
+    dashboard = grafana.dashboard()["dashboard"]
+    assert dashboard["title"] == "ML system monitoring"
+    assert {panel["title"]: panel["targets"][0]["expr"] for panel in dashboard["panels"]} == PANELS
+    legends = {panel["title"]: panel["targets"][0]["legendFormat"] for panel in dashboard["panels"]}
+    assert legends["GPU Utilization"] == "{{modelName}} - GPU {{gpu}}"
+    assert legends["Docker Container Memory Usage (MB)"] == "{{name}}"
+
+
+@pytest.mark.parametrize("expression", PANELS.values(), ids=PANELS)
+def test_panel_shows_data_through_grafana(grafana, expression):
+    assert wait_until(lambda: grafana.frames(expression), f"no data for {expression}")
+
+
+@pytest.mark.parametrize("name", ["gpu1", "gpu2"])
+def test_every_gpu_of_the_host_is_seen(host, prometheus, name):
+    there = {gpu["uuid"] for gpu in json.loads(host(name).file("/etc/gpu-lab/gpus.json").content_string)}
+    seen = {sample["metric"]["UUID"] for sample in prometheus.query(f'DCGM_FI_DEV_GPU_UTIL{{host="{name}"}}')}
+    assert seen == there
+    assert not prometheus.query('{__name__=~"DCGM_.*",Hostname!=""}')
+
+
+@pytest.mark.parametrize("name", ["gpu1", "gpu2"])
+def test_every_container_of_the_host_is_seen_by_name(host, prometheus, name):
+    running = set(host(name).check_output("docker ps --format '{{.Names}}'").split())
+    query = f'container_memory_usage_bytes{{host="{name}",image!="",name!=""}}'
+    wait_until(lambda: {sample["metric"]["name"] for sample in prometheus.query(query)} == running, f"Prometheus does not see {running}")
+
+
+def test_exporters_listen_on_the_address_of_the_inventory_only(host, addresses):
+    for service, port in (("cadvisor", "8080/tcp"), ("dcgm-exporter", "9400/tcp")):
+        assert {binding["HostIp"] for binding in inspect(host, "gpu1", service)["NetworkSettings"]["Ports"][port]} == {addresses["gpu1"]}
+
+
+@pytest.mark.parametrize("path", ["/", "/query"])
+def test_the_web_page_of_prometheus_answers(prometheus, path):
+    assert requests.get(f"{prometheus.url}{path}", timeout=10).status_code == 200
+
+
+def test_grafana_asks_for_a_login(grafana):
+    assert requests.get(f"{grafana.url}/login", timeout=10).status_code == 200
+    assert requests.get(f"{grafana.url}/api/datasources", timeout=10).status_code == 401
+
+
+def test_the_password_is_kept_and_nowhere_to_be_seen(host):
+    password = PASSWORD_FILE.read_text().strip()
+    assert len(password) == 32
+    assert stat.S_IMODE(PASSWORD_FILE.stat().st_mode) == 0o600
+    kept = host("monitor1").file("/etc/gpu_monitoring/grafana/admin_password")
+    assert (kept.mode, kept.uid) == (0o400, 472)
+    assert password not in host("monitor1").check_output("docker inspect grafana; docker logs grafana 2>&1; ps -eo args")
+
+
+def test_the_engine_kept_its_configuration_and_got_the_runtime(host):
+    daemon = json.loads(host("gpu1").file("/etc/docker/daemon.json").content_string)
+    assert "registry.lab:5000" in daemon["insecure-registries"]
+    assert daemon["runtimes"]["nvidia"]["path"] == "nvidia-container-runtime"
+    shown = host("gpu1").check_output("docker inspect --format '{{.HostConfig.Runtime}}' dcgm-exporter").strip()
+    assert shown == "nvidia"
+
+
+def test_the_toolkit_is_pinned(host):
+    versions = host("gpu1").check_output("dpkg-query -W -f '${Package} ${Version}\\n' 'nvidia-container-*' 'libnvidia-container*'")
+    assert len(versions.splitlines()) == 4
+    assert len({line.split()[1] for line in versions.splitlines()}) == 1

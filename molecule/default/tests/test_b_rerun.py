@@ -1,0 +1,37 @@
+"""A second run changes nothing, in check mode too, on the oldest and the newest ansible-core."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, Run
+
+CORES = ["2.19.14", "2.22.0rc1"]
+
+
+def assert_nothing_changed(run: Run) -> None:
+    assert run.code == 0, run.output
+    assert {name: (counts["changed"], counts["failed"]) for name, counts in run.recap.items()} == dict.fromkeys(("monitor1", "gpu1", "gpu2"), (0, 0)), run.output
+
+
+def test_check_and_diff_report_nothing(site):
+    run = site("--check", "--diff")
+    assert_nothing_changed(run)
+    assert "--- before" not in run.output
+
+
+@pytest.mark.parametrize("version", CORES)
+def test_other_versions_of_ansible_core(site, started, version):
+    if version.startswith("2.22") and sys.version_info < (3, 13):
+        version = CORES[0]
+    environment = ROOT / ".cache" / f"ansible-core-{version}"
+    if not (environment / "bin" / "ansible-playbook").exists():
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        subprocess.run([environment / "bin" / "pip", "install", "--quiet", f"ansible-core=={version}"], check=True)
+    before = started()
+    run = site(python=str(environment / "bin" / "python"))
+    assert_nothing_changed(run)
+    assert "[DEPRECATION WARNING]" not in run.output
+    assert started() == before

@@ -1,0 +1,41 @@
+"""Data and dashboards outlive the containers and the host."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+from conftest import PANELS, SERVICES, wait_until
+
+
+def everything_is_back(prometheus, grafana) -> None:
+    expected = {(job, name) for job in ("cadvisor", "nvidia-gpu") for name in ("gpu1", "gpu2")}
+    wait_until(lambda: {key for key, state in prometheus.health().items() if state == "up"} == expected, "every target is up", seconds=120)
+    wait_until(lambda: grafana.session.get(f"{grafana.url}/api/health", timeout=5).status_code == 200, "Grafana is healthy")
+    for expression in PANELS.values():
+        wait_until(lambda expression=expression: grafana.frames(expression), f"{expression} has data")
+
+
+@pytest.fixture
+def kept(prometheus, grafana):
+    """Asserts, after the test, that an old sample and the dashboard are still there."""
+    moment = time.time() - 2
+    query = 'DCGM_FI_DEV_GPU_UTIL{host="gpu1"}'
+    samples = {sample["metric"]["UUID"]: sample["value"][1] for sample in prometheus.query(query, time=moment)}
+    assert samples
+    version = grafana.dashboard()["dashboard"]["version"]
+    yield
+    assert {sample["metric"]["UUID"]: sample["value"][1] for sample in prometheus.query(query, time=moment)} == samples
+    assert grafana.dashboard()["dashboard"]["version"] == version
+
+
+@pytest.mark.parametrize(("name", "service"), [(name, service) for name, services in SERVICES.items() for service in services])
+def test_a_restarted_service_comes_back_with_its_data(host, prometheus, grafana, kept, name, service):
+    host(name).check_output("docker restart %s", service)
+    everything_is_back(prometheus, grafana)
+
+
+def test_the_monitoring_host_comes_back_from_a_reboot(prometheus, grafana, kept):
+    subprocess.run(["docker", "restart", "--time", "30", "gpu-monitoring-lab-molecule-monitor1"], check=True, capture_output=True)
+    everything_is_back(prometheus, grafana)

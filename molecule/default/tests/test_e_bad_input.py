@@ -1,0 +1,97 @@
+"""Bad input ends with one message that names the variable or host, the value and the fix, and what ran before runs on."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import yaml
+from conftest import INVENTORY
+
+
+@pytest.fixture(autouse=True)
+def nothing_running_is_touched(started):
+    before = started()
+    yield
+    assert started() == before
+
+
+def extended_inventory(tmp_path, change):
+    inventory = yaml.safe_load(INVENTORY.read_text())
+    change(inventory["all"])
+    path = tmp_path / "inventory.yml"
+    path.write_text(yaml.safe_dump(inventory))
+    return path
+
+
+def assert_refused(run, *words):
+    assert run.code != 0, run.output
+    assert "Traceback" not in run.output
+    for word in words:
+        assert word in run.error, run.output
+
+
+def test_an_interval_that_is_none(site):
+    assert_refused(site(variables={"gpu_monitoring_scrape_interval": "5 sec"}), "gpu_monitoring_scrape_interval", "5 sec", "5s")
+
+
+@pytest.mark.parametrize("interval", ["500ms", "2m"])
+def test_an_interval_out_of_range(site, interval):
+    assert_refused(site(variables={"gpu_monitoring_scrape_interval": interval}), "gpu_monitoring_scrape_interval", interval, "1s", "60s")
+
+
+def test_a_wrong_type(site):
+    assert_refused(site(variables={"prometheus_scrape_configs": "none"}), "prometheus_scrape_configs", "list")
+
+
+def test_an_empty_monitoring_group(site, tmp_path):
+    inventory = extended_inventory(tmp_path, lambda top: top["children"].update(monitoring={"hosts": {}}))
+    assert_refused(site(inventory=inventory), "group monitoring is empty", "at least one host")
+
+
+def test_two_hosts_with_one_address(site, tmp_path, addresses):
+    def change(top):
+        top["children"]["gpu_hosts"]["hosts"]["gpu2"] = {"gpu_monitoring_address": addresses["gpu1"]}
+
+    assert_refused(site(inventory=extended_inventory(tmp_path, change)), "gpu1", "gpu2", addresses["gpu1"], "gpu_monitoring_address")
+
+
+def test_a_name_that_does_not_resolve(site, tmp_path):
+    def change(top):
+        top["children"]["gpu_hosts"]["hosts"]["gpu2"] = {"gpu_monitoring_address": "no-such-host.invalid"}
+
+    assert_refused(site(inventory=extended_inventory(tmp_path, change)), "gpu_monitoring_address", "no-such-host.invalid")
+
+
+def test_a_port_that_another_process_has(play, host):
+    host("monitor1").check_output("systemd-run --unit=taken-port python3 -m http.server 9191")
+    try:
+        run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_port": 9191})
+        assert_refused(run, "9191", "prometheus", "port")
+    finally:
+        host("monitor1").check_output("systemctl stop taken-port")
+
+
+def test_an_image_that_cannot_be_pulled(play):
+    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_version": "0.0.0"})
+    assert_refused(run, "registry.lab:5000/prom/prometheus:v0.0.0", "gpu_monitoring_registry")
+
+
+def test_a_configuration_that_promtool_refuses(play):
+    jobs = [{"job_name": "mine", "static_configs": [{"targetz": []}]}]
+    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_scrape_configs": jobs})
+    assert_refused(run, "targetz", "prometheus.yml")
+
+
+def test_a_grafana_that_does_not_answer(play, addresses):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    task = {"mlops.gpu_monitoring.grafana_resources": {"url": f"http://127.0.0.1:{port}", "username": "admin", "password": "x", "wait": 1}}
+    assert_refused(play({"hosts": "monitor1", "tasks": [task]}), f"http://127.0.0.1:{port}", "1 s")
+
+
+def test_a_wrong_password(play):
+    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.grafana"]}, variables={"grafana_admin_password": "not-the-one-it-was-started-with"})
+    assert_refused(run, "admin", "password")
+    assert "not-the-one-it-was-started-with" not in run.output

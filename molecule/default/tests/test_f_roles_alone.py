@@ -1,0 +1,108 @@
+"""Each role works in somebody else's playbook, with nothing but its own variables, on a host that knows nothing of the collection."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from conftest import INVENTORY, wait_until
+
+
+@pytest.fixture
+def bare_inventory(tmp_path):
+    """The hosts without groups and without any variable of the collection."""
+    everything = yaml.safe_load(INVENTORY.read_text())["all"]
+    connection = {key: value for key, value in everything["vars"].items() if key.startswith("ansible_")}
+    hosts = {name: values for group in everything["children"].values() for name, values in group["hosts"].items()}
+    hosts |= everything.get("hosts", {})
+    path = tmp_path / "bare.yml"
+    path.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": connection}}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def versions():
+    return yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
+
+
+def run_role(play, inventory, target, role, variables, *arguments):
+    run = play({"hosts": target, "roles": [f"mlops.gpu_monitoring.{role}"]}, *arguments, inventory=inventory, variables=variables)
+    assert run.code == 0, run.output
+    return run
+
+
+@pytest.fixture
+def removed(play, bare_inventory):
+    """Removes, after the test, the containers that the test names."""
+    named = []
+    yield named.append
+    for target, service in named:
+        task = {"mlops.gpu_monitoring.container_service": {"name": service, "state": "absent"}}
+        assert play({"hosts": target, "tasks": [task]}, inventory=bare_inventory).code == 0
+
+
+def test_docker_engine(play, bare_inventory):
+    assert run_role(play, bare_inventory, "gpu1", "docker_engine", {}).recap["gpu1"]["changed"] == 0
+
+
+def test_nvidia_container_toolkit(play, bare_inventory, versions):
+    own = {key: value for key, value in versions.items() if key.startswith("nvidia_container_toolkit_")}
+    assert run_role(play, bare_inventory, "gpu1", "nvidia_container_toolkit", own).recap["gpu1"]["changed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("role", "target", "service", "repository", "path"),
+    [
+        ("cadvisor", "monitor1", "cadvisor", "google/cadvisor:v{cadvisor_version}", "8088/metrics"),
+        ("prometheus", "gpu1", "prometheus", "prom/prometheus:v{prometheus_version}", "9090/-/ready"),
+        ("grafana", "gpu1", "grafana", "grafana/grafana:{grafana_version}", "3000/api/health"),
+    ],
+)
+def test_service(play, bare_inventory, versions, removed, host, addresses, role, target, service, repository, path):
+    own = {f"{role}_image": "registry.lab:5000/" + repository.format(**versions)}
+    removed((target, service))
+    assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] > 0
+    assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] == 0
+    port, _slash, rest = path.partition("/")
+    host(target).check_output(f"curl --silent --fail --output /dev/null http://{addresses[target]}:{port}/{rest}")
+
+
+def test_dcgm_exporter_with_variables_of_its_own(play, bare_inventory, versions, host, addresses, site):
+    own = {
+        "dcgm_exporter_image": "registry.lab:5000/nvidia/k8s/dcgm-exporter:" + versions["dcgm_exporter_version"],
+        "dcgm_exporter_interval": "1s",
+    }
+    assert run_role(play, bare_inventory, "gpu2", "dcgm_exporter", own).recap["gpu2"]["changed"] == 1
+    metrics = host("gpu2").check_output(f"curl --silent --fail http://{addresses['gpu2']}:9400/metrics")
+    assert "DCGM_FI_DEV_GPU_UTIL{" in metrics
+    environment = json.loads(host("gpu2").check_output("docker inspect dcgm-exporter"))[0]["Config"]["Env"]
+    assert "DCGM_EXPORTER_INTERVAL=1000" in environment
+    assert site().code == 0
+
+
+@pytest.mark.parametrize("role", ["dcgm_exporter", "nvidia_container_toolkit"])
+def test_a_host_without_a_gpu_gets_a_message(play, bare_inventory, role):
+    run = run_role(play, bare_inventory, "monitor1", role, {})
+    assert run.recap["monitor1"]["changed"] == 0
+    assert "left out here" in run.error or "left out here" in run.output
+
+
+def test_a_fleet_with_a_host_without_a_gpu(site, tmp_path, prometheus, play):
+    """The monitoring host joins gpu_hosts: it is measured, its missing GPU is said, and Prometheus expects none."""
+    inventory = yaml.safe_load(INVENTORY.read_text())
+    inventory["all"]["children"]["gpu_hosts"]["hosts"]["monitor1"] = {}
+    path = tmp_path / "inventory.yml"
+    path.write_text(yaml.safe_dump(inventory))
+    try:
+        run = site(inventory=path)
+        assert run.code == 0, run.output
+        assert "no NVIDIA GPU" in run.output
+        expected = {("cadvisor", name): "up" for name in ("gpu1", "gpu2", "monitor1")} | {("nvidia-gpu", name): "up" for name in ("gpu1", "gpu2")}
+        wait_until(lambda: prometheus.health() == expected, f"targets: {prometheus.health()}")
+        target = [one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if one["labels"]["host"] == "monitor1"]
+        assert target == ["http://cadvisor:8080/metrics"]
+    finally:
+        task = {"mlops.gpu_monitoring.container_service": {"name": "cadvisor", "state": "absent"}}
+        assert play({"hosts": "monitor1", "tasks": [task]}).code == 0
+        assert site().code == 0

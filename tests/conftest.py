@@ -1,0 +1,21 @@
+"""Makes the checkout importable as the collection `mlops.gpu_monitoring`, wherever it was cloned to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COLLECTIONS = ROOT / ".cache" / "collections"
+
+
+def link_collection() -> None:
+    """Lay `.cache/collections/ansible_collections/mlops/gpu_monitoring` as a link to the checkout."""
+    link = COLLECTIONS / "ansible_collections" / "mlops" / "gpu_monitoring"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(ROOT, target_is_directory=True)
+
+
+link_collection()
+sys.path.insert(0, str(COLLECTIONS))

@@ -1,0 +1,109 @@
+"""What a person would see: `python -m tests.lab.report` asks Prometheus and Grafana and prints a table of every host.
+
+Also writes `.demo/endpoints.json` with the addresses. Waits until every target has been scraped, a minute at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTAINERS = 'count by (host) (count by (host, name) (container_memory_usage_bytes{image!="",name!=""}))'
+GPUS = "count by (host) (DCGM_FI_DEV_GPU_UTIL)"
+
+
+def endpoints(name: str) -> dict[str, Any]:
+    """Addresses of the lab `name`: prometheus, grafana, grafana_user, grafana_password_file, hosts."""
+    hosts = json.loads((ROOT / ".lab" / name / "hosts.json").read_text())
+    return {
+        "prometheus": f"http://{hosts['monitor1']}:9090",
+        "grafana": f"http://{hosts['monitor1']}:3000",
+        "grafana_user": "admin",
+        "grafana_password_file": str(ROOT / ".demo" / "grafana_admin_password"),
+        "hosts": hosts,
+    }
+
+
+def by_host(prometheus: str, query: str) -> dict[str, float]:
+    """The query's present value for each label `host`."""
+    answer = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=10)
+    answer.raise_for_status()
+    return {sample["metric"]["host"]: float(sample["value"][1]) for sample in answer.json()["data"]["result"]}
+
+
+def targets(prometheus: str) -> dict[str, dict[str, str]]:
+    """Health of every target: job, then host."""
+    answer = requests.get(f"{prometheus}/api/v1/targets", params={"state": "active"}, timeout=10)
+    answer.raise_for_status()
+    found: dict[str, dict[str, str]] = {}
+    for target in answer.json()["data"]["activeTargets"]:
+        found.setdefault(target["labels"]["job"], {})[target["labels"]["host"]] = target["health"]
+    return found
+
+
+def wait_for_samples(prometheus: str, deadline: float) -> None:
+    """Return once every target is up and its metrics can be queried; raise TimeoutError after the deadline."""
+    while True:
+        health = targets(prometheus)
+        hosts = {host for job in health.values() for host in job}
+        up = all(state == "up" for job in health.values() for state in job.values())
+        if hosts and up and hosts <= set(by_host(prometheus, CONTAINERS)) and set(health["nvidia-gpu"]) <= set(by_host(prometheus, GPUS)):
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after 60 s not every target is up with metrics: {health}")
+        time.sleep(1)
+
+
+def panels(where: dict[str, Any]) -> list[tuple[str, str]]:
+    """Title and present values of each panel of `ML system monitoring`, asked through Grafana's datasource."""
+    session = requests.Session()
+    session.trust_env = False
+    session.auth = (where["grafana_user"], Path(where["grafana_password_file"]).read_text().strip())
+    answer = session.get(f"{where['grafana']}/api/dashboards/uid/ml-system-monitoring", timeout=10)
+    answer.raise_for_status()
+    rows = []
+    for panel in answer.json()["dashboard"]["panels"]:
+        queries = [dict(target, datasource=panel["datasource"], instant=True, range=False) for target in panel["targets"]]
+        result = session.post(f"{where['grafana']}/api/ds/query", json={"queries": queries, "from": "now-5m", "to": "now"}, timeout=10)
+        result.raise_for_status()
+        frames = [frame for one in result.json()["results"].values() for frame in one["frames"]]
+        values = [frame["data"]["values"][-1][-1] for frame in frames if frame["data"]["values"]]
+        shown = ", ".join(f"{value:.2f}" for value in sorted(values, reverse=True)[:6])
+        rows.append((panel["title"], f"{len(values)} series: {shown}"))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", default="demo", help="name of the lab")
+    where = endpoints(parser.parse_args().name)
+    demo = ROOT / ".demo"
+    demo.mkdir(exist_ok=True)
+    staged = demo / "endpoints.json.new"
+    staged.write_text(json.dumps(where, indent=2) + "\n")
+    os.replace(staged, demo / "endpoints.json")
+
+    wait_for_samples(where["prometheus"], time.monotonic() + 60)
+    health, gpus, containers = targets(where["prometheus"]), by_host(where["prometheus"], GPUS), by_host(where["prometheus"], CONTAINERS)
+    print(f"\n{'host':<10} {'cadvisor':<10} {'nvidia-gpu':<11} {'GPUs seen':>9} {'containers seen':>16}")
+    for host in sorted({host for job in health.values() for host in job}):
+        job = {name: hosts.get(host, "-") for name, hosts in health.items()}
+        print(f"{host:<10} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f} {containers.get(host, 0):>16.0f}")
+    print("\nML system monitoring, through Grafana's datasource")
+    for title, values in panels(where):
+        print(f"  {title:<40} {values}")
+    print(f"\nGrafana     {where['grafana']}  user {where['grafana_user']}, password in {where['grafana_password_file']}")
+    print(f"Prometheus  {where['prometheus']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

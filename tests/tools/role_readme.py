@@ -1,0 +1,83 @@
+"""Writes each role's README.md from its meta/argument_specs.yml and defaults/main.yml.
+
+`python tests/tools/role_readme.py` writes them; a unit test asks `render()` whether they are current.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+
+
+class _UnsafeLoader(yaml.SafeLoader):
+    """Reads `!unsafe` as the plain text it holds."""
+
+
+_UnsafeLoader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
+def spec_of(role: Path) -> dict[str, Any]:
+    """The role's argument specification, `main` entry point."""
+    return yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
+
+
+def defaults_of(role: Path) -> dict[str, Any]:
+    """The role's defaults, templates unrendered; empty for a role without any."""
+    path = role / "defaults" / "main.yml"
+    return yaml.load(path.read_text(), _UnsafeLoader) if path.exists() else {}  # noqa: S506 - a subclass of SafeLoader
+
+
+def _plain(text: str) -> str:
+    """Ansible's markup as Markdown."""
+    text = re.sub(r"O\(([^()#]+#module:)?([^()]+)\)", r"`\2`", text)
+    return re.sub(r"[CV]\(((?:[^()]|\([^()]*\))+)\)", r"`\1`", " ".join(text.split()))
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, (list, dict)):
+        if not value:
+            return f"`{value}`"
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return ", ".join(f"`{item}`" for item in value)
+        return "see [defaults](defaults/main.yml)"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    text = " ".join(str(value).split())
+    shared = re.fullmatch(r"\{\{ (gpu_monitoring_\w+) \| default\('([^']+)'\) \}\}(\S*)", text)
+    if shared:
+        return f"`{shared[1]}{shared[3]}`, or `{shared[2]}{shared[3]}`"
+    if "|" in text:
+        return "see [defaults](defaults/main.yml)"
+    return f"`{text}`" if text else "empty"
+
+
+def render(role: Path) -> str:
+    """The README of one role as Markdown."""
+    spec, defaults = spec_of(role), defaults_of(role)
+    description = spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
+    lines = [f"# {role.name}", "", f"{spec['short_description']}.", ""]
+    lines += [_plain(paragraph) + "\n" for paragraph in description]
+    lines += ["```yaml", "- hosts: all", "  become: true", "  roles:", f"    - role: mlops.gpu_monitoring.{role.name}", "```", ""]
+    lines += ["| Variable | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    for name, option in spec["options"].items():
+        default = defaults.get(name, option.get("default"))
+        shown = "none" if default is None else _default(default)
+        lines.append(f"| `{name}` | {option['type']} | {shown} | {_plain(option['description'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def roles() -> list[Path]:
+    """The roles of the collection, by name."""
+    return sorted(path.parent.parent for path in ROLES.glob("*/meta/argument_specs.yml"))
+
+
+if __name__ == "__main__":
+    for path in roles():
+        (path / "README.md").write_text(render(path))
+    sys.exit(0)

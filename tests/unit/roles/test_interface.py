@@ -1,0 +1,39 @@
+"""Every role's defaults, argument specification and README say the same."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+import role_readme  # noqa: E402
+
+ROLES = role_readme.roles()
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_default_is_specified_and_prefixed(role: Path) -> None:
+    specified = set(role_readme.spec_of(role)["options"])
+    assert set(role_readme.defaults_of(role)) <= specified
+    prefix = "gpu_monitoring_" if role.name == "preflight" else f"{role.name}_"
+    assert all(name.startswith(prefix) for name in specified)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_specified_variable_has_a_default(role: Path) -> None:
+    if role.name == "preflight":
+        assert not role_readme.defaults_of(role)
+        return
+    assert set(role_readme.spec_of(role)["options"]) == set(role_readme.defaults_of(role))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_readme_is_made_from_the_specification(role: Path) -> None:
+    assert (role / "README.md").read_text() == role_readme.render(role), "run `make docs`"
+
+
+def test_every_role_is_covered() -> None:
+    assert {role.name for role in ROLES} == {path.name for path in role_readme.ROLES.iterdir() if path.is_dir()}
