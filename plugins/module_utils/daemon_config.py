@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def parse(text: str, path: str) -> dict[str, Any]:
+    """The configuration in `text`; an empty file is an empty one. Raises ValueError that names the place of what is broken."""
+    if not text.strip():
+        return {}
+    try:
+        config = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Mend the file; it was left as it is.") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. Mend the file; it was left as it is.")
+    return config
+
+
+def merge(present: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """`present` with `wanted` on top: objects are merged, everything else is replaced, and what is not wanted stays."""
+    merged = dict(present)
+    for key, value in wanted.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def render(config: dict[str, Any]) -> str:
+    """The configuration as text, in the order of its keys."""
+    return json.dumps(config, indent=4) + "\n"

@@ -1,0 +1,14 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+class GrafanaError(Exception):
+    """What a person has to know: the object or option, the value and what to do."""
+
+
+class NotReachable(GrafanaError):
+    """Nothing answers at the URL."""
+
+
+class NotAllowed(GrafanaError):
+    """The server refuses the credentials: no further request may be made with them, since it locks accounts."""

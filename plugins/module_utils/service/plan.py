@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.files import FileChange
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import HASH_LABEL, environment
+
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+# What container_service never sets: a container that has one of them was made or changed by somebody else.
+_FOREIGN = (
+    "Privileged PidMode UTSMode UsernsMode CgroupParent CpuShares NanoCpus CpuPeriod CpuQuota CpusetCpus CpusetMems MemoryReservation BlkioWeight"
+    " AutoRemove PublishAllPorts VolumesFrom Links Dns DnsOptions DnsSearch ExtraHosts GroupAdd Sysctls StorageOpt DeviceCgroupRules OomScoreAdj Init"
+).split()
+_SPEC_HASH = "spec"
+
+
+def _capabilities(names: Optional[list[str]]) -> list[str]:
+    return sorted(name.upper()[len("CAP_"):] if name.upper().startswith("CAP_") else name.upper() for name in names or [])
+
+
+def _security(options: Optional[list[str]]) -> list[str]:
+    return sorted(option[: -len(":true")] if option.endswith(":true") else option for option in options or [])
+
+
+def _ports(bindings: Optional[dict[str, Optional[list[dict[str, str]]]]]) -> dict[str, list[str]]:
+    return {port: sorted(f"{one.get('HostIp', '')}:{one['HostPort']}" for one in hosts) for port, hosts in (bindings or {}).items() if hosts}
+
+
+def _mount(kind: str, source: str, read_only: bool) -> str:
+    return f"{kind} {source} {'read-only' if read_only else 'read-write'}"
+
+
+def _devices(devices: Optional[list[dict[str, str]]]) -> list[str]:
+    return sorted(f"{one['PathOnHost']}:{one['PathInContainer']}:{one['CgroupPermissions']}" for one in devices or [])
+
+
+def _gpus(requests: Optional[list[dict[str, Any]]]) -> list[str]:
+    return sorted(json.dumps({name: value for name, value in one.items() if value}, sort_keys=True) for one in requests or [])
+
+
+def _settings(config: dict[str, Any], host: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
+    """The settings that have one form in what is asked for and in what the engine reports."""
+    labels = {name: value for name, value in (config.get("Labels") or {}).items() if name != HASH_LABEL}
+    log = host.get("LogConfig") or {}
+    return {
+        "command": config.get("Cmd") or image.get("Cmd") or [],
+        "entrypoint": config.get("Entrypoint") or image.get("Entrypoint") or [],
+        "env": {**environment(image.get("Env") or []), **environment(config.get("Env") or [])},
+        "user": config.get("User") or image.get("User") or "",
+        "labels": {**(image.get("Labels") or {}), **labels},
+        "stop_timeout": config.get("StopTimeout"),
+        "tmpfs": host.get("Tmpfs") or {},
+        "ports": _ports(host.get("PortBindings")),
+        "cap_add": _capabilities(host.get("CapAdd")),
+        "cap_drop": _capabilities(host.get("CapDrop")),
+        "read_only": bool(host.get("ReadonlyRootfs")),
+        "security_opts": _security(host.get("SecurityOpt")),
+        "devices": _devices(host.get("Devices")),
+        "gpus": _gpus(host.get("DeviceRequests")),
+        "runtime": host.get("Runtime") or "",
+        "memory": host.get("Memory") or 0,
+        "pids_limit": max(host.get("PidsLimit") or 0, 0),
+        "ulimits": {one["Name"]: f"{one['Soft']}:{one['Hard']}" for one in host.get("Ulimits") or []},
+        "log_driver": log.get("Type"),
+        "log_options": log.get("Config") or {},
+        "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
+        "settings": {name: host[name] for name in _FOREIGN if host.get(name)},
+        _SPEC_HASH: (config.get("Labels") or {}).get(HASH_LABEL, ""),
+    }
+
+
+def _image_config(image: Optional[dict[str, Any]]) -> dict[str, Any]:
+    return (image or {}).get("Config") or {}
+
+
+def wanted_view(body: dict[str, Any], networks: list[str], image: Optional[dict[str, Any]], image_id: str) -> dict[str, Any]:
+    """The settings of the wanted container by the module's option names; `image` as the engine reports it, None where it is not here yet."""
+    view = _settings(body, body["HostConfig"], _image_config(image))
+    view["image"] = f"{body['Image']} ({image_id})"
+    view["networks"] = sorted(networks) or ["bridge"]
+    view["hostname"] = body.get("Hostname", "")
+    view["mounts"] = {one["Target"]: _mount(one["Type"], one["Source"], one["ReadOnly"]) for one in body["HostConfig"]["Mounts"]}
+    return view
+
+
+def present_view(
+    inspected: dict[str, Any], image: Optional[dict[str, Any]], wanted: dict[str, Any], networks: dict[str, str], default_runtime: str
+) -> dict[str, Any]:
+    """The settings of the container that is there, as the engine reports them.
+
+    `image` is the container's own image, `networks` the ids of the engine's networks by name. What the daemon's configuration adds by itself (log
+    options, ulimits, the default runtime) and labels of the image are left out, unless they contradict what is wanted.
+    """
+    config, host, of_image = inspected["Config"], inspected["HostConfig"], _image_config(image)
+    view = _settings(config, host, of_image)
+    view["image"] = f"{config['Image']} ({inspected['Image']})"
+    view["networks"] = sorted(name for name, one in inspected["NetworkSettings"]["Networks"].items() if one.get("NetworkID") in ("", networks.get(name)))
+    view["hostname"] = "" if inspected["Id"].startswith(config["Hostname"]) else config["Hostname"]
+    view["mounts"] = {
+        os.path.normpath(one["Destination"]): _mount(one["Type"], one["Name"] if one["Type"] == "volume" else one.get("Source", ""), not one["RW"])
+        for one in inspected["Mounts"]
+        if not _belongs_to_image(one, image)
+    }
+    for name in ("log_options", "ulimits", "labels"):
+        view[name] = {key: value for key, value in view[name].items() if key in wanted[name]}
+    if image is None:
+        view["env"] = {key: value for key, value in view["env"].items() if key in wanted["env"]}
+    if not wanted["runtime"] and view["runtime"] == default_runtime:
+        view["runtime"] = ""
+    return view
+
+
+def _belongs_to_image(mount: dict[str, Any], image: Optional[dict[str, Any]]) -> bool:
+    """Whether it is an unnamed volume that the engine made because the image declares one."""
+    unnamed = mount["Type"] == "volume" and bool(_ANONYMOUS.fullmatch(mount["Name"]))
+    return unnamed and (image is None or mount["Destination"] in (_image_config(image).get("Volumes") or {}))
+
+
+def differences(wanted: dict[str, Any], present: dict[str, Any]) -> list[str]:
+    """Names of the options in which the container differs from what is wanted; with the key, as in `env.TZ`, where the option has keys."""
+    found: list[str] = []
+    for name in sorted(wanted):
+        one, other = wanted[name], present[name]
+        if isinstance(one, dict):
+            found += [f"{name}.{key}" for key in sorted({**one, **other}) if one.get(key) != other.get(key) or (key in one) != (key in other)]
+        elif one != other:
+            found.append(name)
+    return [name for name in found if name != _SPEC_HASH] or found
+
+
+@dataclass
+class Plan:
+    """What has to be done. `container` is one of keep, create, recreate, start, reload; `reasons` says why it is recreated."""
+
+    container: str
+    reasons: list[str] = field(default_factory=list)
+    files: list[FileChange] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    pull: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.container != "keep" or bool(self.files or self.networks or self.leftovers or self.pull)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a new container is made."""
+        return self.container in ("create", "recreate")
+
+    def actions(self) -> list[str]:
+        """The plan in words, in the order in which it is carried out."""
+        said = [f"take back the interrupted change that left {name}" for name in self.leftovers]
+        said += ["pull image"] if self.pull else []
+        said += [f"create network {name}" for name in self.networks]
+        said += [f"write {change.path}" for change in self.files]
+        words = {"create": "create container", "recreate": f"recreate container: {', '.join(self.reasons)}", "start": "start container", "reload": "reload"}
+        return said + ([words[self.container]] if self.container in words else [])
+
+
+def decide(exists: bool, running: bool, different: list[str], files: list[FileChange]) -> tuple[str, list[str]]:
+    """What to do with the container, and why it is recreated where it is."""
+    recreating = [change.path for change in files if change.on_change == "recreate"]
+    if not exists:
+        return "create", []
+    if different or recreating:
+        return "recreate", different + recreating
+    if not running:
+        return "start", []
+    return ("reload" if any(change.on_change == "reload" for change in files) else "keep"), []
+
+
+def container_diff(name: str, wanted: dict[str, Any], present: Optional[dict[str, Any]], plan: Plan) -> list[dict[str, str]]:
+    """What changes of the container, in Ansible's form of a diff."""
+    if plan.container == "create" or present is None:
+        before, after = "", _lines(wanted, sorted(wanted))
+    elif plan.container == "recreate":
+        options = sorted({reason.partition(".")[0] for reason in plan.reasons if not reason.startswith("/")})
+        before, after = _lines(present, options), _lines(wanted, options)
+    elif plan.container == "start":
+        before, after = "running: false\n", "running: true\n"
+    else:
+        return []
+    if before == after:
+        return []
+    header = f"container {name}"
+    return [{"before_header": header, "after_header": header, "before": before, "after": after}]
+
+
+def _lines(view: dict[str, Any], options: list[str]) -> str:
+    """The options as sorted YAML-like text; empty ones are left out."""
+    lines = []
+    for name in options:
+        value = view[name]
+        if isinstance(value, dict) and value:
+            lines += [f"{name}:"] + [f"  {key}: {_scalar(value[key])}" for key in sorted(value)]
+        elif isinstance(value, list) and value:
+            lines += [f"{name}:"] + [f"  - {_scalar(item)}" for item in value]
+        elif value not in ({}, [], "", None, 0, False):
+            lines.append(f"{name}: {_scalar(value)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _scalar(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+OWNER_LABEL = "mlops.gpu_monitoring.service"
+HASH_LABEL = "mlops.gpu_monitoring.spec-hash"
+LOG_DRIVER = "json-file"
+DEFAULT_LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+CDI_REQUEST = {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}
+NVIDIA_ENVIRONMENT = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility,compute"}
+TOOLKIT_HINT = "Run the role mlops.gpu_monitoring.nvidia_container_toolkit on this host first"
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_SIZE = re.compile(r"(\d+)([bkmg]?)", re.IGNORECASE)
+_FACTORS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def checked(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with values in their final form; raises ServiceError for what cannot be meant."""
+    if not _NAME.fullmatch(options["name"]):
+        raise ServiceError(f"name: '{options['name']}' is no name for a container. Use letters, digits, '_', '.' and '-'.")
+    result = dict(options)
+    result["env"] = {name: _text("env", name, value) for name, value in options["env"].items()}
+    result["labels"] = {name: _text("labels", name, value) for name, value in options["labels"].items()}
+    result["log_options"] = {name: _text("log_options", name, value) for name, value in options["log_options"].items()}
+    result["ulimits"] = {name: _limit(name, value) for name, value in options["ulimits"].items()}
+    result["mounts"] = [_mount(mount) for mount in options["mounts"]]
+    result["ports"] = [_port(port) for port in options["ports"]]
+    for item in options["files"] + options["secret_files"]:
+        _absolute("files: path", item["path"])
+    _once("mounts: target", [mount["target"] for mount in result["mounts"]])
+    _once("files: path", [item["path"] for item in options["files"] + options["secret_files"]])
+    _once("ports: host_port", [f"{port['address']}:{port['host_port']}" for port in result["ports"]])
+    _check_conditions(options)
+    return result
+
+
+def _check_conditions(options: dict[str, Any]) -> None:
+    reload, health = options["reload"] or {}, options["health"] or {}
+    reloadable = [item["path"] for item in options["files"] + options["secret_files"] if item["on_change"] == "reload"]
+    if reloadable and not (reload.get("signal") or reload.get("http")):
+        raise ServiceError(f"reload: {reloadable[0]} has on_change 'reload' but reload does not say how. Set reload.signal or reload.http.")
+    kinds = [kind for kind in ("http", "command", "image") if health.get(kind)]
+    if len(kinds) > 1:
+        raise ServiceError(f"health: {' and '.join(kinds)} are given; only one of them can decide. Keep one.")
+
+
+def _text(option: str, name: str, value: Any) -> str:
+    if isinstance(value, str) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        return str(value)
+    raise ServiceError(f"{option}: {name} is {value!r}, which is no text. Put it in quotes, as in {name}: \"{str(value).lower()}\".")
+
+
+def _limit(name: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise ServiceError(f"ulimits: {name} is {value!r}. Give a whole number, as in {name}: 1024.") from error
+
+
+def _absolute(option: str, path: str) -> None:
+    if not os.path.isabs(path):
+        raise ServiceError(f"{option} '{path}' is not absolute. Begin it with a slash.")
+
+
+def _mount(mount: dict[str, Any]) -> dict[str, Any]:
+    _absolute("mounts: target", mount["target"])
+    source = mount["source"]
+    if mount["type"] == "bind":
+        _absolute("mounts: source", source)
+        source = os.path.normpath(source)
+    return dict(mount, source=source, target=os.path.normpath(mount["target"]))
+
+
+def _port(port: dict[str, Any]) -> dict[str, Any]:
+    for name in ("container_port", "host_port"):
+        if not 1 <= port[name] <= 65535:
+            raise ServiceError(f"ports: {name} {port[name]} is no port. Give a number from 1 to 65535.")
+    try:
+        return dict(port, address=str(ipaddress.ip_address(port["address"])))
+    except ValueError as error:
+        raise ServiceError(f"ports: address '{port['address']}' is no IP address. Give one of this host's, or 127.0.0.1.") from error
+
+
+def _once(option: str, values: Iterable[str]) -> None:
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise ServiceError(f"{option} {value} is given twice. Keep one.")
+        seen.add(value)
+
+
+def size_bytes(text: str) -> int:
+    """Bytes of a size in Docker's notation, such as 512m."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ServiceError(f"memory: '{text}' is not a size. Write it like 512m or 1g.")
+    return int(match[1]) * _FACTORS[match[2].lower()]
+
+
+def gpu_mechanism(wanted: str, cdi_enabled: bool, cdi_spec: bool, runtimes: list[str]) -> str:
+    """How the container gets GPUs: `none`, `cdi` or `runtime`.
+
+    `cdi_enabled` says whether the engine reads CDI specifications, `cdi_spec` whether there is one for NVIDIA GPUs.
+    """
+    if wanted == "auto":
+        if cdi_enabled and cdi_spec:
+            return "cdi"
+        if "nvidia" in runtimes:
+            return "runtime"
+        raise ServiceError(
+            "gpus: the Docker engine has no way to give GPUs to containers: no CDI specification of kind nvidia.com/gpu and no runtime named nvidia."
+            f" {TOOLKIT_HINT}."
+        )
+    if wanted == "cdi" and not (cdi_enabled and cdi_spec):
+        what = "there is no CDI specification of kind nvidia.com/gpu" if cdi_enabled else "the Docker engine does not read CDI specifications"
+        raise ServiceError(f"gpus: 'cdi' was asked for, but {what}. {TOOLKIT_HINT}, or set gpus to auto.")
+    if wanted == "runtime" and "nvidia" not in runtimes:
+        raise ServiceError(
+            f"gpus: 'runtime' was asked for, but the Docker engine has no runtime named nvidia (it has {', '.join(runtimes)})."
+            f" {TOOLKIT_HINT}, or set gpus to auto."
+        )
+    return wanted
+
+
+def environment(entries: Iterable[str]) -> dict[str, str]:
+    """Environment variables by name, from `NAME=value` lines."""
+    return {name: value for name, _equals, value in (entry.partition("=") for entry in entries)}
+
+
+def _device(text: str) -> dict[str, str]:
+    source, _colon, rest = text.partition(":")
+    target, _colon, permissions = rest.partition(":")
+    return {"PathOnHost": source, "PathInContainer": target or source, "CgroupPermissions": permissions or "rwm"}
+
+
+def _bindings(ports: list[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        bindings.setdefault(f"{port['container_port']}/tcp", []).append({"HostIp": port["address"], "HostPort": str(port["host_port"])})
+    return bindings
+
+
+def _environment(options: dict[str, Any], gpus: str, image_env: list[str]) -> dict[str, str]:
+    if gpus != "runtime":
+        return dict(options["env"])
+    of_image = environment(image_env)
+    defaults = {name: value for name, value in NVIDIA_ENVIRONMENT.items() if name not in of_image}
+    return {**defaults, **options["env"]}
+
+
+def create_body(options: dict[str, Any], gpus: str, image_env: list[str]) -> dict[str, Any]:
+    """The body of ContainerCreate (https://docs.docker.com/reference/api/engine/) for checked options.
+
+    `gpus` is what gpu_mechanism() decided, `image_env` the environment that the image sets by itself.
+    """
+    host_config: dict[str, Any] = {
+        "Mounts": [
+            {"Type": mount["type"], "Source": mount["source"], "Target": mount["target"], "ReadOnly": mount["read_only"]} for mount in options["mounts"]
+        ],
+        "Tmpfs": {path: settings for path, _colon, settings in (entry.partition(":") for entry in options["tmpfs"])},
+        "PortBindings": _bindings(options["ports"]),
+        "CapAdd": options["cap_add"],
+        "CapDrop": options["cap_drop"],
+        "ReadonlyRootfs": options["read_only"],
+        "SecurityOpt": options["security_opts"],
+        "Devices": [_device(device) for device in options["devices"]],
+        "DeviceRequests": [dict(CDI_REQUEST)] if gpus == "cdi" else [],
+        "Memory": size_bytes(options["memory"]) if options["memory"] else 0,
+        "PidsLimit": options["pids_limit"] or 0,
+        "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in sorted(options["ulimits"].items())],
+        "LogConfig": {"Type": LOG_DRIVER, "Config": {**DEFAULT_LOG_OPTIONS, **options["log_options"]}},
+        "RestartPolicy": {"Name": options["restart_policy"]},
+        "NetworkMode": options["networks"][0] if options["networks"] else "bridge",
+    }
+    if gpus == "runtime":
+        host_config["Runtime"] = "nvidia"
+    body: dict[str, Any] = {
+        "Image": options["image"],
+        "Env": [f"{name}={value}" for name, value in sorted(_environment(options, gpus, image_env).items())],
+        "Labels": {**options["labels"], OWNER_LABEL: options["name"]},
+        "ExposedPorts": {port: {} for port in host_config["PortBindings"]},
+        "StopTimeout": options["stop_timeout"],
+        "HostConfig": host_config,
+    }
+    if options["command"]:
+        body["Cmd"] = options["command"]
+    if options["user"]:
+        body["User"] = options["user"]
+    if options["hostname"]:
+        body["Hostname"] = options["hostname"]
+    body["Labels"][HASH_LABEL] = spec_hash(body, options["networks"])
+    return body
+
+
+def spec_hash(body: dict[str, Any], networks: list[str]) -> str:
+    """A short hash of all that the container is made from: it shows the removal of an option, which the engine's report alone cannot."""
+    return hashlib.sha256(json.dumps([body, networks], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def validator_body(options: dict[str, Any], body: dict[str, Any], staged: dict[str, str]) -> dict[str, Any]:
+    """The body of ContainerCreate for the validator: as the service would run, but with the staged folders, all read-only, and no network and data."""
+    command = options["validate"]["command"]
+    host = body["HostConfig"]
+    mounts = [dict(mount, Source=staged.get(mount["Source"], mount["Source"]), ReadOnly=True) for mount in host["Mounts"] if mount["Type"] == "bind"]
+    kept = ("Tmpfs", "CapAdd", "CapDrop", "ReadonlyRootfs", "SecurityOpt", "Memory", "PidsLimit", "Ulimits")
+    return {
+        "Image": body["Image"],
+        "Entrypoint": command[:1],
+        "Cmd": command[1:],
+        "User": body.get("User", ""),
+        "Env": body["Env"],
+        "Labels": {OWNER_LABEL: options["name"]},
+        "HostConfig": {**{name: host[name] for name in kept}, "Mounts": mounts, "NetworkMode": "none"},
+    }

@@ -1,0 +1,497 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_service
+short_description: Deploy one service, its files and its container, in one go
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Compares the files and the container of a service with what is wanted and does only what is needed. Changes made by hand are put back.
+  - The image is pulled, the ports are checked and the new files are validated in the new image before anything that runs is touched.
+  - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were and the task fails with the
+    service's last lines.
+  - A container of the same name that this module did not make is left alone and reported.
+requirements:
+  - Docker SDK for Python 5.0 or newer (package python3-docker) on the host
+attributes:
+  check_mode:
+    description: Makes the same plan and changes nothing. Where the SDK or the engine is missing, says what would be created.
+    support: full
+  diff_mode:
+    description: Shows files as text and changed options of the container. Of secret files it shows only that they change.
+    support: full
+options:
+  name:
+    description: Name of the container.
+    type: str
+    required: true
+  state:
+    description: V(absent) removes the container and the files, never volumes or networks.
+    type: str
+    choices: [present, absent]
+    default: present
+  image:
+    description: Image reference, with a tag or a digest. Required where O(state=present).
+    type: str
+  pull:
+    description: When to pull the image.
+    type: str
+    choices: [missing, always, never]
+    default: missing
+  command:
+    description: Command of the container; the image's own where it is not given.
+    type: list
+    elements: str
+  env:
+    description: Environment variables. They are shown by C(docker inspect), so secrets belong in O(secret_files).
+    type: dict
+    default: {}
+  user:
+    description: User and group that the container runs as; the image's own where it is not given.
+    type: str
+  hostname:
+    description: Host name inside the container.
+    type: str
+  mounts:
+    description: Directories and volumes in the container.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      type:
+        description: Kind of the mount.
+        type: str
+        choices: [bind, volume]
+        default: bind
+      source:
+        description: Path on the host or name of the volume. A missing volume is made.
+        type: str
+        required: true
+      target:
+        description: Path in the container.
+        type: str
+        required: true
+      read_only:
+        description: Whether the container can only read it.
+        type: bool
+        default: false
+  tmpfs:
+    description: Paths in the container that are kept in memory.
+    type: list
+    elements: str
+    default: []
+  networks:
+    description: Docker networks of the container; missing ones are made as bridges. The first is where O(health) and O(reload) reach it.
+    type: list
+    elements: str
+    default: []
+  ports:
+    description: Ports that the host publishes.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      container_port:
+        description: Port in the container.
+        type: int
+        required: true
+      host_port:
+        description: Port of the host.
+        type: int
+        required: true
+      address:
+        description: IP address of the host to listen on.
+        type: str
+        default: 127.0.0.1
+  cap_add:
+    description: Capabilities to add.
+    type: list
+    elements: str
+    default: []
+  cap_drop:
+    description: Capabilities to drop.
+    type: list
+    elements: str
+    default: []
+  read_only:
+    description: Whether the root filesystem is read-only.
+    type: bool
+    default: false
+  security_opts:
+    description: Security options, such as C(no-new-privileges).
+    type: list
+    elements: str
+    default: []
+  devices:
+    description: Devices of the host, as C(source[:target[:permissions]]).
+    type: list
+    elements: str
+    default: []
+  gpus:
+    description:
+      - How the container gets all NVIDIA GPUs of the host.
+      - V(auto) takes CDI where the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the runtime C(nvidia).
+    type: str
+    choices: [none, auto, cdi, runtime]
+    default: none
+  memory:
+    description: Memory limit in Docker's notation, such as V(512m).
+    type: str
+  pids_limit:
+    description: Limit of processes.
+    type: int
+  ulimits:
+    description: Limits of the kernel by name, soft and hard alike, such as C(nofile).
+    type: dict
+    default: {}
+  labels:
+    description: Labels of the container.
+    type: dict
+    default: {}
+  log_options:
+    description: Options of the C(json-file) log driver. C(max-size) is 10m and C(max-file) is 3 where they are not given.
+    type: dict
+    default: {}
+  restart_policy:
+    description: When the engine starts the container again.
+    type: str
+    choices: ['no', always, on-failure, unless-stopped]
+    default: unless-stopped
+  stop_timeout:
+    description: Seconds that the service has to end before it is killed.
+    type: int
+    default: 10
+  files:
+    description: Files of the service. They should lie in directories that are mounted whole, since a single mounted file does not follow a rename.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path on the host.
+        type: path
+        required: true
+      content:
+        description: Content of the file.
+        type: str
+        required: true
+      mode:
+        description: Permission bits, octal.
+        type: str
+        default: "0644"
+      owner:
+        description: Owner, a name that the host knows or a number.
+        type: str
+        default: root
+      group:
+        description: Group, a name that the host knows or a number.
+        type: str
+        default: root
+      on_change:
+        description: What the service needs when the file changes.
+        type: str
+        choices: [none, reload, recreate]
+        default: recreate
+  secret_files:
+    description: The same for files whose content is never shown.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path on the host.
+        type: path
+        required: true
+      content:
+        description: Content of the file. It is never shown.
+        type: str
+        required: true
+      mode:
+        description: Permission bits, octal.
+        type: str
+        default: "0600"
+      owner:
+        description: Owner, a name that the host knows or a number.
+        type: str
+        default: root
+      group:
+        description: Group, a name that the host knows or a number.
+        type: str
+        default: root
+      on_change:
+        description: What the service needs when the file changes.
+        type: str
+        choices: [none, reload, recreate]
+        default: recreate
+  validate:
+    description: A check of the new files before they are put in place.
+    type: dict
+    suboptions:
+      command:
+        description: Program and arguments, run in a container of the new image with the staged files where the mounts put them.
+        type: list
+        elements: str
+        required: true
+  reload:
+    description: How the service is made to read files again whose C(on_change) is V(reload).
+    type: dict
+    suboptions:
+      signal:
+        description: Signal to the container's first process.
+        type: str
+      http:
+        description: A request to the container.
+        type: dict
+        suboptions:
+          port:
+            description: Port in the container.
+            type: int
+            required: true
+          path:
+            description: Path of the URL.
+            type: str
+            required: true
+          method:
+            description: Method of the request.
+            type: str
+            default: POST
+  health:
+    description: When the service counts as healthy. Without it, when it has stayed up for a second.
+    type: dict
+    suboptions:
+      http:
+        description: A request from the host to the container's own address.
+        type: dict
+        suboptions:
+          port:
+            description: Port in the container.
+            type: int
+            required: true
+          path:
+            description: Path of the URL.
+            type: str
+            required: true
+          status:
+            description: Status of the answer.
+            type: int
+            default: 200
+      command:
+        description: A command in the container that ends with 0.
+        type: list
+        elements: str
+      image:
+        description: Whether the image's own health check decides.
+        type: bool
+        default: false
+      timeout:
+        description: Seconds to wait.
+        type: int
+        default: 60
+  docker_host:
+    description: The engine's socket.
+    type: str
+    default: unix:///var/run/docker.sock
+"""
+
+EXAMPLES = r"""
+- name: Run Prometheus
+  mlops.gpu_monitoring.container_service:
+    name: prometheus
+    image: docker.io/prom/prometheus:v3.5.3
+    files:
+      - path: /etc/gpu_monitoring/prometheus/prometheus.yml
+        content: "{{ lookup('ansible.builtin.template', 'prometheus.yml.j2') }}"
+        on_change: reload
+    mounts:
+      - {type: bind, source: /etc/gpu_monitoring/prometheus, target: /etc/prometheus, read_only: true}
+      - {type: volume, source: prometheus-data, target: /prometheus}
+    networks: [monitoring]
+    ports:
+      - {container_port: 9090, host_port: 9090}
+    validate:
+      command: [promtool, check, config, /etc/prometheus/prometheus.yml]
+    reload:
+      http: {port: 9090, path: /-/reload}
+    health:
+      http: {port: 9090, path: /-/ready}
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be, in order.
+  returned: always
+  type: list
+  elements: str
+  sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload container prometheus"]
+container:
+  description: The container; empty in check mode.
+  returned: O(state=present)
+  type: dict
+  contains:
+    id: {description: Id of the container., type: str, sample: 4f0c1a}
+    image: {description: Image reference., type: str, sample: "docker.io/prom/prometheus:v3.5.3"}
+    image_id: {description: Id of the image., type: str, sample: "sha256:0d1e"}
+    status: {description: State of the container., type: str, sample: running}
+    networks: {description: IP addresses by network., type: dict, sample: {monitoring: 172.18.0.2}}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine, EngineUnreachable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+
+def _file(mode, secret):
+    return {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str", "required": True, "no_log": secret},
+        "mode": {"type": "str", "default": mode},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "on_change": {"type": "str", "choices": ["none", "reload", "recreate"], "default": "recreate"},
+    }
+
+
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "image": {"type": "str"},
+    "pull": {"type": "str", "choices": ["missing", "always", "never"], "default": "missing"},
+    "command": {"type": "list", "elements": "str"},
+    "env": {"type": "dict", "default": {}},
+    "user": {"type": "str"},
+    "hostname": {"type": "str"},
+    "mounts": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "type": {"type": "str", "choices": ["bind", "volume"], "default": "bind"},
+            "source": {"type": "str", "required": True},
+            "target": {"type": "str", "required": True},
+            "read_only": {"type": "bool", "default": False},
+        },
+    },
+    "tmpfs": {"type": "list", "elements": "str", "default": []},
+    "networks": {"type": "list", "elements": "str", "default": []},
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "container_port": {"type": "int", "required": True},
+            "host_port": {"type": "int", "required": True},
+            "address": {"type": "str", "default": "127.0.0.1"},
+        },
+    },
+    "cap_add": {"type": "list", "elements": "str", "default": []},
+    "cap_drop": {"type": "list", "elements": "str", "default": []},
+    "read_only": {"type": "bool", "default": False},
+    "security_opts": {"type": "list", "elements": "str", "default": []},
+    "devices": {"type": "list", "elements": "str", "default": []},
+    "gpus": {"type": "str", "choices": ["none", "auto", "cdi", "runtime"], "default": "none"},
+    "memory": {"type": "str"},
+    "pids_limit": {"type": "int"},
+    "ulimits": {"type": "dict", "default": {}},
+    "labels": {"type": "dict", "default": {}},
+    "log_options": {"type": "dict", "default": {}},
+    "restart_policy": {"type": "str", "choices": ["no", "always", "on-failure", "unless-stopped"], "default": "unless-stopped"},
+    "stop_timeout": {"type": "int", "default": 10},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": _file("0644", False)},
+    "secret_files": {"type": "list", "elements": "dict", "default": [], "no_log": False, "options": _file("0600", True)},
+    "validate": {"type": "dict", "options": {"command": {"type": "list", "elements": "str", "required": True}}},
+    "reload": {
+        "type": "dict",
+        "mutually_exclusive": [("signal", "http")],
+        "options": {
+            "signal": {"type": "str"},
+            "http": {
+                "type": "dict",
+                "options": {
+                    "port": {"type": "int", "required": True},
+                    "path": {"type": "str", "required": True},
+                    "method": {"type": "str", "default": "POST"},
+                },
+            },
+        },
+    },
+    "health": {
+        "type": "dict",
+        "mutually_exclusive": [("http", "command")],
+        "options": {
+            "http": {
+                "type": "dict",
+                "options": {
+                    "port": {"type": "int", "required": True},
+                    "path": {"type": "str", "required": True},
+                    "status": {"type": "int", "default": 200},
+                },
+            },
+            "command": {"type": "list", "elements": "str"},
+            "image": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 60},
+        },
+    },
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+}
+
+
+def _facts(container):
+    if not container:
+        return {}
+    networks = container["NetworkSettings"]["Networks"]
+    return {
+        "id": container["Id"],
+        "image": container["Config"]["Image"],
+        "image_id": container["Image"],
+        "status": container["State"]["Status"],
+        "networks": {name: network["IPAddress"] for name, network in networks.items()},
+    }
+
+
+def _connect(module):
+    """The engine; None in check mode on a host that has none yet."""
+    if not HAS_SDK:
+        if module.check_mode:
+            return None
+        module.fail_json(
+            msg="The Docker SDK for Python is missing for the Python that Ansible uses on this host. Install the package python3-docker,"
+            " or run the role mlops.gpu_monitoring.docker_engine, which does."
+        )
+    try:
+        return Engine(module.params["docker_host"])
+    except EngineUnreachable:
+        if module.check_mode:
+            return None
+        raise
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["image"])])
+    options = dict(module.params, env={name: str(value) for name, value in module.params["env"].items()})
+    options["ulimits"] = {name: int(value) for name, value in options["ulimits"].items()}
+    try:
+        engine = _connect(module)
+        if options["state"] == "absent":
+            said, diff = apply.remove(engine, options, module.check_mode)
+            module.exit_json(changed=bool(said), actions=said, diff=diff)
+        service = apply.read(engine, options, module.check_mode)
+        if engine is None:
+            module.warn(f"{options['name']}: no Docker engine or SDK is there yet, so this is what would be created from nothing.")
+        result = {"changed": service.plan.changed or bool(service.pulled), "actions": service.actions(), "diff": service.diff()}
+        container = service.inspected
+        if service.plan.changed and not module.check_mode:
+            container = apply.carry_out(engine, service)
+        module.exit_json(container=_facts(container), **result)
+    except ServiceError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nvidia_gpu_info
+short_description: The NVIDIA GPUs of a host
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Lists the GPUs that the NVIDIA driver shows, and the NVIDIA hardware on the PCI bus whether it has a driver or not.
+  - A host without a GPU is an answer, not a failure.
+attributes:
+  check_mode:
+    description: Runs in check mode and changes nothing.
+    support: full
+  diff_mode:
+    description: Has no differences to show.
+    support: none
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Look for NVIDIA GPUs
+  mlops.gpu_monitoring.nvidia_gpu_info:
+  register: gpu
+
+- name: Show what is there
+  ansible.builtin.debug:
+    msg: "{{ gpu.msg }}"
+"""
+
+RETURN = r"""
+present:
+  description: Whether the driver shows a GPU.
+  returned: always
+  type: bool
+  sample: true
+gpus:
+  description: The GPUs.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    index: {description: Index in C(nvidia-smi)., type: int, sample: 0}
+    uuid: {description: UUID of the GPU., type: str, sample: GPU-0d1e2f3a-0000-0000-0000-000000000000}
+    name: {description: Product name., type: str, sample: NVIDIA A100-SXM4-80GB}
+    driver_version: {description: Version of the driver., type: str, sample: 580.95.05}
+    memory_mib: {description: Memory in MiB; null where the driver does not say., type: int, sample: 81920}
+    mig_mode: {description: V(Enabled)\, V(Disabled) or V([N/A])., type: str, sample: Disabled}
+driver_version:
+  description: Version of the driver; null where no GPU is shown.
+  returned: always
+  type: str
+  sample: 580.95.05
+pci_devices:
+  description: PCI addresses of NVIDIA's display controllers.
+  returned: always
+  type: list
+  elements: str
+  sample: ["0000:3b:00.0"]
+msg:
+  description: In plain words what is there, or what to do.
+  returned: always
+  type: str
+  sample: 2 NVIDIA GPUs, driver 580.95.05.
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import nvidia
+
+TIMEOUT_SECONDS = "60"
+
+
+def main() -> None:
+    """Runs the module."""
+    module = AnsibleModule({}, supports_check_mode=True)
+    smi, timeout = module.get_bin_path("nvidia-smi"), module.get_bin_path("timeout")
+    gpus, error = [], "nvidia-smi is not installed"
+    if smi:
+        query = [smi, f"--query-gpu={','.join(nvidia.FIELDS)}", "--format=csv,noheader,nounits"]
+        code, output, errors = module.run_command(([timeout, TIMEOUT_SECONDS] if timeout else []) + query)
+        error = " ".join((output + errors).split()) or f"nvidia-smi ended with {code}"
+        gpus = nvidia.parse_gpus(output) if code == 0 else []
+    pci = nvidia.pci_gpus()
+    module.exit_json(
+        changed=False,
+        present=bool(gpus),
+        gpus=gpus,
+        driver_version=gpus[0]["driver_version"] if gpus else None,
+        pci_devices=pci,
+        msg=nvidia.message(gpus, pci, error),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Three hosts with everything that a site would have, on one machine: see `python -m tests.lab --help`."""

@@ -1,0 +1,31 @@
+"""The machine's own Docker engine, on which the lab runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from tests.lab.shell import CACHE, LabError, run, succeeds, wait_for
+
+PACKAGES = ("docker.io", "iptables", "debootstrap", "gpg", "openssh-client")
+
+
+def ensure() -> None:
+    """Have an engine that answers: the one that is there, else Debian's, installed and started."""
+    missing = [tool for tool in ("docker", "debootstrap", "gpg", "ssh-keygen") if not shutil.which(tool)]
+    answers = succeeds("docker", "info")
+    if answers and not missing:
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        lacking = ", ".join(missing + ([] if answers else ["a running Docker engine"]))
+        raise LabError(f"The lab needs {lacking}. On Debian and Ubuntu it installs them itself when run as root; elsewhere install them first.")
+    if missing or not shutil.which("dockerd"):
+        wanted = [package for package in PACKAGES if not (answers and package == "docker.io")]
+        run("apt-get", "update", "-q")
+        run("apt-get", "install", "-q", "-y", "--no-install-recommends", *wanted, environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    if not succeeds("docker", "info"):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with open(CACHE / "dockerd.log", "ab") as log:
+            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        wait_for(lambda: succeeds("docker", "info"), f"dockerd answering (see {CACHE / 'dockerd.log'})", 60)

@@ -1,0 +1,134 @@
+"""The lab's hosts: systemd, SSH and a Docker engine of their own, each in a container."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.lab import driver
+from tests.lab.services import NETWORK
+from tests.lab.shell import ROOT, LabError, run, succeeds, wait_for
+
+# The last octet of each lab's first host.
+LABS = {"demo": 10, "molecule": 20}
+HOSTS = ("monitor1", "gpu1", "gpu2")
+ISOLATION = (
+    *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host", "--stop-signal", "SIGRTMIN+3"),
+    *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined"),
+    *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
+)
+
+
+def folder(lab: str) -> Path:
+    """Where a lab keeps its inventory and key."""
+    if lab not in LABS:
+        raise LabError(f"--name {lab}: there are the labs {', '.join(LABS)}")
+    return ROOT / ".lab" / lab
+
+
+def container(lab: str, host: str) -> str:
+    """Name of a host's container."""
+    return f"gpu-monitoring-lab-{lab}-{host}"
+
+
+def address(lab: str, host: str) -> str:
+    """A host's IP address, the same after a restart."""
+    return f"10.213.77.{LABS[lab] + HOSTS.index(host)}"
+
+
+def up(lab: str, image: str, variables: dict[str, str]) -> dict[str, str]:
+    """Have the three hosts running and answering; returns their addresses."""
+    where = folder(lab)
+    where.mkdir(parents=True, exist_ok=True)
+    key = where / "id_ed25519"
+    if not key.exists():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpu-monitoring-lab", "-f", str(key))
+    with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
+        for done in [pool.submit(_start, lab, host, image, key) for host in HOSTS]:
+            done.result()
+    addresses = {host: address(lab, host) for host in HOSTS}
+    (where / "hosts.json").write_text(json.dumps(addresses, indent=2) + "\n")
+    (where / "inventory.yml").write_text(json.dumps(inventory(lab, key, variables), indent=2) + "\n")
+    return addresses
+
+
+def _start(lab: str, host: str, image: str, key: Path) -> None:
+    name = container(lab, host)
+    if not succeeds("docker", "container", "inspect", name):
+        run(
+            *("docker", "run", "--detach", "--name", name, "--hostname", host, "--network", NETWORK, "--ip", address(lab, host)),
+            *ISOLATION,
+            *("--volume", f"{name}:/var/lib/docker", image),
+        )
+    run("docker", "start", name)
+    files = {**driver.files(host), "/root/.ssh/authorized_keys": key.with_suffix(".pub").read_text()}
+    _copy(name, files)
+    try:
+        wait_for(lambda: ssh_answers(lab, host), f"SSH of {host}", 60)
+        wait_for(lambda: succeeds("docker", "exec", name, "docker", "info"), f"the Docker engine of {host}", 60)
+    except LabError as error:
+        journal = run("docker", "exec", name, "journalctl", "--no-pager", "--lines", "30", check=False)
+        raise LabError(f"{error}\n{journal}") from error
+
+
+def _copy(name: str, files: dict[str, str]) -> None:
+    """Put files into a container, private ones private and programs executable."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size = len(content.encode())
+            entry.mode = 0o755 if "/bin/" in path else 0o600 if "/.ssh/" in path else 0o644
+            tar.addfile(entry, io.BytesIO(content.encode()))
+    subprocess.run(["docker", "cp", "-", f"{name}:/"], input=archive.getvalue(), check=True, capture_output=True)
+
+
+def ssh_command(lab: str, host: str) -> list[str]:
+    """The start of a command line that logs in to a host."""
+    key = folder(lab) / "id_ed25519"
+    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+    return ["ssh", "-i", str(key), *options, f"root@{address(lab, host)}"]
+
+
+def ssh_answers(lab: str, host: str) -> bool:
+    """Whether one can log in to a host."""
+    command = ssh_command(lab, host)
+    return succeeds(*command[:-1], "-o", "ConnectTimeout=2", "-o", "BatchMode=yes", command[-1], "true")
+
+
+def inventory(lab: str, key: Path, variables: dict[str, str]) -> dict[str, object]:
+    """The inventory as a site would write it: two groups, addresses, and the variables of a mirror."""
+
+    def hosts(*names: str) -> dict[str, object]:
+        return {"hosts": {name: {"ansible_host": address(lab, name)} for name in names}}
+
+    connection = {
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(key),
+        "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_pipelining": True,
+    }
+    mirror = {
+        "gpu_monitoring_registry": "registry.lab:5000",
+        "nvidia_container_toolkit_repository_url": "http://apt.lab/nvidia",
+        "nvidia_container_toolkit_key_url": "http://apt.lab/nvidia/key.asc",
+    }
+    groups = {"monitoring": hosts("monitor1"), "gpu_hosts": hosts("gpu1", "gpu2")}
+    return {"all": {"vars": {**connection, **mirror, **variables}, "children": groups}}
+
+
+def down(lab: str) -> None:
+    """Remove the hosts with their data."""
+    for host in HOSTS:
+        name = container(lab, host)
+        run("docker", "rm", "--force", "--volumes", name, check=False)
+        run("docker", "volume", "rm", name, check=False)
+    where = folder(lab)
+    for path in sorted(where.glob("*")) if where.exists() else []:
+        os.unlink(path)

@@ -1,0 +1,147 @@
+"""The lab's images and packages: built when their sources change, pushed to its registry, the upstream images where their registries answer."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.shell import CACHE, ROOT, LabError, run, succeeds
+
+FOLDER = Path(__file__).resolve().parent / "images"
+TOOLKIT = Path(__file__).resolve().parent / "toolkit"
+PREFIX = "gpu-monitoring-lab"
+
+
+@dataclass(frozen=True)
+class Service:
+    """An image that the roles deploy: folder here, path in a registry, tag, the upstream registry, the role's version variable."""
+
+    folder: str
+    path: str
+    tag: str
+    upstream: str
+    variable: str
+    stands_in: str
+
+    def reference(self, version: str) -> str:
+        """Path and tag."""
+        return f"{self.path}:{self.tag.format(version)}"
+
+
+SERVICES = (
+    Service("prometheus", "prom/prometheus", "v{}", "registry-1.docker.io", "prometheus_version", "real, from Debian; its web page is a placeholder"),
+    Service("cadvisor", "google/cadvisor", "v{}", "ghcr.io", "cadvisor_version", "the real library with a main of the lab"),
+    Service("dcgm_exporter", "nvidia/k8s/dcgm-exporter", "{}", "", "dcgm_exporter_version", "a stand-in with made-up values: there is no GPU"),
+    Service("grafana", "grafana/grafana", "{}", "registry-1.docker.io", "grafana_version", "a stand-in, checked against recordings of the real one"),
+)
+
+
+def content_tag(folder: Path, *bases: str) -> str:
+    """Twelve hexadecimal digits that change with the folder's files and with what it is built on."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        digest.update(f"{path.relative_to(folder)}\0".encode())
+        digest.update(path.read_bytes())
+    for base in bases:
+        digest.update(base.encode())
+    return digest.hexdigest()[:12]
+
+
+def build(name: str, environment: dict[str, str]) -> str:
+    """Name of the built image of a folder; built only where it is not there."""
+    image = f"{PREFIX}/{name}:{content_tag(FOLDER / name, *environment.values())}"
+    if not succeeds("docker", "image", "inspect", image):
+        print(f"building {name}", flush=True)
+        run(str(FOLDER / name / "build.sh"), image, environment={**os.environ, **environment, "DOCKER_BUILDKIT": "0"})
+    return image
+
+
+def need_go() -> None:
+    """LabError where there is no Go to build with."""
+    if not shutil.which("go"):
+        raise LabError("The lab builds the NVIDIA container toolkit and a stand-in with Go 1.24 or newer, which is not in the search path: install it first.")
+
+
+def upstream_answers(registry: str) -> bool:
+    """Whether an upstream registry can be reached."""
+    if not registry:
+        return False
+    connection = http.client.HTTPSConnection(registry, timeout=4)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status in (200, 401)
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def build_all() -> dict[str, str]:
+    """Names of all images by folder, and the apt repository's folder as `toolkit`."""
+    need_go()
+    base = build("base", {})
+    python = build("python", {"LAB_BASE": base})
+    bases = {"LAB_BASE": base, "LAB_PYTHON_BASE": python}
+
+    def service(one: Service) -> str:
+        if upstream_answers(one.upstream):
+            host = "docker.io" if one.upstream.endswith("docker.io") else one.upstream
+            reference = f"{host}/{one.reference(role_version(one.variable))}"
+            run("docker", "pull", "--quiet", reference)
+            return reference
+        return build(one.folder, bases)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        pending = {one.folder: pool.submit(service, one) for one in SERVICES}
+        pending |= {name: pool.submit(build, name, bases) for name in ("host", "services")}
+        pending["toolkit"] = pool.submit(apt_repository)
+        return {name: future.result() for name, future in pending.items()}
+
+
+def apt_repository() -> str:
+    """Folder of the signed apt repository with the toolkit's packages."""
+    folder = CACHE / f"apt-{content_tag(TOOLKIT)}"
+    if not (folder / "key.asc").exists():
+        print("building the NVIDIA container toolkit's packages", flush=True)
+        run(str(TOOLKIT / "build.sh"), str(folder))
+    return str(folder)
+
+
+def role_version(variable: str) -> str:
+    """Default of a role's version variable."""
+    defaults = ROOT / "roles" / variable.removesuffix("_version") / "defaults" / "main.yml"
+    return next(line.partition(": ")[2] for line in defaults.read_text().splitlines() if line.startswith(f"{variable}: "))
+
+
+def versions(images: dict[str, str]) -> dict[str, str]:
+    """The roles' version variables for what the lab has: a built image says its own."""
+    found = {"nvidia_container_toolkit_version": (TOOLKIT / "version.txt").read_text().strip()}
+    for one in SERVICES:
+        built = run("docker", "inspect", "--format", '{{index .Config.Labels "lab.version"}}', images[one.folder])
+        found[one.variable] = built or role_version(one.variable)
+    return found
+
+
+def push(images: dict[str, str], registry: str) -> None:
+    """Put every service's image into the lab's registry."""
+    there = versions(images)
+    for one in SERVICES:
+        target = f"{registry}/{one.reference(there[one.variable])}"
+        run("docker", "tag", images[one.folder], target)
+        run("docker", "push", "--quiet", target)
+
+
+def table(images: dict[str, str]) -> str:
+    """What is real in this lab and what stands in."""
+    rows = [(one.path, "upstream image" if not images[one.folder].startswith(PREFIX) else one.stands_in) for one in SERVICES]
+    rows += [
+        ("Docker engine, systemd, SSH, apt", "real: Debian trixie in a container for each host"),
+        ("nvidia-ctk, nvidia-container-runtime", "real, built from NVIDIA's Go module; libnvidia-container1 and -tools are empty stand-ins"),
+        ("NVIDIA driver and GPUs", "a stand-in: a fake nvidia-smi, device nodes without a device, a CDI specification made by hand"),
+    ]
+    return "\n".join(f"  {what:<42} {kind}" for what, kind in rows)

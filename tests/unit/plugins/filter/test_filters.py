@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.duration_seconds import duration_seconds
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.ip_address import ip_address
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_targets import prometheus_targets
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("5s", 5), ("1m", 60), ("1m30s", 90), ("500ms", 0.5), ("15d", 1296000)])
+def test_duration(text, seconds):
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["5 sec", "5", "", "s", "-5s", "5s ", "5S", None, 5])
+def test_what_is_no_duration_is_refused_by_name(text):
+    with pytest.raises(AnsibleFilterError, match=r"my_interval: '.*' is not a duration\. Write it like 5s"):
+        duration_seconds(text, "my_interval")
+
+
+@pytest.mark.parametrize("text", ["999ms", "61s", "2m"])
+def test_a_duration_out_of_range_is_refused(text):
+    with pytest.raises(AnsibleFilterError, match=f"my_interval: {text} is out of range. .* from 1s to 60s"):
+        duration_seconds(text, "my_interval", 1, 60)
+
+
+@pytest.mark.parametrize("text", ["1s", "60s", "1m"])
+def test_the_ends_of_the_range_are_in(text):
+    assert duration_seconds(text, "my_interval", 1, 60) in (1, 60)
+
+
+@pytest.mark.parametrize(("text", "address"), [("10.0.0.5", "10.0.0.5"), ("2001:DB8::1", "2001:db8::1"), ("localhost", "127.0.0.1")])
+def test_ip_address(text, address):
+    assert ip_address(text) == address
+
+
+def test_a_name_that_does_not_resolve_is_refused():
+    with pytest.raises(AnsibleFilterError, match="my_address: 'no-such-host.invalid' is no IP address and does not resolve .* Set gpu_monitoring_address"):
+        ip_address("no-such-host.invalid", "my_address")
+
+
+EXPORTER = {"port": 9400, "container": "dcgm-exporter", "container_port": 9400}
+
+
+def test_targets_by_address_and_by_container_name():
+    hostvars = {
+        "gpu1": {"ansible_host": "10.0.0.1"},
+        "gpu2": {"ansible_host": "10.0.0.2", "gpu_monitoring_address": "2001:db8::2"},
+        "both": {"ansible_host": "10.0.0.3"},
+        "10.0.0.4": {},
+    }
+    found = prometheus_targets(list(hostvars), hostvars, "both", **EXPORTER)
+    assert {group["labels"]["host"]: group["targets"] for group in found} == {
+        "gpu1": ["10.0.0.1:9400"],
+        "gpu2": ["[2001:db8::2]:9400"],
+        "both": ["dcgm-exporter:9400"],
+        "10.0.0.4": ["10.0.0.4:9400"],
+    }
+
+
+def test_a_host_may_have_another_port_or_no_exporter():
+    hostvars = {"gpu1": {"ansible_host": "10.0.0.1", "my_port": 9500}, "gpu2": {"ansible_host": "10.0.0.2", "my_enabled": False}}
+    found = prometheus_targets(["gpu1", "gpu2"], hostvars, "watcher", port_variable="my_port", enabled_variable="my_enabled", **EXPORTER)
+    assert found == [{"targets": ["10.0.0.1:9500"], "labels": {"host": "gpu1"}}]
+
+
+def test_two_hosts_with_one_address_are_refused():
+    hostvars = {"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"gpu_monitoring_address": "10.0.0.1"}}
+    with pytest.raises(AnsibleFilterError, match=r"gpu1 and gpu2 have the same address, 10\.0\.0\.1"):
+        prometheus_targets(["gpu1", "gpu2"], hostvars, "watcher", **EXPORTER)
