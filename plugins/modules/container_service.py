@@ -344,6 +344,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 
 
 def _file(mode, secret):
@@ -471,26 +472,31 @@ def _connect(module):
         raise
 
 
+def _secrets(options):
+    """What must not be shown in the last lines of a service or validator."""
+    return secret_parts(item["content"] for item in options["secret_files"])
+
+
 def main():
     """Runs the module."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["image"])])
-    options = dict(module.params, env={name: str(value) for name, value in module.params["env"].items()})
-    options["ulimits"] = {name: int(value) for name, value in options["ulimits"].items()}
+    options = module.params
     try:
         engine = _connect(module)
         if options["state"] == "absent":
-            said, diff = apply.remove(engine, options, module.check_mode)
-            module.exit_json(changed=bool(said), actions=said, diff=diff)
+            said = apply.remove(engine, options, module.check_mode)
+            lines = "".join(f"{line}\n" for line in said)
+            module.exit_json(changed=bool(said), actions=said, diff={"prepared": lines})
         service = apply.read(engine, options, module.check_mode)
         if engine is None:
             module.warn(f"{options['name']}: no Docker engine or SDK is there yet, so this is what would be created from nothing.")
-        result = {"changed": service.plan.changed or bool(service.pulled), "actions": service.actions(), "diff": service.diff()}
+        result = {"changed": service.plan.changed, "actions": service.plan.actions(), "diff": service.diff()}
         container = service.inspected
         if service.plan.changed and not module.check_mode:
             container = apply.carry_out(engine, service)
         module.exit_json(container=_facts(container), **result)
     except ServiceError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=masked(str(error), _secrets(options)))
 
 
 if __name__ == "__main__":

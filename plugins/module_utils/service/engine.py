@@ -5,10 +5,10 @@ from __future__ import annotations
 """The only place that talks to the Docker engine, through the low-level client of the Docker SDK for Python."""
 
 import glob
-import socket
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
 
 try:
     import docker
@@ -62,26 +62,33 @@ class Engine:
         except docker.errors.APIError as error:
             raise ServiceError(_pull_error(reference, error.explanation or str(error))) from error
 
-    def networks(self) -> set[str]:
-        """Names of the networks."""
-        return {network["Name"] for network in self.api.networks()}
+    def networks(self) -> dict[str, str]:
+        """Ids of the networks by name."""
+        return {network["Name"]: network["Id"] for network in self.api.networks()}
 
     def create_network(self, name: str) -> None:
         """Make a bridge network."""
         self.api.create_network(name, driver="bridge", check_duplicate=True)
 
-    def gpu_abilities(self) -> tuple[bool, list[str]]:
-        """Whether CDI can give NVIDIA GPUs to containers, and the names of the runtimes."""
+    def abilities(self) -> dict[str, Any]:
+        """What decides how GPUs get into containers: cdi_enabled, cdi_spec (one for NVIDIA GPUs is there), runtimes, default_runtime."""
         info = self.api.info()
-        return any(_names_gpus(folder) for folder in info.get("CDISpecDirs") or []), sorted(info.get("Runtimes") or {})
+        folders = info.get("CDISpecDirs") or []
+        return {
+            "cdi_enabled": bool(folders),
+            "cdi_spec": any(_names_gpus(folder) for folder in folders),
+            "runtimes": sorted(info.get("Runtimes") or {}),
+            "default_runtime": info.get("DefaultRuntime") or "",
+        }
 
-    def publisher(self, address: str, port: int) -> Optional[str]:
-        """Name of the running container that publishes a port of the host at this address."""
-        for container in self.api.containers():
-            for published in container.get("Ports") or []:
-                if published.get("PublicPort") == port and published.get("IP") in (address, "0.0.0.0", "::"):
-                    return container["Names"][0].lstrip("/")
-        return None
+    def published(self) -> list[Published]:
+        """Ports of the host that running containers publish."""
+        return [
+            Published(container["Names"][0].lstrip("/"), port["IP"], port["PublicPort"])
+            for container in self.api.containers()
+            for port in container.get("Ports") or []
+            if port.get("PublicPort")
+        ]
 
     def create(self, name: str, body: dict[str, Any], networks: list[str]) -> str:
         """Create a container on its networks and return its id."""
@@ -89,6 +96,13 @@ class Engine:
         for network in networks[1:]:
             self.api.connect_container_to_network(identifier, network)
         return identifier
+
+    def start(self, container: str) -> None:
+        """Start a container."""
+        try:
+            self.api.start(container)
+        except docker.errors.APIError as error:
+            raise ServiceError(f"container {container} does not start: {error.explanation or error}") from error
 
     def run(self, body: dict[str, Any], timeout: int) -> tuple[int, str]:
         """Run a container to its end and return its exit code and output; it is removed."""
@@ -133,15 +147,3 @@ def _names_gpus(folder: str) -> bool:
             if GPU_KIND in file.read():
                 return True
     return False
-
-
-def bind_problem(address: str, port: int) -> Optional[OSError]:
-    """Why this host cannot listen at the address and port; None where it can."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            return error
-    return None

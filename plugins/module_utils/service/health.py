@@ -74,5 +74,5 @@ def wait(engine: Engine, name: str, health: Optional[dict[str, Any]], networks: 
         if ended or time.monotonic() - begin > timeout:
             after = f"after {time.monotonic() - begin:.0f} s"
             logs = engine.logs(name, LOG_LINES) if container else ""
-            raise ServiceError(f"container {name} is not healthy {after}: {problem}. Its last lines:\n{logs}")
+            raise ServiceError(f"container {name} is not healthy {after}: {problem}. Its last lines:", logs)
         time.sleep(POLL_SECONDS)
