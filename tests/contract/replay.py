@@ -1,0 +1,58 @@
+"""What of an exchange with Grafana matters to a client, in one form for recordings and for the stand-in's answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+GROUPS = ("health", "auth", "datasource", "folder", "dashboard")
+_ERROR = ("message", "messageId", "status")
+_DATASOURCE = (
+    *("uid", "name", "type", "access", "url", "user", "database", "basicAuth", "basicAuthUser", "withCredentials"),
+    *("isDefault", "jsonData", "secureJsonFields", "version", "readOnly"),
+)
+_FOLDER = ("uid", "title", "url", "version", "parentUid")
+_SAVED = ("uid", "url", "slug", "status", "version", "folderUid", "message", "title")
+_META = ("slug", "url", "version", "isFolder", "folderUid", "folderTitle", "provisioned")
+
+
+# Grafana makes up uids of 14 characters and, for dashboards, UUIDs; the stand-in counts.
+_GENERATED = re.compile(r"\b([a-z]g53z\w{9}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|generated-\d+)\b")
+
+
+def _pick(answer: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: answer[key] for key in keys if key in answer}
+
+
+def what_matters(method: str, path: str, status: int, answer: Any) -> dict[str, Any]:
+    """The status and the fields that a client decides on; uids that the server made up are `<generated>`."""
+    found = _without_generated(_fields(method, path, status, answer))
+    return {"status": status, "answer": sorted(found, key=str) if isinstance(found, list) else found}
+
+
+def _without_generated(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_generated(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_generated(one) for one in value]
+    return _GENERATED.sub("<generated>", value) if isinstance(value, str) else value
+
+
+def _fields(method: str, path: str, status: int, answer: Any) -> Any:
+    if status >= 300:
+        return _pick(answer, _ERROR) if isinstance(answer, dict) else {}
+    if isinstance(answer, list):
+        keys = _DATASOURCE if path.startswith("/api/datasources") else ("uid", "title", "parentUid", "type")
+        return [_pick(one, keys) for one in answer]
+    if not isinstance(answer, dict):
+        return {}
+    if path.startswith("/api/datasources"):
+        return _pick(answer.get("datasource", answer), _DATASOURCE)
+    if path.startswith("/api/folders"):
+        return _pick(answer, _FOLDER + ("message",))
+    if "dashboard" in answer:
+        model = {key: value for key, value in answer["dashboard"].items() if key != "id"}
+        return {"meta": _pick(answer["meta"], _META), "dashboard": model}
+    if path.startswith("/api/dashboards"):
+        return _pick(answer, _SAVED)
+    return _pick(answer, ("database", "login", "isGrafanaAdmin", "name", "message"))

@@ -1,0 +1,21 @@
+"""Starts the stand-in, with the environment variables of Grafana's image that it heeds."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from waitress import serve
+
+from stand_in.app import create_app
+from stand_in.store import Store
+
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+logging.info("This is a stand-in for Grafana, for tests.")
+
+password_file = os.environ.get("GF_SECURITY_ADMIN_PASSWORD__FILE")
+password = Path(password_file).read_text().strip() if password_file else os.environ.get("GF_SECURITY_ADMIN_PASSWORD", "admin")
+data = Path(os.environ.get("GF_PATHS_DATA", "/var/lib/grafana"))
+app = create_app(Store(data / "stand-in.json"), os.environ.get("GF_SECURITY_ADMIN_USER", "admin"), password)
+serve(app, host="0.0.0.0", port=int(os.environ.get("GF_SERVER_HTTP_PORT", "3000")), threads=8)

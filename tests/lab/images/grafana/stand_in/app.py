@@ -1,0 +1,163 @@
+"""The stand-in's routes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from stand_in import pages, query
+from stand_in.auth import Auth
+from stand_in.dashboards import Dashboards
+from stand_in.datasources import Datasources
+from stand_in.errors import ApiError
+from stand_in.folders import Folders
+from stand_in.store import Store
+
+VERSION = "12.4.0"
+OPEN = ("/api/health", "/healthz", "/login", "/")
+
+
+def create_app(store: Store, user: str, password: str) -> Flask:
+    """The stand-in on a store, with one administrator."""
+    app = Flask(__name__)
+    auth, datasources, folders = Auth(store, user, password), Datasources(store), Folders(store)
+    dashboards = Dashboards(store, folders)
+
+    def body() -> Any:
+        return request.get_json(silent=True) if request.is_json else None
+
+    @app.before_request
+    def authenticate() -> None:
+        store.lock.acquire()
+        if request.path not in OPEN:
+            auth.check(request)
+
+    @app.teardown_request
+    def release(_error: BaseException | None) -> None:
+        store.lock.release()
+
+    @app.after_request
+    def mark(response: Response) -> Response:
+        response.headers["X-Stand-In"] = "grafana"
+        return response
+
+    @app.errorhandler(ApiError)
+    def refuse(error: ApiError) -> Any:
+        response = jsonify(error.body)
+        if error.code == 401 and not request.path.startswith("/api/"):
+            response.headers["WWW-Authenticate"] = "Basic"
+        return response, error.code
+
+    @app.errorhandler(HTTPException)
+    def unknown(error: HTTPException) -> Any:
+        return jsonify({"message": "Not found"}), 404 if error.code == 405 else error.code
+
+    app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": VERSION, "commit": "stand-in"}, endpoint="health")
+    app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
+    app.add_url_rule("/api/user", view_func=lambda: {"id": 1, "login": user, "orgId": 1, "isGrafanaAdmin": True}, endpoint="user")
+    app.add_url_rule("/api/org", view_func=lambda: {"id": 1, "name": "Main Org."}, endpoint="org")
+
+    @app.post("/login")
+    def log_in() -> Any:
+        given = body() or {}
+        try:
+            auth.log_in(given.get("user", ""), given.get("password", ""))
+        except ApiError as error:
+            raise ApiError(401, error.body["message"], statusCode=401, messageId="password-auth.failed") from error
+        return {"message": "Logged in", "redirectUrl": "/"}
+
+    @app.route("/api/datasources", methods=["GET", "POST"])
+    def all_datasources() -> Any:
+        return jsonify(datasources.listed()) if request.method == "GET" else datasources.create(body())
+
+    @app.route("/api/datasources/uid/<uid>", methods=["GET", "PUT", "DELETE"])
+    def one_datasource(uid: str) -> Any:
+        if request.method == "PUT":
+            return datasources.update(uid, body())
+        there = datasources.get(uid)
+        return there if request.method == "GET" else datasources.delete(there)
+
+    @app.route("/api/datasources/name/<path:name>", methods=["GET", "DELETE"])
+    def datasource_by_name(name: str) -> Any:
+        there = datasources.by_name(name)
+        return there if request.method == "GET" else datasources.delete(there)
+
+    @app.get("/api/datasources/id/<path:name>")
+    def datasource_id(name: str) -> Any:
+        return {"id": datasources.by_name(name)["id"]}
+
+    @app.route("/api/datasources/<int:identifier>", methods=["GET", "PUT", "DELETE"])
+    def datasource_by_id(identifier: int) -> Any:
+        there = datasources.by_id(identifier)
+        if request.method == "PUT":
+            return datasources.update(there["uid"], body())
+        if request.method == "GET":
+            return there
+        datasources.delete(there)
+        return {"message": "Data source deleted"}
+
+    @app.get("/api/datasources/uid/<uid>/health")
+    def datasource_health(uid: str) -> Any:
+        try:
+            there = datasources.get(uid)
+        except ApiError as error:
+            raise ApiError(500, "Unable to load datasource metadata") from error
+        if there["type"] != "prometheus":
+            raise ApiError(404, "Plugin not registered", statusCode=404, messageId="plugin.notRegistered")
+        return query.health(there)
+
+    @app.route("/api/datasources/proxy/uid/<uid>/<path:path>", methods=["GET", "POST"])
+    def datasource_proxy(uid: str, path: str) -> Any:
+        answer = query.proxy(datasources.get(uid), request.method, path, request.query_string, request.get_data(), request.content_type or "")
+        return Response(answer.content, answer.status_code, content_type=answer.headers.get("Content-Type"))
+
+    @app.post("/api/ds/query")
+    def ds_query() -> Any:
+        given, now = body() or {}, time.time()
+        start, end = (query.moment(str(given.get(key, default)), now) for key, default in (("from", "now-1h"), ("to", "now")))
+        results = {}
+        for target in given.get("queries") or []:
+            source = datasources.get(target["datasource"]["uid"])
+            results[target["refId"]] = {"status": 200, "frames": query.frames(target, source, start, end)}
+        return {"results": results}
+
+    @app.route("/api/folders", methods=["GET", "POST"])
+    def all_folders() -> Any:
+        return jsonify(folders.listed(request.args.get("parentUid", ""))) if request.method == "GET" else folders.create(body())
+
+    @app.route("/api/folders/<uid>", methods=["GET", "PUT", "DELETE"])
+    def one_folder(uid: str) -> Any:
+        if request.method == "GET":
+            return folders.get(uid)
+        return folders.update(uid, body() or {}) if request.method == "PUT" else folders.delete(uid)
+
+    @app.post("/api/folders/<uid>/move")
+    def move_folder(uid: str) -> Any:
+        return folders.move(uid, body() or {})
+
+    @app.post("/api/dashboards/db")
+    def save_dashboard() -> Any:
+        return dashboards.save(body())
+
+    @app.route("/api/dashboards/uid/<uid>", methods=["GET", "DELETE"])
+    def one_dashboard(uid: str) -> Any:
+        return dashboards.get(uid) if request.method == "GET" else dashboards.delete(uid)
+
+    @app.get("/api/search")
+    def search() -> Any:
+        found = dashboards.search(request.args.get("query", ""), request.args.getlist("folderUIDs"), request.args.getlist("dashboardUIDs"))
+        return jsonify(found)
+
+    app.add_url_rule("/", view_func=pages.login, endpoint="front")
+    app.add_url_rule("/login", view_func=pages.login, endpoint="login_page")
+    app.add_url_rule("/dashboards", view_func=lambda: pages.listing(dashboards.search("", [], [])), endpoint="dashboards_page")
+
+    @app.get("/d/<uid>")
+    @app.get("/d/<uid>/<slug>")
+    def dashboard_page(uid: str, slug: str = "") -> Any:
+        return pages.dashboard(dashboards.get(uid)["dashboard"], datasources)
+
+    return app

@@ -1,0 +1,99 @@
+"""Dashboards, by uid."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stand_in.errors import ApiError
+from stand_in.folders import Folders, slug
+from stand_in.store import Store
+
+_UID = re.compile(r"[a-zA-Z0-9_-]*")
+_NOT_FOUND = "Dashboard not found"
+
+
+class Dashboards:
+    """The dashboards of the stand-in. An identical save makes no new version, as in 12.4."""
+
+    def __init__(self, store: Store, folders: Folders) -> None:
+        self._store = store
+        self._folders = folders
+        self._all: dict[str, dict[str, Any]] = store.state["dashboards"]
+
+    def get(self, uid: str) -> dict[str, Any]:
+        """One by uid, with what the server knows of it."""
+        if uid not in self._all:
+            raise ApiError(404, _NOT_FOUND)
+        one = self._all[uid]
+        name = slug(one["model"]["title"])
+        folder = one["folderUid"]
+        meta = {
+            "type": "db",
+            "slug": name,
+            "url": f"/d/{uid}/{name}",
+            "version": one["version"],
+            "isFolder": False,
+            "folderUid": folder,
+            "folderTitle": self._folders.title(folder) if folder else "General",
+            "provisioned": one["provisioned"],
+        }
+        return {"meta": meta, "dashboard": {**one["model"], "id": one["id"], "version": one["version"]}}
+
+    def save(self, body: Any) -> dict[str, Any]:
+        """Add or replace one."""
+        if not isinstance(body, dict) or body.get("dashboard") is None:
+            raise ApiError(400, "bad request data")
+        given = body["dashboard"] if isinstance(body["dashboard"], dict) else {}
+        model = {key: value for key, value in given.items() if key not in ("id", "version")}
+        if not str(model.get("title") or "").strip():
+            raise ApiError(400, "Dashboard title cannot be empty", status="empty-name")
+        uid = model.get("uid") or f"generated-{self._store.next_id("dashboard")}"
+        if len(uid) > 40:
+            raise ApiError(400, "uid too long, max 40 characters")
+        if not _UID.fullmatch(uid):
+            raise ApiError(400, "uid contains illegal characters")
+        folder = body.get("folderUid") or ""
+        if folder == "general":
+            raise ApiError(404, 'folders.folder.grafana.app "general" not found')
+        if (folder and not self._folders.has(folder)) or body.get("folderId"):
+            raise ApiError(400, "folder not found")
+        there = self._all.get(uid)
+        if given.get("id") and (not there or there["id"] != given["id"]):
+            raise ApiError(404, _NOT_FOUND, status="not-found")
+        if there and there["provisioned"]:
+            raise ApiError(400, "Cannot save provisioned dashboard")
+        if there and not body.get("overwrite") and given.get("version") != there["version"]:
+            raise ApiError(412, "The dashboard has been changed by someone else", status="version-mismatch")
+        return self._put(uid, {**model, "uid": uid}, folder, there)
+
+    def _put(self, uid: str, model: dict[str, Any], folder: str, there: dict[str, Any] | None) -> dict[str, Any]:
+        if there and (there["model"], there["folderUid"]) == (model, folder):
+            version = there["version"]
+        else:
+            version = there["version"] + 1 if there else 1
+            identifier = there["id"] if there else self._store.next_id("dashboard")
+            self._all[uid] = {"id": identifier, "model": model, "folderUid": folder, "version": version, "provisioned": False}
+            self._store.save()
+        name = slug(model["title"])
+        answer = {"folderUid": folder, "id": self._all[uid]["id"], "slug": name, "status": "success", "uid": uid}
+        return {**answer, "url": f"/d/{uid}/{name}", "version": version}
+
+    def delete(self, uid: str) -> dict[str, Any]:
+        """Remove one."""
+        if uid not in self._all:
+            raise ApiError(404, _NOT_FOUND)
+        if self._all[uid]["provisioned"]:
+            raise ApiError(400, "provisioned dashboard cannot be deleted")
+        title = self._all.pop(uid)["model"]["title"]
+        self._store.save()
+        return {"message": f"Dashboard {title} deleted", "title": title, "uid": uid}
+
+    def search(self, query: str, folders: list[str], uids: list[str]) -> list[dict[str, Any]]:
+        """Those whose title holds the query, in the folders, with the uids, where these are given."""
+        found = []
+        for uid, one in sorted(self._all.items(), key=lambda item: item[1]["model"]["title"]):
+            title = one["model"]["title"]
+            if query.lower() in title.lower() and (not folders or one["folderUid"] in folders) and (not uids or uid in uids):
+                found.append({"uid": uid, "title": title, "type": "dash-db", "tags": one["model"].get("tags") or [], "folderUid": one["folderUid"]})
+        return found

@@ -1,0 +1,111 @@
+"""Folders, nested."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stand_in.errors import ApiError
+from stand_in.store import Store
+
+_UID = re.compile(r"[a-zA-Z0-9_-]*")
+
+
+def slug(title: str) -> str:
+    """A title as it stands in a URL."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+class Folders:
+    """The folders of the stand-in."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._all: dict[str, dict[str, Any]] = store.state["folders"]
+
+    def has(self, uid: str) -> bool:
+        """Whether there is one of this uid."""
+        return uid in self._all
+
+    def title(self, uid: str) -> str:
+        """The title of one; empty for the top level."""
+        return self._all[uid]["title"] if uid in self._all else ""
+
+    def listed(self, parent: str) -> list[dict[str, Any]]:
+        """Those of one level, in the short form of the list."""
+        level = [one for one in self._all.values() if one["parentUid"] == parent]
+        more = {"parentUid": parent} if parent else {}
+        return [{"id": one["id"], "uid": one["uid"], "title": one["title"], **more} for one in level]
+
+    def get(self, uid: str) -> dict[str, Any]:
+        """One by uid, with its parents."""
+        one = self._find(uid)
+        url = f"/dashboards/f/{uid}/{slug(one['title'])}"
+        shown = {"id": one["id"], "uid": uid, "orgId": 1, "title": one["title"], "url": url, "version": one["version"]}
+        parents, above = [], one["parentUid"]
+        while above in self._all:
+            parents.insert(0, {"uid": above, "title": self._all[above]["title"]})
+            above = self._all[above]["parentUid"]
+        return {**shown, **({"parentUid": one["parentUid"], "parents": parents} if one["parentUid"] else {})}
+
+    def create(self, body: Any) -> dict[str, Any]:
+        """Add one."""
+        if not isinstance(body, dict):
+            raise ApiError(400, "bad request data")
+        uid = body.get("uid") or f"generated-{self._store.next_id("folder")}"
+        if not body.get("title"):
+            raise ApiError(400, "folder title cannot be empty")
+        if len(uid) > 40:
+            raise ApiError(400, "uid too long, max 40 characters")
+        if not _UID.fullmatch(uid):
+            raise ApiError(422, f'Folder.folder.grafana.app "{uid}" is invalid: metadata.name: Invalid value: "{uid}": may not contain \'/\'')
+        if uid == "general":
+            raise ApiError(500, "Folder API error: invalid uid for folder provided")
+        if uid in self._all:
+            raise ApiError(412, "the folder has been changed by someone else")
+        self._all[uid] = {"id": self._store.next_id("folder"), "uid": uid, "title": body["title"], "parentUid": body.get("parentUid") or "", "version": 1}
+        self._store.save()
+        return self.get(uid)
+
+    def update(self, uid: str, body: Any) -> dict[str, Any]:
+        """Rename one; needs its version, or `overwrite`."""
+        one = self._find(uid)
+        if not body.get("title"):
+            raise ApiError(400, "Dashboard title cannot be empty")
+        if not body.get("overwrite") and body.get("version") != one["version"]:
+            raise ApiError(412, "The dashboard has been changed by someone else")
+        if one["title"] != body["title"]:
+            one["title"], one["version"] = body["title"], one["version"] + 1
+        self._store.save()
+        return self.get(uid)
+
+    def move(self, uid: str, body: Any) -> dict[str, Any]:
+        """Put one into another, or to the top level."""
+        one, parent = self._find(uid), body.get("parentUid") or ""
+        above = parent
+        while above:
+            if above == uid:
+                raise ApiError(500, "cannot move folder under its own descendant, this would create a circular reference")
+            above = self._all.get(above, {}).get("parentUid", "")
+        if one["parentUid"] != parent:
+            one["parentUid"], one["version"] = parent, one["version"] + 1
+        self._store.save()
+        return self.get(uid)
+
+    def delete(self, uid: str) -> dict[str, Any]:
+        """Remove one with all that is in it."""
+        if uid not in self._all:
+            raise ApiError(404, f'folders.folder.grafana.app "{uid}" not found')
+        for child in [one["uid"] for one in self._all.values() if one["parentUid"] == uid]:
+            self.delete(child)
+        dashboards = self._store.state["dashboards"]
+        for dashboard in [key for key, one in dashboards.items() if one["folderUid"] == uid]:
+            del dashboards[dashboard]
+        del self._all[uid]
+        self._store.save()
+        return {"message": "Folder deleted"}
+
+    def _find(self, uid: str) -> dict[str, Any]:
+        if uid not in self._all:
+            raise ApiError(404, "folder not found", status="not-found")
+        return self._all[uid]
