@@ -18,13 +18,27 @@ from stand_in.store import Store  # noqa: E402
 FIXTURES = json.loads((Path(__file__).parent / "fixtures" / "grafana-12.4.0.json").read_text())
 
 # What the stand-in does not claim, and why. These requests are made too, since later answers depend on them.
-NOT_CLAIMED: dict[str, str] = {}
+OTHER_API = "an endpoint that the collection does not call"
+NOT_CLAIMED = {
+    "datasource: health reachable (fake Prometheus)": "the recorded server's Prometheus is not here; test_stand_in_queries has one",
+    "datasource: proxy query reachable": "the recorded server's Prometheus is not here; test_stand_in_queries has one",
+    "folder: get general": OTHER_API,
+    "folder: permissions": OTHER_API,
+    "folder: delete folder holding an alert rule": "alerting is not there",
+    "folder: delete folder holding an alert rule, forced": "alerting is not there",
+    "dashboard: numeric id of another dashboard, own uid": "the collection sends no numeric ids",
+    "dashboard: numeric id of another dashboard, new uid": "the collection sends no numeric ids",
+    "dashboard: import with inputs": OTHER_API,
+    "dashboard: get imported": OTHER_API,
+    "dashboard: search": "an imported dashboard is among the results",
+    "dashboard: search by folder": "an imported dashboard is among the results",
+    "dashboard: versions": OTHER_API,
+}
 
 
 def provisioned_store() -> Store:
     """As the recorded server was at its start: one datasource and one dashboard from provisioning files."""
     store = Store()
-    create_app(store, "admin", "admin")
     client = create_app(store, "admin", "admin").test_client()
     headers = authorization("basic admin:admin")
     source = {"name": "Provisioned", "uid": "prov-ds", "type": "prometheus", "access": "proxy", "url": "http://127.0.0.1:9"}
@@ -76,4 +90,4 @@ def test_same_answer_as_the_real_server(answers, number):
 def test_enough_is_claimed_and_nothing_else_is_excused():
     names = {one["name"] for one in FIXTURES}
     assert set(NOT_CLAIMED) <= names
-    assert len(FIXTURES) - len(NOT_CLAIMED) >= 190
+    assert len(FIXTURES) - len(NOT_CLAIMED) >= 210

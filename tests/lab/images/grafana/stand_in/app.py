@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import requests
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
@@ -57,7 +58,7 @@ def create_app(store: Store, user: str, password: str) -> Flask:
 
     app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": VERSION, "commit": "stand-in"}, endpoint="health")
     app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
-    app.add_url_rule("/api/user", view_func=lambda: {"id": 1, "login": user, "orgId": 1, "isGrafanaAdmin": True}, endpoint="user")
+    app.add_url_rule("/api/user", view_func=lambda: {"id": 1, "login": user, "name": "", "orgId": 1, "isGrafanaAdmin": True}, endpoint="user")
     app.add_url_rule("/api/org", view_func=lambda: {"id": 1, "name": "Main Org."}, endpoint="org")
 
     @app.post("/login")
@@ -111,7 +112,11 @@ def create_app(store: Store, user: str, password: str) -> Flask:
 
     @app.route("/api/datasources/proxy/uid/<uid>/<path:path>", methods=["GET", "POST"])
     def datasource_proxy(uid: str, path: str) -> Any:
-        answer = query.proxy(datasources.get(uid), request.method, path, request.query_string, request.get_data(), request.content_type or "")
+        there = datasources.get(uid)
+        try:
+            answer = query.proxy(there, request.method, path, request.query_string, request.get_data(), request.content_type or "")
+        except requests.RequestException:
+            return Response("", 502)
         return Response(answer.content, answer.status_code, content_type=answer.headers.get("Content-Type"))
 
     @app.post("/api/ds/query")

@@ -86,7 +86,7 @@ class Datasources:
         if version and version < there["version"]:
             raise ApiError(409, "Datasource has already been updated by someone else. Please reload and try again")
         changed = _model(body, there, there["id"], uid)
-        changed["version"] = version + 1 if version else there["version"]
+        changed["version"] = version + 1 if version else 1
         self._put(changed)
         return {"datasource": changed, "id": there["id"], "message": "Datasource updated", "name": changed["name"]}
 

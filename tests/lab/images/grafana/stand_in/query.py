@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -16,11 +17,8 @@ _LABEL = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 
 def proxy(datasource: dict[str, Any], method: str, path: str, query: bytes, body: bytes, content_type: str) -> requests.Response:
     """Pass a request on to a datasource."""
-    try:
-        url = f"{datasource['url'].rstrip('/')}/{path}?{query.decode()}"
-        return requests.request(method, url, data=body or None, headers={"Content-Type": content_type} if body else {}, timeout=TIMEOUT_SECONDS)
-    except requests.RequestException as error:
-        raise ApiError(502, "") from error
+    url = f"{datasource['url'].rstrip('/')}/{path}?{query.decode()}"
+    return requests.request(method, url, data=body or None, headers={"Content-Type": content_type} if body else {}, timeout=TIMEOUT_SECONDS)
 
 
 def health(datasource: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +41,8 @@ def run(datasource: dict[str, Any], expression: str, start: float, end: float, s
         else:
             answer = requests.post(f"{base}/api/v1/query", data={"query": expression, "time": end}, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        raise ApiError(400, f'Post "{base}/api/v1/query": {error}') from error
+        reason = f"dial tcp {urlsplit(base).netloc}: connect: connection refused" if isinstance(error, requests.ConnectionError) else str(error)
+        raise ApiError(400, f'Post "{base}/api/v1/query": {reason}') from error
     if answer.status_code != 200:
         raise ApiError(400, answer.text)
     data = answer.json()["data"]
