@@ -13,7 +13,8 @@ description:
   - Compares the files and the container of a service with what is wanted and does only what is needed. Changes made by hand are put back.
   - The image is pulled, the ports are checked and the new files are validated in the new image before anything that runs is touched.
   - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were and the task fails with the
-    service's last lines.
+    reason and the service's last lines. A service that needs no change must be healthy too.
+  - What a run left that was killed is taken back by the next one.
   - A container of the same name that this module did not make is left alone and reported.
 requirements:
   - Docker SDK for Python 5.0 or newer (package python3-docker) on the host
@@ -23,6 +24,9 @@ attributes:
     support: full
   diff_mode:
     description: Shows files as text and changed options of the container. Of secret files it shows only that they change.
+    support: full
+  idempotent:
+    description: Changes nothing when files and container are as wanted. What the Docker engine reports is compared, not only what was asked for last time.
     support: full
 options:
   name:
@@ -43,11 +47,11 @@ options:
     choices: [missing, always, never]
     default: missing
   command:
-    description: Command of the container; the image's own where it is not given.
+    description: Command of the container; the image's own where it is not given or empty.
     type: list
     elements: str
   env:
-    description: Environment variables. They are shown by C(docker inspect), so secrets belong in O(secret_files).
+    description: Environment variables, as text or numbers. They are shown by C(docker inspect), so secrets belong in O(secret_files).
     type: dict
     default: {}
   user:
@@ -68,7 +72,7 @@ options:
         choices: [bind, volume]
         default: bind
       source:
-        description: Path on the host or name of the volume. A missing volume is made.
+        description: Path on the host or name of the volume. A missing volume is made, and so is a folder that holds O(files).
         type: str
         required: true
       target:
@@ -80,7 +84,7 @@ options:
         type: bool
         default: false
   tmpfs:
-    description: Paths in the container that are kept in memory.
+    description: Paths in the container that are kept in memory, as C(path[:options]).
     type: list
     elements: str
     default: []
@@ -135,6 +139,7 @@ options:
     description:
       - How the container gets all NVIDIA GPUs of the host.
       - V(auto) takes CDI where the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the runtime C(nvidia).
+      - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set where neither the image nor O(env) does.
     type: str
     choices: [none, auto, cdi, runtime]
     default: none
@@ -228,7 +233,7 @@ options:
         choices: [none, reload, recreate]
         default: recreate
   validate:
-    description: A check of the new files before they are put in place.
+    description: A check of the new files before they are put in place. It sees the mounted folders as they will be, but no volume and no network.
     type: dict
     suboptions:
       command:
@@ -260,7 +265,7 @@ options:
             type: str
             default: POST
   health:
-    description: When the service counts as healthy. Without it, when it has stayed up for a second.
+    description: When the service counts as healthy, by one of C(http), C(command) and C(image). Without them, when it has stayed up for a second.
     type: dict
     suboptions:
       http:
@@ -323,28 +328,31 @@ EXAMPLES = r"""
 RETURN = r"""
 actions:
   description: What was done, or in check mode would be, in order.
-  returned: always
+  returned: success
   type: list
   elements: str
-  sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload container prometheus"]
+  sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload"]
 container:
-  description: The container; empty in check mode.
+  description: The container; in check mode as it was before, and empty if there was none.
   returned: O(state=present)
   type: dict
   contains:
     id: {description: Id of the container., type: str, sample: 4f0c1a}
+    name: {description: Name of the container., type: str, sample: prometheus}
     image: {description: Image reference., type: str, sample: "docker.io/prom/prometheus:v3.5.3"}
     image_id: {description: Id of the image., type: str, sample: "sha256:0d1e"}
     status: {description: State of the container., type: str, sample: running}
+    ip: {description: IP address on the first of O(networks)., type: str, sample: 172.18.0.2}
     networks: {description: IP addresses by network., type: dict, sample: {monitoring: 172.18.0.2}}
 """
 
+import sys
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 
 
 def _file(mode, secret):
@@ -442,61 +450,76 @@ ARGUMENTS = {
 }
 
 
-def _facts(container):
+def _facts(container, networks):
     if not container:
         return {}
-    networks = container["NetworkSettings"]["Networks"]
+    addresses = {name: one["IPAddress"] or one.get("GlobalIPv6Address", "") for name, one in container["NetworkSettings"]["Networks"].items()}
     return {
         "id": container["Id"],
+        "name": container["Name"].lstrip("/"),
         "image": container["Config"]["Image"],
         "image_id": container["Image"],
         "status": container["State"]["Status"],
-        "networks": {name: network["IPAddress"] for name, network in networks.items()},
+        "ip": addresses.get(networks[0] if networks else "bridge", ""),
+        "networks": addresses,
     }
 
 
 def _connect(module):
     """The engine; None in check mode on a host that has none yet."""
-    if not HAS_SDK:
-        if module.check_mode:
-            return None
-        module.fail_json(
-            msg="The Docker SDK for Python is missing for the Python that Ansible uses on this host. Install the package python3-docker,"
-            " or run the role mlops.gpu_monitoring.docker_engine, which does."
-        )
     try:
+        if not HAS_SDK:
+            raise EngineUnreachable(
+                f"The Docker SDK for Python is missing for {sys.executable}, the Python that Ansible uses on this host. Install the package python3-docker"
+                " (the role mlops.gpu_monitoring.docker_engine does) and let ansible_python_interpreter name the distribution's Python, /usr/bin/python3."
+            )
         return Engine(module.params["docker_host"])
-    except EngineUnreachable:
-        if module.check_mode:
-            return None
-        raise
+    except EngineUnreachable as error:
+        if not module.check_mode:
+            raise
+        module.warn(f"{error} This is what {module.params['name']} would be, made from nothing.")
+        return None
 
 
-def _secrets(options):
-    """What must not be shown in the last lines of a service or validator."""
-    return secret_parts(item["content"] for item in options["secret_files"])
+def _present(module, engine):
+    options = spec.checked(module.params)
+    if module.check_mode:
+        service = apply.read(engine, options, check_mode=True)
+        container = service.inspected
+    else:
+        service, container = apply.deploy(engine, options)
+    for warning in service.warnings:
+        module.warn(warning)
+    return {
+        "changed": service.plan.changed,
+        "actions": service.plan.actions(),
+        "diff": service.diff(),
+        "container": _facts(container, options["networks"]),
+    }
+
+
+def _absent(module, engine):
+    containers, paths = apply.plan_removal(engine, module.params) if engine else ([], [])
+    things = [f"container {name}" for name in containers] + paths
+    if things and not module.check_mode:
+        with apply.lock(module.params["name"]):
+            apply.remove(engine, containers, paths)
+    return {
+        "changed": bool(things),
+        "actions": [f"remove {thing}" for thing in things],
+        "diff": [{"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things],
+    }
 
 
 def main():
     """Runs the module."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["image"])])
-    options = module.params
     try:
         engine = _connect(module)
-        if options["state"] == "absent":
-            said = apply.remove(engine, options, module.check_mode)
-            lines = "".join(f"{line}\n" for line in said)
-            module.exit_json(changed=bool(said), actions=said, diff={"prepared": lines})
-        service = apply.read(engine, options, module.check_mode)
-        if engine is None:
-            module.warn(f"{options['name']}: no Docker engine or SDK is there yet, so this is what would be created from nothing.")
-        result = {"changed": service.plan.changed, "actions": service.plan.actions(), "diff": service.diff()}
-        container = service.inspected
-        if service.plan.changed and not module.check_mode:
-            container = apply.carry_out(engine, service)
-        module.exit_json(container=_facts(container), **result)
+        result = (_present if module.params["state"] == "present" else _absent)(module, engine)
     except ServiceError as error:
-        module.fail_json(msg=masked(str(error), _secrets(options)))
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

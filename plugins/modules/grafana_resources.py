@@ -346,14 +346,14 @@ ARGUMENTS = {
 }
 
 
-def _report(client, changes):
+def _report(url, changes):
     return [
         {
             "kind": change.kind,
             "uid": change.uid,
             "name": change.name,
             "action": change.action,
-            "url": client.url + change.path,
+            "url": url.rstrip("/") + change.path,
             "version": change.version,
             "folder_uid": change.folder_uid,
         }
@@ -361,14 +361,28 @@ def _report(client, changes):
     ]
 
 
+def _connect(module):
+    """The client; None in check mode on a host that has no requests yet."""
+    options = module.params
+    if HAS_REQUESTS:
+        verify = (options["ca_path"] or True) if options["validate_certs"] else False
+        return Client(options["url"], options["username"], options["password"], options["token"], options["org_id"], verify, options["timeout"])
+    if not module.check_mode:
+        module.fail_json(msg=missing_required_lib("requests"))
+    module.warn("The Python library requests is not there yet, so this is what would be created in an empty Grafana.")
+    return None
+
+
 def _read(module, client):
     """Grafana's version and what it has; nothing in check mode where no Grafana answers yet."""
+    if client is None:
+        return "", present.Present()
     try:
         version = client.wait(0 if module.check_mode else module.params["wait"])
     except NotReachable as error:
         if not module.check_mode:
             raise
-        module.warn(f"{error} This is what would be created in an empty one.")
+        module.warn(f"{error} So this is what would be created in an empty one.")
         return "", present.Present()
     there = present.read(client, module.params)
     plan.refuse_references(module.params, there)
@@ -378,8 +392,7 @@ def _read(module, client):
 def _run(module):
     options = module.params
     desired.check(options)
-    verify = (options["ca_path"] or True) if options["validate_certs"] else False
-    client = Client(options["url"], options["username"], options["password"], options["token"], options["org_id"], verify, options["timeout"])
+    client = _connect(module)
     version, there = _read(module, client)
     changes = plan.make(options, there)
     refused = [change.error for change in changes if change.error]
@@ -388,8 +401,8 @@ def _run(module):
     done = changes if module.check_mode else apply(client, changes)
     result = {
         "changed": any(change.changed for change in done),
-        "objects": _report(client, done),
-        "requests": client.count,
+        "objects": _report(options["url"], done),
+        "requests": client.count if client else 0,
         "grafana_version": version,
         "diff": [change.diff() for change in done if change.changed],
     }
@@ -408,8 +421,6 @@ def main():
         required_together=[("username", "password")],
         required_one_of=[("token", "username")],
     )
-    if not HAS_REQUESTS:
-        module.fail_json(msg=missing_required_lib("requests"))
     try:
         _run(module)
     except GrafanaError as error:

@@ -2,17 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import http.client
+import fcntl
 import os
-from dataclasses import dataclass, field
-from typing import Any, Optional
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, plan, ports, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 
-VALIDATE_TIMEOUT_SECONDS = 120
-ASIDE = "-replaced"
+VALIDATE_SECONDS = 120
+VALIDATE_LINES = 100
+RELOAD_SECONDS = 60
+LOCK_FOLDER = "/run/lock"
+# Names beside the service's own: the container that will be it, the one that was it, and the validator's.
+NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
 
 
 @dataclass
@@ -21,71 +28,156 @@ class Service:
 
     options: dict[str, Any]
     body: dict[str, Any]
+    inspected: Optional[dict[str, Any]]
     wanted: dict[str, Any]
-    present: Optional[dict[str, Any]] = None
-    inspected: Optional[dict[str, Any]] = None
-    image: Optional[dict[str, Any]] = None
-    plan: plan.Plan = field(default_factory=lambda: plan.Plan("keep"))
+    present: Optional[dict[str, Any]]
+    plan: plan.Plan
+    warnings: list[str]
+    interrupted: bool = False
 
     @property
     def name(self) -> str:
         """Name of the container."""
         return self.options["name"]
 
-    @property
-    def mounted(self) -> list[str]:
-        """Folders of the host that are mounted."""
-        return [mount["Source"] for mount in self.body["HostConfig"]["Mounts"] if mount["Type"] == "bind"]
-
     def diff(self) -> list[dict[str, str]]:
         """What changes, in Ansible's form of a diff."""
         return [change.diff() for change in self.plan.files] + plan.container_diff(self.name, self.wanted, self.present, self.plan)
 
 
-def read(engine: Optional[Engine], given: dict[str, Any], check_mode: bool) -> Service:
-    """Compare what is wanted with what is there. Pulls the image unless in check mode. `engine` is None where there is none yet."""
-    options = spec.checked(given)
-    changed = files.changes(options["files"], options["secret_files"])
+class Undo:
+    """What takes back the steps that were carried out so far."""
+
+    def __init__(self) -> None:
+        self._steps: list[Callable[[], None]] = []
+
+    def push(self, step: Callable[[], None]) -> None:
+        """Add what takes back a step, before that step is carried out."""
+        self._steps.append(step)
+
+    def run(self) -> list[str]:
+        """Take back everything, the last step first, and return what could not be taken back."""
+        problems = []
+        for step in reversed(self._steps):
+            try:
+                step()
+            except ServiceError as error:
+                problems.append(error.reason)
+        return problems
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Keep other runs from changing the same service of this host."""
+    path = os.path.join(LOCK_FOLDER, f"gpu_monitoring.{name}.lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ServiceError(f"name: the lock {path} cannot be opened: {error.strerror}. Run this as root (become: true).") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ServiceError(f"name: another run is changing {name} on this host right now. Run this again when it has ended.") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, dict[str, Any]]:
+    """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be healthy."""
+    service = read(engine, options, check_mode=False)
+    if not service.plan.changed:
+        return service, look(engine, service)
+    with lock(service.name):
+        pulled = service.plan.pull
+        service = read(engine, options, check_mode=False)
+        service.plan.pull = service.plan.pull or pulled
+        return service, carry_out(engine, service)
+
+
+def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) -> Service:
+    """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None where there is none yet."""
+    warnings: list[str] = []
+    changed_files = files.changes(options["files"], options["secret_files"])
     if engine is None:
         body = spec.create_body(options, "none", [])
-        wanted = plan.wanted_view(body, options["networks"], None, options["image"])
-        return Service(options, body, wanted, plan=plan.Plan("create", [], changed, options["networks"], pull=True))
+        wanted = plan.wanted_view(body, options["networks"], None, "not pulled yet")
+        return Service(options, body, None, wanted, None, plan.Plan("create", [], changed_files, options["networks"], pull=True), warnings)
 
-    inspected = engine.container(options["name"])
-    if inspected:
-        refuse_foreign(inspected, options["name"])
-    image, pulls = _image(engine, options, check_mode)
-    abilities = engine.abilities()
-    gpus = spec.gpu_mechanism(options["gpus"], abilities["cdi_enabled"], abilities["cdi_spec"], abilities["runtimes"])
-    body = spec.create_body(options, gpus, ((image or {}).get("Config") or {}).get("Env") or [])
-    wanted = plan.wanted_view(body, options["networks"], image, image["Id"] if image else "not here yet")
+    image, pulled = _image(engine, options, check_mode, warnings)
+    if image and health.asks_image(options["health"]) and not health.has_healthcheck(image):
+        raise ServiceError(f"health: image is true, but {options['image']} has no health check of its own. Set health.http or health.command.")
+    inspected, leftovers, interrupted = _inspect(engine, options["name"])
     networks = engine.networks()
-    present, running = None, False
+    own_image = engine.image(inspected["Image"]) if inspected else None
+    image_id = image["Id"] if image else "not pulled yet"
+    if image is None and inspected and inspected["Config"]["Image"] == options["image"]:
+        image, image_id = own_image, inspected["Image"]
+
+    gpus = _gpus(engine, options, check_mode, warnings)
+    body = spec.create_body(options, gpus, ((image or {}).get("Config") or {}).get("Env") or [])
+    wanted = plan.wanted_view(body, options["networks"], image, image_id)
+    present = None
     if inspected:
-        present = plan.present_view(inspected, engine.image(inspected["Image"]), wanted, networks, abilities["default_runtime"])
-        running = inspected["State"]["Running"]
-    kind, reasons = plan.decide(bool(inspected), running, plan.differences(wanted, present) if present else [], changed)
+        default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
+        present = plan.present_view(inspected, own_image, wanted, networks, default_runtime)
+    different = plan.differences(wanted, present) if present else []
+    container, reasons = plan.decide(inspected is not None, _runs(inspected), different, changed_files)
     missing = [network for network in options["networks"] if network not in networks]
-    left = [options["name"] + ASIDE] if engine.container(options["name"] + ASIDE) else []
-    return Service(options, body, wanted, present, inspected, image, plan.Plan(kind, reasons, changed, missing, left, pulls))
+    decided = plan.Plan(container, reasons, changed_files, missing, leftovers, pulled)
+    if container in ("create", "recreate", "start"):
+        published = [one for one in engine.published() if one.container not in leftovers]
+        ports.check(options["name"], options["ports"], published, ports.bind_error)
+    return Service(options, body, inspected, wanted, present, decided, warnings, interrupted)
 
 
-def _image(engine: Engine, options: dict[str, Any], check_mode: bool) -> tuple[Optional[dict[str, Any]], bool]:
-    """The image, and whether it is, or in check mode would be, a new one."""
-    reference = options["image"]
+def _runs(inspected: Optional[dict[str, Any]]) -> bool:
+    return bool(inspected and inspected["State"]["Running"] and not inspected["State"]["Paused"])
+
+
+def _image(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: list[str]) -> tuple[Optional[dict[str, Any]], bool]:
+    """The image, and whether it was or would be pulled."""
+    reference, pull = options["image"], options["pull"]
     image = engine.image(reference)
-    if image and options["pull"] != "always":
+    if pull == "never" and image is None:
+        problem = f"image: {reference} is not on this host and pull is 'never'. Load it, or set pull to 'missing'."
+        if not check_mode:
+            raise ServiceError(problem)
+        warnings.append(problem)
+    if pull == "never" or (pull == "missing" and image) or (check_mode and image):
         return image, False
-    if options["pull"] == "never":
-        raise ServiceError(f"image: {reference} is not on this host and pull is 'never'. Load it, or set pull to 'missing'.")
     if check_mode:
-        return image, not image
+        return None, True
     new = engine.pull(reference)
-    return new, not image or new["Id"] != image["Id"]
+    return new, image is None or new["Id"] != image["Id"]
 
 
-def refuse_foreign(inspected: dict[str, Any], name: str) -> None:
-    """Raise ServiceError for a container that this module did not make."""
+def _gpus(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: list[str]) -> str:
+    """How the container gets GPUs; in check mode the host may be about to learn it."""
+    if options["gpus"] == "none":
+        return "none"
+    try:
+        return spec.gpu_mechanism(options["gpus"], *engine.gpu_abilities())
+    except ServiceError as error:
+        if not check_mode:
+            raise
+        warnings.append(error.reason)
+        return "none"
+
+
+def _inspect(engine: Engine, name: str) -> tuple[Optional[dict[str, Any]], list[str], bool]:
+    """The service's container, the containers that a killed run left, and whether that run had already put the service's own container aside."""
+    leftovers = [one for one in engine.owned(name) if one in (name + NEXT, name + PREVIOUS, name + VALIDATOR)]
+    inspected = engine.container(name)
+    if inspected:
+        _refuse_foreign(inspected, name)
+    if name + PREVIOUS in leftovers:
+        return engine.container(name + PREVIOUS), leftovers, True
+    return inspected, leftovers, False
+
+
+def _refuse_foreign(inspected: dict[str, Any], name: str) -> None:
     if (inspected["Config"]["Labels"] or {}).get(spec.OWNER_LABEL) != name:
         raise ServiceError(
             f"name: a container named {name} is there that mlops.gpu_monitoring did not make (image {inspected['Config']['Image']}); it is left as it is."
@@ -94,130 +186,159 @@ def refuse_foreign(inspected: dict[str, Any], name: str) -> None:
 
 
 def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
-    """Carry the plan out and return the container. What can fail fails before anything that runs is touched; after that, what ran before is put back."""
-    work = service.plan
-    for name in work.leftovers:
-        _take_back(engine, service, name)
-    for network in work.networks:
-        engine.create_network(network)
-    if work.replaces or work.container == "start":
-        ports.check(service.name, service.options["ports"], engine.published(), ports.bind_error)
-    staging = files.Staging(service.name, work.files, service.mounted)
-    validates = bool(service.options["validate"]) and (work.replaces or bool(work.files))
+    """Carry the plan out and return the container. Where that fails, files and container are put back as they were."""
+    options, undo = service.options, Undo()
+    parts = secret_parts(item["content"] for item in options["secret_files"])
+    mounted = [mount["source"] for mount in options["mounts"] if mount["type"] == "bind"]
+    staging = files.Staging(service.name, service.plan.files, mounted)
     try:
-        staging.stage(whole=validates)
-        for item in service.options["files"] + service.options["secret_files"]:
-            files.make_folder(os.path.dirname(item["path"]))
-        if validates:
-            _validate(engine, service, staging)
-        return _swap(engine, service, staging)
+        _recover(engine, service)
+        for network in service.plan.networks:
+            engine.create_network(network)
+        staging.stage(whole=options["validate"] is not None)
+        _validate(engine, service, staging)
+        for item in options["files"] + options["secret_files"]:
+            files.make_folder(files.holder(item["path"], mounted) or os.path.dirname(item["path"]))
+        if service.plan.container == "reload" or (service.plan.container == "recreate" and (_runs(service.inspected) or service.interrupted)):
+            undo.push(lambda: _run_again(engine, service))
+        for change in service.plan.files:
+            undo.push(lambda change=change: files.restore(change))
+            staging.put(change)
+        return _bring_up(engine, service, undo)
+    except ServiceError as error:
+        problems = undo.run()
+        raise ServiceError(masked(f"{error.reason} {_outcome(service, problems)}", parts), masked(error.output, parts)) from error
+    except BaseException:
+        undo.run()
+        raise
     finally:
         staging.remove()
 
 
-def _take_back(engine: Engine, service: Service, aside: str) -> None:
-    """A run that was interrupted left the old container beside the new one: keep the new one where it is there, else put the old one back."""
-    if engine.container(service.name):
-        engine.api.remove_container(aside, force=True)
-        return
-    engine.api.rename(aside, service.name)
-    service.inspected = engine.container(service.name)
-    service.plan.container = "recreate"
+def look(engine: Engine, service: Service) -> dict[str, Any]:
+    """Return a container that needs no change once it is healthy; raise ServiceError if it is not."""
+    restarts = service.inspected["RestartCount"] if service.inspected else 0
+    try:
+        return health.wait(engine, service.options, restarts, 0)
+    except ServiceError as error:
+        parts = secret_parts(item["content"] for item in service.options["secret_files"])
+        raise ServiceError(masked(error.reason, parts), masked(error.output, parts)) from error
+
+
+def _outcome(service: Service, problems: list[str]) -> str:
+    if problems:
+        return f"Putting back what was there failed too: {' '.join(problems)}"
+    if service.plan.container == "start":
+        return f"The container {service.name} was only started."
+    if service.inspected:
+        return f"The files and the container {service.name} are as they were before."
+    return f"There was no container {service.name} before, and none is left."
+
+
+def _recover(engine: Engine, service: Service) -> None:
+    """Take back what a killed run left: it is not known how far its container came."""
+    for name in service.plan.leftovers:
+        if name == service.name + PREVIOUS:
+            engine.remove(service.name)
+            engine.rename(name, service.name)
+        else:
+            engine.remove(name, unnamed_volumes=True)
 
 
 def _validate(engine: Engine, service: Service, staging: files.Staging) -> None:
-    """Run the validator in the new image over the staged files."""
-    code, output = engine.run(spec.validator_body(service.options, service.body, staging.folders), VALIDATE_TIMEOUT_SECONDS)
+    """Run the validator in the new image over the staged files; raise ServiceError with what it says."""
+    if not service.options["validate"] or not (service.plan.files or service.plan.replaces):
+        return
+    body = spec.validator_body(service.options, service.body, staging.folders)
+    body["HostConfig"]["Mounts"] = [mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])]
+    code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
     if code != 0:
         command = " ".join(service.options["validate"]["command"])
-        raise ServiceError(f"validate: `{command}` refuses the new files of {service.name}; nothing was changed. It says:", output)
+        raise ServiceError(f"validate: `{command}` refuses the new files of {service.name} with exit code {code}; they were not put in place.", output)
 
 
-def _swap(engine: Engine, service: Service, staging: files.Staging) -> dict[str, Any]:
-    """Put the files in place and bring the container up; both are put back where that fails."""
-    put: list[files.FileChange] = []
-    try:
-        for change in service.plan.files:
-            staging.put(change)
-            put.append(change)
-        return _bring_up(engine, service)
-    except Exception:
-        for change in reversed(put):
-            files.restore(change)
-        if put and service.plan.container == "reload":
-            _reload(engine, service)
-        raise
-
-
-def _bring_up(engine: Engine, service: Service) -> dict[str, Any]:
+def _bring_up(engine: Engine, service: Service, undo: Undo) -> dict[str, Any]:
     """Do what the plan says of the container and wait until it is healthy."""
-    options, kind = service.options, service.plan.container
-    if kind == "keep":
-        return engine.container(service.name) or {}
-    if kind == "reload":
+    options, name = service.options, service.name
+    restarts, steady = 0, health.steady_seconds(options["health"])
+    if service.plan.container == "keep":
+        return look(engine, service)
+    if service.plan.container == "reload":
+        restarts = service.inspected["RestartCount"] if service.inspected else 0
+        steady = health.STEADY_SECONDS if options["reload"].get("signal") else 0.0
         _reload(engine, service)
-    elif kind == "start":
-        engine.start(service.name)
+    elif service.plan.container == "start":
+        engine.start(name)
     else:
-        return _replace(engine, service)
-    return health.wait(engine, service.name, options["health"], options["networks"])
-
-
-def _replace(engine: Engine, service: Service) -> dict[str, Any]:
-    """A new container in place of the old one, which waits aside until the new one is healthy."""
-    options, aside = service.options, service.name + ASIDE
-    was_running = bool(service.inspected and service.inspected["State"]["Running"])
-    if service.inspected:
-        engine.api.stop(service.name)
-        engine.api.rename(service.name, aside)
-    try:
-        engine.create(service.name, service.body, options["networks"])
-        engine.start(service.name)
-        container = health.wait(engine, service.name, options["health"], options["networks"])
-    except Exception:
-        if engine.container(service.name):
-            engine.api.remove_container(service.name, force=True)
-        if service.inspected:
-            engine.api.rename(aside, service.name)
-            if was_running:
-                engine.start(service.name)
-        raise
-    if service.inspected:
-        engine.api.remove_container(aside, force=True)
+        _replace(engine, service, undo)
+    container = health.wait(engine, options, restarts, steady)
+    if service.plan.container == "recreate":
+        engine.remove(name + PREVIOUS)
     return container
+
+
+def _replace(engine: Engine, service: Service, undo: Undo) -> None:
+    """Make the new container before the old one stops, then swap their names, so that the old one is there until the new one is healthy."""
+    name, next_name = service.name, service.name + NEXT
+    undo.push(lambda: engine.remove(next_name, unnamed_volumes=True))
+    engine.create(next_name, service.body, service.options["networks"])
+    if service.inspected:
+        engine.stop(name)
+        undo.push(lambda: _swap_back(engine, name))
+        engine.rename(name, name + PREVIOUS)
+    engine.rename(next_name, name)
+    if not service.inspected:
+        undo.push(lambda: engine.remove(name, unnamed_volumes=True))
+    engine.start(name)
+
+
+def _swap_back(engine: Engine, name: str) -> None:
+    if engine.container(name + PREVIOUS):
+        engine.remove(name, unnamed_volumes=True)
+        engine.rename(name + PREVIOUS, name)
 
 
 def _reload(engine: Engine, service: Service) -> None:
     """Have the running service read its files again."""
     how = service.options["reload"]
     if how.get("signal"):
-        engine.api.kill(service.name, how["signal"])
+        engine.signal(service.name, how["signal"])
         return
     probe = how["http"]
-    address = health.address_of(engine.container(service.name) or {}, service.options["networks"])
-    request = f"{probe['method']} {probe['path']} on port {probe['port']}"
+    what = f"{probe['method']} {probe['path']} on port {probe['port']}"
     try:
-        status, answer = health.request(address, probe["port"], probe["method"], probe["path"], timeout=60)
-    except (OSError, http.client.HTTPException) as error:
-        raise ServiceError(f"reload: {service.name} does not answer {request}: {error}") from error
+        address = health.address_of(engine.container(service.name) or {}, service.options["networks"])
+        status, answer = health.request(address, probe["port"], probe["method"], probe["path"], RELOAD_SECONDS)
+    except OSError as error:
+        raise ServiceError(f"reload: {service.name} does not answer {what}: {error}.") from error
     if status >= 300:
-        raise ServiceError(f"reload: {service.name} answers {request} with {status}:", answer)
+        raise ServiceError(f"reload: {service.name} answers {what} with {status}.", answer)
 
 
-def remove(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) -> list[str]:
-    """Remove the container and the files, never volumes or networks; returns what was, or in check mode would be, done."""
+def _run_again(engine: Engine, service: Service) -> None:
+    """Have the service run with the files that were put back. One that the engine has started again since has read them, or will."""
+    container = engine.container(service.name)
+    restarted = bool(container and service.inspected and container["RestartCount"] > service.inspected["RestartCount"])
+    if not _runs(container):
+        engine.start(service.name)
+    elif service.plan.container == "reload" and not restarted:
+        _reload(engine, service)
+
+
+def plan_removal(engine: Engine, options: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Names of the containers and paths of the files to remove."""
     name = options["name"]
-    inspected = engine.container(name) if engine else None
-    said = []
-    if engine and inspected:
-        refuse_foreign(inspected, name)
-        said.append("remove container")
-        if not check_mode:
-            engine.api.stop(name)
-            engine.api.remove_container(name, force=True)
-    for item in options["files"] + options["secret_files"]:
-        if os.path.exists(item["path"]):
-            said.append(f"remove {item['path']}")
-            if not check_mode:
-                files.remove(item["path"])
-    return said
+    inspected = engine.container(name)
+    if inspected:
+        _refuse_foreign(inspected, name)
+    containers = [one for one in engine.owned(name) if one in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)]
+    return containers, [item["path"] for item in options["files"] + options["secret_files"] if os.path.lexists(item["path"])]
+
+
+def remove(engine: Engine, containers: list[str], paths: list[str]) -> None:
+    """Remove containers and files; volumes and networks stay."""
+    for name in containers:
+        engine.stop(name)
+        engine.remove(name)
+    for path in paths:
+        files.remove(path)

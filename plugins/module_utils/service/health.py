@@ -2,77 +2,107 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Waits until a container does what it is for."""
-
 import http.client
 import time
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineRefusal
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 POLL_SECONDS = 0.25
+PROBE_SECONDS = 5
 STEADY_SECONDS = 1.0
+DEFAULT_TIMEOUT_SECONDS = 60
 LOG_LINES = 20
 
 
-def request(address: str, port: int, method: str, path: str, timeout: float = 10) -> tuple[int, str]:
+def request(address: str, port: int, method: str, path: str, timeout: float) -> tuple[int, str]:
     """Status and body of one HTTP request."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace").strip()
+    except http.client.HTTPException as error:
+        raise OSError(f"no HTTP answer ({type(error).__name__})") from error
     finally:
         connection.close()
 
 
 def address_of(container: dict[str, Any], networks: list[str]) -> str:
-    """The container's own IP address on its first network."""
+    """The container's own IP address on its first network; raises OSError where it has none."""
     found = container["NetworkSettings"]["Networks"]
-    name = networks[0] if networks else next(iter(found))
-    return found[name]["IPAddress"]
+    settings = found.get(networks[0] if networks else "bridge") or {}
+    address = settings.get("IPAddress") or settings.get("GlobalIPv6Address")
+    if not address:
+        raise OSError("the container has no address on its network")
+    return address
 
 
-def _problem(engine: Engine, container: dict[str, Any], health: Optional[dict[str, Any]], networks: list[str]) -> str:
+def asks_image(health: Optional[dict[str, Any]]) -> bool:
+    """Whether the image's own health check decides."""
+    return bool((health or {}).get("image"))
+
+
+def has_healthcheck(image: dict[str, Any]) -> bool:
+    """Whether an image has a health check of its own."""
+    test = ((image.get("Config") or {}).get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return test[0] != "NONE"
+
+
+def _problem(engine: Engine, container: dict[str, Any], health: dict[str, Any], networks: list[str]) -> str:
     """Why the running container is not healthy yet; empty where it is."""
-    if health and health.get("http"):
+    if health.get("http"):
         probe = health["http"]
+        what = f"GET {probe['path']} on port {probe['port']}"
         try:
-            status, _body = request(address_of(container, networks), probe["port"], "GET", probe["path"], timeout=2)
-        except (OSError, http.client.HTTPException) as error:
-            return f"GET {probe['path']} on port {probe['port']}: {error or type(error).__name__}"
-        return "" if status == probe["status"] else f"GET {probe['path']} on port {probe['port']} answers {status}"
-    if health and health.get("command"):
-        code, output = engine.execute(container["Id"], health["command"])
+            status, _body = request(address_of(container, networks), probe["port"], "GET", probe["path"], PROBE_SECONDS)
+        except OSError as error:
+            return f"{what}: {error}"
+        return "" if status == probe["status"] else f"{what} answers {status}, not {probe['status']}"
+    if health.get("command"):
+        try:
+            code, output = engine.execute(container["Id"], health["command"])
+        except EngineRefusal as error:
+            return error.reason
         return "" if code == 0 else f"{' '.join(health['command'])} ends with {code}: {output[-200:]}"
-    if health and health.get("image"):
+    if asks_image(health):
         state = (container["State"].get("Health") or {}).get("Status")
-        return "" if state == "healthy" else f"the image's health check says {state or 'nothing: the image has none'}"
+        return "" if state == "healthy" else f"the image's health check says {state}"
     return ""
 
 
-def wait(engine: Engine, name: str, health: Optional[dict[str, Any]], networks: list[str]) -> dict[str, Any]:
-    """Return the container once it is healthy; raise ServiceError with the reason and its last log lines if it ends or time runs out.
+def _ended(container: Optional[dict[str, Any]], restarts: int) -> str:
+    """How the container ended, if it did; `restarts` is the count before it was touched."""
+    if container is None:
+        return "it is gone"
+    state = container["State"]
+    if not state["Running"] or state["Restarting"] or container["RestartCount"] > restarts:
+        return f"it ended with exit code {state['ExitCode']}" + (f" ({state['Error']})" if state.get("Error") else "")
+    return ""
 
-    Without a `health` option the container must only stay up for a moment.
+
+def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) -> dict[str, Any]:
+    """Return the container once it is healthy and has been up for `steady` seconds.
+
+    Raises ServiceError with the reason and the container's last lines if it ends or the time of `health` runs out.
     """
-    timeout = health["timeout"] if health else 60
+    name, health = options["name"], options["health"] or {}
     begin = time.monotonic()
-    restarts = None
+    deadline = begin + health.get("timeout", DEFAULT_TIMEOUT_SECONDS)
     while True:
         container = engine.container(name)
-        if container:
-            state = container["State"]
-            restarts = container["RestartCount"] if restarts is None else restarts
-            ended = not state["Running"] or state["Restarting"] or container["RestartCount"] > restarts
-            problem = f"it ended with exit code {state['ExitCode']}" if ended else _problem(engine, container, health, networks)
-            if not problem and (health or time.monotonic() - begin >= STEADY_SECONDS):
-                return container
-        else:
-            ended, problem = True, "it is gone"
-        if ended or time.monotonic() - begin > timeout:
-            after = f"after {time.monotonic() - begin:.0f} s"
+        end = _ended(container, restarts)
+        problem = end or _problem(engine, container or {}, health, options["networks"])
+        now = time.monotonic()
+        if container and not problem and now - begin >= steady:
+            return container
+        if end or now > deadline:
             logs = engine.logs(name, LOG_LINES) if container else ""
-            raise ServiceError(f"container {name} is not healthy {after}: {problem}. Its last lines:", logs)
+            raise ServiceError(f"health: {name} is not healthy after {now - begin:.0f} s: {problem}.", f"Last lines of {name}:\n{logs}" if logs else "")
         time.sleep(POLL_SECONDS)
+
+
+def steady_seconds(health: Optional[dict[str, Any]]) -> float:
+    """How long a new container must stay up: a moment where nothing else says that it is healthy."""
+    return 0.0 if any((health or {}).get(kind) for kind in ("http", "command", "image")) else STEADY_SECONDS
