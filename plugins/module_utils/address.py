@@ -16,7 +16,8 @@ def resolve(name: str) -> str:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ValueError(
-            f"'{name}' is no IP address and does not resolve ({error.strerror}). Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
+            f"'{name}' is no IP address and does not resolve ({error.strerror})."
+            " Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
         ) from error
     return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
 

@@ -13,7 +13,9 @@ def parse(text: str, path: str) -> dict[str, Any]:
     try:
         config = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Mend the file; it was left as it is.") from error
+        raise ValueError(
+            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Mend the file; it was left as it is."
+        ) from error
     if not isinstance(config, dict):
         raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. Mend the file; it was left as it is.")
     return config

@@ -26,7 +26,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def get(docker_host: str, path: str) -> dict[str, Any]:
     """The engine's JSON answer to GET `path` (https://docs.docker.com/reference/api/engine/). Raises OSError where there is none."""
-    connection = _UnixConnection(docker_host[len("unix://"):])
+    connection = _UnixConnection(docker_host[len("unix://") :])
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -12,8 +12,8 @@ author:
 description:
   - Compares the files and the container of a service with what is wanted and does only what is needed. Changes made by hand are put back.
   - The image is pulled, the ports are checked and the new files are validated in the new image before anything that runs is touched.
-  - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were and the task fails with the
-    reason and the service's last lines. A service that needs no change must be healthy too.
+  - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were and the task fails
+    with the reason and the service's last lines. A service that needs no change must be healthy too.
   - What a run left that was killed is taken back by the next one.
   - A container of the same name that this module did not make is left alone and reported.
 requirements:

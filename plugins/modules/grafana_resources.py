@@ -241,10 +241,10 @@ objects:
   type: list
   elements: dict
   contains:
-    kind: {description: V(folder)\, V(datasource) or V(dashboard)., type: str, sample: dashboard}
+    kind: {description: "V(folder), V(datasource) or V(dashboard).", type: str, sample: dashboard}
     uid: {description: The uid., type: str, sample: gpus}
     name: {description: Name or title., type: str, sample: GPUs}
-    action: {description: V(created)\, V(updated)\, V(moved)\, V(renamed)\, V(unchanged) or V(deleted)., type: str, sample: created}
+    action: {description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted).", type: str, sample: created}
     url: {description: Where a person finds it., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
     version: {description: Version of a dashboard; null elsewhere., type: int, sample: 1}
     folder_uid: {description: Folder of a dashboard; empty elsewhere., type: str, sample: gpu}

@@ -49,7 +49,7 @@ gpus:
     name: {description: Product name., type: str, sample: NVIDIA A100-SXM4-80GB}
     driver_version: {description: Version of the driver., type: str, sample: 580.95.05}
     memory_mib: {description: Memory in MiB; null where the driver does not say., type: int, sample: 81920}
-    mig_mode: {description: V(Enabled)\, V(Disabled) or V([N/A])., type: str, sample: Disabled}
+    mig_mode: {description: "V(Enabled), V(Disabled) or V([N/A]).", type: str, sample: Disabled}
 driver_version:
   description: Version of the driver; null where no GPU is shown.
   returned: always

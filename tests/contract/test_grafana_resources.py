@@ -51,7 +51,14 @@ def grafana():
 def declared():
     return {
         "datasources": [
-            {"uid": "p", "name": "P", "url": "http://p:9090", "is_default": True, "json_data": {"timeInterval": "5s"}, "secure_json_data": {"httpHeaderValue1": SECRET}}
+            {
+                "uid": "p",
+                "name": "P",
+                "url": "http://p:9090",
+                "is_default": True,
+                "json_data": {"timeInterval": "5s"},
+                "secure_json_data": {"httpHeaderValue1": SECRET},
+            }
         ],
         "folders": [{"uid": "child", "title": "Child", "parent_uid": "top"}, {"uid": "top", "title": "Top"}],
         "dashboards": [
@@ -88,7 +95,13 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
     first = run(grafana.url, **declared)
     assert first["changed"]
     assert actions(first) == dict.fromkeys(("top", "child", "p", "gpus", "model"), "created")
-    assert [path for _method, path in grafana.writes] == ["/api/folders", "/api/folders", "/api/datasources", "/api/dashboards/db", "/api/dashboards/db"]
+    assert [path for _method, path in grafana.writes] == [
+        "/api/folders",
+        "/api/folders",
+        "/api/datasources",
+        "/api/dashboards/db",
+        "/api/dashboards/db",
+    ]
     assert {one["url"] for one in first["objects"]} >= {f"{grafana.url}/d/gpus/gpus"}
 
     grafana.writes.clear()
@@ -133,7 +146,11 @@ def test_a_changed_datasource_keeps_what_was_set_by_hand(grafana, declared):
 
 def test_things_are_removed_by_uid(grafana, declared):
     run(grafana.url, **declared)
-    gone = {"dashboards": [{"uid": "gpus", "state": "absent"}], "datasources": [{"uid": "p", "state": "absent"}], "folders": [{"uid": "child", "state": "absent"}]}
+    gone = {
+        "dashboards": [{"uid": "gpus", "state": "absent"}],
+        "datasources": [{"uid": "p", "state": "absent"}],
+        "folders": [{"uid": "child", "state": "absent"}],
+    }
     assert set(actions(run(grafana.url, **gone)).values()) == {"deleted"}
     assert not run(grafana.url, **gone)["changed"]
 
@@ -152,7 +169,10 @@ def test_one_failure_does_not_stop_the_others(grafana, declared):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"dashboards": [{"uid": "x", "title": "X", "folder_uid": "nowhere", "panels": []}]}, "dashboards[0].folder_uid: there is no folder 'nowhere'"),
+        (
+            {"dashboards": [{"uid": "x", "title": "X", "folder_uid": "nowhere", "panels": []}]},
+            "dashboards[0].folder_uid: there is no folder 'nowhere'",
+        ),
         ({"folders": [{"uid": "a b", "title": "A"}]}, "folders[0].uid: 'a b'"),
     ],
 )

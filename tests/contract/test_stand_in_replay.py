@@ -82,7 +82,9 @@ def answers():
     return found
 
 
-@pytest.mark.parametrize("number", [number for number, one in enumerate(FIXTURES) if one["name"] not in NOT_CLAIMED], ids=lambda number: FIXTURES[number]["name"])
+@pytest.mark.parametrize(
+    "number", [number for number, one in enumerate(FIXTURES) if one["name"] not in NOT_CLAIMED], ids=lambda number: FIXTURES[number]["name"]
+)
 def test_same_answer_as_the_real_server(answers, number):
     assert answers[number] == {"status": FIXTURES[number]["status"], "answer": FIXTURES[number]["answer"]}
 

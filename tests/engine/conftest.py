@@ -129,7 +129,10 @@ def options(name, images, tmp_path):
         "image": images[0],
         "pull": "missing",
         "env": {"TZ": "UTC"},
-        "mounts": [{"source": str(folder), "target": "/etc/svc", "read_only": True}, {"type": "volume", "source": f"{PREFIX}-data", "target": "/data"}],
+        "mounts": [
+            {"source": str(folder), "target": "/etc/svc", "read_only": True},
+            {"type": "volume", "source": f"{PREFIX}-data", "target": "/data"},
+        ],
         "tmpfs": ["/run:size=1m"],
         "networks": [PREFIX],
         "cap_drop": ["ALL"],

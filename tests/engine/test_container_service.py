@@ -161,7 +161,12 @@ def test_a_file_changed_by_hand_is_repaired(run, options, deployed):
     assert loaded(result) == "one\n"
     path.chmod(0o666)
     assert run(**options)["diff"] == [
-        {"before_header": str(path), "after_header": str(path), "before": "mode: 0666\nowner: 0\ngroup: 0\n", "after": "mode: 0644\nowner: 0\ngroup: 0\n"}
+        {
+            "before_header": str(path),
+            "after_header": str(path),
+            "before": "mode: 0666\nowner: 0\ngroup: 0\n",
+            "after": "mode: 0644\nowner: 0\ngroup: 0\n",
+        }
     ]
 
 
@@ -413,14 +418,18 @@ def test_a_gpu_that_the_engine_cannot_give(run, options):
 def test_through_ansible(options, tmp_path):
     """As people run it: the secret is nowhere in the output, even with all details, and the interpreter's SDK is found."""
     task = {"name": "Deploy", "mlops.gpu_monitoring.container_service": options}
-    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [task]}]
+    play = [
+        {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [task]}
+    ]
     path = tmp_path / "play.json"
     path.write_text(json.dumps(play))
     ansible = str(Path(sys.executable).with_name("ansible-playbook"))
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1"}
 
     def play_it(*arguments):
-        done = subprocess.run([ansible, "-i", "localhost,", "-vvvv", "--diff", path, *arguments], capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(
+            [ansible, "-i", "localhost,", "-vvvv", "--diff", path, *arguments], capture_output=True, text=True, check=False, env=environment
+        )
         assert SECRET not in done.stdout + done.stderr
         assert done.returncode == 0, done.stdout
         return done.stdout

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-import tarfile
 import subprocess
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from tests.lab.shell import ROOT, LabError, run, succeeds, wait_for
 # The last octet of each lab's first host.
 LABS = {"demo": 10, "molecule": 20}
 HOSTS = ("monitor1", "gpu1", "gpu2")
+# A host that some tests start besides.
+SPARE = "spare1"
 ISOLATION = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host", "--stop-signal", "SIGRTMIN+3"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined"),
@@ -38,7 +40,7 @@ def container(lab: str, host: str) -> str:
 
 def address(lab: str, host: str) -> str:
     """A host's IP address, the same after a restart."""
-    return f"10.213.77.{LABS[lab] + HOSTS.index(host)}"
+    return f"10.213.77.{LABS[lab] + (*HOSTS, SPARE).index(host)}"
 
 
 def up(lab: str, image: str, variables: dict[str, str]) -> dict[str, str]:
@@ -49,7 +51,7 @@ def up(lab: str, image: str, variables: dict[str, str]) -> dict[str, str]:
     if not key.exists():
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpu-monitoring-lab", "-f", str(key))
     with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
-        for done in [pool.submit(_start, lab, host, image, key) for host in HOSTS]:
+        for done in [pool.submit(start, lab, host, image) for host in HOSTS]:
             done.result()
     addresses = {host: address(lab, host) for host in HOSTS}
     (where / "hosts.json").write_text(json.dumps(addresses, indent=2) + "\n")
@@ -57,8 +59,9 @@ def up(lab: str, image: str, variables: dict[str, str]) -> dict[str, str]:
     return addresses
 
 
-def _start(lab: str, host: str, image: str, key: Path) -> None:
-    name = container(lab, host)
+def start(lab: str, host: str, image: str) -> None:
+    """Have one host running and answering."""
+    name, key = container(lab, host), folder(lab) / "id_ed25519"
     if not succeeds("docker", "container", "inspect", name):
         run(
             *("docker", "run", "--detach", "--name", name, "--hostname", host, "--network", NETWORK, "--ip", address(lab, host)),
@@ -125,7 +128,7 @@ def inventory(lab: str, key: Path, variables: dict[str, str]) -> dict[str, objec
 
 def down(lab: str) -> None:
     """Remove the hosts with their data."""
-    for host in HOSTS:
+    for host in (*HOSTS, SPARE):
         name = container(lab, host)
         run("docker", "rm", "--force", "--volumes", name, check=False)
         run("docker", "volume", "rm", name, check=False)

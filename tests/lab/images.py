@@ -64,7 +64,9 @@ def build(name: str, environment: dict[str, str]) -> str:
 def need_go() -> None:
     """LabError where there is no Go to build with."""
     if not shutil.which("go"):
-        raise LabError("The lab builds the NVIDIA container toolkit and a stand-in with Go 1.24 or newer, which is not in the search path: install it first.")
+        raise LabError(
+            "The lab builds the NVIDIA container toolkit and a stand-in with Go 1.24 or newer, which is not in the search path: install it first."
+        )
 
 
 def upstream_answers(registry: str) -> bool:

@@ -177,7 +177,9 @@ def started(host: Callable[[str], Any]) -> Callable[[], dict[tuple[str, str], st
     def read() -> dict[tuple[str, str], str]:
         times = {}
         for name, services in SERVICES.items():
-            output = host(name).check_output("docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}' %s" % " ".join(services))
+            output = host(name).check_output(
+                "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}' %s" % " ".join(services)
+            )
             for line in output.splitlines():
                 service, state = line.split(" ", 1)
                 times[(name, service.lstrip("/"))] = state

@@ -13,7 +13,9 @@ CORES = ["2.19.14", "2.22.0rc1"]
 
 def assert_nothing_changed(run: Run) -> None:
     assert run.code == 0, run.output
-    assert {name: (counts["changed"], counts["failed"]) for name, counts in run.recap.items()} == dict.fromkeys(("monitor1", "gpu1", "gpu2"), (0, 0)), run.output
+    assert {name: (counts["changed"], counts["failed"]) for name, counts in run.recap.items()} == dict.fromkeys(
+        ("monitor1", "gpu1", "gpu2"), (0, 0)
+    ), run.output
 
 
 def test_check_and_diff_report_nothing(site):

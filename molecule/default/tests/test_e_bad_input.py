@@ -92,6 +92,8 @@ def test_a_grafana_that_does_not_answer(play, addresses):
 
 
 def test_a_wrong_password(play):
-    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.grafana"]}, variables={"grafana_admin_password": "not-the-one-it-was-started-with"})
+    run = play(
+        {"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.grafana"]}, variables={"grafana_admin_password": "not-the-one-it-was-started-with"}
+    )
     assert_refused(run, "admin", "password")
     assert "not-the-one-it-was-started-with" not in run.output

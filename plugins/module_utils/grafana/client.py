@@ -56,7 +56,9 @@ class Client:
                     return str(_json(answer, "GET", "/api/health").get("version", ""))
                 problem = f"HTTP {answer.status_code}"
             except requests.exceptions.SSLError as error:
-                raise GrafanaError(f"url: {self.url} has a certificate that is not trusted: {error}. Set ca_path, or validate_certs to false.") from error
+                raise GrafanaError(
+                    f"url: {self.url} has a certificate that is not trusted: {error}. Set ca_path, or validate_certs to false."
+                ) from error
             except requests.exceptions.InvalidURL as error:
                 raise GrafanaError(f"url: '{self.url}' is not a URL. Write it like http://127.0.0.1:3000.") from error
             except requests.exceptions.RequestException as error:

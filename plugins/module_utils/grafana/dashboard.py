@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""From a compact list of panels to the JSON model that Grafana keeps (https://grafana.com/docs/grafana/latest/visualizations/dashboards/build-dashboards/view-dashboard-json-model/)."""
+"""From a compact list of panels to the JSON model that Grafana keeps (Grafana's documentation, "Dashboard JSON model")."""
 
 import json
 import string
@@ -21,7 +21,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "gauge": {"reduceOptions": _REDUCE, "orientation": "auto", "showThresholdLabels": False, "showThresholdMarkers": True},
     "bargauge": {"reduceOptions": _REDUCE, "displayMode": "gradient", "orientation": "horizontal", "valueMode": "color", "showUnfilled": True},
     "table": {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"], "fields": ""}},
-    "state-timeline": {"mergeValues": True, "showValue": "auto", "alignValue": "left", "rowHeight": 0.9, "legend": _TABLE_LEGEND, "tooltip": {"mode": "single"}},
+    "state-timeline": {
+        "mergeValues": True,
+        "showValue": "auto",
+        "alignValue": "left",
+        "rowHeight": 0.9,
+        "legend": _TABLE_LEGEND,
+        "tooltip": {"mode": "single"},
+    },
 }
 _CUSTOM: dict[str, dict[str, Any]] = {
     "timeseries": {

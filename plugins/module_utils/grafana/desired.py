@@ -74,7 +74,9 @@ def check_references(options: dict[str, Any], folders: set[str], datasources: se
             raise GrafanaError(f"dashboards[{number}].folder_uid: there is no folder '{item['folder_uid']}'. Add it to folders.")
         unknown = sorted(dashboard.datasource_uids(dashboard.model(item)) - datasources)
         if unknown:
-            raise GrafanaError(f"dashboards[{number}]: it refers to the datasource '{unknown[0]}', which is not there. Add it to datasources, or set datasource_uid.")
+            raise GrafanaError(
+                f"dashboards[{number}]: it refers to the datasource '{unknown[0]}', which is not there. Add it to datasources, or set datasource_uid."
+            )
 
 
 def top_down(folders: list[dict[str, Any]]) -> list[dict[str, Any]]:

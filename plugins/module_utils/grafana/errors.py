@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+
 class GrafanaError(Exception):
     """What a person has to know: the object or option, the value and what to do."""
 

@@ -103,7 +103,21 @@ def _datasource(item: dict[str, Any], present: Present) -> Change:
 
 def _writable(there: Optional[dict[str, Any]]) -> dict[str, Any]:
     """What a PUT has to repeat so that it is not reset."""
-    keys = ("id", "name", "type", "url", "access", "user", "database", "basicAuth", "basicAuthUser", "withCredentials", "isDefault", "jsonData", "version")
+    keys = (
+        "id",
+        "name",
+        "type",
+        "url",
+        "access",
+        "user",
+        "database",
+        "basicAuth",
+        "basicAuthUser",
+        "withCredentials",
+        "isDefault",
+        "jsonData",
+        "version",
+    )
     return {key: there[key] for key in keys if key in there} if there else {}
 
 
@@ -145,5 +159,3 @@ def _dashboard(item: dict[str, Any], present: Present) -> Change:
 def refuse_references(options: dict[str, Any], present: Present) -> None:
     """Raise GrafanaError where something refers to a folder or datasource that is neither asked for nor there."""
     desired.check_references(options, set(present.folders), set(present.datasource_names.values()))
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -202,7 +203,7 @@ def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
         if service.plan.container == "reload" or (service.plan.container == "recreate" and (_runs(service.inspected) or service.interrupted)):
             undo.push(lambda: _run_again(engine, service))
         for change in service.plan.files:
-            undo.push(lambda change=change: files.restore(change))
+            undo.push(functools.partial(files.restore, change))
             staging.put(change)
         return _bring_up(engine, service, undo)
     except ServiceError as error:
@@ -254,7 +255,9 @@ def _validate(engine: Engine, service: Service, staging: files.Staging) -> None:
     code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
     if code != 0:
         command = " ".join(service.options["validate"]["command"])
-        raise ServiceError(f"validate: `{command}` refuses the new files of {service.name} with exit code {code}; they were not put in place.", output)
+        raise ServiceError(
+            f"validate: `{command}` refuses the new files of {service.name} with exit code {code}; they were not put in place.", output
+        )
 
 
 def _bring_up(engine: Engine, service: Service, undo: Undo) -> dict[str, Any]:

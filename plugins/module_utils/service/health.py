@@ -99,7 +99,9 @@ def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) 
             return container
         if end or now > deadline:
             logs = engine.logs(name, LOG_LINES) if container else ""
-            raise ServiceError(f"health: {name} is not healthy after {now - begin:.0f} s: {problem}.", f"Last lines of {name}:\n{logs}" if logs else "")
+            raise ServiceError(
+                f"health: {name} is not healthy after {now - begin:.0f} s: {problem}.", f"Last lines of {name}:\n{logs}" if logs else ""
+            )
         time.sleep(POLL_SECONDS)
 
 

@@ -21,7 +21,7 @@ _SPEC_HASH = "spec"
 
 
 def _capabilities(names: Optional[list[str]]) -> list[str]:
-    return sorted(name.upper()[len("CAP_"):] if name.upper().startswith("CAP_") else name.upper() for name in names or [])
+    return sorted(name.upper()[len("CAP_") :] if name.upper().startswith("CAP_") else name.upper() for name in names or [])
 
 
 def _security(options: Optional[list[str]]) -> list[str]:
@@ -100,7 +100,9 @@ def present_view(
     config, host, of_image = inspected["Config"], inspected["HostConfig"], _image_config(image)
     view = _settings(config, host, of_image)
     view["image"] = f"{config['Image']} ({inspected['Image']})"
-    view["networks"] = sorted(name for name, one in inspected["NetworkSettings"]["Networks"].items() if one.get("NetworkID") in ("", networks.get(name)))
+    view["networks"] = sorted(
+        name for name, one in inspected["NetworkSettings"]["Networks"].items() if one.get("NetworkID") in ("", networks.get(name))
+    )
     view["hostname"] = "" if inspected["Id"].startswith(config["Hostname"]) else config["Hostname"]
     view["mounts"] = {
         os.path.normpath(one["Destination"]): _mount(one["Type"], one["Name"] if one["Type"] == "volume" else one.get("Source", ""), not one["RW"])
@@ -161,7 +163,12 @@ class Plan:
         said += ["pull image"] if self.pull else []
         said += [f"create network {name}" for name in self.networks]
         said += [f"write {change.path}" for change in self.files]
-        words = {"create": "create container", "recreate": f"recreate container: {', '.join(self.reasons)}", "start": "start container", "reload": "reload"}
+        words = {
+            "create": "create container",
+            "recreate": f"recreate container: {', '.join(self.reasons)}",
+            "start": "start container",
+            "reload": "reload",
+        }
         return said + ([words[self.container]] if self.container in words else [])
 
 

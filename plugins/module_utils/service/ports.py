@@ -46,7 +46,8 @@ def check(service: str, wanted: list[dict[str, Any]], published: list[Published]
         others = sorted(holders - {service})
         if others:
             raise ServiceError(
-                f"ports: port {number} of {address}, wanted for {service}, is taken by the container {others[0]}. Stop that container or choose another host_port."
+                f"ports: port {number} of {address}, wanted for {service}, is taken by the container {others[0]}."
+                " Stop that container or choose another host_port."
             )
         problem = None if holders else bind(address, number)
         if problem == errno.EADDRNOTAVAIL:

@@ -57,7 +57,7 @@ def _check_conditions(options: dict[str, Any]) -> None:
 def _text(option: str, name: str, value: Any) -> str:
     if isinstance(value, str) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return str(value)
-    raise ServiceError(f"{option}: {name} is {value!r}, which is no text. Put it in quotes, as in {name}: \"{str(value).lower()}\".")
+    raise ServiceError(f'{option}: {name} is {value!r}, which is no text. Put it in quotes, as in {name}: "{str(value).lower()}".')
 
 
 def _limit(name: str, value: Any) -> int:
@@ -165,7 +165,8 @@ def create_body(options: dict[str, Any], gpus: str, image_env: list[str]) -> dic
     """
     host_config: dict[str, Any] = {
         "Mounts": [
-            {"Type": mount["type"], "Source": mount["source"], "Target": mount["target"], "ReadOnly": mount["read_only"]} for mount in options["mounts"]
+            {"Type": mount["type"], "Source": mount["source"], "Target": mount["target"], "ReadOnly": mount["read_only"]}
+            for mount in options["mounts"]
         ],
         "Tmpfs": {path: settings for path, _colon, settings in (entry.partition(":") for entry in options["tmpfs"])},
         "PortBindings": _bindings(options["ports"]),

@@ -35,7 +35,9 @@ def test_ip_address(text, address):
 
 
 def test_a_name_that_does_not_resolve_is_refused():
-    with pytest.raises(AnsibleFilterError, match="my_address: 'no-such-host.invalid' is no IP address and does not resolve .* Set gpu_monitoring_address"):
+    with pytest.raises(
+        AnsibleFilterError, match="my_address: 'no-such-host.invalid' is no IP address and does not resolve .* Set gpu_monitoring_address"
+    ):
         ip_address("no-such-host.invalid", "my_address")
 
 

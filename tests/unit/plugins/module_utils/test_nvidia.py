@@ -27,7 +27,8 @@ def test_a_message_of_nvidia_smi_is_no_gpu():
 
 
 @pytest.mark.parametrize(
-    ("vendor", "kind", "found"), [("0x10de", "0x030200", True), ("0x10de", "0x030000", True), ("0x10de", "0x0c0330", False), ("0x8086", "0x030000", False)]
+    ("vendor", "kind", "found"),
+    [("0x10de", "0x030200", True), ("0x10de", "0x030000", True), ("0x10de", "0x0c0330", False), ("0x8086", "0x030000", False)],
 )
 def test_only_display_controllers_of_nvidia_count(tmp_path, vendor, kind, found):
     device = tmp_path / "0000:3b:00.0"

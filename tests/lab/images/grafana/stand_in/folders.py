@@ -63,7 +63,13 @@ class Folders:
             raise ApiError(500, "Folder API error: invalid uid for folder provided")
         if uid in self._all:
             raise ApiError(412, "the folder has been changed by someone else")
-        self._all[uid] = {"id": self._store.next_id("folder"), "uid": uid, "title": body["title"], "parentUid": body.get("parentUid") or "", "version": 1}
+        self._all[uid] = {
+            "id": self._store.next_id("folder"),
+            "uid": uid,
+            "title": body["title"],
+            "parentUid": body.get("parentUid") or "",
+            "version": 1,
+        }
         self._store.save()
         return self.get(uid)
 

@@ -54,7 +54,9 @@ def test_several_queries_have_references_of_their_own():
 
 @pytest.mark.parametrize("kind", dashboard.TYPES)
 def test_every_type_of_panel_is_complete(kind):
-    (made,) = dashboard.model(a_dashboard(panels=[a_panel(type=kind, unit="percent", min=0.0, thresholds=[{"value": 80.0, "color": "red"}])]))["panels"]
+    (made,) = dashboard.model(a_dashboard(panels=[a_panel(type=kind, unit="percent", min=0.0, thresholds=[{"value": 80.0, "color": "red"}])]))[
+        "panels"
+    ]
     assert made["type"] == kind
     assert made["options"]
     assert made["fieldConfig"]["defaults"]["unit"] == "percent"
@@ -136,7 +138,11 @@ def test_folders_come_after_their_parents():
 
 def test_the_order_of_a_plan():
     given = options(dashboards=[a_dashboard(folder_uid="f")], folders=[a_folder()], datasources=[a_datasource()])
-    assert [(one.kind, one.action) for one in plan.make(given, Present())] == [("folder", "created"), ("datasource", "created"), ("dashboard", "created")]
+    assert [(one.kind, one.action) for one in plan.make(given, Present())] == [
+        ("folder", "created"),
+        ("datasource", "created"),
+        ("dashboard", "created"),
+    ]
 
 
 def stored(item, **more):
@@ -189,7 +195,8 @@ def present_dashboard(item, folder_uid="", **more):
 
 
 @pytest.mark.parametrize(
-    ("folder", "more", "action"), [("", {}, "unchanged"), ("other", {}, "moved"), ("", {"title": "by hand"}, "updated"), ("", {"panels": []}, "updated")]
+    ("folder", "more", "action"),
+    [("", {}, "unchanged"), ("other", {}, "moved"), ("", {"title": "by hand"}, "updated"), ("", {"panels": []}, "updated")],
 )
 def test_what_happens_to_a_dashboard(folder, more, action):
     item = a_dashboard()

@@ -47,7 +47,10 @@ def test_staging_shows_the_whole_folder_and_leaves_it_alone(tmp_path):
     assert os.listdir(tmp_path) == ["conf"]
 
 
-@pytest.mark.parametrize(("given", "words"), [({"mode": "rw"}, "mode 'rw'"), ({"owner": "no-such-user"}, "owner 'no-such-user'"), ({"group": "no-such-group"}, "group 'no-such-group'")])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [({"mode": "rw"}, "mode 'rw'"), ({"owner": "no-such-user"}, "owner 'no-such-user'"), ({"group": "no-such-group"}, "group 'no-such-group'")],
+)
 def test_bad_attributes_are_refused_by_name(tmp_path, given, words):
     with pytest.raises(ServiceError, match=words):
         files.wanted_state({**item(tmp_path / "a"), **given})

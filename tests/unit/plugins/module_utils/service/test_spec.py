@@ -56,14 +56,19 @@ def test_gpu_mechanism(wanted, cdi, specification, runtimes, mechanism):
     assert spec.gpu_mechanism(wanted, cdi, specification, runtimes) == mechanism
 
 
-@pytest.mark.parametrize(("wanted", "cdi", "specification", "runtimes"), [("auto", False, True, ["runc"]), ("cdi", False, True, ["nvidia"]), ("runtime", True, True, ["runc"])])
+@pytest.mark.parametrize(
+    ("wanted", "cdi", "specification", "runtimes"),
+    [("auto", False, True, ["runc"]), ("cdi", False, True, ["nvidia"]), ("runtime", True, True, ["runc"])],
+)
 def test_a_gpu_that_cannot_be_given_names_the_role_that_helps(wanted, cdi, specification, runtimes):
     with pytest.raises(ServiceError, match="nvidia_container_toolkit"):
         spec.gpu_mechanism(wanted, cdi, specification, runtimes)
 
 
 def test_the_body_asks_for_the_gpus():
-    assert spec.create_body(spec.checked(options()), "cdi", [])["HostConfig"]["DeviceRequests"] == [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]
+    assert spec.create_body(spec.checked(options()), "cdi", [])["HostConfig"]["DeviceRequests"] == [
+        {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}
+    ]
     body = spec.create_body(spec.checked(options(env={"NVIDIA_VISIBLE_DEVICES": "0"})), "runtime", ["NVIDIA_DRIVER_CAPABILITIES=all"])
     assert body["HostConfig"]["Runtime"] == "nvidia"
     assert body["Env"] == ["NVIDIA_VISIBLE_DEVICES=0"]

@@ -1,0 +1,85 @@
+"""A machine that knows nothing of Docker and watches itself: the engine on request, then `inventories/localhost`, run on the machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import INVENTORY, ROOT, run_playbook
+
+sys.path.insert(0, str(ROOT))
+
+from tests.lab import hosts, shell  # noqa: E402
+
+NAME = hosts.container("molecule", hosts.SPARE)
+COLLECTION = "/root/.ansible/collections/ansible_collections/mlops/gpu_monitoring"
+
+
+def on_spare(command: str) -> str:
+    return shell.run("docker", "exec", NAME, "bash", "-c", command)
+
+
+@pytest.fixture(scope="module")
+def spare(tmp_path_factory):
+    """An inventory of one fresh host without an engine; the host is removed afterwards."""
+    image = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container("molecule", "monitor1"))
+    hosts.start("molecule", hosts.SPARE, image)
+    on_spare("systemctl stop docker.socket docker.service && dpkg --purge docker.io docker-cli && rm -f /var/run/docker.sock")
+    connection = {key: value for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items() if key.startswith("ansible_")}
+    path = tmp_path_factory.mktemp("spare") / "inventory.yml"
+    path.write_text(yaml.safe_dump({"all": {"hosts": {hosts.SPARE: {"ansible_host": hosts.address("molecule", hosts.SPARE)}}, "vars": connection}}))
+    yield path
+    shell.run("docker", "rm", "--force", NAME)
+    shell.run("docker", "volume", "rm", NAME)
+
+
+@pytest.fixture
+def engine_role(spare, tmp_path):
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": ["mlops.gpu_monitoring.docker_engine"]}]))
+    return lambda *arguments, **variables: run_playbook(playbook, *arguments, inventory=spare, variables=variables)
+
+
+def test_no_engine_is_installed_unasked(engine_role):
+    run = engine_role()
+    assert run.code != 0
+    assert "docker_engine_install" in run.error
+    assert "No Docker engine answers on spare1" in run.error
+    assert on_spare("command -v dockerd || echo none").strip() == "none"
+
+
+def test_an_engine_is_installed_on_request_once(engine_role):
+    checked = engine_role("--check", docker_engine_install=True)
+    assert checked.code == 0, checked.output
+    assert on_spare("command -v dockerd || echo none").strip() == "none"
+    first = engine_role(docker_engine_install=True)
+    assert first.code == 0, first.output
+    assert on_spare("systemctl is-active docker").strip() == "active"
+    second = engine_role(docker_engine_install=True)
+    assert (second.code, second.recap[hosts.SPARE]["changed"]) == (0, 0), second.output
+
+
+def test_the_example_inventory_of_one_machine(spare):
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    archive = subprocess.run(["tar", "-cf", "-", "-T", "-"], cwd=ROOT, input=files.encode(), check=True, capture_output=True).stdout
+    on_spare(f"mkdir -p {COLLECTION}")
+    subprocess.run(["docker", "cp", "-", f"{NAME}:{COLLECTION}"], input=archive, check=True, capture_output=True)
+    on_spare("apt-get update -q && apt-get install -q -y --no-install-recommends ansible-core docker-cli")
+    variables = {key: value for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items() if not key.startswith("ansible_")}
+    on_spare(
+        f"""mkdir -p /etc/docker && echo '{{"insecure-registries": ["registry.lab:5000"]}}' >/etc/docker/daemon.json && systemctl restart docker"""
+    )
+    command = f"cd {COLLECTION} && ansible-playbook -i inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
+    first = on_spare(command)
+    assert "no NVIDIA GPU" in first
+    assert "changed=0" in on_spare(command)
+
+    published = on_spare("docker ps --format '{{.Names}} {{.Ports}}'")
+    assert all("127.0.0.1:" in line and "0.0.0.0" not in line for line in published.splitlines()), published
+    shell.wait_for(lambda: '"health":"up"' in on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"), "Prometheus reaching cAdvisor", 60)
+    targets = json.loads(on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"))["data"]["activeTargets"]
+    assert [target["scrapeUrl"] for target in targets] == ["http://cadvisor:8080/metrics"]
+    assert on_spare("stat -c %a ~/.config/gpu_monitoring/localhost/grafana_admin_password").strip() == "600"
