@@ -69,10 +69,9 @@ def test_the_example_inventory_of_one_machine(spare):
     subprocess.run(["docker", "cp", "-", f"{NAME}:{COLLECTION}"], input=archive, check=True, capture_output=True)
     on_spare("apt-get update -q && apt-get install -q -y --no-install-recommends ansible-core docker-cli")
     variables = {key: value for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items() if not key.startswith("ansible_")}
-    on_spare(
-        f"""mkdir -p /etc/docker && echo '{{"insecure-registries": ["registry.lab:5000"]}}' >/etc/docker/daemon.json && systemctl restart docker"""
-    )
-    command = f"cd {COLLECTION} && ansible-playbook -i inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
+    daemon = json.dumps({"insecure-registries": ["registry.lab:5000"]})
+    on_spare(f"mkdir -p /etc/docker && echo '{daemon}' >/etc/docker/daemon.json && systemctl restart docker")
+    command = f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
     first = on_spare(command)
     assert "no NVIDIA GPU" in first
     assert "changed=0" in on_spare(command)
