@@ -49,21 +49,23 @@ def targets(prometheus: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def wait_for_samples(prometheus: str, deadline: float) -> None:
-    """Return once every target is up and its metrics can be queried; raise TimeoutError after the deadline."""
+def wait_for_samples(where: dict[str, Any], deadline: float) -> None:
+    """Return once every target is up and every panel has data; raise TimeoutError after the deadline."""
+    prometheus = where["prometheus"]
     while True:
         health = targets(prometheus)
         hosts = {host for job in health.values() for host in job}
         up = all(state == "up" for job in health.values() for state in job.values())
-        if hosts and up and hosts <= set(by_host(prometheus, CONTAINERS)) and set(health["nvidia-gpu"]) <= set(by_host(prometheus, GPUS)):
+        seen = set(by_host(prometheus, CONTAINERS)), set(by_host(prometheus, GPUS))
+        if hosts and up and hosts <= seen[0] and set(health["nvidia-gpu"]) <= seen[1] and all(count for _title, count, _values in panels(where)):
             return
         if time.monotonic() > deadline:
-            raise TimeoutError(f"after 60 s not every target is up with metrics: {health}")
+            raise TimeoutError(f"after 60 s not every target is up and every panel filled: {health} {panels(where)}")
         time.sleep(1)
 
 
-def panels(where: dict[str, Any]) -> list[tuple[str, str]]:
-    """Title and present values of each panel of `ML system monitoring`, asked through Grafana's datasource."""
+def panels(where: dict[str, Any]) -> list[tuple[str, int, str]]:
+    """Title, number of series and present values of each panel of `ML system monitoring`, asked through Grafana's datasource."""
     session = requests.Session()
     session.trust_env = False
     session.auth = (where["grafana_user"], Path(where["grafana_password_file"]).read_text().strip())
@@ -77,7 +79,7 @@ def panels(where: dict[str, Any]) -> list[tuple[str, str]]:
         frames = [frame for one in result.json()["results"].values() for frame in one["frames"]]
         values = [frame["data"]["values"][-1][-1] for frame in frames if frame["data"]["values"]]
         shown = ", ".join(f"{value:.2f}" for value in sorted(values, reverse=True)[:6])
-        rows.append((panel["title"], f"{len(values)} series: {shown}"))
+        rows.append((panel["title"], len(values), shown))
     return rows
 
 
@@ -91,15 +93,15 @@ def main() -> int:
     staged.write_text(json.dumps(where, indent=2) + "\n")
     os.replace(staged, demo / "endpoints.json")
 
-    wait_for_samples(where["prometheus"], time.monotonic() + 60)
+    wait_for_samples(where, time.monotonic() + 60)
     health, gpus, containers = targets(where["prometheus"]), by_host(where["prometheus"], GPUS), by_host(where["prometheus"], CONTAINERS)
     print(f"\n{'host':<10} {'cadvisor':<10} {'nvidia-gpu':<11} {'GPUs seen':>9} {'containers seen':>16}")
     for host in sorted({host for job in health.values() for host in job}):
         job = {name: hosts.get(host, "-") for name, hosts in health.items()}
         print(f"{host:<10} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f} {containers.get(host, 0):>16.0f}")
     print("\nML system monitoring, through Grafana's datasource")
-    for title, values in panels(where):
-        print(f"  {title:<40} {values}")
+    for title, count, values in panels(where):
+        print(f"  {title:<40} {count} series: {values}")
     print(f"\nGrafana     {where['grafana']}  user {where['grafana_user']}, password in {where['grafana_password_file']}")
     print(f"Prometheus  {where['prometheus']}")
     return 0
