@@ -12,8 +12,8 @@ author:
 description:
   - Compares the files and the container of a service with what is wanted and does only what is needed. Changes made by hand are put back.
   - The image is pulled, the ports are checked and the new files are validated in the new image before anything that runs is touched.
-  - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were and the task fails
-    with the reason and the service's last lines. A service that needs no change must be healthy too.
+  - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were
+    and the task fails with the reason and the service's last lines. A service that needs no change must be healthy too.
   - What a run left that was killed is taken back by the next one.
   - A container of the same name that this module did not make is left alone and reported.
 requirements:
@@ -26,7 +26,9 @@ attributes:
     description: Shows files as text and changed options of the container. Of secret files it shows only that they change.
     support: full
   idempotent:
-    description: Changes nothing when files and container are as wanted. What the Docker engine reports is compared, not only what was asked for last time.
+    description:
+      - Changes nothing when files and container are as wanted. What the Docker engine reports is compared, not only what was asked for
+        last time.
     support: full
 options:
   name:
@@ -171,7 +173,8 @@ options:
     type: int
     default: 10
   files:
-    description: Files of the service. They should lie in directories that are mounted whole, since a single mounted file does not follow a rename.
+    description:
+      - Files of the service. They should lie in directories that are mounted whole, since a single mounted file does not follow a rename.
     type: list
     elements: dict
     default: []
@@ -233,7 +236,8 @@ options:
         choices: [none, reload, recreate]
         default: recreate
   validate:
-    description: A check of the new files before they are put in place. It sees the mounted folders as they will be, but no volume and no network.
+    description:
+      - A check of the new files before they are put in place. It sees the mounted folders as they will be, but no volume and no network.
     type: dict
     suboptions:
       command:
@@ -265,7 +269,8 @@ options:
             type: str
             default: POST
   health:
-    description: When the service counts as healthy, by one of C(http), C(command) and C(image). Without them, when it has stayed up for a second.
+    description:
+      - When the service counts as healthy, by one of C(http), C(command) and C(image). Without them, when it has stayed up for a second.
     type: dict
     suboptions:
       http:
@@ -453,7 +458,9 @@ ARGUMENTS = {
 def _facts(container, networks):
     if not container:
         return {}
-    addresses = {name: one["IPAddress"] or one.get("GlobalIPv6Address", "") for name, one in container["NetworkSettings"]["Networks"].items()}
+    addresses = {
+        name: one["IPAddress"] or one.get("GlobalIPv6Address", "") for name, one in container["NetworkSettings"]["Networks"].items()
+    }
     return {
         "id": container["Id"],
         "name": container["Name"].lstrip("/"),
@@ -470,8 +477,9 @@ def _connect(module):
     try:
         if not HAS_SDK:
             raise EngineUnreachable(
-                f"The Docker SDK for Python is missing for {sys.executable}, the Python that Ansible uses on this host. Install the package python3-docker"
-                " (the role mlops.gpu_monitoring.docker_engine does) and let ansible_python_interpreter name the distribution's Python, /usr/bin/python3."
+                f"The Docker SDK for Python is missing for {sys.executable}, the Python that Ansible uses on this host."
+                " Install the package python3-docker (the role mlops.gpu_monitoring.docker_engine does)"
+                " and let ansible_python_interpreter name the distribution's Python, /usr/bin/python3."
             )
         return Engine(module.params["docker_host"])
     except EngineUnreachable as error:

@@ -34,7 +34,6 @@ class Service:
     present: Optional[dict[str, Any]]
     plan: plan.Plan
     warnings: list[str]
-    interrupted: bool = False
 
     @property
     def name(self) -> str:
@@ -108,8 +107,10 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
 
     image, pulled = _image(engine, options, check_mode, warnings)
     if image and health.asks_image(options["health"]) and not health.has_healthcheck(image):
-        raise ServiceError(f"health: image is true, but {options['image']} has no health check of its own. Set health.http or health.command.")
-    inspected, leftovers, interrupted = _inspect(engine, options["name"])
+        raise ServiceError(
+            f"health: image is true, but {options['image']} has no health check of its own. Set health.http or health.command."
+        )
+    inspected, leftovers = _inspect(engine, options["name"])
     networks = engine.networks()
     own_image = engine.image(inspected["Image"]) if inspected else None
     image_id = image["Id"] if image else "not pulled yet"
@@ -124,13 +125,28 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
         default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
         present = plan.present_view(inspected, own_image, wanted, networks, default_runtime)
     different = plan.differences(wanted, present) if present else []
-    container, reasons = plan.decide(inspected is not None, _runs(inspected), different, changed_files)
+    touched = _staging(options).interrupted()
+    effects = {item["path"]: item["on_change"] for item in _file_options(options) if item["path"] in touched}
+    effects.update({change.path: change.on_change for change in changed_files})
+    container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
     missing = [network for network in options["networks"] if network not in networks]
-    decided = plan.Plan(container, reasons, changed_files, missing, leftovers, pulled)
+    decided = plan.Plan(container, reasons, changed_files, missing, leftovers, touched, pulled)
     if container in ("create", "recreate", "start"):
         published = [one for one in engine.published() if one.container not in leftovers]
         ports.check(options["name"], options["ports"], published, ports.bind_error)
-    return Service(options, body, inspected, wanted, present, decided, warnings, interrupted)
+    return Service(options, body, inspected, wanted, present, decided, warnings)
+
+
+def _file_options(options: dict[str, Any]) -> list[dict[str, Any]]:
+    return options["files"] + options["secret_files"]
+
+
+def _mounted(options: dict[str, Any]) -> list[str]:
+    return [mount["source"] for mount in options["mounts"] if mount["type"] == "bind"]
+
+
+def _staging(options: dict[str, Any]) -> files.Staging:
+    return files.Staging(options["name"], [item["path"] for item in _file_options(options)], _mounted(options))
 
 
 def _runs(inspected: Optional[dict[str, Any]]) -> bool:
@@ -167,22 +183,22 @@ def _gpus(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: l
         return "none"
 
 
-def _inspect(engine: Engine, name: str) -> tuple[Optional[dict[str, Any]], list[str], bool]:
-    """The service's container, the containers that a killed run left, and whether that run had already put the service's own container aside."""
+def _inspect(engine: Engine, name: str) -> tuple[Optional[dict[str, Any]], list[str]]:
+    """The service's container, which a killed run may have put aside, and the containers that such a run left."""
     leftovers = [one for one in engine.owned(name) if one in (name + NEXT, name + PREVIOUS, name + VALIDATOR)]
     inspected = engine.container(name)
     if inspected:
         _refuse_foreign(inspected, name)
     if name + PREVIOUS in leftovers:
-        return engine.container(name + PREVIOUS), leftovers, True
-    return inspected, leftovers, False
+        return engine.container(name + PREVIOUS), leftovers
+    return inspected, leftovers
 
 
 def _refuse_foreign(inspected: dict[str, Any], name: str) -> None:
     if (inspected["Config"]["Labels"] or {}).get(spec.OWNER_LABEL) != name:
         raise ServiceError(
-            f"name: a container named {name} is there that mlops.gpu_monitoring did not make (image {inspected['Config']['Image']}); it is left as it is."
-            " Rename or remove it first."
+            f"name: a container named {name} is there that mlops.gpu_monitoring did not make (image {inspected['Config']['Image']});"
+            " it is left as it is. Rename or remove it first."
         )
 
 
@@ -190,30 +206,31 @@ def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
     """Carry the plan out and return the container. Where that fails, files and container are put back as they were."""
     options, undo = service.options, Undo()
     parts = secret_parts(item["content"] for item in options["secret_files"])
-    mounted = [mount["source"] for mount in options["mounts"] if mount["type"] == "bind"]
-    staging = files.Staging(service.name, service.plan.files, mounted)
+    staging = _staging(options)
     try:
-        _recover(engine, service)
+        _recover(engine, service, undo)
         for network in service.plan.networks:
             engine.create_network(network)
-        staging.stage(whole=options["validate"] is not None)
+        staging.stage(service.plan.files, whole=options["validate"] is not None)
         _validate(engine, service, staging)
-        for item in options["files"] + options["secret_files"]:
-            files.make_folder(files.holder(item["path"], mounted) or os.path.dirname(item["path"]))
-        if service.plan.container == "reload" or (service.plan.container == "recreate" and (_runs(service.inspected) or service.interrupted)):
+        for item in _file_options(options):
+            files.make_folder(os.path.dirname(item["path"]))
+        if service.plan.container in ("reload", "recreate") and _runs(service.inspected):
             undo.push(lambda: _run_again(engine, service))
         for change in service.plan.files:
             undo.push(functools.partial(files.restore, change))
             staging.put(change)
-        return _bring_up(engine, service, undo)
+        container = _bring_up(engine, service, undo)
     except ServiceError as error:
         problems = undo.run()
+        if not problems and not service.plan.interrupted:
+            staging.remove()
         raise ServiceError(masked(f"{error.reason} {_outcome(service, problems)}", parts), masked(error.output, parts)) from error
     except BaseException:
         undo.run()
         raise
-    finally:
-        staging.remove()
+    staging.remove()
+    return container
 
 
 def look(engine: Engine, service: Service) -> dict[str, Any]:
@@ -236,12 +253,13 @@ def _outcome(service: Service, problems: list[str]) -> str:
     return f"There was no container {service.name} before, and none is left."
 
 
-def _recover(engine: Engine, service: Service) -> None:
+def _recover(engine: Engine, service: Service, undo: Undo) -> None:
     """Take back what a killed run left: it is not known how far its container came."""
     for name in service.plan.leftovers:
         if name == service.name + PREVIOUS:
             engine.remove(service.name)
             engine.rename(name, service.name)
+            undo.push(lambda: engine.start(service.name))
         else:
             engine.remove(name, unnamed_volumes=True)
 
@@ -250,7 +268,7 @@ def _validate(engine: Engine, service: Service, staging: files.Staging) -> None:
     """Run the validator in the new image over the staged files; raise ServiceError with what it says."""
     if not service.options["validate"] or not (service.plan.files or service.plan.replaces):
         return
-    body = spec.validator_body(service.options, service.body, staging.folders)
+    body = spec.validator_body(service.options, service.body, staging.folders())
     body["HostConfig"]["Mounts"] = [mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])]
     code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
     if code != 0:
@@ -268,7 +286,7 @@ def _bring_up(engine: Engine, service: Service, undo: Undo) -> dict[str, Any]:
         return look(engine, service)
     if service.plan.container == "reload":
         restarts = service.inspected["RestartCount"] if service.inspected else 0
-        steady = health.STEADY_SECONDS if options["reload"].get("signal") else 0.0
+        steady = health.STEADY_SECONDS
         _reload(engine, service)
     elif service.plan.container == "start":
         engine.start(name)
@@ -319,13 +337,14 @@ def _reload(engine: Engine, service: Service) -> None:
 
 
 def _run_again(engine: Engine, service: Service) -> None:
-    """Have the service run with the files that were put back. One that the engine has started again since has read them, or will."""
-    container = engine.container(service.name)
-    restarted = bool(container and service.inspected and container["RestartCount"] > service.inspected["RestartCount"])
-    if not _runs(container):
-        engine.start(service.name)
-    elif service.plan.container == "reload" and not restarted:
-        _reload(engine, service)
+    """Have the service run with the files that were put back."""
+    if service.plan.container == "reload":
+        try:
+            _reload(engine, service)
+            return
+        except ServiceError:
+            engine.stop(service.name)
+    engine.start(service.name)
 
 
 def plan_removal(engine: Engine, options: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -335,7 +354,7 @@ def plan_removal(engine: Engine, options: dict[str, Any]) -> tuple[list[str], li
     if inspected:
         _refuse_foreign(inspected, name)
     containers = [one for one in engine.owned(name) if one in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)]
-    return containers, [item["path"] for item in options["files"] + options["secret_files"] if os.path.lexists(item["path"])]
+    return containers, [item["path"] for item in _file_options(options) if os.path.lexists(item["path"])]
 
 
 def remove(engine: Engine, containers: list[str], paths: list[str]) -> None:

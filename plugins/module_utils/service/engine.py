@@ -24,7 +24,7 @@ else:
 ANSWER_SECONDS = 60
 PULL_SILENCE_SECONDS = 600
 _PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
-_GPU_KIND = re.compile(r"\bkind\W+nvidia\.com/gpu\b")
+_GPU_KIND = re.compile(r"\bkind\W+nvidia\.com/gpu(?![\w.-])")
 
 
 class EngineUnreachable(ServiceError):
@@ -54,7 +54,8 @@ class Engine:
             self._api = docker.APIClient(base_url=docker_host, version="auto", timeout=ANSWER_SECONDS)
         except docker.errors.DockerException as error:
             raise EngineUnreachable(
-                f"docker_host: no Docker engine answers at {docker_host} ({error}). Start it, or run the role mlops.gpu_monitoring.docker_engine."
+                f"docker_host: no Docker engine answers at {docker_host} ({error}). Start it,"
+                " or run the role mlops.gpu_monitoring.docker_engine."
             ) from error
 
     def container(self, name: str) -> Optional[dict[str, Any]]:
@@ -97,7 +98,9 @@ class Engine:
             self._api.timeout = ANSWER_SECONDS
         image = self.image(reference)
         if image is None:
-            raise ServiceError(f"image: {reference} was pulled, but the Docker engine does not know it by this name. Write its full name and tag.")
+            raise ServiceError(
+                f"image: {reference} was pulled, but the Docker engine does not know it by this name. Write its full name and tag."
+            )
         return image
 
     def networks(self) -> dict[str, str]:

@@ -154,17 +154,28 @@ def holder(path: str, folders: list[str]) -> Optional[str]:
 
 
 class Staging:
-    """The changed files of a service, complete on disk in folders beside the ones that they belong to, until they are renamed into place."""
+    """The changed files of a service, complete on disk in folders beside the ones that they belong to, until they are renamed into place.
 
-    def __init__(self, service: str, changed: list[FileChange], mounted: list[str]) -> None:
-        self._changed = changed
-        self._base = {change.path: holder(change.path, mounted) or os.path.dirname(change.path) for change in changed}
-        self.folders = {base: _beside(base, service) for base in self._base.values()}
+    The folders are there for as long as it is not known that the service runs with its files: after a kill they tell the next run.
+    """
+
+    def __init__(self, service: str, paths: list[str], mounted: list[str]) -> None:
+        self._base = {path: holder(path, mounted) or os.path.dirname(path) for path in paths}
+        self._folder = {base: _beside(base, service) for base in self._base.values()}
         self._mounted = set(mounted)
 
-    def stage(self, whole: bool) -> None:
+    def interrupted(self) -> list[str]:
+        """Paths of the files that a killed run may have put in place without the service knowing."""
+        return [path for path, base in self._base.items() if os.path.isdir(self._folder[base])]
+
+    def folders(self) -> dict[str, str]:
+        """The staged folders by the folders that they stand for."""
+        return {base: folder for base, folder in self._folder.items() if os.path.isdir(folder)}
+
+    def stage(self, changed: list[FileChange], whole: bool) -> None:
         """Write the changed files; with `whole`, mounted folders are copied first, so that a validator sees all that will be there."""
-        for base, folder in self.folders.items():
+        for base in {self._base[change.path] for change in changed} | set(self.folders()):
+            folder = self._folder[base]
             make_folder(os.path.dirname(folder))
             with _about(folder):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -173,7 +184,7 @@ class Staging:
                     _copy_folder(base, folder)
                 elif whole:
                     os.chmod(folder, 0o755)
-        for change in self._changed:
+        for change in changed:
             staged = self._staged(change)
             make_folder(os.path.dirname(staged))
             with _about(change.path):
@@ -194,12 +205,12 @@ class Staging:
 
     def remove(self) -> None:
         """Remove what is left of the staged folders."""
-        for folder in self.folders.values():
+        for folder in self._folder.values():
             shutil.rmtree(folder, ignore_errors=True)
 
     def _staged(self, change: FileChange) -> str:
         base = self._base[change.path]
-        return os.path.join(self.folders[base], os.path.relpath(change.path, base))
+        return os.path.join(self._folder[base], os.path.relpath(change.path, base))
 
 
 def _beside(base: str, service: str) -> str:

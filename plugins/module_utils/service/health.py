@@ -77,9 +77,9 @@ def _ended(container: Optional[dict[str, Any]], restarts: int) -> str:
     if container is None:
         return "it is gone"
     state = container["State"]
-    if not state["Running"] or state["Restarting"] or container["RestartCount"] > restarts:
+    if not state["Running"] or state["Restarting"]:
         return f"it ended with exit code {state['ExitCode']}" + (f" ({state['Error']})" if state.get("Error") else "")
-    return ""
+    return "it ended and was restarted" if container["RestartCount"] > restarts else ""
 
 
 def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) -> dict[str, Any]:

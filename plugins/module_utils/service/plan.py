@@ -14,8 +14,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 # What container_service never sets: a container that has one of them was made or changed by somebody else.
 _FOREIGN = (
-    "Privileged PidMode UTSMode UsernsMode CgroupParent CpuShares NanoCpus CpuPeriod CpuQuota CpusetCpus CpusetMems MemoryReservation BlkioWeight"
-    " AutoRemove PublishAllPorts VolumesFrom Links Dns DnsOptions DnsSearch ExtraHosts GroupAdd Sysctls StorageOpt DeviceCgroupRules OomScoreAdj Init"
+    "Privileged PidMode UTSMode UsernsMode CgroupParent CpuShares NanoCpus CpuPeriod CpuQuota CpusetCpus CpusetMems"
+    " MemoryReservation BlkioWeight AutoRemove PublishAllPorts VolumesFrom Links Dns DnsOptions DnsSearch ExtraHosts GroupAdd"
+    " Sysctls StorageOpt DeviceCgroupRules OomScoreAdj Init"
 ).split()
 _SPEC_HASH = "spec"
 
@@ -29,7 +30,9 @@ def _security(options: Optional[list[str]]) -> list[str]:
 
 
 def _ports(bindings: Optional[dict[str, Optional[list[dict[str, str]]]]]) -> dict[str, list[str]]:
-    return {port: sorted(f"{one.get('HostIp', '')}:{one['HostPort']}" for one in hosts) for port, hosts in (bindings or {}).items() if hosts}
+    return {
+        port: sorted(f"{one.get('HostIp', '')}:{one['HostPort']}" for one in hosts) for port, hosts in (bindings or {}).items() if hosts
+    }
 
 
 def _mount(kind: str, source: str, read_only: bool) -> str:
@@ -80,7 +83,7 @@ def _image_config(image: Optional[dict[str, Any]]) -> dict[str, Any]:
 
 
 def wanted_view(body: dict[str, Any], networks: list[str], image: Optional[dict[str, Any]], image_id: str) -> dict[str, Any]:
-    """The settings of the wanted container by the module's option names; `image` as the engine reports it, None where it is not here yet."""
+    """The settings of the wanted container by option names; `image` as the engine reports it, None where it is not here yet."""
     view = _settings(body, body["HostConfig"], _image_config(image))
     view["image"] = f"{body['Image']} ({image_id})"
     view["networks"] = sorted(networks) or ["bridge"]
@@ -94,8 +97,8 @@ def present_view(
 ) -> dict[str, Any]:
     """The settings of the container that is there, as the engine reports them.
 
-    `image` is the container's own image, `networks` the ids of the engine's networks by name. What the daemon's configuration adds by itself (log
-    options, ulimits, the default runtime) and labels of the image are left out, unless they contradict what is wanted.
+    `image` is the container's own image, `networks` the ids of the engine's networks by name. What the daemon's configuration adds
+    by itself (log options, ulimits, the default runtime) and labels of the image are left out, unless they contradict what is wanted.
     """
     config, host, of_image = inspected["Config"], inspected["HostConfig"], _image_config(image)
     view = _settings(config, host, of_image)
@@ -105,7 +108,9 @@ def present_view(
     )
     view["hostname"] = "" if inspected["Id"].startswith(config["Hostname"]) else config["Hostname"]
     view["mounts"] = {
-        os.path.normpath(one["Destination"]): _mount(one["Type"], one["Name"] if one["Type"] == "volume" else one.get("Source", ""), not one["RW"])
+        os.path.normpath(one["Destination"]): _mount(
+            one["Type"], one["Name"] if one["Type"] == "volume" else one.get("Source", ""), not one["RW"]
+        )
         for one in inspected["Mounts"]
         if not _belongs_to_image(one, image)
     }
@@ -130,7 +135,9 @@ def differences(wanted: dict[str, Any], present: dict[str, Any]) -> list[str]:
     for name in sorted(wanted):
         one, other = wanted[name], present[name]
         if isinstance(one, dict):
-            found += [f"{name}.{key}" for key in sorted({**one, **other}) if one.get(key) != other.get(key) or (key in one) != (key in other)]
+            found += [
+                f"{name}.{key}" for key in sorted({**one, **other}) if one.get(key) != other.get(key) or (key in one) != (key in other)
+            ]
         elif one != other:
             found.append(name)
     return [name for name in found if name != _SPEC_HASH] or found
@@ -145,12 +152,13 @@ class Plan:
     files: list[FileChange] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
+    interrupted: list[str] = field(default_factory=list)
     pull: bool = False
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to do."""
-        return self.container != "keep" or bool(self.files or self.networks or self.leftovers or self.pull)
+        return self.container != "keep" or bool(self.files or self.networks or self.leftovers or self.interrupted or self.pull)
 
     @property
     def replaces(self) -> bool:
@@ -160,6 +168,7 @@ class Plan:
     def actions(self) -> list[str]:
         """The plan in words, in the order in which it is carried out."""
         said = [f"take back the interrupted change that left {name}" for name in self.leftovers]
+        said += [f"go on with the interrupted change of {path}" for path in self.interrupted]
         said += ["pull image"] if self.pull else []
         said += [f"create network {name}" for name in self.networks]
         said += [f"write {change.path}" for change in self.files]
@@ -172,16 +181,16 @@ class Plan:
         return said + ([words[self.container]] if self.container in words else [])
 
 
-def decide(exists: bool, running: bool, different: list[str], files: list[FileChange]) -> tuple[str, list[str]]:
-    """What to do with the container, and why it is recreated where it is."""
-    recreating = [change.path for change in files if change.on_change == "recreate"]
+def decide(exists: bool, running: bool, different: list[str], effects: dict[str, str]) -> tuple[str, list[str]]:
+    """What to do with the container, and why it is recreated where it is; `effects` are the `on_change` of changed files by path."""
+    recreating = [path for path, effect in effects.items() if effect == "recreate"]
     if not exists:
         return "create", []
     if different or recreating:
         return "recreate", different + recreating
     if not running:
         return "start", []
-    return ("reload" if any(change.on_change == "reload" for change in files) else "keep"), []
+    return ("reload" if "reload" in effects.values() else "keep"), []
 
 
 def container_diff(name: str, wanted: dict[str, Any], present: Optional[dict[str, Any]], plan: Plan) -> list[dict[str, str]]:

@@ -51,9 +51,11 @@ def check(service: str, wanted: list[dict[str, Any]], published: list[Published]
             )
         problem = None if holders else bind(address, number)
         if problem == errno.EADDRNOTAVAIL:
-            raise ServiceError(f"ports: {address}, wanted for {service}, is no address of this host. Set it (gpu_monitoring_address) to one that is.")
+            raise ServiceError(
+                f"ports: {address}, wanted for {service}, is no address of this host. Set it (gpu_monitoring_address) to one that is."
+            )
         if problem == errno.EADDRINUSE:
             raise ServiceError(
-                f"ports: port {number} of {address}, wanted for {service}, is taken by another process (`ss -ltnp sport = :{number}` names it)."
-                " Stop it or choose another host_port."
+                f"ports: port {number} of {address}, wanted for {service}, is taken by another process"
+                f" (`ss -ltnp sport = :{number}` names it). Stop it or choose another host_port."
             )

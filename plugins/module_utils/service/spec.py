@@ -118,11 +118,13 @@ def gpu_mechanism(wanted: str, cdi_enabled: bool, cdi_spec: bool, runtimes: list
         if "nvidia" in runtimes:
             return "runtime"
         raise ServiceError(
-            "gpus: the Docker engine has no way to give GPUs to containers: no CDI specification of kind nvidia.com/gpu and no runtime named nvidia."
-            f" {TOOLKIT_HINT}."
+            "gpus: the Docker engine has no way to give GPUs to containers: no CDI specification of kind nvidia.com/gpu"
+            f" and no runtime named nvidia. {TOOLKIT_HINT}."
         )
     if wanted == "cdi" and not (cdi_enabled and cdi_spec):
-        what = "there is no CDI specification of kind nvidia.com/gpu" if cdi_enabled else "the Docker engine does not read CDI specifications"
+        what = (
+            "there is no CDI specification of kind nvidia.com/gpu" if cdi_enabled else "the Docker engine does not read CDI specifications"
+        )
         raise ServiceError(f"gpus: 'cdi' was asked for, but {what}. {TOOLKIT_HINT}, or set gpus to auto.")
     if wanted == "runtime" and "nvidia" not in runtimes:
         raise ServiceError(
@@ -209,10 +211,14 @@ def spec_hash(body: dict[str, Any], networks: list[str]) -> str:
 
 
 def validator_body(options: dict[str, Any], body: dict[str, Any], staged: dict[str, str]) -> dict[str, Any]:
-    """The body of ContainerCreate for the validator: as the service would run, but with the staged folders, all read-only, and no network and data."""
+    """The body of ContainerCreate for the validator: as the service, but with the staged folders, read-only, without network and data."""
     command = options["validate"]["command"]
     host = body["HostConfig"]
-    mounts = [dict(mount, Source=staged.get(mount["Source"], mount["Source"]), ReadOnly=True) for mount in host["Mounts"] if mount["Type"] == "bind"]
+    mounts = [
+        dict(mount, Source=staged.get(mount["Source"], mount["Source"]), ReadOnly=True)
+        for mount in host["Mounts"]
+        if mount["Type"] == "bind"
+    ]
     kept = ("Tmpfs", "CapAdd", "CapDrop", "ReadonlyRootfs", "SecurityOpt", "Memory", "PidsLimit", "Ulimits")
     return {
         "Image": body["Image"],

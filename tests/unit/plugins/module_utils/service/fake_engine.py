@@ -1,0 +1,142 @@
+"""An engine in memory, with the answers that a Docker engine gives."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import EngineRefusal
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL
+
+IMAGE_CONFIG = {"Env": ["PATH=/bin", "VERSION=1"], "Cmd": ["serve"], "Labels": {"origin": "test"}, "Volumes": {"/cache": {}}}
+
+
+class Killed(BaseException):
+    """The process was killed."""
+
+
+class FakeEngine:
+    """Keeps containers as the engine reports them. The call number `fail_at` is refused, at the call number `kill_at` the process dies."""
+
+    def __init__(self):
+        self.containers = {}
+        self.images = {"app:1": {"Id": "sha256:1", "Config": IMAGE_CONFIG}}
+        self.ids = {"bridge": "net-bridge"}
+        self.calls = []
+        self.fail_at = self.kill_at = None
+        self.sick = set()
+        self.validator = (0, "")
+        self.ports = []
+        self._made = itertools.count(1)
+
+    def _called(self, *call):
+        self.calls.append(call)
+        if len(self.calls) == self.kill_at:
+            raise Killed
+        if len(self.calls) == self.fail_at:
+            raise EngineRefusal("The Docker engine could not do it: the disk is full.")
+
+    def _find(self, name):
+        return next((one for one in self.containers.values() if name in (one["Name"][1:], one["Id"])), None)
+
+    def container(self, name):
+        found = self._find(name)
+        return copy.deepcopy(found) if found else None
+
+    def owned(self, service):
+        return sorted(one["Name"][1:] for one in self.containers.values() if one["Config"]["Labels"].get(OWNER_LABEL) == service)
+
+    def image(self, reference):
+        return next((one for name, one in self.images.items() if reference in (name, one["Id"])), None)
+
+    def pull(self, reference):
+        self._called("pull", reference)
+        self.images[reference] = {"Id": f"sha256:{reference}", "Config": IMAGE_CONFIG}
+        return self.images[reference]
+
+    def networks(self):
+        return dict(self.ids)
+
+    def create_network(self, name):
+        self._called("create_network", name)
+        self.ids[name] = f"net-{name}"
+
+    def gpu_abilities(self):
+        return False, False, ["runc"]
+
+    def default_runtime(self, used):
+        return used
+
+    def published(self):
+        return self.ports
+
+    def create(self, name, body, networks):
+        self._called("create", name)
+        assert not self._find(name)
+        identifier = f"{next(self._made):064x}"
+        config = copy.deepcopy({key: value for key, value in body.items() if key != "HostConfig"})
+        image = self.image(body["Image"])["Config"]
+        config["Env"] = image["Env"] + config["Env"]
+        config.setdefault("Cmd", image["Cmd"])
+        config.setdefault("Hostname", identifier[:12])
+        config["Labels"] = {**image["Labels"], **config["Labels"]}
+        self.containers[identifier] = {
+            "Id": identifier,
+            "Name": f"/{name}",
+            "Image": self.image(body["Image"])["Id"],
+            "Config": config,
+            "HostConfig": {**copy.deepcopy(body["HostConfig"]), "Runtime": "runc"},
+            "Mounts": [
+                {
+                    "Type": one["Type"],
+                    "Source": one["Source"],
+                    "Name": one["Source"],
+                    "Destination": one["Target"],
+                    "RW": not one["ReadOnly"],
+                }
+                for one in body["HostConfig"]["Mounts"]
+            ],
+            "NetworkSettings": {
+                "Networks": {network: {"NetworkID": self.ids[network], "IPAddress": "172.18.0.2"} for network in networks or ["bridge"]}
+            },
+            "State": {"Running": False, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "created"},
+            "RestartCount": 0,
+        }
+
+    def _set(self, name, running):
+        container = self._find(name)
+        container["State"].update(Running=running, Paused=False, Status="running" if running else "exited")
+        if container["Config"].get("Cmd") == ["crash"]:
+            container["State"].update(Running=False, ExitCode=3)
+
+    def start(self, name):
+        self._called("start", name)
+        self._set(name, True)
+
+    def stop(self, name):
+        self._called("stop", name)
+        self._set(name, False)
+
+    def rename(self, name, new):
+        self._called("rename", name, new)
+        assert not self._find(new)
+        self._find(name)["Name"] = f"/{new}"
+
+    def remove(self, name, unnamed_volumes=False):
+        self._called("remove", name)
+        found = self._find(name)
+        if found:
+            del self.containers[found["Id"]]
+
+    def signal(self, name, signal):
+        self._called("signal", name, signal)
+
+    def run(self, name, body, timeout, lines):
+        self._called("run", name)
+        return self.validator
+
+    def logs(self, name, lines):
+        return "starting\npassword: correct-horse-battery\nbye"
+
+    def execute(self, name, command):
+        return (1, "not ready") if self._find(name)["Image"] in self.sick else (0, "")

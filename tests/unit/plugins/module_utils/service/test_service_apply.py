@@ -1,0 +1,228 @@
+"""A change works or is taken back, wherever it fails or the process is killed. The engine is one in memory."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from fake_engine import Killed
+
+SECRET = "correct-horse-battery"
+NEW_SECRET = "password: another-secret-word\n"
+
+
+def deploy(engine, options):
+    return apply.deploy(engine, spec.checked(options))
+
+
+def state(engine, options):
+    """Containers by name with id and whether they run, and the files."""
+    containers = {one["Name"]: (one["Id"], one["State"]["Running"]) for one in engine.containers.values()}
+    paths = [Path(item["path"]) for item in options["files"] + options["secret_files"]]
+    return containers, [path.read_text() if path.exists() else None for path in paths]
+
+
+@pytest.fixture
+def changed(options):
+    new = copy.deepcopy(options)
+    new["env"]["TZ"] = "CET"
+    new["files"][0]["content"] = "two\n"
+    new["secret_files"][0]["content"] = NEW_SECRET
+    return new
+
+
+@pytest.fixture
+def deployed(engine, options):
+    deploy(engine, options)
+    engine.calls.clear()
+    return state(engine, options)
+
+
+def test_first_deployment(engine, options):
+    service, container = deploy(engine, options)
+    assert [call[0] for call in engine.calls] == ["create_network", "create", "rename", "start"]
+    assert container["State"]["Running"]
+    assert service.plan.actions()[-1] == "create container"
+    assert state(engine, options)[1] == ["one\n", f"password: {SECRET}\n"]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_nothing_to_do(engine, options):
+    service, container = deploy(engine, options)
+    assert not service.plan.changed
+    assert container["Name"] == "/app"
+    assert engine.calls == []
+
+
+def test_the_new_container_is_made_before_the_old_one_stops(engine, deployed, changed):
+    deploy(engine, changed)
+    assert [call[0] for call in engine.calls] == ["create", "stop", "rename", "rename", "start", "remove"]
+    assert list(state(engine, changed)[0]) == ["/app"]
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_a_refusal_at_any_step_is_taken_back(engine, options, deployed, changed, step):
+    engine.fail_at = step
+    with pytest.raises(ServiceError, match="the disk is full.*The files and the container app are as they were before"):
+        deploy(engine, changed)
+    assert state(engine, options) == deployed
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+@pytest.mark.parametrize("rerun", ["old", "new"])
+def test_the_next_run_goes_on_after_a_kill_at_any_step(engine, options, deployed, changed, step, rerun, monkeypatch):
+    engine.kill_at = step
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(apply.Undo, "run", lambda self: [])
+        patch.setattr(apply.files.Staging, "remove", lambda self: None)
+        deploy(engine, changed)
+    engine.kill_at = None
+    again = changed if rerun == "new" else options
+    service, container = deploy(engine, again)
+    assert container["State"]["Running"]
+    containers, contents = state(engine, again)
+    assert containers == {"/app": (container["Id"], True)}
+    assert contents == [item["content"] for item in again["files"] + again["secret_files"]]
+    assert not deploy(engine, again)[0].plan.changed
+    folder = Path(options["files"][0]["path"]).parent
+    assert sorted(path.name for path in folder.iterdir()) == ["app.conf", "secret"]
+
+
+@pytest.mark.parametrize(("written", "action"), [(1, "reload"), (2, "recreate container: {}")])
+def test_a_kill_between_files_and_container_is_remembered(engine, options, deployed, changed, written, action, monkeypatch):
+    changed["env"] = options["env"]
+    changed["secret_files"] = changed["secret_files"] if written == 2 else []
+    put = apply.files.Staging.put
+    done = []
+
+    def put_and_die(self, change):
+        put(self, change)
+        done.append(change.path)
+        if len(done) == written:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(apply.Undo, "run", lambda self: [])
+        patch.setattr(apply.files.Staging, "put", put_and_die)
+        deploy(engine, changed)
+    planned = apply.read(engine, spec.checked(changed), check_mode=True).plan
+    assert not planned.files
+    assert planned.actions()[-1] == action.format(changed["secret_files"][0]["path"] if written == 2 else "")
+    deploy(engine, changed)
+    assert not deploy(engine, changed)[0].plan.changed
+
+
+def test_what_was_put_aside_runs_again_even_if_the_next_run_is_refused(engine, options, deployed, changed, monkeypatch):
+    engine.kill_at = 4
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(apply.Undo, "run", lambda self: [])
+        deploy(engine, changed)
+    assert "/app.previous" in state(engine, options)[0]
+    engine.kill_at = None
+    engine.validator = (1, "bad")
+    with pytest.raises(ServiceError, match="validate: "):
+        deploy(engine, dict(changed, validate={"command": ["check"]}))
+    assert state(engine, options)[0] == deployed[0]
+    engine.validator = (0, "")
+    deploy(engine, changed)
+    assert not deploy(engine, changed)[0].plan.changed
+
+
+def test_an_unhealthy_container_gives_way_to_the_old_one(engine, options, deployed, changed):
+    engine.images["app:2"] = {**engine.images["app:1"], "Id": "sha256:2"}
+    engine.sick = {"sha256:2"}
+    with pytest.raises(ServiceError) as failure:
+        deploy(engine, dict(changed, image="app:2"))
+    assert failure.value.reason.startswith(
+        "health: app is not healthy after 0 s: ready ends with 1: not ready. The files and the container app"
+    )
+    assert failure.value.output.startswith("Last lines of app:\nstarting\n")
+    assert state(engine, options) == deployed
+
+
+def test_secrets_are_masked_in_last_lines(engine, options):
+    with pytest.raises(ServiceError, match="ended with exit code 3") as failure:
+        deploy(engine, dict(options, command=["crash"]))
+    assert "starting\n<secret>\nbye" in failure.value.output
+    assert "There was no container app before, and none is left." in failure.value.reason
+    assert state(engine, options) == ({}, [None, None])
+
+
+def test_a_stopped_container_that_does_not_become_healthy_keeps_its_chance(engine, options, deployed):
+    engine.stop("app")
+    engine.sick = {"sha256:1"}
+    with pytest.raises(ServiceError, match="The container app was only started"):
+        deploy(engine, options)
+    assert state(engine, options)[0] == deployed[0]
+
+
+def test_a_reload_that_fails_is_taken_back(engine, options, deployed):
+    new = copy.deepcopy(options)
+    new["files"][0]["content"] = "two\n"
+    engine.sick = {"sha256:1"}
+    with pytest.raises(ServiceError, match="ready ends with 1"):
+        deploy(engine, new)
+    assert [call[0] for call in engine.calls] == ["signal", "signal"]
+    assert state(engine, options) == deployed
+
+
+def test_a_failure_of_taking_back_is_said_too(engine, options, deployed, changed):
+    engine.images["app:2"] = {**engine.images["app:1"], "Id": "sha256:2"}
+    engine.sick = {"sha256:2"}
+    engine.fail_at = 8
+    with pytest.raises(ServiceError, match="ready ends with 1.*Putting back what was there failed too: .*the disk is full"):
+        deploy(engine, dict(changed, image="app:2"))
+
+
+def test_files_that_the_validator_refuses_are_not_put_in_place(engine, options, deployed, changed):
+    engine.validator = (1, f"line 1: bad {SECRET} another-secret-word")
+    changed["validate"] = {"command": ["check", "/etc/app/app.conf"]}
+    with pytest.raises(ServiceError, match="validate: `check /etc/app/app.conf` refuses the new files of app with exit code 1") as failure:
+        deploy(engine, changed)
+    assert "another-secret-word" not in failure.value.output
+    assert engine.calls == [("run", "app.validation")]
+    assert state(engine, options) == deployed
+
+
+def test_check_mode_calls_nothing(engine, options):
+    service = apply.read(engine, spec.checked(dict(options, image="app:9")), check_mode=True)
+    assert service.plan.actions()[:2] == ["pull image", "create network monitoring"]
+    assert engine.calls == []
+    assert state(engine, options) == ({}, [None, None])
+
+
+def test_check_mode_without_an_engine(options):
+    service = apply.read(None, spec.checked(options), check_mode=True)
+    assert service.plan.actions()[0] == "pull image"
+    assert service.plan.actions()[-1] == "create container"
+    assert "<secret changed>\n" in [one["after"] for one in service.diff()]
+
+
+def test_check_mode_does_not_fail_for_what_an_earlier_task_would_bring(engine, options):
+    wanted = spec.checked(dict(options, image="app:9", pull="never", gpus="auto"))
+    warnings = apply.read(engine, wanted, check_mode=True).warnings
+    assert [warning.partition(":")[0] for warning in warnings] == ["image", "gpus"]
+    with pytest.raises(ServiceError, match="pull is 'never'"):
+        apply.read(engine, wanted, check_mode=False)
+
+
+def test_a_pull_is_reported(engine, options):
+    service, _container = deploy(engine, dict(options, image="app:9"))
+    assert service.plan.actions()[0] == "pull image"
+    assert engine.calls[0] == ("pull", "app:9")
+
+
+def test_a_second_run_at_once_is_refused(engine, options):
+    with apply.lock("app"), pytest.raises(ServiceError, match="another run is changing app"):
+        deploy(engine, options)
+    assert state(engine, options) == ({}, [None, None])
+
+
+def test_removal_leaves_foreign_containers(engine, options, deployed):
+    assert apply.plan_removal(engine, options) == (["app"], [item["path"] for item in options["files"] + options["secret_files"]])
+    next(iter(engine.containers.values()))["Config"]["Labels"] = {}
+    with pytest.raises(ServiceError, match="did not make"):
+        apply.plan_removal(engine, options)

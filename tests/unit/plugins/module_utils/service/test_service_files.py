@@ -1,0 +1,137 @@
+"""Files: compared, staged beside their place, put in place by rename."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "etc"
+    path.mkdir()
+    return path
+
+
+def staging_of(changed, *mounted):
+    return files.Staging("app", [change.path for change in changed], [str(path) for path in mounted])
+
+
+def test_content_and_mode_are_compared(folder, file_options):
+    wanted = file_options("etc/app.conf", "one\n")
+    change = files.changes([wanted], [])[0]
+    assert change.present is None
+    files.write(change.path, change.wanted)
+    assert files.changes([wanted], []) == []
+    os.chmod(change.path, 0o600)
+    assert files.changes([wanted], [])[0].diff()["before"].startswith("mode: 0600\n")
+    (folder / "app.conf").write_text("two\n")
+    assert files.changes([wanted], [])[0].diff()["before"] == "two\n"
+
+
+def test_the_diff_of_a_secret_tells_only_that_it_changes(folder, file_options):
+    wanted = file_options("etc/secret", "new", mode="0600")
+    assert files.changes([], [wanted])[0].diff()["before"] == ""
+    (folder / "secret").write_text("old")
+    change = files.changes([], [wanted])[0]
+    assert (change.diff()["before"], change.diff()["after"]) == ("<secret>\n", "<secret changed>\n")
+    assert "new" not in repr(change)
+
+
+def test_staged_files_are_complete_before_they_are_put_in_place(folder, file_options):
+    (folder / "app.conf").write_text("one\n")
+    changed = files.changes([file_options("etc/app.conf", "two\n"), file_options("etc/targets/a.json", "[]\n")], [])
+    staging = staging_of(changed, folder)
+    staging.stage(changed, whole=False)
+    assert (folder / "app.conf").read_text() == "one\n"
+    staged = folder.parent / ".etc.app.staged"
+    assert (staged / "app.conf").read_text() == "two\n"
+    assert staged.stat().st_mode & 0o777 == 0o700
+    for change in changed:
+        staging.put(change)
+    assert (folder / "app.conf").read_text() == "two\n"
+    assert (folder / "targets" / "a.json").read_text() == "[]\n"
+    assert staging.interrupted() == [change.path for change in changed]
+    staging.remove()
+    assert staging.interrupted() == []
+    assert [path.name for path in folder.parent.iterdir() if path.name != "locks"] == ["etc"]
+
+
+def test_a_validator_sees_the_whole_folder_with_its_modes(folder, file_options):
+    (folder / "rules").mkdir(mode=0o750)
+    (folder / "rules" / "by-hand.yml").write_text("groups: []\n")
+    (folder / "rules" / "by-hand.yml").chmod(0o640)
+    (folder / "link").symlink_to("rules/by-hand.yml")
+    (folder / "app.conf").write_text("one\n")
+    changed = files.changes([file_options("etc/app.conf", "two\n")], [])
+    staging = staging_of(changed, folder)
+    staging.stage(changed, whole=True)
+    staged = folder.parent / ".etc.app.staged"
+    assert staging.folders() == {str(folder): str(staged)}
+    assert (staged / "app.conf").read_text() == "two\n"
+    assert (staged / "link").read_text() == "groups: []\n"
+    assert (staged / "rules" / "by-hand.yml").stat().st_mode & 0o777 == 0o640
+    assert (staged / "rules").stat().st_mode & 0o777 == (folder / "rules").stat().st_mode & 0o777
+
+
+def test_what_a_killed_run_staged_is_replaced(folder, file_options):
+    staged = folder.parent / ".etc.app.staged"
+    staged.mkdir()
+    (staged / "half").write_text("written")
+    changed = files.changes([file_options("etc/app.conf", "two\n")], [])
+    staging_of(changed, folder).stage(changed, whole=False)
+    assert [path.name for path in staged.iterdir()] == ["app.conf"]
+
+
+def test_a_validator_sees_nothing_that_a_killed_run_staged(folder, file_options):
+    (folder / "app.conf").write_text("two\n")
+    staged = folder.parent / ".etc.app.staged"
+    staged.mkdir()
+    (staged / "half").write_text("written")
+    files.Staging("app", [str(folder / "app.conf")], [str(folder)]).stage([], whole=True)
+    assert [path.name for path in staged.iterdir()] == ["app.conf"]
+
+
+def test_a_folder_is_staged_beside_the_deepest_mount_but_never_the_root():
+    assert files.holder("/etc/app/targets/a", ["/", "/etc", "/etc/app"]) == "/etc/app"
+    assert files.holder("/etc/application/a", ["/etc/app"]) is None
+    assert files.holder("/etc/app/a", ["/"]) is None
+
+
+def test_restore_puts_back_content_and_absence(folder, file_options):
+    (folder / "app.conf").write_text("one\n")
+    (folder / "app.conf").chmod(0o640)
+    changed = files.changes([file_options("etc/app.conf", "two\n"), file_options("etc/new", "new\n")], [])
+    for change in changed:
+        files.write(change.path, change.wanted)
+        files.restore(change)
+    assert [path.name for path in folder.iterdir()] == ["app.conf"]
+    assert (folder / "app.conf").read_text() == "one\n"
+    assert (folder / "app.conf").stat().st_mode & 0o777 == 0o640
+
+
+def test_folders_are_made_readable_whatever_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        files.make_folder(str(tmp_path / "a" / "b"))
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o755, 0o755]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mode": "rw"}, "files: mode 'rw' of .*app.conf is not octal"),
+        ({"owner": "no-such-user"}, "files: owner 'no-such-user' is not known"),
+        ({"group": "no-such-group"}, "files: group 'no-such-group' is not known"),
+        ({"path": "/dev"}, "files: /dev: Is a directory"),
+        ({"path": "/dev/null/app.conf"}, "files: /dev/null/app.conf: Not a directory"),
+    ],
+)
+def test_bad_files_are_named(file_options, changes, words):
+    with pytest.raises(ServiceError, match=words):
+        files.changes([{**file_options("etc/app.conf", ""), **changes}], [])

@@ -1,0 +1,162 @@
+"""Ports, secrets, image references, health and the errors of the Docker SDK."""
+
+from __future__ import annotations
+
+import errno
+import http.server
+import socket
+import threading
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import engine as service_engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import health, ports
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
+
+WANTED = [{"container_port": 80, "host_port": 9090, "address": "127.0.0.1"}]
+
+
+def free(_address, _port):
+    return None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_of_another_container_is_refused(address):
+    with pytest.raises(ServiceError, match="ports: port 9090 of 127.0.0.1, wanted for app, is taken by the container other"):
+        ports.check("app", WANTED, [ports.Published("other", address, 9090)], free)
+
+
+@pytest.mark.parametrize("published", [("other", "10.0.0.1", 9090), ("other", "::", 9090), ("other", "127.0.0.1", 9091)])
+def test_ports_that_do_not_meet(published):
+    ports.check("app", WANTED, [ports.Published(*published)], free)
+
+
+def test_the_service_holds_its_own_port():
+    ports.check("app", WANTED, [ports.Published("app", "0.0.0.0", 9090)], lambda address, port: errno.EADDRINUSE)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EADDRINUSE, "taken by another process"), (errno.EADDRNOTAVAIL, "is no address of this host")]
+)
+def test_a_port_that_the_host_refuses(number, words):
+    with pytest.raises(ServiceError, match=f"ports: .*127.0.0.1, wanted for app, {words.replace('taken', 'is taken')}"):
+        ports.check("app", WANTED, [], lambda address, port: number)
+
+
+def test_binding():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        assert ports.bind_error("127.0.0.1", port) == errno.EADDRINUSE
+        assert ports.bind_error("192.0.2.1", port) == errno.EADDRNOTAVAIL
+    assert ports.bind_error("127.0.0.1", port) is None
+
+
+def test_secrets_are_masked_whole_by_line_and_by_value():
+    parts = secret_parts(['users:\n  admin: "$2y$10$abc"\n', "hunter2\n", "TOKEN=abcdef,\n", "\n", "no"])
+    text = masked("admin $2y$10$abc said hunter2 with abcdef, no more", parts)
+    assert text == "admin <secret> said <secret> with <secret>, no more"
+
+
+@pytest.mark.parametrize(
+    ("reference", "repository", "tag"),
+    [
+        ("prom/prometheus", "prom/prometheus", "latest"),
+        ("registry.lab:5000/prom/prometheus", "registry.lab:5000/prom/prometheus", "latest"),
+        ("registry.lab:5000/prom/prometheus:v3.5.3", "registry.lab:5000/prom/prometheus", "v3.5.3"),
+        ("prom/prometheus@sha256:12", "prom/prometheus", "sha256:12"),
+        ("prom/prometheus:v3.5.3@sha256:12", "prom/prometheus", "sha256:12"),
+    ],
+)
+def test_image_references(reference, repository, tag):
+    assert service_engine.split_reference(reference) == (repository, tag)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "found"),
+    [
+        ("nvidia.yaml", 'cdiVersion: 0.7.0\nkind: "nvidia.com/gpu"\n', True),
+        ("nvidia.json", '{"cdiVersion": "0.7.0", "kind":"nvidia.com/gpu"}', True),
+        ("nvidia.txt", "kind: nvidia.com/gpu", False),
+        ("nic.yaml", "kind: nvidia.com/gpu-nic-of-another", False),
+        ("nic.yaml", "kind: vendor.com/nic\n# not nvidia.com/gpu\n", False),
+    ],
+)
+def test_cdi_specifications(tmp_path, file, content, found):
+    (tmp_path / file).write_text(content)
+    assert service_engine._names_gpus(str(tmp_path)) == found
+
+
+@pytest.fixture
+def server():
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/ready" else 503)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            return
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield listening.server_port
+        listening.shutdown()
+        thread.join()
+
+
+class OneContainer:
+    """An engine with one container at the loopback address."""
+
+    def __init__(self, **state):
+        self.restarts = state.pop("restarts", 0)
+        self.state = {"Running": True, "Restarting": False, "ExitCode": 0, **state}
+        self.address = "127.0.0.1"
+
+    def container(self, name):
+        settings = {"Networks": {"monitoring": {"IPAddress": self.address}}}
+        return {"Id": "1", "State": self.state, "RestartCount": self.restarts, "NetworkSettings": settings}
+
+    def logs(self, name, lines):
+        return ""
+
+
+def wait(engine, **conditions):
+    options = {"name": "app", "networks": ["monitoring"], "health": {"timeout": 0, **conditions}}
+    return health.wait(engine, options, 0, 0)
+
+
+def test_health_over_http(server):
+    assert wait(OneContainer(), http={"port": server, "path": "/ready", "status": 200})
+    assert wait(OneContainer(), http={"port": server, "path": "/other", "status": 503})
+    with pytest.raises(ServiceError, match=rf"GET /other on port {server} answers 503, not 200"):
+        wait(OneContainer(), http={"port": server, "path": "/other", "status": 200})
+
+
+def test_a_container_without_an_address_is_not_looked_for_on_this_host(server):
+    engine = OneContainer()
+    engine.address = ""
+    with pytest.raises(ServiceError, match="the container has no address on its network"):
+        wait(engine, http={"port": server, "path": "/ready", "status": 200})
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"Running": False, "ExitCode": 137}, "it ended with exit code 137"),
+        ({"Restarting": True, "ExitCode": 1}, "it ended with exit code 1"),
+        ({"restarts": 1}, "it ended and was restarted"),
+        ({"Health": {"Status": "starting"}}, "the image's health check says starting"),
+    ],
+)
+def test_unhealthy(state, words):
+    with pytest.raises(ServiceError, match=f"health: app is not healthy after 0 s: {words}"):
+        wait(OneContainer(**state), image=True)
+
+
+def test_the_image_decides():
+    assert wait(OneContainer(Health={"Status": "healthy"}), image=True)
+    assert health.has_healthcheck({"Config": {"Healthcheck": {"Test": ["CMD", "true"]}}})
+    assert not health.has_healthcheck({"Config": {"Healthcheck": {"Test": ["NONE"]}}})
+    assert not health.has_healthcheck({"Config": None})

@@ -1,0 +1,121 @@
+"""From options to what the engine is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+
+def body_of(options, gpus="none", image_env=(), **changes):
+    return spec.create_body(spec.checked({**options, **changes}), gpus, list(image_env))
+
+
+def test_defaults(options):
+    body = body_of(options)
+    host = body["HostConfig"]
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    assert host["RestartPolicy"] == {"Name": "unless-stopped"}
+    assert host["NetworkMode"] == "monitoring"
+    assert host["Memory"] == 64 * 1024**2
+    assert host["Ulimits"] == [] and host["PidsLimit"] == 0
+    assert not {"Cmd", "User", "Hostname"} & set(body)
+    assert "Runtime" not in host
+
+
+def test_a_port_of_the_container_can_be_published_twice(options):
+    ports = [{"container_port": 80, "host_port": 8080, "address": address} for address in ("127.0.0.1", "0:0::1")]
+    assert body_of(options, ports=ports)["HostConfig"]["PortBindings"] == {
+        "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "::1", "HostPort": "8080"}]
+    }
+
+
+def test_devices_and_tmpfs_in_their_short_forms(options):
+    host = body_of(options, devices=["/dev/kmsg", "/dev/a:/dev/b:r"], tmpfs=["/run", "/tmp:size=64m"])["HostConfig"]
+    assert [list(device.values()) for device in host["Devices"]] == [["/dev/kmsg", "/dev/kmsg", "rwm"], ["/dev/a", "/dev/b", "r"]]
+    assert host["Tmpfs"] == {"/run": "", "/tmp": "size=64m"}
+
+
+def test_gpus_by_cdi(options):
+    assert body_of(options, "cdi")["HostConfig"]["DeviceRequests"] == [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]
+
+
+def test_gpus_by_runtime_set_only_what_neither_image_nor_user_sets(options):
+    body = body_of(options, "runtime")
+    assert body["HostConfig"]["Runtime"] == "nvidia"
+    assert {"NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=utility,compute"} <= set(body["Env"])
+    body = body_of(options, "runtime", ["NVIDIA_DRIVER_CAPABILITIES=all"], env={"NVIDIA_VISIBLE_DEVICES": "0"})
+    assert body["Env"] == ["NVIDIA_VISIBLE_DEVICES=0"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "enabled", "file", "runtimes", "mechanism"),
+    [
+        ("none", True, True, ["nvidia"], "none"),
+        ("auto", True, True, ["nvidia"], "cdi"),
+        ("auto", False, True, ["nvidia"], "runtime"),
+        ("auto", True, False, ["nvidia"], "runtime"),
+        ("cdi", True, True, [], "cdi"),
+        ("runtime", True, True, ["nvidia"], "runtime"),
+    ],
+)
+def test_gpu_mechanism(wanted, enabled, file, runtimes, mechanism):
+    assert spec.gpu_mechanism(wanted, enabled, file, runtimes) == mechanism
+
+
+@pytest.mark.parametrize(
+    ("wanted", "enabled", "file", "words"),
+    [
+        ("auto", True, False, "no CDI specification of kind nvidia.com/gpu and no runtime"),
+        ("cdi", False, True, "does not read CDI specifications"),
+        ("cdi", True, False, "there is no CDI specification"),
+        ("runtime", True, True, "no runtime named nvidia .it has runc"),
+    ],
+)
+def test_no_gpu_mechanism(wanted, enabled, file, words):
+    with pytest.raises(ServiceError, match=f"gpus: .*{words}.*nvidia_container_toolkit"):
+        spec.gpu_mechanism(wanted, enabled, file, ["runc"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "my app"}, "name: 'my app'"),
+        ({"env": {"DEBUG": True}}, 'env: DEBUG is True, which is no text. Put it in quotes, as in DEBUG: "true"'),
+        ({"ulimits": {"nofile": "many"}}, "ulimits: nofile is 'many'"),
+        ({"memory": "1 GB"}, "memory: '1 GB'"),
+        ({"mounts": [{"type": "bind", "source": "etc", "target": "/etc", "read_only": True}]}, "mounts: source 'etc' is not absolute"),
+        ({"ports": [{"container_port": 80, "host_port": 80000, "address": "127.0.0.1"}]}, "ports: host_port 80000"),
+        ({"ports": [{"container_port": 80, "host_port": 80, "address": "gpu1"}]}, "ports: address 'gpu1' is no IP address"),
+        ({"ports": [{"container_port": 80, "host_port": 80, "address": "127.0.0.1"}] * 2}, "ports: host_port 127.0.0.1:80 is given twice"),
+        ({"reload": None}, "app.conf has on_change 'reload' but reload does not say how"),
+        ({"health": {"command": ["x"], "http": {"port": 80, "path": "/"}}}, "health: http and command are given"),
+    ],
+)
+def test_bad_input_names_the_option_the_value_and_the_fix(options, changes, words):
+    with pytest.raises(ServiceError) as failure:
+        body_of(options, **changes)
+    assert words in str(failure.value)
+
+
+def test_the_hash_follows_the_spec(options):
+    def label(**changes):
+        return body_of(options, **changes)["Labels"][spec.HASH_LABEL]
+
+    assert label() == label()
+    assert label() != label(ulimits={"nofile": 1024})
+    assert label() != label(networks=["monitoring", "other"])
+    assert label() == label(files=[])
+
+
+def test_the_validator_runs_as_the_service_would_without_data_and_network(options):
+    options["mounts"].append({"type": "volume", "source": "data", "target": "/data", "read_only": False})
+    checked = spec.checked({**options, "user": "65534", "validate": {"command": ["promtool", "check"]}})
+    body = spec.create_body(checked, "none", [])
+    source = checked["mounts"][0]["source"]
+    validator = spec.validator_body(checked, body, {source: "/staged"})
+    assert (validator["Entrypoint"], validator["Cmd"], validator["User"]) == (["promtool"], ["check"], "65534")
+    assert validator["HostConfig"]["Mounts"] == [{"Type": "bind", "Source": "/staged", "Target": "/etc/app", "ReadOnly": True}]
+    assert validator["HostConfig"]["NetworkMode"] == "none"
+    assert validator["HostConfig"]["CapDrop"] == ["ALL"]
+    assert "RestartPolicy" not in validator["HostConfig"]
