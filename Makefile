@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing but a Python 3.11 to 3.13, root or a Docker engine, and a package mirror.
+# `make demo` and `make test` need Python 3.11 to 3.13, Go, root and a package mirror.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections

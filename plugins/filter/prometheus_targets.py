@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import ipaddress
 from typing import Any, Callable, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.ip_address import ip_address
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
@@ -24,20 +26,24 @@ def prometheus_targets(
 
     The watcher itself is reached as `container:container_port`, over the Docker network that they share. Another host is reached at its
     gpu_monitoring_address, else ansible_host, else its name, on the port that its `port_variable` says, else `port`. Hosts whose
-    `enabled_variable` is false are left out. Two hosts with one address are an error.
+    `enabled_variable` is false are left out. Two hosts with one address, and an address of the loopback, are an error.
     """
     targets: list[dict[str, Any]] = []
     owners: dict[str, str] = {}
     for host in hosts:
         variables = hostvars[host]
         name = str(host)
-        if enabled_variable and not variables.get(enabled_variable, True):
+        if enabled_variable and not boolean(variables.get(enabled_variable, True)):
             continue
         if name == watcher:
             targets.append({"targets": [f"{container}:{container_port}"], "labels": {"host": name}})
             continue
         given = variables.get("gpu_monitoring_address") or variables.get("ansible_host") or name
         address = ip_address(given, f"gpu_monitoring_address of host {name}")
+        if watcher and ipaddress.ip_address(address).is_loopback:
+            raise AnsibleFilterError(
+                f"gpu_monitoring_address of host {name}: '{given}' is {address}, which {watcher} cannot reach. Set it to an address of {name} on the network."
+            )
         if address in owners:
             raise AnsibleFilterError(
                 f"The hosts {owners[address]} and {name} have the same address, {address}. Give each its own gpu_monitoring_address or ansible_host."

@@ -7,6 +7,8 @@ import json
 import socket
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import names_gpus
+
 TIMEOUT_SECONDS = 30
 
 
@@ -46,8 +48,10 @@ def describe(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
         "version": version["Version"],
         "api_version": version["ApiVersion"],
         "cdi_enabled": bool(info.get("CDISpecDirs")),
+        "cdi_gpus": names_gpus(info.get("CDISpecDirs") or []),
         "runtimes": sorted(info.get("Runtimes") or {}),
         "default_runtime": info.get("DefaultRuntime", ""),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "containers_running": info.get("ContainersRunning", 0),
+        "root_dir": info.get("DockerRootDir", ""),
     }

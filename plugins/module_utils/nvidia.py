@@ -18,7 +18,7 @@ def parse_gpus(output: str) -> list[dict[str, Any]]:
     """GPUs from the output of `nvidia-smi --query-gpu=FIELDS --format=csv,noheader,nounits`."""
     gpus = []
     for row in csv.reader(output.splitlines(), skipinitialspace=True):
-        if len(row) != len(FIELDS):
+        if len(row) != len(FIELDS) or not row[0].strip().isdigit():
             continue
         index, uuid, name, driver, memory, mig = (value.strip() for value in row)
         gpus.append(

@@ -33,7 +33,7 @@ EXAMPLES = r"""
 
 - name: Show how containers can get GPUs here
   ansible.builtin.debug:
-    msg: "{{ 'CDI' if docker.engine.cdi_enabled else 'runtimes: ' ~ docker.engine.runtimes | join(', ') }}"
+    msg: "{{ 'CDI' if docker.engine.cdi_gpus else 'runtimes: ' ~ docker.engine.runtimes | join(', ') }}"
 """
 
 RETURN = r"""
@@ -48,10 +48,12 @@ engine:
     version: {description: Version of the engine., type: str, sample: 28.5.1}
     api_version: {description: Newest API version of the engine., type: str, sample: "1.51"}
     cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}
+    cdi_gpus: {description: Whether one of them is of kind C(nvidia.com/gpu)., type: bool, sample: true}
     runtimes: {description: Names of the runtimes., type: list, elements: str, sample: [io.containerd.runc.v2, nvidia, runc]}
     default_runtime: {description: Name of the default runtime., type: str, sample: runc}
     live_restore: {description: Whether containers outlive a restart of the engine., type: bool, sample: false}
     containers_running: {description: Number of running containers., type: int, sample: 12}
+    root_dir: {description: Directory in which the engine keeps its data., type: str, sample: /var/lib/docker}
 python_sdk:
   description: Version of the Docker SDK for the Python that Ansible uses on the host; null where it is missing.
   returned: always
@@ -74,10 +76,12 @@ UNKNOWN = {
     "version": "",
     "api_version": "",
     "cdi_enabled": False,
+    "cdi_gpus": False,
     "runtimes": [],
     "default_runtime": "",
     "live_restore": False,
     "containers_running": 0,
+    "root_dir": "",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import datetime
 
 import pytest
 import requests
@@ -103,6 +104,18 @@ def test_the_engine_kept_its_configuration_and_got_the_runtime(host):
     assert daemon["runtimes"]["nvidia"]["path"] == "nvidia-container-runtime"
     shown = host("gpu1").check_output("docker inspect --format '{{.HostConfig.Runtime}}' dcgm-exporter").strip()
     assert shown == "nvidia"
+
+
+@pytest.mark.parametrize("name", ["gpu1", "gpu2"])
+def test_the_training_job_runs_since_before_the_engine_was_configured(host, name):
+    """It was started before the first converge, which gave the engine the runtime by a reload, and every step took a second."""
+    job = inspect(host, name, "training-job")
+    assert job["State"]["Running"]
+    assert job["RestartCount"] == 0
+    started = datetime.fromisoformat(job["State"]["StartedAt"][:26] + "+00:00").timestamp()
+    assert started < host(name).file("/etc/docker/daemon.json").mtime.timestamp()
+    steps = [int(line) for line in host(name).check_output("docker exec training-job cat /tmp/steps").split()]
+    assert max(later - earlier for earlier, later in zip(steps, steps[1:], strict=False)) <= 2
 
 
 def test_the_toolkit_is_pinned(host):

@@ -18,7 +18,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secre
 VALIDATE_SECONDS = 120
 VALIDATE_LINES = 100
 RELOAD_SECONDS = 60
-LOCK_FOLDER = "/run/lock"
+LOCK_FOLDER = "/run/gpu_monitoring"
 # Names beside the service's own: the container that will be it, the one that was it, and the validator's.
 NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
 
@@ -69,8 +69,9 @@ class Undo:
 @contextmanager
 def lock(name: str) -> Iterator[None]:
     """Keep other runs from changing the same service of this host."""
-    path = os.path.join(LOCK_FOLDER, f"gpu_monitoring.{name}.lock")
+    path = os.path.join(LOCK_FOLDER, f"{name}.lock")
     try:
+        os.makedirs(LOCK_FOLDER, mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ServiceError(f"name: the lock {path} cannot be opened: {error.strerror}. Run this as root (become: true).") from error

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import glob
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import names_gpus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL
@@ -15,7 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec 
 try:
     import docker
     import docker.errors
-    import requests.exceptions
+    import urllib3.exceptions
 except ImportError:
     HAS_SDK = False
 else:
@@ -24,7 +23,6 @@ else:
 ANSWER_SECONDS = 60
 PULL_SILENCE_SECONDS = 600
 _PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
-_GPU_KIND = re.compile(r"\bkind\W+nvidia\.com/gpu(?![\w.-])")
 
 
 class EngineUnreachable(ServiceError):
@@ -42,7 +40,7 @@ def _asking(what: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise EngineRefusal(f"The Docker engine could not {what}: {error.explanation or error}") from error
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+    except (docker.errors.DockerException, urllib3.exceptions.HTTPError, OSError) as error:
         raise EngineRefusal(f"The Docker engine did not {what}: {error}") from error
 
 
@@ -118,7 +116,7 @@ class Engine:
         with _asking("describe itself"):
             info = self._api.info()
         folders = info.get("CDISpecDirs") or []
-        return bool(folders), any(_names_gpus(folder) for folder in folders), sorted(info.get("Runtimes") or {})
+        return bool(folders), names_gpus(folders), sorted(info.get("Runtimes") or {})
 
     def default_runtime(self, used: str) -> str:
         """The engine's default runtime; it is asked only if the `used` one may be another than the usual."""
@@ -208,11 +206,3 @@ def split_reference(reference: str) -> tuple[str, str]:
     if not colon or "/" in tag:
         repository, tag = named, "latest"
     return repository, digest or tag
-
-
-def _names_gpus(folder: str) -> bool:
-    for path in glob.glob(f"{folder}/*.yaml") + glob.glob(f"{folder}/*.json"):
-        with open(path, encoding="utf-8", errors="replace") as file:
-            if _GPU_KIND.search(file.read()):
-                return True
-    return False

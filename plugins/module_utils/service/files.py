@@ -6,6 +6,7 @@ import errno
 import grp
 import os
 import pwd
+import re
 import shutil
 import stat
 import tempfile
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+_MODE = re.compile("0[0-7]{3,4}")
 
 
 @dataclass
@@ -71,10 +74,9 @@ def _number(option: str, value: str, look_up: Callable[[str], Any]) -> int:
 
 def wanted_state(options: dict[str, Any]) -> FileState:
     """The file that an item of `files` or `secret_files` asks for."""
-    try:
-        mode = int(options["mode"], 8)
-    except ValueError as error:
-        raise ServiceError(f"files: mode '{options['mode']}' of {options['path']} is not octal. Write it like \"0644\".") from error
+    if not _MODE.fullmatch(options["mode"]):
+        raise ServiceError(f"files: mode '{options['mode']}' of {options['path']} is not octal. Write it like \"0644\", with the quotes.")
+    mode = int(options["mode"], 8)
     owner, group = _number("owner", options["owner"], pwd.getpwnam), _number("group", options["group"], grp.getgrnam)
     return FileState(options["content"].encode(), mode, owner, group)
 
@@ -229,6 +231,7 @@ def _copy_folder(source: str, target: str) -> None:
             os.mkdir(copy)
             _copy_folder(entry.path, copy)
         elif entry.is_file():
+            os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             shutil.copyfile(entry.path, copy)
             _same_access(entry.path, copy)
 

@@ -70,3 +70,15 @@ def test_two_hosts_with_one_address_are_refused():
     hostvars = {"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"gpu_monitoring_address": "10.0.0.1"}}
     with pytest.raises(AnsibleFilterError, match=r"gpu1 and gpu2 have the same address, 10\.0\.0\.1"):
         prometheus_targets(["gpu1", "gpu2"], hostvars, "watcher", **EXPORTER)
+
+
+def test_a_remote_host_with_a_loopback_address_is_refused():
+    hostvars = {"gpu1": {"ansible_host": "127.0.1.1"}}
+    with pytest.raises(AnsibleFilterError, match=r"gpu_monitoring_address of host gpu1: '127\.0\.1\.1'.*monitor1 cannot reach"):
+        prometheus_targets(["gpu1"], hostvars, "monitor1", **EXPORTER)
+
+
+def test_a_switch_given_as_text_counts():
+    hostvars = {"gpu1": {"ansible_host": "10.0.0.1", "on": "true"}, "gpu2": {"ansible_host": "10.0.0.2", "on": "false"}}
+    found = prometheus_targets(["gpu1", "gpu2"], hostvars, "watcher", enabled_variable="on", **EXPORTER)
+    assert [group["labels"]["host"] for group in found] == ["gpu1"]

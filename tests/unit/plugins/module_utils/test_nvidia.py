@@ -24,6 +24,7 @@ def test_gpus_are_read_from_what_nvidia_smi_prints():
 
 def test_a_message_of_nvidia_smi_is_no_gpu():
     assert nvidia.parse_gpus("No devices were found\n") == []
+    assert nvidia.parse_gpus("Unable to determine the device handle, GPU, 0000:3B, lost, a, b\n") == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import socket
 import threading
 
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import engine as service_engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import health, ports
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -85,7 +86,7 @@ def test_image_references(reference, repository, tag):
 )
 def test_cdi_specifications(tmp_path, file, content, found):
     (tmp_path / file).write_text(content)
-    assert service_engine._names_gpus(str(tmp_path)) == found
+    assert cdi.names_gpus([str(tmp_path)]) == found
 
 
 @pytest.fixture

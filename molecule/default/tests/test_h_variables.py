@@ -1,0 +1,54 @@
+"""What a site sets, and nothing else, is what changes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+
+@pytest.fixture
+def taken_back(site):
+    """Leaves the stack as converge made it."""
+    yield
+    assert site().code == 0
+
+
+@pytest.mark.usefixtures("taken_back")
+def test_one_variable_changes_the_interval_everywhere(site, host, prometheus, grafana, started):
+    before = started()
+    run = site(variables={"gpu_monitoring_scrape_interval": "2s"})
+    assert run.code == 0, run.output
+
+    running = yaml.safe_load(prometheus.get("status/config")["yaml"])
+    assert running["global"]["scrape_interval"] == "2s"
+    dcgm, cadvisor = json.loads(host("gpu2").check_output("docker inspect dcgm-exporter cadvisor"))
+    assert "DCGM_EXPORTER_INTERVAL=2000" in dcgm["Config"]["Env"]
+    assert "--housekeeping_interval=2s" in cadvisor["Args"]
+    assert grafana.get("/api/datasources/uid/prometheus")["jsonData"]["timeInterval"] == "2s"
+    after = started()
+    assert {service for name, service in before if before[name, service] == after[name, service]} == {"grafana", "prometheus"}
+
+
+def test_a_dashboard_folder_and_datasource_of_the_site(site, grafana, tmp_path):
+    model = tmp_path / "jobs.json"
+    panel = {"type": "text", "title": "Who to call", "options": {"mode": "markdown", "content": "{{name}}"}, "gridPos": {"h": 4, "w": 24, "x": 0, "y": 0}}
+    model.write_text(json.dumps({"uid": "jobs", "title": "Training jobs", "panels": [panel]}))
+    variables = {
+        "grafana_datasources_extra": [{"uid": "archive", "name": "Archive", "type": "prometheus", "url": "http://archive.example.com:9090"}],
+        "grafana_folders_extra": [{"uid": "site", "title": "Site"}],
+        "grafana_dashboards_extra": [{"uid": "jobs", "model": "{{ lookup('ansible.builtin.file', '%s') | from_json }}" % model, "folder_uid": "site"}],
+    }
+    try:
+        run = site("--limit=monitor1", variables=variables)
+        assert run.code == 0, run.output
+        saved = grafana.get("/api/dashboards/uid/jobs")
+        assert saved["meta"]["folderUid"] == "site"
+        assert saved["dashboard"]["panels"][0]["options"]["content"] == "{{name}}"
+        assert grafana.get("/api/datasources/uid/archive")["url"] == "http://archive.example.com:9090"
+        again = site("--limit=monitor1", variables=variables)
+        assert (again.code, again.recap["monitor1"]["changed"]) == (0, 0), again.output
+    finally:
+        for path in ("/api/folders/site", "/api/datasources/uid/archive"):
+            grafana.session.delete(f"{grafana.url}{path}", timeout=10)
