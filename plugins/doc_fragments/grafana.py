@@ -2,27 +2,274 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from textwrap import indent
+
+_UID = """
+uid:
+  description: The uid, 1 to 40 letters, digits, C(-) and C(_).
+  type: str
+  required: true
+"""
+_STATE = """
+state:
+  description: Whether it is to be there.
+  type: str
+  choices: [present, absent]
+  default: present
+"""
+_FOLDER_STATE = """
+state:
+  description: Whether it is to be there. One that holds anything is not removed, since Grafana would remove that with it.
+  type: str
+  choices: [present, absent]
+  default: present
+"""
+_DATASOURCE_URL = """
+  description: Address at which Grafana's server reaches it. Left as it is where it is not given.
+  type: str
+"""
+_DATASOURCE = """
+name:
+  description: The name, unique in Grafana. Required where it is to be present.
+  type: str
+type:
+  description: Plugin id of the kind of datasource.
+  type: str
+  default: prometheus
+access:
+  description: Who sends the requests, Grafana's server or the browser.
+  type: str
+  choices: [proxy, direct]
+  default: proxy
+user:
+  description: User name of a database. Left as it is where it is not given.
+  type: str
+database:
+  description: Name of a database. Left as it is where it is not given.
+  type: str
+basic_auth_user:
+  description: Name for basic authentication; its password is C(basicAuthPassword) in C(secure_json_data). Left as it is where it is not given.
+  type: str
+is_default:
+  description: Whether new panels take it. Left as it is where it is not given.
+  type: bool
+json_data:
+  description: Settings of the plugin. They are merged into those that Grafana has; null takes one away.
+  type: dict
+  default: {}
+secure_json_data:
+  description: >-
+    Secret settings. Grafana never gives them back: one that is missing is set, one that is there is kept until C(secrets_version) changes,
+    and null removes one.
+  type: dict
+  default: {}
+secrets_version:
+  description: Change it, to a number or a date, to have all of C(secure_json_data) set again. Kept in the datasource's C(jsonData).
+  type: str
+"""
+_FOLDER = """
+title:
+  description: The title. Required where it is to be present.
+  type: str
+parent_uid:
+  description: Uid of the folder that it lies in; the top level where it is not given.
+  type: str
+"""
+_DASHBOARD = """
+uid:
+  description: The uid, 1 to 40 letters, digits, C(-) and C(_). That of C(model) where it is not given; one of the two is needed.
+  type: str
+title:
+  description: The title. That of C(model) where it is not given.
+  type: str
+folder_uid:
+  description: Uid of its folder; the top level where it is not given.
+  type: str
+description:
+  description: What the dashboard shows.
+  type: str
+tags:
+  description: Tags.
+  type: list
+  elements: str
+  default: []
+refresh:
+  description: How often the browser asks again, such as V(5s).
+  type: str
+time_from:
+  description: Begin of the time range; V(now-1h) where neither this nor C(model) says.
+  type: str
+time_to:
+  description: End of the time range; V(now) where neither this nor C(model) says.
+  type: str
+datasource_uid:
+  description: >-
+    Uid of the datasource of panels and variables, and of the datasource inputs of an exported C(model). With a variable of the type
+    V(datasource) it is C(${name}).
+  type: str
+  default: prometheus
+variables:
+  description: Template variables, for dashboards made of C(panels).
+  type: list
+  elements: dict
+  default: []
+  suboptions:
+    name:
+      description: The name, as in C($host).
+      type: str
+      required: true
+    type:
+      description: What it is chosen from, the answer of a query, the datasources of a kind, or a list.
+      type: str
+      choices: [query, datasource, custom]
+      default: query
+    label:
+      description: What is written before it. Its name where it is not given.
+      type: str
+    query:
+      description: >-
+        A query such as V(label_values(DCGM_FI_DEV_GPU_UTIL, host)). Of the type V(datasource) it is the plugin id, V(prometheus) where it is not given.
+      type: str
+    values:
+      description: The list of the type V(custom).
+      type: list
+      elements: str
+    regex:
+      description: Keeps only what it matches.
+      type: str
+    multi:
+      description: Whether several can be chosen.
+      type: bool
+      default: false
+    include_all:
+      description: Whether all can be chosen at once.
+      type: bool
+      default: false
+panels:
+  description: Panels. They are laid out from left to right on the grid of 24 columns.
+  type: list
+  elements: dict
+  suboptions:
+    title:
+      description: The title.
+      type: str
+      required: true
+    type:
+      description: Kind of the panel.
+      type: str
+      choices: [bargauge, gauge, stat, state-timeline, table, timeseries]
+      default: timeseries
+    query:
+      description: A PromQL query. Either this or C(queries).
+      type: str
+    legend:
+      description: >-
+        Legend of C(query), such as C({{name}}). Write C(!unsafe "{{name}}") in YAML, so that Ansible leaves the braces to Grafana.
+      type: str
+    queries:
+      description: Several queries in one panel.
+      type: list
+      elements: dict
+      suboptions:
+        expr:
+          description: A PromQL query.
+          type: str
+          required: true
+        legend:
+          description: Its legend.
+          type: str
+    unit:
+      description: Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores).
+      type: str
+    description:
+      description: How to read the panel.
+      type: str
+    min:
+      description: Least value of the axis.
+      type: float
+    max:
+      description: Greatest value of the axis.
+      type: float
+    decimals:
+      description: Digits behind the point.
+      type: int
+    thresholds:
+      description: Values from which on another colour is used. Below the first it is green.
+      type: list
+      elements: dict
+      suboptions:
+        value:
+          description: The value.
+          type: float
+          required: true
+        color:
+          description: The colour, a name or C(#rrggbb).
+          type: str
+          required: true
+    datasource_uid:
+      description: Uid of the panel's datasource, where it is not the dashboard's.
+      type: str
+    width:
+      description: Width in columns, 1 to 24.
+      type: int
+      default: 12
+    height:
+      description: Height in units of 30 pixels.
+      type: int
+      default: 8
+    x:
+      description: Column of the left edge. Goes with C(y).
+      type: int
+    y:
+      description: Row of the upper edge. Goes with C(x).
+      type: int
+    model:
+      description: A part of Grafana's JSON of a panel, merged over what is made of the other options; null takes a key away.
+      type: dict
+model:
+  description: >-
+    A JSON model instead of C(panels), as a dict or as text, also an export with C(__inputs) or an answer of Grafana's API. Load a file with
+    C(lookup('ansible.builtin.file', ...)), which leaves braces alone.
+  type: raw
+inputs:
+  description: Values for the C(__inputs) of an exported C(model) by name. A datasource input that is not here becomes C(datasource_uid).
+  type: dict
+  default: {}
+ignore_paths:
+  description: >-
+    Parts of the JSON model that people may change in Grafana, such as V(time), V(templating.list[*].current) or V(panels[0].title). They are
+    neither compared nor written.
+  type: list
+  elements: str
+  default: []
+"""
+
+
+def _options(text: str) -> str:
+    return "options:\n" + indent(text, "  ")
+
+
+def _list_of(name: str, description: str, text: str) -> str:
+    head = f"{name}:\n  description: {description}\n  type: list\n  elements: dict\n  default: []\n  suboptions:\n"
+    return indent(head, "  ") + indent(text, "      ")
+
 
 class ModuleDocFragment:
-    """Options of every module that talks to Grafana."""
+    """Options of the modules that talk to Grafana; those of one object are the same alone and in a list."""
 
     DOCUMENTATION = r"""
 requirements:
   - requests (package python3-requests, which comes with python3-docker) on the host that runs the module
+attributes:
+  action_group:
+    description: C(module_defaults) for the group C(mlops.gpu_monitoring.grafana) give url, credentials and TLS options once for all modules.
+    support: full
+    membership: mlops.gpu_monitoring.grafana
 options:
   url:
     description: Address of Grafana, with its sub-path where it has one.
     type: str
     required: true
-  username:
-    description: Name of an account that may administer the organization. Goes with O(password).
-    type: str
-  password:
-    description: The account's password.
-    type: str
-  token:
-    description: Token of a service account, instead of O(username) and O(password).
-    type: str
   org_id:
     description: Organization to work in, sent as C(X-Grafana-Org-Id). The account's current one where it is not given.
     type: int
@@ -33,6 +280,12 @@ options:
   ca_path:
     description: File with the certificates of the authorities to trust.
     type: path
+  client_cert:
+    description: File with a client certificate, and with its key where O(client_key) is not given.
+    type: path
+  client_key:
+    description: File with the key of O(client_cert).
+    type: path
   timeout:
     description: Seconds that one request may take.
     type: int
@@ -42,3 +295,35 @@ options:
     type: int
     default: 60
 """
+
+    LOGIN = """
+options:
+  username:
+    description: Name of an account that may administer the organization. Goes with O(password).
+    type: str
+  password:
+    description: The account's password.
+    type: str
+  token:
+    description: Token of a service account, instead of O(username) and O(password).
+    type: str
+"""
+
+    OWNER = """
+options:
+  owner:
+    description: >-
+      A mark for all that the task declares: a tag of dashboards and a key in the C(jsonData) of datasources. A folder has it where its uid is the
+      mark or begins with the mark and a C(-).
+    type: str
+"""
+
+    DATASOURCE = _options(_UID + _DATASOURCE + "\nds_url:" + _DATASOURCE_URL + _STATE)
+    FOLDER = _options(_UID + _FOLDER + _FOLDER_STATE)
+    DASHBOARD = _options(_DASHBOARD + _STATE)
+    LISTS = (
+        "options:\n"
+        + _list_of("datasources", "Datasources.", _UID + _DATASOURCE + "\nurl:" + _DATASOURCE_URL + _STATE)
+        + _list_of("folders", "Folders. They may lie in each other and be given in any order.", _UID + _FOLDER + _FOLDER_STATE)
+        + _list_of("dashboards", "Dashboards, each as a list of panels or as a JSON model.", _DASHBOARD + _STATE)
+    )

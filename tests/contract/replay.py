@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-GROUPS = ("health", "auth", "datasource", "folder", "dashboard")
+GROUPS = ("health", "auth", "datasource", "folder", "dashboard", "org", "serviceaccount", "password", "bruteforce")
 _ERROR = ("message", "messageId", "status")
 _DATASOURCE = (
     *("uid", "name", "type", "access", "url", "user", "database", "basicAuth", "basicAuthUser", "withCredentials"),
@@ -13,8 +13,11 @@ _DATASOURCE = (
 )
 _FOLDER = ("uid", "title", "url", "version", "parentUid")
 _SAVED = ("uid", "url", "slug", "status", "version", "folderUid", "message", "title")
-_META = ("slug", "url", "version", "isFolder", "folderUid", "folderTitle", "provisioned")
-
+_META = ("slug", "url", "version", "isFolder", "folderUid", "folderTitle", "provisioned", "provisionedExternalId")
+_HIT = ("uid", "orgId", "title", "uri", "url", "slug", "type", "tags", "isStarred", "folderUid", "folderTitle", "folderUrl", "isDeleted")
+_ACCOUNT = ("id", "uid", "name", "login", "orgId", "isDisabled", "role", "tokens", "teams", "message")
+_TOKEN = ("id", "name", "hasExpired", "isRevoked", "message")
+_USER = ("id", "email", "login", "name", "orgId", "isGrafanaAdmin", "isDisabled", "message")
 
 # Grafana makes up uids of 14 characters and, for dashboards, UUIDs; the stand-in counts.
 _GENERATED = re.compile(r"\b([a-z]g53z\w{9}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|generated-\d+)\b")
@@ -42,8 +45,7 @@ def _fields(method: str, path: str, status: int, answer: Any) -> Any:
     if status >= 300:
         return _pick(answer, _ERROR) if isinstance(answer, dict) else {}
     if isinstance(answer, list):
-        keys = _DATASOURCE if path.startswith("/api/datasources") else ("uid", "title", "parentUid", "type")
-        return [_pick(one, keys) for one in answer]
+        return [_pick(one, _list_keys(path)) for one in answer]
     if not isinstance(answer, dict):
         return {}
     if path.startswith("/api/datasources"):
@@ -55,4 +57,24 @@ def _fields(method: str, path: str, status: int, answer: Any) -> Any:
         return {"meta": _pick(answer["meta"], _META), "dashboard": model}
     if path.startswith("/api/dashboards"):
         return _pick(answer, _SAVED)
-    return _pick(answer, ("database", "login", "isGrafanaAdmin", "name", "message"))
+    if path.startswith("/api/serviceaccounts"):
+        return _account(path, answer)
+    if path.startswith("/api/user"):
+        return _pick(answer, _USER)
+    return _pick(answer, ("database", "name", "message"))
+
+
+def _list_keys(path: str) -> tuple[str, ...]:
+    for start, keys in (("/api/datasources", _DATASOURCE), ("/api/search", _HIT), ("/api/serviceaccounts", _TOKEN)):
+        if path.startswith(start):
+            return keys
+    return ("uid", "title", "parentUid")
+
+
+def _account(path: str, answer: dict[str, Any]) -> dict[str, Any]:
+    if "serviceAccounts" in answer:
+        found = [_pick(one, _ACCOUNT) for one in answer["serviceAccounts"]]
+        return {**_pick(answer, ("totalCount", "page", "perPage")), "serviceAccounts": found}
+    if "serviceaccount" in answer:
+        return {**_pick(answer, _ACCOUNT), "serviceaccount": _pick(answer["serviceaccount"], _ACCOUNT)}
+    return {**_pick(answer, _TOKEN), "hasKey": "key" in answer} if "/tokens" in path else _pick(answer, _ACCOUNT)

@@ -2,47 +2,63 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Writes the changes of a plan, one request each where the API allows."""
+"""Writes the changes of a plan, one after the other, one request each where the API allows."""
 
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import plan, present
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed, NotReachable
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.plan import Change
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Conflict, GrafanaError, NotAllowed, NotReachable
 
 
-def apply(client: Client, changes: list[Change]) -> list[Change]:
-    """Write what has changed and return what was written or needed nothing; the others have their `error` set.
+def apply(client: Client, changes: list[Change], wanted: dict[str, Any], there: present.Present) -> None:
+    """Write what has changed; what could not be written has its `error` set.
 
-    One object's failure does not stop the others, but what lies in a folder that failed is left out.
+    One object's failure does not stop the others, but what lies in a folder that failed is left out. Where the server refuses the
+    credentials or does not answer any more, the rest is left out.
     """
     failed_folders: set[str] = set()
-    done = []
+    stopped = ""
     for change in changes:
-        parent = change.after.get("parent_uid", "") if change.kind == "folder" else change.folder_uid
-        if not change.error and parent in failed_folders:
-            change.error = f"{change.kind} '{change.uid}': left out, since its folder '{parent}' failed."
         if not change.error and change.changed:
-            try:
-                _write(client, change)
-            except (NotAllowed, NotReachable):
-                raise
-            except GrafanaError as error:
-                change.error = f"{change.kind} '{change.uid}': {error}"
-        if not change.error:
-            done.append(change)
-        elif change.kind == "folder":
+            if stopped:
+                change.error = f"{change.kind} '{change.uid}': left out. {stopped}"
+            elif change.folder_uid in failed_folders and change.action != "deleted":
+                change.error = f"{change.kind} '{change.uid}': left out, since its folder '{change.folder_uid}' failed."
+            else:
+                stopped = _try(client, change, wanted, there)
+        if change.error and change.kind == "folder" and change.action != "deleted":
             failed_folders.add(change.uid)
-    return done
+
+
+def _try(client: Client, change: Change, wanted: dict[str, Any], there: present.Present) -> str:
+    """Write one change; returns why nothing more can be written, if so."""
+    try:
+        try:
+            _write(client, change)
+        except Conflict:
+            _again(client, change, wanted, there)
+    except GrafanaError as error:
+        change.error = f"{change.kind} '{change.uid}': {error}"
+        return str(error) if isinstance(error, (NotAllowed, NotReachable)) else ""
+    return ""
+
+
+def _again(client: Client, change: Change, wanted: dict[str, Any], there: present.Present) -> None:
+    """Read the object again, and write it once more if it is still not as it is wanted: it was changed meanwhile, or the write had arrived."""
+    reading = {"folder": present.read_folder, "datasource": present.read_datasource, "dashboard": present.read_dashboard}
+    reading[change.kind](client, there, change.uid)
+    new = plan.one(change.kind, change.item, wanted, there)
+    if new.error:
+        raise GrafanaError(new.error.partition(": ")[2])
+    if new.changed:
+        _write(client, new)
+    change.path, change.version = new.path, new.version
 
 
 def _write(client: Client, change: Change) -> None:
-    if change.kind == "folder":
-        _write_folder(client, change)
-    elif change.kind == "datasource":
-        _write_datasource(client, change)
-    else:
-        _write_dashboard(client, change)
+    {"folder": _write_folder, "datasource": _write_datasource, "dashboard": _write_dashboard}[change.kind](client, change)
 
 
 def _write_folder(client: Client, change: Change) -> None:
@@ -51,9 +67,10 @@ def _write_folder(client: Client, change: Change) -> None:
         client.delete(path)
         return
     if change.action == "created":
-        client.post("/api/folders", change.body)
+        answer = _must_exist(client.post("/api/folders", change.body), change)
+        change.path = answer.get("url", change.path)
         return
-    if change.action == "moved":
+    if change.before["parent_uid"] != change.after["parent_uid"]:
         _must_exist(client.post(f"{path}/move", {"parentUid": change.after["parent_uid"]}), change)
     if change.before["title"] != change.after["title"]:
         _must_exist(client.put(path, {"title": change.after["title"], "overwrite": True}), change)
@@ -63,10 +80,14 @@ def _write_datasource(client: Client, change: Change) -> None:
     path = f"/api/datasources/uid/{change.uid}"
     if change.action == "deleted":
         client.delete(path)
-    elif change.action == "created":
-        client.post("/api/datasources", change.body)
-    else:
+        return
+    if change.action != "created":
         _must_exist(client.put(path, change.body), change)
+        return
+    made = _must_exist(client.post("/api/datasources", change.body), change).get("datasource", {})
+    if change.body.get("isDefault") is False and made.get("isDefault"):
+        # The first datasource of an organization becomes the default one, whatever is sent.
+        client.put(path, {**change.body, "version": made.get("version")})
 
 
 def _write_dashboard(client: Client, change: Change) -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 """Whether what Grafana keeps means the same as what is wanted. Pure."""
 
+import re
 from typing import Any
 
-# What the server adds or keeps for itself.
-_SERVER_KEYS = ("id", "version", "iteration", "__inputs", "__requires", "__elements", "gnetId")
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+# What belongs to one server or to an export, not to the dashboard. Grafana raises schemaVersion when it migrates a dashboard, and what it
+# means does not change by that.
+NOT_CONTENT = ("id", "version", "iteration", "gnetId", "schemaVersion", "__inputs", "__requires", "__elements")
+# What Grafana adds by itself, where it is not asked for: the version of a panel's plugin, ids, what was last chosen for a variable.
+_ADDED = ("id", "pluginVersion", "current", "options")
+_TRUE_WHERE_ABSENT = ("editable", "enable", "showLegend", "showHeader")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
 
 
 def canonical(value: Any) -> Any:
-    """One form for all that means the same: null is absent, 1.0 is 1."""
+    """One form for all that means the same: null is absent, 1.0 is 1, a library panel is its uid and name."""
     if isinstance(value, dict):
+        if isinstance(value.get("libraryPanel"), dict):
+            library = {key: one for key, one in value["libraryPanel"].items() if key in ("uid", "name")}
+            value = {**value, "libraryPanel": library}
         return {key: canonical(one) for key, one in value.items() if one is not None}
     if isinstance(value, list):
         return [canonical(one) for one in value]
@@ -22,19 +33,89 @@ def canonical(value: Any) -> Any:
 
 
 def canonical_dashboard(model: dict[str, Any]) -> dict[str, Any]:
-    """A dashboard without what the server adds."""
-    return canonical({key: value for key, value in model.items() if key not in _SERVER_KEYS})
+    """The content of a dashboard, without Grafana's built-in annotations, which it adds when somebody saves."""
+    content = canonical({key: value for key, value in model.items() if key not in NOT_CONTENT})
+    annotations = content.get("annotations")
+    if isinstance(annotations, dict) and isinstance(annotations.get("list"), list):
+        content["annotations"] = {**annotations, "list": [one for one in annotations["list"] if not (isinstance(one, dict) and one.get("builtIn"))]}
+    return content
+
+
+def same(wanted: Any, present: Any, key: str = "") -> bool:
+    """Whether two canonical values mean the same.
+
+    A key that only one of them has counts where it says something: not where it is empty, not where it is the value that Grafana takes for
+    a missing one, and not where Grafana adds it to what it keeps.
+    """
+    if isinstance(wanted, dict) and isinstance(present, dict):
+        shared = set(wanted) & set(present)
+        return (
+            all(same(wanted[name], present[name], name) for name in shared)
+            and all(_says_nothing(name, wanted[name]) for name in set(wanted) - shared)
+            and all(_says_nothing(name, present[name]) or _is_added(name, key, wanted) for name in set(present) - shared)
+        )
+    if isinstance(wanted, list) and isinstance(present, list):
+        return len(wanted) == len(present) and all(same(one, other, key) for one, other in zip(wanted, present))
+    return type(wanted) is type(present) and wanted == present
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    if value is False:
+        return name not in _TRUE_WHERE_ABSENT
+    if value is True:
+        return name in _TRUE_WHERE_ABSENT
+    if isinstance(value, dict):
+        return all(_says_nothing(inner, one) for inner, one in value.items())
+    return value in ("", []) or (name == "fiscalYearStartMonth" and value == 0)
+
+
+def _is_added(name: str, holder: str, wanted: dict[str, Any]) -> bool:
+    if name in ("current", "options"):
+        return holder == "list" and "name" in wanted and "type" in wanted
+    return name in _ADDED
 
 
 def includes(present: Any, wanted: Any) -> bool:
-    """Whether `present` has all that is wanted; in objects it may have more."""
+    """Whether `present` has all that is wanted; in objects it may have more. null is wanted absent."""
     if isinstance(wanted, dict):
-        return isinstance(present, dict) and all(includes(present.get(key), one) for key, one in wanted.items())
+        return isinstance(present or {}, dict) and all(includes((present or {}).get(key), one) for key, one in wanted.items())
     return canonical(present) == canonical(wanted)
 
 
 def merged(present: Any, wanted: Any) -> Any:
-    """`present` with `wanted` on top; objects are merged."""
+    """`present` with `wanted` on top; objects are merged, and null takes a key away."""
     if isinstance(present, dict) and isinstance(wanted, dict):
-        return {**present, **{key: merged(present.get(key), one) for key, one in wanted.items()}}
+        both = {**present, **{key: merged(present.get(key), one) for key, one in wanted.items()}}
+        return {key: one for key, one in both.items() if key not in wanted or one is not None}
+    if isinstance(wanted, dict):
+        return merged({}, wanted)
     return wanted
+
+
+def keep(wanted: Any, present: Any, paths: list[str]) -> Any:
+    """`wanted`, with what `present` has at these paths, such as `templating.list[*].current`, `time` or `panels[0].title`."""
+    for path in paths:
+        steps = _STEP.findall(path)
+        if not steps or "".join(name or f"[{index}]" for name, index in steps) != path.replace(".", ""):
+            raise GrafanaError(f"ignore_paths: '{path}' is not a path. Write it like time or templating.list[*].current.")
+        wanted = _kept(wanted, present, steps)
+    return wanted
+
+
+def _kept(wanted: Any, present: Any, steps: list[tuple[str, str]]) -> Any:
+    (name, index), rest = steps[0], steps[1:]
+    if index:
+        if not isinstance(wanted, list) or not isinstance(present, list):
+            return wanted
+        chosen = range(len(wanted)) if index == "*" else [int(index)]
+        result = list(wanted)
+        for number in chosen:
+            if number < min(len(wanted), len(present)):
+                result[number] = _kept(wanted[number], present[number], rest) if rest else present[number]
+        return result
+    if not isinstance(wanted, dict) or not isinstance(present, dict):
+        return wanted
+    if rest:
+        return {**wanted, name: _kept(wanted[name], present.get(name), rest)} if name in wanted else wanted
+    without = {key: one for key, one in wanted.items() if key != name}
+    return {**without, name: present[name]} if name in present else without

@@ -2,81 +2,159 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What is asked for, checked before anything is written. Pure."""
+"""What is asked for, checked before the server is asked. Every error names the option, the value and the fix. Pure."""
 
 import re
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard, given, panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_REFRESH = re.compile(r"(|auto|\d+(ms|s|m|h|d))")
+_RESERVED_FOLDERS = ("general", "sharedwithme")
+_DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w|M|y)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
+LONGEST_TITLE = 5000
+LONGEST_TAG = 50
 
 
-def _check_uid(where: str, uid: str) -> None:
-    if not _UID.fullmatch(uid):
-        raise GrafanaError(f"{where}.uid: '{uid}' is not a uid. Use 1 to 40 letters, digits, - and _.")
+def complete(wanted: dict[str, Any]) -> None:
+    """Check what can be checked without a server, and give every dashboard the uid that its model has."""
+    for kind in ("datasources", "folders", "dashboards"):
+        for number, item in enumerate(wanted[kind]):
+            if kind == "dashboards":
+                _complete_dashboard(f"dashboards[{number}]", item)
+            if not _UID.fullmatch(item["uid"]):
+                raise GrafanaError(f"{kind}[{number}].uid: '{item['uid']}' is not a uid. Use 1 to 40 letters, digits, - and _.")
+        _refuse_twice(kind, "uid", [item["uid"] for item in wanted[kind]])
+    _check_datasources(wanted["datasources"])
+    for number, item in enumerate(wanted["folders"]):
+        if item["uid"] in _RESERVED_FOLDERS:
+            raise GrafanaError(f"folders[{number}].uid: '{item['uid']}' is reserved by Grafana. Choose another one.")
+    _check_owner(wanted)
 
 
-def _check_unique(kind: str, uids: list[str]) -> None:
-    for uid in uids:
-        if uids.count(uid) > 1:
-            raise GrafanaError(f"{kind}: the uid '{uid}' is given twice. Give each its own.")
+def _refuse_twice(kind: str, what: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise GrafanaError(f"{kind}: the {what} '{value}' is given twice. Give each its own.")
+
+
+def _check_owner(wanted: dict[str, Any]) -> None:
+    owner = wanted["owner"]
+    if wanted["prune"] and not owner:
+        raise GrafanaError("prune: only objects with a mark are removed, so it needs owner, the mark. Set owner to a short name.")
+    if owner is not None and not _UID.fullmatch(owner):
+        raise GrafanaError(f"owner: '{owner}' cannot be a mark. Use 1 to 40 letters, digits, - and _.")
+
+
+def _check_datasources(items: list[dict[str, Any]]) -> None:
+    _refuse_twice("datasources", "name", [item["name"] for item in items if item["state"] == "present"])
+    for number, item in enumerate(items):
+        if item["url"] == "":
+            raise GrafanaError(f"datasources[{number}].url: empty, which Grafana does not take. Give the address, or leave url out.")
+        if item["basic_auth_user"] == "":
+            raise GrafanaError(f"datasources[{number}].basic_auth_user: empty, which Grafana does not take. Give the name, or leave it out.")
+        for key, value in item["secure_json_data"].items():
+            if value is not None and (not isinstance(value, str) or not value):
+                raise GrafanaError(f"datasources[{number}].secure_json_data.{key}: must be text that is not empty, or null to remove it.")
+    defaults = [item["uid"] for item in items if item["is_default"] and item["state"] == "present"]
+    if len(defaults) > 1:
+        raise GrafanaError(f"datasources: {' and '.join(defaults)} have is_default: true. An organization has one default datasource.")
+
+
+def _complete_dashboard(where: str, item: dict[str, Any]) -> None:
+    model: dict[str, Any] = {}
+    if item["model"] is not None:
+        if item["panels"] or item["variables"]:
+            raise GrafanaError(f"{where}: give either model, or panels and variables.")
+        try:
+            model = given.parse(item["model"])
+        except GrafanaError as error:
+            raise GrafanaError(f"{where}.{error}") from error
+    item["uid"] = item["uid"] or str(model.get("uid") or "")
+    if not item["uid"]:
+        raise GrafanaError(f"{where}.uid: missing, and the model has none. Give one, since without it each run would make another dashboard.")
+    if item["folder_uid"] == "general":
+        item["folder_uid"] = None
+    if item["state"] == "absent":
+        return
+    title = (item["title"] or str(model.get("title") or "")).strip()
+    if not 1 <= len(title) <= LONGEST_TITLE:
+        raise GrafanaError(f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}.")
+    if item["refresh"] and item["refresh"] != "auto" and seconds(item["refresh"]) is None:
+        raise GrafanaError(f"{where}.refresh: '{item['refresh']}' is not an interval. Write it like 5s or 1m.")
+    for tag in item["tags"]:
+        if len(tag) > LONGEST_TAG:
+            raise GrafanaError(f"{where}.tags: '{tag}' is longer than {LONGEST_TAG} characters.")
+    for index, variable in enumerate(item["variables"]):
+        _check_variable(f"{where}.variables[{index}]", variable)
+    _refuse_twice(f"{where}.variables", "name", [variable["name"] for variable in item["variables"]])
+    for index, panel in enumerate(item["panels"] or []):
+        _check_panel(f"{where}.panels[{index}]", panel)
+
+
+def _check_variable(where: str, variable: dict[str, Any]) -> None:
+    if not re.fullmatch(r"\w+", variable["name"]):
+        raise GrafanaError(f"{where}.name: '{variable['name']}' cannot be a variable's name. Use letters, digits and _.")
+    if variable["type"] == "query" and not variable["query"]:
+        raise GrafanaError(f"{where}.query: missing for '{variable['name']}'. Write it like label_values(up, host).")
+    if variable["type"] == "custom" and not variable["values"]:
+        raise GrafanaError(f"{where}.values: missing for '{variable['name']}'. Give the values to choose from.")
 
 
 def _check_panel(where: str, panel: dict[str, Any]) -> None:
     if bool(panel["query"]) == bool(panel["queries"]):
         raise GrafanaError(f"{where} ('{panel['title']}'): give either query or queries.")
-    if not 1 <= panel["width"] <= dashboard.COLUMNS:
-        raise GrafanaError(f"{where}.width: {panel['width']} does not fit the grid of {dashboard.COLUMNS} columns.")
+    if len(panel["queries"] or []) > 26:
+        raise GrafanaError(f"{where} ('{panel['title']}').queries: more than 26. Spread them over several panels.")
+    if not 1 <= panel["width"] <= panels.COLUMNS:
+        raise GrafanaError(f"{where}.width: {panel['width']} does not fit the grid of {panels.COLUMNS} columns.")
+    if panel["height"] < 1:
+        raise GrafanaError(f"{where}.height: {panel['height']} is no height. Give 1 or more.")
     if (panel["x"] is None) != (panel["y"] is None):
         raise GrafanaError(f"{where}: x and y go together.")
-    if panel["x"] is not None and panel["x"] + panel["width"] > dashboard.COLUMNS:
-        raise GrafanaError(f"{where}: x {panel['x']} plus width {panel['width']} is beyond the grid of {dashboard.COLUMNS} columns.")
+    if panel["x"] is not None and not 0 <= panel["x"] <= panels.COLUMNS - panel["width"]:
+        raise GrafanaError(f"{where}.x: {panel['x']} with width {panel['width']} is beyond the grid of {panels.COLUMNS} columns.")
+    if panel["y"] is not None and panel["y"] < 0:
+        raise GrafanaError(f"{where}.y: {panel['y']} is above the grid.")
 
 
-def check(options: dict[str, Any]) -> None:
-    """Raise GrafanaError that names the option, the value and the fix, for whatever can be seen without asking the server."""
-    for kind in ("datasources", "folders", "dashboards"):
-        for number, item in enumerate(options[kind]):
-            _check_uid(f"{kind}[{number}]", item["uid"])
-        _check_unique(kind, [item["uid"] for item in options[kind]])
-    names = [item["name"] for item in options["datasources"] if item["state"] == "present"]
-    for number, item in enumerate(options["datasources"]):
-        if item["state"] == "present" and names.count(item["name"]) > 1:
-            raise GrafanaError(f"datasources[{number}].name: '{item['name']}' is given twice. Names are unique in Grafana.")
-    for number, item in enumerate(options["dashboards"]):
-        where = f"dashboards[{number}]"
-        if item["state"] == "absent":
-            continue
-        if item["model"] is not None and item["panels"]:
-            raise GrafanaError(f"{where}: give either panels or model.")
-        if not (dashboard.parse_model(item["model"]).get("title") if item["model"] is not None and not item["title"] else item["title"]):
-            raise GrafanaError(f"{where}.title: empty. Give the dashboard a title.")
-        if not _REFRESH.fullmatch(item["refresh"] or ""):
-            raise GrafanaError(f"{where}.refresh: '{item['refresh']}' is not an interval. Write it like 5s or 1m.")
-        for index, panel in enumerate(item["panels"] or []):
-            _check_panel(f"{where}.panels[{index}]", panel)
+def seconds(interval: str) -> Any:
+    """An interval such as 5s, 1m or 1h30m in seconds; None where it is none."""
+    parts = _DURATION.findall(interval)
+    if not parts or "".join(number + unit for number, unit in parts) != interval:
+        return None
+    return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in parts)
 
 
-def check_references(options: dict[str, Any], folders: set[str], datasources: set[str]) -> None:
-    """The same for what is referred to: `folders` and `datasources` are the uids that the server has."""
-    folders = folders | {item["uid"] for item in options["folders"]}
-    datasources = datasources | {item["uid"] for item in options["datasources"]}
-    for number, item in enumerate(options["folders"]):
-        if item["parent_uid"] and item["parent_uid"] not in folders:
-            raise GrafanaError(f"folders[{number}].parent_uid: there is no folder '{item['parent_uid']}'. Add it to folders.")
-    for number, item in enumerate(options["dashboards"]):
-        if item["state"] == "absent":
-            continue
-        if item["folder_uid"] and item["folder_uid"] not in folders:
-            raise GrafanaError(f"dashboards[{number}].folder_uid: there is no folder '{item['folder_uid']}'. Add it to folders.")
-        unknown = sorted(dashboard.datasource_uids(dashboard.model(item)) - datasources)
-        if unknown:
-            raise GrafanaError(
-                f"dashboards[{number}]: it refers to the datasource '{unknown[0]}', which is not there. Add it to datasources, or set datasource_uid."
-            )
+def problems_of_model(model: dict[str, Any], datasources: set[str]) -> list[str]:
+    """What would not work in a dashboard that is about to be written; `datasources` are the uids that will be there."""
+    problems = []
+    unknown = dashboard.datasource_uids(model)
+    variables = dashboard.variable_names(model)
+    for uid in sorted(unknown - datasources):
+        if not uid.startswith("$"):
+            problems.append(f"it refers to the datasource '{uid}', which is not there. Add it to datasources, or set datasource_uid.")
+        elif uid.strip("${}").split(":")[0] not in variables and not uid.startswith("${__"):
+            problems.append(f"its datasource {uid} is neither a variable nor an input. Give its uid in inputs.")
+    for panel in dashboard.every_panel(model):
+        problems += _problems_of_panel(f"panel '{panel.get('title', '')}'", panel)
+    return problems
+
+
+def _problems_of_panel(where: str, panel: dict[str, Any]) -> list[str]:
+    problems = []
+    grid = panel.get("gridPos") or {}
+    x, width = grid.get("x", 0), grid.get("w", 1)
+    if not (isinstance(x, int) and isinstance(width, int) and 0 <= x <= panels.COLUMNS - width):
+        problems.append(f"{where}: x {x} and w {width} of its gridPos are beyond the grid of {panels.COLUMNS} columns.")
+    references = [target.get("refId") for target in panel.get("targets") or [] if isinstance(target, dict)]
+    if not all(references):
+        problems.append(f"{where}: a query has an empty refId. Give each query of a panel its own, such as A and B.")
+    elif len(set(references)) < len(references):
+        problems.append(f"{where}: two queries have the same refId. Give each query of a panel its own, such as A and B.")
+    return problems
 
 
 def top_down(folders: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,3 +13,7 @@ class NotReachable(GrafanaError):
 
 class NotAllowed(GrafanaError):
     """The server refuses the credentials: no further request may be made with them, since it locks accounts."""
+
+
+class Conflict(GrafanaError):
+    """The server may not be as it was read (409, 412), or it is not known whether it wrote (500): read again before the next try."""

@@ -4,158 +4,220 @@ from __future__ import annotations
 
 """From what is wanted and what is there to the changes that are needed, in order. Pure."""
 
-import json
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare, dashboard, desired
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare, dashboard, datasource, desired
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 
-
-@dataclass
-class Change:
-    """One object: what happens to it, what is sent, and how it looks before and after. `error` stands where it cannot be done."""
-
-    kind: str
-    uid: str
-    name: str
-    action: str
-    body: dict[str, Any] = field(default_factory=dict)
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
-    folder_uid: str = ""
-    path: str = ""
-    version: Optional[int] = None
-    error: str = ""
-
-    @property
-    def changed(self) -> bool:
-        """Whether something has to be written."""
-        return self.action != "unchanged"
-
-    def diff(self) -> dict[str, str]:
-        """The change in Ansible's form of a diff, with sorted keys."""
-        header = f"{self.kind} {self.uid}"
-        return {"before_header": header, "after_header": header, "before": _text(self.before), "after": _text(self.after)}
+MESSAGE = "Declared by mlops.gpu_monitoring"
+# Default of min_refresh_interval in Grafana's section [dashboards].
+USUAL_MINIMUM_REFRESH = "5s"
 
 
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n" if value else ""
-
-
-def make(options: dict[str, Any], present: Present) -> list[Change]:
+def make(wanted: dict[str, Any], present: Present) -> list[Change]:
     """All changes: folders from the top down, datasources, dashboards; removals last, the other way round."""
-    folders = [_folder(item, present) for item in desired.top_down(options["folders"])]
-    datasources = [_datasource(item, present) for item in options["datasources"]]
-    dashboards = [_dashboard(item, present) for item in options["dashboards"]]
-    kept = [change for change in folders + datasources + dashboards if change.action != "deleted"]
-    removed = [change for change in dashboards + datasources + list(reversed(folders)) if change.action == "deleted"]
+    _check_references(wanted, present)
+    asked = [one(kind, item, wanted, present) for kind, item in _in_order(wanted)]
+    _check_titles(asked)
+    kept = [change for change in asked if change.action != "deleted"]
+    removed = [change for change in reversed(asked) if change.action == "deleted"]
+    if wanted["prune"]:
+        removed = _pruned(wanted, present, {(change.kind, change.uid) for change in asked}) + removed
+    _keep_folders_that_hold_something(removed, kept, present)
     return kept + removed
+
+
+def one(kind: str, item: dict[str, Any], wanted: dict[str, Any], present: Present) -> Change:
+    """The change of one object."""
+    if kind == "folder":
+        return _folder(item, present)
+    if kind == "datasource":
+        return datasource.change(item, present.datasources.get(item["uid"]), present.names(), wanted["owner"])
+    return _dashboard(item, present.dashboards.get(item["uid"]), wanted["owner"])
+
+
+def _in_order(wanted: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return (
+        [("folder", item) for item in desired.top_down(wanted["folders"])]
+        + [("datasource", item) for item in wanted["datasources"]]
+        + [("dashboard", item) for item in wanted["dashboards"]]
+    )
+
+
+def refuse_bad_models(changes: list[Change], wanted: dict[str, Any], present: Present) -> None:
+    """Raise GrafanaError with everything that would not work in the dashboards that are about to be written."""
+    there = set(present.datasources) | {item["uid"] for item in wanted["datasources"] if item["state"] == "present"}
+    gone = {item["uid"] for item in wanted["datasources"] if item["state"] == "absent"}
+    problems = [
+        f"dashboard '{change.uid}': {problem}"
+        for change in changes
+        if change.kind == "dashboard" and change.body
+        for problem in desired.problems_of_model(change.body["dashboard"], there - gone)
+    ]
+    if problems:
+        raise GrafanaError(" ".join(problems))
+
+
+def shortest_refresh(changes: list[Change]) -> Optional[Change]:
+    """The dashboard that is about to be written with the shortest refresh, if one has any."""
+    refreshing = [change for change in changes if change.body.get("dashboard") and _refresh(change) is not None]
+    return min(refreshing, key=_refresh) if refreshing else None
+
+
+def _refresh(change: Change) -> Any:
+    refresh = change.body["dashboard"].get("refresh")
+    return desired.seconds(refresh) if isinstance(refresh, str) else None
+
+
+def refreshes_unusually_often(change: Change) -> bool:
+    """Whether a dashboard refreshes more often than Grafana allows where nobody configured it."""
+    return _refresh(change) < desired.seconds(USUAL_MINIMUM_REFRESH)
+
+
+def refuse_refresh(change: Change, minimum: str) -> None:
+    """Raise GrafanaError where a dashboard refreshes more often than the server allows."""
+    least = desired.seconds(minimum)
+    if least is not None and _refresh(change) < least:
+        raise GrafanaError(
+            f"dashboard '{change.uid}': refresh {change.body['dashboard']['refresh']} is below the server's minimum of {minimum}."
+            " Raise it, or lower min_refresh_interval in Grafana's section [dashboards]."
+        )
+
+
+def _check_references(wanted: dict[str, Any], present: Present) -> None:
+    folders = (set(present.folders) | {item["uid"] for item in wanted["folders"]}) - {
+        item["uid"] for item in wanted["folders"] if item["state"] == "absent"
+    }
+    for kind, key in (("folders", "parent_uid"), ("dashboards", "folder_uid")):
+        for number, item in enumerate(wanted[kind]):
+            if item["state"] == "present" and item[key] and item[key] not in folders:
+                raise GrafanaError(f"{kind}[{number}].{key}: there is no folder '{item[key]}'. Add it to folders.")
+
+
+def _check_titles(changes: list[Change]) -> None:
+    """Two objects of one title in one folder are a slip, unless the server has both already."""
+    seen: dict[tuple[str, str, str], Change] = {}
+    for change in changes:
+        if change.kind == "datasource" or change.item["state"] == "absent":
+            continue
+        other = seen.setdefault((change.kind, change.folder_uid, change.name), change)
+        if other is not change and (other.changed or change.changed):
+            raise GrafanaError(
+                f"{change.kind}s: '{other.uid}' and '{change.uid}' have the same title, '{change.name}', in the same folder. Give each its own title."
+            )
 
 
 def _folder(item: dict[str, Any], present: Present) -> Change:
     uid, there = item["uid"], present.folders.get(item["uid"])
-    parent = item["parent_uid"] or ""
-    change = Change("folder", uid, item["title"], "unchanged", path=f"/dashboards/f/{uid}")
-    now = {"title": there["title"], "parent_uid": there.get("parentUid", "")} if there else {}
+    parent, title = item["parent_uid"] or "", (item["title"] or "").strip()
+    change = Change("folder", uid, title or uid, item, folder_uid=parent, path=f"/dashboards/f/{uid}")
+    now = {"title": there["title"], "parent_uid": there["parentUid"]} if there else {}
     if item["state"] == "absent":
         change.action, change.before = ("deleted", now) if there else ("unchanged", {})
         return change
-    change.after, change.before = {"title": item["title"], "parent_uid": parent}, now
+    wanted = {"title": title, "parent_uid": parent}
+    if now == wanted:
+        return change
+    change.before, change.after = now, wanted
     if not there:
         change.action = "created"
-        change.body = {"uid": uid, "title": item["title"], **({"parentUid": parent} if parent else {})}
-    elif now["parent_uid"] != parent:
-        change.action = "moved"
-    elif now["title"] != item["title"]:
-        change.action = "renamed"
+        change.body = {"uid": uid, "title": title, **({"parentUid": parent} if parent else {})}
+    else:
+        change.action = "renamed" if now["parent_uid"] == parent else "moved"
     return change
 
 
-def _datasource(item: dict[str, Any], present: Present) -> Change:
-    uid, there = item["uid"], present.datasources.get(item["uid"])
-    change = Change("datasource", uid, item["name"] or uid, "unchanged", path=f"/connections/datasources/edit/{uid}")
-    if item["state"] == "absent":
-        change.action, change.before = ("deleted", _shown(there, item, set())) if there else ("unchanged", {})
-        return change
-    wanted: dict[str, Any] = {"name": item["name"], "type": item["type"], "url": item["url"] or "", "access": item["access"]}
-    if item["is_default"] is not None:
-        wanted["isDefault"] = item["is_default"]
-    wanted["jsonData"] = item["json_data"]
-    secrets = item["secure_json_data"]
-    have = {key for key, is_set in ((there or {}).get("secureJsonFields") or {}).items() if is_set}
-    missing = sorted(set(secrets) - have)
-    owner = present.datasource_names.get(item["name"])
-    if owner not in (None, uid):
-        change.error = f"datasource '{item['name']}': the server has one of this name with the uid '{owner}'. Give that uid, or another name."
-    elif there and there.get("readOnly"):
-        change.error = f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
-    change.before, change.after = _shown(there, item, set()), _shown(compare.merged(there or {}, wanted), item, set(missing))
-    if there and not missing and compare.includes(there, wanted):
-        change.before = change.after = {}
-        return change
-    change.action = "updated" if there else "created"
-    change.body = compare.merged(_writable(there), wanted) if there else wanted
-    change.body.update({"uid": uid, "orgId": (there or {}).get("orgId", 0)} if there else {"uid": uid})
-    change.body["secureJsonData"] = {key: secrets[key] for key in missing}
-    return change
-
-
-def _writable(there: Optional[dict[str, Any]]) -> dict[str, Any]:
-    """What a PUT has to repeat so that it is not reset."""
-    keys = (
-        "id",
-        "name",
-        "type",
-        "url",
-        "access",
-        "user",
-        "database",
-        "basicAuth",
-        "basicAuthUser",
-        "withCredentials",
-        "isDefault",
-        "jsonData",
-        "version",
-    )
-    return {key: there[key] for key in keys if key in there} if there else {}
-
-
-def _shown(there: Optional[dict[str, Any]], item: dict[str, Any], setting: set[str]) -> dict[str, Any]:
-    """A datasource for a diff: only what is asked for, and of secrets only that they are set."""
-    if not there:
-        return {}
-    keys = ["name", "type", "url", "access"] + (["isDefault"] if item["is_default"] is not None else [])
-    shown = {key: there.get(key) for key in keys}
-    shown["jsonData"] = {key: (there.get("jsonData") or {}).get(key) for key in item["json_data"]}
-    have = {key for key, is_set in (there.get("secureJsonFields") or {}).items() if is_set}
-    secrets = {key: "<set>" for key in sorted(item["secure_json_data"]) if key in have or key in setting}
-    return {**shown, **({"secureJsonData": secrets} if secrets else {})}
-
-
-def _dashboard(item: dict[str, Any], present: Present) -> Change:
-    uid, there = item["uid"], present.dashboards.get(item["uid"])
-    meta = (there or {}).get("meta") or {}
-    change = Change("dashboard", uid, item["title"] or uid, "unchanged", folder_uid=item["folder_uid"] or "", path=meta.get("url", f"/d/{uid}"))
+def _dashboard(item: dict[str, Any], there: Optional[dict[str, Any]], owner: Optional[str]) -> Change:
+    uid, meta = item["uid"], (there or {}).get("meta") or {}
+    change = Change("dashboard", uid, item["title"] or uid, item, folder_uid=item["folder_uid"] or "", path=meta.get("url", f"/d/{uid}"))
     change.version = meta.get("version")
-    before = compare.canonical_dashboard(there["dashboard"]) if there else {}
+    stored = there["dashboard"] if there else {}
+    before = {**compare.canonical_dashboard(stored), "folder_uid": meta.get("folderUid") or ""} if there else {}
     if item["state"] == "absent":
         change.action, change.before = ("deleted", before) if there else ("unchanged", {})
-        return change
-    wanted = dict(dashboard.model(item), uid=uid)
-    after, change.name = compare.canonical_dashboard(wanted), str(wanted["title"])
-    moved = bool(there) and (meta.get("folderUid") or "") != change.folder_uid
-    if there and before == after and not moved:
-        return change
-    if meta.get("provisioned"):
-        change.error = f"dashboard '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
-    change.action = "created" if not there else "moved" if before == after else "updated"
-    folder_before = {"folder_uid": meta.get("folderUid") or ""} if there else {}
-    change.before, change.after = {**before, **folder_before}, {**after, "folder_uid": change.folder_uid}
-    change.body = {"dashboard": wanted, "folderUid": change.folder_uid, "overwrite": True, "message": "Declared by mlops.gpu_monitoring"}
+    else:
+        model = {**_marked(dashboard.model(item), owner), "uid": uid}
+        if there:
+            model = compare.keep(model, stored, item["ignore_paths"])
+        change.name = model["title"]
+        after = {**compare.canonical_dashboard(model), "folder_uid": change.folder_uid}
+        change.action = _action(before, after)
+        if change.changed:
+            change.before, change.after = before, after
+            change.body = {"dashboard": model, "folderUid": change.folder_uid, "overwrite": False, "message": MESSAGE}
+            if there:
+                model["version"] = stored.get("version", change.version)
+    if change.changed and meta.get("provisioned"):
+        change.error = (
+            f"dashboard '{uid}': it comes from the provisioning file {meta.get('provisionedExternalId') or 'of the server'}"
+            " and cannot be changed over the API. Change it there."
+        )
     return change
 
 
-def refuse_references(options: dict[str, Any], present: Present) -> None:
-    """Raise GrafanaError where something refers to a folder or datasource that is neither asked for nor there."""
-    desired.check_references(options, set(present.folders), set(present.datasource_names.values()))
+def _marked(model: dict[str, Any], owner: Optional[str]) -> dict[str, Any]:
+    tags = list(model.get("tags") or [])
+    return {**model, "tags": tags + [owner]} if owner and owner not in tags else model
+
+
+def _action(before: dict[str, Any], after: dict[str, Any]) -> str:
+    if not before:
+        return "created"
+    differing = [key for key in {**before, **after} if not compare.same(_only(key, after), _only(key, before))]
+    if not differing:
+        return "unchanged"
+    return {"folder_uid": "moved", "title": "renamed"}.get(differing[0], "updated") if len(differing) == 1 else "updated"
+
+
+def _only(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {key: value[key]} if key in value else {}
+
+
+def _pruned(wanted: dict[str, Any], present: Present, asked: set[tuple[str, str]]) -> list[Change]:
+    """Removals of what has the owner's mark and was not asked for: dashboards, datasources, folders from the deepest up."""
+    owner = wanted["owner"]
+    needed = {item["folder_uid"] for item in wanted["dashboards"]} | {item["parent_uid"] for item in wanted["folders"]}
+    changes = []
+    for hit in present.hits:
+        if hit["type"] == "dash-db" and owner in (hit.get("tags") or []) and ("dashboard", hit["uid"]) not in asked:
+            changes.append(_removal("dashboard", hit["uid"], hit["title"], hit.get("folderUid") or "", {"title": hit["title"]}))
+    for uid, there in present.datasources.items():
+        if (there.get("jsonData") or {}).get(datasource.OWNER_KEY) == owner and ("datasource", uid) not in asked:
+            changes.append(_removal("datasource", uid, there["name"], "", {"name": there["name"], "type": there["type"]}))
+    owned = [uid for uid in present.folders if (uid == owner or uid.startswith(f"{owner}-")) and ("folder", uid) not in asked and uid not in needed]
+    for uid in sorted(owned, key=lambda one: _depth(one, present), reverse=True):
+        there = present.folders[uid]
+        changes.append(_removal("folder", uid, there["title"], there["parentUid"], {"title": there["title"], "parent_uid": there["parentUid"]}))
+    return changes
+
+
+def _removal(kind: str, uid: str, name: str, folder_uid: str, before: dict[str, Any]) -> Change:
+    return Change(kind, uid, name, {"uid": uid, "state": "absent"}, "deleted", before=before, folder_uid=folder_uid)
+
+
+def _depth(uid: str, present: Present) -> int:
+    seen: list[str] = []
+    while uid in present.folders and uid not in seen:
+        seen.append(uid)
+        uid = present.folders[uid]["parentUid"]
+    return len(seen)
+
+
+def _keep_folders_that_hold_something(removed: list[Change], kept: list[Change], present: Present) -> None:
+    """Give an error to every removal of a folder that would take something along that is not removed by itself."""
+    going = {change.uid for change in removed if change.kind != "datasource"}
+    staying = {change.uid for change in kept if change.kind != "datasource"}
+    for change in removed:
+        if change.kind != "folder":
+            continue
+        held = [hit for hit in present.contents(change.uid) if hit["uid"] not in going | staying]
+        held_names = sorted(f"{hit['title']} ({hit['uid']})" for hit in held)
+        held_names += sorted(other.uid for other in kept if other.kind != "datasource" and other.folder_uid == change.uid)
+        if held_names:
+            going.discard(change.uid)
+            change.error = (
+                f"folder '{change.uid}': left as it is, since Grafana would remove with it {', '.join(held_names[:5])}"
+                f"{' and more' if len(held_names) > 5 else ''}. Move or remove that first."
+            )

@@ -5,38 +5,90 @@ from __future__ import annotations
 """What is there, read with as few requests as the API allows."""
 
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 
 
 @dataclass
 class Present:
-    """What the server has, by uid. Of folders and dashboards only those that were asked for; datasource_names maps every name to its uid."""
+    """What the server has.
 
-    folders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for. Listed datasources lack their version and
+    what concerns secrets; those that were asked for with either are whole. `hits` are what Grafana's search finds:
+    folders and dashboards where something may be removed, otherwise the folders.
+    """
+
     datasources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    datasource_names: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, dict[str, Any]] = field(default_factory=dict)
     dashboards: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hits: list[dict[str, Any]] = field(default_factory=list)
+
+    def names(self) -> dict[str, str]:
+        """Uids of the datasources by name."""
+        return {one["name"]: uid for uid, one in self.datasources.items()}
+
+    def contents(self, folder_uid: str) -> list[dict[str, Any]]:
+        """What the search found in a folder."""
+        return [one for one in self.hits if one.get("folderUid") == folder_uid]
 
 
-def read(client: Client, options: dict[str, Any]) -> Present:
-    """Read what the options speak of."""
-    listed = client.get("/api/datasources") or []
-    present = Present(datasource_names={one["name"]: one["uid"] for one in listed})
-    have = set(present.datasource_names.values())
-    for item in options["datasources"]:
-        if item["uid"] in have:
-            _keep(present.datasources, item["uid"], client.get(f"/api/datasources/uid/{item['uid']}"))
-    spoken_of = [item["uid"] for item in options["folders"]] + [item["parent_uid"] for item in options["folders"]]
-    spoken_of += [item["folder_uid"] for item in options["dashboards"]]
-    for uid in dict.fromkeys(uid for uid in spoken_of if uid):
-        _keep(present.folders, uid, client.get(f"/api/folders/{uid}"))
-    for item in options["dashboards"]:
-        _keep(present.dashboards, item["uid"], client.get(f"/api/dashboards/uid/{item['uid']}"))
+def has_secrets(item: dict[str, Any]) -> bool:
+    """Whether the list of datasources does not tell enough of this one."""
+    return bool(item["secure_json_data"] or item["basic_auth_user"] is not None)
+
+
+def read(client: Client, wanted: dict[str, Any]) -> Present:
+    """Read what concerns the wanted objects."""
+    present = Present()
+    if wanted["datasources"] or wanted["dashboards"] or wanted["prune"]:
+        present.datasources = {one["uid"]: one for one in client.get("/api/datasources") or []}
+    for item in wanted["datasources"]:
+        if item["uid"] in present.datasources and has_secrets(item):
+            read_datasource(client, present, item["uid"])
+    _read_folders(client, present, wanted)
+    for item in wanted["dashboards"]:
+        read_dashboard(client, present, item["uid"])
     return present
 
 
-def _keep(found: dict[str, dict[str, Any]], uid: str, answer: Optional[dict[str, Any]]) -> None:
-    if answer is not None:
+def _read_folders(client: Client, present: Present, wanted: dict[str, Any]) -> None:
+    """All folders in one request. The search may lag behind, so what it does not show as it is wanted is read again by uid."""
+    named = {item["folder_uid"] for item in wanted["dashboards"]} | {item["parent_uid"] for item in wanted["folders"]}
+    if not (wanted["folders"] or named - {None, ""} or wanted["prune"]):
+        return
+    everything = wanted["prune"] or any(item["state"] == "absent" for item in wanted["folders"])
+    present.hits = client.search("" if everything else "dash-folder")
+    for one in present.hits:
+        if one["type"] == "dash-folder":
+            present.folders[one["uid"]] = {"uid": one["uid"], "title": one["title"], "parentUid": one.get("folderUid") or ""}
+    for item in wanted["folders"]:
+        there = present.folders.get(item["uid"])
+        as_wanted = there is not None and (there["title"], there["parentUid"]) == (item["title"], item["parent_uid"] or "")
+        if there is None if item["state"] == "absent" else not as_wanted:
+            read_folder(client, present, item["uid"])
+    for uid in named - set(present.folders) - {item["uid"] for item in wanted["folders"]} - {None, ""}:
+        read_folder(client, present, uid)
+
+
+def read_datasource(client: Client, present: Present, uid: str) -> None:
+    """Read one datasource whole."""
+    _put(present.datasources, uid, client.get(f"/api/datasources/uid/{uid}"))
+
+
+def read_folder(client: Client, present: Present, uid: str) -> None:
+    """Read one folder."""
+    answer = client.get(f"/api/folders/{uid}")
+    _put(present.folders, uid, answer and {"uid": uid, "title": answer["title"], "parentUid": answer.get("parentUid") or ""})
+
+
+def read_dashboard(client: Client, present: Present, uid: str) -> None:
+    """Read one dashboard."""
+    _put(present.dashboards, uid, client.get(f"/api/dashboards/uid/{uid}"))
+
+
+def _put(found: dict[str, dict[str, Any]], uid: str, answer: Any) -> None:
+    if answer:
         found[uid] = answer
+    else:
+        found.pop(uid, None)

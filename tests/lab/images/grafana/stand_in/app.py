@@ -6,35 +6,41 @@ import time
 from typing import Any
 
 import requests
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from stand_in import pages, query
+from stand_in import pages, permissions, query
+from stand_in.access_routes import add_access_routes
 from stand_in.auth import Auth
 from stand_in.dashboards import Dashboards
 from stand_in.datasources import Datasources
 from stand_in.errors import ApiError
 from stand_in.folders import Folders
+from stand_in.payload import body, number
+from stand_in.search import DASHBOARD, Search, Wanted
+from stand_in.service_accounts import ServiceAccounts
 from stand_in.store import Store
+from stand_in.tokens import Tokens
+from stand_in.users import Users
 
 VERSION = "12.4.0"
 OPEN = ("/api/health", "/healthz", "/login", "/")
 
 
 def create_app(store: Store, user: str, password: str) -> Flask:
-    """The stand-in on a store, with one administrator."""
+    """The stand-in on a store, with an administrator whose password counts until it is changed."""
     app = Flask(__name__)
-    auth, datasources, folders = Auth(store, user, password), Datasources(store), Folders(store)
-    dashboards = Dashboards(store, folders)
-
-    def body() -> Any:
-        return request.get_json(silent=True) if request.is_json else None
+    users, tokens, datasources, folders = Users(store), Tokens(store), Datasources(store), Folders(store)
+    accounts, dashboards, search = ServiceAccounts(store, tokens), Dashboards(store, folders), Search(store, folders)
+    auth = Auth(users, accounts, tokens)
+    users.add_administrator(user, password)
 
     @app.before_request
     def authenticate() -> None:
         store.lock.acquire()
         if request.path not in OPEN:
-            auth.check(request)
+            g.caller = auth.check(request)
+            permissions.check(g.caller, request.method, request.path)
 
     @app.teardown_request
     def release(_error: BaseException | None) -> None:
@@ -58,7 +64,6 @@ def create_app(store: Store, user: str, password: str) -> Flask:
 
     app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": VERSION, "commit": "stand-in"}, endpoint="health")
     app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
-    app.add_url_rule("/api/user", view_func=lambda: {"id": 1, "login": user, "name": "", "orgId": 1, "isGrafanaAdmin": True}, endpoint="user")
     app.add_url_rule("/api/org", view_func=lambda: {"id": 1, "name": "Main Org."}, endpoint="org")
 
     @app.post("/login")
@@ -152,13 +157,16 @@ def create_app(store: Store, user: str, password: str) -> Flask:
         return dashboards.get(uid) if request.method == "GET" else dashboards.delete(uid)
 
     @app.get("/api/search")
-    def search() -> Any:
-        found = dashboards.search(request.args.get("query", ""), request.args.getlist("folderUIDs"), request.args.getlist("dashboardUIDs"))
-        return jsonify(found)
+    def find() -> Any:
+        given = request.args
+        lists = (tuple(given.getlist(key)) for key in ("tag", "folderUIDs", "dashboardUIDs"))
+        wanted = Wanted(given.get("type", ""), given.get("query", ""), *lists)
+        return jsonify(search.find(wanted, number("limit", 1000), number("page", 1)))
 
+    add_access_routes(app, auth, users, accounts, tokens)
     app.add_url_rule("/", view_func=pages.login, endpoint="front")
     app.add_url_rule("/login", view_func=pages.login, endpoint="login_page")
-    app.add_url_rule("/dashboards", view_func=lambda: pages.listing(dashboards.search("", [], [])), endpoint="dashboards_page")
+    app.add_url_rule("/dashboards", view_func=lambda: pages.listing(search.find(Wanted(DASHBOARD))), endpoint="dashboards_page")
 
     @app.get("/d/<uid>")
     @app.get("/d/<uid>/<slug>")

@@ -14,7 +14,10 @@ _NOT_FOUND = "Dashboard not found"
 
 
 class Dashboards:
-    """The dashboards of the stand-in. An identical save makes no new version, as in 12.4."""
+    """The dashboards of the stand-in.
+
+    As in 12.4, an identical save makes no new version, and a new uid with another dashboard's numeric id makes a copy.
+    """
 
     def __init__(self, store: Store, folders: Folders) -> None:
         self._store = store
@@ -37,6 +40,7 @@ class Dashboards:
             "folderUid": folder,
             "folderTitle": self._folders.title(folder) if folder else "General",
             "provisioned": one["provisioned"],
+            "provisionedExternalId": one.get("provisionedExternalId", ""),
         }
         return {"meta": meta, "dashboard": {**one["model"], "id": one["id"], "version": one["version"]}}
 
@@ -59,20 +63,22 @@ class Dashboards:
         if (folder and not self._folders.has(folder)) or body.get("folderId"):
             raise ApiError(400, "folder not found")
         there = self._all.get(uid)
-        if given.get("id") and (not there or there["id"] != given["id"]):
+        if given.get("id") and not any(one["id"] == given["id"] for one in self._all.values()):
             raise ApiError(404, _NOT_FOUND, status="not-found")
+        if given.get("id") and there and there["id"] != given["id"]:
+            raise ApiError(400, "A dashboard with the same uid already exists")
         if there and there["provisioned"]:
             raise ApiError(400, "Cannot save provisioned dashboard")
         if there and not body.get("overwrite") and given.get("version") != there["version"]:
             raise ApiError(412, "The dashboard has been changed by someone else", status="version-mismatch")
-        return self._put(uid, {**model, "uid": uid}, folder, there)
+        return self._put(uid, {**model, "uid": uid}, folder, there, given.get("id"))
 
-    def _put(self, uid: str, model: dict[str, Any], folder: str, there: dict[str, Any] | None) -> dict[str, Any]:
+    def _put(self, uid: str, model: dict[str, Any], folder: str, there: dict[str, Any] | None, number: int | None) -> dict[str, Any]:
         if there and (there["model"], there["folderUid"]) == (model, folder):
             version = there["version"]
         else:
             version = there["version"] + 1 if there else 1
-            identifier = there["id"] if there else self._store.next_id("dashboard")
+            identifier = there["id"] if there else number or self._store.next_id("dashboard")
             self._all[uid] = {"id": identifier, "model": model, "folderUid": folder, "version": version, "provisioned": False}
             self._store.save()
         name = slug(model["title"])
@@ -88,12 +94,3 @@ class Dashboards:
         title = self._all.pop(uid)["model"]["title"]
         self._store.save()
         return {"message": f"Dashboard {title} deleted", "title": title, "uid": uid}
-
-    def search(self, query: str, folders: list[str], uids: list[str]) -> list[dict[str, Any]]:
-        """Those whose title holds the query, in the folders, with the uids, where these are given."""
-        found = []
-        for uid, one in sorted(self._all.items(), key=lambda item: item[1]["model"]["title"]):
-            title = one["model"]["title"]
-            if query.lower() in title.lower() and (not folders or one["folderUid"] in folders) and (not uids or uid in uids):
-                found.append({"uid": uid, "title": title, "type": "dash-db", "tags": one["model"].get("tags") or [], "folderUid": one["folderUid"]})
-        return found

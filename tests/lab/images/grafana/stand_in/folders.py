@@ -42,7 +42,8 @@ class Folders:
         one = self._find(uid)
         url = f"/dashboards/f/{uid}/{slug(one['title'])}"
         shown = {"id": one["id"], "uid": uid, "orgId": 1, "title": one["title"], "url": url, "version": one["version"]}
-        parents, above = [], one["parentUid"]
+        parents: list[dict[str, str]] = []
+        above = one["parentUid"]
         while above in self._all:
             parents.insert(0, {"uid": above, "title": self._all[above]["title"]})
             above = self._all[above]["parentUid"]
@@ -58,7 +59,8 @@ class Folders:
         if len(uid) > 40:
             raise ApiError(400, "uid too long, max 40 characters")
         if not _UID.fullmatch(uid):
-            raise ApiError(422, f'Folder.folder.grafana.app "{uid}" is invalid: metadata.name: Invalid value: "{uid}": may not contain \'/\'')
+            reason = f'metadata.name: Invalid value: "{uid}": may not contain \'/\''
+            raise ApiError(422, f'Folder.folder.grafana.app "{uid}" is invalid: {reason}')
         if uid == "general":
             raise ApiError(500, "Folder API error: invalid uid for folder provided")
         if uid in self._all:

@@ -41,7 +41,8 @@ def run(datasource: dict[str, Any], expression: str, start: float, end: float, s
         else:
             answer = requests.post(f"{base}/api/v1/query", data={"query": expression, "time": end}, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        reason = f"dial tcp {urlsplit(base).netloc}: connect: connection refused" if isinstance(error, requests.ConnectionError) else str(error)
+        refused = f"dial tcp {urlsplit(base).netloc}: connect: connection refused"
+        reason = refused if isinstance(error, requests.ConnectionError) else str(error)
         raise ApiError(400, f'Post "{base}/api/v1/query": {reason}') from error
     if answer.status_code != 200:
         raise ApiError(400, answer.text)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import threading
 from pathlib import Path
 from typing import Any
 
-EMPTY: dict[str, Any] = {"next_ids": {}, "password": None, "datasources": {}, "folders": {}, "dashboards": {}}
+KINDS = ("next_ids", "users", "service_accounts", "tokens", "datasources", "folders", "dashboards")
 
 
 class Store:
@@ -18,7 +17,8 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self.lock = threading.RLock()
-        self.state = json.loads(path.read_text()) if path and path.exists() else copy.deepcopy(EMPTY)
+        kept = json.loads(path.read_text()) if path and path.exists() else {}
+        self.state: dict[str, Any] = {kind: kept.get(kind, {}) for kind in KINDS}
 
     def next_id(self, kind: str) -> int:
         """A new numeric id of a kind."""

@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+
+@dataclass
+class Change:
+    """What happens to one object, what is sent, and how the object looks before and after. `error` stands where it could not be done.
+
+    `item` is what was asked for; it is planned again where the server turns out to be different from what was read.
+    """
+
+    kind: str
+    uid: str
+    name: str
+    item: dict[str, Any]
+    action: str = "unchanged"
+    body: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    folder_uid: str = ""
+    path: str = ""
+    version: Optional[int] = None
+    error: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether something has to be written."""
+        return self.action != "unchanged"
+
+    def diff(self) -> dict[str, str]:
+        """The change in Ansible's form of a diff, with sorted keys."""
+        header = f"{self.kind} {self.uid}"
+        return {"before_header": header, "after_header": header, "before": _text(self.before), "after": _text(self.after)}
+
+    def report(self, url: str) -> dict[str, Any]:
+        """The change as the modules return it."""
+        return {
+            "kind": self.kind,
+            "uid": self.uid,
+            "name": self.name,
+            "action": self.action,
+            "url": url + self.path,
+            "version": self.version,
+            "folder_uid": self.folder_uid,
+        }
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n" if value else ""

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import quote
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
+
+PATH = "/api/serviceaccounts"
+
+
+class ServiceAccount:
+    """A service account and its token (https://grafana.com/docs/grafana/latest/developers/http_api/serviceaccount/)."""
+
+    def __init__(self, client: Client, options: dict[str, Any], write: bool) -> None:
+        self.actions: list[str] = []
+        self._client = client
+        self._options = options
+        self._write = write
+        self._before: dict[str, Any] = {}
+
+    def reconcile(self) -> None:
+        """Bring the account and its token about."""
+        there = self._find()
+        if there:
+            self._before = {"name": there["name"], "role": there["role"], "isDisabled": there["isDisabled"]}
+        if self._options["state"] == "absent":
+            self._remove(there)
+            return
+        wanted = {"name": self._options["name"], "role": self._options["role"], "isDisabled": False}
+        if not there:
+            self.actions.append("create service account")
+            there = self._client.post(PATH, wanted, tries=1) if self._write else {}
+        elif self._before != wanted:
+            self.actions.append("update service account")
+            if self._write:
+                self._client.patch(f"{PATH}/{there['id']}", wanted)
+        if "create service account" in self.actions or not self._token_is_taken():
+            self._make_token(there)
+
+    def diff(self) -> dict[str, str]:
+        """The account before and after, in Ansible's form of a diff."""
+        gone = self._options["state"] == "absent"
+        after = {} if gone else {"name": self._options["name"], "role": self._options["role"], "isDisabled": False}
+        made = {"token": "<set>"} if "create token" in self.actions else {}
+        return {"before": _lines(self._before), "after": _lines({**after, **made})}
+
+    def _find(self) -> Optional[dict[str, Any]]:
+        name = self._options["name"]
+        answer = self._client.get(f"{PATH}/search?perpage=1000&query={quote(name, safe='')}")
+        if answer is None:
+            raise GrafanaError("this Grafana has no service accounts. Grafana 9 and newer have.")
+        return next((one for one in answer["serviceAccounts"] if one["name"] == name), None)
+
+    def _remove(self, there: Optional[dict[str, Any]]) -> None:
+        if there:
+            self.actions.append("delete service account")
+            if self._write:
+                self._client.delete(f"{PATH}/{there['id']}")
+        file = self._options["token_file"]
+        if file and os.path.exists(file):
+            self.actions.append("delete token file")
+            if self._write:
+                os.remove(file)
+
+    def _token_is_taken(self) -> bool:
+        file = Path(self._options["token_file"])
+        token = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        if not token:
+            return False
+        client = Client({**self._options, "token": token, "username": None, "password": None})
+        try:
+            user = client.get("/api/user") or {}
+        except NotAllowed:
+            return False
+        finally:
+            self._client.count += client.count
+        return user.get("name") == self._options["name"] or user.get("login", "").endswith(f"-{self._options['name']}")
+
+    def _make_token(self, there: dict[str, Any]) -> None:
+        self.actions.append("create token")
+        if not self._write:
+            return
+        path, name = f"{PATH}/{there['id']}/tokens", self._options["token_name"]
+        for token in self._client.get(path) or []:
+            if token["name"] == name:
+                self._client.delete(f"{path}/{token['id']}")
+        made = self._client.post(path, {"name": name}, tries=1)
+        _save(self._options["token_file"], made["key"])
+
+
+def _save(path: str, token: str) -> None:
+    """Put the token into the file at once, readable by its owner alone."""
+    os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(token)
+    os.replace(temporary, path)
+
+
+def _lines(settings: dict[str, Any]) -> str:
+    return "".join(f"{key}: {value}\n" for key, value in sorted(settings.items()))

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: grafana_admin_password
+short_description: Change the password of a running Grafana's account
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Tries the new password first. If Grafana takes it, nothing changes.
+  - Otherwise it logs in with the old one and sets the new one. These are at most two tries, since Grafana locks an account after five.
+extends_documentation_fragment:
+  - mlops.gpu_monitoring.grafana
+attributes:
+  check_mode:
+    description: Tries the passwords and changes nothing.
+    support: full
+  diff_mode:
+    description: Has nothing to show of a password.
+    support: none
+options:
+  username:
+    description: Name of the account.
+    type: str
+    required: true
+  password:
+    description: The password that it is to have, of four characters or more.
+    type: str
+    required: true
+  old_password:
+    description: The password that it may have now.
+    type: str
+  old_password_file:
+    description: A file on the host with that password. What is not there is not tried.
+    type: path
+seealso:
+  - module: mlops.gpu_monitoring.grafana_resources
+"""
+
+EXAMPLES = r"""
+- name: Rotate the administrator's password
+  mlops.gpu_monitoring.grafana_admin_password:
+    url: http://127.0.0.1:3000
+    username: admin
+    password: "{{ new_password }}"
+    old_password: "{{ old_password }}"
+"""
+
+RETURN = r"""
+requests:
+  description: Number of HTTP requests.
+  returned: success
+  type: int
+  sample: 2
+grafana_version:
+  description: Version of Grafana; empty where the server hides it.
+  returned: success
+  type: str
+  sample: 12.4.0
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
+
+SHORTEST = 4
+ARGUMENTS = {
+    **options.CONNECTION,
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "old_password": {"type": "str", "no_log": True},
+    "old_password_file": {"type": "path", "no_log": False},
+}
+
+
+def _old_password(params):
+    if params["old_password"] is not None:
+        return params["old_password"]
+    path = params["old_password_file"] and Path(params["old_password_file"])
+    return path.read_text(encoding="utf-8").strip() if path and path.is_file() else None
+
+
+def _run(module):
+    params = module.params
+    if len(params["password"]) < SHORTEST:
+        raise GrafanaError(f"password: has fewer than {SHORTEST} characters, which Grafana refuses. Give a longer one.")
+    old = _old_password(params)
+    client = Client({**params, "token": None})
+    version = client.wait(params["wait"])
+    try:
+        client.get("/api/user")
+        return False, client.count, version
+    except NotAllowed:
+        if not old or old == params["password"]:
+            raise
+    known = Client({**params, "password": old, "token": None})
+    try:
+        known.get("/api/user")
+    except NotAllowed as error:
+        raise NotAllowed(
+            f"password, old_password: {params['url']} takes neither for '{params['username']}'. Give the one that it has now as old_password."
+            " Grafana locks an account after five wrong passwords in five minutes."
+        ) from error
+    if not module.check_mode:
+        known.put("/api/user/password", {"oldPassword": old, "newPassword": params["password"], "confirmNew": params["password"]})
+    return True, client.count + known.count, version
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES)
+    reconcile.need_requests(module)
+    try:
+        changed, requests, version = _run(module)
+    except (GrafanaError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=changed, requests=requests, grafana_version=version)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: grafana_datasource
+short_description: Declare a datasource of Grafana
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Compares one datasource with what Grafana has and writes it where it differs.
+  - For several objects M(mlops.gpu_monitoring.grafana_resources) is much faster, since it takes one task and one connection.
+extends_documentation_fragment:
+  - mlops.gpu_monitoring.grafana
+  - mlops.gpu_monitoring.grafana.login
+  - mlops.gpu_monitoring.grafana.owner
+  - mlops.gpu_monitoring.grafana.datasource
+attributes:
+  check_mode:
+    description: Makes the same plan and writes nothing. Where no Grafana answers, says what would be created.
+    support: full
+  diff_mode:
+    description: Shows what changes as sorted JSON. Of secrets it shows only that they are set, rotated or removed.
+    support: full
+seealso:
+  - module: mlops.gpu_monitoring.grafana_resources
+"""
+
+EXAMPLES = r"""
+- name: Declare the datasource
+  mlops.gpu_monitoring.grafana_datasource:
+    url: http://127.0.0.1:3000
+    username: admin
+    password: "{{ grafana_admin_password }}"
+    uid: prometheus
+    name: Prometheus
+    ds_url: http://prometheus:9090
+    basic_auth_user: reader
+    secure_json_data:
+      basicAuthPassword: "{{ prometheus_password }}"
+    secrets_version: "2026-11"
+"""
+
+RETURN = r"""
+object:
+  description: The object with what happened to it, or in check mode would happen.
+  returned: success
+  type: dict
+  contains:
+    kind: {description: "V(folder), V(datasource) or V(dashboard).", type: str, sample: datasource}
+    uid: {description: The uid., type: str, sample: gpus}
+    name: {description: Name or title., type: str, sample: GPUs}
+    action: {description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted).", type: str, sample: created}
+    url: {description: Where a person finds it., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
+    version: {description: Version of a dashboard; null elsewhere., type: int, sample: 1}
+    folder_uid: {description: Folder that it lies in; empty at the top level., type: str, sample: gpu}
+requests:
+  description: Number of HTTP requests.
+  returned: always
+  type: int
+  sample: 5
+grafana_version:
+  description: Version of Grafana; empty where the server hides it.
+  returned: always
+  type: str
+  sample: 12.4.0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
+
+
+def main():
+    """Runs the module."""
+    own = {**options.DATASOURCE, "ds_url": options.DATASOURCE["url"]}
+    del own["url"]
+    module = AnsibleModule(
+        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own}, supports_check_mode=True, required_if=options.DATASOURCE_RULES, **options.CONNECTION_RULES, **options.LOGIN_RULES
+    )
+    item = {**{name: module.params[name] for name in own}, "url": module.params["ds_url"]}
+    reconcile.run_single(module, "datasources", item)
+
+
+if __name__ == "__main__":
+    main()

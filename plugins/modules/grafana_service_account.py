@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: grafana_service_account
+short_description: Declare a service account of Grafana and keep its token in a file
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Makes the service account, gives it its role, and makes a token once. Grafana shows a token only when it is made, so it goes into a file.
+  - While Grafana takes the token in the file, nothing changes. If it does not any more, the token of that name is made anew.
+  - The token is never in the module's result.
+extends_documentation_fragment:
+  - mlops.gpu_monitoring.grafana
+  - mlops.gpu_monitoring.grafana.login
+attributes:
+  check_mode:
+    description: Says what would change and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the account's settings. Of the token it shows only that it is made.
+    support: full
+options:
+  name:
+    description: Name of the service account.
+    type: str
+    required: true
+  role:
+    description: Its role in the organization.
+    type: str
+    choices: [Viewer, Editor, Admin]
+    default: Viewer
+  token_name:
+    description: Name of the token.
+    type: str
+    default: ansible
+  token_file:
+    description: File on the host that runs the module for the token, with mode 0600. Required where O(state=present). V(absent) removes it.
+    type: path
+  state:
+    description: Whether it is to be there. V(absent) removes its tokens as well.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: mlops.gpu_monitoring.grafana_resources
+"""
+
+EXAMPLES = r"""
+- name: Make an account for this controller and keep its token here
+  mlops.gpu_monitoring.grafana_service_account:
+    url: http://192.0.2.10:3000
+    username: admin
+    password: "{{ grafana_admin_password }}"
+    name: ansible
+    role: Admin
+    token_file: ~/.config/gpu_monitoring/grafana_token
+  delegate_to: localhost
+
+- name: Use it
+  mlops.gpu_monitoring.grafana_resources:
+    url: http://192.0.2.10:3000
+    token: "{{ lookup('ansible.builtin.file', '~/.config/gpu_monitoring/grafana_token') }}"
+    dashboards: "{{ our_dashboards }}"
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be.
+  returned: success
+  type: list
+  elements: str
+  sample: [create service account, create token]
+requests:
+  description: Number of HTTP requests.
+  returned: success
+  type: int
+  sample: 4
+grafana_version:
+  description: Version of Grafana; empty where the server hides it.
+  returned: success
+  type: str
+  sample: 12.4.0
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.service_account import ServiceAccount
+
+ARGUMENTS = {
+    **options.CONNECTION,
+    **options.LOGIN,
+    "name": {"type": "str", "required": True},
+    "role": {"type": "str", "choices": ["Viewer", "Editor", "Admin"], "default": "Viewer"},
+    "token_name": {"type": "str", "default": "ansible", "no_log": False},
+    "token_file": {"type": "path", "no_log": False},
+    "state": options.STATE,
+}
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ("token_file",))], **options.CONNECTION_RULES, **options.LOGIN_RULES)
+    try:
+        client = reconcile.connect(module)
+        version = client.wait(module.params["wait"])
+        account = ServiceAccount(client, module.params, write=not module.check_mode)
+        account.reconcile()
+    except (GrafanaError, OSError) as error:
+        module.fail_json(msg=str(error))
+    result = {"changed": bool(account.actions), "actions": account.actions, "requests": client.count, "grafana_version": version}
+    if module._diff:
+        result["diff"] = account.diff()
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+"""What grafana_resources brings about: objects in order, nothing on a rerun, drift put back, nobody else's objects touched."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
+    grafana_dashboard,
+    grafana_datasource,
+    grafana_folder,
+    grafana_resources,
+)
+from conftest import actions
+
+LEGEND = "{{modelName}} - GPU {{gpu}}"
+FOREIGN = {"title": "Theirs", "panels": [], "schemaVersion": 39}
+
+
+@pytest.fixture
+def declared():
+    return {
+        "datasources": [
+            {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090", "json_data": {"timeInterval": "5s"}},
+            {"uid": "ct-q", "name": "CT Q", "url": "http://q.example.com:9090", "json_data": {"httpMethod": "POST"}},
+        ],
+        "folders": [{"uid": "ct-child", "title": "CT Child"}, {"uid": "ct-top", "title": "CT Top"}],
+        "dashboards": [
+            {
+                "uid": "ct-gpus",
+                "title": "CT GPUs",
+                "folder_uid": "ct-child",
+                "datasource_uid": "ct-p",
+                "tags": ["gpu"],
+                "refresh": "5s",
+                "variables": [{"name": "host", "query": "label_values(up, host)", "multi": True, "include_all": True}],
+                "panels": [
+                    {"title": "Utilization", "query": "DCGM_FI_DEV_GPU_UTIL", "legend": LEGEND, "unit": "percent", "min": 0, "max": 100},
+                    {"title": "Power", "type": "stat", "query": "DCGM_FI_DEV_POWER_USAGE", "thresholds": [{"value": 300, "color": "red"}]},
+                ],
+            },
+            {"uid": "ct-model", "folder_uid": "ct-top", "model": {"title": "CT Model", "panels": [], "schemaVersion": 36, "x": None, "y": 1.0}},
+            {"uid": "ct-root", "title": "CT Root", "datasource_uid": "ct-q", "panels": [{"title": "Up", "query": "up"}]},
+        ],
+    }
+
+
+def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, declared):
+    first = grafana.run(grafana_resources, **declared)
+    assert actions(first) == dict.fromkeys(("ct-top", "ct-child", "ct-p", "ct-q", "ct-gpus", "ct-model", "ct-root"), "created")
+    kinds = [path.split("/")[2] for _method, path in grafana.wire.writes]
+    assert kinds == ["folders"] * 2 + ["datasources"] * 2 + ["dashboards"] * 3
+    assert all(one["url"].startswith(grafana.url) and one["version"] for one in first["objects"] if one["kind"] == "dashboard")
+
+    grafana.wire.clear()
+    second = grafana.run(grafana_resources, **declared)
+    assert not second["changed"], second["diff"]
+    assert set(actions(second).values()) == {"unchanged"}
+    assert grafana.wire.writes == []
+    assert second["requests"] == len(grafana.wire.requests) <= 3 + len(declared["dashboards"])
+    assert len(grafana.wire.sessions) == 1
+
+
+def test_datasources_with_secrets_cost_one_request_each(grafana, declared):
+    declared["datasources"][0].update(basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"})
+    grafana.run(grafana_resources, **declared)
+    second = grafana.run(grafana_resources, **declared)
+    assert not second["changed"], second["diff"]
+    assert second["requests"] <= 3 + len(declared["dashboards"]) + 1
+
+
+def test_check_mode_makes_the_same_plan_and_writes_nothing(grafana, declared):
+    planned = grafana.run(grafana_resources, check=True, **declared)
+    assert grafana.wire.writes == []
+    applied = grafana.run(grafana_resources, **declared)
+    assert actions(planned) == actions(applied)
+    assert planned["diff"] == applied["diff"]
+
+    declared["folders"][0]["title"] = "CT Renamed"
+    declared["datasources"][0]["url"] = "http://other.example.com:9090"
+    declared["dashboards"][0]["panels"][0]["unit"] = "percentunit"
+    declared["dashboards"][1]["state"] = "absent"
+    declared["dashboards"][2]["folder_uid"] = "ct-top"
+    grafana.wire.clear()
+    planned = grafana.run(grafana_resources, check=True, **declared)
+    assert grafana.wire.writes == []
+    assert actions(planned) == {
+        "ct-top": "unchanged",
+        "ct-child": "renamed",
+        "ct-p": "updated",
+        "ct-q": "unchanged",
+        "ct-gpus": "updated",
+        "ct-root": "moved",
+        "ct-model": "deleted",
+    }
+    applied = grafana.run(grafana_resources, **declared)
+    assert (actions(planned), planned["diff"]) == (actions(applied), applied["diff"])
+    assert {one["before_header"] for one in applied["diff"]} == {
+        *("folder ct-child", "datasource ct-p", "dashboard ct-gpus", "dashboard ct-root", "dashboard ct-model")
+    }
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+
+
+def test_drift_is_put_back(grafana, declared):
+    grafana.run(grafana_resources, **declared)
+    model = grafana.dashboard("ct-gpus")["dashboard"]
+    model["panels"][0]["title"] = "by hand"
+    grafana.save(model, "ct-child")
+    grafana.api("PUT", "/api/folders/ct-top", {"title": "by hand", "overwrite": True})
+    datasource = grafana.api("GET", "/api/datasources/uid/ct-p")
+    grafana.api("PUT", "/api/datasources/uid/ct-p", {**datasource, "url": "http://hand.example.com"})
+    result = grafana.run(grafana_resources, **declared)
+    assert {uid: action for uid, action in actions(result).items() if action != "unchanged"} == {
+        "ct-gpus": "updated",
+        "ct-top": "renamed",
+        "ct-p": "updated",
+    }
+    panel = grafana.dashboard("ct-gpus")["dashboard"]["panels"][0]
+    assert (panel["title"], panel["targets"][0]["legendFormat"]) == ("Utilization", LEGEND)
+    assert grafana.api("GET", "/api/datasources/uid/ct-p")["url"] == "http://p.example.com:9090"
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda model: model["panels"][0]["fieldConfig"]["defaults"].update(decimals=2),
+        lambda model: model["panels"][0]["targets"][0].update(expr="up"),
+        lambda model: model["panels"].append({**model["panels"][0], "id": 99, "title": "another"}),
+        lambda model: model["panels"].reverse(),
+        lambda model: model.update(description="by hand"),
+        lambda model: model.update(tags=[]),
+        lambda model: model["templating"]["list"].clear(),
+        lambda model: model.update(editable=False),
+        lambda model: model["panels"][0].update(transparent=True),
+    ],
+)
+def test_whatever_somebody_changes_in_grafana_is_drift(grafana, declared, edit):
+    grafana.run(grafana_resources, **declared)
+    model = grafana.dashboard("ct-gpus")["dashboard"]
+    edit(model)
+    grafana.save(model, "ct-child")
+    assert actions(grafana.run(grafana_resources, **declared))["ct-gpus"] == "updated"
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+
+
+def test_what_grafana_adds_or_migrates_is_no_drift(grafana, declared):
+    grafana.run(grafana_resources, **declared)
+    model = grafana.dashboard("ct-gpus")["dashboard"]
+    model = {key: model[key] for key in sorted(model, reverse=True)} | {"schemaVersion": 99, "liveNow": False, "gnetId": None}
+    model["annotations"]["list"].append({"builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard", "enable": True})
+    model["templating"]["list"][0].update(current={"text": "gpu1", "value": "gpu1"}, options=[])
+    for panel in model["panels"]:
+        panel.update(pluginVersion="12.4.0", transparent=False, links=[])
+        del panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["value"]
+    grafana.save(model, "ct-child")
+    grafana.wire.clear()
+    result = grafana.run(grafana_resources, **declared)
+    assert not result["changed"], result["diff"]
+    assert grafana.wire.writes == []
+
+
+def test_ignored_paths_are_neither_compared_nor_written(grafana, declared):
+    item = declared["dashboards"][0]
+    item["ignore_paths"] = ["time", "templating.list[*].current", "panels[0].title"]
+    grafana.run(grafana_resources, **declared)
+    model = grafana.dashboard("ct-gpus")["dashboard"]
+    model["time"]["from"] = "now-7d"
+    model["templating"]["list"][0]["current"] = {"text": "gpu1", "value": "gpu1"}
+    model["panels"][0]["title"] = "by hand"
+    grafana.save(model, "ct-child")
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+    item["description"] = "now described"
+    assert actions(grafana.run(grafana_resources, **declared))["ct-gpus"] == "updated"
+    kept = grafana.dashboard("ct-gpus")["dashboard"]
+    assert (kept["time"]["from"], kept["panels"][0]["title"], kept["description"]) == ("now-7d", "by hand", "now described")
+    assert kept["templating"]["list"][0]["current"]["value"] == "gpu1"
+
+
+def test_a_datasource_keeps_what_is_not_asked_for(grafana, declared):
+    declared["datasources"][0]["secure_json_data"] = {"httpHeaderValue1": "hunter22-secret"}
+    grafana.run(grafana_resources, **declared)
+    there = grafana.api("GET", "/api/datasources/uid/ct-p")
+    grafana.api("PUT", "/api/datasources/uid/ct-p", {**there, "withCredentials": True, "jsonData": {**there["jsonData"], "byHand": 1}})
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+    declared["datasources"][0]["json_data"] = {"httpMethod": "POST", "timeInterval": None}
+    assert actions(grafana.run(grafana_resources, **declared))["ct-p"] == "updated"
+    kept = grafana.api("GET", "/api/datasources/uid/ct-p")
+    assert kept["jsonData"] == {"byHand": 1, "httpMethod": "POST"}
+    assert (kept["withCredentials"], kept["secureJsonFields"]) == (True, {"httpHeaderValue1": True})
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+
+
+def test_no_other_becomes_default_unasked_and_one_does_when_asked(grafana, declared):
+    declared["datasources"][0]["is_default"] = False
+    declared["datasources"][1]["is_default"] = True
+    grafana.run(grafana_resources, **declared)
+    defaults = {one["uid"] for one in grafana.api("GET", "/api/datasources") if one["isDefault"]}
+    assert defaults == {"ct-q"}
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+
+
+def test_an_object_of_the_same_title_is_not_taken_over(grafana, declared):
+    grafana.run(grafana_resources, folders=declared["folders"])
+    grafana.save({**FOREIGN, "uid": "ct-theirs", "title": "CT GPUs"}, "ct-child")
+    before = grafana.dashboard("ct-theirs")["dashboard"]
+    grafana.run(grafana_resources, **declared)
+    assert grafana.dashboard("ct-theirs")["dashboard"] == before
+
+
+def test_a_datasource_of_the_same_name_is_an_error_and_the_others_go_on(grafana, declared):
+    grafana.api("POST", "/api/datasources", {"uid": "ct-theirs", "name": "CT P", "type": "prometheus", "access": "proxy", "url": "http://x"})
+    del declared["dashboards"][0]
+    result = grafana.run(grafana_resources, **declared)
+    assert result["failed"]
+    assert "datasource 'ct-p': the server has another one named 'CT P', with the uid 'ct-theirs'" in result["msg"]
+    assert actions(result)["ct-q"] == "created"
+    assert "ct-p" not in actions(result)
+    assert grafana.api("GET", "/api/datasources/uid/ct-theirs")["url"] == "http://x"
+
+
+def test_things_are_removed_by_uid(grafana, declared):
+    grafana.run(grafana_resources, **declared)
+    gone = {kind: [{"uid": item["uid"], "state": "absent"} for item in items] for kind, items in declared.items()}
+    result = grafana.run(grafana_resources, **gone)
+    assert set(actions(result).values()) == {"deleted"}, result
+    assert not grafana.run(grafana_resources, **gone)["changed"]
+    assert [one for one in grafana.api("GET", "/api/datasources") if one["uid"].startswith("ct-")] == []
+
+
+def test_a_folder_that_holds_something_is_not_removed(grafana, declared):
+    grafana.run(grafana_resources, **declared)
+    grafana.save({**FOREIGN, "uid": "ct-theirs"}, "ct-top")
+    result = grafana.run(grafana_resources, folders=[{"uid": "ct-top", "state": "absent"}], dashboards=[{"uid": "ct-model", "state": "absent"}])
+    assert result["failed"]
+    assert "folder 'ct-top'" in result["msg"]
+    assert "Theirs (ct-theirs)" in result["msg"]
+    assert actions(result) == {"ct-model": "deleted"}
+    assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-top"
+
+
+def test_prune_removes_what_has_the_mark_and_nothing_else(grafana, declared):
+    ours = {**declared, "owner": "ct-team", "prune": True}
+    ours["folders"] = [{"uid": "ct-team-old", "title": "CT Old"}, *declared["folders"]]
+    grafana.run(grafana_resources, **ours)
+    grafana.save({**FOREIGN, "uid": "ct-theirs", "tags": ["ct-other-team"]}, "ct-top")
+    assert not grafana.run(grafana_resources, **ours)["changed"]
+    ours["dashboards"] = declared["dashboards"][:1]
+    ours["datasources"] = declared["datasources"][:1]
+    ours["folders"] = [declared["folders"][0]]
+    result = grafana.run(grafana_resources, **ours)
+    assert {uid for uid, action in actions(result).items() if action == "deleted"} == {"ct-model", "ct-root", "ct-q", "ct-team-old"}
+    assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-top"
+    assert not grafana.run(grafana_resources, **ours)["changed"]
+
+
+def test_prune_keeps_a_marked_folder_with_somebody_elses_dashboard(grafana):
+    grafana.run(grafana_resources, folders=[{"uid": "ct-team-x", "title": "CT X"}])
+    grafana.save({**FOREIGN, "uid": "ct-theirs"}, "ct-team-x")
+    result = grafana.run(grafana_resources, owner="ct-team", prune=True)
+    assert "folder 'ct-team-x'" in result["msg"]
+    assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-team-x"
+
+
+def test_what_was_gathered_can_be_declared_without_a_change(grafana, declared):
+    declared["datasources"][0].update(basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"})
+    grafana.run(grafana_resources, **declared)
+    dangling = {"type": "timeseries", "title": "x", "datasource": {"type": "prometheus", "uid": "ct-nowhere"}, "targets": [{"expr": "up"}]}
+    grafana.save({**FOREIGN, "uid": "ct-theirs", "panels": [dangling]}, "ct-child")
+    grafana.wire.clear()
+    gathered = grafana.run(grafana_resources, state="gathered")["gathered"]
+    assert grafana.wire.writes == []
+    assert {one["uid"] for one in gathered["dashboards"]} >= {"ct-theirs", "ct-gpus", "ct-model", "ct-root"}
+    result = grafana.run(grafana_resources, **gathered)
+    assert not result["changed"], result["diff"]
+    assert "failed" not in result
+    assert grafana.wire.writes == []
+
+
+def test_exports_of_every_kind_are_taken(grafana, declared):
+    grafana.run(grafana_resources, datasources=declared["datasources"])
+    panel = {"id": 1, "type": "timeseries", "title": "T", "datasource": {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}, "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
+    old_panel = {**panel, "id": 2, "datasource": "${DS_OTHER}"}
+    export = {
+        "__inputs": [
+            {"name": "DS_PROMETHEUS", "type": "datasource", "pluginId": "prometheus"},
+            {"name": "DS_OTHER", "type": "datasource", "pluginId": "prometheus"},
+            {"name": "VAR_JOB", "type": "constant", "value": "node"},
+        ],
+        "__requires": [],
+        "id": 4711,
+        "version": 12,
+        "title": "CT Export",
+        "description": "job ${VAR_JOB}, ${modelName} and {{modelName}}",
+        "panels": [panel, old_panel],
+    }
+    model = grafana.run(grafana_resources, dashboards=[{"uid": "ct-model", "model": {"title": "CT Before", "panels": []}}])
+    assert actions(model) == {"ct-model": "created"}
+    answer = grafana.dashboard("ct-model")
+    envelope = {
+        "apiVersion": "dashboard.grafana.app/v1beta1",
+        "kind": "Dashboard",
+        "metadata": {"name": "ct-k8s", "resourceVersion": "5"},
+        "spec": {"title": "CT k8s", "panels": [], "schemaVersion": 42},
+    }
+    dashboards = [
+        {"uid": "ct-export", "datasource_uid": "ct-p", "inputs": {"DS_OTHER": "ct-q"}, "model": export},
+        {"uid": "ct-copy", "title": "CT Copy", "model": answer},
+        {"model": json.dumps(envelope)},
+    ]
+    result = grafana.run(grafana_resources, dashboards=dashboards)
+    assert actions(result) == dict.fromkeys(("ct-export", "ct-copy", "ct-k8s"), "created")
+    saved = grafana.dashboard("ct-export")["dashboard"]
+    assert [one["datasource"]["uid"] for one in saved["panels"]] == ["ct-p", "ct-q"]
+    assert saved["description"] == "job node, ${modelName} and {{modelName}}"
+    assert "__inputs" not in saved
+    assert grafana.dashboard("ct-copy")["dashboard"]["title"] == "CT Copy"
+    assert not grafana.run(grafana_resources, dashboards=dashboards)["changed"]
+
+
+def test_single_objects(grafana):
+    steps = [
+        (grafana_folder, {"uid": "ct-f", "title": "CT F"}),
+        (grafana_datasource, {"uid": "ct-d", "name": "CT D", "ds_url": "http://d.example.com"}),
+        (grafana_dashboard, {"uid": "ct-b", "title": "CT B", "folder_uid": "ct-f", "datasource_uid": "ct-d", "panels": [{"title": "Up", "query": "up"}]}),
+    ]
+    for module, given in steps:
+        assert grafana.run(module, **given)["object"]["action"] == "created"
+        assert grafana.run(module, **given)["object"]["action"] == "unchanged"
+    for module, given in reversed(steps):
+        assert grafana.run(module, uid=given["uid"], state="absent")["object"]["action"] == "deleted"
+    refused = grafana.run(grafana_dashboard, uid="a b", title="x", panels=[])
+    assert refused["msg"].startswith("uid: 'a b'")
+
+
+def test_folders_move_and_nest(grafana, declared):
+    """Nested folders need Grafana 11, or 10 with a feature flag; older servers refuse the parent and the task says so."""
+    version = grafana.api("GET", "/api/health").get("version", "12")
+    if int(version.split(".")[0]) < 11:
+        return
+    declared["folders"][0]["parent_uid"] = "ct-top"
+    grafana.run(grafana_resources, **declared)
+    assert grafana.api("GET", "/api/folders/ct-child")["parentUid"] == "ct-top"
+    second = grafana.run(grafana_resources, **declared)
+    assert not second["changed"], second["diff"]
+    assert second["requests"] <= 3 + len(declared["dashboards"])
+    grafana.api("POST", "/api/folders/ct-child/move", {"parentUid": ""})
+    assert actions(grafana.run(grafana_resources, **declared))["ct-child"] == "moved"
+    declared["folders"][0]["parent_uid"] = None
+    declared["folders"][0]["title"] = "CT Moved"
+    assert actions(grafana.run(grafana_resources, **declared))["ct-child"] == "moved"
+    there = grafana.api("GET", "/api/folders/ct-child")
+    assert (there["title"], there.get("parentUid") or "") == ("CT Moved", "")
+
+
+def test_provisioned_objects_are_named_and_the_others_go_on(provisioned):
+    model = provisioned.dashboard("prov-dash")["dashboard"]
+    unchanged = provisioned.run(grafana_resources, dashboards=[{"uid": "prov-dash", "model": model}])
+    assert not unchanged["changed"]
+    result = provisioned.run(
+        grafana_resources,
+        datasources=[{"uid": "prov-ds", "name": "other", "url": "http://other"}, {"uid": "ct-p", "name": "CT P", "url": "http://p"}],
+        dashboards=[{"uid": "prov-dash", "title": "other", "panels": []}],
+    )
+    assert "datasource 'prov-ds': it comes from a provisioning file" in result["msg"]
+    assert "dashboard 'prov-dash': it comes from the provisioning file" in result["msg"]
+    assert actions(result) == {"ct-p": "created"}

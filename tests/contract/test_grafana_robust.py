@@ -1,0 +1,237 @@
+"""What goes wrong between a module and Grafana: bad input, refusals, broken connections, races, redirects, proxies."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
+from conftest import Grafana, actions, answer
+
+DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
+FOLDER = {"uid": "ct-f", "title": "CT F"}
+PANEL = {"title": "Up", "query": "up"}
+DASHBOARD = {"uid": "ct-d", "title": "CT D", "folder_uid": "ct-f", "datasource_uid": "ct-p", "panels": [PANEL]}
+DECLARED = {"datasources": [DATASOURCE], "folders": [FOLDER], "dashboards": [DASHBOARD]}
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(client, "PAUSE_SECONDS", 0.001)
+
+
+def dashboard(**changes):
+    return {"dashboards": [{**DASHBOARD, **changes}], "datasources": [DATASOURCE], "folders": [FOLDER]}
+
+
+def model(**changes):
+    return dashboard(panels=None, model={"title": "CT M", "panels": [{"type": "timeseries", "title": "T", **changes}]})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"folders": [{"uid": "a b", "title": "A"}]}, "folders[0].uid: 'a b' is not a uid"),
+        ({"folders": [{"uid": "ct-" + "x" * 40, "title": "A"}]}, "is not a uid. Use 1 to 40"),
+        ({"folders": [{"uid": "general", "title": "A"}]}, "folders[0].uid: 'general' is reserved"),
+        ({"folders": [FOLDER, {**FOLDER, "title": "B"}]}, "folders: the uid 'ct-f' is given twice"),
+        ({"folders": [FOLDER, {**FOLDER, "uid": "ct-g"}]}, "'ct-f' and 'ct-g' have the same title, 'CT F', in the same folder"),
+        ({"folders": [{**FOLDER, "parent_uid": "ct-nowhere"}]}, "folders[0].parent_uid: there is no folder 'ct-nowhere'"),
+        ({"folders": [{**FOLDER, "parent_uid": "ct-g"}, {"uid": "ct-g", "title": "G", "parent_uid": "ct-f"}]}, "is its own ancestor"),
+        ({"datasources": [DATASOURCE, {**DATASOURCE, "uid": "ct-q"}]}, "datasources: the name 'CT P' is given twice"),
+        ({"datasources": [{**DATASOURCE, "url": ""}]}, "datasources[0].url: empty"),
+        ({"datasources": [{**DATASOURCE, "secure_json_data": {"a": 5}}]}, "datasources[0].secure_json_data.a: must be text"),
+        ({"datasources": [{"uid": "ct-p"}]}, "name"),
+        (dashboard(folder_uid="ct-nowhere"), "dashboards[0].folder_uid: there is no folder 'ct-nowhere'"),
+        (dashboard(datasource_uid="ct-nowhere"), "dashboard 'ct-d': it refers to the datasource 'ct-nowhere', which is not there"),
+        (dashboard(datasource_uid="$ds"), "its datasource $ds is neither a variable nor an input"),
+        (dashboard(refresh="5 sec"), "dashboards[0].refresh: '5 sec' is not an interval"),
+        (dashboard(title=" "), "dashboards[0].title"),
+        (dashboard(uid=None), "dashboards[0].uid: missing"),
+        (dashboard(tags=["x" * 51]), "dashboards[0].tags"),
+        (dashboard(panels=[{**PANEL, "width": 25}]), "dashboards[0].panels[0].width: 25 does not fit"),
+        (dashboard(panels=[{**PANEL, "x": 13, "y": 0}]), "dashboards[0].panels[0].x: 13 with width 12 is beyond the grid"),
+        (dashboard(panels=[{**PANEL, "x": 1}]), "x and y go together"),
+        (dashboard(panels=[{"title": "T"}]), "give either query or queries"),
+        (dashboard(variables=[{"name": "host"}]), "dashboards[0].variables[0].query: missing for 'host'"),
+        (dashboard(model={"title": "T"}), "give either model, or panels and variables"),
+        (dashboard(panels=None, model="{"), "dashboards[0].model: not JSON"),
+        (dashboard(panels=None, model={"elements": {}, "layout": {}, "title": "T"}), "v2 schema"),
+        (dashboard(panels=None, model={"title": "T"}, inputs={"DS_X": "ct-p"}), "inputs: ${DS_X} does not occur"),
+        (dashboard(ignore_paths=["panels[x"]), "ignore_paths"),
+        (model(targets=[{"refId": "", "expr": "up"}]), "dashboard 'ct-d': panel 'T': a query has an empty refId"),
+        (model(targets=[{"refId": "A"}, {"refId": "A"}]), "two queries have the same refId"),
+        (model(gridPos={"x": 20, "y": 0, "w": 8, "h": 4}), "x 20 and w 8 of its gridPos are beyond the grid"),
+        ({"prune": True}, "prune: only objects with a mark are removed, so it needs owner"),
+        ({"owner": "our team"}, "owner: 'our team' cannot be a mark"),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_writes_nothing(grafana, given, words):
+    grafana.run(grafana_resources, datasources=[DATASOURCE])
+    if any(item.get("ignore_paths") for item in given.get("dashboards", [])):
+        grafana.run(grafana_resources, **DECLARED)
+    grafana.wire.clear()
+    result = grafana.run(grafana_resources, **given)
+    assert result["failed"]
+    assert words in result["msg"]
+    assert grafana.wire.writes == []
+
+
+def test_a_refresh_below_the_servers_minimum_is_refused_before_grafana_changes_it(grafana):
+    def rule(method, url, send):
+        return answer(200, {"minRefreshInterval": "10s"}) if urlsplit(url).path == "/api/frontend/settings" else None
+
+    grafana.wire.rule = rule
+    result = grafana.run(grafana_resources, **dashboard(refresh="1s"))
+    assert "dashboard 'ct-d': refresh 1s is below the server's minimum of 10s" in result["msg"]
+    assert grafana.wire.writes == []
+
+
+def test_a_wrong_password_is_tried_once(grafana):
+    result = grafana.run(grafana_resources, password="another", username=grafana.username, **DECLARED)
+    assert "refuses username" in result["msg"]
+    assert [path for _method, path in grafana.wire.requests] == ["/api/health", "/api/datasources"]
+    assert not grafana.run(grafana_resources, **DECLARED).get("failed")
+
+
+def test_credentials_refused_half_way_end_the_run_and_what_was_written_is_reported(grafana):
+    grafana.wire.rule = lambda method, url, send: answer(401, {"message": "Unauthorized"}) if method == "POST" and "datasources" in url else None
+    result = grafana.run(grafana_resources, **DECLARED)
+    assert actions(result) == {"ct-f": "created"}
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "datasource 'ct-p'" in result["msg"]
+    assert "dashboard 'ct-d': left out" in result["msg"]
+    assert [path for method, path in grafana.wire.writes] == ["/api/folders", "/api/datasources"]
+
+
+def test_a_failed_folder_leaves_out_what_lies_in_it_and_nothing_else(grafana):
+    grafana.wire.rule = lambda method, url, send: answer(403, {"message": "Access denied"}) if method == "POST" and "folders" in url else None
+    root = {"uid": "ct-root", "title": "CT Root", "datasource_uid": "ct-p", "panels": []}
+    result = grafana.run(grafana_resources, **{**DECLARED, "dashboards": [DASHBOARD, root]})
+    assert "folder 'ct-f'" in result["msg"]
+    assert "dashboard 'ct-d': left out, since its folder 'ct-f' failed" in result["msg"]
+    assert actions(result) == {"ct-p": "created", "ct-root": "created"}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        lambda: answer(503, {"message": "starting"}),
+        lambda: answer(502, "<html>bad gateway</html>"),
+        lambda: answer(429, {"message": "slow down"}, Retry_After="0"),
+        lambda: answer(500, {"message": "database is locked"}),
+        lambda: requests.exceptions.ConnectionError("Connection reset by peer"),
+    ],
+    ids=["503", "502", "429", "locked", "reset"],
+)
+@pytest.mark.parametrize("arrives", [False, True], ids=["lost", "arrived"])
+def test_a_passing_trouble_is_got_over(grafana, trouble, arrives):
+    """Every request meets the trouble once, before it arrives at Grafana or after it did its work there."""
+    seen = set()
+
+    def rule(method, url, send):
+        key = (method, urlsplit(url).path)
+        if key in seen or key[1] == "/api/health":
+            return None
+        seen.add(key)
+        if arrives:
+            send()
+        problem = trouble()
+        if isinstance(problem, Exception):
+            raise problem
+        return problem
+
+    grafana.wire.rule = rule
+    result = grafana.run(grafana_resources, **DECLARED)
+    assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
+    grafana.wire.rule = None
+    assert not grafana.run(grafana_resources, **DECLARED)["changed"]
+
+
+def test_a_save_of_somebody_else_in_between_is_read_and_put_back(grafana):
+    grafana.run(grafana_resources, **DECLARED)
+    done = []
+
+    def rule(method, url, send):
+        if method == "POST" and not done:
+            done.append(True)
+            current = grafana.dashboard("ct-d")["dashboard"]
+            grafana.save({**current, "description": "in between"}, "ct-f")
+
+    grafana.wire.rule = rule
+    result = grafana.run(grafana_resources, **dashboard(description="declared"))
+    assert actions(result)["ct-d"] == "updated", result
+    assert grafana.dashboard("ct-d")["dashboard"]["description"] == "declared"
+    assert len([path for method, path in grafana.wire.writes if path == "/api/dashboards/db"]) == 2 + 1
+
+
+def test_a_server_that_never_stops_conflicting_is_reported(grafana):
+    grafana.run(grafana_resources, **DECLARED)
+    grafana.wire.clear()
+    grafana.wire.rule = lambda method, url, send: answer(412, {"message": "changed by someone else"}) if method == "POST" else None
+    result = grafana.run(grafana_resources, **dashboard(description="declared"))
+    assert "dashboard 'ct-d': POST /api/dashboards/db was answered with 412: changed by someone else" in result["msg"]
+    assert len(grafana.wire.writes) == 2
+
+
+def elsewhere(grafana, path=""):
+    """A URL on Grafana's host where nothing listens, and a rule that redirects from there."""
+    host = urlsplit(grafana.url).hostname
+    base = f"http://{host}:9{path}"
+
+    def rule(method, url, send):
+        return answer(302, Location=url.replace(base, grafana.url, 1)) if url.startswith(base) else None
+
+    return base, rule
+
+
+def test_a_redirect_keeps_the_method(grafana):
+    base, grafana.wire.rule = elsewhere(grafana)
+    result = grafana.run(grafana_resources, url=base, **DECLARED)
+    assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
+    assert len([one for one in grafana.wire.requests if one == ("GET", "/api/health")]) == 2
+    assert grafana.dashboard("ct-d")["dashboard"]["title"] == "CT D"
+
+
+def test_a_redirect_to_another_host_gets_no_credentials(grafana):
+    grafana.wire.rule = lambda method, url, send: answer(302, Location="http://evil.example.com" + urlsplit(url).path)
+    result = grafana.run(grafana_resources, **DECLARED)
+    assert "redirects GET /api/health to http://evil.example.com/api/health" in result["msg"]
+    assert len(grafana.wire.requests) == 1
+
+
+def test_a_login_page_in_between_is_named(grafana):
+    grafana.wire.rule = lambda method, url, send: answer(200, "<html>log in</html>") if "datasources" in url else None
+    assert "text/html instead of JSON. Is there a proxy or a login page in between" in grafana.run(grafana_resources, **DECLARED)["msg"]
+
+
+def test_a_sub_path_is_kept(grafana):
+    base = f"{grafana.url}/grafana"
+    grafana.wire.rule = lambda method, url, send: send(url.replace(base, grafana.url, 1))
+    result = grafana.run(grafana_resources, url=base + "/", **DECLARED)
+    assert {path.startswith("/grafana/api/") for _method, path in grafana.wire.requests} == {True}
+    assert {one["url"].startswith(base) for one in result["objects"]} == {True}
+
+
+def test_nothing_answers():
+    nowhere = Grafana("http://127.0.0.1:1", "admin", "password-of-none")
+    assert "no Grafana answers at http://127.0.0.1:1 after 1 s" in nowhere.run(grafana_resources, wait=1, **DECLARED)["msg"]
+    planned = nowhere.run(grafana_resources, check=True, **DECLARED)
+    assert set(actions(planned).values()) == {"created"}
+
+
+def test_it_waits_for_a_grafana_that_starts(grafana):
+    troubles = [requests.exceptions.ConnectionError("Connection refused"), answer(503, {"database": "failing"})]
+
+    def rule(method, url, send):
+        if not troubles:
+            return None
+        trouble = troubles.pop(0)
+        if isinstance(trouble, Exception):
+            raise trouble
+        return trouble
+
+    grafana.wire.rule = rule
+    assert actions(grafana.run(grafana_resources, **DECLARED))["ct-d"] == "created"

@@ -1,0 +1,175 @@
+"""Secrets of datasources, passwords and tokens: set, rotated, removed, and never shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_admin_password, grafana_resources, grafana_service_account
+from conftest import SECRETS, answer
+
+FIRST, SECOND, THIRD = SECRETS
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def datasource(**changes):
+    return {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090", **changes}
+
+
+def sent(grafana, given):
+    """Secrets that a run sends, and its diff."""
+    bodies = []
+    inner = grafana.wire.send
+
+    def send(session, method, url, **options):
+        bodies.append(options.get("json") or {})
+        return inner(session, method, url, **options)
+
+    grafana.wire.send = send
+    result = grafana.run(grafana_resources, datasources=[given])
+    grafana.wire.send = inner
+    assert "failed" not in result, result["msg"]
+    secrets = [body["secureJsonData"] for body in bodies if "secureJsonData" in body]
+    shown = json.dumps(result.get("diff"))
+    return secrets, [word for word in ("<set>", "<rotated>", "<removed>") if word in shown]
+
+
+def test_a_secret_is_set_once_rotated_by_its_version_and_removed_by_null(grafana):
+    given = datasource(secure_json_data={"httpHeaderValue1": FIRST, "httpHeaderValue2": FIRST}, secrets_version="1")
+    assert sent(grafana, given) == ([{"httpHeaderValue1": FIRST, "httpHeaderValue2": FIRST}], ["<set>"])
+    assert sent(grafana, given) == ([], [])
+    given["secure_json_data"]["httpHeaderValue1"] = SECOND
+    assert sent(grafana, given) == ([], [])
+    given["secrets_version"] = "2"
+    assert sent(grafana, given) == ([given["secure_json_data"]], ["<set>", "<rotated>"])
+    assert sent(grafana, given) == ([], [])
+    given["secure_json_data"]["httpHeaderValue2"] = None
+    assert sent(grafana, given) == ([{"httpHeaderValue2": ""}], ["<set>", "<removed>"])
+    assert grafana.api("GET", "/api/datasources/uid/ct-p")["secureJsonFields"] == {"httpHeaderValue1": True}
+    assert sent(grafana, given) == ([], [])
+
+
+def test_a_secret_that_somebody_removed_is_set_again(grafana):
+    given = datasource(basic_auth_user="reader", secure_json_data={"basicAuthPassword": FIRST})
+    grafana.run(grafana_resources, datasources=[given])
+    there = grafana.api("GET", "/api/datasources/uid/ct-p")
+    assert (there["basicAuth"], there["basicAuthUser"]) == (True, "reader")
+    grafana.api("PUT", "/api/datasources/uid/ct-p", {**there, "secureJsonData": {"basicAuthPassword": ""}})
+    assert sent(grafana, given) == ([{"basicAuthPassword": FIRST}], ["<set>"])
+
+
+def test_a_server_that_repeats_a_secret_in_its_error_does_not_have_it_shown(grafana):
+    grafana.wire.rule = lambda method, url, send: answer(400, {"message": f"bad value {FIRST}"}) if method == "POST" else None
+    result = grafana.run(grafana_resources, datasources=[datasource(secure_json_data={"httpHeaderValue1": FIRST})])
+    assert result["failed"]
+    assert FIRST not in json.dumps(result)
+
+
+@pytest.mark.parametrize("working", [True, False])
+def test_no_secret_in_the_output_of_ansible(grafana, tmp_path, working):
+    """As a user runs it, at the highest verbosity, with --diff, when it works and when it fails."""
+    task = {
+        "url": grafana.url,
+        "username": grafana.username,
+        "password": "{{ lookup('ansible.builtin.env', 'PASSWORD_OF_TEST') }}",
+        "datasources": [
+            datasource(uid="ct-p" if working else "c t", secure_json_data={"httpHeaderValue1": "{{ lookup('ansible.builtin.env', 'SECRET_OF_TEST') }}"})
+        ],
+    }
+    playbook = tmp_path / "playbook.yml"
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [{"mlops.gpu_monitoring.grafana_resources": task}]}
+    playbook.write_text(yaml.safe_dump([play]))
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "SECRET_OF_TEST": FIRST,
+        "PASSWORD_OF_TEST": grafana.password,
+    }
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvvv", "--diff", "-i", "localhost,", "-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run([*command, str(playbook)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert (done.returncode == 0) == working, done.stdout
+    assert ("<set>" in done.stdout) == working
+    assert FIRST not in done.stdout
+    assert len(grafana.password) < 9 or grafana.password not in done.stdout
+
+
+@pytest.fixture
+def account(grafana, tmp_path):
+    """Arguments of a service account that is removed afterwards."""
+    given = {"name": "ct-account", "role": "Admin", "token_file": str(tmp_path / "kept" / "token")}
+    yield given
+    grafana.wire.rule = None
+    assert "failed" not in grafana.run(grafana_service_account, name="ct-account", state="absent")
+
+
+def test_a_service_account_and_its_token_are_made_once(grafana, account):
+    planned = grafana.run(grafana_service_account, check=True, **account)
+    assert planned["actions"] == ["create service account", "create token"]
+    assert grafana.wire.writes == []
+    first = grafana.run(grafana_service_account, **account)
+    assert first["actions"] == planned["actions"]
+    file = Path(account["token_file"])
+    token = file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert token not in json.dumps(first)
+    assert not grafana.run(grafana_service_account, **account)["changed"]
+    assert file.read_text() == token
+    result = grafana.run(grafana_resources, token=token, folders=[{"uid": "ct-f", "title": "CT F"}])
+    assert result["changed"]
+
+
+def test_a_token_that_is_gone_is_made_anew(grafana, account):
+    grafana.run(grafana_service_account, **account)
+    file = Path(account["token_file"])
+    first = file.read_text()
+    file.write_text("glsa_of_nobody")
+    assert grafana.run(grafana_service_account, **account)["actions"] == ["create token"]
+    assert file.read_text() not in (first, "glsa_of_nobody")
+    file.unlink()
+    assert grafana.run(grafana_service_account, **account)["actions"] == ["create token"]
+    assert not grafana.run(grafana_service_account, **account)["changed"]
+
+
+def test_a_service_account_gets_its_role_back_and_goes(grafana, account):
+    grafana.run(grafana_service_account, **account)
+    assert grafana.run(grafana_service_account, **{**account, "role": "Viewer"})["actions"] == ["update service account"]
+    gone = {"name": "ct-account", "token_file": account["token_file"], "state": "absent"}
+    assert grafana.run(grafana_service_account, **gone)["actions"] == ["delete service account", "delete token file"]
+    assert not grafana.run(grafana_service_account, **gone)["changed"]
+
+
+@pytest.fixture
+def password_put_back(grafana):
+    """Gives the administrator the password of before, whatever the test did."""
+    before = grafana.password
+    yield before
+    body = {"oldPassword": grafana.password, "newPassword": before, "confirmNew": before}
+    grafana.api("PUT", "/api/user/password", body)
+    grafana.password = before
+
+
+def test_a_password_is_rotated_once(grafana, password_put_back, tmp_path):
+    kept = tmp_path / "password"
+    kept.write_text(password_put_back + "\n")
+    given = {"username": grafana.username, "password": SECOND, "old_password_file": str(kept)}
+    assert grafana.run(grafana_admin_password, check=True, **given)["changed"]
+    assert grafana.wire.writes == []
+    assert grafana.run(grafana_admin_password, **given)["changed"]
+    grafana.password = SECOND
+    assert not grafana.run(grafana_admin_password, **given)["changed"]
+    assert not grafana.run(grafana_admin_password, username=grafana.username, password=SECOND)["changed"]
+
+
+def test_two_wrong_passwords_are_two_tries(grafana):
+    result = grafana.run(grafana_admin_password, username=grafana.username, password=SECOND, old_password=THIRD)
+    assert "takes neither for" in result["msg"]
+    assert [path for _method, path in grafana.wire.requests] == ["/api/health", "/api/user", "/api/user"]
+    short = grafana.run(grafana_admin_password, username=grafana.username, password="abc")
+    assert "fewer than 4 characters" in short["msg"]

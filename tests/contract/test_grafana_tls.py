@@ -1,0 +1,65 @@
+"""HTTPS with a private authority and a client certificate, against the stand-in."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+import trustme
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
+from conftest import Grafana, served
+from stand_in.app import create_app
+from stand_in.store import Store
+
+FOLDERS = [{"uid": "ct-f", "title": "CT F"}]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A private authority, with its certificate, a client's certificate and the client's key as files."""
+    folder = tmp_path_factory.mktemp("tls")
+    made = trustme.CA()
+    client = made.issue_cert("admin@example.com")
+    made.cert_pem.write_to_path(folder / "ca.pem")
+    client.private_key_pem.write_to_path(folder / "client.key")
+    client.cert_chain_pems[0].write_to_path(folder / "client.pem")
+    made.folder = folder
+    return made
+
+
+@pytest.fixture
+def grafana(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.load_verify_locations(authority.folder / "ca.pem")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    with served(create_app(Store(), "admin", "pw-of-the-test"), ssl_context=context) as url:
+        found = Grafana(url, "admin", "pw-of-the-test")
+        found.context, found.ca_path = context, str(authority.folder / "ca.pem")
+        yield found
+
+
+def test_an_unknown_authority_is_refused_with_the_fix(grafana):
+    message = grafana.run(grafana_resources, folders=FOLDERS)["msg"]
+    assert "no trusted connection" in message
+    assert "Set ca_path" in message
+
+
+def test_a_private_authority_is_trusted_when_named(grafana):
+    assert grafana.run(grafana_resources, folders=FOLDERS, ca_path=grafana.ca_path)["changed"]
+
+
+def test_no_check_where_none_is_asked_for(grafana):
+    assert grafana.run(grafana_resources, folders=FOLDERS, validate_certs=False)["changed"]
+
+
+def test_a_client_certificate_is_shown(grafana, authority):
+    grafana.context.verify_mode = ssl.CERT_REQUIRED
+    own = {"client_cert": str(authority.folder / "client.pem"), "client_key": str(authority.folder / "client.key")}
+    assert grafana.run(grafana_resources, folders=FOLDERS, ca_path=grafana.ca_path, wait=0)["failed"]
+    assert grafana.run(grafana_resources, folders=FOLDERS, ca_path=grafana.ca_path, **own)["changed"]
+
+
+def test_a_file_that_is_not_there_is_named(grafana):
+    message = grafana.run(grafana_resources, folders=FOLDERS, ca_path="/nonexistent/ca.pem")["msg"]
+    assert "/nonexistent/ca.pem" in message
