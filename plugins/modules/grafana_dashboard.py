@@ -73,7 +73,10 @@ def main():
     """Runs the module."""
     own = options.DASHBOARD
     module = AnsibleModule(
-        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own}, supports_check_mode=True, **options.CONNECTION_RULES, **options.LOGIN_RULES
+        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own},
+        supports_check_mode=True,
+        **options.CONNECTION_RULES,
+        **options.LOGIN_RULES,
     )
     item = {name: module.params[name] for name in own}
     reconcile.run_single(module, "dashboards", item)

@@ -78,7 +78,11 @@ def main():
     own = {**options.DATASOURCE, "ds_url": options.DATASOURCE["url"]}
     del own["url"]
     module = AnsibleModule(
-        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own}, supports_check_mode=True, required_if=options.DATASOURCE_RULES, **options.CONNECTION_RULES, **options.LOGIN_RULES
+        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own},
+        supports_check_mode=True,
+        required_if=options.DATASOURCE_RULES,
+        **options.CONNECTION_RULES,
+        **options.LOGIN_RULES,
     )
     item = {**{name: module.params[name] for name in own}, "url": module.params["ds_url"]}
     reconcile.run_single(module, "datasources", item)

@@ -72,7 +72,11 @@ def main():
     """Runs the module."""
     own = options.FOLDER
     module = AnsibleModule(
-        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own}, supports_check_mode=True, required_if=options.FOLDER_RULES, **options.CONNECTION_RULES, **options.LOGIN_RULES
+        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own},
+        supports_check_mode=True,
+        required_if=options.FOLDER_RULES,
+        **options.CONNECTION_RULES,
+        **options.LOGIN_RULES,
     )
     item = {name: module.params[name] for name in own}
     reconcile.run_single(module, "folders", item)

@@ -105,7 +105,13 @@ ARGUMENTS = {
 
 def main():
     """Runs the module."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ("token_file",))], **options.CONNECTION_RULES, **options.LOGIN_RULES)
+    module = AnsibleModule(
+        ARGUMENTS,
+        supports_check_mode=True,
+        required_if=[("state", "present", ("token_file",))],
+        **options.CONNECTION_RULES,
+        **options.LOGIN_RULES,
+    )
     try:
         client = reconcile.connect(module)
         version = client.wait(module.params["wait"])

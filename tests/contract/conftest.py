@@ -6,110 +6,20 @@ A real one needs an empty organisation. Every object of the tests has a uid that
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
-from ansible.module_utils.testing import patch_module_args
-from werkzeug.serving import make_server
+from server import SEND, Grafana, Wire, served
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
 from stand_in.app import create_app  # noqa: E402
 from stand_in.provisioning import provision  # noqa: E402
 from stand_in.store import Store  # noqa: E402
-
-PREFIX = "ct-"
-SEND = requests.Session.request
-SECRETS = ("hunter22-secret", "hunter23-secret", "hunter24-secret")
-
-
-class Wire:
-    """Stands between the modules and HTTP: remembers requests, and hands those that a test has a rule for to the rule."""
-
-    def __init__(self, send: Callable[..., requests.Response]) -> None:
-        self.requests: list[tuple[str, str]] = []
-        self.sessions: set[int] = set()
-        self.send = send
-        self.rule: Callable[[str, str, Callable[..., requests.Response]], requests.Response | None] | None = None
-
-    def __call__(self, session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-        path = urlsplit(url).path
-        self.requests.append((method, path))
-        self.sessions.add(id(session))
-        answer = self.rule(method, url, lambda target=url: self.send(session, method, target, **options)) if self.rule else None
-        return answer if answer is not None else self.send(session, method, url, **options)
-
-    @property
-    def writes(self) -> list[tuple[str, str]]:
-        return [one for one in self.requests if one[0] != "GET"]
-
-    def clear(self) -> None:
-        self.requests.clear()
-        self.sessions.clear()
-
-
-class Grafana:
-    """The server, as its administrator uses it by hand, and the way to run modules against it."""
-
-    def __init__(self, url: str, username: str, password: str) -> None:
-        self.url, self.username, self.password = url, username, password
-        self.wire: Any = None
-
-    def api(self, method: str, path: str, body: Any = None, expect: bool = True) -> Any:
-        answer = SEND(requests.Session(), method, self.url + path, json=body, auth=(self.username, self.password), timeout=30)
-        if expect:
-            assert answer.status_code < 300, (method, path, answer.status_code, answer.text)
-        return answer.json() if answer.text else None
-
-    def dashboard(self, uid: str) -> dict[str, Any]:
-        return self.api("GET", f"/api/dashboards/uid/{uid}")
-
-    def save(self, model: dict[str, Any], folder_uid: str = "") -> None:
-        body = {"dashboard": {key: one for key, one in model.items() if key != "id"}, "folderUid": folder_uid, "overwrite": True}
-        self.api("POST", "/api/dashboards/db", body)
-
-    def run(self, module: Any, check: bool = False, **given: Any) -> dict[str, Any]:
-        """The result of a module; all that it printed must be free of secrets."""
-        login = {} if "token" in given else {"username": self.username, "password": self.password}
-        arguments = {"url": self.url, "wait": 5, **login, **given, "_ansible_check_mode": check, "_ansible_diff": True}
-        output = io.StringIO()
-        with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
-            module.main()
-        result = json.loads(output.getvalue())
-        shown = json.dumps({key: value for key, value in result.items() if key != "invocation"})
-        assert not [secret for secret in (*SECRETS, self.password) if len(secret) > 8 and secret in shown]
-        return result
-
-    def clean(self) -> None:
-        """Remove what the tests made."""
-        for hit in self.api("GET", "/api/search?type=dash-db&limit=5000"):
-            if hit["uid"].startswith(PREFIX):
-                self.api("DELETE", f"/api/dashboards/uid/{hit['uid']}", expect=False)
-        for hit in self.api("GET", "/api/search?type=dash-folder&limit=5000"):
-            if hit["uid"].startswith(PREFIX):
-                self.api("DELETE", f"/api/folders/{hit['uid']}", expect=False)
-        for one in self.api("GET", "/api/datasources"):
-            if one["uid"].startswith(PREFIX):
-                self.api("DELETE", f"/api/datasources/uid/{one['uid']}")
-
-
-@contextlib.contextmanager
-def served(app: Any, **options: Any) -> Iterator[str]:
-    """The URL of an application, for as long as it is served."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, **options)
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"{'https' if options else 'http'}://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
@@ -133,20 +43,3 @@ def provisioned(monkeypatch: pytest.MonkeyPatch) -> Iterator[Grafana]:
     """The stand-in with a datasource and a dashboard that come from provisioning files, which no real server gets over its API."""
     with served(create_app(provision(Store()), "admin", "admin")) as url:
         yield Grafana(url, "admin", "admin")
-
-
-def actions(result: dict[str, Any]) -> dict[str, str]:
-    """What happened to each object, by uid."""
-    assert "objects" in result, result
-    return {one["uid"]: one["action"] for one in result["objects"]}
-
-
-def answer(status: int, body: Any = None, **headers: str) -> requests.Response:
-    """An answer that no server gave."""
-    made = requests.Response()
-    made.status_code = status
-    made.url = "http://made-up"
-    made._content = body.encode() if isinstance(body, str) else json.dumps(body or {}).encode()
-    made.headers["Content-Type"] = "text/html" if isinstance(body, str) else "application/json"
-    made.headers.update({key.replace("_", "-"): value for key, value in headers.items()})
-    return made

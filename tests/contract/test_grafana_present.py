@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_folder,
     grafana_resources,
 )
-from conftest import actions
+from server import actions
 
 LEGEND = "{{modelName}} - GPU {{gpu}}"
 FOREIGN = {"title": "Theirs", "panels": [], "schemaVersion": 39}
@@ -279,7 +279,8 @@ def test_what_was_gathered_can_be_declared_without_a_change(grafana, declared):
 
 def test_exports_of_every_kind_are_taken(grafana, declared):
     grafana.run(grafana_resources, datasources=declared["datasources"])
-    panel = {"id": 1, "type": "timeseries", "title": "T", "datasource": {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}, "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
+    source = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
+    panel = {"id": 1, "type": "timeseries", "title": "T", "datasource": source, "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
     old_panel = {**panel, "id": 2, "datasource": "${DS_OTHER}"}
     export = {
         "__inputs": [

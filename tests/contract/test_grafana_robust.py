@@ -8,7 +8,7 @@ import pytest
 import requests
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
-from conftest import Grafana, actions, answer
+from server import Grafana, actions, answer
 
 DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
 FOLDER = {"uid": "ct-f", "title": "CT F"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_admin_password, grafana_resources, grafana_service_account
-from conftest import SECRETS, answer
+from server import SECRETS, answer
 
 FIRST, SECOND, THIRD = SECRETS
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,8 +92,9 @@ def test_no_secret_in_the_output_of_ansible(grafana, tmp_path, working):
         "SECRET_OF_TEST": FIRST,
         "PASSWORD_OF_TEST": grafana.password,
     }
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvvv", "--diff", "-i", "localhost,", "-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run([*command, str(playbook)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    program, python = Path(sys.executable).parent / "ansible-playbook", f"ansible_python_interpreter={sys.executable}"
+    command = [str(program), "-vvvv", "--diff", "-i", "localhost,", "-e", python, str(playbook)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert (done.returncode == 0) == working, done.stdout
     assert ("<set>" in done.stdout) == working
     assert FIRST not in done.stdout

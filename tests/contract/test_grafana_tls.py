@@ -7,7 +7,7 @@ import ssl
 import pytest
 import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
-from conftest import Grafana, served
+from server import Grafana, served
 from stand_in.app import create_app
 from stand_in.store import Store
 

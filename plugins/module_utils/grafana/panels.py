@@ -52,7 +52,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "sizing": "auto",
         "valueMode": "color",
     },
-    "table": {"cellHeight": "sm", "footer": {"countRows": False, "fields": "", "reducer": ["sum"], "show": False}, "showHeader": True},
+    "table": {
+        "cellHeight": "sm",
+        "footer": {"countRows": False, "fields": "", "reducer": ["sum"], "show": False},
+        "frameIndex": 0,
+        "showHeader": True,
+        "showTypeIcons": False,
+    },
     "state-timeline": {
         "alignValue": "left",
         "legend": _LEGEND,
@@ -90,9 +96,7 @@ _CUSTOM: dict[str, dict[str, Any]] = {
         "axisPlacement": "auto",
         "fillOpacity": 70,
         "hideFrom": _HIDE_FROM,
-        "insertNulls": False,
         "lineWidth": 0,
-        "spanNulls": False,
     },
     "table": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
 }
