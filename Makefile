@@ -37,6 +37,10 @@ demo-down: tools ## Take the demo away, with its data
 unit: tools ## Unit and contract tests: seconds, no Docker
 	python -m pytest tests/unit tests/contract
 
+.PHONY: contract
+contract: tools ## The Grafana modules against the stand-in, or a real Grafana: GRAFANA_URL=... GRAFANA_PASSWORD=...
+	python -m pytest tests/contract/test_grafana_present.py tests/contract/test_grafana_robust.py tests/contract/test_grafana_secrets.py
+
 .PHONY: lint
 lint: tools ## yamllint, ansible-lint (production), mypy
 	yamllint --strict .

@@ -264,7 +264,7 @@ attributes:
   action_group:
     description: C(module_defaults) for the group C(mlops.gpu_monitoring.grafana) give url, credentials and TLS options once for all modules.
     support: full
-    membership: mlops.gpu_monitoring.grafana
+    membership: [mlops.gpu_monitoring.grafana]
 options:
   url:
     description: Address of Grafana, with its sub-path where it has one.
@@ -318,10 +318,10 @@ options:
     type: str
 """
 
-    DATASOURCE = _options(_UID + _DATASOURCE + "\nds_url:" + _DATASOURCE_URL + _STATE)
-    FOLDER = _options(_UID + _FOLDER + _FOLDER_STATE)
-    DASHBOARD = _options(_DASHBOARD + _STATE)
-    LISTS = (
+    DATASOURCE: str = _options(_UID + _DATASOURCE + "\nds_url:" + _DATASOURCE_URL + _STATE)
+    FOLDER: str = _options(_UID + _FOLDER + _FOLDER_STATE)
+    DASHBOARD: str = _options(_DASHBOARD + _STATE)
+    LISTS: str = (
         "options:\n"
         + _list_of("datasources", "Datasources.", _UID + _DATASOURCE + "\nurl:" + _DATASOURCE_URL + _STATE)
         + _list_of("folders", "Folders. They may lie in each other and be given in any order.", _UID + _FOLDER + _FOLDER_STATE)

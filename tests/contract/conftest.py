@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -32,7 +33,11 @@ def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[Grafana]:
         else:
             found = Grafana(stack.enter_context(served(create_app(Store(), "admin", "pw-of-the-test"))), "admin", "pw-of-the-test")
         found.wire = Wire(SEND)
-        monkeypatch.setattr(requests.Session, "request", lambda session, method, target, **given: found.wire(session, method, target, **given))
+
+        def through(session: requests.Session, method: str, target: str, **options: Any) -> requests.Response:
+            return found.wire(session, method, target, **options)
+
+        monkeypatch.setattr(requests.Session, "request", through)
         yield found
         found.wire.rule = None
         found.clean()

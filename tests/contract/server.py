@@ -96,9 +96,11 @@ def served(app: Any, **options: Any) -> Iterator[str]:
     """The URL of an application, for as long as it is served."""
     server = make_server("127.0.0.1", 0, app, threaded=True, **options)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"{'https' if options else 'http'}://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    try:
+        yield f"{'https' if options else 'http'}://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def actions(result: dict[str, Any]) -> dict[str, str]:

@@ -10,10 +10,15 @@ from conftest import INVENTORY
 
 
 @pytest.fixture(autouse=True)
-def nothing_running_is_touched(started):
-    before = started()
+def nothing_is_touched(started, host):
+    """No container and no file of the services."""
+
+    def files():
+        return host("monitor1").check_output("find /etc/gpu_monitoring -type f -exec sha256sum {} + | sort")
+
+    before = started(), files()
     yield
-    assert started() == before
+    assert (started(), files()) == before
 
 
 def extended_inventory(tmp_path, change):
@@ -91,9 +96,25 @@ def test_a_grafana_that_does_not_answer(play, addresses):
     assert_refused(play({"hosts": "monitor1", "tasks": [task]}), f"http://127.0.0.1:{port}", "1 s")
 
 
-def test_a_wrong_password(play):
-    run = play(
-        {"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.grafana"]}, variables={"grafana_admin_password": "not-the-one-it-was-started-with"}
-    )
-    assert_refused(run, "admin", "password")
-    assert "not-the-one-it-was-started-with" not in run.output
+def test_a_password_that_grafana_does_not_take(site, grafana):
+    ours, theirs = grafana.session.auth[1], "changed-by-hand"
+    change_password(grafana, ours, theirs)
+    try:
+        run = site()
+        assert_refused(run, "admin", "password")
+        assert ours not in run.output
+    finally:
+        change_password(grafana, theirs, ours)
+
+
+def change_password(grafana, old, new):
+    grafana.session.auth = ("admin", old)
+    body = {"oldPassword": old, "newPassword": new, "confirmNew": new}
+    grafana.session.put(f"{grafana.url}/api/user/password", json=body, timeout=10).raise_for_status()
+    grafana.session.auth = ("admin", new)
+
+
+def test_a_controller_that_does_not_know_the_password(site, tmp_path):
+    missing = tmp_path / "none"
+    assert_refused(site(variables={"grafana_admin_password_file": str(missing)}), "grafana_admin_password_file", str(missing), "monitor1")
+    assert not missing.exists()

@@ -52,3 +52,20 @@ def test_a_dashboard_folder_and_datasource_of_the_site(site, grafana, tmp_path):
     finally:
         for path in ("/api/folders/site", "/api/datasources/uid/archive"):
             grafana.session.delete(f"{grafana.url}{path}", timeout=10)
+
+
+@pytest.mark.usefixtures("taken_back")
+def test_the_administrators_password_is_rotated(site, host, grafana, started):
+    before = started()
+    new = "a-new-password-of-the-administrator"
+    checked = site("--check", "--diff", variables={"grafana_admin_password": new})
+    assert checked.code == 0, checked.output
+    run = site("--diff", variables={"grafana_admin_password": new})
+    assert run.code == 0, run.output
+    assert new not in run.output + checked.output
+    answer = grafana.session.get(f"{grafana.url}/api/user", auth=("admin", new), timeout=10)
+    assert answer.status_code == 200
+    again = site(variables={"grafana_admin_password": new})
+    assert (again.code, again.recap["monitor1"]["changed"]) == (0, 0), again.output
+    assert host("monitor1").check_output("find /etc/gpu_monitoring -name '*previous*'") == ""
+    assert started() == before
