@@ -147,13 +147,15 @@ def test_whatever_somebody_changes_in_grafana_is_drift(grafana, declared, edit):
 def test_what_grafana_adds_or_migrates_is_no_drift(grafana, declared):
     grafana.run(grafana_resources, **declared)
     model = grafana.dashboard("ct-gpus")["dashboard"]
-    model = {key: model[key] for key in sorted(model, reverse=True)} | {"schemaVersion": 99, "liveNow": False, "gnetId": None}
+    model = {key: model[key] for key in sorted(model, reverse=True)} | {"liveNow": False, "gnetId": None}
     model["annotations"]["list"].append({"builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard", "enable": True})
     model["templating"]["list"][0].update(current={"text": "gpu1", "value": "gpu1"}, options=[])
     for panel in model["panels"]:
         panel.update(pluginVersion="12.4.0", transparent=False, links=[])
         del panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["value"]
     grafana.save(model, "ct-child")
+    migrated = {**grafana.dashboard("ct-model")["dashboard"], "schemaVersion": 42}
+    grafana.save({key: one for key, one in migrated.items() if one is not None}, "ct-top")
     grafana.wire.clear()
     result = grafana.run(grafana_resources, **declared)
     assert not result["changed"], result["diff"]

@@ -90,8 +90,9 @@ def test_a_refresh_below_the_servers_minimum_is_refused_before_grafana_changes_i
 
 
 def test_a_wrong_password_is_tried_once(grafana):
-    result = grafana.run(grafana_resources, password="another", username=grafana.username, **DECLARED)
-    assert "refuses username" in result["msg"]
+    """With a name that nobody has, since Grafana counts wrong passwords by name and locks that after five."""
+    result = grafana.run(grafana_resources, password="another", username="ct-nobody", **DECLARED)
+    assert "refuses username 'ct-nobody' and this password" in result["msg"]
     assert [path for _method, path in grafana.wire.requests] == ["/api/health", "/api/datasources"]
     assert not grafana.run(grafana_resources, **DECLARED).get("failed")
 
@@ -148,6 +149,21 @@ def test_a_passing_trouble_is_got_over(grafana, trouble, arrives):
     assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
     grafana.wire.rule = None
     assert not grafana.run(grafana_resources, **DECLARED)["changed"]
+
+
+def test_a_grafana_without_nested_folders_is_named(grafana):
+    grafana.run(grafana_resources, folders=[FOLDER, {"uid": "ct-g", "title": "CT G"}])
+
+    def rule(method, url, send):
+        if url.endswith("/move"):
+            return answer(404, {"message": "To use this service, you need to activate nested folder feature."})
+        return answer(200, {"uid": "ct-h", "title": "CT H", "url": "/x"}) if method == "POST" else None
+
+    grafana.wire.rule = rule
+    folders = [FOLDER, {"uid": "ct-g", "title": "CT G", "parent_uid": "ct-f"}, {"uid": "ct-h", "title": "CT H", "parent_uid": "ct-f"}]
+    message = grafana.run(grafana_resources, folders=folders)["msg"]
+    assert "folder 'ct-g': it cannot be moved. This Grafana does not nest folders" in message
+    assert "folder 'ct-h': it was made at the top level instead of in 'ct-f'" in message
 
 
 def test_a_save_of_somebody_else_in_between_is_read_and_put_back(grafana):

@@ -169,8 +169,8 @@ def test_a_password_is_rotated_once(grafana, password_put_back, tmp_path):
 
 
 def test_two_wrong_passwords_are_two_tries(grafana):
-    result = grafana.run(grafana_admin_password, username=grafana.username, password=SECOND, old_password=THIRD)
-    assert "takes neither for" in result["msg"]
+    result = grafana.run(grafana_admin_password, username="ct-nobody", password=SECOND, old_password=THIRD)
+    assert "takes neither for 'ct-nobody'" in result["msg"]
     assert [path for _method, path in grafana.wire.requests] == ["/api/health", "/api/user", "/api/user"]
     short = grafana.run(grafana_admin_password, username=grafana.username, password="abc")
     assert "fewer than 4 characters" in short["msg"]

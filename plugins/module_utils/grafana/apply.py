@@ -11,6 +11,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.chang
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Conflict, GrafanaError, NotAllowed, NotReachable
 
+NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
+
 
 def apply(client: Client, changes: list[Change], wanted: dict[str, Any], there: present.Present) -> None:
     """Write what has changed; what could not be written has its `error` set.
@@ -66,14 +68,19 @@ def _write_folder(client: Client, change: Change) -> None:
     if change.action == "deleted":
         client.delete(path)
         return
+    parent = change.after["parent_uid"]
     if change.action == "created":
-        answer = _must_exist(client.post("/api/folders", change.body), change)
+        answer = _must_exist(client.post("/api/folders", change.body))
         change.path = answer.get("url", change.path)
+        if parent and answer.get("parentUid") != parent:
+            raise GrafanaError(f"it was made at the top level instead of in '{parent}'. {NOT_NESTED}")
         return
-    if change.before["parent_uid"] != change.after["parent_uid"]:
-        _must_exist(client.post(f"{path}/move", {"parentUid": change.after["parent_uid"]}), change)
+    if change.before["parent_uid"] != parent and client.post(f"{path}/move", {"parentUid": parent}) is None:
+        raise GrafanaError(f"it cannot be moved. {NOT_NESTED}")
     if change.before["title"] != change.after["title"]:
-        _must_exist(client.put(path, {"title": change.after["title"], "overwrite": True}), change)
+        # With `overwrite` instead of the version, Grafana 10 renames another folder that has the title already.
+        version = _must_exist(client.get(path))["version"]
+        _must_exist(client.put(path, {"title": change.after["title"], "version": version}))
 
 
 def _write_datasource(client: Client, change: Change) -> None:
@@ -82,9 +89,9 @@ def _write_datasource(client: Client, change: Change) -> None:
         client.delete(path)
         return
     if change.action != "created":
-        _must_exist(client.put(path, change.body), change)
+        _must_exist(client.put(path, change.body))
         return
-    made = _must_exist(client.post("/api/datasources", change.body), change).get("datasource", {})
+    made = _must_exist(client.post("/api/datasources", change.body)).get("datasource", {})
     if change.body.get("isDefault") is False and made.get("isDefault"):
         # The first datasource of an organization becomes the default one, whatever is sent.
         client.put(path, {**change.body, "version": made.get("version")})
@@ -94,11 +101,11 @@ def _write_dashboard(client: Client, change: Change) -> None:
     if change.action == "deleted":
         client.delete(f"/api/dashboards/uid/{change.uid}")
         return
-    answer = _must_exist(client.post("/api/dashboards/db", change.body), change)
+    answer = _must_exist(client.post("/api/dashboards/db", change.body))
     change.path, change.version = answer.get("url", change.path), answer.get("version")
 
 
-def _must_exist(answer: Any, change: Change) -> Any:
+def _must_exist(answer: Any) -> Any:
     if answer is None:
         raise GrafanaError("the server answers that it is not there any more. Run again.")
     return answer
