@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 
 import pytest
 from conftest import PANELS, SERVICES, wait_until
@@ -20,8 +19,9 @@ def everything_is_back(prometheus, grafana) -> None:
 @pytest.fixture
 def kept(prometheus, grafana):
     """Asserts, after the test, that an old sample and the dashboard are still there."""
-    moment = time.time() - 2
     query = 'DCGM_FI_DEV_GPU_UTIL{host="gpu1"}'
+    newest = wait_until(lambda: prometheus.query(f"timestamp({query})"), "gpu1 has GPU samples")
+    moment = min(float(sample["value"][1]) for sample in newest)
     samples = {sample["metric"]["UUID"]: sample["value"][1] for sample in prometheus.query(query, time=moment)}
     assert samples
     version = grafana.dashboard()["dashboard"]["version"]
