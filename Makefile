@@ -8,7 +8,7 @@ DEMO := ansible-playbook -i .lab/demo/inventory.yml
 
 .PHONY: help
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements-dev.txt
 	$$(tests/tools/find-python.sh) -m venv .venv
@@ -62,6 +62,10 @@ test: lint sanity molecule ## Everything that CI runs
 
 .PHONY: test-all
 test-all: test ## Everything there is
+
+.PHONY: bench-grafana
+bench-grafana: tools ## Our Grafana module against community.grafana, in one run
+	python bench/grafana.py
 
 .PHONY: docs
 docs: tools ## Write the roles' READMEs from their argument specifications

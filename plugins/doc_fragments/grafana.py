@@ -309,7 +309,14 @@ options:
     type: str
 """
 
-    OWNER = """
+    DECLARES = """
+attributes:
+  check_mode:
+    description: Makes the same plan and writes nothing. Where no Grafana answers, says what would be created.
+    support: full
+  diff_mode:
+    description: Shows what changes as sorted JSON. Of secrets it shows only that they are set, rotated or removed.
+    support: full
 options:
   owner:
     description: >-

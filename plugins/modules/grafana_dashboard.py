@@ -15,15 +15,8 @@ description:
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
   - mlops.gpu_monitoring.grafana.login
-  - mlops.gpu_monitoring.grafana.owner
+  - mlops.gpu_monitoring.grafana.declares
   - mlops.gpu_monitoring.grafana.dashboard
-attributes:
-  check_mode:
-    description: Makes the same plan and writes nothing. Where no Grafana answers, says what would be created.
-    support: full
-  diff_mode:
-    description: Shows what changes as sorted JSON. Of secrets it shows only that they are set, rotated or removed.
-    support: full
 seealso:
   - module: mlops.gpu_monitoring.grafana_resources
 """

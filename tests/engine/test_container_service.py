@@ -368,7 +368,7 @@ def test_what_a_killed_run_left_is_taken_back(api, run, options, images, deploye
 
 @pytest.mark.usefixtures("untouched")
 def test_two_runs_at_once(run, options):
-    with open(f"/run/lock/gpu_monitoring.{options['name']}.lock", "w", encoding="utf-8") as other:
+    with open(f"/run/gpu_monitoring/{options['name']}.lock", "w", encoding="utf-8") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(Failed, match="another run is changing"):
             run(**with_content(options, "two\n"))

@@ -52,7 +52,7 @@ class Dashboards:
         model = {key: value for key, value in given.items() if key not in ("id", "version")}
         if not str(model.get("title") or "").strip():
             raise ApiError(400, "Dashboard title cannot be empty", status="empty-name")
-        uid = model.get("uid") or f"generated-{self._store.next_id("dashboard")}"
+        uid = model.get("uid") or f"generated-{self._store.next_id('dashboard')}"
         if len(uid) > 40:
             raise ApiError(400, "uid too long, max 40 characters")
         if not _UID.fullmatch(uid):
@@ -78,7 +78,7 @@ class Dashboards:
             version = there["version"]
         else:
             version = there["version"] + 1 if there else 1
-            identifier = there["id"] if there else number or self._store.next_id("dashboard")
+            identifier = there["id"] if there else number or self._store.next_id('dashboard')
             self._all[uid] = {"id": identifier, "model": model, "folderUid": folder, "version": version, "provisioned": False}
             self._store.save()
         name = slug(model["title"])

@@ -53,7 +53,7 @@ class Folders:
         """Add one."""
         if not isinstance(body, dict):
             raise ApiError(400, "bad request data")
-        uid = body.get("uid") or f"generated-{self._store.next_id("folder")}"
+        uid = body.get("uid") or f"generated-{self._store.next_id('folder')}"
         if not body.get("title"):
             raise ApiError(400, "folder title cannot be empty")
         if len(uid) > 40:
@@ -66,7 +66,7 @@ class Folders:
         if uid in self._all:
             raise ApiError(412, "the folder has been changed by someone else")
         self._all[uid] = {
-            "id": self._store.next_id("folder"),
+            "id": self._store.next_id('folder'),
             "uid": uid,
             "title": body["title"],
             "parentUid": body.get("parentUid") or "",
