@@ -52,7 +52,7 @@ class Case:
     name: str
     dashboards: int
     peer_runs: int
-    bar: float
+    least_ratio: float
 
 
 CASES = {case.name: case for case in (Case("B", 4, 99, 3.0), Case("A", 100, 2, 20.0))}
@@ -207,7 +207,7 @@ class Bench:
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,"]
         command += ["-e", f"ansible_python_interpreter={sys.executable}", str(playbook)]
         before, cpu, begin = self._ask("/-/count"), _cpu(), time.perf_counter()
-        done = subprocess.run(command, env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(command, env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         wall, cpu, after = time.perf_counter() - begin, _cpu() - cpu, self._ask("/-/count")
         recap = re.search(r"changed=(\d+) +unreachable=0 +failed=0", done.stdout)
         if done.returncode or not recap:
@@ -263,7 +263,7 @@ def measure(bench: Bench, case: Case, reruns: int) -> dict[str, Any]:
         "medians": medians,
         "changed": changed,
         "ratio": ratio,
-        "met": ratio >= case.bar and not changed[OURS],
+        "met": ratio >= case.least_ratio and not changed[OURS],
     }
 
 
@@ -276,7 +276,7 @@ def table(result: dict[str, Any]) -> str:
         one = result["medians"][tool]
         start = f"{name:22}{len(result['runs'][tool]):7}{one['wall']:9.2f}{one['cpu']:8.2f}"
         lines.append(f"{start}{one['requests']:10.0f}{one['writes']:8.0f}{one['server']:10.2f}{result['changed'][tool]:9}")
-    lines.append(f"{result['ratio']:.1f} times faster; the bar is {case['bar']:.0f}, and no change: {'met' if result['met'] else 'MISSED'}")
+    lines.append(f"{result['ratio']:.1f} times faster; the bar is {case['least_ratio']:.0f}, and no change: {'met' if result['met'] else 'MISSED'}")
     return "\n".join(lines)
 
 

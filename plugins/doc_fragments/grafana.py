@@ -321,7 +321,7 @@ options:
   owner:
     description: >-
       A mark for all that the task declares: a tag of dashboards and a key in the C(jsonData) of datasources. A folder has it where its uid is the
-      mark or begins with the mark and a C(-).
+      mark or begins with the mark and a C(-), so no mark should be the beginning of another.
     type: str
 """
 

@@ -68,7 +68,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed, NotReachable
 
 SHORTEST = 4
 ARGUMENTS = {
@@ -93,7 +93,7 @@ def _run(module):
         raise GrafanaError(f"password: has fewer than {SHORTEST} characters, which Grafana refuses. Give a longer one.")
     old = _old_password(params)
     client = Client({**params, "token": None})
-    version = client.wait(params["wait"])
+    version = client.wait(reconcile.patience(module))
     try:
         client.get("/api/user")
         return False, client.count, version
@@ -109,7 +109,11 @@ def _run(module):
             " Grafana locks an account after five wrong passwords in five minutes."
         ) from error
     if not module.check_mode:
-        known.put("/api/user/password", {"oldPassword": old, "newPassword": params["password"], "confirmNew": params["password"]})
+        try:
+            known.put("/api/user/password", {"oldPassword": old, "newPassword": params["password"], "confirmNew": params["password"]})
+        except (NotAllowed, NotReachable):
+            # The answer may have been lost after Grafana took the new password.
+            client.get("/api/user")
     return True, client.count + known.count, version
 
 

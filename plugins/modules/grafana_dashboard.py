@@ -47,12 +47,12 @@ object:
     folder_uid: {description: Folder that it lies in; empty at the top level., type: str, sample: gpu}
 requests:
   description: Number of HTTP requests.
-  returned: always
+  returned: when Grafana was asked and nothing was refused before the first write
   type: int
   sample: 5
 grafana_version:
   description: Version of Grafana; empty where the server hides it.
-  returned: always
+  returned: as RV(requests)
   type: str
   sample: 12.4.0
 """

@@ -102,15 +102,17 @@ gathered:
     dashboards: {description: All dashboards as JSON models., type: list, elements: dict}
 requests:
   description: Number of HTTP requests.
-  returned: always
+  returned: when Grafana was asked and nothing was refused before the first write
   type: int
   sample: 5
 grafana_version:
   description: Version of Grafana; empty where the server hides it.
-  returned: always
+  returned: as RV(requests)
   type: str
   sample: 12.4.0
 """
+
+import json
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -132,8 +134,13 @@ ARGUMENTS = {
 
 def _gather(module):
     client = reconcile.connect(module)
-    version = client.wait(module.params["wait"])
-    return {"changed": False, "gathered": gather(client), "requests": client.count, "grafana_version": version}
+    version = client.wait(reconcile.patience(module))
+    found = gather(client, module.warn)
+    if any(secret in json.dumps(found, ensure_ascii=False) for secret in module.no_log_values):
+        raise GrafanaError(
+            "password: it occurs in what was gathered, where Ansible would replace it by asterisks. Use a token, or a password that is no common word."
+        )
+    return {"changed": False, "gathered": found, "requests": client.count, "grafana_version": version}
 
 
 def main():

@@ -114,7 +114,7 @@ def main():
     )
     try:
         client = reconcile.connect(module)
-        version = client.wait(module.params["wait"])
+        version = client.wait(reconcile.patience(module))
         account = ServiceAccount(client, module.params, write=not module.check_mode)
         account.reconcile()
     except (GrafanaError, OSError) as error:

@@ -27,12 +27,14 @@ class Wire:
     def __init__(self, send: Callable[..., requests.Response]) -> None:
         self.requests: list[tuple[str, str]] = []
         self.sessions: set[int] = set()
+        self.named: set[str] = set()
         self.send = send
         self.rule: Callable[[str, str, Callable[..., requests.Response]], requests.Response | None] | None = None
 
     def __call__(self, session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
         path = urlsplit(url).path
         self.requests.append((method, path))
+        self.named |= uids(options.get("json"))
         self.sessions.add(id(session))
         answer = self.rule(method, url, lambda target=url: self.send(session, method, target, **options)) if self.rule else None
         return answer if answer is not None else self.send(session, method, url, **options)
@@ -54,6 +56,8 @@ class Grafana:
         self.wire: Any = None
 
     def api(self, method: str, path: str, body: Any = None, expect: bool = True) -> Any:
+        if self.wire:
+            self.wire.named |= uids(body)
         answer = SEND(requests.Session(), method, self.url + path, json=body, auth=(self.username, self.password), timeout=30)
         if expect:
             assert answer.status_code < 300, (method, path, answer.status_code, answer.text)
@@ -79,16 +83,16 @@ class Grafana:
         return result
 
     def clean(self) -> None:
-        """Remove what the tests made."""
-        for hit in self.api("GET", "/api/search?type=dash-db&limit=5000"):
-            if hit["uid"].startswith(PREFIX):
-                self.api("DELETE", f"/api/dashboards/uid/{hit['uid']}", expect=False)
-        for hit in self.api("GET", "/api/search?type=dash-folder&limit=5000"):
-            if hit["uid"].startswith(PREFIX):
-                self.api("DELETE", f"/api/folders/{hit['uid']}", expect=False)
-        for one in self.api("GET", "/api/datasources"):
-            if one["uid"].startswith(PREFIX):
-                self.api("DELETE", f"/api/datasources/uid/{one['uid']}")
+        """Remove what the tests made, by uid: Grafana's search may not show it yet."""
+        for path in ("/api/dashboards/uid", "/api/folders", "/api/datasources/uid"):
+            for uid in sorted(self.wire.named):
+                self.api("DELETE", f"{path}/{uid}", expect=False)
+
+
+def uids(body: Any) -> set[str]:
+    """The uids of the tests in the body of a request."""
+    found = [body.get("uid"), (body.get("dashboard") or {}).get("uid")] if isinstance(body, dict) else []
+    return {uid for uid in found if isinstance(uid, str) and uid.startswith(PREFIX)}
 
 
 @contextlib.contextmanager

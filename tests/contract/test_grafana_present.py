@@ -241,6 +241,39 @@ def test_a_folder_that_holds_something_is_not_removed(grafana, declared):
     assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-top"
 
 
+def test_folders_go_from_the_deepest_up_and_not_past_somebody_elses_dashboard(grafana):
+    version = grafana.api("GET", "/api/health").get("version", "12")
+    if int(version.split(".")[0]) < 11:
+        return
+    folders = [{"uid": "ct-c", "title": "CT C", "parent_uid": "ct-p"}, {"uid": "ct-p", "title": "CT P"}]
+    grafana.run(grafana_resources, folders=folders)
+    grafana.save({**FOREIGN, "uid": "ct-theirs"}, "ct-c")
+    absent = [{"uid": "ct-c", "state": "absent"}, {"uid": "ct-p", "state": "absent"}]
+    result = grafana.run(grafana_resources, folders=absent)
+    assert "folder 'ct-c': left as it is" in result["msg"]
+    assert "folder 'ct-p': left as it is" in result["msg"]
+    assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-c"
+    grafana.api("DELETE", "/api/dashboards/uid/ct-theirs")
+    assert set(actions(grafana.run(grafana_resources, folders=absent)).values()) == {"deleted"}
+
+
+def test_a_datasource_gets_another_uid_and_keeps_its_name(grafana):
+    grafana.run(grafana_resources, datasources=[{"uid": "ct-p", "name": "CT P", "url": "http://p.example.com"}])
+    both = [{"uid": "ct-q", "name": "CT P", "url": "http://p.example.com"}, {"uid": "ct-p", "state": "absent"}]
+    assert actions(grafana.run(grafana_resources, datasources=both)) == {"ct-p": "deleted", "ct-q": "created"}
+    assert not grafana.run(grafana_resources, datasources=both)["changed"]
+
+
+def test_the_default_moves_in_one_run(grafana, declared):
+    declared["datasources"][0]["is_default"] = True
+    grafana.run(grafana_resources, **declared)
+    declared["datasources"][0].update(is_default=None, url="http://other.example.com")
+    declared["datasources"][1]["is_default"] = True
+    assert grafana.run(grafana_resources, **declared)["changed"]
+    again = grafana.run(grafana_resources, **declared)
+    assert not again["changed"], again["diff"]
+
+
 def test_prune_removes_what_has_the_mark_and_nothing_else(grafana, declared):
     ours = {**declared, "owner": "ct-team", "prune": True}
     ours["folders"] = [{"uid": "ct-team-old", "title": "CT Old"}, *declared["folders"]]

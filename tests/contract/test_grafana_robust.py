@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import apply, client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
 from server import Grafana, actions, answer
 
@@ -56,6 +57,8 @@ def model(**changes):
         (dashboard(panels=[{**PANEL, "x": 1}]), "x and y go together"),
         (dashboard(panels=[{"title": "T"}]), "give either query or queries"),
         (dashboard(variables=[{"name": "host"}]), "dashboards[0].variables[0].query: missing for 'host'"),
+        (dashboard(panels=None), "dashboards[0]: neither panels nor model"),
+        (dashboard(panels=None, model={"title": "T", "__inputs": ["x"]}), "an entry of its __inputs has no name"),
         (dashboard(model={"title": "T"}), "give either model, or panels and variables"),
         (dashboard(panels=None, model="{"), "dashboards[0].model: not JSON"),
         (dashboard(panels=None, model={"elements": {}, "layout": {}, "title": "T"}), "v2 schema"),
@@ -66,12 +69,13 @@ def model(**changes):
         (model(gridPos={"x": 20, "y": 0, "w": 8, "h": 4}), "x 20 and w 8 of its gridPos are beyond the grid"),
         ({"prune": True}, "prune: only objects with a mark are removed, so it needs owner"),
         ({"owner": "our team"}, "owner: 'our team' cannot be a mark"),
+        ({"timeout": 0}, "timeout: 0 is no time to wait"),
+        ({"token": ""}, "token: empty"),
+        ({"token": "two words"}, "token: empty, or with characters that no token has"),
     ],
 )
 def test_bad_input_is_one_clear_error_and_writes_nothing(grafana, given, words):
     grafana.run(grafana_resources, datasources=[DATASOURCE])
-    if any(item.get("ignore_paths") for item in given.get("dashboards", [])):
-        grafana.run(grafana_resources, **DECLARED)
     grafana.wire.clear()
     result = grafana.run(grafana_resources, **given)
     assert result["failed"]
@@ -79,13 +83,14 @@ def test_bad_input_is_one_clear_error_and_writes_nothing(grafana, given, words):
     assert grafana.wire.writes == []
 
 
-def test_a_refresh_below_the_servers_minimum_is_refused_before_grafana_changes_it(grafana):
+@pytest.mark.parametrize(("refresh", "minimum"), [("1s", "5s"), ("10s", "1m")])
+def test_a_refresh_below_the_servers_minimum_is_refused_before_grafana_changes_it(grafana, refresh, minimum):
     def rule(method, url, send):
-        return answer(200, {"minRefreshInterval": "10s"}) if urlsplit(url).path == "/api/frontend/settings" else None
+        return answer(200, {"minRefreshInterval": minimum}) if urlsplit(url).path == "/api/frontend/settings" else None
 
     grafana.wire.rule = rule
-    result = grafana.run(grafana_resources, **dashboard(refresh="1s"))
-    assert "dashboard 'ct-d': refresh 1s is below the server's minimum of 10s" in result["msg"]
+    result = grafana.run(grafana_resources, **dashboard(refresh=refresh))
+    assert f"dashboard 'ct-d': refresh {refresh} is below the server's minimum of {minimum}" in result["msg"]
     assert grafana.wire.writes == []
 
 
@@ -114,6 +119,81 @@ def test_a_failed_folder_leaves_out_what_lies_in_it_and_nothing_else(grafana):
     assert "folder 'ct-f'" in result["msg"]
     assert "dashboard 'ct-d': left out, since its folder 'ct-f' failed" in result["msg"]
     assert actions(result) == {"ct-p": "created", "ct-root": "created"}
+
+
+def refuse(method, words):
+    """A rule that refuses requests of a method whose URL has these words."""
+    return lambda one, url, send: answer(403, {"message": "Access denied"}) if one == method and words in url else None
+
+
+@pytest.mark.parametrize("way", ["moved", "deleted", "pruned"])
+def test_a_folder_stays_while_something_is_still_in_it(grafana, way):
+    owner = {"owner": "ct-team", "prune": True} if way == "pruned" else {}
+    folder = {"uid": "ct-team-f", "title": "CT F"}
+    inside = {**DASHBOARD, "folder_uid": "ct-team-f"}
+    grafana.run(grafana_resources, datasources=[DATASOURCE], folders=[folder], dashboards=[inside], **owner)
+    then = {
+        "moved": {"folders": [{**folder, "state": "absent"}], "dashboards": [{**inside, "folder_uid": None}]},
+        "deleted": {"folders": [{**folder, "state": "absent"}], "dashboards": [{"uid": "ct-d", "state": "absent"}]},
+        "pruned": {},
+    }[way]
+    grafana.wire.rule = refuse("POST" if way == "moved" else "DELETE", "/api/dashboards")
+    result = grafana.run(grafana_resources, datasources=[DATASOURCE], **then, **owner)
+    assert "dashboard 'ct-d': " in result["msg"]
+    assert "folder 'ct-team-f': left as it is, since dashboard 'ct-d' is still in it" in result["msg"]
+    assert grafana.dashboard("ct-d")["meta"]["folderUid"] == "ct-team-f"
+
+
+def test_a_folder_with_what_the_search_does_not_show_stays(grafana, monkeypatch):
+    monkeypatch.setattr(apply, "COUNT_PAUSES_SECONDS", (0.0, 0.0))
+    grafana.run(grafana_resources, folders=[FOLDER])
+    grafana.wire.rule = lambda method, url, send: answer(200, {"dashboard": 0, "librarypanel": 2}) if url.endswith("/counts") else None
+    result = grafana.run(grafana_resources, folders=[{"uid": "ct-f", "state": "absent"}])
+    assert "folder 'ct-f': left as it is, since Grafana would remove with it 2 librarypanel" in result["msg"]
+    assert grafana.api("GET", "/api/folders/ct-f")["title"] == "CT F"
+
+
+def test_a_removal_that_fails_is_reported_with_what_was_written(grafana):
+    grafana.run(grafana_resources, owner="ct-team", **DECLARED)
+    grafana.wire.rule = lambda method, url, send: answer(500, {"message": "broken"}) if method == "DELETE" and "dashboards" in url else None
+    result = grafana.run(grafana_resources, owner="ct-team", prune=True, folders=[{"uid": "ct-new", "title": "CT New"}])
+    assert "dashboard 'ct-d': DELETE /api/dashboards/uid/ct-d was answered with 500" in result["msg"]
+    assert actions(result) == {"ct-new": "created", "ct-p": "deleted"}
+
+
+def test_one_object_that_cannot_be_read_does_not_stop_the_others(grafana):
+    grafana.run(grafana_resources, **DECLARED)
+    grafana.wire.rule = lambda method, url, send: answer(406, {"message": "stored as v2"}) if url.endswith("/uid/ct-d") else None
+    result = grafana.run(grafana_resources, **{**DECLARED, "folders": [{**FOLDER, "title": "CT Other"}]})
+    assert result["msg"].startswith("dashboard 'ct-d': GET /api/dashboards/uid/ct-d was answered with 406: stored as v2")
+    assert actions(result) == {"ct-f": "renamed", "ct-p": "unchanged"}
+    gathered = grafana.run(grafana_resources, state="gathered")["gathered"]
+    assert "ct-d" not in {one["uid"] for one in gathered["dashboards"]}
+
+
+def test_a_proxy_that_asks_for_a_password_is_asked_once(grafana):
+    grafana.wire.rule = lambda method, url, send: answer(401, {"message": "who are you"})
+    assert "refuses username" in grafana.run(grafana_resources, **DECLARED)["msg"]
+    assert len(grafana.wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"panels": ["x", {"type": "row", "panels": None}, {"type": "text", "gridPos": [1], "targets": {"a": 1}, "datasource": "P"}]},
+        {"templating": [1], "tags": "gpu", "panels": None},
+        {"templating": {"list": [{"name": ["x"]}, "y"]}, "time": None, "annotations": None},
+        {"panels": [{"type": "t", "gridPos": {"x": 0.0, "w": 24.0}, "datasource": {"uid": "default"}, "targets": [{"expr": "up"}, {"refId": 5}]}]},
+        {"panels": [{"type": "t", "gridPos": {"x": None}, "datasource": {"uid": "CT P"}}, {"type": "t", "datasource": {"uid": None}}]},
+    ],
+)
+def test_odd_models_are_taken_as_grafana_takes_them(grafana, odd):
+    given = {"datasources": [DATASOURCE], "owner": "ct-team", "dashboards": [{"uid": "ct-d", "model": {"title": "CT Odd", **odd}, "time_from": "now-2h"}]}
+    result = grafana.run(grafana_resources, **given)
+    assert actions(result) == {"ct-p": "created", "ct-d": "created"}
+    assert "ct-team" in grafana.dashboard("ct-d")["dashboard"]["tags"]
+    again = grafana.run(grafana_resources, **given)
+    assert not again["changed"], again["diff"]
 
 
 @pytest.mark.parametrize(
@@ -153,11 +233,14 @@ def test_a_passing_trouble_is_got_over(grafana, trouble, arrives):
 
 def test_a_grafana_without_nested_folders_is_named(grafana):
     grafana.run(grafana_resources, folders=[FOLDER, {"uid": "ct-g", "title": "CT G"}])
+    grafana.wire.clear()
 
     def rule(method, url, send):
         if url.endswith("/move"):
             return answer(404, {"message": "To use this service, you need to activate nested folder feature."})
-        return answer(200, {"uid": "ct-h", "title": "CT H", "url": "/x"}) if method == "POST" else None
+        if url.endswith("/api/folders/ct-h") and ("POST", "/api/folders") in grafana.wire.requests[:-1]:
+            return answer(200, {"uid": "ct-h", "title": "CT H"})
+        return answer(200, {"uid": "ct-h", "title": "CT H", "url": "/x", "parentUid": "ct-f"}) if method == "POST" else None
 
     grafana.wire.rule = rule
     folders = [FOLDER, {"uid": "ct-g", "title": "CT G", "parent_uid": "ct-f"}, {"uid": "ct-h", "title": "CT H", "parent_uid": "ct-f"}]
@@ -229,6 +312,12 @@ def test_a_sub_path_is_kept(grafana):
     result = grafana.run(grafana_resources, url=base + "/", **DECLARED)
     assert {path.startswith("/grafana/api/") for _method, path in grafana.wire.requests} == {True}
     assert {one["url"].startswith(base) for one in result["objects"]} == {True}
+
+
+def test_a_sub_path_in_the_path_that_grafana_gives_is_not_doubled():
+    change = Change("dashboard", "d", "D", {}, path="/grafana/d/d/d")
+    assert change.report("http://h:3000/grafana")["url"] == "http://h:3000/grafana/d/d/d"
+    assert change.report("http://h:3000")["url"] == "http://h:3000/grafana/d/d/d"
 
 
 def test_nothing_answers():

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_admin_password, grafana_resources, grafana_service_account
 from server import SECRETS, answer
@@ -138,6 +139,20 @@ def test_a_token_that_is_gone_is_made_anew(grafana, account):
     assert not grafana.run(grafana_service_account, **account)["changed"]
 
 
+def test_a_grafana_that_has_no_user_for_a_token(grafana, account):
+    """Grafana 10 answers a token's GET /api/user with 403."""
+    grafana.run(grafana_service_account, **account)
+    message = {"message": "Endpoint only available for users"}
+    grafana.wire.rule = lambda method, url, send: answer(403, message) if url.endswith("/api/user") else None
+    assert not grafana.run(grafana_service_account, **account)["changed"]
+
+
+def test_a_token_from_a_file_with_an_end_of_line(grafana, account):
+    grafana.run(grafana_service_account, **account)
+    token = Path(account["token_file"]).read_text()
+    assert grafana.run(grafana_resources, token=token + "\n", folders=[{"uid": "ct-f", "title": "CT F"}])["changed"]
+
+
 def test_a_service_account_gets_its_role_back_and_goes(grafana, account):
     grafana.run(grafana_service_account, **account)
     assert grafana.run(grafana_service_account, **{**account, "role": "Viewer"})["actions"] == ["update service account"]
@@ -166,6 +181,26 @@ def test_a_password_is_rotated_once(grafana, password_put_back, tmp_path):
     grafana.password = SECOND
     assert not grafana.run(grafana_admin_password, **given)["changed"]
     assert not grafana.run(grafana_admin_password, username=grafana.username, password=SECOND)["changed"]
+
+
+def test_a_password_whose_answer_was_lost_is_no_wrong_password(grafana, password_put_back):
+    lost = []
+
+    def rule(method, url, send):
+        if method != "PUT" or lost:
+            return None
+        lost.append(send())
+        raise requests.exceptions.ConnectionError("Connection reset by peer")
+
+    grafana.wire.rule = rule
+    given = {"username": grafana.username, "password": SECOND, "old_password": password_put_back}
+    assert grafana.run(grafana_admin_password, **given)["changed"]
+    grafana.password = SECOND
+
+
+def test_what_ansible_would_mask_is_not_gathered(grafana):
+    grafana.run(grafana_resources, datasources=[datasource(url=f"http://{grafana.password}.example.com")])
+    assert "password: it occurs in what was gathered" in grafana.run(grafana_resources, state="gathered")["msg"]
 
 
 def test_two_wrong_passwords_are_two_tries(grafana):

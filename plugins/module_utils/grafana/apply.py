@@ -4,6 +4,7 @@ from __future__ import annotations
 
 """Writes the changes of a plan, one after the other, one request each where the API allows."""
 
+import time
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import plan, present
@@ -11,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.chang
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Conflict, GrafanaError, NotAllowed, NotReachable
 
+COUNT_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0)
 NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
 
@@ -21,6 +23,7 @@ def apply(client: Client, changes: list[Change], wanted: dict[str, Any], there: 
     credentials or does not answer any more, the rest is left out.
     """
     failed_folders: set[str] = set()
+    still_hold: dict[str, str] = {}
     stopped = ""
     for change in changes:
         if not change.error and change.changed:
@@ -28,10 +31,19 @@ def apply(client: Client, changes: list[Change], wanted: dict[str, Any], there: 
                 change.error = f"{change.kind} '{change.uid}': left out. {stopped}"
             elif change.folder_uid in failed_folders and change.action != "deleted":
                 change.error = f"{change.kind} '{change.uid}': left out, since its folder '{change.folder_uid}' failed."
+            elif change.kind == "folder" and change.action == "deleted" and change.uid in still_hold:
+                change.error = f"folder '{change.uid}': left as it is, since {still_hold[change.uid]} is still in it."
             else:
                 stopped = _try(client, change, wanted, there)
-        if change.error and change.kind == "folder" and change.action != "deleted":
-            failed_folders.add(change.uid)
+        if change.error and change.kind != "datasource":
+            still_hold[_parent_before(change)] = f"{change.kind} '{change.uid}'"
+            if change.kind == "folder" and change.action != "deleted":
+                failed_folders.add(change.uid)
+
+
+def _parent_before(change: Change) -> str:
+    """The folder in which the object is for as long as nothing was written."""
+    return change.before.get("folder_uid") or change.before.get("parent_uid") or change.folder_uid
 
 
 def _try(client: Client, change: Change, wanted: dict[str, Any], there: present.Present) -> str:
@@ -49,6 +61,9 @@ def _try(client: Client, change: Change, wanted: dict[str, Any], there: present.
 
 def _again(client: Client, change: Change, wanted: dict[str, Any], there: present.Present) -> None:
     """Read the object again, and write it once more if it is still not as it is wanted: it was changed meanwhile, or the write had arrived."""
+    if change.action == "deleted":
+        _write(client, change)
+        return
     reading = {"folder": present.read_folder, "datasource": present.read_datasource, "dashboard": present.read_dashboard}
     reading[change.kind](client, there, change.uid)
     new = plan.one(change.kind, change.item, wanted, there)
@@ -66,13 +81,14 @@ def _write(client: Client, change: Change) -> None:
 def _write_folder(client: Client, change: Change) -> None:
     path = f"/api/folders/{change.uid}"
     if change.action == "deleted":
+        _refuse_to_lose(client, path)
         client.delete(path)
         return
     parent = change.after["parent_uid"]
     if change.action == "created":
-        answer = _must_exist(client.post("/api/folders", change.body))
-        change.path = answer.get("url", change.path)
-        if parent and answer.get("parentUid") != parent:
+        change.path = _must_exist(client.post("/api/folders", change.body)).get("url", change.path)
+        # Grafana 10 answers with the parent, and has made the folder at the top level.
+        if parent and _must_exist(client.get(path)).get("parentUid") != parent:
             raise GrafanaError(f"it was made at the top level instead of in '{parent}'. {NOT_NESTED}")
         return
     if change.before["parent_uid"] != parent and client.post(f"{path}/move", {"parentUid": parent}) is None:
@@ -81,6 +97,18 @@ def _write_folder(client: Client, change: Change) -> None:
         # With `overwrite` instead of the version, Grafana 10 renames another folder that has the title already.
         version = _must_exist(client.get(path))["version"]
         _must_exist(client.put(path, {"title": change.after["title"], "version": version}))
+
+
+def _refuse_to_lose(client: Client, path: str) -> None:
+    """Raise GrafanaError where the folder holds what the search did not show, such as library panels; what was just removed may still count."""
+    held: dict[str, Any] = {}
+    for pause in COUNT_PAUSES_SECONDS:
+        time.sleep(pause)
+        held = {kind: count for kind, count in (client.get(f"{path}/counts") or {}).items() if count}
+        if not held:
+            return
+    what = ", ".join(f"{count} {kind}" for kind, count in sorted(held.items()))
+    raise GrafanaError(f"left as it is, since Grafana would remove with it {what}. Move or remove that first.")
 
 
 def _write_datasource(client: Client, change: Change) -> None:

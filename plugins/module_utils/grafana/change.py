@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 
 @dataclass
@@ -44,10 +45,16 @@ class Change:
             "uid": self.uid,
             "name": self.name,
             "action": self.action,
-            "url": url + self.path,
+            "url": _join(url, self.path),
             "version": self.version,
             "folder_uid": self.folder_uid,
         }
+
+
+def _join(url: str, path: str) -> str:
+    """The address of a path, which Grafana gives with its sub-path where it has one."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{path}" if parts.path and path.startswith(f"{parts.path}/") else url + path
 
 
 def _text(value: dict[str, Any]) -> str:

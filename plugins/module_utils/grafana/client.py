@@ -36,6 +36,8 @@ class Client:
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
+        if options["timeout"] < 1:
+            raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
         self.url = options["url"].rstrip("/")
         self.count = 0
         self._username = options["username"]
@@ -45,7 +47,7 @@ class Client:
         self._verify = (options["ca_path"] or True) if options["validate_certs"] else False
         if options["client_cert"]:
             self._session.cert = (options["client_cert"], options["client_key"]) if options["client_key"] else options["client_cert"]
-        self._session.auth = _Bearer(options["token"]) if options["token"] else (_utf8(self._username), _utf8(options["password"]))
+        self._session.auth = _Bearer(_token(options["token"])) if options["token"] is not None else (_utf8(self._username), _utf8(options["password"]))
         self._session.headers.update({"Accept": "application/json"})
         if options["org_id"] is not None:
             self._session.headers["X-Grafana-Org-Id"] = str(options["org_id"])
@@ -58,6 +60,8 @@ class Client:
                 answer = self._send("GET", "/api/health")
                 if answer.status_code == 200:
                     return str(_json(answer, "GET", "/api/health").get("version", ""))
+                if answer.status_code == 401:
+                    self._decode(answer, "GET", "/api/health")
                 problem = f"HTTP {answer.status_code}" + (", as if the sub-path were missing or wrong" if answer.status_code == 404 else "")
             except OSError as error:
                 self._refuse(error)
@@ -154,10 +158,13 @@ class Client:
             return _json(answer, method, path)
         message = _message(answer)
         if status == 401:
-            raise NotAllowed(
-                f"{self.url} refuses {self._who()}: {message}. The password given first is the one that counts until it is changed in Grafana."
+            advice = (
+                "The password given first is the one that counts until it is changed in Grafana."
                 " Mend it before trying again: Grafana locks an account after five wrong passwords in five minutes."
+                if self._username
+                else "Make a new one."
             )
+            raise NotAllowed(f"{self.url} refuses {self._who()}: {message}. {advice}")
         if status == 403:
             raise GrafanaError(f"{self.url} forbids {self._who()} {method} {path}: {message}. Use an account that may do it.")
         unclear = status in (409, 412) or (status == 500 and method != "GET")
@@ -176,6 +183,14 @@ class _Bearer:
     def __call__(self, request: Any) -> Any:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _token(given: str) -> str:
+    """The token, without the end of line that files have."""
+    token = given.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise GrafanaError("token: empty, or with characters that no token has. Give the token of a service account as Grafana showed it.")
+    return token
 
 
 def _utf8(text: str) -> bytes:

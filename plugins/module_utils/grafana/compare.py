@@ -9,12 +9,25 @@ from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
-# What belongs to one server or to an export, not to the dashboard. Grafana raises schemaVersion when it migrates a dashboard, and what it
-# means does not change by that.
-NOT_CONTENT = ("id", "version", "iteration", "gnetId", "schemaVersion", "__inputs", "__requires", "__elements")
+# What belongs to one server or to an export, not to the dashboard.
+OF_THE_SERVER = ("id", "version", "iteration", "gnetId", "__inputs", "__requires", "__elements")
+# Grafana raises it when it migrates a dashboard, and what the dashboard means does not change by that.
+_MIGRATED = ("schemaVersion",)
 # What Grafana adds by itself, where it is not asked for: the version of a panel's plugin, ids, what was last chosen for a variable.
 _ADDED = ("id", "pluginVersion", "current", "options")
-_TRUE_WHERE_ABSENT = ("editable", "enable", "showLegend", "showHeader")
+_TRUE_WHERE_ABSENT = (
+    *("editable", "enable", "showLegend", "showHeader", "showThresholdMarkers", "showUnfilled", "mergeValues", "wideLayout"),
+    *("range", "showValues"),
+)
+# What Grafana writes for a missing one when somebody saves a dashboard.
+_DEFAULTS: dict[str, Any] = {
+    "fiscalYearStartMonth": 0,
+    "graphTooltip": 0,
+    "hide": 0,
+    "sort": 0,
+    "timezone": "browser",
+    "time": {"from": "now-6h", "to": "now"},
+}
 _STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
 
 
@@ -34,7 +47,7 @@ def canonical(value: Any) -> Any:
 
 def canonical_dashboard(model: dict[str, Any]) -> dict[str, Any]:
     """The content of a dashboard, without Grafana's built-in annotations, which it adds when somebody saves."""
-    content = canonical({key: value for key, value in model.items() if key not in NOT_CONTENT})
+    content = canonical({key: value for key, value in model.items() if key not in OF_THE_SERVER + _MIGRATED})
     annotations = content.get("annotations")
     if isinstance(annotations, dict) and isinstance(annotations.get("list"), list):
         content["annotations"] = {**annotations, "list": [one for one in annotations["list"] if not (isinstance(one, dict) and one.get("builtIn"))]}
@@ -64,9 +77,9 @@ def _says_nothing(name: str, value: Any) -> bool:
         return name not in _TRUE_WHERE_ABSENT
     if value is True:
         return name in _TRUE_WHERE_ABSENT
-    if isinstance(value, dict):
+    if isinstance(value, dict) and name not in _DEFAULTS:
         return all(_says_nothing(inner, one) for inner, one in value.items())
-    return value in ("", []) or (name == "fiscalYearStartMonth" and value == 0)
+    return value in ("", []) or (name in _DEFAULTS and value == _DEFAULTS[name])
 
 
 def _is_added(name: str, holder: str, wanted: dict[str, Any]) -> bool:
@@ -92,18 +105,23 @@ def merged(present: Any, wanted: Any) -> Any:
     return wanted
 
 
+def steps(path: str) -> list[tuple[str, str]]:
+    """The names and indexes of a path such as `templating.list[*].current`, `time` or `panels[0].title`."""
+    found = _STEP.findall(path)
+    if not found or "".join(name or f"[{index}]" for name, index in found) != path.replace(".", ""):
+        raise GrafanaError(f"ignore_paths: '{path}' is not a path. Write it like time or templating.list[*].current.")
+    return found
+
+
 def keep(wanted: Any, present: Any, paths: list[str]) -> Any:
-    """`wanted`, with what `present` has at these paths, such as `templating.list[*].current`, `time` or `panels[0].title`."""
+    """`wanted`, with what `present` has at these paths."""
     for path in paths:
-        steps = _STEP.findall(path)
-        if not steps or "".join(name or f"[{index}]" for name, index in steps) != path.replace(".", ""):
-            raise GrafanaError(f"ignore_paths: '{path}' is not a path. Write it like time or templating.list[*].current.")
-        wanted = _kept(wanted, present, steps)
+        wanted = _kept(wanted, present, steps(path))
     return wanted
 
 
-def _kept(wanted: Any, present: Any, steps: list[tuple[str, str]]) -> Any:
-    (name, index), rest = steps[0], steps[1:]
+def _kept(wanted: Any, present: Any, way: list[tuple[str, str]]) -> Any:
+    (name, index), rest = way[0], way[1:]
     if index:
         if not isinstance(wanted, list) or not isinstance(present, list):
             return wanted

@@ -20,7 +20,7 @@ def model(item: dict[str, Any]) -> dict[str, Any]:
             built[key] = item[key]
     for key in ("from", "to"):
         if item[f"time_{key}"]:
-            built["time"] = {**built.get("time", {"from": "now-1h", "to": "now"}), key: item[f"time_{key}"]}
+            built["time"] = {**(built.get("time") or {"from": "now-1h", "to": "now"}), key: item[f"time_{key}"]}
     built["title"] = str(built.get("title", "")).strip()
     return built
 
@@ -71,5 +71,6 @@ def datasource_uids(value: Any) -> set[str]:
 
 def variable_names(dashboard: dict[str, Any]) -> set[str]:
     """Names of the template variables."""
-    listed = (dashboard.get("templating") or {}).get("list") or []
-    return {one["name"] for one in listed if isinstance(one, dict) and "name" in one}
+    templating = dashboard.get("templating")
+    listed = templating.get("list") if isinstance(templating, dict) else None
+    return {one["name"] for one in listed or [] if isinstance(one, dict) and isinstance(one.get("name"), str)}

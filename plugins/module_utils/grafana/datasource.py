@@ -24,7 +24,7 @@ _REPEATED = (
 def change(item: dict[str, Any], there: Optional[dict[str, Any]], names: dict[str, str], owner: Optional[str]) -> Change:
     """The change; `names` maps the names of all datasources to their uids."""
     uid = item["uid"]
-    found = Change("datasource", uid, item["name"] or uid, item, path=f"/connections/datasources/edit/{uid}")
+    found = Change("datasource", uid, item["name"] or (there or {}).get("name") or uid, item, path=f"/connections/datasources/edit/{uid}")
     if item["state"] == "absent":
         if there:
             found.action, found.before = "deleted", {"name": there["name"], "type": there["type"]}
@@ -32,12 +32,18 @@ def change(item: dict[str, Any], there: Optional[dict[str, Any]], names: dict[st
         _compare(found, there, _wanted(item, owner))
     if not found.changed:
         return found
-    if there and there.get("readOnly"):
-        found.error = f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
-    elif item["state"] == "present" and names.get(item["name"], uid) != uid:
+    found.error = read_only(uid, there or {})
+    if not found.error and item["state"] == "present" and names.get(item["name"], uid) != uid:
         taken = names[item["name"]]
         found.error = f"datasource '{uid}': the server has another one named '{item['name']}', with the uid '{taken}'. Give that uid, or another name."
     return found
+
+
+def read_only(uid: str, there: dict[str, Any]) -> str:
+    """What stands against a change of the datasource, if anything does."""
+    if not there.get("readOnly"):
+        return ""
+    return f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
 
 
 def _wanted(item: dict[str, Any], owner: Optional[str]) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard, given, panels
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare, dashboard, given, panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_RESERVED_FOLDERS = ("general", "sharedwithme")
+# Grafana's name of the top level, which is no folder.
+TOP_LEVEL = "general"
+_RESERVED_FOLDERS = (TOP_LEVEL, "sharedwithme")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w|M|y)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
 LONGEST_TITLE = 5000
@@ -31,6 +33,8 @@ def complete(wanted: dict[str, Any]) -> None:
     for number, item in enumerate(wanted["folders"]):
         if item["uid"] in _RESERVED_FOLDERS:
             raise GrafanaError(f"folders[{number}].uid: '{item['uid']}' is reserved by Grafana. Choose another one.")
+        if item["parent_uid"] == TOP_LEVEL:
+            item["parent_uid"] = None
     _check_owner(wanted)
 
 
@@ -75,10 +79,14 @@ def _complete_dashboard(where: str, item: dict[str, Any]) -> None:
     item["uid"] = item["uid"] or str(model.get("uid") or "")
     if not item["uid"]:
         raise GrafanaError(f"{where}.uid: missing, and the model has none. Give one, since without it each run would make another dashboard.")
-    if item["folder_uid"] == "general":
+    if item["folder_uid"] == TOP_LEVEL:
         item["folder_uid"] = None
     if item["state"] == "absent":
         return
+    if item["model"] is None and item["panels"] is None:
+        raise GrafanaError(f"{where}: neither panels nor model. Give one of them; panels: [] makes an empty dashboard.")
+    for path in item["ignore_paths"]:
+        compare.steps(path)
     title = (item["title"] or str(model.get("title") or "")).strip()
     if not 1 <= len(title) <= LONGEST_TITLE:
         raise GrafanaError(f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}.")
@@ -131,12 +139,11 @@ def seconds(interval: str) -> Any:
 def problems_of_model(model: dict[str, Any], datasources: set[str]) -> list[str]:
     """What would not work in a dashboard that is about to be written; `datasources` are the uids that will be there."""
     problems = []
-    unknown = dashboard.datasource_uids(model)
     variables = dashboard.variable_names(model)
-    for uid in sorted(unknown - datasources):
-        if not uid.startswith("$"):
+    for uid in sorted(dashboard.datasource_uids(model) - datasources - {"default"}):
+        if not uid.startswith(("$", "[[")):
             problems.append(f"it refers to the datasource '{uid}', which is not there. Add it to datasources, or set datasource_uid.")
-        elif uid.strip("${}").split(":")[0] not in variables and not uid.startswith("${__"):
+        elif uid.strip("${}[]").split(":")[0] not in variables and not uid.startswith("${__"):
             problems.append(f"its datasource {uid} is neither a variable nor an input. Give its uid in inputs.")
     for panel in dashboard.every_panel(model):
         problems += _problems_of_panel(f"panel '{panel.get('title', '')}'", panel)
@@ -145,11 +152,14 @@ def problems_of_model(model: dict[str, Any], datasources: set[str]) -> list[str]
 
 def _problems_of_panel(where: str, panel: dict[str, Any]) -> list[str]:
     problems = []
-    grid = panel.get("gridPos") or {}
-    x, width = grid.get("x", 0), grid.get("w", 1)
-    if not (isinstance(x, int) and isinstance(width, int) and 0 <= x <= panels.COLUMNS - width):
+    position = panel.get("gridPos")
+    grid = position if isinstance(position, dict) else {}
+    x, width = grid.get("x") or 0, grid.get("w") or 1
+    if not (isinstance(x, (int, float)) and isinstance(width, (int, float)) and 0 <= x <= panels.COLUMNS - width):
         problems.append(f"{where}: x {x} and w {width} of its gridPos are beyond the grid of {panels.COLUMNS} columns.")
-    references = [target.get("refId") for target in panel.get("targets") or [] if isinstance(target, dict)]
+    targets = panel.get("targets")
+    queries = [target for target in targets if isinstance(target, dict)] if isinstance(targets, list) else []
+    references = [query["refId"] for query in queries if isinstance(query.get("refId"), str)]
     if not all(references):
         problems.append(f"{where}: a query has an empty refId. Give each query of a panel its own, such as A and B.")
     elif len(set(references)) < len(references):

@@ -7,9 +7,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.compare import OF_THE_SERVER
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
-
-_NOT_CONTENT = ("id", "version", "iteration", "gnetId", "__inputs", "__requires", "__elements")
 
 
 def parse(value: Any) -> dict[str, Any]:
@@ -37,10 +36,12 @@ def read(value: Any, datasource_uid: str, inputs: dict[str, Any]) -> dict[str, A
     An input of the kind datasource is `inputs`' uid for it, else `datasource_uid`; a constant is `inputs`' value, else the export's.
     """
     parsed = parse(value)
-    dashboard = {key: one for key, one in parsed.items() if key not in _NOT_CONTENT}
+    dashboard = {key: one for key, one in parsed.items() if key not in OF_THE_SERVER}
     filled: dict[str, Any] = dict(inputs)
     plugins: dict[str, str] = {}
     for one in parsed.get("__inputs") or []:
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            raise GrafanaError(f"model: an entry of its __inputs has no name: {json.dumps(one)[:80]}. Export the dashboard again.")
         plugins[one["name"]] = one.get("pluginId", "")
         if one.get("type") == "datasource":
             own = "__expr__" if one.get("pluginId") == "__expr__" else datasource_uid

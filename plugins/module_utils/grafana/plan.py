@@ -12,43 +12,56 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 
 MESSAGE = "Declared by mlops.gpu_monitoring"
-# Default of min_refresh_interval in Grafana's section [dashboards].
-USUAL_MINIMUM_REFRESH = "5s"
 
 
 def make(wanted: dict[str, Any], present: Present) -> list[Change]:
-    """All changes: folders from the top down, datasources, dashboards; removals last, the other way round."""
+    """All changes: folders from the top down, datasources, dashboards; then removals, folders last and from the deepest up.
+
+    A datasource that another one takes the name of is removed before that.
+    """
     _check_references(wanted, present)
     asked = [one(kind, item, wanted, present) for kind, item in _in_order(wanted)]
     _check_titles(asked)
     kept = [change for change in asked if change.action != "deleted"]
-    removed = [change for change in reversed(asked) if change.action == "deleted"]
+    removed = [change for change in asked if change.action == "deleted"]
     if wanted["prune"]:
-        removed = _pruned(wanted, present, {(change.kind, change.uid) for change in asked}) + removed
+        removed += _pruned(wanted, present, {(change.kind, change.uid) for change in asked})
+    names = {change.name for change in kept if change.kind == "datasource" and change.changed}
+    first = [change for change in removed if change.kind == "datasource" and change.name in names]
+    folders = sorted((change for change in removed if change.kind == "folder"), key=lambda change: -_depth(change.uid, present))
+    removed = [change for change in removed if change.kind != "folder" and change not in first] + folders
     _keep_folders_that_hold_something(removed, kept, present)
-    return kept + removed
+    return first + kept + removed
 
 
 def one(kind: str, item: dict[str, Any], wanted: dict[str, Any], present: Present) -> Change:
     """The change of one object."""
     if kind == "folder":
-        return _folder(item, present)
-    if kind == "datasource":
-        return datasource.change(item, present.datasources.get(item["uid"]), present.names(), wanted["owner"])
-    return _dashboard(item, present.dashboards.get(item["uid"]), wanted["owner"])
+        change = _folder(item, present)
+    elif kind == "datasource":
+        going = {other["uid"] for other in wanted["datasources"] if other["state"] == "absent"}
+        names = {name: uid for name, uid in present.names().items() if uid not in going}
+        change = datasource.change(item, present.datasources.get(item["uid"]), names, wanted["owner"])
+    else:
+        change = _dashboard(item, present.dashboards.get(item["uid"]), wanted["owner"])
+    if (kind, item["uid"]) in present.errors:
+        change.error = f"{kind} '{item['uid']}': {present.errors[kind, item['uid']]}"
+    return change
 
 
 def _in_order(wanted: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The datasource that becomes the default one comes after the others, since they repeat whether they are."""
     return (
         [("folder", item) for item in desired.top_down(wanted["folders"])]
-        + [("datasource", item) for item in wanted["datasources"]]
+        + [("datasource", item) for item in sorted(wanted["datasources"], key=lambda item: bool(item["is_default"]))]
         + [("dashboard", item) for item in wanted["dashboards"]]
     )
 
 
 def refuse_bad_models(changes: list[Change], wanted: dict[str, Any], present: Present) -> None:
     """Raise GrafanaError with everything that would not work in the dashboards that are about to be written."""
-    there = set(present.datasources) | {item["uid"] for item in wanted["datasources"] if item["state"] == "present"}
+    there = set(present.datasources) | set(present.names())
+    there |= {item[key] for item in wanted["datasources"] if item["state"] == "present" for key in ("uid", "name")}
     gone = {item["uid"] for item in wanted["datasources"] if item["state"] == "absent"}
     problems = [
         f"dashboard '{change.uid}': {problem}"
@@ -71,11 +84,6 @@ def _refresh(change: Change) -> Any:
     return desired.seconds(refresh) if isinstance(refresh, str) else None
 
 
-def refreshes_unusually_often(change: Change) -> bool:
-    """Whether a dashboard refreshes more often than Grafana allows where nobody configured it."""
-    return _refresh(change) < desired.seconds(USUAL_MINIMUM_REFRESH)
-
-
 def refuse_refresh(change: Change, minimum: str) -> None:
     """Raise GrafanaError where a dashboard refreshes more often than the server allows."""
     least = desired.seconds(minimum)
@@ -92,7 +100,7 @@ def _check_references(wanted: dict[str, Any], present: Present) -> None:
     }
     for kind, key in (("folders", "parent_uid"), ("dashboards", "folder_uid")):
         for number, item in enumerate(wanted[kind]):
-            if item["state"] == "present" and item[key] and item[key] not in folders:
+            if item["state"] == "present" and item[key] and item[key] not in folders and present.answered:
                 raise GrafanaError(f"{kind}[{number}].{key}: there is no folder '{item[key]}'. Add it to folders.")
 
 
@@ -158,7 +166,8 @@ def _dashboard(item: dict[str, Any], there: Optional[dict[str, Any]], owner: Opt
 
 
 def _marked(model: dict[str, Any], owner: Optional[str]) -> dict[str, Any]:
-    tags = list(model.get("tags") or [])
+    tags = model.get("tags") or []
+    tags = list(tags) if isinstance(tags, list) else [str(tags)]
     return {**model, "tags": tags + [owner]} if owner and owner not in tags else model
 
 
@@ -185,7 +194,9 @@ def _pruned(wanted: dict[str, Any], present: Present, asked: set[tuple[str, str]
             changes.append(_removal("dashboard", hit["uid"], hit["title"], hit.get("folderUid") or "", {"title": hit["title"]}))
     for uid, there in present.datasources.items():
         if (there.get("jsonData") or {}).get(datasource.OWNER_KEY) == owner and ("datasource", uid) not in asked:
-            changes.append(_removal("datasource", uid, there["name"], "", {"name": there["name"], "type": there["type"]}))
+            change = _removal("datasource", uid, there["name"], "", {"name": there["name"], "type": there["type"]})
+            change.error = datasource.read_only(uid, there)
+            changes.append(change)
     owned = [uid for uid in present.folders if (uid == owner or uid.startswith(f"{owner}-")) and ("folder", uid) not in asked and uid not in needed]
     for uid in sorted(owned, key=lambda one: _depth(one, present), reverse=True):
         there = present.folders[uid]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed, NotReachable
 
 
 @dataclass
@@ -16,13 +17,16 @@ class Present:
 
     `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for. Listed datasources lack their version and
     what concerns secrets; those that were asked for with either are whole. `hits` are what Grafana's search finds:
-    folders and dashboards where something may be removed, otherwise the folders.
+    folders and dashboards where something may be removed, otherwise the folders. `errors` are those of objects that cannot be read, by kind
+    and uid. `answered` is false where no server was asked.
     """
 
     datasources: dict[str, dict[str, Any]] = field(default_factory=dict)
     folders: dict[str, dict[str, Any]] = field(default_factory=dict)
     dashboards: dict[str, dict[str, Any]] = field(default_factory=dict)
     hits: list[dict[str, Any]] = field(default_factory=list)
+    errors: dict[tuple[str, str], str] = field(default_factory=dict)
+    answered: bool = True
 
     def names(self) -> dict[str, str]:
         """Uids of the datasources by name."""
@@ -73,18 +77,29 @@ def _read_folders(client: Client, present: Present, wanted: dict[str, Any]) -> N
 
 def read_datasource(client: Client, present: Present, uid: str) -> None:
     """Read one datasource whole."""
-    _put(present.datasources, uid, client.get(f"/api/datasources/uid/{uid}"))
+    _put(present.datasources, uid, _get(client, present, "datasource", uid, f"/api/datasources/uid/{uid}"))
 
 
 def read_folder(client: Client, present: Present, uid: str) -> None:
     """Read one folder."""
-    answer = client.get(f"/api/folders/{uid}")
+    answer = _get(client, present, "folder", uid, f"/api/folders/{uid}")
     _put(present.folders, uid, answer and {"uid": uid, "title": answer["title"], "parentUid": answer.get("parentUid") or ""})
 
 
 def read_dashboard(client: Client, present: Present, uid: str) -> None:
     """Read one dashboard."""
-    _put(present.dashboards, uid, client.get(f"/api/dashboards/uid/{uid}"))
+    _put(present.dashboards, uid, _get(client, present, "dashboard", uid, f"/api/dashboards/uid/{uid}"))
+
+
+def _get(client: Client, present: Present, kind: str, uid: str, path: str) -> Any:
+    present.errors.pop((kind, uid), None)
+    try:
+        return client.get(path)
+    except (NotAllowed, NotReachable):
+        raise
+    except GrafanaError as error:
+        present.errors[kind, uid] = str(error)
+        return None
 
 
 def _put(found: dict[str, dict[str, Any]], uid: str, answer: Any) -> None:

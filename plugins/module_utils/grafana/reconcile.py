@@ -21,6 +21,11 @@ def need_requests(module: AnsibleModule) -> None:
         module.fail_json(msg=missing_required_lib("requests"))
 
 
+def patience(module: AnsibleModule) -> int:
+    """Seconds to wait for Grafana: none in check mode."""
+    return 0 if module.check_mode else module.params["wait"]
+
+
 def connect(module: AnsibleModule) -> Client:
     """The client that the module's connection options ask for."""
     need_requests(module)
@@ -60,15 +65,15 @@ def run(
 def _carry_out(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[Optional[Client], str, list[Change]]:
     if module.check_mode and not HAS_REQUESTS:
         module.warn("The Python library requests is not there yet, so this is what would be created in an empty Grafana.")
-        return None, "", plan.make(wanted, present.Present())
+        return None, "", plan.make(wanted, present.Present(answered=False))
     client = connect(module)
     try:
-        version = client.wait(0 if module.check_mode else module.params["wait"])
+        version = client.wait(patience(module))
     except NotReachable as error:
         if not module.check_mode:
             raise
         module.warn(f"{error} So this is what would be created in an empty one.")
-        return client, "", plan.make(wanted, present.Present())
+        return client, "", plan.make(wanted, present.Present(answered=False))
     there = present.read(client, wanted)
     changes = plan.make(wanted, there)
     _complete_datasources(client, changes, wanted, there)
@@ -88,9 +93,9 @@ def _complete_datasources(client: Client, changes: list[Change], wanted: dict[st
 
 
 def _refuse_refresh(client: Client, changes: list[Change]) -> None:
-    """Grafana stores its minimum instead of a shorter refresh without a word; asked only where a dashboard goes below the usual minimum."""
+    """Grafana stores its minimum instead of a shorter refresh without a word; asked only where a dashboard is about to be written."""
     shortest = plan.shortest_refresh(changes)
-    if shortest and plan.refreshes_unusually_often(shortest):
+    if shortest:
         settings = client.get("/api/frontend/settings") or {}
         plan.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
 

@@ -24,7 +24,7 @@ def build(variable: dict[str, Any], datasource_uid: str) -> dict[str, Any]:
     if variable["type"] == "datasource":
         return {**common, "query": variable["query"] or "prometheus", "regex": variable["regex"] or "", "refresh": _ON_LOAD}
     if variable["type"] == "custom":
-        return {**common, "query": ",".join(variable["values"] or [])}
+        return {**common, "query": ",".join(value.replace(",", "\\,") for value in variable["values"])}
     query = variable["query"]
     kind = _LABEL_VALUES if query.startswith("label_values(") else _CLASSIC_QUERY
     return {
