@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import Any
@@ -69,6 +70,13 @@ class Grafana:
     def save(self, model: dict[str, Any], folder_uid: str = "") -> None:
         body = {"dashboard": {key: one for key, one in model.items() if key != "id"}, "folderUid": folder_uid, "overwrite": True}
         self.api("POST", "/api/dashboards/db", body)
+
+    def wait_for_search(self, *wanted: str) -> None:
+        """Wait until Grafana's search shows these: from version 12 on it may lag behind."""
+        deadline = time.monotonic() + 10
+        while not set(wanted) <= {hit["uid"] for hit in self.api("GET", "/api/search?limit=5000")}:
+            assert time.monotonic() < deadline, f"after 10 s the search does not show {wanted}"
+            time.sleep(0.1)
 
     def run(self, module: Any, check: bool = False, **given: Any) -> dict[str, Any]:
         """The result of a module; all that it printed must be free of secrets."""

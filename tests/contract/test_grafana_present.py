@@ -52,6 +52,7 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
     assert kinds == ["folders"] * 2 + ["datasources"] * 2 + ["dashboards"] * 3
     assert all(one["url"].startswith(grafana.url) and one["version"] for one in first["objects"] if one["kind"] == "dashboard")
 
+    grafana.wait_for_search("ct-child", "ct-top")
     grafana.wire.clear()
     second = grafana.run(grafana_resources, **declared)
     assert not second["changed"], second["diff"]
@@ -64,6 +65,7 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
 def test_datasources_with_secrets_cost_one_request_each(grafana, declared):
     declared["datasources"][0].update(basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"})
     grafana.run(grafana_resources, **declared)
+    grafana.wait_for_search("ct-child", "ct-top")
     second = grafana.run(grafana_resources, **declared)
     assert not second["changed"], second["diff"]
     assert second["requests"] <= 3 + len(declared["dashboards"]) + 1
@@ -233,6 +235,7 @@ def test_things_are_removed_by_uid(grafana, declared):
 def test_a_folder_that_holds_something_is_not_removed(grafana, declared):
     grafana.run(grafana_resources, **declared)
     grafana.save({**FOREIGN, "uid": "ct-theirs"}, "ct-top")
+    grafana.wait_for_search("ct-theirs", "ct-model")
     result = grafana.run(grafana_resources, folders=[{"uid": "ct-top", "state": "absent"}], dashboards=[{"uid": "ct-model", "state": "absent"}])
     assert result["failed"]
     assert "folder 'ct-top'" in result["msg"]
@@ -248,6 +251,7 @@ def test_folders_go_from_the_deepest_up_and_not_past_somebody_elses_dashboard(gr
     folders = [{"uid": "ct-c", "title": "CT C", "parent_uid": "ct-p"}, {"uid": "ct-p", "title": "CT P"}]
     grafana.run(grafana_resources, folders=folders)
     grafana.save({**FOREIGN, "uid": "ct-theirs"}, "ct-c")
+    grafana.wait_for_search("ct-theirs")
     absent = [{"uid": "ct-c", "state": "absent"}, {"uid": "ct-p", "state": "absent"}]
     result = grafana.run(grafana_resources, folders=absent)
     assert "folder 'ct-c': left as it is" in result["msg"]
@@ -279,6 +283,7 @@ def test_prune_removes_what_has_the_mark_and_nothing_else(grafana, declared):
     ours["folders"] = [{"uid": "ct-team-old", "title": "CT Old"}, *declared["folders"]]
     grafana.run(grafana_resources, **ours)
     grafana.save({**FOREIGN, "uid": "ct-theirs", "tags": ["ct-other-team"]}, "ct-top")
+    grafana.wait_for_search("ct-theirs", "ct-gpus", "ct-model", "ct-root", "ct-team-old")
     assert not grafana.run(grafana_resources, **ours)["changed"]
     ours["dashboards"] = declared["dashboards"][:1]
     ours["datasources"] = declared["datasources"][:1]
@@ -292,6 +297,7 @@ def test_prune_removes_what_has_the_mark_and_nothing_else(grafana, declared):
 def test_prune_keeps_a_marked_folder_with_somebody_elses_dashboard(grafana):
     grafana.run(grafana_resources, folders=[{"uid": "ct-team-x", "title": "CT X"}])
     grafana.save({**FOREIGN, "uid": "ct-theirs"}, "ct-team-x")
+    grafana.wait_for_search("ct-theirs")
     result = grafana.run(grafana_resources, owner="ct-team", prune=True)
     assert "folder 'ct-team-x'" in result["msg"]
     assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-team-x"
@@ -302,6 +308,7 @@ def test_what_was_gathered_can_be_declared_without_a_change(grafana, declared):
     grafana.run(grafana_resources, **declared)
     dangling = {"type": "timeseries", "title": "x", "datasource": {"type": "prometheus", "uid": "ct-nowhere"}, "targets": [{"expr": "up"}]}
     grafana.save({**FOREIGN, "uid": "ct-theirs", "panels": [dangling]}, "ct-child")
+    grafana.wait_for_search("ct-theirs", "ct-gpus", "ct-model", "ct-root", "ct-child", "ct-top")
     grafana.wire.clear()
     gathered = grafana.run(grafana_resources, state="gathered")["gathered"]
     assert grafana.wire.writes == []
@@ -377,6 +384,7 @@ def test_folders_move_and_nest(grafana, declared):
     declared["folders"][0]["parent_uid"] = "ct-top"
     grafana.run(grafana_resources, **declared)
     assert grafana.api("GET", "/api/folders/ct-child")["parentUid"] == "ct-top"
+    grafana.wait_for_search("ct-child", "ct-top")
     second = grafana.run(grafana_resources, **declared)
     assert not second["changed"], second["diff"]
     assert second["requests"] <= 3 + len(declared["dashboards"])
