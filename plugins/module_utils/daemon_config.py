@@ -11,7 +11,7 @@ def parse(text: str, path: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        config = json.loads(text)
+        config = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, path))
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Mend the file; it was left as it is."
@@ -19,6 +19,14 @@ def parse(text: str, path: str) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. Mend the file; it was left as it is.")
     return config
+
+
+def _object(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:
+    keys = [key for key, _value in pairs]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path}: the key '{twice}' stands twice in one object, and one would be lost. Mend the file; it was left as it is.")
+    return dict(pairs)
 
 
 def merge(present: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+path:
+  description: The configuration file itself, where O(path) is a link.
+  returned: success
+  type: str
+  sample: /etc/docker/daemon.json
 backup_file:
   description: The copy of the old file.
   returned: when one was made
@@ -67,6 +72,8 @@ def _read(path: str) -> str:
             return file.read()
     except FileNotFoundError:
         return ""
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not text in UTF-8 ({error}). Mend the file; it was left as it is.") from error
 
 
 def _validate(module: AnsibleModule, staged: str) -> None:
@@ -101,9 +108,9 @@ def main() -> None:
         module.fail_json(msg=str(error))
     wanted = daemon_config.merge(present, module.params["config"])
     if wanted == present:
-        module.exit_json(changed=False)
+        module.exit_json(changed=False, path=path)
     after = daemon_config.render(wanted)
-    result = {"changed": True, "diff": {"before_header": path, "after_header": path, "before": before, "after": after}}
+    result = {"changed": True, "path": path, "diff": {"before_header": path, "after_header": path, "before": before, "after": after}}
     if module.check_mode:
         module.exit_json(**result)
 

@@ -51,6 +51,25 @@ def test_nvidia_container_toolkit(play, bare_inventory, versions):
     assert run_role(play, bare_inventory, "gpu1", "nvidia_container_toolkit", own).recap["gpu1"]["changed"] == 0
 
 
+def test_a_reload_that_fails_puts_the_configuration_back(play, bare_inventory, versions, host):
+    own = {key: value for key, value in versions.items() if key.startswith("nvidia_container_toolkit_")}
+    gpu2, drop_in = host("gpu2"), "/run/systemd/system/docker.service.d/no-reload.conf"
+    complete = json.loads(gpu2.file("/etc/docker/daemon.json").content_string)
+    without = json.dumps({key: value for key, value in complete.items() if key != "runtimes"})
+    gpu2.check_output(f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >{drop_in} && systemctl daemon-reload")
+    gpu2.check_output(f"printf '%s' '{without}' >/etc/docker/daemon.json")
+    try:
+        run = play({"hosts": "gpu2", "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]}, inventory=bare_inventory, variables=own)
+        assert run.code != 0
+        assert "did not take the runtime nvidia" in run.error
+        assert "put back as it was" in run.error
+        assert gpu2.file("/etc/docker/daemon.json").content_string == without
+    finally:
+        gpu2.check_output(f"rm {drop_in} && systemctl daemon-reload")
+    run_role(play, bare_inventory, "gpu2", "nvidia_container_toolkit", own)
+    assert json.loads(gpu2.file("/etc/docker/daemon.json").content_string) == complete
+
+
 def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide(play, bare_inventory, versions, host):
     own = {key: value for key, value in versions.items() if key.startswith("nvidia_container_toolkit_")}
     gpu1 = host("gpu1")
