@@ -122,3 +122,5 @@ def test_the_toolkit_is_pinned(host):
     versions = host("gpu1").check_output("dpkg-query -W -f '${Package} ${Version}\\n' 'nvidia-container-*' 'libnvidia-container*'")
     assert len(versions.splitlines()) == 4
     assert len({line.split()[1] for line in versions.splitlines()}) == 1
+    held = set(host("gpu1").check_output("apt-mark showhold").split())
+    assert held == {line.split()[0] for line in versions.splitlines()}

@@ -74,7 +74,7 @@ def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide
     own = {key: value for key, value in versions.items() if key.startswith("nvidia_container_toolkit_")}
     gpu1 = host("gpu1")
     other = "/etc/apt/sources.list.d/nvidia-guide.list"
-    gpu1.check_output("dpkg --remove --force-depends libnvidia-container1 && rm -rf /var/lib/apt/lists/*")
+    gpu1.check_output("dpkg --remove --force-depends --force-hold libnvidia-container1 && rm -rf /var/lib/apt/lists/*")
     gpu1.check_output(f"echo 'deb [trusted=yes] {own['nvidia_container_toolkit_repository_url']} /' >{other}")
     run_role(play, bare_inventory, "gpu1", "nvidia_container_toolkit", own)
     assert not gpu1.file(other).exists
