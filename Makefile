@@ -61,7 +61,7 @@ test: lint sanity molecule ## Everything that CI runs
 	python -m pytest tests/unit tests/contract tests/engine
 
 .PHONY: test-all
-test-all: test ## Everything there is
+test-all: test bench-grafana ## What CI runs, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
