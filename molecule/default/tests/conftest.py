@@ -33,12 +33,12 @@ SERVICES = {"monitor1": ["grafana", "prometheus"], "gpu1": ["cadvisor", "dcgm-ex
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The first true answer of `condition`; refused connections count as not yet."""
+    """The first true answer of `condition`; refused connections and refusals of a service that starts count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             answer = condition()
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.HTTPError, requests.Timeout):
             answer = None
         if answer:
             return answer
