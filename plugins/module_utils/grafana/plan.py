@@ -185,7 +185,7 @@ def _only(key: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pruned(wanted: dict[str, Any], present: Present, asked: set[tuple[str, str]]) -> list[Change]:
-    """Removals of what has the owner's mark and was not asked for: dashboards, datasources, folders from the deepest up."""
+    """Removals of what has the owner's mark and was not asked for, in no order."""
     owner = wanted["owner"]
     needed = {item["folder_uid"] for item in wanted["dashboards"]} | {item["parent_uid"] for item in wanted["folders"]}
     changes = []
@@ -197,10 +197,9 @@ def _pruned(wanted: dict[str, Any], present: Present, asked: set[tuple[str, str]
             change = _removal("datasource", uid, there["name"], "", {"name": there["name"], "type": there["type"]})
             change.error = datasource.read_only(uid, there)
             changes.append(change)
-    owned = [uid for uid in present.folders if (uid == owner or uid.startswith(f"{owner}-")) and ("folder", uid) not in asked and uid not in needed]
-    for uid in sorted(owned, key=lambda one: _depth(one, present), reverse=True):
-        there = present.folders[uid]
-        changes.append(_removal("folder", uid, there["title"], there["parentUid"], {"title": there["title"], "parent_uid": there["parentUid"]}))
+    for uid, there in present.folders.items():
+        if (uid == owner or uid.startswith(f"{owner}-")) and ("folder", uid) not in asked and uid not in needed:
+            changes.append(_removal("folder", uid, there["title"], there["parentUid"], {"title": there["title"], "parent_uid": there["parentUid"]}))
     return changes
 
 
