@@ -38,6 +38,26 @@ def merge(present: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def without(present: dict[str, Any], unwanted: dict[str, Any]) -> dict[str, Any]:
+    """`present` less what it has just as in `unwanted`: a value that differs stays, an object that holds more stays whole, and one that is left empty goes."""
+    left = dict(present)
+    for key, value in unwanted.items():
+        if key not in left:
+            continue
+        if left[key] == value:
+            del left[key]
+        elif isinstance(left[key], dict) and isinstance(value, dict) and not _scalars(value):
+            left[key] = without(left[key], value)
+            if not left[key]:
+                del left[key]
+    return left
+
+
+def _scalars(config: dict[str, Any]) -> bool:
+    """Whether an object holds a value that is no object, so that it is one setting rather than a folder of settings."""
+    return any(not isinstance(value, dict) for value in config.values())
+
+
 def render(config: dict[str, Any]) -> str:
     """The configuration as text, in the order of its keys."""
     return json.dumps(config, indent=4) + "\n"

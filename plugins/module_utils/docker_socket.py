@@ -7,7 +7,7 @@ import json
 import socket
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import names_gpus
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, gpu_access
 
 TIMEOUT_SECONDS = 30
 
@@ -26,8 +26,11 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def get(docker_host: str, path: str) -> dict[str, Any]:
-    """The engine's JSON answer to GET `path` (https://docs.docker.com/reference/api/engine/). Raises OSError where there is none."""
+def get(docker_host: str, path: str) -> Any:
+    """The engine's JSON answer to GET `path` (https://docs.docker.com/reference/api/engine/).
+
+    Raises FileNotFoundError where the engine knows no such thing, and OSError where there is no answer.
+    """
     connection = _UnixConnection(docker_host[len("unix://") :])
     try:
         connection.request("GET", path)
@@ -37,21 +40,45 @@ def get(docker_host: str, path: str) -> dict[str, Any]:
         raise OSError(f"no HTTP answer: {error!r}") from error
     finally:
         connection.close()
+    if answer.status == 404:
+        raise FileNotFoundError(f"HTTP 404 for {path}")
     if answer.status != 200:
         raise OSError(f"HTTP {answer.status} for {path}")
     return json.loads(body)
 
 
+def running(docker_host: str) -> list[dict[str, Any]]:
+    """The running containers by name: name, id, image, runtime and how each got GPUs. Raises OSError where there is no answer."""
+    containers = []
+    for listed in get(docker_host, "/containers/json"):
+        try:
+            inspected = get(docker_host, f"/containers/{listed['Id']}/json")
+        except FileNotFoundError:
+            continue
+        containers.append(
+            {
+                "name": inspected["Name"].lstrip("/"),
+                "id": inspected["Id"],
+                "image": inspected["Config"]["Image"],
+                "runtime": inspected["HostConfig"].get("Runtime", ""),
+                "gpu_access": gpu_access.of_container(inspected),
+            }
+        )
+    return sorted(containers, key=lambda container: container["name"])
+
+
 def describe(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
     """What roles decide on, from the answers of /version and /info."""
+    specifications = cdi.specifications(info.get("CDISpecDirs") or [])
     return {
         "version": version["Version"],
         "api_version": version["ApiVersion"],
         "cdi_enabled": bool(info.get("CDISpecDirs")),
-        "cdi_gpus": names_gpus(info.get("CDISpecDirs") or []),
+        "cdi_gpus": bool(specifications),
+        "cdi_specification": cdi.describe(specifications),
         "runtimes": sorted(info.get("Runtimes") or {}),
         "default_runtime": info.get("DefaultRuntime", ""),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
-        "containers_running": info.get("ContainersRunning", 0),
         "root_dir": info.get("DockerRootDir", ""),
+        "containerd_socket": (info.get("Containerd") or {}).get("Address", ""),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,45 @@ def parse_gpus(output: str) -> list[dict[str, Any]]:
                 "driver_version": driver,
                 "memory_mib": int(memory) if memory.isdigit() else None,
                 "mig_mode": mig,
+                "mig_devices": [],
             }
         )
     return gpus
+
+
+# Lines of `nvidia-smi -L`: a GPU, and beneath it its MIG instances (https://docs.nvidia.com/datacenter/tesla/mig-user-guide/).
+_LISTED_GPU = re.compile(r"GPU \d+: .*\(UUID: (?P<uuid>GPU-[^)]+)\)")
+_LISTED_MIG = re.compile(r"\s+MIG (?P<profile>\S+)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-[^)]+)\)")
+
+
+def parse_list(output: str) -> dict[str, list[dict[str, str]]]:
+    """The MIG instances, with uuid and profile, of each GPU by its UUID, from the output of `nvidia-smi -L`."""
+    listed: dict[str, list[dict[str, str]]] = {}
+    gpu = ""
+    for line in output.splitlines():
+        if match := _LISTED_GPU.match(line):
+            gpu = match["uuid"]
+            listed[gpu] = []
+        elif gpu and (match := _LISTED_MIG.match(line)):
+            listed[gpu].append({"uuid": match["uuid"], "profile": match["profile"]})
+    return listed
+
+
+def computing(gpus: list[dict[str, Any]]) -> list[str]:
+    """UUIDs of what work can run on: MIG instances where a GPU is in MIG mode, and the other GPUs themselves."""
+    return sorted(
+        uuid for gpu in gpus for uuid in ([one["uuid"] for one in gpu["mig_devices"]] if gpu["mig_mode"] == "Enabled" else [gpu["uuid"]])
+    )
+
+
+def difference(there: list[dict[str, Any]], seen: dict[str, list[dict[str, str]]]) -> str:
+    """In plain words how the GPUs that a container sees differ from those that the host has; empty where they do not."""
+    of_host = {gpu["uuid"] for gpu in there} | {one["uuid"] for gpu in there for one in gpu["mig_devices"]}
+    of_container = set(seen) | {one["uuid"] for instances in seen.values() for one in instances}
+    missing, strange = sorted(set(computing(there)) - of_container), sorted(of_container - of_host)
+    parts = [f"does not see {', '.join(missing)}"] if missing else []
+    parts += [f"sees {', '.join(strange)}, which the host does not have"] if strange else []
+    return " and ".join(parts)
 
 
 def pci_gpus(devices: Path = Path("/sys/bus/pci/devices")) -> list[str]:
@@ -50,7 +87,9 @@ def pci_gpus(devices: Path = Path("/sys/bus/pci/devices")) -> list[str]:
 def message(gpus: list[dict[str, Any]], pci: list[str], error: str) -> str:
     """In plain words: what is there, or what to do."""
     if gpus:
-        return f"{len(gpus)} NVIDIA GPU{'s' if len(gpus) > 1 else ''}, driver {gpus[0]['driver_version']}."
+        instances = sum(len(gpu["mig_devices"]) for gpu in gpus)
+        mig = f" with {instances} MIG instance{'' if instances == 1 else 's'}" if any(gpu["mig_mode"] == "Enabled" for gpu in gpus) else ""
+        return f"{len(gpus)} NVIDIA GPU{'s' if len(gpus) > 1 else ''}{mig}, driver {gpus[0]['driver_version']}."
     if pci:
         return f"NVIDIA hardware is there ({', '.join(pci)}) but its driver shows no GPU: {error}. Install the NVIDIA driver, or reboot after installing it."
     return "This host has no NVIDIA GPU."

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_daemon_config
-short_description: Merge settings into the Docker engine's daemon.json
+short_description: Merge settings into the Docker engine's daemon.json, or take them out
 version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
@@ -26,9 +26,17 @@ options:
     type: path
     default: /etc/docker/daemon.json
   config:
-    description: Settings to merge in. Objects are merged, all other values are replaced.
+    description:
+      - With O(state=present) settings to merge in. Objects are merged, all other values are replaced.
+      - With O(state=absent) settings to take out. A setting that has another value in the file stays, and so does an object that holds more.
+        An object that is left empty goes.
     type: dict
     required: true
+  state:
+    description: Whether the settings are in the file.
+    type: str
+    choices: [present, absent]
+    default: present
   backup:
     description: Whether to keep a copy of the old file beside it.
     type: bool
@@ -96,6 +104,7 @@ def main() -> None:
         {
             "path": {"type": "path", "default": "/etc/docker/daemon.json"},
             "config": {"type": "dict", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "backup": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
@@ -106,7 +115,8 @@ def main() -> None:
         present = daemon_config.parse(before, path)
     except (OSError, ValueError) as error:
         module.fail_json(msg=str(error))
-    wanted = daemon_config.merge(present, module.params["config"])
+    change = daemon_config.merge if module.params["state"] == "present" else daemon_config.without
+    wanted = change(present, module.params["config"])
     if wanted == present:
         module.exit_json(changed=False, path=path)
     after = daemon_config.render(wanted)

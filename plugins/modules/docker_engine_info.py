@@ -49,11 +49,35 @@ engine:
     api_version: {description: Newest API version of the engine., type: str, sample: "1.51"}
     cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}
     cdi_gpus: {description: Whether one of them is of kind C(nvidia.com/gpu)., type: bool, sample: true}
+    cdi_specification:
+      description: What these are of.
+      type: dict
+      contains:
+        uuids: {description: UUIDs of GPUs and MIG instances., type: list, elements: str, sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]}
+        drivers: {description: Versions of the driver whose files they mount., type: list, elements: str, sample: [580.95.05]}
     runtimes: {description: Names of the runtimes., type: list, elements: str, sample: [io.containerd.runc.v2, nvidia, runc]}
     default_runtime: {description: Name of the default runtime., type: str, sample: runc}
     live_restore: {description: Whether containers outlive a restart of the engine., type: bool, sample: false}
-    containers_running: {description: Number of running containers., type: int, sample: 12}
+    containers:
+      description: The running containers, by name.
+      type: list
+      elements: dict
+      contains:
+        name: {description: Name., type: str, sample: training}
+        id: {description: Id., type: str, sample: 4f66ad9a0b2e}
+        image: {description: "Image, as it was asked for.", type: str, sample: "pytorch/pytorch:2.9.0"}
+        runtime: {description: Name of its runtime., type: str, sample: nvidia}
+        gpu_access:
+          description:
+            - How it got GPUs. V(hook) by NVIDIA's hook, so that C(systemctl daemon-reload) can take them away where systemd keeps the cgroups;
+              V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where it has none.
+          type: str
+          sample: devices
     root_dir: {description: Directory in which the engine keeps its data., type: str, sample: /var/lib/docker}
+    containerd_socket:
+      description: Socket of the containerd that the engine runs on; empty where it does not say, as before 27.0.
+      type: str
+      sample: /run/containerd/containerd.sock
 python_sdk:
   description: Version of the Docker SDK for the Python that Ansible uses on the host; null where it is missing.
   returned: always
@@ -77,11 +101,13 @@ UNKNOWN = {
     "api_version": "",
     "cdi_enabled": False,
     "cdi_gpus": False,
+    "cdi_specification": {"uuids": [], "drivers": []},
     "runtimes": [],
     "default_runtime": "",
     "live_restore": False,
-    "containers_running": 0,
     "root_dir": "",
+    "containerd_socket": "",
+    "containers": [],
 }
 
 
@@ -93,6 +119,7 @@ def main() -> None:
         module.fail_json(msg=f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock.")
     try:
         answer = docker_socket.describe(docker_socket.get(docker_host, "/version"), docker_socket.get(docker_host, "/info"))
+        answer["containers"] = docker_socket.running(docker_host)
         error = ""
     except OSError as problem:
         answer, error = UNKNOWN, f"{docker_host}: {problem.strerror or problem}"

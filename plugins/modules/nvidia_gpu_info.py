@@ -49,7 +49,20 @@ gpus:
     name: {description: Product name., type: str, sample: NVIDIA A100-SXM4-80GB}
     driver_version: {description: Version of the driver., type: str, sample: 580.95.05}
     memory_mib: {description: Memory in MiB; null where the driver does not say., type: int, sample: 81920}
-    mig_mode: {description: "V(Enabled), V(Disabled) or V([N/A]).", type: str, sample: Disabled}
+    mig_mode: {description: "V(Enabled), V(Disabled) or V([N/A]).", type: str, sample: Enabled}
+    mig_devices:
+      description: The MIG instances of a GPU in MIG mode.
+      type: list
+      elements: dict
+      contains:
+        uuid: {description: UUID of the instance., type: str, sample: MIG-4f0c3a52-0000-0000-0000-000000000000}
+        profile: {description: Its profile., type: str, sample: 3g.40gb}
+uuids:
+  description: UUIDs of what work can run on, MIG instances where a GPU is in MIG mode and the other GPUs themselves.
+  returned: always
+  type: list
+  elements: str
+  sample: [MIG-4f0c3a52-0000-0000-0000-000000000000]
 driver_version:
   description: Version of the driver; null where no GPU is shown.
   returned: always
@@ -68,6 +81,8 @@ msg:
   sample: 2 NVIDIA GPUs, driver 580.95.05.
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import nvidia
@@ -75,21 +90,31 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import nvidia
 TIMEOUT_SECONDS = "60"
 
 
+def _ask(module: AnsibleModule) -> tuple[list[dict[str, Any]], str]:
+    """The GPUs that nvidia-smi shows, and why it shows none."""
+    smi, timeout = module.get_bin_path("nvidia-smi"), module.get_bin_path("timeout")
+    if not smi:
+        return [], "nvidia-smi is not installed"
+    limit = [timeout, TIMEOUT_SECONDS] if timeout else []
+    code, output, errors = module.run_command([*limit, smi, f"--query-gpu={','.join(nvidia.FIELDS)}", "--format=csv,noheader,nounits"])
+    gpus = nvidia.parse_gpus(output) if code == 0 else []
+    if any(gpu["mig_mode"] == "Enabled" for gpu in gpus):
+        _code, listed, _errors = module.run_command([*limit, smi, "-L"])
+        instances = nvidia.parse_list(listed)
+        gpus = [{**gpu, "mig_devices": instances.get(gpu["uuid"], [])} for gpu in gpus]
+    return gpus, " ".join((output + errors).split()) or f"nvidia-smi ended with {code}"
+
+
 def main() -> None:
     """Runs the module."""
     module = AnsibleModule({}, supports_check_mode=True)
-    smi, timeout = module.get_bin_path("nvidia-smi"), module.get_bin_path("timeout")
-    gpus, error = [], "nvidia-smi is not installed"
-    if smi:
-        query = [smi, f"--query-gpu={','.join(nvidia.FIELDS)}", "--format=csv,noheader,nounits"]
-        code, output, errors = module.run_command(([timeout, TIMEOUT_SECONDS] if timeout else []) + query)
-        error = " ".join((output + errors).split()) or f"nvidia-smi ended with {code}"
-        gpus = nvidia.parse_gpus(output) if code == 0 else []
+    gpus, error = _ask(module)
     pci = nvidia.pci_gpus()
     module.exit_json(
         changed=False,
         present=bool(gpus),
         gpus=gpus,
+        uuids=nvidia.computing(gpus),
         driver_version=gpus[0]["driver_version"] if gpus else None,
         pci_devices=pci,
         msg=nvidia.message(gpus, pci, error),

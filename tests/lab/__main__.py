@@ -33,7 +33,7 @@ def main() -> int:
     if given.command == "up":
         built = images.build_all()
         images.push(built, services.start(built["services"], built["toolkit"]))
-        addresses = hosts.up(given.name, built["host"], images.versions(built))
+        addresses = hosts.up(given.name, built, images.variables(built))
         print(f"The lab {given.name} is up after {time.monotonic() - begin:.0f} s: {', '.join(f'{host} {ip}' for host, ip in addresses.items())}")
         print(images.table(built))
     elif given.command == "down":

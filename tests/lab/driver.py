@@ -1,83 +1,71 @@
-"""The stand-in for NVIDIA's driver on a lab host: the files that a host with GPUs would have."""
+"""The emulated driver of the lab's GPU hosts: its state file, from which the programs of `tests/lab/driver` answer."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-DRIVER_VERSION = "580.95.05"
-GPUS = {"gpu1": ("NVIDIA A100-SXM4-80GB", 81920, 2), "gpu2": ("NVIDIA H100 80GB HBM3", 81559, 1)}
-
-# Answers what the collection and the roles ask of nvidia-smi, from gpus.json.
-NVIDIA_SMI = '''#!/usr/bin/python3
-"""A stand-in for nvidia-smi: answers -L and --query-gpu from /etc/gpu-lab/gpus.json."""
-import json
-import sys
-
-gpus = json.load(open("/etc/gpu-lab/gpus.json"))
-query = [argument.partition("=")[2] for argument in sys.argv[1:] if argument.startswith("--query-gpu=")]
-if sys.argv[1:] == ["-L"]:
-    for gpu in gpus:
-        print(f"GPU {gpu['index']}: {gpu['name']} (UUID: {gpu['uuid']})")
-elif query:
-    names = {"memory.total": "memory_mib", "mig.mode.current": "mig_mode"}
-    for gpu in gpus:
-        print(", ".join(str(gpu[names.get(field, field)]) for field in query[0].split(",")))
-else:
-    sys.exit("this stand-in for nvidia-smi knows -L and --query-gpu=... --format=csv,noheader,nounits")
-'''
-
-# The runtime takes what containers get from the CDI specification below.
-RUNTIME_CONFIG = """[nvidia-container-runtime]
-mode = "cdi"
-log-level = "info"
-
-[nvidia-container-runtime.modes.cdi]
-default-kind = "nvidia.com/gpu"
-spec-dirs = ["/etc/cdi", "/var/run/cdi"]
-"""
+SOURCES = Path(__file__).resolve().parent / "driver"
+VERSION = (SOURCES / "version.txt").read_text().strip()
+# nvidia-ctk takes it for firmware and mounts it into every GPU container.
+STATE_FILE = f"/lib/firmware/nvidia/{VERSION}/gsp_lab.bin"
 
 
-def gpus(host: str) -> list[dict[str, object]]:
-    """The made-up GPUs of a host; none for a host without."""
-    if host not in GPUS:
-        return []
-    name, memory, count = GPUS[host]
-    number = host.removeprefix("gpu")
-    return [
-        {
-            "index": index,
-            "uuid": f"GPU-0000000{number}-0000-4000-8000-00000000000{index}",
-            "name": name,
-            "memory_mib": memory,
-            "driver_version": DRIVER_VERSION,
-            "mig_mode": "Disabled",
-            "pci_bus_id": f"00000000:0{index + 1}:00.0",
-        }
-        for index in range(count)
-    ]
+@dataclass(frozen=True)
+class Instance:
+    """A MIG instance: profile such as 1g.10gb, ids of the GPU instance and of its compute instance."""
+
+    uuid: str
+    profile: str
+    gi: int
+    ci: int = 0
 
 
-def cdi_specification(count: int) -> str:
-    """A CDI specification (https://github.com/cncf-tags/container-device-interface) with devices that lead to /dev/null."""
+@dataclass(frozen=True)
+class Gpu:
+    """A made-up GPU; `mig` says whether MIG is on."""
 
-    def device(name: str, indexes: list[int]) -> dict[str, object]:
-        nodes = [{"path": f"/dev/nvidia{index}", "type": "c", "major": 1, "minor": 3} for index in indexes]
-        return {"name": name, "containerEdits": {"deviceNodes": nodes}}
+    minor: int
+    uuid: str
+    name: str
+    memory_mib: int
+    mig: bool = False
+    instances: tuple[Instance, ...] = ()
 
-    devices = [device(str(index), [index]) for index in range(count)] + [device("all", list(range(count)))]
-    mount = {"hostPath": "/etc/gpu-lab", "containerPath": "/etc/gpu-lab", "options": ["ro", "nosuid", "nodev", "rbind"]}
-    edits = {"env": ["GPU_LAB=stand-in"], "mounts": [mount]}
-    return json.dumps({"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu", "devices": devices, "containerEdits": edits}, indent=2)
+    @property
+    def pci_bus_id(self) -> str:
+        """Bus id in NVML's form."""
+        return f"00000000:{self.minor + 1:02X}:00.0"
 
 
-def files(host: str) -> dict[str, str]:
-    """Content by path."""
-    there = gpus(host)
-    if not there:
-        return {}
-    return {
-        "/etc/gpu-lab/gpus.json": json.dumps(there, indent=2),
-        "/usr/bin/nvidia-smi": NVIDIA_SMI,
-        "/etc/cdi/nvidia.json": cdi_specification(len(there)),
-        "/etc/nvidia-container-runtime/config.toml": RUNTIME_CONFIG,
-    }
+def gpus(host: str) -> list[Gpu]:
+    """The GPUs that a host has at first; none for a host without."""
+    if host == "gpu1":
+        return [Gpu(minor, f"GPU-00000001-0000-4000-8000-00000000000{minor}", "NVIDIA A100-SXM4-80GB", 81920) for minor in range(2)]
+    if host == "gpu3":
+        return [Gpu(0, "GPU-00000003-0000-4000-8000-000000000000", "NVIDIA L40S", 46068)]
+    if host == "gpu2":
+        return [Gpu(0, "GPU-00000002-0000-4000-8000-000000000000", "NVIDIA H100 80GB HBM3", 81559)]
+    return []
+
+
+def sliced(gpu: Gpu, *profiles: str) -> Gpu:
+    """The GPU with MIG on and an instance for each profile."""
+    instances = tuple(Instance(f"MIG{gpu.uuid[3:-4]}{number:02d}{gpu.uuid[-2:]}", profile, gi=number + 6) for number, profile in enumerate(profiles, start=1))
+    return Gpu(gpu.minor, gpu.uuid, gpu.name, gpu.memory_mib, mig=True, instances=instances)
+
+
+def state(there: Iterable[Gpu], values: Mapping[str, Mapping[str, float]] | None = None, frozen: bool = False) -> str:
+    """Content of the state file, one fact on a line.
+
+    `values` fixes what the DCGM exporter reports: number of the GPU, for it and its instances, or GPU.GI of an instance, then field and value in the units
+    of DCGM's old names. DCGM_EXP_GPU_HEALTH_STATUS:WATCH is a field too. `frozen` stops the exporter's collections. A GPU that is left out is one that
+    fell off the bus.
+    """
+    lines = []
+    for gpu in there:
+        lines.append(f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id} {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}")
+        lines += [f"instance {gpu.minor} {one.gi} {one.ci} {one.profile} {one.uuid}" for one in gpu.instances]
+    lines += [f"value {entity} {field} {value}" for entity, fields in (values or {}).items() for field, value in fields.items()]
+    return "\n".join(lines + ["frozen"] * frozen) + "\n"

@@ -8,12 +8,12 @@ import subprocess
 
 from tests.lab.shell import CACHE, LabError, run, succeeds, wait_for
 
-PACKAGES = ("docker.io", "iptables", "debootstrap", "gpg", "openssh-client")
+PACKAGES = ("docker.io", "iptables", "debootstrap", "gcc", "gpg", "libc6-dev", "openssh-client")
 
 
 def ensure() -> None:
     """Have an engine that answers: the one that is there, else Debian's, installed and started."""
-    missing = [tool for tool in ("docker", "debootstrap", "gpg", "ssh-keygen") if not shutil.which(tool)]
+    missing = [tool for tool in ("docker", "debootstrap", "gcc", "gpg", "ssh-keygen") if not shutil.which(tool)]
     answers = succeeds("docker", "info")
     if answers and not missing:
         return

@@ -17,12 +17,15 @@ from tests.lab.shell import ROOT, LabError, run, succeeds, wait_for
 # The last octet of each lab's first host.
 LABS = {"demo": 10, "molecule": 20}
 HOSTS = ("monitor1", "gpu1", "gpu2")
-# A host that some tests start besides.
+# The image of each host: gpu2's engine reads CDI specifications by itself.
+IMAGES = {"monitor1": "host", "gpu1": "host", "gpu2": "host_cdi"}
+# Hosts that some tests start besides, one without a GPU and one with.
 SPARE = "spare1"
+GPU_SPARE = "gpu3"
 ISOLATION = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host", "--stop-signal", "SIGRTMIN+3"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined"),
-    *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
+    *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "--device", "/dev/kmsg"),
 )
 
 
@@ -40,18 +43,18 @@ def container(lab: str, host: str) -> str:
 
 def address(lab: str, host: str) -> str:
     """A host's IP address, the same after a restart."""
-    return f"10.213.77.{LABS[lab] + (*HOSTS, SPARE).index(host)}"
+    return f"10.213.77.{LABS[lab] + (*HOSTS, SPARE, GPU_SPARE).index(host)}"
 
 
-def up(lab: str, image: str, variables: dict[str, str]) -> dict[str, str]:
-    """Have the three hosts running and answering; returns their addresses."""
+def up(lab: str, built: dict[str, str], variables: dict[str, str]) -> dict[str, str]:
+    """Have the three hosts running and answering, from what `images.build_all` built; returns their addresses."""
     where = folder(lab)
     where.mkdir(parents=True, exist_ok=True)
     key = where / "id_ed25519"
     if not key.exists():
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpu-monitoring-lab", "-f", str(key))
     with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
-        for done in [pool.submit(start, lab, host, image) for host in HOSTS]:
+        for done in [pool.submit(start, lab, host, built[IMAGES[host]], built["driver"]) for host in HOSTS]:
             done.result()
     addresses = {host: address(lab, host) for host in HOSTS}
     (where / "hosts.json").write_text(json.dumps(addresses, indent=2) + "\n")
@@ -59,18 +62,20 @@ def up(lab: str, image: str, variables: dict[str, str]) -> dict[str, str]:
     return addresses
 
 
-def start(lab: str, host: str, image: str) -> None:
-    """Have one host running and answering."""
+def start(lab: str, host: str, image: str, driver_folder: str = "") -> None:
+    """Have one host running and answering; a host with GPUs gets the emulated driver when it is made."""
     name, key = container(lab, host), folder(lab) / "id_ed25519"
     if not succeeds("docker", "container", "inspect", name):
         run(
-            *("docker", "run", "--detach", "--name", name, "--hostname", host, "--network", NETWORK, "--ip", address(lab, host)),
+            *("docker", "create", "--name", name, "--hostname", host, "--network", NETWORK, "--ip", address(lab, host)),
             *ISOLATION,
             *("--volume", f"{name}:/var/lib/docker", image),
         )
+        if gpus := driver.gpus(host):
+            run("docker", "cp", f"{driver_folder}/.", f"{name}:/")
+            _copy(name, {driver.STATE_FILE: driver.state(gpus)})
     run("docker", "start", name)
-    files = {**driver.files(host), "/root/.ssh/authorized_keys": key.with_suffix(".pub").read_text()}
-    _copy(name, files)
+    _copy(name, {"/root/.ssh/authorized_keys": key.with_suffix(".pub").read_text()})
     try:
         wait_for(lambda: ssh_answers(lab, host), f"SSH of {host}", 60)
         wait_for(lambda: succeeds("docker", "exec", name, "docker", "info"), f"the Docker engine of {host}", 60)
@@ -80,15 +85,21 @@ def start(lab: str, host: str, image: str) -> None:
 
 
 def _copy(name: str, files: dict[str, str]) -> None:
-    """Put files into a container, private ones private and programs executable."""
+    """Put files into a container, private ones private."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path, content in files.items():
             entry = tarfile.TarInfo(path.lstrip("/"))
             entry.size = len(content.encode())
-            entry.mode = 0o755 if "/bin/" in path else 0o600 if "/.ssh/" in path else 0o644
+            entry.mode = 0o600 if "/.ssh/" in path else 0o644
             tar.addfile(entry, io.BytesIO(content.encode()))
     subprocess.run(["docker", "cp", "-", f"{name}:/"], input=archive.getvalue(), check=True, capture_output=True)
+
+
+def set_state(lab: str, host: str, state: str) -> None:
+    """Give a host other GPUs or values, as `driver.state` writes them. The file keeps its inode, so that containers with GPUs see the change too."""
+    command = f"cat >{driver.STATE_FILE} && systemctl restart gpu-lab-driver"
+    subprocess.run(["docker", "exec", "--interactive", container(lab, host), "sh", "-c", command], input=state.encode(), check=True, capture_output=True)
 
 
 def ssh_command(lab: str, host: str) -> list[str]:
@@ -120,18 +131,23 @@ def inventory(lab: str, key: Path, variables: dict[str, str]) -> dict[str, objec
     mirror = {
         "gpu_monitoring_registry": "registry.lab:5000",
         "nvidia_container_toolkit_repository_url": "http://apt.lab/nvidia",
-        "nvidia_container_toolkit_key_url": "http://apt.lab/nvidia/key.asc",
+        "nvidia_container_toolkit_key": "http://apt.lab/nvidia/key.asc",
     }
     groups = {"monitoring": hosts("monitor1"), "gpu_hosts": hosts("gpu1", "gpu2")}
     return {"all": {"vars": {**connection, **mirror, **variables}, "children": groups}}
 
 
+def remove(lab: str, host: str) -> None:
+    """Remove a host with its data."""
+    name = container(lab, host)
+    run("docker", "rm", "--force", "--volumes", name, check=False)
+    run("docker", "volume", "rm", name, check=False)
+
+
 def down(lab: str) -> None:
     """Remove the hosts with their data."""
-    for host in (*HOSTS, SPARE):
-        name = container(lab, host)
-        run("docker", "rm", "--force", "--volumes", name, check=False)
-        run("docker", "volume", "rm", name, check=False)
+    for host in (*HOSTS, SPARE, GPU_SPARE):
+        remove(lab, host)
     where = folder(lab)
     for path in sorted(where.glob("*")) if where.exists() else []:
         os.unlink(path)

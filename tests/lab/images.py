@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab import driver
 from tests.lab.shell import CACHE, ROOT, LabError, run, succeeds
 
 FOLDER = Path(__file__).resolve().parent / "images"
 TOOLKIT = Path(__file__).resolve().parent / "toolkit"
+TOOLKIT_VERSION = (TOOLKIT / "version.txt").read_text().strip()
 PREFIX = "gpu-monitoring-lab"
 
 
@@ -35,6 +37,7 @@ class Service:
 
 SERVICES = (
     Service("prometheus", "prom/prometheus", "v{}", "registry-1.docker.io", "prometheus_version", "real, from Debian; its web page is a placeholder"),
+    Service("node_exporter", "prom/node-exporter", "v{}", "registry-1.docker.io", "node_exporter_version", "real, from Debian"),
     Service("cadvisor", "google/cadvisor", "v{}", "ghcr.io", "cadvisor_version", "the real library with a main of the lab"),
     Service("dcgm_exporter", "nvidia/k8s/dcgm-exporter", "{}", "", "dcgm_exporter_version", "a stand-in with made-up values: there is no GPU"),
     Service("grafana", "grafana/grafana", "{}", "registry-1.docker.io", "grafana_version", "a stand-in, checked against recordings of the real one"),
@@ -65,7 +68,7 @@ def need_go() -> None:
     """LabError where there is no Go to build with."""
     if not shutil.which("go"):
         raise LabError(
-            "The lab builds the NVIDIA container toolkit and a stand-in with Go 1.24 or newer, which is not in the search path: install it first."
+            "The lab builds the NVIDIA container toolkit and stand-ins with Go 1.24 or newer, which is not in the search path: install it first."
         )
 
 
@@ -83,26 +86,33 @@ def upstream_answers(registry: str) -> bool:
         connection.close()
 
 
-def build_all() -> dict[str, str]:
-    """Names of all images by folder, and the apt repository's folder as `toolkit`."""
-    need_go()
+def bases() -> dict[str, str]:
+    """Names of the images that others are built on."""
     base = build("base", {})
-    python = build("python", {"LAB_BASE": base})
-    bases = {"LAB_BASE": base, "LAB_PYTHON_BASE": python}
+    return {"LAB_BASE": base, "LAB_PYTHON_BASE": build("python", {"LAB_BASE": base})}
 
-    def service(one: Service) -> str:
-        if upstream_answers(one.upstream):
-            host = "docker.io" if one.upstream.endswith("docker.io") else one.upstream
-            reference = f"{host}/{one.reference(role_version(one.variable))}"
-            run("docker", "pull", "--quiet", reference)
-            return reference
-        return build(one.folder, bases)
 
+def service(folder: str, on: dict[str, str]) -> str:
+    """Name of a service's image: the upstream one where its registry answers, otherwise built on these bases."""
+    one = next(one for one in SERVICES if one.folder == folder)
+    if upstream_answers(one.upstream):
+        host = "docker.io" if one.upstream.endswith("docker.io") else one.upstream
+        reference = f"{host}/{one.reference(role_version(one.variable))}"
+        run("docker", "pull", "--quiet", reference)
+        return reference
+    return build(one.folder, on)
+
+
+def build_all() -> dict[str, str]:
+    """Names of all images by folder, and the folders of the apt repository as `toolkit` and of the emulated driver as `driver`."""
+    need_go()
+    on = bases()
     with ThreadPoolExecutor(max_workers=2) as pool:
-        pending = {one.folder: pool.submit(service, one) for one in SERVICES}
-        pending |= {name: pool.submit(build, name, bases) for name in ("host", "services")}
-        pending["toolkit"] = pool.submit(apt_repository)
-        return {name: future.result() for name, future in pending.items()}
+        pending = {one.folder: pool.submit(service, one.folder, on) for one in SERVICES}
+        pending |= {name: pool.submit(build, name, on) for name in ("host", "services")}
+        pending |= {"toolkit": pool.submit(apt_repository), "driver": pool.submit(emulated_driver)}
+        built = {name: future.result() for name, future in pending.items()}
+    return built | {"host_cdi": build("host_cdi", {"LAB_HOST": built["host"]})}
 
 
 def apt_repository() -> str:
@@ -114,6 +124,16 @@ def apt_repository() -> str:
     return str(folder)
 
 
+def emulated_driver() -> str:
+    """Folder with the files of the emulated driver, to be laid over a host's root."""
+    folder = CACHE / f"driver-{content_tag(driver.SOURCES, TOOLKIT_VERSION)}"
+    if not folder.exists():
+        print("building the emulated driver", flush=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        run(str(driver.SOURCES / "build.sh"), str(folder), TOOLKIT_VERSION)
+    return str(folder)
+
+
 def role_version(variable: str) -> str:
     """Default of a role's version variable."""
     defaults = ROOT / "roles" / variable.removesuffix("_version") / "defaults" / "main.yml"
@@ -122,11 +142,21 @@ def role_version(variable: str) -> str:
 
 def versions(images: dict[str, str]) -> dict[str, str]:
     """The roles' version variables for what the lab has: a built image says its own."""
-    found = {"nvidia_container_toolkit_version": (TOOLKIT / "version.txt").read_text().strip()}
+    found = {"nvidia_container_toolkit_version": TOOLKIT_VERSION}
     for one in SERVICES:
         built = run("docker", "inspect", "--format", '{{index .Config.Labels "lab.version"}}', images[one.folder])
         found[one.variable] = built or role_version(one.variable)
     return found
+
+
+def variables(images: dict[str, str]) -> dict[str, str]:
+    """What a site with these mirrors sets: versions, the toolkit's key and the image that shows whether containers get GPUs."""
+    found = versions(images)
+    exporter = next(one for one in SERVICES if one.folder == "dcgm_exporter")
+    return found | {
+        "nvidia_container_toolkit_key_fingerprint": (Path(images["toolkit"]) / "fingerprint").read_text().strip(),
+        "nvidia_container_toolkit_verify_image": f"registry.lab:5000/{exporter.reference(found[exporter.variable])}",
+    }
 
 
 def push(images: dict[str, str], registry: str) -> None:
@@ -138,12 +168,22 @@ def push(images: dict[str, str], registry: str) -> None:
         run("docker", "push", "--quiet", target)
 
 
+def rpm_repositories(image: str, apt_folder: str) -> str:
+    """Folder of the dnf repositories with the packages of an apt repository, made on the image of a host with dnf."""
+    folder = CACHE / f"rpm-{apt_folder.rpartition('-')[2]}-{image.rpartition(':')[2]}"
+    if not (folder / "tampered" / "key.asc").exists():
+        print("building the packages of the NVIDIA container toolkit for dnf", flush=True)
+        volumes = [f"--volume={TOOLKIT}:/toolkit:ro", f"--volume={apt_folder}:/apt:ro", f"--volume={folder}:/rpm"]
+        run("docker", "run", "--rm", "--network=none", *volumes, image, "/toolkit/build_rpm.sh", "/apt", "/rpm")
+    return str(folder)
+
+
 def table(images: dict[str, str]) -> str:
     """What is real in this lab and what stands in."""
     rows = [(one.path, "upstream image" if not images[one.folder].startswith(PREFIX) else one.stands_in) for one in SERVICES]
     rows += [
-        ("Docker engine, systemd, SSH, apt", "real: Debian trixie in a container for each host"),
-        ("nvidia-ctk, nvidia-container-runtime", "real, built from NVIDIA's Go module; libnvidia-container1 and -tools are empty stand-ins"),
-        ("NVIDIA driver and GPUs", "a stand-in: a fake nvidia-smi, device nodes without a device, a CDI specification made by hand"),
+        ("systemd, SSH, apt, Docker engine", "real: Debian trixie in a container for each host; on gpu2 with the engine of Debian sid"),
+        ("NVIDIA container toolkit", "real, built from NVIDIA's Go module; libnvidia-container1 and -tools are empty stand-ins"),
+        ("NVIDIA driver and GPUs", "a stand-in: libnvidia-ml and nvidia-smi that tell of made-up GPUs, device nodes without a device"),
     ]
     return "\n".join(f"  {what:<42} {kind}" for what, kind in rows)

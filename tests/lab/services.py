@@ -34,6 +34,12 @@ def start(image: str, apt_folder: str) -> str:
     return address
 
 
+def publish(folder: str, name: str) -> None:
+    """Have the web server give a folder as http://apt.lab/NAME/."""
+    run("docker", "exec", NAME, "rm", "-rf", f"/srv/{name}")
+    run("docker", "cp", folder, f"{NAME}:/srv/{name}")
+
+
 def _registry_answers(address: str) -> bool:
     connection = http.client.HTTPConnection(address, timeout=2)
     try:

@@ -53,21 +53,21 @@ def test_nvidia_container_toolkit(play, bare_inventory, versions):
 
 def test_a_reload_that_fails_puts_the_configuration_back(play, bare_inventory, versions, host):
     own = {key: value for key, value in versions.items() if key.startswith("nvidia_container_toolkit_")}
-    gpu2, drop_in = host("gpu2"), "/run/systemd/system/docker.service.d/no-reload.conf"
-    complete = json.loads(gpu2.file("/etc/docker/daemon.json").content_string)
+    gpu1, drop_in = host("gpu1"), "/run/systemd/system/docker.service.d/no-reload.conf"
+    complete = json.loads(gpu1.file("/etc/docker/daemon.json").content_string)
     without = json.dumps({key: value for key, value in complete.items() if key != "runtimes"})
-    gpu2.check_output(f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >{drop_in} && systemctl daemon-reload")
-    gpu2.check_output(f"printf '%s' '{without}' >/etc/docker/daemon.json")
+    gpu1.check_output(f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >{drop_in} && systemctl daemon-reload")
+    gpu1.check_output(f"printf '%s' '{without}' >/etc/docker/daemon.json")
     try:
-        run = play({"hosts": "gpu2", "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]}, inventory=bare_inventory, variables=own)
+        run = play({"hosts": "gpu1", "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]}, inventory=bare_inventory, variables=own)
         assert run.code != 0
         assert "did not take the runtime nvidia" in run.error
         assert "put back as it was" in run.error
-        assert gpu2.file("/etc/docker/daemon.json").content_string == without
+        assert gpu1.file("/etc/docker/daemon.json").content_string == without
     finally:
-        gpu2.check_output(f"rm {drop_in} && systemctl daemon-reload")
-    run_role(play, bare_inventory, "gpu2", "nvidia_container_toolkit", own)
-    assert json.loads(gpu2.file("/etc/docker/daemon.json").content_string) == complete
+        gpu1.check_output(f"rm {drop_in} && systemctl daemon-reload")
+    run_role(play, bare_inventory, "gpu1", "nvidia_container_toolkit", own)
+    assert json.loads(gpu1.file("/etc/docker/daemon.json").content_string) == complete
 
 
 def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide(play, bare_inventory, versions, host):
@@ -128,10 +128,11 @@ def test_a_fleet_with_a_host_without_a_gpu(site, tmp_path, prometheus, play):
         run = site(inventory=path)
         assert run.code == 0, run.output
         assert "no NVIDIA GPU" in run.output
-        expected = {("cadvisor", name): "up" for name in ("gpu1", "gpu2", "monitor1")} | {("nvidia-gpu", name): "up" for name in ("gpu1", "gpu2")}
+        expected = {(job, name): "up" for job in ("cadvisor", "node") for name in ("gpu1", "gpu2", "monitor1")}
+        expected |= {("nvidia-gpu", name): "up" for name in ("gpu1", "gpu2")}
         wait_until(lambda: prometheus.health() == expected, f"targets: {prometheus.health()}")
-        target = [one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if one["labels"]["host"] == "monitor1"]
-        assert target == ["http://cadvisor:8080/metrics"]
+        target = {one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if one["labels"]["host"] == "monitor1"}
+        assert target == {"http://cadvisor:8080/metrics", "http://node-exporter:9100/metrics"}
     finally:
         task = {"mlops.gpu_monitoring.container_service": {"name": "cadvisor", "state": "absent"}}
         assert play({"hosts": "monitor1", "tasks": [task]}).code == 0

@@ -18,6 +18,7 @@ def test_gpus_are_read_from_what_nvidia_smi_prints():
         "driver_version": "580.95.05",
         "memory_mib": 81920,
         "mig_mode": "Disabled",
+        "mig_devices": [],
     }
     assert second["memory_mib"] is None
 
@@ -43,3 +44,55 @@ def test_messages_say_what_is_there_or_what_to_do():
     assert nvidia.message(nvidia.parse_gpus(OUTPUT), [], "") == "2 NVIDIA GPUs, driver 580.95.05."
     assert nvidia.message([], [], "nvidia-smi is not installed") == "This host has no NVIDIA GPU."
     assert "Install the NVIDIA driver" in nvidia.message([], ["0000:3b:00.0"], "nvidia-smi is not installed")
+
+
+LISTED = """\
+GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-aaaa)
+  MIG 3g.40gb     Device  0: (UUID: MIG-1111)
+  MIG 1g.10gb+me  Device  1: (UUID: MIG-2222)
+GPU 1: NVIDIA A100-SXM4-80GB (UUID: GPU-bbbb)
+"""
+
+
+def gpu(uuid, mig_mode="Disabled", *instances):
+    return {"uuid": uuid, "mig_mode": mig_mode, "mig_devices": [{"uuid": one, "profile": "1g.10gb"} for one in instances]}
+
+
+def test_mig_instances_are_listed_under_their_gpu():
+    assert nvidia.parse_list(LISTED) == {
+        "GPU-aaaa": [{"uuid": "MIG-1111", "profile": "3g.40gb"}, {"uuid": "MIG-2222", "profile": "1g.10gb+me"}],
+        "GPU-bbbb": [],
+    }
+    assert nvidia.parse_list("No devices found.\n") == {}
+
+
+def test_work_runs_on_instances_where_mig_is_on():
+    assert nvidia.computing([gpu("GPU-aaaa", "Enabled", "MIG-1111", "MIG-2222"), gpu("GPU-bbbb"), gpu("GPU-cccc", "[N/A]")]) == [
+        "GPU-bbbb",
+        "GPU-cccc",
+        "MIG-1111",
+        "MIG-2222",
+    ]
+    assert nvidia.computing([gpu("GPU-aaaa", "Enabled")]) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "seen", "difference"),
+    [
+        ([gpu("GPU-aaaa"), gpu("GPU-bbbb")], {"GPU-aaaa": [], "GPU-bbbb": []}, ""),
+        ([gpu("GPU-aaaa"), gpu("GPU-bbbb")], {"GPU-bbbb": []}, "does not see GPU-aaaa"),
+        ([gpu("GPU-aaaa")], {}, "does not see GPU-aaaa"),
+        ([gpu("GPU-aaaa")], {"GPU-aaaa": [], "GPU-cccc": []}, "sees GPU-cccc, which the host does not have"),
+        ([gpu("GPU-aaaa")], {"GPU-cccc": []}, "does not see GPU-aaaa and sees GPU-cccc, which the host does not have"),
+        ([gpu("GPU-aaaa", "Enabled", "MIG-1111")], {"GPU-aaaa": [{"uuid": "MIG-1111", "profile": "1g.10gb"}]}, ""),
+        ([gpu("GPU-aaaa", "Enabled", "MIG-1111")], {"GPU-aaaa": []}, "does not see MIG-1111"),
+        ([gpu("GPU-aaaa", "Enabled")], {}, ""),
+    ],
+)
+def test_what_a_container_sees_is_compared_with_what_the_host_has(there, seen, difference):
+    assert nvidia.difference(there, seen) == difference
+
+
+def test_the_message_counts_instances():
+    there = [{**gpu("GPU-aaaa", "Enabled", "MIG-1111", "MIG-2222"), "driver_version": "580.95.05"}]
+    assert nvidia.message(there, [], "") == "1 NVIDIA GPU with 2 MIG instances, driver 580.95.05."

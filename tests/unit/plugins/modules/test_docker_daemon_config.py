@@ -51,10 +51,10 @@ REFUSED = {
 }
 
 
-def run(path, check=False, config=None):
+def run(path, check=False, state="present"):
     """The module's result."""
     output = io.StringIO()
-    arguments = {"path": str(path), "config": config or WANTED, "_ansible_check_mode": check, "_ansible_tmpdir": str(path.parent)}
+    arguments = {"path": str(path), "config": WANTED, "state": state, "_ansible_check_mode": check, "_ansible_tmpdir": str(path.parent)}
     with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
         docker_daemon_config.main()
     return json.loads(output.getvalue())
@@ -133,3 +133,40 @@ def test_a_link_stays_one(tmp_path):
     assert run(link)["changed"]
     assert link.is_symlink()
     assert json.loads(target.read_text()) == WANTED
+
+
+REMOVED = {
+    "all that there is": (WANTED, {}),
+    "beside other settings": ({"debug": True, **WANTED}, {"debug": True}),
+    "beside another runtime": ({"runtimes": {"kata": {"runtimeType": "k"}, "nvidia": NVIDIA}}, {"runtimes": {"kata": {"runtimeType": "k"}}}),
+}
+KEPT = {
+    "no runtime": {"debug": True},
+    "arguments of the site": {"runtimes": {"nvidia": {**NVIDIA, "args": ["--debug"]}}},
+    "another program": {"runtimes": {"nvidia": {"path": "/opt/nvidia-container-runtime"}}},
+    "runtimes that are null": {"runtimes": None},
+}
+
+
+@pytest.mark.parametrize(("before", "after"), REMOVED.values(), ids=REMOVED)
+def test_what_was_merged_in_is_taken_out(file, before, after):
+    path = file(json.dumps(before))
+    assert run(path, check=True, state="absent")["changed"]
+    assert json.loads(path.read_text()) == before
+    result = run(path, state="absent")
+    assert result["changed"]
+    assert json.loads(path.read_text()) == after
+    assert os.path.exists(result["backup_file"])
+    assert not run(path, state="absent")["changed"]
+
+
+@pytest.mark.parametrize("content", KEPT.values(), ids=KEPT)
+def test_what_is_not_just_what_was_merged_in_stays(file, content):
+    path = file(json.dumps(content))
+    assert not run(path, state="absent")["changed"]
+    assert path.read_text() == json.dumps(content)
+
+
+def test_nothing_is_taken_out_of_no_file(tmp_path):
+    assert not run(tmp_path / "daemon.json", state="absent")["changed"]
+    assert not (tmp_path / "daemon.json").exists()

@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nvidia_container_info
+short_description: The NVIDIA GPUs that a container sees
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Runs C(nvidia-smi -L) in a new container that gets all GPUs, and removes the container. No other container is touched, and no work is put on a GPU.
+  - With O(gpus) it compares them with the GPUs that the host has, and fails with the difference.
+requirements:
+  - Docker SDK for Python on the host
+attributes:
+  check_mode:
+    description: Runs in check mode and changes nothing.
+    support: partial
+    details: No container is run in check mode, so that nothing is returned.
+  diff_mode:
+    description: Has no differences to show.
+    support: none
+options:
+  image:
+    description:
+      - The image, pulled where the host does not have it. Any image with the GNU C library will do; its entry point is not used.
+    type: str
+    required: true
+  mechanism:
+    description: How the container gets the GPUs. V(auto) takes CDI where the engine has a CDI specification of them, and the runtime C(nvidia) otherwise.
+    type: str
+    choices: [auto, cdi, runtime]
+    default: auto
+  gpus:
+    description: The GPUs that the container must see, as M(mlops.gpu_monitoring.nvidia_gpu_info) returns them.
+    type: list
+    elements: dict
+  timeout:
+    description: Seconds within which the container must have ended.
+    type: int
+    default: 60
+  docker_host:
+    description: Address of the Docker engine.
+    type: str
+    default: unix:///var/run/docker.sock
+"""
+
+EXAMPLES = r"""
+- name: Look for NVIDIA GPUs
+  mlops.gpu_monitoring.nvidia_gpu_info:
+  register: gpu
+
+- name: See that containers see them all
+  mlops.gpu_monitoring.nvidia_container_info:
+    image: docker.io/library/ubuntu:24.04
+    gpus: "{{ gpu.gpus }}"
+"""
+
+RETURN = r"""
+mechanism:
+  description: How the container got the GPUs, V(cdi) or V(runtime).
+  returned: not in check mode
+  type: str
+  sample: cdi
+uuids:
+  description: UUIDs of the GPUs and MIG instances that the container saw.
+  returned: not in check mode
+  type: list
+  elements: str
+  sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import nvidia
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+LINES = 200
+
+
+def _body(image: str, mechanism: str) -> dict[str, Any]:
+    """The body of ContainerCreate (https://docs.docker.com/reference/api/engine/)."""
+    host_config: dict[str, Any] = {
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "NetworkMode": "none",
+        "LogConfig": {"Type": spec.LOG_DRIVER},
+    }
+    if mechanism == "cdi":
+        host_config["DeviceRequests"] = [spec.CDI_REQUEST]
+    else:
+        host_config["Runtime"] = "nvidia"
+    environment = [f"{name}={value}" for name, value in spec.NVIDIA_ENVIRONMENT.items()] if mechanism == "runtime" else []
+    return {"Image": image, "Entrypoint": ["nvidia-smi"], "Cmd": ["-L"], "Env": environment, "User": "0", "HostConfig": host_config}
+
+
+def main() -> None:
+    """Runs the module."""
+    module = AnsibleModule(
+        {
+            "image": {"type": "str", "required": True},
+            "mechanism": {"type": "str", "choices": ["auto", "cdi", "runtime"], "default": "auto"},
+            "gpus": {"type": "list", "elements": "dict"},
+            "timeout": {"type": "int", "default": 60},
+            "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+        },
+        supports_check_mode=True,
+    )
+    if not HAS_SDK:
+        module.fail_json(msg=missing_required_lib("docker"))
+    if module.check_mode:
+        module.exit_json(changed=False)
+    image, there = module.params["image"], module.params["gpus"]
+    try:
+        engine = Engine(module.params["docker_host"])
+        mechanism = spec.gpu_mechanism(module.params["mechanism"], *engine.gpu_abilities())
+        if engine.image(image) is None:
+            engine.pull(image)
+        code, output = engine.run(f"gpu-monitoring-check-{os.getpid()}", _body(image, mechanism), module.params["timeout"], LINES)
+    except ServiceError as error:
+        module.fail_json(msg=str(error))
+    seen = nvidia.parse_list(output)
+    how = "by CDI" if mechanism == "cdi" else "by the runtime nvidia"
+    if code != 0:
+        module.fail_json(msg=f"A container of {image} that got the GPUs {how} ended with {code}: {output or 'it said nothing'}")
+    problem = nvidia.difference(there, seen) if there is not None else ""
+    if problem:
+        module.fail_json(msg=f"A container of {image} that got the GPUs {how} {problem}. nvidia-smi -L in it said: {output or 'nothing'}")
+    uuids = sorted({*seen, *(one["uuid"] for instances in seen.values() for one in instances)})
+    module.exit_json(changed=False, mechanism=mechanism, uuids=uuids)
+
+
+if __name__ == "__main__":
+    main()
