@@ -5,11 +5,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (cd "$here" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/dcgm-exporter" .)
-cp "$here/default-counters.csv" "$work"
+cp "$here"/default-counters*.csv "$work"
 cat >"$work/Dockerfile" <<'EOF'
 FROM scratch
 COPY dcgm-exporter /usr/bin/dcgm-exporter
-COPY default-counters.csv /etc/dcgm-exporter/default-counters.csv
+COPY default-counters.csv default-counters-4.9.csv /etc/dcgm-exporter/
 EXPOSE 9400
 ENTRYPOINT ["/usr/bin/dcgm-exporter"]
 EOF

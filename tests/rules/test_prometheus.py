@@ -1,0 +1,134 @@
+"""A real Prometheus with the role's files: one vocabulary, hosts that come without a reload, containers that go at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+
+from tests.rules.exporters import answer, serve
+from tests.unit.roles.rendering import fleet
+
+WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
+SECOND = {"gpu_monitoring_scrape_interval": "1s", "prometheus_cadvisor_targets": [], "prometheus_gpu_targets": [], "prometheus_node_targets": []}
+
+
+def wait_until(condition, what, seconds=30):
+    """The first true answer of `condition`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(requests.ConnectionError, requests.HTTPError):
+            found = condition()
+            if found:
+                return found
+        assert time.monotonic() < deadline, f"after {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+def group(port, host, **labels):
+    return {"targets": [f"127.0.0.1:{port}"], "labels": {"host": host, **labels}}
+
+
+class Prometheus:
+    """The running Prometheus over HTTP."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def query(self, expression):
+        found = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=10)
+        found.raise_for_status()
+        return [(sample["metric"], float(sample["value"][1])) for sample in found.json()["data"]["result"]]
+
+    def own(self, name):
+        """The value of one of its own metrics."""
+        lines = requests.get(f"{self.url}/metrics", timeout=10).text.splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
+
+
+@pytest.fixture
+def prometheus(image):
+    """Starts Prometheus on a folder of configuration, in the network of this machine."""
+    with contextlib.ExitStack() as stack:
+
+        def start(folder):
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                address = f"127.0.0.1:{free.getsockname()[1]}"
+            mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
+            command = ["docker", "run", "--rm", "--detach", "--network=host", "--mount", mount, image]
+            flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address={address}"]
+            container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
+            stack.callback(subprocess.run, ["docker", "rm", "--force", container], check=True, capture_output=True)
+            one = Prometheus(f"http://{address}")
+            wait_until(lambda: requests.get(f"{one.url}/-/ready", timeout=10).ok, "Prometheus is not ready")
+            return one
+
+        yield start
+
+
+def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus):
+    with contextlib.ExitStack() as stack:
+        releases = {"gpu1": "4.8.2", "gpu2": "4.8.3", "gpu3": "4.9.0"}
+        ports = {host: stack.enter_context(serve({"/metrics": answer(release, host)})) for host, release in releases.items()}
+        targets = [group(port, host) for host, port in ports.items()]
+        one = prometheus(config(fleet({}, WATCHER, {**SECOND, "prometheus_gpu_targets": targets})))
+
+        def legacy(host):
+            own = {"host", "instance", "UUID"}
+            series = one.query(f'{{__name__=~"DCGM_.*",__name__!~".*(_RATIO|_BYTES|_HERTZ|_JOULES_TOTAL)",host="{host}"}}')
+            assert all(labels["UUID"] == f"GPU-{host}" for labels, _value in series)
+            return sorted((sorted(item for item in labels.items() if item[0] not in own), round(value, 6)) for labels, value in series)
+
+        wait_until(lambda: all(len(legacy(host)) == 10 for host in releases), "not all is there")
+        assert legacy("gpu1") == legacy("gpu2") == legacy("gpu3")
+        assert {labels["modelName"] for labels, _value in one.query('{__name__=~"DCGM_.*"}')} == {"NVIDIA H100"}
+        assert {value for _labels, value in one.query("DCGM_FI_DEV_GPU_UTIL")} == {37}
+        assert not one.query('{__name__=~"DCGM_.*",hostname!=""}') and not one.query('{__name__=~"DCGM_.*",Hostname!=""}')
+
+
+def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
+    with serve({"/metrics": "up_and_running 1\n", "/v2/metrics": "requests 3\n"}) as port:
+        folder = config(fleet({}, WATCHER, {**SECOND, "prometheus_node_targets": [group(port, "gpu1")]}))
+        one = prometheus(folder)
+        wait_until(lambda: one.query('up{job="node",host="gpu1"} == 1'), "gpu1 is not up")
+        reloaded, series = one.own("prometheus_config_last_reload_success_timestamp_seconds"), one.own("prometheus_tsdb_head_series_created_total")
+
+        def put(name, groups):
+            """Replace a target file as container_service does."""
+            staged = folder / "staged"
+            staged.write_text(json.dumps(groups))
+            os.replace(staged, folder / "targets" / f"{name}.json")
+
+        put("node", [group(port, "gpu1"), group(port, "gpu2")])
+        server = {"server": "llama", "__metrics_path__": "/v2/metrics", "__scheme__": "http"}
+        put("model-server", [group(port, "gpu2", **server)])
+        wait_until(lambda: one.query('up{job="node",host="gpu2"} == 1'), "gpu2 is not up")
+        wait_until(lambda: one.query('requests{job="model-server",host="gpu2",server="llama"} == 3'), "the model server is not scraped")
+        put("node", [group(port, "gpu1")])
+        wait_until(lambda: not one.query('up{host="gpu2",job="node"}'), "gpu2 is still there")
+        assert one.query('up{job="node",host="gpu1"} == 1')
+        assert one.own("prometheus_config_last_reload_success_timestamp_seconds") == reloaded
+        assert one.own("prometheus_tsdb_head_series_created_total") > series
+
+
+def test_a_removed_container_is_gone_at_once_and_an_empty_answer_is_no_failure(config, prometheus):
+    def containers(*names):
+        now = int(time.time() * 1000)
+        return "".join(f'container_memory_usage_bytes{{name="{name}",image="x"}} 1 {now}\n' for name in names)
+
+    pages = {"/metrics": "", "/empty": ""}
+    with serve(pages) as port:
+        pages["/metrics"] = containers("job", "web")
+        variables = {"prometheus_cadvisor_targets": [group(port, "gpu1")], "prometheus_gpu_targets": [group(port, "gpu1", __metrics_path__="/empty")]}
+        one = prometheus(config(fleet({}, WATCHER, {**SECOND, **variables})))
+        wait_until(lambda: len(one.query("container_memory_usage_bytes")) == 2, "the containers are not there")
+        pages["/metrics"] = containers("web")
+        wait_until(lambda: [labels["name"] for labels, _value in one.query("container_memory_usage_bytes")] == ["web"], "the container is still drawn", 5)
+        assert one.query('up{job="nvidia-gpu"} == 1')

@@ -1,0 +1,77 @@
+"""promtool, in the image that the lab deploys, on what the role renders."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.unit.roles.rendering import fleet
+
+ROOT = Path(__file__).resolve().parents[2]
+GPU_HOSTS = {
+    "gpu1": {"ansible_host": "10.0.0.1"},
+    "gpu2": {"ansible_host": "10.0.0.2", "dcgm_exporter_port": 9500},
+    "gpu3": {"ansible_host": "10.0.0.3", "dcgm_exporter_enabled": False},
+}
+WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
+MODEL_SERVERS = [{"name": "llama", "port": 8000}, {"name": "ranker", "port": 8443, "scheme": "https", "path": "/v2/metrics", "address": "ranker.lan"}]
+JOBS = [{"job_name": "slurm", "scrape_interval": "15s", "static_configs": [{"targets": ["10.0.0.7:8080"], "labels": {"host": "head"}}]}]
+RULES = [
+    {
+        "name": "site",
+        "rules": [
+            {
+                "alert": "Hot",
+                "expr": "DCGM_FI_DEV_GPU_TEMP > 90",
+                "for": "5m",
+                "annotations": {"summary": "GPU {% raw %}{{ $labels.gpu }}{% endraw %} is hot"},
+            }
+        ],
+    }
+]
+
+
+@pytest.mark.parametrize(
+    "inventory",
+    [
+        fleet({}, WATCHER),
+        fleet({"gpu1": GPU_HOSTS["gpu1"]}, WATCHER),
+        fleet(GPU_HOSTS, WATCHER),
+        fleet({"monitor1": {}}, {"monitor1": {}}, {"prometheus_address": "127.0.0.1"}),
+        fleet({**GPU_HOSTS, "gpu1": {**GPU_HOSTS["gpu1"], "model_servers": MODEL_SERVERS}}, WATCHER),
+        fleet(GPU_HOSTS, WATCHER, {"prometheus_scrape_configs": JOBS, "prometheus_rules_extra": RULES}),
+        fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "1s"}),
+        fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "60s"}),
+    ],
+    ids=["no host", "one host", "three hosts", "one machine", "model servers", "jobs and rules of the site", "every second", "every minute"],
+)
+def test_the_configuration_is_accepted(config, promtool, inventory):
+    checked = promtool(config(inventory), "check", "config", "prometheus.yml")
+    assert checked.returncode == 0, checked.stdout
+    assert "WARNING" not in checked.stdout and "does not exist" not in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"prometheus_gpu_targets": [{"targets": ["10.0.0.1:9400"], "label": {"host": "gpu1"}}]}, "nvidia-gpu.json"),
+        ({"prometheus_scrape_configs": [{"job_name": "node", "static_configs": []}]}, "node"),
+        ({"prometheus_rules_extra": [{"name": "site", "rules": [{"record": "x", "expr": "sum("}]}]}, "extra.yml"),
+        ({"prometheus_scrape_timeout": "30s"}, "scrape timeout"),
+    ],
+    ids=["target file", "job of the same name", "rule", "timeout"],
+)
+def test_a_mistake_is_refused(config, promtool, variables, words):
+    checked = promtool(config(fleet(GPU_HOSTS, WATCHER, variables)), "check", "config", "prometheus.yml")
+    assert checked.returncode != 0
+    assert words in checked.stdout
+
+
+def test_the_rules_do_what_they_say(promtool, tmp_path):
+    tmp_path.chmod(0o755)
+    shutil.copy(ROOT / "roles/prometheus/files/rules/dcgm.yml", tmp_path)
+    shutil.copy(ROOT / "tests/rules/dcgm_test.yml", tmp_path)
+    tested = promtool(tmp_path, "test", "rules", "dcgm_test.yml")
+    assert tested.returncode == 0, tested.stdout
