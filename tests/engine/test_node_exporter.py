@@ -1,0 +1,55 @@
+"""The role node_exporter's container with a real node exporter on this machine's engine."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.engine.image import PREFIX
+from tests.lab import images
+from tests.unit.roles.rendering import arguments, fleet
+
+
+@pytest.fixture(scope="session")
+def exporter_image():
+    base = images.build("base", {})
+    return images.build("node_exporter", {"LAB_BASE": base, "LAB_PYTHON_BASE": images.build("python", {"LAB_BASE": base})})
+
+
+@pytest.fixture
+def deployed(run, name, exporter_image, tmp_path):
+    """The role's options for this machine and what a first run of them made."""
+    pressure = {"node_exporter_pressure": {"stat": {"exists": Path("/proc/pressure").exists()}}}
+    inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, {**pressure, "node_exporter_image": exporter_image})
+    options = arguments("node_exporter", "Run the node exporter", inventory, "this-host", tmp_path)
+    options.update(name=name, networks=[PREFIX], ports=[])
+    return options, run(**options)
+
+
+def metrics(result):
+    """Values by series."""
+    text = requests.get(f"http://{result['container']['ip']}:9100/metrics", timeout=10).text
+    return {series: float(value) for series, value in re.findall(r"^([^#\s]\S*) (\S+)$", text, re.MULTILINE)}
+
+
+def test_it_sees_the_machine_and_not_its_container(deployed):
+    seen = metrics(deployed[1])
+    memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1]) * 1024
+    assert seen["node_memory_MemTotal_bytes"] == memory
+    assert any(series.startswith("node_filesystem_size_bytes{") and 'mountpoint="/"' in series for series in seen)
+    interfaces = {interface for _index, interface in socket.if_nameindex() if not re.match(r"lo$|veth|docker|br-|virbr|cali|cni|flannel", interface)}
+    assert {re.search('device="([^"]+)"', series)[1] for series in seen if series.startswith("node_network_receive_bytes_total{")} == interfaces
+    nameless = {"hwmon", "infiniband", "nvme", "edac", "timex"}  # A machine need not have what these read.
+    failed = {re.search('collector="([^"]+)"', series)[1] for series, value in seen.items() if series.startswith("node_scrape_collector_success") and not value}
+    assert failed <= nameless
+
+
+def test_another_run_changes_nothing(deployed, run):
+    options, first = deployed
+    assert first["changed"]
+    again = run(**options)
+    assert not again["changed"], again

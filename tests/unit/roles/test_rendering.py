@@ -1,0 +1,114 @@
+"""What the roles hand to container_service, rendered as for a user's inventory."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from tests.unit.roles.rendering import arguments, fleet
+
+GPU1, GPU2, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.2"}, {"ansible_host": "10.0.0.9"}
+
+
+@pytest.fixture
+def prometheus(tmp_path):
+    """The options of Prometheus' container with its files, parsed, by path in the configuration's folder."""
+
+    def render(inventory, host="monitor1"):
+        options = arguments("prometheus", "Run Prometheus", inventory, host, tmp_path)
+        files = {file["path"].removeprefix("/etc/gpu_monitoring/prometheus/"): yaml.safe_load(file["content"]) for file in options["files"]}
+        return options, files
+
+    return render
+
+
+@pytest.fixture
+def node_exporter(tmp_path):
+    return lambda inventory, host: arguments("node_exporter", "Run the node exporter", inventory, host, tmp_path)
+
+
+def addresses(groups):
+    return {group["labels"]["host"]: group["targets"] for group in groups}
+
+
+def test_every_host_of_both_groups_is_a_target_of_the_job_node(prometheus):
+    _options, files = prometheus(fleet({"gpu1": GPU1, "gpu2": {**GPU2, "node_exporter_enabled": False}}, {"monitor1": MONITOR}))
+    assert addresses(files["targets/node.json"]) == {"gpu1": ["10.0.0.1:9100"], "monitor1": ["node-exporter:9100"]}
+    assert addresses(files["targets/cadvisor.json"]) == {"gpu1": ["10.0.0.1:8088"], "gpu2": ["10.0.0.2:8088"]}
+
+
+def test_another_host_changes_the_target_files_alone(prometheus):
+    server = {"model_servers": [{"name": "llama", "port": 8000}]}
+    before = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}))
+    after = prometheus(fleet({"gpu1": GPU1, "gpu2": {**GPU2, **server}}, {"monitor1": MONITOR}))
+    changed = {name for name in after[1] if before[1][name] != after[1][name]}
+    assert changed == {"targets/cadvisor.json", "targets/nvidia-gpu.json", "targets/node.json", "targets/model-server.json"}
+    effects = {file["path"].rpartition("prometheus/")[2]: file["on_change"] for file in after[0]["files"]}
+    assert {effects[name] for name in changed} == {"none"}
+    assert {effects[name] for name in set(effects) - changed} == {"reload"}
+    assert {name: value for name, value in before[0].items() if name != "files"} == {name: value for name, value in after[0].items() if name != "files"}
+
+
+@pytest.mark.parametrize(("interval", "timeout"), [("1s", "1s"), ("5s", "5s"), ("10s", "10s"), ("15s", "10s"), ("1m", "10s")])
+def test_one_variable_drives_every_interval_and_the_timeout_fits(prometheus, interval, timeout):
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_scrape_interval": interval}))
+    assert files["prometheus.yml"]["global"] == {"scrape_interval": interval, "scrape_timeout": timeout, "evaluation_interval": interval}
+
+
+def test_the_jobs_are_what_their_exporters_need(prometheus):
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "mine"}]}))
+    jobs = {job.pop("job_name"): job for job in files["prometheus.yml"]["scrape_configs"]}
+    assert list(jobs) == ["cadvisor", "nvidia-gpu", "node", "model-server", "mine"]
+    assert jobs["cadvisor"]["track_timestamps_staleness"] is True
+    assert {name for name, job in jobs.items() if job.get("fallback_scrape_protocol") == "PrometheusText0.0.4"} == {"nvidia-gpu", "model-server"}
+    assert {name: job["file_sd_configs"][0]["files"] for name, job in jobs.items() if name != "mine"} == {
+        name: [f"targets/{name}.json"] for name in jobs if name != "mine"
+    }
+
+
+def test_every_rule_file_is_loaded_and_the_sites_rules_are_one(prometheus):
+    rules = [{"name": "site", "rules": [{"record": "x", "expr": "1"}]}]
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_rules_extra": rules}))
+    assert files["rules/extra.yml"] == {"groups": rules}
+    assert sorted(files["prometheus.yml"]["rule_files"]) == sorted(name for name in files if name.startswith("rules/"))
+
+
+def test_retention_by_time_and_by_size(prometheus):
+    options, _files = prometheus(fleet({}, {"monitor1": MONITOR}))
+    assert "--storage.tsdb.retention.time=15d" in options["command"]
+    assert not any("retention.size" in flag for flag in options["command"])
+    options, _files = prometheus(fleet({}, {"monitor1": MONITOR}, {"prometheus_retention_size": "100GB", "prometheus_retention_time": "30d"}))
+    assert {"--storage.tsdb.retention.time=30d", "--storage.tsdb.retention.size=100GB"} <= set(options["command"])
+
+
+def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exporter):
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_pressure": {"stat": {"exists": True}}})
+    options = node_exporter(inventory, "gpu1")
+    assert (options["user"], options["cap_drop"], options["read_only"], "cap_add" in options) == ("65534:65534", ["ALL"], True, False)
+    assert all(mount["read_only"] for mount in options["mounts"])
+    assert {"/", "/proc/1/net", "/proc/pressure"} <= {mount["source"] for mount in options["mounts"]}
+    assert "/proc" not in {mount["source"] for mount in options["mounts"]}
+    assert options["ports"] == [{"container_port": 9100, "host_port": 9100, "address": "10.0.0.1"}]
+
+
+def test_a_kernel_without_pressure_gets_no_mount_of_it(node_exporter):
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_pressure": {"stat": {"exists": False}}})
+    assert "/proc/pressure" not in {mount["source"] for mount in node_exporter(inventory, "gpu1")["mounts"]}
+
+
+def test_a_textfile_directory_is_read_through_the_mount_of_the_root(node_exporter):
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_textfile_dir": "/var/lib/node_exporter"})
+    command = node_exporter(inventory, "gpu1")["command"]
+    assert {"--collector.textfile", "--collector.textfile.directory=/host/var/lib/node_exporter"} <= set(command)
+    assert not any("textfile" in flag for flag in node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")["command"])
+
+
+def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_exporter, prometheus):
+    machine = {"ansible_connection": "local"}
+    inventory = fleet({"localhost": machine}, {"localhost": machine})
+    assert node_exporter(inventory, "localhost")["ports"][0]["address"] == "127.0.0.1"
+    _options, files = prometheus(inventory, "localhost")
+    assert addresses(files["targets/node.json"]) == {"localhost": ["node-exporter:9100"]}
+    assert json.dumps(files["targets/model-server.json"]) == "[]"
