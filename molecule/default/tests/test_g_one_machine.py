@@ -32,8 +32,7 @@ def spare(tmp_path_factory):
     path = tmp_path_factory.mktemp("spare") / "inventory.yml"
     path.write_text(yaml.safe_dump({"all": {"hosts": {hosts.SPARE: {"ansible_host": hosts.address("molecule", hosts.SPARE)}}, "vars": connection}}))
     yield path
-    shell.run("docker", "rm", "--force", NAME)
-    shell.run("docker", "volume", "rm", NAME)
+    hosts.remove("molecule", hosts.SPARE)
 
 
 @pytest.fixture

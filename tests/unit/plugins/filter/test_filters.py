@@ -4,6 +4,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.duration_seconds import duration_seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.ip_address import ip_address
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_model_servers import prometheus_model_servers
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_targets import prometheus_targets
 
 
@@ -82,3 +83,60 @@ def test_a_switch_given_as_text_counts():
     hostvars = {"gpu1": {"ansible_host": "10.0.0.1", "on": "true"}, "gpu2": {"ansible_host": "10.0.0.2", "on": "false"}}
     found = prometheus_targets(["gpu1", "gpu2"], hostvars, "watcher", enabled_variable="on", **EXPORTER)
     assert [group["labels"]["host"] for group in found] == ["gpu1"]
+
+
+def model_servers(servers, **variables):
+    hostvars = {"gpu1": {"ansible_host": "10.0.0.1", **variables, "model_servers": servers}, "gpu2": {"ansible_host": "no-such-host.invalid"}}
+    return prometheus_model_servers(["gpu1", "gpu2"], hostvars, "monitor1")
+
+
+def test_model_servers_have_defaults_and_the_labels_of_their_host():
+    found = model_servers([{"name": "llama", "port": 8000}, {"name": "triton", "port": "8002", "path": "/v2/metrics", "scheme": "https"}])
+    assert found == [
+        {"targets": ["10.0.0.1:8000"], "labels": {"host": "gpu1", "server": "llama", "__metrics_path__": "/metrics", "__scheme__": "http"}},
+        {"targets": ["10.0.0.1:8002"], "labels": {"host": "gpu1", "server": "triton", "__metrics_path__": "/v2/metrics", "__scheme__": "https"}},
+    ]
+
+
+def test_a_model_server_with_an_address_of_its_own():
+    assert model_servers([{"name": "llama", "port": 8000, "address": "vllm"}], ansible_host="127.0.0.1")[0]["targets"] == ["vllm:8000"]
+    assert model_servers([{"name": "llama", "port": 8000, "address": "2001:db8::5"}])[0]["targets"] == ["[2001:db8::5]:8000"]
+    assert model_servers([{"name": "llama", "port": 8000}], gpu_monitoring_address="10.0.0.7")[0]["targets"] == ["10.0.0.7:8000"]
+
+
+@pytest.mark.parametrize("servers", [[], None])
+def test_a_host_without_model_servers_needs_no_address(servers):
+    assert model_servers(servers, ansible_host="no-such-host.invalid") == []
+
+
+@pytest.mark.parametrize(
+    ("servers", "words"),
+    [
+        ("llama", ["'llama'", "is no list of servers", "Write it like"]),
+        ({"name": "llama", "port": 8000}, ["'llama'", "is no list of servers"]),
+        (["llama"], ["'llama'", "is no server", "Write it like"]),
+        ([{"port": 8000}], ["name of", "8000", "Give the server a name"]),
+        ([{"name": "", "port": 8000}], ["name of", "Give the server a name"]),
+        ([{"name": "llama"}], ["port of", "'llama'", "from 1 to 65535"]),
+        ([{"name": "llama", "port": "http"}], ["port of", "'http'", "from 1 to 65535"]),
+        ([{"name": "llama", "port": 70000}], ["port of", "70000", "from 1 to 65535"]),
+        ([{"name": "llama", "port": True}], ["port of", "True", "from 1 to 65535"]),
+        ([{"name": "llama", "port": 8000, "path": "metrics"}], ["path of", "'metrics'", "slash"]),
+        ([{"name": "llama", "port": 8000, "path": "/metrics?all=1"}], ["path of", "all=1", "prometheus_scrape_configs"]),
+        ([{"name": "llama", "port": 8000, "scheme": "grpc"}], ["scheme of", "'grpc'", "http or https"]),
+        ([{"name": "llama", "port": 8000, "address": "http://vllm"}], ["address of", "'http://vllm'", "alone"]),
+        ([{"name": "llama", "prot": 8000}], ["prot of", "Known are name, port, path, scheme, address"]),
+        ([{"name": "llama", "port": 8000}, {"name": "llama", "port": 8001}], ["llama is there twice"]),
+        ([{"name": "llama", "port": 8000}, {"name": "mistral", "port": 8000}], ["http://10.0.0.1:8000/metrics is there twice"]),
+    ],
+)
+def test_a_model_server_that_cannot_be_meant_is_refused(servers, words):
+    with pytest.raises(AnsibleFilterError) as refused:
+        model_servers(servers)
+    for word in ["model_servers of host gpu1", *words]:
+        assert word in str(refused.value)
+
+
+def test_a_model_server_that_prometheus_cannot_reach_is_refused():
+    with pytest.raises(AnsibleFilterError, match=r"model_servers of host gpu1: llama has no address.*127\.0\.0\.1.*Set the server's address"):
+        model_servers([{"name": "llama", "port": 8000}], ansible_host="127.0.0.1")
