@@ -75,7 +75,36 @@ parent_uid:
   description: Uid of the folder that it lies in; the top level where it is not given.
   type: str
 """
-_DASHBOARD = """
+_FIELD = """
+unit:
+  description: >-
+    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores). A query of a time series with a unit of its own has its axis on the right.
+  type: str
+min:
+  description: Least value of the axis.
+  type: float
+max:
+  description: Greatest value of the axis.
+  type: float
+decimals:
+  description: Digits behind the point.
+  type: int
+thresholds:
+  description: Values from which on another colour is used. Below the first it is green.
+  type: list
+  elements: dict
+  suboptions:
+    value:
+      description: The value.
+      type: float
+      required: true
+    color:
+      description: The colour, a name or C(#rrggbb).
+      type: str
+      required: true
+"""
+_DASHBOARD = (
+    """
 uid:
   description: The uid, 1 to 40 letters, digits, C(-) and C(_). That of C(model) where it is not given; one of the two is needed.
   type: str
@@ -108,6 +137,24 @@ datasource_uid:
     V(datasource) it is C(${name}).
   type: str
   default: prometheus
+links:
+  description: >-
+    Links above the dashboard, for dashboards made of C(panels). The time range and the variables go with whoever follows them. Each has either
+    C(tag) or C(url).
+  type: list
+  elements: dict
+  default: []
+  suboptions:
+    title:
+      description: What is written on it.
+      type: str
+      required: true
+    tag:
+      description: Links to all dashboards with this tag.
+      type: str
+    url:
+      description: Links to this address.
+      type: str
 variables:
   description: Template variables, for dashboards made of C(panels).
   type: list
@@ -155,9 +202,11 @@ panels:
       type: str
       required: true
     type:
-      description: Kind of the panel.
+      description: >-
+        Kind of the panel. V(row) is a heading for the panels after it, and has no query. A V(table) has a line for each set of labels, with the
+        labels and a column for each query.
       type: str
-      choices: [bargauge, gauge, stat, state-timeline, table, timeseries]
+      choices: [bargauge, gauge, row, stat, state-timeline, table, timeseries]
       default: timeseries
     query:
       description: A PromQL query. Either this or C(queries).
@@ -176,36 +225,45 @@ panels:
           type: str
           required: true
         legend:
-          description: Its legend.
+          description: Its legend; in a table the name of its column.
           type: str
-    unit:
-      description: Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores).
-      type: str
-    description:
+"""
+    + indent(_FIELD, " " * 8)
+    + """    instant:
+      description: Whether only the end of the time range is asked for. By default a table does and other panels do not.
+      type: bool
+"""
+    + indent(_FIELD, " " * 4)
+    + """    description:
       description: How to read the panel.
       type: str
-    min:
-      description: Least value of the axis.
-      type: float
-    max:
-      description: Greatest value of the axis.
-      type: float
-    decimals:
-      description: Digits behind the point.
-      type: int
-    thresholds:
-      description: Values from which on another colour is used. Below the first it is green.
+    columns:
+      description: Labels in the order in which a table shows them. Give all that the queries answer.
+      type: list
+      elements: str
+    sort:
+      description: The column by which a table is sorted, greatest first.
+      type: str
+    links:
+      description: >-
+        Links of the values, with Grafana's variables such as C(${__field.labels.host}), in a table C(${__data.fields.host}).
       type: list
       elements: dict
       suboptions:
-        value:
-          description: The value.
-          type: float
-          required: true
-        color:
-          description: The colour, a name or C(#rrggbb).
+        title:
+          description: What is written on it.
           type: str
           required: true
+        url:
+          description: The address. One that begins with C(/) is on the same Grafana.
+          type: str
+          required: true
+        column:
+          description: The only column of a table that has it.
+          type: str
+    repeat:
+      description: Name of a variable. The panel is there once for each of its chosen values.
+      type: str
     datasource_uid:
       description: Uid of the panel's datasource, where it is not the dashboard's.
       type: str
@@ -243,6 +301,7 @@ ignore_paths:
   elements: str
   default: []
 """
+)
 
 
 def _options(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_dashboard,
     grafana_datasource,
@@ -12,6 +13,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_resources,
 )
 from server import actions
+
+from tests.dashboards import queries
 
 LEGEND = "{{modelName}} - GPU {{gpu}}"
 FOREIGN = {"title": "Theirs", "panels": [], "schemaVersion": 39}
@@ -60,6 +63,19 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
     assert grafana.wire.writes == []
     assert second["requests"] == len(grafana.wire.requests) <= 3 + len(declared["dashboards"])
     assert len(grafana.wire.sessions) == 1
+
+
+def test_the_roles_dashboards_are_kept_as_they_are_written(grafana, declared):
+    items = [yaml.safe_load(path.read_text()) for path in queries.FILES]
+    dashboards = [{**one, "uid": f"ct-{one['uid']}", "folder_uid": "ct-top", "datasource_uid": "ct-p"} for one in items]
+    first = grafana.run(grafana_resources, **{**declared, "dashboards": dashboards})
+    assert {uid: action for uid, action in actions(first).items() if uid in [one["uid"] for one in dashboards]} == {one["uid"]: "created" for one in dashboards}
+
+    grafana.wait_for_search("ct-child", "ct-top")
+    grafana.wire.clear()
+    second = grafana.run(grafana_resources, **{**declared, "dashboards": dashboards})
+    assert not second["changed"], second["diff"]
+    assert grafana.wire.writes == []
 
 
 def test_datasources_with_secrets_cost_one_request_each(grafana, declared):

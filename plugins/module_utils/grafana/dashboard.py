@@ -39,10 +39,26 @@ def _compact(item: dict[str, Any]) -> dict[str, Any]:
         "fiscalYearStartMonth": 0,
         "weekStart": "",
         "preload": False,
-        "links": [],
+        "links": [_link(link) for link in item["links"]],
         "templating": {"list": [variables.build(variable, item["datasource_uid"]) for variable in item["variables"]]},
         "annotations": {"list": []},
         "panels": panels.build(item["panels"] or [], item["datasource_uid"]),
+    }
+
+
+def _link(link: dict[str, Any]) -> dict[str, Any]:
+    """A link above the dashboard. The time range and the variables go with whoever follows it."""
+    return {
+        "type": "dashboards" if link["tag"] else "link",
+        "title": link["title"],
+        "tags": [link["tag"]] if link["tag"] else [],
+        "url": link["url"] or "",
+        "asDropdown": False,
+        "icon": "external link",
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+        "tooltip": "",
     }
 
 

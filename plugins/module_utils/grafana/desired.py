@@ -70,8 +70,8 @@ def _check_datasources(items: list[dict[str, Any]]) -> None:
 def _complete_dashboard(where: str, item: dict[str, Any]) -> None:
     model: dict[str, Any] = {}
     if item["model"] is not None:
-        if item["panels"] or item["variables"]:
-            raise GrafanaError(f"{where}: give either model, or panels and variables.")
+        if item["panels"] or item["variables"] or item["links"]:
+            raise GrafanaError(f"{where}: give either model, or panels, variables and links.")
         try:
             model = given.parse(item["model"])
         except GrafanaError as error:
@@ -98,6 +98,9 @@ def _complete_dashboard(where: str, item: dict[str, Any]) -> None:
     for index, variable in enumerate(item["variables"]):
         _check_variable(f"{where}.variables[{index}]", variable)
     _refuse_twice(f"{where}.variables", "name", [variable["name"] for variable in item["variables"]])
+    for index, link in enumerate(item["links"]):
+        if bool(link["tag"]) == bool(link["url"]):
+            raise GrafanaError(f"{where}.links[{index}] ('{link['title']}'): give either tag or url.")
     for index, panel in enumerate(item["panels"] or []):
         _check_panel(f"{where}.panels[{index}]", panel)
 
@@ -112,10 +115,13 @@ def _check_variable(where: str, variable: dict[str, Any]) -> None:
 
 
 def _check_panel(where: str, panel: dict[str, Any]) -> None:
-    if bool(panel["query"]) == bool(panel["queries"]):
+    if panel["type"] == "row" and (panel["query"] or panel["queries"]):
+        raise GrafanaError(f"{where} ('{panel['title']}'): a row is a heading and has no query. Give the query to a panel below it.")
+    if panel["type"] != "row" and bool(panel["query"]) == bool(panel["queries"]):
         raise GrafanaError(f"{where} ('{panel['title']}'): give either query or queries.")
     if len(panel["queries"] or []) > 26:
         raise GrafanaError(f"{where} ('{panel['title']}').queries: more than 26. Spread them over several panels.")
+    _check_table(f"{where} ('{panel['title']}')", panel)
     if not 1 <= panel["width"] <= panels.COLUMNS:
         raise GrafanaError(f"{where}.width: {panel['width']} does not fit the grid of {panels.COLUMNS} columns.")
     if panel["height"] < 1:
@@ -126,6 +132,19 @@ def _check_panel(where: str, panel: dict[str, Any]) -> None:
         raise GrafanaError(f"{where}.x: {panel['x']} with width {panel['width']} is beyond the grid of {panels.COLUMNS} columns.")
     if panel["y"] is not None and panel["y"] < 0:
         raise GrafanaError(f"{where}.y: {panel['y']} is above the grid.")
+
+
+def _check_table(where: str, panel: dict[str, Any]) -> None:
+    """A table's columns are its labels and the legends of its queries; no other panel has columns."""
+    if panel["type"] == "table":
+        if not all(query["legend"] for query in panel["queries"] or []):
+            raise GrafanaError(f"{where}: a query has no legend, which names its column. Give each query of a table its own.")
+        return
+    for option in ("columns", "sort"):
+        if panel[option]:
+            raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or take it out.")
+    if any(link["column"] for link in panel["links"] or []):
+        raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
 
 
 def seconds(interval: str) -> Any:

@@ -55,14 +55,9 @@ FOLDER: dict[str, Any] = {
 }
 FOLDER_RULES = [("state", "present", ("title",))]
 
-PANEL: dict[str, Any] = {
-    "title": {"type": "str", "required": True},
-    "type": {"type": "str", "choices": ["bargauge", "gauge", "stat", "state-timeline", "table", "timeseries"], "default": "timeseries"},
-    "query": {"type": "str"},
-    "legend": {"type": "str"},
-    "queries": {"type": "list", "elements": "dict", "options": {"expr": {"type": "str", "required": True}, "legend": {"type": "str"}}},
+# How values are shown: those of a panel, or of one of its queries.
+FIELD: dict[str, Any] = {
     "unit": {"type": "str"},
-    "description": {"type": "str"},
     "min": {"type": "float"},
     "max": {"type": "float"},
     "decimals": {"type": "int"},
@@ -71,6 +66,22 @@ PANEL: dict[str, Any] = {
         "elements": "dict",
         "options": {"value": {"type": "float", "required": True}, "color": {"type": "str", "required": True}},
     },
+}
+QUERY: dict[str, Any] = {"expr": {"type": "str", "required": True}, "legend": {"type": "str"}, **FIELD}
+PANEL_LINK: dict[str, Any] = {"title": {"type": "str", "required": True}, "url": {"type": "str", "required": True}, "column": {"type": "str"}}
+PANEL: dict[str, Any] = {
+    "title": {"type": "str", "required": True},
+    "type": {"type": "str", "choices": ["bargauge", "gauge", "row", "stat", "state-timeline", "table", "timeseries"], "default": "timeseries"},
+    "query": {"type": "str"},
+    "legend": {"type": "str"},
+    "queries": {"type": "list", "elements": "dict", "options": QUERY},
+    "instant": {"type": "bool"},
+    **FIELD,
+    "description": {"type": "str"},
+    "columns": {"type": "list", "elements": "str"},
+    "sort": {"type": "str"},
+    "links": {"type": "list", "elements": "dict", "options": PANEL_LINK},
+    "repeat": {"type": "str"},
     "datasource_uid": {"type": "str"},
     "width": {"type": "int", "default": 12},
     "height": {"type": "int", "default": 8},
@@ -88,6 +99,7 @@ VARIABLE: dict[str, Any] = {
     "multi": {"type": "bool", "default": False},
     "include_all": {"type": "bool", "default": False},
 }
+DASHBOARD_LINK: dict[str, Any] = {"title": {"type": "str", "required": True}, "tag": {"type": "str"}, "url": {"type": "str"}}
 DASHBOARD: dict[str, Any] = {
     "uid": {"type": "str"},
     "title": {"type": "str"},
@@ -98,6 +110,7 @@ DASHBOARD: dict[str, Any] = {
     "time_from": {"type": "str"},
     "time_to": {"type": "str"},
     "datasource_uid": {"type": "str", "default": "prometheus"},
+    "links": {"type": "list", "elements": "dict", "default": [], "options": DASHBOARD_LINK},
     "variables": {"type": "list", "elements": "dict", "default": [], "options": VARIABLE},
     "panels": {"type": "list", "elements": "dict", "options": PANEL},
     "model": {"type": "raw"},

@@ -104,10 +104,10 @@ _BY_THRESHOLD = ("bargauge", "gauge", "stat", "state-timeline", "table")
 
 
 def build(panels: list[dict[str, Any]], datasource_uid: str) -> list[dict[str, Any]]:
-    """The panels, laid out from left to right in rows of the grid; one that gives x and y stands there."""
+    """The panels, laid out from left to right in rows of the grid; one that gives x and y stands there. A row has a line of its own."""
     built, x, y, row_height = [], 0, 0, 0
     for number, panel in enumerate(panels, start=1):
-        width, height = panel["width"], panel["height"]
+        width, height = (COLUMNS, 1) if panel["type"] == "row" else (panel["width"], panel["height"])
         if panel["x"] is not None and panel["y"] is not None:
             position = {"x": panel["x"], "y": panel["y"], "w": width, "h": height}
         else:
@@ -116,46 +116,102 @@ def build(panels: list[dict[str, Any]], datasource_uid: str) -> list[dict[str, A
             position = {"x": x, "y": y, "w": width, "h": height}
             x, row_height = x + width, max(row_height, height)
         datasource = {"type": "prometheus", "uid": panel["datasource_uid"] or datasource_uid}
-        built.append(merged(_panel(number, panel, position, datasource), panel["model"] or {}))
+        made = _row(panel) if panel["type"] == "row" else _panel(panel, datasource)
+        built.append(merged({"id": number, **made, "gridPos": position}, panel["model"] or {}))
     return built
 
 
-def _panel(number: int, panel: dict[str, Any], position: dict[str, int], datasource: dict[str, str]) -> dict[str, Any]:
-    steps = [{"color": "green", "value": None}] + [{"color": step["color"], "value": step["value"]} for step in panel["thresholds"] or []]
+def _row(panel: dict[str, Any]) -> dict[str, Any]:
+    repeated = {"repeat": panel["repeat"]} if panel["repeat"] else {}
+    return {"type": "row", "title": panel["title"], "collapsed": False, "panels": [], **repeated}
+
+
+def _panel(panel: dict[str, Any], datasource: dict[str, str]) -> dict[str, Any]:
+    kind = panel["type"]
+    queries = panel["queries"] or [{"expr": panel["query"], "legend": panel["legend"]}]
+    custom = copy.deepcopy(_CUSTOM.get(kind, {}))
+    if kind == "timeseries" and panel["thresholds"]:
+        custom["thresholdsStyle"]["mode"] = "dashed"
     defaults: dict[str, Any] = {
-        "color": {"mode": "thresholds" if panel["type"] in _BY_THRESHOLD else "palette-classic"},
-        "custom": copy.deepcopy(_CUSTOM.get(panel["type"], {})),
+        "color": {"mode": "thresholds" if kind in _BY_THRESHOLD else "palette-classic"},
+        "custom": custom,
+        "links": [_link(link) for link in panel["links"] or [] if not link["column"]],
         "mappings": [],
-        "thresholds": {"mode": "absolute", "steps": steps},
+        "thresholds": _thresholds(panel["thresholds"] or []),
         "unit": panel["unit"] or "short",
     }
     defaults.update({key: panel[key] for key in ("min", "max", "decimals") if panel[key] is not None})
+    options = copy.deepcopy(_OPTIONS[kind])
+    if panel["sort"]:
+        options["sortBy"] = [{"displayName": panel["sort"], "desc": True}]
     return {
-        "id": number,
-        "type": panel["type"],
+        "type": kind,
         "title": panel["title"],
         "description": panel["description"] or "",
         "datasource": datasource,
-        "gridPos": position,
-        "fieldConfig": {"defaults": defaults, "overrides": []},
-        "options": copy.deepcopy(_OPTIONS[panel["type"]]),
-        "targets": _targets(panel, datasource),
+        "fieldConfig": {"defaults": defaults, "overrides": _overrides(panel, queries)},
+        "options": options,
+        "targets": _targets(panel, queries, datasource),
+        **({"transformations": _one_table(panel, queries)} if kind == "table" else {}),
+        **({"repeat": panel["repeat"], "repeatDirection": "h"} if panel["repeat"] else {}),
     }
 
 
-def _targets(panel: dict[str, Any], datasource: dict[str, str]) -> list[dict[str, Any]]:
-    queries = panel["queries"] or [{"expr": panel["query"], "legend": panel["legend"]}]
-    instant = panel["type"] == "table"
+def _thresholds(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"mode": "absolute", "steps": [{"color": "green", "value": None}] + [{"color": step["color"], "value": step["value"]} for step in steps]}
+
+
+def _link(link: dict[str, Any]) -> dict[str, Any]:
+    return {"title": link["title"], "url": link["url"]}
+
+
+def _overrides(panel: dict[str, Any], queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a query says of its own values, and the links of a column. A table knows its columns by name, other panels know queries."""
+    overrides = []
+    for index, query in enumerate(queries):
+        own = {key: query[key] for key in ("unit", "min", "max", "decimals") if query.get(key) is not None}
+        if query.get("thresholds"):
+            own["thresholds"] = _thresholds(query["thresholds"])
+            if panel["type"] == "table":
+                own["custom.cellOptions"] = {"type": "color-text"}
+        if panel["type"] == "timeseries" and own.get("unit", panel["unit"]) != panel["unit"]:
+            own["custom.axisPlacement"] = "right"
+        if own:
+            matcher = {"id": "byName", "options": query["legend"]} if panel["type"] == "table" else {"id": "byFrameRefID", "options": _reference(index)}
+            overrides.append({"matcher": matcher, "properties": [{"id": key, "value": value} for key, value in own.items()]})
+    for link in panel["links"] or []:
+        if link["column"]:
+            properties = [{"id": "links", "value": [_link(link)]}]
+            overrides.append({"matcher": {"id": "byName", "options": link["column"]}, "properties": properties})
+    return overrides
+
+
+def _targets(panel: dict[str, Any], queries: list[dict[str, Any]], datasource: dict[str, str]) -> list[dict[str, Any]]:
+    table = panel["type"] == "table"
+    instant = table if panel["instant"] is None else panel["instant"]
     return [
         {
-            "refId": string.ascii_uppercase[index],
+            "refId": _reference(index),
             "datasource": datasource,
             "expr": query["expr"],
             "legendFormat": query["legend"] or "__auto",
             "editorMode": "code",
             "range": not instant,
             "instant": instant,
-            "format": "table" if instant else "time_series",
+            "format": "table" if table else "time_series",
         }
         for index, query in enumerate(queries)
     ]
+
+
+def _one_table(panel: dict[str, Any], queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for each set of labels: the labels, then a column for each query, named after its legend."""
+    values = [f"Value #{_reference(index)}" for index in range(len(queries))] if len(queries) > 1 else ["Value"]
+    order = {name: place for place, name in enumerate(["Time", *(panel["columns"] or []), *values])} if panel["columns"] else {}
+    names = {value: query["legend"] for value, query in zip(values, queries) if query["legend"]}
+    organize = {"excludeByName": {"Time": True}, "includeByName": {}, "indexByName": order, "renameByName": names}
+    return [{"id": "merge", "options": {}}, {"id": "organize", "options": organize}]
+
+
+def _reference(index: int) -> str:
+    return string.ascii_uppercase[index]

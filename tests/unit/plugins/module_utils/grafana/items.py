@@ -15,6 +15,14 @@ def a_panel(**given):
     return filled(options.PANEL, {"title": "P", "query": "up", **given})
 
 
+def a_query(**given):
+    return filled(options.QUERY, given)
+
+
+def a_link(**given):
+    return filled(options.PANEL_LINK, {"title": "L", "url": "/d/x", **given})
+
+
 def a_variable(**given):
     return filled(options.VARIABLE, {"name": "host", **given})
 

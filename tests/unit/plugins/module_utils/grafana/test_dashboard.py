@@ -8,7 +8,9 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import bargauge, gauge, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import dashboard as schema
-from items import a_dashboard, a_panel, a_variable
+from items import a_dashboard, a_link, a_panel, a_query, a_variable
+
+from tests.dashboards import queries
 
 KINDS = {"bargauge": bargauge, "gauge": gauge, "stat": stat, "state-timeline": statetimeline, "table": table, "timeseries": timeseries}
 
@@ -29,6 +31,68 @@ def test_several_queries_have_references_of_their_own():
     queries = [{"expr": "a", "legend": None}, {"expr": "b", "legend": "B"}]
     made = dashboard.model(a_dashboard(panels=[a_panel(query=None, queries=queries)]))["panels"][0]["targets"]
     assert [(one["refId"], one["expr"], one["legendFormat"]) for one in made] == [("A", "a", "__auto"), ("B", "b", "B")]
+
+
+def test_a_row_has_a_line_of_its_own_and_the_panels_after_it_stand_below():
+    panels = [a_panel(width=8, height=4), a_panel(type="row", query=None), a_panel(width=8), a_panel(width=8)]
+    made = dashboard.model(a_dashboard(panels=panels))["panels"]
+    assert [(one["gridPos"]["x"], one["gridPos"]["y"], one["gridPos"]["w"]) for one in made] == [(0, 0, 8), (0, 4, 24), (0, 5, 8), (8, 5, 8)]
+    assert "targets" not in made[1]
+
+
+def test_a_table_is_one_line_for_each_set_of_labels_with_a_column_for_each_query():
+    asked = [a_query(expr="a", legend="Trouble", thresholds=[{"value": 1.0, "color": "red"}]), a_query(expr="b", legend="Power", unit="watt")]
+    link = a_link(url="/d/x?var-host=${__data.fields.host}", column="host")
+    (made,) = dashboard.model(a_dashboard(panels=[a_panel(type="table", query=None, queries=asked, columns=["host"], sort="Trouble", links=[link])]))["panels"]
+    assert [one["id"] for one in made["transformations"]] == ["merge", "organize"]
+    organized = made["transformations"][1]["options"]
+    assert organized["indexByName"] == {"Time": 0, "host": 1, "Value #A": 2, "Value #B": 3}
+    assert organized["renameByName"] == {"Value #A": "Trouble", "Value #B": "Power"}
+    assert made["options"]["sortBy"] == [{"displayName": "Trouble", "desc": True}]
+    overrides = {one["matcher"]["options"]: {each["id"]: each["value"] for each in one["properties"]} for one in made["fieldConfig"]["overrides"]}
+    assert overrides["Power"] == {"unit": "watt"}
+    assert overrides["Trouble"]["thresholds"]["steps"][1] == {"color": "red", "value": 1.0}
+    assert overrides["host"]["links"] == [{"title": "L", "url": link["url"]}]
+    assert made["fieldConfig"]["defaults"]["links"] == []
+
+
+def test_the_only_query_of_a_table_names_its_column():
+    (made,) = dashboard.model(a_dashboard(panels=[a_panel(type="table", legend="Up")]))["panels"]
+    assert made["transformations"][1]["options"]["renameByName"] == {"Value": "Up"}
+
+
+def test_a_query_with_a_unit_of_its_own_has_its_axis_on_the_right():
+    asked = [a_query(expr="a", unit="hertz"), a_query(expr="b", unit="percentunit")]
+    (made,) = dashboard.model(a_dashboard(panels=[a_panel(query=None, queries=asked, unit="hertz")]))["panels"]
+    first, second = made["fieldConfig"]["overrides"]
+    assert (first["matcher"]["options"], [one["id"] for one in first["properties"]]) == ("A", ["unit"])
+    assert second["matcher"] == {"id": "byFrameRefID", "options": "B"}
+    assert {"id": "custom.axisPlacement", "value": "right"} in second["properties"]
+
+
+def test_links_lead_on():
+    panel = a_panel(links=[a_link(url="/d/gpu-host?var-host=${__field.labels.host}")])
+    links = [{"title": "All", "tag": "gpu", "url": None}, {"title": "Out", "tag": None, "url": "https://example.com"}]
+    made = dashboard.model(a_dashboard(panels=[panel], links=links))
+    assert [(one["type"], one["tags"], one["url"]) for one in made["links"]] == [("dashboards", ["gpu"], ""), ("link", [], "https://example.com")]
+    assert all(one["keepTime"] and one["includeVars"] for one in made["links"])
+    assert made["panels"][0]["fieldConfig"]["defaults"]["links"] == [{"title": "L", "url": "/d/gpu-host?var-host=${__field.labels.host}"}]
+
+
+def test_instant_or_over_the_range():
+    panels = [a_panel(type="stat"), a_panel(type="stat", instant=True), a_panel(type="table", legend="Up")]
+    made = dashboard.model(a_dashboard(panels=panels))["panels"]
+    assert [(one["targets"][0]["instant"], one["targets"][0]["range"]) for one in made] == [(False, True), (True, False), (True, False)]
+
+
+def test_thresholds_of_a_time_series_are_lines():
+    made = dashboard.model(a_dashboard(panels=[a_panel(), a_panel(thresholds=[{"value": 85.0, "color": "red"}])]))["panels"]
+    assert [one["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] for one in made] == ["off", "dashed"]
+
+
+def test_a_panel_or_a_row_is_repeated_for_each_value_of_a_variable():
+    made = dashboard.model(a_dashboard(panels=[a_panel(type="row", query=None, repeat="host"), a_panel(repeat="gpu")]))["panels"]
+    assert [(one["repeat"], one.get("repeatDirection")) for one in made] == [("host", None), ("gpu", "h")]
 
 
 def test_a_part_of_the_json_is_merged_over_a_panel():
@@ -54,31 +118,52 @@ def as_json(value):
     return json.loads(JSONEncoder(sort_keys=True).encode(value))
 
 
-@pytest.mark.parametrize("kind", options.PANEL["type"]["choices"])
-def test_a_panel_is_whole_by_grafanas_schema(kind):
+def assert_whole(made):
     """Loading into Grafana's own types loses nothing, and they know no option that is missing."""
     plugins.register_default_plugins()
-    made = dashboard.model(
-        a_dashboard(
-            variables=[a_variable(query="label_values(up, host)"), a_variable(name="ds", type="datasource"), a_variable(name="c", type="custom", values=["a"])],
-            panels=[a_panel(type=kind, unit="percent", min=0.0, max=1.0, decimals=2, thresholds=[{"value": 80.0, "color": "red"}])],
-        )
-    )
     # The query as Grafana's list of variables shows it, which its schema leaves out.
-    del made["templating"]["list"][0]["definition"]
+    listed = [{key: value for key, value in one.items() if key != "definition"} for one in made["templating"]["list"]]
+    made = {**made, "templating": {"list": listed}}
     loaded = keys(as_json(schema.Dashboard.from_json(made)))
     assert [key for key in keys(made) if not any(one == key or one.startswith(f"{key}.") for one in loaded)] == []
+    for panel in made["panels"]:
+        if panel["type"] != "row":
+            assert_panel_whole(panel)
 
-    (panel,) = made["panels"]
-    module = KINDS[kind]
+
+def assert_panel_whole(panel):
+    module = KINDS[panel["type"]]
     defaults = as_json(module.Options())
     assert {key for key, value in defaults.items() if value is not None} <= set(panel["options"])
     assert keys(panel["options"]) <= keys(as_json(module.Options.from_json(panel["options"])))
     if hasattr(module, "FieldConfig"):
         custom = panel["fieldConfig"]["defaults"]["custom"]
         assert keys(custom) <= keys(as_json(module.FieldConfig.from_json(custom)))
-    query = prometheus.Dataquery.from_json(panel["targets"][0])
-    assert (query.expr, query.ref_id, query.instant) == ("up", "A", kind == "table")
+    for target in panel["targets"]:
+        query = prometheus.Dataquery.from_json(target)
+        assert (query.expr, query.ref_id, query.instant) == (target["expr"], target["refId"], target["instant"])
+
+
+@pytest.mark.parametrize("kind", options.PANEL["type"]["choices"])
+def test_a_panel_is_whole_by_grafanas_schema(kind):
+    shown = {"unit": "percent", "min": 0.0, "max": 1.0, "decimals": 2, "thresholds": [{"value": 80.0, "color": "red"}]}
+    asked = [a_query(expr="up", legend="Up", **shown), a_query(expr="down", legend="Down")]
+    table = {"columns": ["host"], "sort": "Up", "links": [a_link(), a_link(column="host")]} if kind == "table" else {"links": [a_link()]}
+    panel = a_panel(type="row", query=None) if kind == "row" else a_panel(type=kind, query=None, queries=asked, repeat="host", **shown, **table)
+    made = dashboard.model(
+        a_dashboard(
+            variables=[a_variable(query="label_values(up, host)"), a_variable(name="ds", type="datasource"), a_variable(name="c", type="custom", values=["a"])],
+            links=[{"title": "All", "tag": "gpu", "url": None}],
+            panels=[panel],
+        )
+    )
+    assert_whole(made)
+    assert made["panels"][0]["type"] == kind
+
+
+@pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)
+def test_a_dashboard_of_the_role_is_whole_by_grafanas_schema(path):
+    assert_whole(queries.model(path))
 
 
 def test_template_variables():

@@ -1,0 +1,151 @@
+"""Measures every query of the role's dashboards on a real Prometheus that holds a day of a fleet: ten hosts of eight GPUs, measured every 5 s.
+
+Asked is what Grafana asks for the last hour, at 300 points. Exits with 1 where a query is over the bar or has no answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "collections")]
+
+from tests.dashboards import queries, series, server  # noqa: E402
+
+WORK = ROOT / ".cache" / "bench"
+BAR = 100.0
+RANGE = 3600
+START = 1767225600  # 2026-01-01
+BLOCK = 7200
+DAY = 86400
+END = START + DAY - series.SCRAPE_INTERVAL
+HOSTS = [f"gpu{number:02}" for number in range(1, 11)]
+GPUS, CONTAINERS, CORES = 8, 30, 64
+SERVED = ["vllm", "vllm-v0", "tgi", "triton", "torchserve", "ray-serve", "vllm", "vllm", "vllm", "vllm"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a query cost in milliseconds, and how many series with a value it answered."""
+
+    dashboard: str
+    title: str
+    legend: str
+    series: int
+    median: float
+    best: float
+
+
+def fleet() -> list[series.Series]:
+    """All series of the fleet."""
+    found: list[series.Series] = []
+    for host, engine in zip(HOSTS, SERVED, strict=True):
+        found += [*series.gpu_host(host, GPUS), *series.containers(host, CONTAINERS), *series.machine(host, CORES)]
+        found += series.model_server(host, engine)
+    return found
+
+
+def block(found: list[series.Series], start: int, folder: Path) -> int:
+    """Have promtool make the block of two hours; returns how many samples it holds."""
+    text = folder / f"{start}.om"
+    with text.open("w") as file:
+        samples = series.write(found, start, start + BLOCK, file)
+    server.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", text.name, "blocks")
+    text.unlink()
+    return samples
+
+
+def blocks() -> Path:
+    """The folder with the day's blocks; made once for the same series."""
+    found = fleet()
+    folder = WORK / f"fleet-{hashlib.sha256(repr(found).encode()).hexdigest()[:12]}"
+    if folder.exists():
+        return folder / "blocks"
+    staged = WORK / "fleet.new"
+    shutil.rmtree(staged, ignore_errors=True)
+    (staged / "blocks").mkdir(parents=True)
+    begin = time.monotonic()
+    print(f"Making a day of {len(found)} series, which takes some minutes and is kept in {folder.relative_to(ROOT)}", flush=True)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        samples = sum(pool.map(lambda start: block(found, start, staged), range(START, START + DAY, BLOCK)))
+    print(f"{samples / 1e6:.0f} million samples in {time.monotonic() - begin:.0f} s", flush=True)
+    staged.rename(folder)
+    return folder / "blocks"
+
+
+def opened(dashboard: str) -> dict[str, Any]:
+    """What the variables are when a dashboard is opened: all where it has "all", else the first."""
+    hosts = {one["name"]: one for path in queries.FILES if path.stem == dashboard for one in queries.item(path)["variables"]}.get("host")
+    return {
+        "host": HOSTS[0] if hosts and not hosts["include_all"] else HOSTS,
+        "gpu": [str(number) for number in range(GPUS)],
+        "container": [f"training-{number}" for number in range(CONTAINERS)],
+        "server": sorted(set(SERVED)),
+        "quantile": "0.95",
+    }
+
+
+def measure(prometheus: server.Prometheus, runs: int) -> list[Result]:
+    """Every query of every dashboard, after one run to warm up."""
+    results = []
+    for path in queries.FILES:
+        for query in queries.of(path):
+            expr = queries.sent(query.expr, opened(path.stem), RANGE)
+            taken = []
+            for _run in range(runs + 1):
+                if query.instant:
+                    answer = [[one["value"]] for one in prometheus.query(expr, END)]
+                else:
+                    answer = [one["values"] for one in prometheus.query_range(expr, END - RANGE, END, queries.step(RANGE))]
+                taken.append(1000 * prometheus.seconds)
+            count = sum(any(not math.isnan(float(value)) for _time, value in values) for values in answer)
+            results.append(Result(path.stem, query.title, query.legend, count, median(taken[1:]), min(taken[1:])))
+    return results
+
+
+def table(results: list[Result], most: int) -> str:
+    """The slowest as text."""
+    lines = [f"{'dashboard':<22}{'panel':<38}{'query':<36}{'series':>7}{'median ms':>11}{'best ms':>9}"]
+    for one in sorted(results, key=lambda result: -result.median)[:most]:
+        lines.append(f"{one.dashboard:<22}{one.title[:36]:<38}{one.legend[:34]:<36}{one.series:>7}{one.median:>11.1f}{one.best:>9.1f}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="runs of each query after one to warm up")
+    parser.add_argument("--slowest", type=int, default=15, help="how many queries to show")
+    given = parser.parse_args()
+    if given.runs < 1:
+        parser.error("--runs: at least 1")
+    WORK.mkdir(parents=True, exist_ok=True)
+    with server.served(blocks()) as prometheus:
+        version = prometheus.version()
+        results = measure(prometheus, given.runs)
+    print(f"\nPrometheus {version}, the last hour of a day, a point every {queries.step(RANGE)} s, medians of {given.runs} runs")
+    print(f"The slowest of {len(results)} queries")
+    print(table(results, given.slowest))
+    slow = [one for one in results if one.median > BAR]
+    empty = [one for one in results if not one.series]
+    for one in empty:
+        print(f"no answer: {one.dashboard}, {one.title}, {one.legend}")
+    met = not slow and not empty
+    print(f"The bar is {BAR:.0f} ms and an answer to each: {'met' if met else f'MISSED by {len(slow) + len(empty)}'}")
+    (WORK / "queries.json").write_text(json.dumps({"prometheus": version, "results": [asdict(one) for one in results]}, indent=2) + "\n")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

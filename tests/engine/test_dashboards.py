@@ -1,0 +1,103 @@
+"""The dashboards' queries in a real Prometheus: they are valid, no panel stays empty on any kind of host, and the count of trouble is right."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import yaml
+
+from tests.dashboards import queries, series, server
+
+START = 1767225600  # 2026-01-01, where a block begins
+MINUTES = 20
+SECONDS = 900
+END = START + 60 * MINUTES - series.SCRAPE_INTERVAL
+GPU_HOSTS = {"with-consumer-gpus": "consumer", "with-data-center-gpus": "data center", "with-mig": "mig"}
+SERVERS = {f"serves-with-{engine}": engine for engine in series.ENGINES}
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blocks")
+    found = []
+    for host, kind in {**GPU_HOSTS, **dict.fromkeys(SERVERS, "consumer")}.items():
+        found += [*series.gpu_host(host, 2, kind), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
+    for host, engine in SERVERS.items():
+        found += series.model_server(host, engine)
+    with (folder / "series.om").open("w") as file:
+        series.write(found, START, END + series.SCRAPE_INTERVAL, file)
+    server.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", "series.om", ".")
+    with server.served(folder) as started:
+        yield started
+
+
+def cases():
+    """Every panel with every kind of host that its dashboard shows."""
+    for path in queries.FILES:
+        hosts = SERVERS if path.stem == "model-serving" else GPU_HOSTS
+        panels = itertools.groupby(queries.of(path), key=lambda query: (query.panel, query.title))
+        for (_number, title), asked in panels:
+            asked = list(asked)
+            for host in hosts:
+                yield pytest.param(host, asked, id=f"{path.stem}-{title}-{host}")
+
+
+@pytest.mark.parametrize(("host", "asked"), list(cases()))
+def test_no_panel_is_empty(prometheus, host, asked):
+    chosen = {"host": host, "gpu": ["0", "1"], "container": ["training-0", "training-1"], "server": SERVERS.get(host, ""), "quantile": "0.95"}
+    values = []
+    for query in asked:
+        expr = queries.sent(query.expr, chosen, SECONDS)
+        if query.instant:
+            values += [one["value"] for one in prometheus.query(expr, END)]
+        else:
+            values += [value for one in prometheus.query_range(expr, END - SECONDS, END, queries.step(SECONDS)) for value in one["values"]]
+    assert any(not math.isnan(float(value)) for _time, value in values)
+
+
+def labelled(name, **labels):
+    return name + "{" + ",".join(f'{label}="{value}"' for label, value in labels.items()) + "}"
+
+
+def gpu(name, number, **labels):
+    return labelled(name, host="h", gpu=number, modelName="H100", **labels)
+
+
+HEALTHY = gpu("DCGM_FI_DEV_GPU_TEMP", 0), "50x60"
+
+
+@pytest.mark.parametrize(
+    ("found", "trouble"),
+    [
+        ([], 0),
+        ([(gpu("DCGM_FI_DEV_ROW_REMAP_PENDING", 0), "1x60")], 1),
+        ([(gpu("DCGM_FI_DEV_ROW_REMAP_PENDING", 0), "1x60"), (gpu("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", 0), "3x60")], 2),
+        ([(gpu("DCGM_EXP_XID_ERRORS_COUNT", 0, xid=79), "1x60")], 1),
+        ([(gpu("DCGM_EXP_XID_ERRORS_COUNT", 0, xid=13), "5x60")], 0),
+        ([(gpu("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, clock_event="hw_thermal"), "9x60")], 1),
+        ([(gpu("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, clock_event="power_cap"), "9x60")], 0),
+    ],
+)
+def test_trouble_of_a_gpu(tmp_path, found, trouble):
+    judge(tmp_path, [HEALTHY, *found], {"0": trouble})
+
+
+def test_a_lost_gpu_is_in_greater_trouble(tmp_path):
+    lost = gpu("DCGM_FI_DEV_GPU_TEMP", 1), "50x30 stale"
+    judge(tmp_path, [HEALTHY, lost, (gpu("DCGM_EXP_XID_ERRORS_COUNT", 1, xid=79), "1x30 stale")], {"0": 0, "1": 10})
+
+
+def judge(folder, found, trouble):
+    """Have promtool compare the column Trouble of both dashboards that have it, five minutes after the series began."""
+    tests = []
+    for name, host in (("gpu-fleet", {"host": "h"}), ("gpu-host", {})):
+        (query,) = [one for path in queries.FILES if path.stem == name for one in queries.of(path) if one.legend == "Trouble"]
+        samples = [{"labels": labelled("", gpu=number, modelName="H100", **host), "value": value} for number, value in trouble.items()]
+        expr = queries.sent(query.expr, {"host": "h", "gpu": ["0", "1"]}, 300)
+        tests.append({"expr": expr, "eval_time": "5m", "exp_samples": samples})
+    inputs = [{"series": name, "values": values} for name, values in found]
+    test = {"tests": [{"interval": "5s", "input_series": inputs, "promql_expr_test": tests}]}
+    (folder / "test.yml").write_text(yaml.safe_dump(test))
+    server.promtool(folder, "test", "rules", "test.yml")
