@@ -29,7 +29,11 @@ PANELS = {
     "GPU Memory Usage (MB)": "DCGM_FI_DEV_FB_USED / 1024",
     "Docker Container CPU Usage (Cores)": 'sum(rate(container_cpu_usage_seconds_total{image!=""}[5m])) by (name)',
 }
-SERVICES = {"monitor1": ["grafana", "prometheus"], "gpu1": ["cadvisor", "dcgm-exporter"], "gpu2": ["cadvisor", "dcgm-exporter"]}
+SERVICES = {
+    "monitor1": ["grafana", "node-exporter", "prometheus"],
+    "gpu1": ["cadvisor", "dcgm-exporter", "node-exporter"],
+    "gpu2": ["cadvisor", "dcgm-exporter", "node-exporter"],
+}
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:

@@ -9,7 +9,7 @@ from conftest import PANELS, SERVICES, wait_until
 
 
 def everything_is_back(prometheus, grafana) -> None:
-    expected = {(job, name) for job in ("cadvisor", "nvidia-gpu") for name in ("gpu1", "gpu2")}
+    expected = {(job, name) for job in ("cadvisor", "nvidia-gpu") for name in ("gpu1", "gpu2")} | {("node", name) for name in SERVICES}
     wait_until(lambda: {key for key, state in prometheus.health().items() if state == "up"} == expected, "every target is up", seconds=120)
     wait_until(lambda: grafana.session.get(f"{grafana.url}/api/health", timeout=5).status_code == 200, "Grafana is healthy")
     for expression in PANELS.values():

@@ -1,0 +1,182 @@
+"""The playbook verify is content with the stack, and says one sentence for each fault that is made."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import ROOT, run_playbook, wait_until
+
+sys.path.insert(0, str(ROOT))
+
+from tests.lab import driver, hosts  # noqa: E402
+
+MARK = "/etc/gpu_monitoring/prometheus.first_deployed"
+SHIFTED = """
+import http.server, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(b"node_time_seconds %f\\n" % (time.time() - 120))
+http.server.ThreadingHTTPServer(("0.0.0.0", PORT), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def verify(tmp_path):
+    """Runs the playbook; returns the run and the report."""
+
+    def call(**variables):
+        report = tmp_path / "verify.json"
+        run = run_playbook(ROOT / "playbooks" / "verify.yml", variables={"verify_report": str(report), "verify_wait": "0s", **variables})
+        assert report.exists(), run.output
+        return run, json.loads(report.read_text())
+
+    return call
+
+
+@pytest.fixture
+def told(verify):
+    """Waits until the playbook fails with this sentence alone."""
+
+    def call(start, **variables):
+        def found():
+            run, report = verify(**variables)
+            seen.append([problem["message"] for problem in report["problems"]])
+            return run if len(seen[-1]) == 1 and seen[-1][0].startswith(start) else None
+
+        seen: list[list[str]] = []
+        run = wait_until(found, f"not this sentence alone: {start}", seconds=120)
+        assert run.code != 0
+        assert start in run.error
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def whole_again(verify):
+    """After each test nothing is left of its fault."""
+    yield
+    run, _report = verify(verify_wait="150s")
+    assert run.code == 0, run.output
+
+
+def test_the_stack_is_whole(verify, tmp_path):
+    run, report = verify(verify_wait="60s")
+    assert run.code == 0, run.output
+    assert sum(counts["changed"] for counts in run.recap.values()) == 0
+    rows = {row["host"]: row for row in report["hosts"]}
+    assert set(rows) == {"gpu1", "gpu2", "monitor1"}
+    assert (rows["gpu1"]["gpus_seen"], rows["gpu1"]["gpus_there"], rows["gpu2"]["gpus_there"]) == (2, 2, 1)
+    assert rows["gpu1"]["containers_seen"] == rows["gpu1"]["containers_there"] >= 3
+    assert 0 <= rows["gpu1"]["sample_age"] < 60
+    assert report["dashboards"]["ml-system-monitoring"] == 4
+    assert "host " in run.output
+
+
+def test_a_dry_run_checks_as_well(verify):
+    run = run_playbook(ROOT / "playbooks" / "verify.yml", "--check", "--diff")
+    assert run.code == 0, run.output
+    assert sum(counts["changed"] for counts in run.recap.values()) == 0
+
+
+def test_an_exporter_that_stopped(told, host):
+    host("gpu2").check_output("docker stop dcgm-exporter")
+    try:
+        told("The DCGM exporter of gpu2 does not answer Prometheus: ")
+    finally:
+        host("gpu2").check_output("docker start dcgm-exporter")
+
+
+def test_an_exporter_that_is_frozen(told):
+    there = driver.gpus("gpu2")
+    hosts.set_state("molecule", "gpu2", driver.state(there, frozen=True))
+    try:
+        told("The DCGM exporter of gpu2 is frozen: ", verify_frozen_after="15s")
+    finally:
+        hosts.set_state("molecule", "gpu2", driver.state(there))
+
+
+def test_a_gpu_that_is_not_seen(told):
+    """The host gets a third GPU, which the exporter's container was not given."""
+    there = driver.gpus("gpu1")
+    new = driver.Gpu(2, "GPU-00000001-0000-4000-8000-000000000002", there[0].name, there[0].memory_mib)
+    hosts.set_state("molecule", "gpu1", driver.state([*there, new]))
+    try:
+        told(f"gpu1 has 3 GPUs and Prometheus sees 2: {new.uuid} (index 2) is missing.")
+    finally:
+        hosts.set_state("molecule", "gpu1", driver.state(there))
+
+
+def test_cadvisor_without_labels(told, host, site):
+    """It is run as the role does, but without the directory of the engine's socket."""
+    [cadvisor] = json.loads(host("gpu2").check_output("docker inspect cadvisor"))
+    [[binding]] = cadvisor["HostConfig"]["PortBindings"].values()
+    published = f"{binding['HostIp']}:{binding['HostPort']}:8080"
+    mounts = "--volume /:/rootfs:ro --volume /sys:/sys:ro --volume /var/lib/docker:/var/lib/docker:ro"
+    host("gpu2").check_output("docker rm --force cadvisor")
+    try:
+        command = f"docker run --detach --name cadvisor --publish {published} {mounts} {cadvisor['Config']['Image']}"
+        host("gpu2").check_output(f"{command} {' '.join(cadvisor['Config']['Cmd'])}")
+        told("The containers of gpu2 have no name: ")
+    finally:
+        host("gpu2").check_output("docker rm --force cadvisor")
+        assert site().code == 0
+
+
+def test_a_host_that_is_not_reachable(told):
+    machine = hosts.container("molecule", "gpu2")
+    subprocess.run(["docker", "pause", machine], check=True, capture_output=True)
+    try:
+        told("gpu2 cannot be reached by Ansible, and Prometheus gets nothing from it either: ")
+    finally:
+        subprocess.run(["docker", "unpause", machine], check=True, capture_output=True)
+
+
+def test_a_clock_two_minutes_behind(told, host, prometheus):
+    """Something else answers for the node exporter, whose clock is another."""
+    urls = [one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if (one["labels"]["job"], one["labels"].get("host")) == ("node", "gpu2")]
+    if not urls:
+        pytest.skip("there is no job node")
+    port = urlsplit(urls[0]).port
+    exporter = host("gpu2").check_output("docker ps --quiet --filter publish=%s", str(port)).strip()
+    host("gpu2").check_output("docker stop %s", exporter)
+    try:
+        host("gpu2").check_output("systemd-run --unit=shifted-clock python3 -c %s", SHIFTED.replace("PORT", str(port)))
+        told("The clock of gpu2 is 120 s behind that of the monitoring host. ")
+    finally:
+        host("gpu2").run("systemctl stop shifted-clock")
+        host("gpu2").check_output("docker start %s", exporter)
+
+
+def test_a_dashboard_that_was_deleted(told, grafana, site):
+    grafana.session.delete(f"{grafana.url}/api/dashboards/uid/ml-system-monitoring", timeout=10).raise_for_status()
+    try:
+        told("The dashboard ml-system-monitoring is not in Grafana. ")
+    finally:
+        assert site("--limit=monitor1").code == 0
+
+
+def test_another_interval_in_the_running_configuration(told, host, prometheus, site):
+    host("monitor1").check_output("sed -i s/5s/15s/ /etc/gpu_monitoring/prometheus/prometheus.yml")
+    host("monitor1").check_output("curl --silent --fail --request POST %s/-/reload", prometheus.url)
+    try:
+        told("The running configuration of Prometheus scrapes every 15 s, and gpu_monitoring_scrape_interval is 5 s. ")
+    finally:
+        assert site("--limit=monitor1").code == 0
+
+
+def test_a_prometheus_that_lost_its_data(told, host, site):
+    host("monitor1").check_output("echo %s > %s", str(int(time.time()) - 86400), MARK)
+    host("monitor1").check_output("docker rm --force prometheus && docker volume rm prometheus-data")
+    assert site("--limit=monitor1").code == 0
+    try:
+        told("Prometheus lost its data: it was first deployed at ")
+    finally:
+        host("monitor1").check_output("date +%%s > %s", MARK)

@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The only place that talks HTTP to Prometheus (https://prometheus.io/docs/prometheus/latest/querying/api/), with nothing but ansible-core."""
+
+import http.client
+import json
+import math
+import os
+import ssl
+import time
+from typing import Any, Callable, NamedTuple, Optional
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import NotReady, PrometheusError
+
+# 422: the query failed on the data there is, as when two series match where one may. 503: the server starts, or gave up on time.
+_ANOTHER_TRY_MAY_DO = (422, 429, 500, 502, 503, 504)
+
+
+class Answer(NamedTuple):
+    """An instant query's answer. A series is {labels, value, timestamp}: value None where it is NaN or infinite, timestamp in seconds since 1970."""
+
+    series: list[dict[str, Any]]
+    warnings: list[str]
+    infos: list[str]
+
+
+class Client:
+    """One Prometheus, or what speaks its API. `options` are those of the documentation fragment `prometheus`."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        if options["timeout"] < 1:
+            raise PrometheusError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
+        self.url = options["url"].rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise PrometheusError(f"url: '{options['url']}' is not a URL. Write it like http://127.0.0.1:9090.")
+        for name in ("ca_path", "client_cert", "client_key"):
+            if options[name] is not None and not os.path.isfile(options[name]):
+                raise PrometheusError(f"{name}: there is no file {options[name]}. Name one that is there, on the host that runs the module.")
+        self._options = {
+            "timeout": options["timeout"],
+            "validate_certs": options["validate_certs"],
+            "ca_path": options["ca_path"],
+            "client_cert": options["client_cert"],
+            "client_key": options["client_key"],
+            "url_username": options["url_username"],
+            "url_password": options["url_password"],
+            "force_basic_auth": options["url_username"] is not None,
+            "follow_redirects": "none",
+            "use_netrc": False,
+        }
+        self._headers = {"Accept": "application/json"}
+        if options["token"] is not None:
+            self._headers["Authorization"] = f"Bearer {_token(options['token'])}"
+
+    def query(self, expression: str, moment: Optional[str] = None) -> Answer:
+        """An instant query's answer, now or at a moment (RFC 3339, or seconds since 1970)."""
+        body = self._query(expression, moment)
+        kind, result = body["data"]["resultType"], body["data"]["result"]
+        if kind == "scalar":
+            result = [{"metric": {}, "value": result}]
+        elif kind != "vector":
+            advice = " Wrap it in a function that makes one value of a range, such as rate() or last_over_time()." if kind == "matrix" else ""
+            raise PrometheusError(f"query: '{expression}' gives a {kind}, not one value for each series.{advice}")
+        return Answer([_series(expression, one) for one in result], body.get("warnings") or [], body.get("infos") or [])
+
+    def samples(self, selector: str) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """Labels and raw samples, each (seconds since 1970, value), of a range selector such as `up[1m]`."""
+        found = self._query(selector, None)["data"]["result"]
+        return [(one["metric"], [(float(moment), float(value)) for moment, value in one.get("values", [])]) for one in found]
+
+    def label_values(self, label: str, selector: str = "") -> list[str]:
+        """The values of a label, of the series that a selector matches or of all."""
+        return self.get(f"label/{quote(label)}/values" + (f"?{urlencode({'match[]': selector})}" if selector else ""))
+
+    def get(self, path: str) -> Any:
+        """The `data` of GET /api/v1/`path`."""
+        return self._api(path)["data"]
+
+    def text(self, path: str) -> str:
+        """GET `path`, which is not part of the API, as text."""
+        return self._send(path).decode("utf-8", "replace")
+
+    def _query(self, expression: str, moment: Optional[str]) -> Any:
+        parameters = {"query": expression, **({"time": moment} if moment is not None else {})}
+        return self._api("query", urlencode(parameters))
+
+    def _api(self, path: str, form: Optional[str] = None) -> Any:
+        content = self._send(f"/api/v1/{path}", form)
+        try:
+            body = json.loads(content)
+            body["data"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise PrometheusError(
+                f"url: {self.url}/api/v1/{path} was not answered as Prometheus does. Is there a proxy or a login page in between, or is a sub-path missing?"
+            ) from error
+        return body
+
+    def _send(self, path: str, form: Optional[str] = None) -> bytes:
+        try:
+            with open_url(self.url + path, data=form, method="GET" if form is None else "POST", headers=self._headers, **self._options) as answer:
+                return answer.read()
+        except HTTPError as error:
+            raise self._refusal(error, path) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_answer(error) from error
+
+    def _refusal(self, error: HTTPError, path: str) -> PrometheusError:
+        reason = _reason(error)
+        if 300 <= error.code < 400:
+            return PrometheusError(f"url: {self.url} redirects to {error.headers.get('Location', 'nowhere')}. Set url to where Prometheus is.")
+        if error.code in (401, 403):
+            return PrometheusError(f"{self.url} refuses the request with {error.code}: {reason}. Set url_username and url_password, or token, that it takes.")
+        if error.code == 404:
+            return PrometheusError(f"url: there is no {path} at {self.url}. Is a sub-path missing, or does something else listen there?")
+        if error.code == 400:
+            return PrometheusError(f"query: Prometheus at {self.url} cannot read it: {reason}.")
+        kind = NotReady if error.code in _ANOTHER_TRY_MAY_DO else PrometheusError
+        return kind(f"Prometheus at {self.url} answers {path} with {error.code}: {reason}.")
+
+    def _no_answer(self, error: Exception) -> PrometheusError:
+        cause = error.reason if isinstance(error, URLError) else error
+        if isinstance(cause, ssl.SSLError):
+            return PrometheusError(
+                f"url: no trusted connection to {self.url}: {cause}. Set ca_path, client_cert and client_key, or validate_certs to false."
+            )
+        text = "connection refused" if isinstance(cause, ConnectionRefusedError) else "no answer in time" if isinstance(cause, TimeoutError) else str(cause)
+        return NotReady(f"url: no Prometheus answers at {self.url}: {text}. Check the address and that Prometheus runs.")
+
+
+def wait_for(
+    client: Client, expression: str, moment: Optional[str], unmet: Callable[[list[dict[str, Any]]], str], timeout: float, interval: float
+) -> Answer:
+    """The first answer of which `unmet` has nothing to say; PrometheusError with the last answer where there is none within `timeout` seconds.
+
+    `unmet` takes the series and returns what they lack in plain words, empty where they lack nothing. A Prometheus that does not answer counts as not yet.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            answer = client.query(expression, moment)
+            problem = unmet(answer.series)
+            if not problem:
+                return answer
+        except NotReady as error:
+            problem = str(error)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise PrometheusError(f"query: after {timeout:g} s '{expression}' is not as until asks: {problem}")
+        time.sleep(min(interval, left))
+
+
+def _series(expression: str, given: dict[str, Any]) -> dict[str, Any]:
+    if "value" not in given:
+        raise PrometheusError(f"query: '{expression}' gives native histograms, which are not one value. Wrap it in a function such as histogram_quantile().")
+    moment, text = given["value"]
+    value = float(text)
+    return {"labels": given["metric"], "value": value if math.isfinite(value) else None, "timestamp": float(moment)}
+
+
+def _reason(error: HTTPError) -> str:
+    """What the server says of an error, its first 500 characters."""
+    content = error.read().decode("utf-8", "replace").strip()
+    try:
+        return str(json.loads(content)["error"])
+    except (ValueError, KeyError, TypeError):
+        return " ".join(content.split())[:500] or str(error.reason)
+
+
+def _token(given: str) -> str:
+    """The token, without the end of line that files have."""
+    token = given.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise PrometheusError("token: empty, or with characters that no token has. Give it as it was made.")
+    return token

@@ -1,0 +1,11 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+
+class PrometheusError(Exception):
+    """What a person has to know: the option or query, the value and what to do."""
+
+
+class NotReady(PrometheusError):
+    """Nothing answers, or not yet, or the query failed on the data there is now: another try may do."""

@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Whether an answer is what was waited for. Pure."""
+
+from typing import Any
+
+_SHOWN = 10
+
+
+def unmet(until: dict[str, Any], series: list[dict[str, Any]]) -> str:
+    """What the series lack of the option `until` in plain words, with the series themselves; empty where they lack nothing."""
+    least, most = until["min_series"], until["max_series"]
+    if least is None and most is None:
+        least = 1
+    wanted = ""
+    if least is not None and len(series) < least:
+        wanted = f"at least {least}"
+    elif most is not None and len(series) > most:
+        wanted = f"at most {most}"
+    if wanted:
+        return f"there are {len(series)} series and {wanted} wanted. {describe(series)}"
+    low, high = until["min_value"], until["max_value"]
+    if low is None and high is None:
+        return ""
+    off = [one for one in series if not _within(one["value"], low, high)]
+    if not off:
+        return ""
+    bounds = " and ".join(text for text in (f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else "") if text)
+    return f"{len(off)} of {len(series)} series are not {bounds}. {describe(off)}"
+
+
+def _within(value: Any, low: Any, high: Any) -> bool:
+    return value is not None and (low is None or value >= low) and (high is None or value <= high)
+
+
+def describe(series: list[dict[str, Any]]) -> str:
+    """The series as Prometheus writes them, the first ten."""
+    if not series:
+        return "The last answer was empty."
+    lines = [f"{_selector(one['labels'])} {'not a finite number' if one['value'] is None else format(one['value'], 'g')}" for one in series[:_SHOWN]]
+    more = f" and {len(series) - _SHOWN} more" if len(series) > _SHOWN else ""
+    return f"The last answer: {'; '.join(lines)}{more}."
+
+
+def _selector(labels: dict[str, str]) -> str:
+    inner = ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items()) if key != "__name__")
+    return f"{labels.get('__name__', '')}{{{inner}}}"

@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""What Prometheus and Grafana say of the fleet, collected. What it means is decided elsewhere."""
+
+import itertools
+import re
+from typing import Any, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client as Grafana
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.client import Client as Prometheus
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
+
+# What of a GPU never stands still, by the names of all versions of the DCGM exporter.
+_RESTLESS = '{job="nvidia-gpu",__name__=~"DCGM_FI_DEV_.*(ENERGY|POWER|TEMP|CLOCK).*"}'
+_CPU = 'container_cpu_usage_seconds_total{job="cadvisor"}'
+_GPUS = 'count by (host, UUID, gpu_uuid, GPU_I_ID) ({job="nvidia-gpu",__name__=~"DCGM_FI_DEV_.+"})'
+_CONTAINERS = 'count by (host, name, image) (container_last_seen{job="cadvisor"})'
+# A container that ended after the host was asked was seen a short while ago.
+_LATELY = 'count by (host, name) (last_over_time(container_last_seen{job="cadvisor",name!="",image!=""}[2m]))'
+_SKEW = 'node_time_seconds{job="node"} - timestamp(node_time_seconds{job="node"})'
+_GLOBAL_INTERVAL = re.compile(r"^global:\n(?:  .*\n)*?  scrape_interval: (\S+)$", re.MULTILINE)
+_OLDEST = re.compile(r"^prometheus_tsdb_lowest_timestamp_seconds (\S+)$", re.MULTILINE)
+# An empty database says the greatest number that it can.
+_NO_SAMPLE = 1e12
+
+
+def from_prometheus(client: Prometheus, window: float) -> dict[str, Any]:
+    """What Prometheus knows. `window` is how many seconds back a change is looked for.
+
+    - now: its time. Times and ages are seconds.
+    - targets: {job, host, health, error, interval}.
+    - scrape_interval: of the running configuration.
+    - gpu_age: for each host and GPU, how long none of its restless values has changed, at most the window.
+    - container_age: for each host, how long the CPU time of no container has changed; a host without a sample in the window is not in it.
+    - gpus: for each host and GPU the ids of its MIG instances, empty where it has none.
+    - container_series, containers, containers_lately: for each host the number of series, the names that have an image, and the names of the last minutes.
+    - clock_skew: for each host that has a node exporter, positive where its clock is ahead.
+    - oldest_sample: None where there is none. retention: as Prometheus writes it.
+    """
+    now = client.query("time()").series[0]["value"]
+    gpu_age: dict[str, dict[str, float]] = {}
+    for labels, samples in client.samples(f"{_RESTLESS}[{window:.0f}s]"):
+        of_host = gpu_age.setdefault(labels.get("host", ""), {})
+        uuid = _uuid(labels)
+        of_host[uuid] = min(of_host.get(uuid, window), now - last_change(samples))
+    container_age: dict[str, float] = {}
+    for labels, samples in client.samples(f"{_CPU}[{window:.0f}s]"):
+        host = labels.get("host", "")
+        container_age[host] = min(container_age.get(host, window), now - last_change(samples))
+    gpus: dict[str, dict[str, list[str]]] = {}
+    for one in client.query(_GPUS).series:
+        instances = gpus.setdefault(one["labels"].get("host", ""), {}).setdefault(_uuid(one["labels"]), [])
+        instances += [one["labels"]["GPU_I_ID"]] if one["labels"].get("GPU_I_ID") else []
+    container_series: dict[str, int] = {}
+    containers: dict[str, list[str]] = {}
+    for one in client.query(_CONTAINERS).series:
+        host = one["labels"].get("host", "")
+        container_series[host] = container_series.get(host, 0) + int(one["value"])
+        if one["labels"].get("name") and one["labels"].get("image"):
+            containers.setdefault(host, []).append(one["labels"]["name"])
+    lately: dict[str, list[str]] = {}
+    for one in client.query(_LATELY).series:
+        lately.setdefault(one["labels"].get("host", ""), []).append(one["labels"]["name"])
+    return {
+        "now": now,
+        "targets": [_target(one) for one in client.get("targets?state=active")["activeTargets"]],
+        "scrape_interval": _global_interval(client.get("status/config")["yaml"]),
+        "gpu_age": gpu_age,
+        "container_age": container_age,
+        "gpus": gpus,
+        "container_series": container_series,
+        "containers": containers,
+        "containers_lately": lately,
+        "clock_skew": {one["labels"].get("host", ""): one["value"] for one in client.query(_SKEW).series},
+        "oldest_sample": _oldest_sample(client.text("/metrics")),
+        "retention": client.get("status/runtimeinfo").get("storageRetention", ""),
+    }
+
+
+def last_change(samples: list[tuple[float, float]]) -> float:
+    """When the value of the samples, (time, value) in order, became what it is; the first sample's time where it was always so."""
+    moment, value = samples[-1]
+    for earlier, other in reversed(samples):
+        if other != value:
+            break
+        moment = earlier
+    return moment
+
+
+def _uuid(labels: dict[str, str]) -> str:
+    return labels.get("UUID") or labels.get("gpu_uuid") or ""
+
+
+def _target(given: dict[str, Any]) -> dict[str, Any]:
+    labels = given["labels"]
+    return {
+        "job": labels.get("job", ""),
+        "host": labels.get("host", ""),
+        "health": given["health"],
+        "error": given["lastError"],
+        "interval": seconds(given["scrapeInterval"]),
+    }
+
+
+def _global_interval(yaml: str) -> float:
+    """Prometheus writes its defaults out, so that the interval is always there."""
+    found = _GLOBAL_INTERVAL.search(yaml)
+    if not found:
+        raise PrometheusError("The running configuration of Prometheus has no global scrape_interval.")
+    return seconds(found[1])
+
+
+def _oldest_sample(metrics: str) -> Optional[float]:
+    found = _OLDEST.search(metrics)
+    if not found:
+        raise PrometheusError("url: what answers has no metric prometheus_tsdb_lowest_timestamp_seconds, so it is no Prometheus with a database of its own.")
+    oldest = float(found[1])
+    return oldest if oldest < _NO_SAMPLE else None
+
+
+class Dashboards:
+    """Grafana's dashboards and what their panels show."""
+
+    def __init__(self, grafana: Grafana, prometheus: Prometheus, optional: list[str]) -> None:
+        self._grafana = grafana
+        self._prometheus = prometheus
+        self._optional = optional
+        self._refused = ""
+
+    def look(self, uids: list[str]) -> dict[str, Any]:
+        """error: why Grafana cannot be asked; dashboards: for each uid None where it is missing, else its title, the number of panels that were looked at,
+        and the `faults`, each a panel's title and problem.
+
+        A panel must show something: its queries beyond one may be of what only some hosts have. Its problem is empty where none gives data, which is no
+        error. A login that was refused is not tried again.
+        """
+        if self._refused:
+            return {"error": self._refused, "dashboards": {}}
+        try:
+            self._grafana.wait(0)
+            datasources = self._grafana.get("/api/datasources") or []
+            return {"error": "", "dashboards": {uid: self._look(uid, datasources) for uid in uids}}
+        except GrafanaError as error:
+            if isinstance(error, NotAllowed):
+                self._refused = str(error)
+            return {"error": str(error), "dashboards": {}}
+
+    def _look(self, uid: str, datasources: list[dict[str, Any]]) -> Optional[dict[str, Any]]:
+        answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
+        if answer is None:
+            return None
+        asked = panels.queries(answer["dashboard"], datasources, self._first_value)
+        required = [query for query in asked if not panels.is_optional(uid, query, self._optional)]
+        looked_at = [list(group) for _number, group in itertools.groupby(required, lambda query: query.number)]
+        faults = [(group[0].panel, problem) for group in looked_at for problem in self._problems(group)]
+        return {"title": answer["dashboard"].get("title", uid), "panels": len(looked_at), "faults": faults}
+
+    def _problems(self, queries: list[panels.Query]) -> list[str]:
+        """The problems of one panel."""
+        shown = [self._ask(query) for query in queries]
+        errors = [error for _data, error in shown if error]
+        return errors or ([] if any(data for data, _error in shown) else [""])
+
+    def _ask(self, query: panels.Query) -> tuple[bool, str]:
+        """Whether there is data, and why the query cannot be answered."""
+        if query.problem:
+            return False, query.problem
+        source = {"type": "prometheus", "uid": query.datasource}
+        body = {"refId": "A", "datasource": source, "expr": query.expression, "instant": True, "range": False, "intervalMs": 15000, "maxDataPoints": 100}
+        try:
+            answer = self._grafana.post("/api/ds/query", {"queries": [body], "from": "now-5m", "to": "now"})
+        except NotAllowed:
+            raise
+        except GrafanaError as error:
+            return False, str(error)
+        result = ((answer or {}).get("results") or {}).get("A") or {}
+        columns = [column for frame in result.get("frames") or [] for column in frame.get("data", {}).get("values") or []]
+        return any(columns), str(result.get("error") or "")
+
+    def _first_value(self, label: str, selector: str) -> str:
+        try:
+            values = self._prometheus.label_values(label, selector)
+        except PrometheusError:
+            return ""
+        return min(values, default="")

@@ -1,0 +1,310 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""What is wrong with the fleet, from what its hosts have and what Prometheus and Grafana see of it. Pure.
+
+One sentence for each fault: what follows from a fault that was told already is not told again.
+"""
+
+import re
+import time
+from typing import Any, NamedTuple, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
+
+CONTAINERS, GPUS, NODE = "cadvisor", "nvidia-gpu", "node"
+_EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node exporter"}
+_SITE = "Run the playbook site."
+# The first deployment is remembered once Prometheus is healthy, and the first scrape comes after that.
+_FIRST_SAMPLE_SECONDS = 300
+
+
+class Problem(NamedTuple):
+    """One fault: what was checked, the host (empty where it is none's) and one sentence."""
+
+    check: str
+    host: str
+    message: str
+
+
+class Wanted(NamedTuple):
+    """What there should be. Times are seconds.
+
+    - hosts: names in the order of the table. jobs: for each job the hosts that Prometheus should scrape.
+    - gpus, engines: for each host the result of nvidia_gpu_info and of docker_engine_info, which may have failed.
+    - first_deployed: when Prometheus was first deployed; None where that is not known.
+    """
+
+    hosts: list[str]
+    jobs: dict[str, list[str]]
+    gpus: dict[str, Any]
+    engines: dict[str, Any]
+    scrape_interval: float
+    frozen_after: float
+    clock_skew: float
+    first_deployed: Optional[float]
+
+
+class Verdict(NamedTuple):
+    """A row for each host, the faults, and what could not be checked."""
+
+    rows: list[dict[str, Any]]
+    problems: list[Problem]
+    notes: list[str]
+
+
+def decide(wanted: Wanted, prometheus: dict[str, Any], grafana: dict[str, Any]) -> Verdict:
+    """`prometheus` and `grafana` are as verify.collect returns them; each may be {"error": why} where it cannot be asked."""
+    problems: list[Problem] = []
+    notes: list[str] = []
+    if prometheus.get("error"):
+        problems.append(Problem("prometheus", "", f"Prometheus cannot be asked: {prometheus['error']}"))
+        hosts = [_Host(wanted, {}, name) for name in wanted.hosts]
+        problems += [fault for host in hosts for fault in host.unreachable()]
+        return Verdict([host.row() for host in hosts], problems, notes)
+    hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
+    for host in hosts:
+        problems += host.problems()
+    problems += _intervals(wanted, prometheus)
+    lost, note = _lost_data(wanted, prometheus)
+    problems += lost
+    problems += _dashboards(grafana, any(_blind(hosts, job) for job in wanted.jobs))
+    unknown = [host.name for host in hosts if host.states and host.skew is None]
+    notes += [note] if note else []
+    notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
+    return Verdict([host.row() for host in hosts], problems, notes)
+
+
+class _Host:
+    """One host: what it has and what is seen of it."""
+
+    def __init__(self, wanted: Wanted, prometheus: dict[str, Any], name: str) -> None:
+        self.name = name
+        self._wanted = wanted
+        self._asked = bool(prometheus)
+        self._gpu_info, self._engine_info = wanted.gpus.get(name) or {}, wanted.engines.get(name) or {}
+        # Where a host has several targets of a job, the one that is not up counts.
+        targets = {one["job"]: one for one in sorted(prometheus.get("targets", []), key=lambda one: one["health"] != "up") if one["host"] == name}
+        self.targets = {job: targets.get(job) for job, hosts in wanted.jobs.items() if name in hosts and not (job == GPUS and self._without_gpu())}
+        self.states = {job: target["health"] if target else "missing" for job, target in self.targets.items()} if self._asked else {}
+        self._ages: dict[str, float] = prometheus.get("gpu_age", {}).get(name, {})
+        self._container_age: Optional[float] = prometheus.get("container_age", {}).get(name)
+        self._seen: dict[str, list[str]] = prometheus.get("gpus", {}).get(name, {})
+        self._series: int = prometheus.get("container_series", {}).get(name, 0)
+        self._containers = set(prometheus.get("containers", {}).get(name, []))
+        self._lately = set(prometheus.get("containers_lately", {}).get(name, []))
+        self.skew: Optional[float] = prometheus.get("clock_skew", {}).get(name)
+
+    def _without_gpu(self) -> bool:
+        """Whether the host was asked and has no NVIDIA hardware: then the role dcgm_exporter deploys nothing there."""
+        return self._gpu_info.get("present") is False and not self._gpu_info.get("pci_devices")
+
+    def _up(self, job: str) -> bool:
+        return self.states.get(job) == "up"
+
+    @property
+    def _gpus(self) -> Optional[list[dict[str, Any]]]:
+        """The GPUs that the host has, None where that is not known or not asked for."""
+        return self._gpu_info.get("gpus") if GPUS in self.targets else None
+
+    @property
+    def _running(self) -> Optional[set[str]]:
+        engine = self._engine_info.get("engine") or {}
+        return {one["name"] for one in engine.get("containers") or []} if engine.get("reachable") and CONTAINERS in self.targets else None
+
+    def good(self, job: str) -> bool:
+        """Whether the job delivers what the dashboards draw."""
+        delivers = {CONTAINERS: bool(self._containers) or not self._running, GPUS: bool(self._seen)}
+        return self._up(job) and delivers.get(job, True)
+
+    def problems(self) -> list[Problem]:
+        """The faults of this host."""
+        found = self.unreachable() or self._down()
+        found += self._clock()
+        found += self._gpu_faults() if self._up(GPUS) else []
+        found += self._container_faults() if self._up(CONTAINERS) else []
+        return found
+
+    def _fault(self, check: str, message: str) -> Problem:
+        return Problem(check, self.name, message)
+
+    def unreachable(self) -> list[Problem]:
+        """That Ansible could not ask the host, with what Prometheus has of it."""
+        for info in (self._gpu_info, self._engine_info):
+            reason = _one_line(str(info.get("msg", ""))).removeprefix("Task failed: ").rstrip(".")
+            if info.get("unreachable"):
+                down = bool(self.states) and not any(self._up(job) for job in self.states)
+                seen = "and Prometheus gets nothing from it either" if down else "so what it has could not be compared with what Prometheus sees"
+                others = [] if down else self._down()
+                return [self._fault("reachable", f"{self.name} cannot be reached by Ansible, {seen}: {reason}."), *others]
+            if info.get("failed"):
+                return [self._fault("reachable", f"{self.name} could not be asked what it has: {reason}."), *self._down()]
+        return []
+
+    def _down(self) -> list[Problem]:
+        return [fault for job, target in self.targets.items() if self.states and not self._up(job) for fault in self._not_up(job, target)]
+
+    def _not_up(self, job: str, target: Optional[dict[str, Any]]) -> list[Problem]:
+        exporter = _EXPORTERS.get(job, f"The job {job}")
+        if job == GPUS and self._gpu_info.get("present") is False:
+            return [self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")]
+        if target is None:
+            return [self._fault("targets", f"Prometheus does not scrape {self.name} for the job {job}, which the inventory asks for. {_SITE}")]
+        if target["health"] == "unknown":
+            return [self._fault("targets", f"{exporter} of {self.name} has not been scraped yet.")]
+        return [self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {_one_line(target['error']).rstrip('.')}.")]
+
+    def _wrong_clock(self) -> bool:
+        return self.skew is not None and abs(self.skew) > self._wanted.clock_skew
+
+    def _clock(self) -> list[Problem]:
+        if self.skew is None or not self._wrong_clock():
+            return []
+        side = "ahead of" if self.skew > 0 else "behind"
+        return [self._fault("clock", f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Have both set by NTP.")]
+
+    def _gpu_faults(self) -> list[Problem]:
+        found = self._gpus_missing() if self._gpus is not None else []
+        frozen = sorted(uuid for uuid, age in self._ages.items() if age >= self._wanted.frozen_after)
+        if not frozen:
+            return found
+        still = f"no energy, power, temperature or clock has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
+        if len(frozen) == len(self._ages):
+            return [*found, self._fault("age", f"The DCGM exporter of {self.name} is frozen: {still}.")]
+        return [*found, *(self._fault("age", f"The values of {uuid} of {self.name} are frozen: {still}.") for uuid in frozen)]
+
+    def _gpus_missing(self) -> list[Problem]:
+        there = {gpu["uuid"]: gpu for gpu in self._gpus or []}
+        # A GPU in MIG mode is seen by its instances alone.
+        visible = {uuid: gpu for uuid, gpu in there.items() if gpu.get("mig_mode") != "Enabled" or gpu.get("mig_devices")}
+        missing = [f"{uuid} (index {gpu['index']})" for uuid, gpu in visible.items() if uuid not in self._seen]
+        strange = sorted(set(self._seen) - set(there))
+        found = []
+        if missing:
+            counts = f"{self.name} has {_count(len(visible), 'GPU')} and Prometheus sees {len(visible) - len(missing)}"
+            found.append(self._fault("gpus", f"{counts}: {_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing."))
+        if strange:
+            found.append(self._fault("gpus", f"Prometheus sees {_listed(strange)} on {self.name}, which the driver there does not show."))
+        for uuid, gpu in visible.items():
+            instances, seen = _instances(gpu), len(set(self._seen.get(uuid, [])))
+            if uuid in self._seen and seen < instances:
+                text = f"{uuid} of {self.name} has {_count(instances, 'MIG instance')} and Prometheus sees {seen}."
+                found.append(self._fault("gpus", text))
+        return found
+
+    def _container_faults(self) -> list[Problem]:
+        running = self._running
+        if self._wrong_clock() and not self._series:
+            # cAdvisor's samples carry the host's time: after a step back Prometheus drops them until it is where it was.
+            return []
+        if running and not self._containers:
+            if self._series:
+                return [self._fault("containers", f"The containers of {self.name} have no name: cAdvisor cannot reach the socket of Docker or containerd.")]
+            text = f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')}, though Prometheus scrapes it."
+            return [self._fault("containers", text)]
+        age = self._container_age
+        if self._series and (age is None or age >= self._wanted.frozen_after) and not self._wrong_clock():
+            text = f"no container's CPU time has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
+            doubt = "" if self.skew is not None else f" Or the clock of {self.name} is behind, which the job {NODE} would show."
+            return [self._fault("age", f"cAdvisor of {self.name} is frozen: {text}.{doubt}")]
+        missing = sorted((running or set()) - self._containers - self._lately)
+        if missing:
+            counts = f"{self.name} runs {_count(len(running or []), 'container')} and Prometheus does not see {len(missing)}"
+            return [self._fault("containers", f"{counts}: {_listed(missing)}.")]
+        engine = self._engine_info.get("engine") or {}
+        if engine and not engine.get("reachable"):
+            return [self._fault("containers", f"The Docker engine of {self.name} does not say what it runs: {engine.get('error', '')}.")]
+        return []
+
+    def row(self) -> dict[str, Any]:
+        """The host's line of the table; None for what is not known or does not apply. Ages and skew are seconds."""
+        gpus, running = self._gpus, self._running
+        containers = self._containers & running if running is not None else self._containers
+        ages = [*(self._ages.values() if self._up(GPUS) else []), *([self._container_age] if self._container_age is not None and self._up(CONTAINERS) else [])]
+        return {
+            "host": self.name,
+            "jobs": self.states,
+            "sample_age": round(max(ages), 1) if ages else None,
+            "gpus_seen": len(self._seen) if self._asked and GPUS in self.targets else None,
+            "gpus_there": len(gpus) if gpus is not None else None,
+            "mig_seen": sum(len(set(ids)) for ids in self._seen.values()),
+            "mig_there": sum(map(_instances, gpus or [])),
+            "containers_seen": len(containers) if self._asked and CONTAINERS in self.targets else None,
+            "containers_there": len(running) if running is not None else None,
+            "clock_skew": round(self.skew, 1) if self.skew is not None else None,
+        }
+
+
+def _instances(gpu: dict[str, Any]) -> int:
+    """The least number of GPU instances, which are what DCGM measures: MIG devices that share one have profiles such as 1c.3g.40gb."""
+    shared = [bool(re.match(r"\d+c\.", device.get("profile", ""))) for device in gpu.get("mig_devices") or []]
+    return shared.count(False) + any(shared)
+
+
+def _blind(hosts: list[_Host], job: str) -> bool:
+    """Whether no host delivers for the job, so that its panels are empty for a reason that was told."""
+    scraped = [host for host in hosts if job in host.targets]
+    return bool(scraped) and not any(host.good(job) for host in scraped)
+
+
+def _intervals(wanted: Wanted, prometheus: dict[str, Any]) -> list[Problem]:
+    running = prometheus["scrape_interval"]
+    right = f"and gpu_monitoring_scrape_interval is {wanted.scrape_interval:g} s. {_SITE}"
+    found = []
+    if running != wanted.scrape_interval:
+        found.append(Problem("interval", "", f"The running configuration of Prometheus scrapes every {running:g} s, {right}"))
+    known = (running, wanted.scrape_interval)
+    odd = {one["job"]: one["interval"] for one in prometheus["targets"] if one["job"] in wanted.jobs and one["interval"] not in known}
+    for job, interval in sorted(odd.items()):
+        found.append(Problem("interval", "", f"Prometheus scrapes the job {job} every {interval:g} s, {right}"))
+    return found
+
+
+def _lost_data(wanted: Wanted, prometheus: dict[str, Any]) -> tuple[list[Problem], str]:
+    """Whether data of the time since the first deployment is gone, and a note where that cannot be said."""
+    first, oldest = wanted.first_deployed, prometheus["oldest_sample"]
+    if first is None:
+        return [], f"Whether Prometheus lost data was not checked, since it is not known when it was first deployed. {_SITE}"
+    if oldest is None:
+        oldest = prometheus["now"]
+    try:
+        kept_since = max(first, prometheus["now"] - seconds(prometheus["retention"]))
+    except ValueError:
+        return [], f"Whether Prometheus lost data was not checked, since it may drop data by size ({prometheus['retention']})."
+    if oldest <= kept_since + _FIRST_SAMPLE_SECONDS:
+        return [], ""
+    text = f"it was first deployed at {_moment(first)} and its oldest sample is of {_moment(oldest)}. Its volume was emptied or replaced"
+    return [Problem("data", "", f"Prometheus lost its data: {text}.")], ""
+
+
+def _dashboards(grafana: dict[str, Any], blind: bool) -> list[Problem]:
+    if grafana.get("error"):
+        return [Problem("grafana", "", f"Grafana cannot be asked: {grafana['error']}")]
+    found = []
+    for uid, one in grafana["dashboards"].items():
+        if one is None:
+            found.append(Problem("dashboards", "", f"The dashboard {uid} is not in Grafana. {_SITE}"))
+            continue
+        empty = list(dict.fromkeys(panel for panel, problem in one["faults"] if not problem))
+        if empty and not blind:
+            found.append(Problem("dashboards", "", f"The dashboard {one['title']} shows no data in {_listed(empty)}."))
+        for panel, problem in dict.fromkeys((panel, problem) for panel, problem in one["faults"] if problem):
+            found.append(Problem("dashboards", "", f"The dashboard {one['title']} cannot draw {panel}: {_one_line(problem).rstrip('.')}."))
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _moment(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))

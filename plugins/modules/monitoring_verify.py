@@ -1,0 +1,324 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: monitoring_verify
+short_description: Check that Prometheus and Grafana see the whole fleet
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - >-
+    Compares what the hosts have with what Prometheus and Grafana say of them: targets, the age of values, GPUs and MIG instances, containers, clocks, the
+    scrape interval, the age of the database, and every panel of the dashboards.
+  - Says one sentence for each fault; what follows from it is not told again. Faults do not fail the task, so that what was found can be shown and kept first.
+  - Only asks, and changes nothing.
+requirements:
+  - requests (package python3-requests, which comes with python3-docker) on the host that runs the module
+attributes:
+  check_mode:
+    description: Asks in check mode as well, and never changes anything.
+    support: full
+  diff_mode:
+    description: Has no differences to show.
+    support: none
+options:
+  prometheus_url:
+    description: Address of Prometheus.
+    type: str
+    required: true
+  grafana_url:
+    description: Address of Grafana.
+    type: str
+    required: true
+  grafana_username:
+    description: Name of an account of Grafana that may read dashboards and datasources.
+    type: str
+    required: true
+  grafana_password:
+    description: The account's password.
+    type: str
+    required: true
+  validate_certs:
+    description: Whether the servers' certificates must be trusted.
+    type: bool
+    default: true
+  ca_path:
+    description: File with the certificates of the authorities to trust.
+    type: path
+  timeout:
+    description: Seconds that one request may take.
+    type: int
+    default: 10
+  wait:
+    description: Seconds within which a fault may pass, as after a deployment. Not spent where there is none.
+    type: int
+    default: 0
+  hosts:
+    description: Names of all hosts, in the order of the table.
+    type: list
+    elements: str
+    required: true
+  targets:
+    description: >-
+      What Prometheus should scrape: for each job its target groups, as in Prometheus' C(file_sd_config), with the label C(host). The jobs C(cadvisor),
+      C(nvidia-gpu) and C(node) are known, of others only the targets are checked.
+    type: dict
+    required: true
+  gpu_info:
+    description: For each host the result of M(mlops.gpu_monitoring.nvidia_gpu_info), or that the host could not be reached.
+    type: dict
+    default: {}
+  engine_info:
+    description: For each host the result of M(mlops.gpu_monitoring.docker_engine_info), or that the host could not be reached.
+    type: dict
+    default: {}
+  scrape_interval:
+    description: Seconds between two scrapes that the running configuration should have.
+    type: float
+    required: true
+  frozen_after:
+    description: Seconds without a change after which an exporter counts as frozen, and three scrapes at least.
+    type: float
+    default: 60
+  clock_skew:
+    description: Seconds by which a host's clock may differ from Prometheus'. Known where there is a job C(node).
+    type: float
+    default: 5
+  dashboards:
+    description: The dashboards that should be in Grafana, in the form of the option O(mlops.gpu_monitoring.grafana_resources#module:dashboards).
+    type: list
+    elements: dict
+    default: []
+  optional_panels:
+    description:
+      - Regular expressions for panels that may be empty. One is looked for in C(uid of the dashboard/title of the panel) and in the queries.
+      - A panel with several queries must show the data of one of them in any case.
+    type: list
+    elements: str
+    default: []
+  first_deployed_file:
+    description: File with the moment of Prometheus' first deployment in seconds since 1970. Not checked where it is not there.
+    type: path
+seealso:
+  - module: mlops.gpu_monitoring.prometheus_query_info
+"""
+
+EXAMPLES = r"""
+- name: Ask the hosts what they have
+  hosts: gpu_hosts
+  ignore_unreachable: true
+  become: true
+  tasks:
+    - name: Look for NVIDIA GPUs
+      mlops.gpu_monitoring.nvidia_gpu_info:
+      register: gpu_info
+
+    - name: Ask the Docker engine
+      mlops.gpu_monitoring.docker_engine_info:
+      register: engine_info
+
+- name: Compare it with what is seen
+  hosts: monitor1
+  tasks:
+    - name: Ask Prometheus and Grafana
+      mlops.gpu_monitoring.monitoring_verify:
+        prometheus_url: http://127.0.0.1:9090
+        grafana_url: http://127.0.0.1:3000
+        grafana_username: admin
+        grafana_password: "{{ grafana_admin_password }}"
+        hosts: "{{ groups['gpu_hosts'] }}"
+        targets:
+          cadvisor:
+            - {targets: ["192.0.2.11:8088"], labels: {host: gpu1}}
+          nvidia-gpu:
+            - {targets: ["192.0.2.11:9400"], labels: {host: gpu1}}
+        gpu_info: "{{ dict(groups['gpu_hosts'] | zip(groups['gpu_hosts'] | map('extract', hostvars, 'gpu_info'))) }}"
+        engine_info: "{{ dict(groups['gpu_hosts'] | zip(groups['gpu_hosts'] | map('extract', hostvars, 'engine_info'))) }}"
+        scrape_interval: 5
+        dashboards:
+          - uid: ml-system-monitoring
+      register: verified
+      failed_when: verified.problems | length > 0
+"""
+
+RETURN = r"""
+problems:
+  description: The faults.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    check:
+      description: >-
+        What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers), V(clock), V(interval), V(data) or V(dashboards).
+      type: str
+      sample: gpus
+    host: {description: The host; empty where it is none's fault., type: str, sample: gpu2}
+    message: {description: One sentence., type: str, sample: "The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd."}
+notes:
+  description: What could not be checked, and why.
+  returned: success
+  type: list
+  elements: str
+  sample: ["The clocks of gpu1 and gpu2 were not checked, since Prometheus has no data of the job node for them."]
+hosts:
+  description: What is there and what is seen, for each host. Null is what is not known or does not apply.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    host: {description: The host., type: str, sample: gpu1}
+    jobs: {description: "State of each job that should be there: V(up), V(down), V(unknown) or V(missing).", type: dict, sample: {cadvisor: up, nvidia-gpu: up}}
+    sample_age: {description: Seconds since the value that stood still longest changed., type: float, sample: 3.2}
+    gpus_seen: {description: Number of GPUs that Prometheus sees., type: int, sample: 8}
+    gpus_there: {description: Number of GPUs that the host has., type: int, sample: 8}
+    mig_seen: {description: Number of MIG instances that Prometheus sees., type: int, sample: 0}
+    mig_there: {description: Number of MIG instances that the host has., type: int, sample: 0}
+    containers_seen: {description: Number of the host's running containers that Prometheus sees with name and image., type: int, sample: 12}
+    containers_there: {description: Number of running containers., type: int, sample: 12}
+    clock_skew: {description: "Seconds by which the host's clock is ahead, negative where it is behind.", type: float, sample: 0.1}
+table:
+  description: The same as lines for people.
+  returned: success
+  type: list
+  elements: str
+dashboards:
+  description: For each uid the number of panels that were looked at; null where the dashboard is missing.
+  returned: success
+  type: dict
+  sample: {ml-system-monitoring: 4}
+checked_at:
+  description: When that was, in UTC.
+  returned: success
+  type: str
+  sample: "2026-03-01T12:00:00Z"
+"""
+
+import re
+import time
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client as grafana
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import given
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import client as prometheus
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import collect, table
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide
+
+ARGUMENTS = {
+    "prometheus_url": {"type": "str", "required": True},
+    "grafana_url": {"type": "str", "required": True},
+    "grafana_username": {"type": "str", "required": True},
+    "grafana_password": {"type": "str", "required": True, "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "timeout": {"type": "int", "default": 10},
+    "wait": {"type": "int", "default": 0},
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "targets": {"type": "dict", "required": True},
+    "gpu_info": {"type": "dict", "default": {}},
+    "engine_info": {"type": "dict", "default": {}},
+    "scrape_interval": {"type": "float", "required": True},
+    "frozen_after": {"type": "float", "default": 60},
+    "clock_skew": {"type": "float", "default": 5},
+    "dashboards": {"type": "list", "elements": "dict", "default": []},
+    "optional_panels": {"type": "list", "elements": "str", "default": []},
+    "first_deployed_file": {"type": "path"},
+}
+PAUSE_SECONDS = 2
+# Enough samples beyond the time that may pass without a change.
+SCRAPES = 3
+
+
+def clients(params):
+    """Prometheus and Grafana."""
+    common = {key: params[key] for key in ("validate_certs", "ca_path", "timeout")}
+    common.update(client_cert=None, client_key=None, token=None)
+    return (
+        prometheus.Client({**common, "url": params["prometheus_url"], "url_username": None, "url_password": None}),
+        grafana.Client(
+            {**common, "url": params["grafana_url"], "username": params["grafana_username"], "password": params["grafana_password"], "org_id": None}
+        ),
+    )
+
+
+def first_deployed(path):
+    """The moment that the file holds, None where there is none."""
+    try:
+        with open(path or "", encoding="ascii") as file:
+            return float(file.read())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def wanted_of(params):
+    """What there should be, as `decide` takes it."""
+    return Wanted(
+        hosts=params["hosts"],
+        jobs={job: [group["labels"]["host"] for group in groups] for job, groups in params["targets"].items() if groups},
+        gpus=params["gpu_info"],
+        engines=params["engine_info"],
+        scrape_interval=params["scrape_interval"],
+        frozen_after=max(params["frozen_after"], SCRAPES * params["scrape_interval"]),
+        clock_skew=params["clock_skew"],
+        first_deployed=first_deployed(params["first_deployed_file"]),
+    )
+
+
+def uids_of(dashboards):
+    """The uids, which a JSON model may hold alone."""
+    wanted = [one for one in dashboards if one.get("state") != "absent"]
+    return [one.get("uid") or given.parse(one.get("model") or {}).get("uid", "") for one in wanted]
+
+
+def look(params, wanted):
+    """Ask until there is no fault or `wait` is over; what Grafana said and the verdict."""
+    metrics, graphs = clients(params)
+    dashboards = collect.Dashboards(graphs, metrics, params["optional_panels"])
+    uids = uids_of(params["dashboards"])
+    deadline = time.monotonic() + params["wait"]
+    while True:
+        try:
+            measured = collect.from_prometheus(metrics, wanted.frozen_after + SCRAPES * wanted.scrape_interval)
+        except PrometheusError as error:
+            measured = {"error": str(error)}
+        shown = {} if "error" in measured else dashboards.look(uids)
+        verdict = decide(wanted, measured, shown)
+        if not verdict.problems or time.monotonic() >= deadline:
+            return shown.get("dashboards", {}), verdict
+        time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    if not grafana.HAS_REQUESTS:
+        module.fail_json(msg=missing_required_lib("requests"))
+    for pattern in module.params["optional_panels"]:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            module.fail_json(msg=f"optional_panels: '{pattern}' is not a regular expression: {error}.")
+    wanted = wanted_of(module.params)
+    try:
+        shown, verdict = look(module.params, wanted)
+    except (PrometheusError, GrafanaError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=False,
+        problems=[problem._asdict() for problem in verdict.problems],
+        notes=verdict.notes,
+        hosts=verdict.rows,
+        table=table.lines(verdict.rows, list(wanted.jobs)),
+        dashboards={uid: one and one["panels"] for uid, one in shown.items()},
+        checked_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+
+
+if __name__ == "__main__":
+    main()

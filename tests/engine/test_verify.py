@@ -1,0 +1,342 @@
+"""What hosts have against what a real Prometheus sees of them: each fault gets its own sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_verify, prometheus_query_info
+
+from tests.engine.fleet import CONTAINERS, GPUS, PASSWORD, Grafana, Host, Prometheus, wait_until
+from tests.engine.image import PREFIX
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = 86400
+PANELS = {
+    "Memory": 'sum(container_memory_usage_bytes{image!="",host=~"$host"}) by (name)',
+    "CPU": 'rate(container_cpu_usage_seconds_total{image!="",host=~"${host:regex}"}[$__rate_interval])',
+    "Utilization": "avg_over_time(DCGM_FI_DEV_GPU_UTIL[$__range])",
+}
+FROZEN_AFTER = 4
+UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}
+
+
+class Fleet:
+    """Two hosts, Prometheus, Grafana, and what the module is told to expect of them."""
+
+    def __init__(self, folder, port):
+        self.hosts = {name: Host(name) for name in GPUS}
+        self.prometheus = Prometheus(folder, port)
+        self.mark = folder / "first_deployed"
+        self.grafana = Grafana(self.prometheus.url)
+
+    @property
+    def ports(self):
+        return {job: {name: host.exporters[job].port for name, host in self.hosts.items()} for job in ("cadvisor", "nvidia-gpu", "node")}
+
+    def sound(self):
+        """Everything as it should be, and seen to be."""
+        for host in self.hosts.values():
+            host.reset()
+        self.prometheus.configure(self.ports)
+        self.prometheus.reload()
+        self.grafana.save("ml", PANELS)
+        self.grafana.save("gpus", {"NVLink": "rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL[$__rate_interval])"})
+        self.gpu_info = {
+            name: {"present": True, "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled"} for index, uuid in enumerate(uuids)]}
+            for name, uuids in GPUS.items()
+        }
+        running = [{"name": name, "image": "i"} for name in CONTAINERS]
+        self.engine_info = {name: {"engine": {"reachable": True, "containers": running}} for name in GPUS}
+        wait_until(lambda: not self.messages(), self.messages)
+
+    def verify(self, **given):
+        """The module's result."""
+        arguments = {
+            "prometheus_url": self.prometheus.url,
+            "grafana_url": self.grafana.url,
+            "grafana_username": "admin",
+            "grafana_password": PASSWORD,
+            "hosts": list(GPUS),
+            "targets": {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in self.ports.items()},
+            "gpu_info": self.gpu_info,
+            "engine_info": self.engine_info,
+            "scrape_interval": 1,
+            "frozen_after": FROZEN_AFTER,
+            "dashboards": [{"uid": "ml", "panels": []}, {"model": json.dumps({"uid": "gpus"})}, {"uid": "gone", "state": "absent"}],
+            "optional_panels": ["DCGM_FI_DEV_NVLINK"],
+            "first_deployed_file": str(self.mark),
+        }
+        return run(monitoring_verify, {**arguments, **given})
+
+    def messages(self, **given):
+        result = self.verify(**given)
+        assert "problems" in result, result
+        return [problem["message"] for problem in result["problems"]]
+
+    def until(self, *starts):
+        """Wait until there are these sentences and no other; they may end differently."""
+
+        def told():
+            found = self.messages()
+            return (found,) if len(found) == len(starts) and all(map(str.startswith, found, starts)) else None
+
+        return wait_until(told, self.messages)[0]
+
+
+def run(module, arguments):
+    """The result of a module."""
+    output = io.StringIO()
+    with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+        module.main()
+    return json.loads(output.getvalue())
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = Fleet(tmp_path_factory.mktemp("prometheus"), port)
+    try:
+        made.prometheus.configure(made.ports)
+        made.prometheus.backfill(time.time() - DAY)
+        made.mark.write_text(f"{time.time() - DAY:.0f}\n")
+        made.prometheus.start()
+        yield made
+    finally:
+        made.prometheus.remove()
+        made.grafana.stop()
+        for host in made.hosts.values():
+            for exporter in host.exporters.values():
+                exporter.stop()
+
+
+@pytest.fixture
+def fleet(standing):
+    standing.sound()
+    return standing
+
+
+def test_a_sound_fleet(fleet):
+    result = fleet.verify()
+    assert (result["problems"], result["notes"], result["changed"]) == ([], [], False)
+    assert result["dashboards"] == {"ml": 3, "gpus": 0}
+    first, second = result["hosts"]
+    assert first["jobs"] == {"cadvisor": "up", "nvidia-gpu": "up", "node": "up"}
+    assert (first["gpus_seen"], first["gpus_there"], second["gpus_seen"], second["gpus_there"]) == (2, 2, 1, 1)
+    assert (first["containers_seen"], first["containers_there"]) == (2, 2)
+    assert 0 <= first["sample_age"] < FROZEN_AFTER
+    assert abs(first["clock_skew"]) < 2
+    assert PASSWORD not in json.dumps({key: value for key, value in result.items() if key != "invocation"})
+
+
+def test_an_exporter_that_stopped(fleet):
+    fleet.hosts["gpu2"].exporters["nvidia-gpu"].stop()
+    [message] = fleet.until("The DCGM exporter of gpu2 does not answer Prometheus: ")
+    assert "connection refused" in message
+
+
+def test_a_frozen_gpu_exporter(fleet):
+    fleet.hosts["gpu1"].freeze("nvidia-gpu")
+    fleet.until("The DCGM exporter of gpu1 is frozen: ")
+    assert fleet.verify()["hosts"][0]["jobs"]["nvidia-gpu"] == "up"
+    assert fleet.verify()["hosts"][0]["sample_age"] >= FROZEN_AFTER
+
+
+def test_a_frozen_cadvisor(fleet):
+    fleet.hosts["gpu1"].freeze("cadvisor")
+    fleet.until("cAdvisor of gpu1 is frozen: ")
+
+
+def test_one_gpu_missing(fleet):
+    fleet.hosts["gpu1"].gpus.remove("GPU-a1")
+    fleet.until("gpu1 has 2 GPUs and Prometheus sees 1: GPU-a1 (index 1) is missing.")
+
+
+def test_mig_instances(fleet):
+    fleet.hosts["gpu2"].mig = {"GPU-b0": 3}
+    fleet.gpu_info["gpu2"]["gpus"][0].update(mig_mode="Enabled", mig_devices=[{"uuid": f"MIG-{number}"} for number in range(3)])
+    fleet.until()
+    assert (fleet.verify()["hosts"][1]["mig_seen"], fleet.verify()["hosts"][1]["mig_there"]) == (3, 3)
+    fleet.hosts["gpu2"].mig = {"GPU-b0": 2}
+    fleet.until("GPU-b0 of gpu2 has 3 MIG instances and Prometheus sees 2.")
+
+
+def test_cadvisor_without_labels(fleet):
+    fleet.hosts["gpu2"].labelled = False
+    fleet.until("The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd.")
+
+
+def test_a_container_that_is_not_seen(fleet):
+    fleet.engine_info["gpu1"]["engine"]["containers"].append({"name": "unseen", "image": "i"})
+    fleet.until("gpu1 runs 3 containers and Prometheus does not see 1: unseen.", "gpu2 runs 3 containers and Prometheus does not see 1: unseen.")
+
+
+def test_an_unreachable_host(fleet):
+    for exporter in fleet.hosts["gpu2"].exporters.values():
+        exporter.stop()
+    fleet.gpu_info["gpu2"], fleet.engine_info["gpu2"] = UNREACHABLE, UNREACHABLE
+    fleet.until("gpu2 cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh")
+
+
+def test_a_clock_two_minutes_behind(fleet):
+    """Prometheus drops the samples of cAdvisor meanwhile, since they carry the host's time."""
+    fleet.hosts["gpu2"].skew = -120
+    fleet.until("The clock of gpu2 is 120 s behind that of the monitoring host. ")
+
+
+def test_a_deleted_dashboard(fleet):
+    fleet.grafana.api("DELETE", "/api/dashboards/uid/ml")
+    fleet.until("The dashboard ml is not in Grafana. ")
+
+
+def test_a_panel_without_data(fleet):
+    fleet.grafana.save("ml", {**PANELS, "Old name": "DCGM_FI_DEV_OLD_NAME"})
+    fleet.until("The dashboard Title of ml shows no data in Old name.")
+
+
+def test_one_query_of_a_panel_with_data_is_enough(fleet):
+    fleet.grafana.save("ml", {**PANELS, "Some": ["DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_OLD_NAME"], "None": ["DCGM_FI_DEV_OLD_NAME", "DCGM_FI_DEV_OLDER"]})
+    fleet.until("The dashboard Title of ml shows no data in None.")
+    assert fleet.verify()["dashboards"]["ml"] == 5
+
+
+def test_a_panel_that_prometheus_refuses(fleet):
+    fleet.grafana.save("ml", {**PANELS, "Broken": "sum(("})
+    [message] = fleet.until("The dashboard Title of ml cannot draw Broken: ")
+    assert "parse error" in message
+
+
+def test_a_panel_that_needs_nvlink_may_be_empty_only_where_that_is_said(fleet):
+    assert fleet.messages(optional_panels=[]) == ["The dashboard Title of gpus shows no data in NVLink."]
+    assert fleet.messages(optional_panels=["^gpus/NVLink$"]) == []
+
+
+def test_another_interval_in_the_running_configuration(fleet):
+    fleet.prometheus.configure(fleet.ports, interval="3s")
+    fleet.prometheus.reload()
+    fleet.until("The running configuration of Prometheus scrapes every 3 s, and gpu_monitoring_scrape_interval is 1 s.")
+
+
+def test_a_password_that_grafana_refuses_is_given_once(fleet, monkeypatch):
+    """Grafana locks an account after five."""
+    sent, send = [], requests.Session.request
+
+    def through(session, method, url, **options):
+        sent.append(url)
+        return send(session, method, url, **options)
+
+    monkeypatch.setattr(requests.Session, "request", through)
+    result = fleet.verify(grafana_password="wrong", wait=3)
+    [problem] = result["problems"]
+    assert (problem["check"], problem["message"].startswith("Grafana cannot be asked: ")) == ("grafana", True)
+    assert sent == [f"{fleet.grafana.url}/api/health", f"{fleet.grafana.url}/api/datasources"]
+
+
+def test_a_fault_that_passes_within_the_wait_is_none(fleet):
+    exporter = fleet.hosts["gpu1"].exporters["node"]
+    exporter.stop()
+    fleet.until("The node exporter of gpu1 does not answer Prometheus: ")
+    exporter.start()
+    assert fleet.messages(wait=20) == []
+
+
+@pytest.fixture
+def playbook(fleet, tmp_path):
+    """Runs the playbook verify with this machine as every host; returns the exit code, the output and the report."""
+    group = {"hosts": {name: {"ansible_host": f"192.0.2.{number}"} for number, name in enumerate(GPUS, 1)}}
+    connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
+    inventory = {"all": {"vars": connection, "children": {"gpu_hosts": group, "monitoring": {"hosts": {"m1": {"ansible_host": "127.0.0.1"}}}}}}
+    (tmp_path / "inventory.json").write_text(json.dumps(inventory))
+    targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in fleet.ports.items()}
+    variables = {
+        "gpu_monitoring_scrape_interval": "1s",
+        "gpu_monitoring_config_dir": str(tmp_path),
+        "grafana_admin_password": PASSWORD,
+        "grafana_dashboards": [{"uid": "ml"}],
+        "verify_prometheus_url": fleet.prometheus.url,
+        "verify_grafana_url": fleet.grafana.url,
+        "verify_targets": targets,
+        "verify_wait": "0s",
+        "verify_report": str(tmp_path / "reports" / "verify.json"),
+    }
+
+    def call(*arguments):
+        command = ["ansible-playbook", "-i", tmp_path / "inventory.json", "-e", json.dumps(variables), *arguments, ROOT / "playbooks" / "verify.yml"]
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        report = tmp_path / "reports" / "verify.json"
+        assert report.exists(), done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr, json.loads(report.read_text())
+
+    return call
+
+
+def test_the_playbook_ends_well_and_writes_the_report(playbook):
+    code, output, report = playbook("--limit=monitoring")
+    assert code == 0, output
+    assert "changed=0" in output
+    assert "GPUs seen/there" in output
+    assert "was not checked, since it is not known when it was first deployed" in output
+    assert [row["host"] for row in report["hosts"]] == ["gpu1", "gpu2", "m1"]
+    assert (report["problems"], report["dashboards"]) == ([], {"ml": 3})
+    assert PASSWORD not in output + json.dumps(report)
+
+
+def test_the_playbook_fails_with_the_sentences(fleet, playbook):
+    fleet.grafana.api("DELETE", "/api/dashboards/uid/ml")
+    code, output, report = playbook("--limit=monitoring")
+    assert code == 2
+    assert "The dashboard ml is not in Grafana. Run the playbook site." in output
+    assert [problem["check"] for problem in report["problems"]] == ["dashboards"]
+
+
+def test_the_playbook_asks_the_hosts(playbook):
+    """Their engine is this machine's, whose containers the exporters do not know."""
+    code, output, report = playbook()
+    assert code == 2
+    assert f"{PREFIX}-prometheus" in output
+    assert [(problem["check"], problem["host"]) for problem in report["problems"]][:1] == [("containers", "gpu1")]
+    assert report["hosts"][0]["containers_there"] > 0
+
+
+def test_queries_of_the_module_for_everybody(fleet):
+    def ask(query, **given):
+        return run(prometheus_query_info, {"url": fleet.prometheus.url, "query": query, **given})
+
+    assert {one["labels"]["host"] for one in ask('up{job="node"}', until={"min_series": 2, "min_value": 1})["series"]} == {"gpu1", "gpu2"}
+    assert [one["value"] for one in ask("vector(0) / 0")["series"]] == [None]
+    assert ask("vector(1)", time="1000")["series"] == [{"labels": {}, "value": 1, "timestamp": 1000}]
+    assert ask("1 + 1")["series"][0]["value"] == 2
+    assert ask("rate(up[1m])")["infos"]
+    assert "parse error" in ask("sum((")["msg"]
+    assert "rate()" in ask("up[1m]")["msg"]
+    assert '; up{host="gpu' in ask("up", until={"max_value": 0, "timeout": 1})["msg"]
+
+
+def test_a_prometheus_with_an_empty_volume_and_one_that_is_gone(standing):
+    standing.sound()
+    standing.prometheus.remove()
+    assert len(standing.messages()) == 1
+    assert standing.messages()[0].startswith("Prometheus cannot be asked: url: no Prometheus answers at ")
+    standing.prometheus.start()
+    [message] = standing.until("Prometheus lost its data: it was first deployed at ")
+    assert message.endswith("Its volume was emptied or replaced.")
+    standing.mark.write_text(f"{time.time():.0f}\n")
+
+
+def test_a_clock_two_minutes_ahead(fleet):
+    """The last test: Prometheus takes no samples of cAdvisor for two minutes after it."""
+    fleet.hosts["gpu2"].skew = 120
+    fleet.until("The clock of gpu2 is 120 s ahead of that of the monitoring host. ")

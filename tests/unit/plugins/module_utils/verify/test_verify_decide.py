@@ -1,0 +1,363 @@
+"""Each fault has its own sentence, and only that one is told."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import table
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide
+
+NOW = 1_795_000_000.0
+DAY = 86400
+UUIDS = {"gpu1": ["GPU-a0", "GPU-a1"], "gpu2": ["GPU-b0"]}
+CONTAINERS = ["cadvisor", "dcgm-exporter", "training"]
+JOBS = ("cadvisor", "nvidia-gpu", "node")
+
+
+class Fleet:
+    """A sound fleet of gpu1, gpu2 and m1, in which a test breaks something."""
+
+    def __init__(self) -> None:
+        self.jobs = {"cadvisor": ["gpu1", "gpu2"], "nvidia-gpu": ["gpu1", "gpu2"], "node": ["gpu1", "gpu2", "m1"]}
+        self.gpus: dict[str, Any] = {
+            host: {
+                "present": True,
+                "pci_devices": ["0000:3b:00.0"],
+                "msg": "fine",
+                "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled", "mig_devices": []} for index, uuid in enumerate(uuids)],
+            }
+            for host, uuids in UUIDS.items()
+        }
+        self.engines: dict[str, Any] = {
+            host: {"engine": {"reachable": True, "containers": [{"name": name, "image": "i"} for name in CONTAINERS]}} for host in UUIDS
+        }
+        self.first_deployed: float | None = NOW - 5 * DAY
+        self.prometheus: dict[str, Any] = {
+            "now": NOW,
+            "targets": [
+                {"job": job, "host": host, "health": "up", "error": "", "interval": 5.0} for job, hosts in self.jobs.items() for host in hosts
+            ],
+            "scrape_interval": 5.0,
+            "gpu_age": {host: {uuid: 2.0 for uuid in uuids} for host, uuids in UUIDS.items()},
+            "container_age": {"gpu1": 1.0, "gpu2": 3.0},
+            "gpus": {host: {uuid: [] for uuid in uuids} for host, uuids in UUIDS.items()},
+            "container_series": {"gpu1": 4, "gpu2": 4},
+            "containers": {host: list(CONTAINERS) for host in UUIDS},
+            "containers_lately": {host: list(CONTAINERS) for host in UUIDS},
+            "clock_skew": {"gpu1": 0.1, "gpu2": -0.2, "m1": 0.0},
+            "oldest_sample": NOW - 5 * DAY + 8,
+            "retention": "15d",
+        }
+        self.grafana: dict[str, Any] = {"error": "", "dashboards": {"ml": {"title": "ML system monitoring", "panels": 4, "faults": []}}}
+
+    def target(self, job: str, host: str) -> dict[str, Any]:
+        return next(one for one in self.prometheus["targets"] if (one["job"], one["host"]) == (job, host))
+
+    def down(self, host: str, *jobs: str, error: str = "connect: connection refused") -> None:
+        """As Prometheus shows it a scrape later."""
+        for job in jobs:
+            self.target(job, host).update(health="down", error=error)
+        for job, keys in {"cadvisor": ["container_series", "containers"], "nvidia-gpu": ["gpus"], "node": ["clock_skew"]}.items():
+            for key in keys if job in jobs else []:
+                self.prometheus[key].pop(host, None)
+
+    def verdict(self) -> Any:
+        wanted = Wanted(["gpu1", "gpu2", "m1"], self.jobs, self.gpus, self.engines, 5.0, 60.0, 5.0, self.first_deployed)
+        return decide(wanted, copy.deepcopy(self.prometheus), self.grafana)
+
+    @property
+    def messages(self) -> list[str]:
+        return [problem.message for problem in self.verdict().problems]
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+def test_a_sound_fleet(fleet):
+    verdict = fleet.verdict()
+    assert (verdict.problems, verdict.notes) == ([], [])
+    assert table.lines(verdict.rows, list(fleet.jobs)) == [
+        "host  cadvisor  nvidia-gpu  node  sample age  GPUs seen/there  containers seen/there  clock skew",
+        "gpu1  up        up          up    2.0 s       2/2              3/3                    +0.1 s",
+        "gpu2  up        up          up    3.0 s       1/1              3/3                    -0.2 s",
+        "m1    -         -           up    -           -                -                      +0.0 s",
+    ]
+
+
+def test_an_exporter_that_stopped(fleet):
+    fleet.down("gpu2", "nvidia-gpu")
+    assert fleet.messages == ["The DCGM exporter of gpu2 does not answer Prometheus: connect: connection refused."]
+
+
+def test_every_gpu_exporter_stopped_empties_panels_which_is_not_told_again(fleet):
+    for host in UUIDS:
+        fleet.down(host, "nvidia-gpu")
+    fleet.grafana["dashboards"]["ml"]["faults"] = [("GPU Utilization", "")]
+    assert len(fleet.messages) == 2
+    assert not [message for message in fleet.messages if "dashboard" in message]
+
+
+def test_a_target_that_prometheus_does_not_have(fleet):
+    fleet.prometheus["targets"].remove(fleet.target("cadvisor", "gpu1"))
+    assert fleet.messages == ["Prometheus does not scrape gpu1 for the job cadvisor, which the inventory asks for. Run the playbook site."]
+
+
+def test_of_several_targets_of_a_job_the_one_that_is_down_counts(fleet):
+    fleet.prometheus["targets"].insert(0, {"job": "node", "host": "m1", "health": "down", "error": "no route to host", "interval": 5.0})
+    assert fleet.messages == ["The node exporter of m1 does not answer Prometheus: no route to host."]
+
+
+def test_a_target_that_was_not_scraped_yet(fleet):
+    fleet.target("node", "m1").update(health="unknown")
+    assert fleet.messages == ["The node exporter of m1 has not been scraped yet."]
+
+
+def test_a_frozen_exporter_though_it_is_up(fleet):
+    fleet.prometheus["gpu_age"]["gpu1"] = {"GPU-a0": 75.0, "GPU-a1": 75.0}
+    assert fleet.messages == [
+        "The DCGM exporter of gpu1 is frozen: no energy, power, temperature or clock has changed for 60 s or more, though Prometheus scrapes it."
+    ]
+    assert fleet.verdict().rows[0]["sample_age"] == 75
+
+
+def test_one_frozen_gpu(fleet):
+    fleet.prometheus["gpu_age"]["gpu1"]["GPU-a1"] = 75.0
+    [message] = fleet.messages
+    assert message.startswith("The values of GPU-a1 of gpu1 are frozen: ")
+
+
+@pytest.mark.parametrize("ages", [{"gpu1": 1.0, "gpu2": 75.0}, {"gpu1": 1.0}])
+def test_a_frozen_cadvisor_whose_samples_stand_still_or_end(fleet, ages):
+    fleet.prometheus["container_age"] = ages
+    assert fleet.messages == [
+        "cAdvisor of gpu2 is frozen: no container's CPU time has changed for 60 s or more, though Prometheus scrapes it."
+    ]
+
+
+def test_without_node_data_a_frozen_cadvisor_may_be_a_clock(fleet):
+    fleet.down("gpu2", "node")
+    fleet.prometheus["container_age"].pop("gpu2")
+    assert fleet.messages[1].endswith("Or the clock of gpu2 is behind, which the job node would show.")
+
+
+def test_one_gpu_missing(fleet):
+    del fleet.prometheus["gpus"]["gpu1"]["GPU-a1"]
+    assert fleet.messages == ["gpu1 has 2 GPUs and Prometheus sees 1: GPU-a1 (index 1) is missing."]
+
+
+def test_a_gpu_that_the_driver_lost(fleet):
+    fleet.gpus["gpu1"]["gpus"].pop()
+    assert fleet.messages == ["Prometheus sees GPU-a1 on gpu1, which the driver there does not show."]
+
+
+def test_mig_instances_count_by_themselves(fleet):
+    gpu = fleet.gpus["gpu2"]["gpus"][0]
+    gpu.update(mig_mode="Enabled", mig_devices=[{"uuid": f"MIG-{number}", "profile": "1g.10gb"} for number in range(7)])
+    fleet.prometheus["gpus"]["gpu2"] = {"GPU-b0": [str(number) for number in range(7)]}
+    assert fleet.messages == []
+    assert "1/1, MIG 7/7" in table.lines(fleet.verdict().rows, [])[2]
+    fleet.prometheus["gpus"]["gpu2"]["GPU-b0"].pop()
+    assert fleet.messages == ["GPU-b0 of gpu2 has 7 MIG instances and Prometheus sees 6."]
+
+
+def test_mig_devices_that_share_a_gpu_instance_are_measured_as_one(fleet):
+    profiles = ["1c.3g.40gb", "1c.3g.40gb", "3g.40gb"]
+    devices = [{"uuid": f"MIG-{number}", "profile": profile} for number, profile in enumerate(profiles)]
+    fleet.gpus["gpu2"]["gpus"][0].update(mig_mode="Enabled", mig_devices=devices)
+    fleet.prometheus["gpus"]["gpu2"] = {"GPU-b0": ["1", "2"]}
+    assert fleet.messages == []
+
+
+def test_a_gpu_in_mig_mode_without_instances_is_not_missed(fleet):
+    fleet.gpus["gpu2"]["gpus"][0].update(mig_mode="Enabled")
+    fleet.prometheus["gpus"]["gpu2"] = {}
+    assert fleet.messages == []
+
+
+def test_gpus_without_the_key_of_mig_instances(fleet):
+    for info in fleet.gpus.values():
+        for gpu in info["gpus"]:
+            del gpu["mig_devices"]
+    assert fleet.messages == []
+
+
+def test_a_host_without_a_gpu_needs_no_gpu_exporter(fleet):
+    fleet.gpus["gpu2"] = {"present": False, "pci_devices": [], "gpus": [], "msg": "This host has no NVIDIA GPU."}
+    fleet.prometheus["targets"].remove(fleet.target("nvidia-gpu", "gpu2"))
+    fleet.prometheus["gpus"].pop("gpu2")
+    assert fleet.messages == []
+    assert "nvidia-gpu" not in fleet.verdict().rows[1]["jobs"]
+
+
+def test_a_driver_that_shows_no_gpu(fleet):
+    fleet.gpus["gpu2"].update(present=False, gpus=[], msg="NVIDIA hardware is there but its driver shows no GPU.")
+    fleet.down("gpu2", "nvidia-gpu")
+    assert fleet.messages == [
+        "The DCGM exporter of gpu2 does not run, since the driver shows no GPU: NVIDIA hardware is there but its driver shows no GPU."
+    ]
+
+
+def test_cadvisor_without_labels(fleet):
+    fleet.prometheus["containers"].pop("gpu2")
+    fleet.prometheus["container_series"]["gpu2"] = 1
+    assert fleet.messages == ["The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd."]
+    assert fleet.verdict().rows[1]["containers_seen"] == 0
+
+
+def test_no_labels_anywhere_empties_panels_which_is_not_told_again(fleet):
+    fleet.prometheus["containers"] = {}
+    fleet.grafana["dashboards"]["ml"]["faults"] = [("Docker Container Memory Usage (MB)", "")]
+    assert len(fleet.messages) == 2
+
+
+def test_cadvisor_without_a_word(fleet):
+    fleet.prometheus["containers"].pop("gpu2")
+    fleet.prometheus["container_series"].pop("gpu2")
+    assert fleet.messages == ["cAdvisor of gpu2 says nothing of 3 running containers, though Prometheus scrapes it."]
+
+
+def test_a_container_that_is_not_seen(fleet):
+    for key in ("containers", "containers_lately"):
+        fleet.prometheus[key]["gpu1"].remove("training")
+    assert fleet.messages == ["gpu1 runs 3 containers and Prometheus does not see 1: training."]
+
+
+def test_a_container_that_ended_since_is_not_missed(fleet):
+    fleet.prometheus["containers"]["gpu1"].remove("training")
+    assert fleet.messages == []
+
+
+def test_an_engine_that_does_not_answer(fleet):
+    fleet.engines["gpu2"] = {"engine": {"reachable": False, "error": "unix:///var/run/docker.sock: Connection refused", "containers": []}}
+    assert fleet.messages == ["The Docker engine of gpu2 does not say what it runs: unix:///var/run/docker.sock: Connection refused."]
+
+
+def unreachable(fleet: Fleet) -> None:
+    failure = {"unreachable": True, "msg": "Task failed: Failed to connect to the host via ssh:\r\nConnection timed out"}
+    fleet.gpus["gpu2"], fleet.engines["gpu2"] = failure, failure
+
+
+def test_an_unreachable_host(fleet):
+    unreachable(fleet)
+    fleet.down("gpu2", *JOBS, error="context deadline exceeded")
+    assert fleet.messages == [
+        "gpu2 cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh: Connection timed out."
+    ]
+    assert table.lines(fleet.verdict().rows, list(JOBS))[2].split() == ["gpu2", "down", "down", "down", "-", "0/-", "0/-", "-"]
+
+
+def test_a_host_that_ansible_alone_cannot_reach(fleet):
+    unreachable(fleet)
+    [message] = fleet.messages
+    assert message.startswith("gpu2 cannot be reached by Ansible, so what it has could not be compared with what Prometheus sees: ")
+
+
+def test_a_host_that_could_not_be_asked(fleet):
+    fleet.gpus["gpu2"] = {"failed": True, "msg": "No python interpreters found."}
+    fleet.engines["gpu2"] = {}
+    assert fleet.messages == ["gpu2 could not be asked what it has: No python interpreters found."]
+
+
+@pytest.mark.parametrize(("skew", "words"), [(-120.0, "120 s behind that"), (120.0, "120 s ahead of that")])
+def test_a_clock_off_by_two_minutes(fleet, skew, words):
+    fleet.prometheus["clock_skew"]["gpu2"] = skew
+    fleet.prometheus["container_age"].pop("gpu2")
+    assert fleet.messages == [f"The clock of gpu2 is {words} of the monitoring host. Have both set by NTP."]
+
+
+def test_a_clock_that_was_set_back_hides_the_containers_which_is_not_told(fleet):
+    fleet.prometheus["clock_skew"]["gpu2"] = -120.0
+    for key in ("containers", "container_series", "container_age"):
+        fleet.prometheus[key].pop("gpu2")
+    assert len(fleet.messages) == 1
+
+
+def test_without_the_node_exporter_clocks_are_not_checked_which_is_said(fleet):
+    del fleet.jobs["node"]
+    fleet.prometheus["clock_skew"] = {}
+    verdict = fleet.verdict()
+    assert verdict.problems == []
+    assert verdict.notes == ["The clocks of gpu1 and gpu2 were not checked, since Prometheus has no data of the job node for them."]
+
+
+def test_another_interval_in_the_running_configuration(fleet):
+    fleet.prometheus["scrape_interval"] = 15.0
+    for target in fleet.prometheus["targets"]:
+        target["interval"] = 15.0
+    assert fleet.messages == [
+        "The running configuration of Prometheus scrapes every 15 s, and gpu_monitoring_scrape_interval is 5 s. Run the playbook site."
+    ]
+
+
+def test_another_interval_of_one_job(fleet):
+    for host in UUIDS:
+        fleet.target("cadvisor", host)["interval"] = 30.0
+    assert fleet.messages == ["Prometheus scrapes the job cadvisor every 30 s, and gpu_monitoring_scrape_interval is 5 s. Run the playbook site."]
+
+
+@pytest.mark.parametrize("oldest", [NOW - 30, None])
+def test_an_emptied_volume(fleet, oldest):
+    fleet.prometheus["oldest_sample"] = oldest
+    [message] = fleet.messages
+    assert message.startswith("Prometheus lost its data: it was first deployed at 2026-11-13 ")
+    assert message.endswith("Its volume was emptied or replaced.")
+
+
+def test_what_retention_drops_is_not_lost(fleet):
+    fleet.first_deployed = NOW - 100 * DAY
+    fleet.prometheus["oldest_sample"] = NOW - 15 * DAY - 3600
+    assert fleet.messages == []
+    fleet.prometheus["oldest_sample"] = NOW - 10 * DAY
+    assert len(fleet.messages) == 1
+
+
+def test_a_fresh_deployment_has_lost_nothing(fleet):
+    fleet.first_deployed = NOW - 3
+    fleet.prometheus["oldest_sample"] = None
+    assert fleet.messages == []
+
+
+@pytest.mark.parametrize(("deployed", "retention", "words"), [(None, "15d", "not known when"), (NOW - 5 * DAY, "15d or 10GiB", "15d or 10GiB")])
+def test_what_cannot_be_said_of_the_data_is_said(fleet, deployed, retention, words):
+    fleet.first_deployed = deployed
+    fleet.prometheus.update(oldest_sample=NOW - 30, retention=retention)
+    verdict = fleet.verdict()
+    assert verdict.problems == []
+    assert len(verdict.notes) == 1
+    assert words in verdict.notes[0]
+
+
+def test_a_deleted_dashboard(fleet):
+    fleet.grafana["dashboards"]["ml"] = None
+    assert fleet.messages == ["The dashboard ml is not in Grafana. Run the playbook site."]
+
+
+def test_empty_panels_of_a_dashboard_are_one_fault(fleet):
+    fleet.grafana["dashboards"]["ml"]["faults"] = [("A", ""), ("B", ""), ("B", ""), ("C", "")]
+    assert fleet.messages == ["The dashboard ML system monitoring shows no data in A, B and C."]
+
+
+def test_a_panel_that_cannot_be_drawn(fleet):
+    fleet.grafana["dashboards"]["ml"]["faults"] = [("A", "its datasource old is not in Grafana")]
+    assert fleet.messages == ["The dashboard ML system monitoring cannot draw A: its datasource old is not in Grafana."]
+
+
+def test_a_grafana_that_does_not_answer(fleet):
+    fleet.grafana = {"error": "url: no Grafana answers", "dashboards": {}}
+    assert fleet.messages == ["Grafana cannot be asked: url: no Grafana answers"]
+
+
+def test_a_prometheus_that_does_not_answer(fleet):
+    fleet.prometheus, fleet.grafana = {"error": "url: no Prometheus answers at http://10.0.0.3:9090."}, {}
+    assert fleet.messages == ["Prometheus cannot be asked: url: no Prometheus answers at http://10.0.0.3:9090."]
+    assert table.lines(fleet.verdict().rows, [])[1].split() == ["gpu1", "-", "-/2", "-/3", "-"]
+
+
+def test_two_faults_are_two_sentences(fleet):
+    fleet.down("gpu1", "cadvisor")
+    del fleet.prometheus["gpus"]["gpu1"]["GPU-a0"]
+    assert [(problem.check, problem.host) for problem in fleet.verdict().problems] == [("targets", "gpu1"), ("gpus", "gpu1")]
