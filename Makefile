@@ -28,6 +28,10 @@ demo: tools ## Three hosts with the whole stack, and what Prometheus and Grafana
 	$(DEMO) playbooks/site.yml -e grafana_admin_password_file=$(CURDIR)/.demo/grafana_admin_password
 	python -m tests.lab.report --name demo
 
+.PHONY: verify
+verify: tools ## Compare what the demo's Prometheus and Grafana see with what its hosts have
+	$(DEMO) playbooks/verify.yml -e grafana_admin_password_file=$(CURDIR)/.demo/grafana_admin_password -e verify_report=$(CURDIR)/.demo/verify.json
+
 .PHONY: demo-down
 demo-down: tools ## Take the demo away, with its data
 	python -m tests.lab down --name demo --services
@@ -58,14 +62,27 @@ molecule: tools ## The stack on three hosts: converge, idempotence, restarts, ba
 .PHONY: test
 test: lint sanity molecule ## Everything that CI runs
 	python -m tests.lab ensure-engine
-	python -m pytest tests/unit tests/contract tests/engine
+	python -m pytest tests/unit tests/contract tests/engine tests/rules
 
 .PHONY: test-all
-test-all: test bench-grafana ## What CI runs, and the benchmarks
+test-all: test bench-grafana bench-overhead bench-freshness bench-queries ## What CI runs, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
 	python bench/grafana.py
+
+.PHONY: bench-overhead
+bench-overhead: tools ## cAdvisor with our flags against its defaults, on this machine's engine
+	python bench/overhead.py
+
+.PHONY: bench-freshness
+bench-freshness: demo ## From a change of a GPU's value to Grafana, on the demo's hosts
+	python bench/freshness.py
+
+.PHONY: bench-queries
+bench-queries: tools ## Every query of the dashboards on a real Prometheus with a day of ten 8-GPU hosts
+	python -m tests.lab ensure-engine
+	python bench/queries.py
 
 .PHONY: docs
 docs: tools ## Write the roles' READMEs from their argument specifications

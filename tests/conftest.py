@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ansible.plugins.loader import init_plugin_loader
+
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
 
@@ -19,3 +21,4 @@ def link_collection() -> None:
 
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
+init_plugin_loader([str(COLLECTIONS)])

@@ -54,7 +54,7 @@ def wait_for_samples(where: dict[str, Any], deadline: float) -> None:
     prometheus = where["prometheus"]
     while True:
         health = targets(prometheus)
-        hosts = {host for job in health.values() for host in job}
+        hosts = set(health.get("cadvisor", {}))
         up = all(state == "up" for job in health.values() for state in job.values())
         seen = set(by_host(prometheus, CONTAINERS)), set(by_host(prometheus, GPUS))
         if hosts and up and hosts <= seen[0] and set(health["nvidia-gpu"]) <= seen[1] and all(count for _title, count, _values in panels(where)):
@@ -95,10 +95,10 @@ def main() -> int:
 
     wait_for_samples(where, time.monotonic() + 60)
     health, gpus, containers = targets(where["prometheus"]), by_host(where["prometheus"], GPUS), by_host(where["prometheus"], CONTAINERS)
-    print(f"\n{'host':<10} {'cadvisor':<10} {'nvidia-gpu':<11} {'GPUs seen':>9} {'containers seen':>16}")
+    print(f"\n{'host':<10} {'node':<6} {'cadvisor':<10} {'nvidia-gpu':<11} {'GPUs seen':>9} {'containers seen':>16}")
     for host in sorted({host for job in health.values() for host in job}):
         job = {name: hosts.get(host, "-") for name, hosts in health.items()}
-        print(f"{host:<10} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f} {containers.get(host, 0):>16.0f}")
+        print(f"{host:<10} {job['node']:<6} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f} {containers.get(host, 0):>16.0f}")
     print("\nML system monitoring, through Grafana's datasource")
     for title, count, values in panels(where):
         print(f"  {title:<40} {count} series: {values}")
