@@ -113,10 +113,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if not HAS_SDK:
-        module.fail_json(msg=missing_required_lib("docker"))
     if module.check_mode:
         module.exit_json(changed=False)
+    if not HAS_SDK:
+        module.fail_json(msg=missing_required_lib("docker"))
     image, there = module.params["image"], module.params["gpus"]
     try:
         engine = Engine(module.params["docker_host"])
