@@ -1,0 +1,53 @@
+"""The filter web_password_hash: a hash that Go accepts, the same in every run."""
+
+from __future__ import annotations
+
+import ctypes.util
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible_collections.mlops.gpu_monitoring.plugins.filter import web_password_hash as module
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
+
+# Accepted by CompareHashAndPassword of golang.org/x/crypto/bcrypt 0.59.0, with which exporters check passwords.
+ACCEPTED = [
+    ("secret", "prometheus", "$2b$10$NpSMbFp4e40YGR3fgwLFue1q0NL4FCTlEx1szs3snCcT/4Xvl37Qe"),
+    ("secret", "grafana", "$2b$10$M56i4liGIWHbrYcaZXep8O5glN9cP0emo6NsiVz9XXkGZqlva64YW"),
+    ("pä$$ wörd", "prometheus", "$2b$10$NpSMbFp4e40YGR3fgwLFue.D/w4I8dawxy./4WRV8Knrv0pnus8WK"),
+    ("x" * 72, "prometheus", "$2b$10$NpSMbFp4e40YGR3fgwLFueuOj8/6UfGNwGuqe9Fn.sLp61xUf1LvW"),
+]
+
+
+@pytest.mark.parametrize(("password", "user", "hashed"), ACCEPTED)
+def test_what_go_accepts(password, user, hashed):
+    assert web_password_hash(password, user) == hashed
+
+
+@pytest.mark.parametrize("password", ["", "a\0b", "x" * 73, "ä" * 37])
+def test_a_password_that_bcrypt_would_cut(password):
+    with pytest.raises(AnsibleFilterError, match="password of prometheus .* 72 bytes .* Set another one") as refused:
+        web_password_hash(password, "prometheus")
+    assert not password or password not in str(refused.value)
+
+
+@pytest.fixture(params=["without crypt", "without bcrypt"])
+def poor_libc(request, monkeypatch):
+    """A C library that has no crypt(3), and one whose crypt(3) knows no bcrypt."""
+    if request.param == "without crypt":
+        monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libm.so.6")
+    else:
+        monkeypatch.setattr(module, "_COST", 99)
+
+
+def test_ansible_hashes_where_the_c_library_does_not(poor_libc, monkeypatch):
+    monkeypatch.setattr(module, "do_encrypt", lambda password, kind, salt, rounds: f"{kind} of {password}, {salt}, {rounds}")
+    assert web_password_hash("secret", "prometheus") == f"bcrypt of secret, {ACCEPTED[0][2][7:29]}, {module._COST}"
+
+
+def test_a_controller_that_cannot_hash(poor_libc, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise AnsibleError("Unable to encrypt nor hash")
+
+    monkeypatch.setattr(module, "do_encrypt", refuse)
+    with pytest.raises(AnsibleFilterError, match="Install libxcrypt there, or the Python packages passlib"):
+        web_password_hash("secret", "prometheus")
