@@ -264,6 +264,17 @@ options:
             description: Path of the URL.
             type: str
             required: true
+          scheme:
+            description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
+            type: str
+            choices: [http, https]
+            default: http
+          username:
+            description: Name for basic authentication.
+            type: str
+          password_file:
+            description: File of the host that holds the password of C(username), such as one of O(secret_files).
+            type: path
           method:
             description: Method of the request.
             type: str
@@ -285,6 +296,17 @@ options:
             description: Path of the URL.
             type: str
             required: true
+          scheme:
+            description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
+            type: str
+            choices: [http, https]
+            default: http
+          username:
+            description: Name for basic authentication.
+            type: str
+          password_file:
+            description: File of the host that holds the password of C(username), such as one of O(secret_files).
+            type: path
           status:
             description: Status of the answer.
             type: int
@@ -360,6 +382,21 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 
+def _http(**more):
+    return {
+        "type": "dict",
+        "required_together": [("username", "password_file")],
+        "options": {
+            "port": {"type": "int", "required": True},
+            "path": {"type": "str", "required": True},
+            "scheme": {"type": "str", "choices": ["http", "https"], "default": "http"},
+            "username": {"type": "str"},
+            "password_file": {"type": "path", "no_log": False},
+            **more,
+        },
+    }
+
+
 def _file(mode, secret):
     return {
         "path": {"type": "path", "required": True},
@@ -424,28 +461,14 @@ ARGUMENTS = {
         "mutually_exclusive": [("signal", "http")],
         "options": {
             "signal": {"type": "str"},
-            "http": {
-                "type": "dict",
-                "options": {
-                    "port": {"type": "int", "required": True},
-                    "path": {"type": "str", "required": True},
-                    "method": {"type": "str", "default": "POST"},
-                },
-            },
+            "http": _http(method={"type": "str", "default": "POST"}),
         },
     },
     "health": {
         "type": "dict",
         "mutually_exclusive": [("http", "command")],
         "options": {
-            "http": {
-                "type": "dict",
-                "options": {
-                    "port": {"type": "int", "required": True},
-                    "path": {"type": "str", "required": True},
-                    "status": {"type": "int", "default": 200},
-                },
-            },
+            "http": _http(status={"type": "int", "default": 200}),
             "command": {"type": "list", "elements": "str"},
             "image": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},

@@ -330,7 +330,7 @@ def _reload(engine: Engine, service: Service) -> None:
     what = f"{probe['method']} {probe['path']} on port {probe['port']}"
     try:
         address = health.address_of(engine.container(service.name) or {}, service.options["networks"])
-        status, answer = health.request(address, probe["port"], probe["method"], probe["path"], RELOAD_SECONDS)
+        status, answer = health.request(address, probe, probe["method"], RELOAD_SECONDS)
     except OSError as error:
         raise ServiceError(f"reload: {service.name} does not answer {what}: {error}.") from error
     if status >= 300:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import base64
 import http.client
+import ssl
 import time
 from typing import Any, Optional
 
@@ -16,17 +18,35 @@ DEFAULT_TIMEOUT_SECONDS = 60
 LOG_LINES = 20
 
 
-def request(address: str, port: int, method: str, path: str, timeout: float) -> tuple[int, str]:
-    """Status and body of one HTTP request."""
-    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+def request(address: str, probe: dict[str, Any], method: str, timeout: float) -> tuple[int, str]:
+    """Status and body of one HTTP request; `probe` has the options of `health.http` or `reload.http`.
+
+    A certificate is not checked: the address is the one that the engine gave this host's own container, and no name is asked for.
+    """
+    port, headers = probe["port"], _credentials(probe)
+    if probe["scheme"] == "https":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(address, port, timeout=timeout, context=context)
+    else:
+        connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
-        connection.request(method, path)
+        connection.request(method, probe["path"], headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace").strip()
     except http.client.HTTPException as error:
         raise OSError(f"no HTTP answer ({type(error).__name__})") from error
     finally:
         connection.close()
+
+
+def _credentials(probe: dict[str, Any]) -> dict[str, str]:
+    """The header of basic authentication; none where there is no user name."""
+    if not probe["username"]:
+        return {}
+    with open(probe["password_file"], encoding="utf-8") as file:
+        password = file.read().strip()
+    return {"Authorization": "Basic " + base64.b64encode(f"{probe['username']}:{password}".encode()).decode()}
 
 
 def address_of(container: dict[str, Any], networks: list[str]) -> str:
@@ -56,7 +76,7 @@ def _problem(engine: Engine, container: dict[str, Any], health: dict[str, Any], 
         probe = health["http"]
         what = f"GET {probe['path']} on port {probe['port']}"
         try:
-            status, _body = request(address_of(container, networks), probe["port"], "GET", probe["path"], PROBE_SECONDS)
+            status, _body = request(address_of(container, networks), probe, "GET", PROBE_SECONDS)
         except OSError as error:
             return f"{what}: {error}"
         return "" if status == probe["status"] else f"{what} answers {status}, not {probe['status']}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import http.server
 import socket
+import ssl
 import threading
 
 import pytest
+import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import engine as service_engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import health, ports
@@ -123,23 +126,64 @@ class OneContainer:
         return ""
 
 
+def probe(port, path, status, **more):
+    """The option `health.http` with its defaults."""
+    return {"port": port, "path": path, "status": status, "scheme": "http", "username": None, "password_file": None, **more}
+
+
 def wait(engine, **conditions):
     options = {"name": "app", "networks": ["monitoring"], "health": {"timeout": 0, **conditions}}
     return health.wait(engine, options, 0, 0)
 
 
 def test_health_over_http(server):
-    assert wait(OneContainer(), http={"port": server, "path": "/ready", "status": 200})
-    assert wait(OneContainer(), http={"port": server, "path": "/other", "status": 503})
+    assert wait(OneContainer(), http=probe(server, "/ready", 200))
+    assert wait(OneContainer(), http=probe(server, "/other", 503))
     with pytest.raises(ServiceError, match=rf"GET /other on port {server} answers 503, not 200"):
-        wait(OneContainer(), http={"port": server, "path": "/other", "status": 200})
+        wait(OneContainer(), http=probe(server, "/other", 200))
+
+
+@pytest.fixture
+def protected(tmp_path):
+    """A server behind TLS that answers 200 to the user `prometheus` with the password `pw` alone, and otherwise 401."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            known = base64.b64encode(b"prometheus:pw").decode()
+            self.send_response(200 if self.headers.get("Authorization") == f"Basic {known}" else 401)
+            self.end_headers()
+
+        def log_message(self, *_arguments):
+            return
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("other.example.com").configure_cert(context)
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.socket = context.wrap_socket(listening.socket, server_side=True)
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield listening.server_port
+        listening.shutdown()
+        thread.join()
+
+
+def test_health_over_https_with_a_password(protected, tmp_path):
+    kept = tmp_path / "password"
+    kept.write_text("pw\n")
+    assert wait(OneContainer(), http=probe(protected, "/", 401, scheme="https"))
+    assert wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(kept)))
+    kept.write_text("another")
+    with pytest.raises(ServiceError, match=rf"GET / on port {protected} answers 401, not 200"):
+        wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(kept)))
+    with pytest.raises(ServiceError, match=rf"GET / on port {protected}: .*No such file"):
+        wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(tmp_path / "none")))
 
 
 def test_a_container_without_an_address_is_not_looked_for_on_this_host(server):
     engine = OneContainer()
     engine.address = ""
     with pytest.raises(ServiceError, match="the container has no address on its network"):
-        wait(engine, http={"port": server, "path": "/ready", "status": 200})
+        wait(engine, http=probe(server, "/ready", 200))
 
 
 @pytest.mark.parametrize(
