@@ -12,14 +12,15 @@ from typing import Any, Callable
 from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.utils.encrypt import do_encrypt
 
-_COST = 10
+# Prefix and rounds of each algorithm. One thousand rounds of SHA-512, the least, take a millisecond: nginx makes the hash at each request.
+_ALGORITHMS = {"bcrypt": ("$2b$10$", 10), "sha512": ("$6$rounds=1000$", 1000)}
 _CONTEXT = "mlops.gpu_monitoring.web_password_hash"
 _ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _TO_BCRYPT = str.maketrans(f"{_ALPHABET}+/", f"./{_ALPHABET}")
 
 
-def web_password_hash(password: Any, user: str) -> str:
-    """The bcrypt hash of a user's password for `basic_auth_users` of Prometheus' exporter-toolkit, the same in every run.
+def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> str:
+    """The hash of a user's password, the same in every run: `bcrypt` for `basic_auth_users` of Prometheus' exporter-toolkit, `sha512` for htpasswd files.
 
     ansible-core 2.19 hashes nothing without passlib, and later ones make another salt of the one that they are given; the controller's
     C library does the same under all of them.
@@ -28,12 +29,15 @@ def web_password_hash(password: Any, user: str) -> str:
     text = str(password)
     if not text or "\0" in text or len(text.encode()) > 72:
         raise AnsibleFilterError(f"The password of {user} is empty, has a null character or more than the 72 bytes that bcrypt reads. Set another one.")
-    salt = _salt(user)
+    if algorithm not in _ALGORITHMS:
+        raise AnsibleFilterError(f"algorithm: there is no '{algorithm}'. Set {' or '.join(_ALGORITHMS)}.")
+    prefix, rounds = _ALGORITHMS[algorithm]
+    salt = _salt(user) if algorithm == "bcrypt" else _salt(user)[:16]
     try:
-        return _libcrypt(text, f"$2b${_COST}${salt}") or do_encrypt(text, "bcrypt", salt=salt, rounds=_COST)
+        return _libcrypt(text, prefix + salt) or do_encrypt(text, algorithm, salt=salt, rounds=rounds)
     except AnsibleError as error:
         raise AnsibleFilterError(
-            "The controller cannot make a bcrypt hash. Install libxcrypt there, or the Python packages passlib and bcrypt<5 beside Ansible."
+            f"The controller cannot make a {algorithm} hash. Install libxcrypt there, or the Python packages passlib and bcrypt<5 beside Ansible."
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+import subprocess
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
@@ -23,6 +24,18 @@ def test_what_go_accepts(password, user, hashed):
     assert web_password_hash(password, user) == hashed
 
 
+def test_a_hash_for_htpasswd_files():
+    """As openssl makes it of the same salt: `openssl passwd -6 -salt rounds=1000$NpSMbFp4e40YGR3f secret`."""
+    hashed = web_password_hash("secret", "prometheus", "sha512")
+    made = subprocess.run(["openssl", "passwd", "-6", "-salt", "rounds=1000$NpSMbFp4e40YGR3f", "secret"], capture_output=True, text=True, check=True)
+    assert hashed == made.stdout.strip()
+
+
+def test_another_algorithm_is_refused():
+    with pytest.raises(AnsibleFilterError, match="algorithm: there is no 'md5'. Set bcrypt or sha512"):
+        web_password_hash("secret", "prometheus", "md5")
+
+
 @pytest.mark.parametrize("password", ["", "a\0b", "x" * 73, "ä" * 37])
 def test_a_password_that_bcrypt_would_cut(password):
     with pytest.raises(AnsibleFilterError, match="password of prometheus .* 72 bytes .* Set another one") as refused:
@@ -36,12 +49,12 @@ def poor_libc(request, monkeypatch):
     if request.param == "without crypt":
         monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libm.so.6")
     else:
-        monkeypatch.setattr(module, "_COST", 99)
+        monkeypatch.setattr(module, "_ALGORITHMS", {"bcrypt": ("$none$", 10)})
 
 
 def test_ansible_hashes_where_the_c_library_does_not(poor_libc, monkeypatch):
     monkeypatch.setattr(module, "do_encrypt", lambda password, kind, salt, rounds: f"{kind} of {password}, {salt}, {rounds}")
-    assert web_password_hash("secret", "prometheus") == f"bcrypt of secret, {ACCEPTED[0][2][7:29]}, {module._COST}"
+    assert web_password_hash("secret", "prometheus") == f"bcrypt of secret, {ACCEPTED[0][2][7:29]}, 10"
 
 
 def test_a_controller_that_cannot_hash(poor_libc, monkeypatch):
