@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
+import shutil
 import subprocess
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -128,13 +128,15 @@ def inventory(lab: str, key: Path, variables: dict[str, str]) -> dict[str, objec
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_pipelining": True,
     }
+    # The engine of a lab's host may not give containers more open files than its own.
+    limits = {"gpu_monitoring_nofile": 20000, "gpu_monitoring_secrets_dir": str(folder(lab) / "secrets")}
     mirror = {
         "gpu_monitoring_registry": "registry.lab:5000",
         "nvidia_container_toolkit_repository_url": "http://apt.lab/nvidia",
         "nvidia_container_toolkit_key": "http://apt.lab/nvidia/key.asc",
     }
     groups = {"monitoring": hosts("monitor1"), "gpu_hosts": hosts("gpu1", "gpu2")}
-    return {"all": {"vars": {**connection, **mirror, **variables}, "children": groups}}
+    return {"all": {"vars": {**connection, **limits, **mirror, **variables}, "children": groups}}
 
 
 def remove(lab: str, host: str) -> None:
@@ -148,6 +150,4 @@ def down(lab: str) -> None:
     """Remove the hosts with their data."""
     for host in (*HOSTS, SPARE, GPU_SPARE):
         remove(lab, host)
-    where = folder(lab)
-    for path in sorted(where.glob("*")) if where.exists() else []:
-        os.unlink(path)
+    shutil.rmtree(folder(lab), ignore_errors=True)

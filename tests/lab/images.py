@@ -39,6 +39,7 @@ SERVICES = (
     Service("prometheus", "prom/prometheus", "v{}", "registry-1.docker.io", "prometheus_version", "real, from Debian; its web page is a placeholder"),
     Service("node_exporter", "prom/node-exporter", "v{}", "registry-1.docker.io", "node_exporter_version", "real, from Debian"),
     Service("cadvisor", "google/cadvisor", "v{}", "ghcr.io", "cadvisor_version", "the real library with a main of the lab"),
+    Service("nginx", "library/nginx", "{}-alpine-slim", "registry-1.docker.io", "cadvisor_proxy_version", "real, from Debian"),
     Service("dcgm_exporter", "nvidia/k8s/dcgm-exporter", "{}", "", "dcgm_exporter_version", "a stand-in with made-up values: there is no GPU"),
     Service("grafana", "grafana/grafana", "{}", "registry-1.docker.io", "grafana_version", "a stand-in, checked against recordings of the real one"),
 )
@@ -136,8 +137,8 @@ def emulated_driver() -> str:
 
 def role_version(variable: str) -> str:
     """Default of a role's version variable."""
-    defaults = ROOT / "roles" / variable.removesuffix("_version") / "defaults" / "main.yml"
-    return next(line.partition(": ")[2] for line in defaults.read_text().splitlines() if line.startswith(f"{variable}: "))
+    lines = (line for defaults in ROOT.glob("roles/*/defaults/main.yml") for line in defaults.read_text().splitlines())
+    return next(line.partition(": ")[2] for line in lines if line.startswith(f"{variable}: "))
 
 
 def versions(images: dict[str, str]) -> dict[str, str]:

@@ -21,27 +21,39 @@ GPUS = "count by (host) (DCGM_FI_DEV_GPU_UTIL)"
 
 
 def endpoints(name: str) -> dict[str, Any]:
-    """Addresses of the lab `name`: prometheus, grafana, grafana_user, grafana_password_file, hosts."""
+    """Addresses of the lab `name`, with users, the files of their passwords and the authority to trust."""
     hosts = json.loads((ROOT / ".lab" / name / "hosts.json").read_text())
+    secrets = ROOT / ".lab" / name / "secrets"
     return {
-        "prometheus": f"http://{hosts['monitor1']}:9090",
-        "grafana": f"http://{hosts['monitor1']}:3000",
+        "prometheus": f"https://{hosts['monitor1']}:9090",
+        "prometheus_user": "prometheus",
+        "prometheus_password_file": str(secrets / "prometheus_password"),
+        "grafana": f"https://{hosts['monitor1']}:3000",
         "grafana_user": "admin",
-        "grafana_password_file": str(ROOT / ".demo" / "grafana_admin_password"),
+        "grafana_password_file": str(secrets / "monitor1" / "grafana_admin_password"),
+        "ca_certificate": str(secrets / "ca" / "ca.crt"),
         "hosts": hosts,
     }
 
 
-def by_host(prometheus: str, query: str) -> dict[str, float]:
+def session(where: dict[str, Any], server: str) -> requests.Session:
+    """A session for `prometheus` or `grafana`."""
+    made = requests.Session()
+    made.trust_env, made.verify = False, where["ca_certificate"]
+    made.auth = (where[f"{server}_user"], Path(where[f"{server}_password_file"]).read_text().strip())
+    return made
+
+
+def by_host(where: dict[str, Any], query: str) -> dict[str, float]:
     """The query's present value for each label `host`."""
-    answer = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=10)
+    answer = session(where, "prometheus").get(f"{where['prometheus']}/api/v1/query", params={"query": query}, timeout=10)
     answer.raise_for_status()
     return {sample["metric"]["host"]: float(sample["value"][1]) for sample in answer.json()["data"]["result"]}
 
 
-def targets(prometheus: str) -> dict[str, dict[str, str]]:
+def targets(where: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Health of every target: job, then host."""
-    answer = requests.get(f"{prometheus}/api/v1/targets", params={"state": "active"}, timeout=10)
+    answer = session(where, "prometheus").get(f"{where['prometheus']}/api/v1/targets", params={"state": "active"}, timeout=10)
     answer.raise_for_status()
     found: dict[str, dict[str, str]] = {}
     for target in answer.json()["data"]["activeTargets"]:
@@ -51,12 +63,11 @@ def targets(prometheus: str) -> dict[str, dict[str, str]]:
 
 def wait_for_samples(where: dict[str, Any], deadline: float) -> None:
     """Return once every target is up and every panel has data; raise TimeoutError after the deadline."""
-    prometheus = where["prometheus"]
     while True:
-        health = targets(prometheus)
+        health = targets(where)
         hosts = set(health.get("cadvisor", {}))
         up = all(state == "up" for job in health.values() for state in job.values())
-        seen = set(by_host(prometheus, CONTAINERS)), set(by_host(prometheus, GPUS))
+        seen = set(by_host(where, CONTAINERS)), set(by_host(where, GPUS))
         if hosts and up and hosts <= seen[0] and set(health["nvidia-gpu"]) <= seen[1] and all(count for _title, count, _values in panels(where)):
             return
         if time.monotonic() > deadline:
@@ -66,15 +77,13 @@ def wait_for_samples(where: dict[str, Any], deadline: float) -> None:
 
 def panels(where: dict[str, Any]) -> list[tuple[str, int, str]]:
     """Title, number of series and present values of each panel of `ML system monitoring`, asked through Grafana's datasource."""
-    session = requests.Session()
-    session.trust_env = False
-    session.auth = (where["grafana_user"], Path(where["grafana_password_file"]).read_text().strip())
-    answer = session.get(f"{where['grafana']}/api/dashboards/uid/ml-system-monitoring", timeout=10)
+    grafana = session(where, "grafana")
+    answer = grafana.get(f"{where['grafana']}/api/dashboards/uid/ml-system-monitoring", timeout=10)
     answer.raise_for_status()
     rows = []
     for panel in answer.json()["dashboard"]["panels"]:
         queries = [dict(target, datasource=panel["datasource"], instant=True, range=False) for target in panel["targets"]]
-        result = session.post(f"{where['grafana']}/api/ds/query", json={"queries": queries, "from": "now-5m", "to": "now"}, timeout=10)
+        result = grafana.post(f"{where['grafana']}/api/ds/query", json={"queries": queries, "from": "now-5m", "to": "now"}, timeout=10)
         result.raise_for_status()
         frames = [frame for one in result.json()["results"].values() for frame in one["frames"]]
         values = [frame["data"]["values"][-1][-1] for frame in frames if frame["data"]["values"]]
@@ -94,7 +103,7 @@ def main() -> int:
     os.replace(staged, demo / "endpoints.json")
 
     wait_for_samples(where, time.monotonic() + 60)
-    health, gpus, containers = targets(where["prometheus"]), by_host(where["prometheus"], GPUS), by_host(where["prometheus"], CONTAINERS)
+    health, gpus, containers = targets(where), by_host(where, GPUS), by_host(where, CONTAINERS)
     print(f"\n{'host':<10} {'node':<6} {'cadvisor':<10} {'nvidia-gpu':<11} {'GPUs seen':>9} {'containers seen':>16}")
     for host in sorted({host for job in health.values() for host in job}):
         job = {name: hosts.get(host, "-") for name, hosts in health.items()}
@@ -103,7 +112,8 @@ def main() -> int:
     for title, count, values in panels(where):
         print(f"  {title:<40} {count} series: {values}")
     print(f"\nGrafana     {where['grafana']}  user {where['grafana_user']}, password in {where['grafana_password_file']}")
-    print(f"Prometheus  {where['prometheus']}")
+    print(f"Prometheus  {where['prometheus']}  user {where['prometheus_user']}, password in {where['prometheus_password_file']}")
+    print(f"Both have certificates of the authority in {where['ca_certificate']}")
     return 0
 
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
 )
 
 func environment(name, fallback string) string {
@@ -23,7 +26,7 @@ func environment(name, fallback string) string {
 }
 
 func main() {
-	var counterFile, address string
+	var counterFile, address, webConfig string
 	var interval int
 	defaultInterval, err := strconv.Atoi(environment("DCGM_EXPORTER_INTERVAL", "30000"))
 	if err != nil || defaultInterval <= 0 {
@@ -42,6 +45,7 @@ func main() {
 	for _, name := range []string{"c", "collect-interval"} {
 		flag.IntVar(&interval, name, defaultInterval, "milliseconds between collections")
 	}
+	flag.StringVar(&webConfig, "web-config-file", environment("DCGM_EXPORTER_WEB_CONFIG_FILE", ""), "TLS and basic authentication")
 	flag.Parse()
 	log.Print("This is a stand-in for the DCGM exporter: its values are made up.")
 
@@ -87,5 +91,6 @@ func main() {
 		fmt.Fprint(w, text)
 	})
 	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "OK") })
-	log.Fatal(http.ListenAndServe(address, nil))
+	toolkit := &web.FlagConfig{WebListenAddresses: &[]string{address}, WebSystemdSocket: new(bool), WebConfigFile: &webConfig}
+	log.Fatal(web.ListenAndServe(&http.Server{}, toolkit, slog.Default()))
 }

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from waitress import serve
+from werkzeug.serving import run_simple
 
 from stand_in.app import create_app
 from stand_in.store import Store
@@ -18,4 +19,9 @@ password_file = os.environ.get("GF_SECURITY_ADMIN_PASSWORD__FILE")
 password = Path(password_file).read_text().strip() if password_file else os.environ.get("GF_SECURITY_ADMIN_PASSWORD", "admin")
 data = Path(os.environ.get("GF_PATHS_DATA", "/var/lib/grafana"))
 app = create_app(Store(data / "stand-in.json"), os.environ.get("GF_SECURITY_ADMIN_USER", "admin"), password)
-serve(app, host="0.0.0.0", port=int(os.environ.get("GF_SERVER_HTTP_PORT", "3000")), threads=8)
+port = int(os.environ.get("GF_SERVER_HTTP_PORT", "3000"))
+if os.environ.get("GF_SERVER_PROTOCOL") == "https":
+    # waitress has no TLS.
+    run_simple("0.0.0.0", port, app, threaded=True, ssl_context=(os.environ["GF_SERVER_CERT_FILE"], os.environ["GF_SERVER_CERT_KEY"]))
+else:
+    serve(app, host="0.0.0.0", port=port, threads=8)

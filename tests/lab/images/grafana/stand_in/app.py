@@ -113,13 +113,14 @@ def create_app(store: Store, user: str, password: str) -> Flask:
             raise ApiError(500, "Unable to load datasource metadata") from error
         if there["type"] != "prometheus":
             raise ApiError(404, "Plugin not registered", statusCode=404, messageId="plugin.notRegistered")
-        return query.health(there)
+        return query.health(datasources.session(uid), there)
 
     @app.route("/api/datasources/proxy/uid/<uid>/<path:path>", methods=["GET", "POST"])
     def datasource_proxy(uid: str, path: str) -> Any:
         there = datasources.get(uid)
         try:
-            answer = query.proxy(there, request.method, path, request.query_string, request.get_data(), request.content_type or "")
+            given = (request.method, path, request.query_string, request.get_data(), request.content_type or "")
+            answer = query.proxy(datasources.session(uid), there, *given)
         except requests.RequestException:
             return Response("", 502)
         return Response(answer.content, answer.status_code, content_type=answer.headers.get("Content-Type"))
@@ -130,8 +131,9 @@ def create_app(store: Store, user: str, password: str) -> Flask:
         start, end = (query.moment(str(given.get(key, default)), now) for key, default in (("from", "now-1h"), ("to", "now")))
         results = {}
         for target in given.get("queries") or []:
-            source = datasources.get(target["datasource"]["uid"])
-            results[target["refId"]] = {"status": 200, "frames": query.frames(target, source, start, end)}
+            uid = target["datasource"]["uid"]
+            source = datasources.get(uid)
+            results[target["refId"]] = {"status": 200, "frames": query.frames(datasources.session(uid), target, source, start, end)}
         return {"results": results}
 
     @app.route("/api/folders", methods=["GET", "POST"])

@@ -6,6 +6,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+
+from stand_in import connection
 from stand_in.errors import ApiError
 from stand_in.store import Store
 
@@ -21,6 +24,7 @@ class Datasources:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._all: dict[str, dict[str, Any]] = store.state["datasources"]
+        self._secrets: dict[str, dict[str, str]] = store.state["datasource_secrets"]
 
     def listed(self) -> list[dict[str, Any]]:
         """All of them, in the short form of the list."""
@@ -33,6 +37,10 @@ class Datasources:
         if uid not in self._all:
             raise ApiError(404, _NOT_FOUND)
         return self._all[uid]
+
+    def session(self, uid: str) -> requests.Session:
+        """A session for requests to one, with what its settings and secrets ask for."""
+        return connection.session(self.get(uid), self._secrets.get(uid, {}))
 
     def by_name(self, name: str) -> dict[str, Any]:
         """One by name."""
@@ -67,7 +75,7 @@ class Datasources:
         first = not self._all
         made = _model({**body, "name": name}, {}, identifier, uid)
         made["isDefault"] = bool(body.get("isDefault")) or first
-        self._put(made)
+        self._put(made, body)
         return {"datasource": made, "id": identifier, "message": "Datasource added", "name": name}
 
     def update(self, uid: str, body: Any) -> dict[str, Any]:
@@ -87,7 +95,7 @@ class Datasources:
             raise ApiError(409, "Datasource has already been updated by someone else. Please reload and try again")
         changed = _model(body, there, there["id"], uid)
         changed["version"] = version + 1 if version else 1
-        self._put(changed)
+        self._put(changed, body)
         return {"datasource": changed, "id": there["id"], "message": "Datasource updated", "name": changed["name"]}
 
     def delete(self, there: dict[str, Any]) -> dict[str, Any]:
@@ -95,14 +103,17 @@ class Datasources:
         if there["readOnly"]:
             raise ApiError(403, "Cannot delete read-only data source")
         del self._all[there["uid"]]
+        self._secrets.pop(there["uid"], None)
         self._store.save()
         return {"id": there["id"], "message": "Data source deleted"}
 
-    def _put(self, one: dict[str, Any]) -> None:
+    def _put(self, one: dict[str, Any], body: dict[str, Any]) -> None:
         if one["isDefault"]:
             for other in self._all.values():
                 other["isDefault"] = False
         self._all[one["uid"]] = one
+        merged = {**self._secrets.get(one["uid"], {}), **(body.get("secureJsonData") or {})}
+        self._secrets[one["uid"]] = {key: value for key, value in merged.items() if value}
         self._store.save()
 
 

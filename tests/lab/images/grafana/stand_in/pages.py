@@ -39,8 +39,9 @@ def dashboard(model: dict[str, Any], datasources: Any) -> str:
         rows: list[tuple[str, str]] = []
         for target in panel.get("targets") or []:
             try:
-                source = datasources.get((target.get("datasource") or panel["datasource"])["uid"])
-                for frame in query.frames({**target, "instant": True, "range": False}, source, now, now):
+                uid = (target.get("datasource") or panel["datasource"])["uid"]
+                source = datasources.get(uid)
+                for frame in query.frames(datasources.session(uid), {**target, "instant": True, "range": False}, source, now, now):
                     value = frame["data"]["values"][1][-1]
                     rows.append((frame["schema"]["fields"][1]["config"]["displayNameFromDS"], f"{value:.3f}"))
             except ApiError as error:

@@ -15,31 +15,33 @@ TIMEOUT_SECONDS = 20
 _LABEL = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 
 
-def proxy(datasource: dict[str, Any], method: str, path: str, query: bytes, body: bytes, content_type: str) -> requests.Response:
+def proxy(
+    session: requests.Session, datasource: dict[str, Any], method: str, path: str, query: bytes, body: bytes, content_type: str
+) -> requests.Response:
     """Pass a request on to a datasource."""
     url = f"{datasource['url'].rstrip('/')}/{path}?{query.decode()}"
-    return requests.request(method, url, data=body or None, headers={"Content-Type": content_type} if body else {}, timeout=TIMEOUT_SECONDS)
+    return session.request(method, url, data=body or None, headers={"Content-Type": content_type} if body else {}, timeout=TIMEOUT_SECONDS)
 
 
-def health(datasource: dict[str, Any]) -> dict[str, Any]:
+def health(session: requests.Session, datasource: dict[str, Any]) -> dict[str, Any]:
     """What "Save & test" says."""
     try:
-        run(datasource, "1+1", time.time(), time.time(), 0)
+        run(session, datasource, "1+1", time.time(), time.time(), 0)
     except ApiError as error:
         message = f"{error.body['message']} - There was an error returned querying the Prometheus API."
         raise ApiError(400, message, status="ERROR") from error
     return {"message": "Successfully queried the Prometheus API.", "status": "OK"}
 
 
-def run(datasource: dict[str, Any], expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+def run(session: requests.Session, datasource: dict[str, Any], expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
     """Series of a query: an instant one at `end` where `step` is 0."""
     base = datasource["url"].rstrip("/")
     try:
         if step:
             parameters = {"query": expression, "start": start, "end": end, "step": step}
-            answer = requests.post(f"{base}/api/v1/query_range", data=parameters, timeout=TIMEOUT_SECONDS)
+            answer = session.post(f"{base}/api/v1/query_range", data=parameters, timeout=TIMEOUT_SECONDS)
         else:
-            answer = requests.post(f"{base}/api/v1/query", data={"query": expression, "time": end}, timeout=TIMEOUT_SECONDS)
+            answer = session.post(f"{base}/api/v1/query", data={"query": expression, "time": end}, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
         refused = f"dial tcp {urlsplit(base).netloc}: connect: connection refused"
         reason = refused if isinstance(error, requests.ConnectionError) else str(error)
@@ -61,14 +63,14 @@ def legend(pattern: str, metric: dict[str, str]) -> str:
     return _LABEL.sub(lambda match: metric.get(match[1], ""), pattern)
 
 
-def frames(target: dict[str, Any], datasource: dict[str, Any], start: float, end: float) -> list[dict[str, Any]]:
+def frames(session: requests.Session, target: dict[str, Any], datasource: dict[str, Any], start: float, end: float) -> list[dict[str, Any]]:
     """A panel target's answer as Grafana's data frames: a time field in milliseconds and a value field for each series."""
     instant = bool(target.get("instant")) and not target.get("range")
     step = 0 if instant else max(float(target.get("intervalMs", 15000)) / 1000, (end - start) / 1000)
     interval = datasource["jsonData"].get("timeInterval", "15s")
     expression = str(target.get("expr", "")).replace("$__rate_interval", "1m").replace("$__interval", interval)
     made = []
-    for series in run(datasource, expression, start, end, step):
+    for series in run(session, datasource, expression, start, end, step):
         name = legend(target.get("legendFormat", ""), series["metric"])
         fields = [
             {"name": "Time", "type": "time", "typeInfo": {"frame": "time.Time"}},
