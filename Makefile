@@ -25,12 +25,12 @@ tools: .venv/installed $(LINK)
 .PHONY: demo
 demo: tools ## Three hosts with the whole stack, and what Prometheus and Grafana say of them
 	python -m tests.lab up --name demo
-	$(DEMO) playbooks/site.yml -e grafana_admin_password_file=$(CURDIR)/.demo/grafana_admin_password
+	$(DEMO) playbooks/site.yml
 	python -m tests.lab.report --name demo
 
 .PHONY: verify
 verify: tools ## Compare what the demo's Prometheus and Grafana see with what its hosts have
-	$(DEMO) playbooks/verify.yml -e grafana_admin_password_file=$(CURDIR)/.demo/grafana_admin_password -e verify_report=$(CURDIR)/.demo/verify.json
+	$(DEMO) playbooks/verify.yml -e verify_report=$(CURDIR)/.demo/verify.json
 
 .PHONY: demo-down
 demo-down: tools ## Take the demo away, with its data

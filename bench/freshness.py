@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.lab import driver, hosts  # noqa: E402
+from tests.lab.report import session  # noqa: E402
 
 WORK = ROOT / ".cache" / "bench"
 ENDPOINTS = ROOT / ".demo" / "endpoints.json"
@@ -97,12 +98,10 @@ class Emulator:
 class Grafana:
     """Asks Grafana for the present values of all GPUs, as a panel does."""
 
-    def __init__(self, url: str, username: str, password: str) -> None:
-        self._url = url
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.auth = (username, password)
-        found = self._json(self._session.get(f"{url}/api/datasources", timeout=10))
+    def __init__(self, where: dict[str, Any]) -> None:
+        self._url = where["grafana"]
+        self._session = session(where, "grafana")
+        found = self._json(self._session.get(f"{self._url}/api/datasources", timeout=10))
         self._datasource = next({"type": one["type"], "uid": one["uid"]} for one in found if one["type"] == "prometheus" and one["isDefault"])
 
     def version(self) -> str:
@@ -230,7 +229,7 @@ def main() -> int:
         raise SystemExit(f"There is no {ENDPOINTS.relative_to(ROOT)}: bring the demo up first, with `make demo`.")
     where = json.loads(ENDPOINTS.read_text())
     gpus = [(host, str(number)) for host in where["hosts"] for number in range(len(driver.gpus(host)))]
-    grafana = Grafana(where["grafana"], where["grafana_user"], Path(where["grafana_password_file"]).read_text().strip())
+    grafana = Grafana(where)
     print(f"Grafana {grafana.version()}, {len(gpus)} GPUs, interval {given.interval:g} s", flush=True)
     emulator = Emulator({host: hosts.ssh_command("demo", host) for host in sorted({host for host, _gpu in gpus})})
     begin = time.monotonic()

@@ -29,6 +29,12 @@ options:
     description: Address of Prometheus.
     type: str
     required: true
+  prometheus_username:
+    description: Name for basic authentication, where Prometheus asks for it. Goes with O(prometheus_password).
+    type: str
+  prometheus_password:
+    description: Its password.
+    type: str
   grafana_url:
     description: Address of Grafana.
     type: str
@@ -212,6 +218,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide
 
 ARGUMENTS = {
     "prometheus_url": {"type": "str", "required": True},
+    "prometheus_username": {"type": "str"},
+    "prometheus_password": {"type": "str", "no_log": True},
     "grafana_url": {"type": "str", "required": True},
     "grafana_username": {"type": "str", "required": True},
     "grafana_password": {"type": "str", "required": True, "no_log": True},
@@ -240,7 +248,9 @@ def clients(params):
     common = {key: params[key] for key in ("validate_certs", "ca_path", "timeout")}
     common.update(client_cert=None, client_key=None, token=None)
     return (
-        prometheus.Client({**common, "url": params["prometheus_url"], "url_username": None, "url_password": None}),
+        prometheus.Client(
+            {**common, "url": params["prometheus_url"], "url_username": params["prometheus_username"], "url_password": params["prometheus_password"]}
+        ),
         grafana.Client(
             {**common, "url": params["grafana_url"], "username": params["grafana_username"], "password": params["grafana_password"], "org_id": None}
         ),
@@ -296,7 +306,7 @@ def look(params, wanted):
 
 def main():
     """Runs the module."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_together=[("prometheus_username", "prometheus_password")])
     if not grafana.HAS_REQUESTS:
         module.fail_json(msg=missing_required_lib("requests"))
     for pattern in module.params["optional_panels"]:

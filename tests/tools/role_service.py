@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import docker
-import yaml
 from docker.models.containers import Container
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE = "mlops.gpu_monitoring.container_service"
+sys.path.insert(0, str(ROOT))
+
+import tests.conftest  # noqa: E402, F401 - makes the collection known to Ansible
+from tests.unit.roles.rendering import arguments, fleet  # noqa: E402
 
 
-def rendered(role: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """Options of the one service of a role, with its defaults and these variables."""
-    folder = ROOT / "roles" / role
-    tasks = yaml.safe_load((folder / "tasks" / "main.yml").read_text())
-    asked = next(task[MODULE] for task in tasks if MODULE in task)
-    with tempfile.TemporaryDirectory() as work:
-        answer, playbook = Path(work) / "options.json", Path(work) / "playbook.yml"
-        play = {
-            "name": f"Render the role {role}",
-            "hosts": "localhost",
-            "connection": "local",
-            "gather_facts": False,
-            "vars_files": [str(folder / "defaults" / "main.yml")],
-            "vars": {"asked": asked},
-            "tasks": [{"name": "Write it", "ansible.builtin.copy": {"dest": str(answer), "content": "{{ asked | to_json }}", "mode": "0600"}}],
-        }
-        playbook.write_text(yaml.safe_dump([play]))
-        given = json.dumps({"ansible_python_interpreter": sys.executable, "gpu_monitoring_address": "127.0.0.1", **variables})
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", given, str(playbook)]
-        paths = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections")}
-        done = subprocess.run(command, env={**os.environ, **paths}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"Ansible could not render the role {role}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-        return dict(json.loads(answer.read_text()))
+def rendered(role: str, task: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """Options of a role's task, on a machine that only watches itself, with the role's defaults and these variables."""
+    machine = {"this-machine": {"gpu_monitoring_address": "127.0.0.1", **variables}}
+    with tempfile.TemporaryDirectory() as folder:
+        return arguments(role, task, fleet(machine, {"this-machine": {}}), "this-machine", Path(folder))
 
 
 def start(engine: docker.DockerClient, options: dict[str, Any], name: str, image: str, network: str) -> Container:

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LAB = ROOT / ".lab" / "molecule"
 INVENTORY = LAB / "inventory.yml"
 PASSWORD_FILE = LAB / "grafana_admin_password"
+SECRETS = LAB / "secrets"
 
 PANELS = {
     "Docker Container Memory Usage (MB)": 'sum(container_memory_usage_bytes{image!=""}) by (name) / 1024 / 1024',
@@ -31,8 +32,8 @@ PANELS = {
 }
 SERVICES = {
     "monitor1": ["grafana", "node-exporter", "prometheus"],
-    "gpu1": ["cadvisor", "dcgm-exporter", "node-exporter"],
-    "gpu2": ["cadvisor", "dcgm-exporter", "node-exporter"],
+    "gpu1": ["cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"],
+    "gpu2": ["cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"],
 }
 
 
@@ -120,14 +121,24 @@ def host(addresses: dict[str, str]) -> Callable[[str], Any]:
     return lambda name: testinfra.get_host(f"ansible://{name}?ansible_inventory={INVENTORY}")
 
 
+def trusting(username: str, password_file: Path) -> requests.Session:
+    """A session that trusts the lab's private authority alone, with the password in the file."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = str(SECRETS / "ca" / "ca.crt")
+    session.auth = (username, password_file.read_text().strip())
+    return session
+
+
 class Prometheus:
     """The running Prometheus, over its HTTP API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.session = trusting("prometheus", SECRETS / "prometheus_password")
 
     def get(self, path: str, **parameters: Any) -> Any:
-        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=10)
+        answer = self.session.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=10)
         answer.raise_for_status()
         return answer.json()["data"]
 
@@ -144,9 +155,7 @@ class Grafana:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.auth = ("admin", PASSWORD_FILE.read_text().strip())
+        self.session = trusting("admin", PASSWORD_FILE)
 
     def get(self, path: str) -> Any:
         answer = self.session.get(f"{self.url}{path}", timeout=10)
@@ -166,12 +175,12 @@ class Grafana:
 
 @pytest.fixture(scope="session")
 def prometheus(addresses: dict[str, str]) -> Prometheus:
-    return Prometheus(f"http://{addresses['monitor1']}:9090")
+    return Prometheus(f"https://{addresses['monitor1']}:9090")
 
 
 @pytest.fixture(scope="session")
 def grafana(addresses: dict[str, str]) -> Grafana:
-    return Grafana(f"http://{addresses['monitor1']}:3000")
+    return Grafana(f"https://{addresses['monitor1']}:3000")
 
 
 @pytest.fixture(scope="session")

@@ -75,18 +75,19 @@ def test_every_container_of_the_host_is_seen_by_name(host, prometheus, name):
 
 
 def test_exporters_listen_on_the_address_of_the_inventory_only(host, addresses):
-    for service, port in (("cadvisor", "8080/tcp"), ("dcgm-exporter", "9400/tcp")):
+    for service, port in (("cadvisor-proxy", "8443/tcp"), ("dcgm-exporter", "9400/tcp"), ("node-exporter", "9100/tcp")):
         assert {binding["HostIp"] for binding in inspect(host, "gpu1", service)["NetworkSettings"]["Ports"][port]} == {addresses["gpu1"]}
+    assert not any(inspect(host, "gpu1", "cadvisor")["NetworkSettings"]["Ports"].values())
 
 
 @pytest.mark.parametrize("path", ["/", "/query"])
 def test_the_web_page_of_prometheus_answers(prometheus, path):
-    assert requests.get(f"{prometheus.url}{path}", timeout=10).status_code == 200
+    assert prometheus.session.get(f"{prometheus.url}{path}", timeout=10).status_code == 200
 
 
 def test_grafana_asks_for_a_login(grafana):
-    assert requests.get(f"{grafana.url}/login", timeout=10).status_code == 200
-    assert requests.get(f"{grafana.url}/api/datasources", timeout=10).status_code == 401
+    answers = {path: requests.get(f"{grafana.url}{path}", verify=grafana.session.verify, timeout=10).status_code for path in ("/login", "/api/datasources")}
+    assert answers == {"/login": 200, "/api/datasources": 401}
 
 
 def test_the_password_is_kept_and_nowhere_to_be_seen(host):

@@ -15,7 +15,7 @@ def own(prometheus):
     """Reads one of Prometheus' own metrics."""
 
     def read(name):
-        lines = requests.get(f"{prometheus.url}/metrics", timeout=10).text.splitlines()
+        lines = prometheus.session.get(f"{prometheus.url}/metrics", timeout=10).text.splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
 
     return read

@@ -80,7 +80,7 @@ def rows(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("profiling", [False, True])
 def test_every_row_is_one_that_the_exporter_takes(profiling, tmp_path):
-    known = {"dcgm_exporter_profiling": profiling, "dcgm_exporter_gpu": {"uuids": []}}
+    known = {"dcgm_exporter_profiling": profiling}
     inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {}}, known)
     rendered = arguments("dcgm_exporter", "Run the DCGM exporter", inventory, "gpu1", tmp_path)
     found = rows(rendered["files"][0]["content"])

@@ -1,0 +1,203 @@
+"""What is open to whom, what each container may do, and that no secret is anywhere but where docs/security.md says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import LAB, ROOT, SECRETS, SERVICES
+
+sys.path.insert(0, str(ROOT))
+
+from tests.lab import hosts, shell  # noqa: E402
+from tests.tools.security_page import EXCEPTIONS  # noqa: E402
+
+EVERY_SERVICE = [(name, service) for name, services in SERVICES.items() for service in services]
+PORTS = {"cadvisor-proxy": 8088, "dcgm-exporter": 9400, "node-exporter": 9100, "prometheus": 9090, "grafana": 3000}
+EXPORTERS = ("cadvisor-proxy", "dcgm-exporter", "node-exporter")
+
+
+def on(name: str, command: str) -> str:
+    """What a command says on a host of the lab."""
+    return shell.run("docker", "exec", hosts.container("molecule", name), "bash", "-c", command)
+
+
+def inspect(name: str, service: str) -> dict:
+    return json.loads(on(name, f"docker inspect {service}"))[0]
+
+
+@pytest.fixture(scope="module")
+def ask(addresses):
+    """Asks a service of a host from another host of the lab, with or without the authority and a password; the HTTP status, 000 where there is no answer."""
+    subprocess.run(
+        ["docker", "cp", str(SECRETS / "ca" / "ca.crt"), f"{hosts.container('molecule', 'gpu2')}:/tmp/ca.crt"], check=True, capture_output=True
+    )
+
+    def status(target: str, port: int, path: str = "/metrics", scheme: str = "https", user: str = "", trust: bool = True, options: str = "") -> str:
+        credentials = f"--user '{user}'" if user else ""
+        trusting = "--cacert /tmp/ca.crt" if trust else ""
+        url = f"{scheme}://{addresses[target]}:{port}{path}"
+        return on("gpu2", f"curl --silent --output /dev/null --write-out '%{{http_code}}' --max-time 5 {options} {trusting} {credentials} {url} || true")
+
+    return status
+
+
+# Who can reach what
+
+
+@pytest.mark.parametrize("service", EXPORTERS)
+def test_an_exporter_answers_another_host_by_tls_and_password_alone(ask, service):
+    port, password = PORTS[service], (SECRETS / "exporter_password").read_text().strip()
+    assert ask("gpu1", port, user=f"prometheus:{password}") == "200"
+    assert ask("gpu1", port) == "401"
+    assert ask("gpu1", port, user="prometheus:another") == "401"
+    assert ask("gpu1", port, user=f"prometheus:{password}", trust=False) == "000"
+    assert ask("gpu1", port, scheme="http", user=f"prometheus:{password}") == "400"
+    assert ask("gpu1", port, user=f"prometheus:{password}", options="--tls-max 1.1") == "000"
+
+
+def test_prometheus_has_a_password_of_its_own(ask):
+    own, exporters = ((SECRETS / f"{name}_password").read_text().strip() for name in ("prometheus", "exporter"))
+    assert ask("monitor1", 9090, "/api/v1/targets", user=f"prometheus:{own}") == "200"
+    assert ask("monitor1", 9090, "/api/v1/targets", user=f"prometheus:{exporters}") == "401"
+    assert ask("monitor1", 9090, "/-/reload", options="--request POST") == "401"
+
+
+def test_grafana_speaks_https_and_sends_its_cookie_by_it_alone(ask):
+    assert ask("monitor1", 3000, "/login") == "200"
+    assert ask("monitor1", 3000, "/login", scheme="http") in ("000", "400")
+    assert ask("monitor1", 3000, "/api/datasources") == "401"
+    assert "GF_SECURITY_COOKIE_SECURE=true" in inspect("monitor1", "grafana")["Config"]["Env"]
+
+
+def test_cadvisor_itself_is_on_no_port(ask, addresses):
+    assert not any(inspect("gpu1", "cadvisor")["NetworkSettings"]["Ports"].values())
+    assert ask("gpu1", 8080, scheme="http") == "000"
+    assert ask("gpu1", 8088, "/containers/", user=f"prometheus:{(SECRETS / 'exporter_password').read_text().strip()}") == "404"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_else_of_the_stack_listens(name, addresses):
+    """What Docker publishes is the ports of the page, on the address of the inventory."""
+    published = on(name, "docker ps --format '{{.Names}} {{.Ports}}'")
+    found = {}
+    for line in published.splitlines():
+        service, _space, ports = line.partition(" ")
+        found |= {service: port.partition("->")[0] for port in ports.split(", ") if "->" in port}
+    assert found == {service: f"{addresses[name]}:{PORTS[service]}" for service in SERVICES[name] if service in PORTS}
+
+
+def test_published_ports_pass_by_the_chain_of_ufw(ask):
+    """ufw works in INPUT: what it refuses there is reached all the same."""
+    user = f"prometheus:{(SECRETS / 'exporter_password').read_text().strip()}"
+    on("gpu1", "iptables --insert INPUT --protocol tcp --dport 9400 --jump DROP")
+    try:
+        assert ask("gpu1", 9400, user=user) == "200"
+    finally:
+        on("gpu1", "iptables --delete INPUT --protocol tcp --dport 9400 --jump DROP")
+
+
+def test_a_certificate_is_for_its_host_alone(addresses):
+    shown = on("gpu2", f"openssl s_client -connect {addresses['gpu1']}:9400 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName -enddate")
+    assert f"IP Address:{addresses['gpu1']}" in shown
+    assert "DNS:gpu1" in shown
+    assert "prometheus" not in shown
+
+
+# What each container may do
+
+
+@pytest.mark.parametrize(("name", "service"), EVERY_SERVICE)
+def test_a_container_has_no_right_but_those_of_the_page(name, service):
+    container, exceptions = inspect(name, service), EXCEPTIONS.get(service, {})
+    host = container["HostConfig"]
+    assert not host["Privileged"]
+    assert host["CapDrop"] == ["ALL"]
+    assert {one.removeprefix("CAP_") for one in host["CapAdd"] or []} <= {one for one in exceptions if one.isupper()}
+    assert [one.removesuffix(":true") for one in host["SecurityOpt"]] == ["no-new-privileges"]
+    assert host["ReadonlyRootfs"] or "read_only" in exceptions
+    assert container["Config"]["User"].split(":")[0] not in ("", "0", "root") or "user" in exceptions
+    assert bool(host["Devices"]) <= ("device" in exceptions)
+    assert (host["NetworkMode"], host["PidMode"], host["IpcMode"] in ("private", "shareable"), host["UTSMode"]) == ("monitoring", "", True, "")
+    assert host["Memory"] > 0
+    assert host["PidsLimit"] == 1024
+    assert host["Ulimits"] == [{"Name": "nofile", "Soft": 20000, "Hard": 20000}]
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    assert all(not mount["RW"] for mount in container["Mounts"] if mount["Type"] == "bind")
+
+
+# Secrets
+
+PLANTED = {
+    "grafana_admin_password": "planted-grafana-admin-3f1c",
+    "tls_exporter_password": "planted-exporter-9b2e",
+    "tls_prometheus_password": "planted-prometheus-77aa",
+    "prometheus_secret_files": {"token": "planted-scrape-token-51d0"},
+}
+WORDS = ["planted-grafana-admin-3f1c", "planted-exporter-9b2e", "planted-prometheus-77aa", "planted-scrape-token-51d0"]
+# Where docs/security.md says that they are. The stand-in for Grafana keeps the datasource's password as it is; the real one encrypts it.
+ALLOWED = {
+    "/etc/gpu_monitoring/grafana/admin_password",
+    "/etc/gpu_monitoring/prometheus/web/exporter_password",
+    "/etc/gpu_monitoring/prometheus/web/password",
+    "/etc/gpu_monitoring/prometheus/secrets/token",
+    "/var/lib/docker/volumes/grafana-storage/_data/stand-in.json",
+}
+
+
+@pytest.fixture(scope="module")
+def planted_run(site):
+    """The stack with secrets that are known, the outputs of a run that succeeds and of one that fails, both at -vvvv and with diffs; taken back afterwards."""
+    outputs = []
+    good = site("-vvvv", "--diff", variables=PLANTED)
+    assert good.code == 0, good.output[-3000:]
+    outputs.append(good.output)
+    checked = site("-vvvv", "--diff", "--check", variables={**PLANTED, "tls_prometheus_password": "planted-prometheus-77aa-next"})
+    outputs.append(checked.output)
+    broken = [{"job_name": "broken", "static_configs": "none", "authorization": {"credentials_file": "/etc/prometheus/secrets/token"}}]
+    bad = site("-vvvv", "--diff", variables={**PLANTED, "prometheus_scrape_configs": broken, "prometheus_secret_files": {"token": "planted-scrape-token-51d0-b"}})
+    assert bad.code != 0
+    outputs.append(bad.output)
+    yield outputs
+    assert site().code == 0
+    on("monitor1", "rm /etc/gpu_monitoring/prometheus/secrets/token")
+
+
+@pytest.fixture(scope="module")
+def secrets(planted_run):
+    """What must not be seen: what was planted, the keys of the certificates and of the authority, and Grafana's own key, by a line of each."""
+    keys = [path.read_text().splitlines()[1] for path in (SECRETS / "ca" / "ca.key", *(SECRETS / "ca" / "hosts" / f"{name}.key" for name in SERVICES))]
+    return [*WORDS, *keys, on("monitor1", "cat /etc/gpu_monitoring/grafana/secret_key").strip()]
+
+
+def test_no_secret_is_in_the_output(planted_run, secrets):
+    for output in planted_run:
+        assert [secret for secret in secrets if secret in output] == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_secret_is_seen_on_a_host(name, secrets):
+    seen = on(name, "docker inspect $(docker ps --all --quiet); for c in $(docker ps --all --quiet); do docker logs $c 2>&1; done; ps -eo args; journalctl --no-pager")
+    seen += on(name, "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; find /tmp /var/tmp /root/.ansible /run/gpu_monitoring -type f -exec cat {} + 2>/dev/null || true")
+    assert [secret for secret in secrets if secret in seen] == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_file_with_a_secret_is_one_of_the_page_and_closed_to_others(name, secrets):
+    patterns = " ".join(f"-e '{secret}'" for secret in secrets)
+    found = on(name, f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} /etc /var/lib /var/log /root /home /opt /srv /tmp /run || true")
+    files = {path for path in found.splitlines() if "/overlay2/" not in path}
+    own = {path for path in files if path.endswith("/tls.key") or path.endswith("/secret_key")}
+    assert files - own <= ALLOWED
+    for path in files - {"/var/lib/docker/volumes/grafana-storage/_data/stand-in.json"}:
+        mode = int(on(name, f"stat --format %a {path}"), 8)
+        assert mode & 0o007 == 0, f"{path}: {mode:o}"
+
+
+def test_the_controller_keeps_its_secrets_to_itself():
+    for path in (LAB / "secrets").rglob("*"):
+        if path.is_file() and path.suffix != ".crt":
+            assert os.stat(path).st_mode & 0o077 == 0, path

@@ -1,0 +1,94 @@
+"""Writes the tables of docs/security.md from what the roles ask of `container_service`.
+
+`python tests/tools/security_page.py` writes them; a unit test asks `page()` whether they are current, and the lab's containers are held to `EXCEPTIONS`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import tests.conftest  # noqa: E402, F401 - makes the collection known to Ansible
+from tests.unit.roles.rendering import arguments, fleet  # noqa: E402
+
+PAGE = ROOT / "docs" / "security.md"
+BEGIN, END = "<!-- made by tests/tools/security_page.py: begin -->", "<!-- end -->"
+# Container, role, name of the task, host of the example fleet.
+SERVICES = (
+    ("cadvisor", "cadvisor", "Run cAdvisor", "gpu1"),
+    ("cadvisor-proxy", "cadvisor", "Run its proxy", "gpu1"),
+    ("dcgm-exporter", "dcgm_exporter", "Run the DCGM exporter", "gpu1"),
+    ("node-exporter", "node_exporter", "Run the node exporter", "gpu1"),
+    ("prometheus", "prometheus", "Run Prometheus", "monitor1"),
+    ("grafana", "grafana", "Run Grafana", "monitor1"),
+)
+# What a service is allowed beyond the rule, and why. The rule: an ordinary user, no capability, a root file system that is read-only, no device.
+EXCEPTIONS: dict[str, dict[str, str]] = {
+    "cadvisor": {
+        "user": "root, since the control groups and Docker's data of all users are root's",
+        "SYS_PTRACE": "to follow links of other users' processes in `/proc`, which tell a container's network",
+        "DAC_READ_SEARCH": "to read the folders of containers that belong to other users; it cannot write to them",
+        "SYSLOG": "to read from the kernel's log what was killed for want of memory; gone without `oom_event` in `cadvisor_metrics`",
+        "device": "`/dev/kmsg`, read-only, for the same",
+    },
+    "dcgm-exporter": {
+        "user": "root, as NVIDIA runs it; DCGM's library gives profiling fields to root alone",
+        "SYS_ADMIN": "only with `dcgm_exporter_profiling: true`: the driver gives the hardware's counters to nobody else",
+        "read_only": "its root file system is not read-only, since DCGM keeps files of its own that are not documented; nothing of the host is in it",
+    },
+}
+
+
+def rendered(container: str, profiling: bool = False) -> dict[str, Any]:
+    """The options of a service on the example fleet."""
+    _container, role, task, host = next(one for one in SERVICES if one[0] == container)
+    variables = {"dcgm_exporter_profiling": profiling, "gpu_monitoring_nofile": 65536}
+    inventory = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
+    with tempfile.TemporaryDirectory() as folder:
+        return arguments(role, task, inventory, host, Path(folder))
+
+
+def _listening(options: dict[str, Any]) -> tuple[str, str]:
+    """The port of the host, and who gets an answer."""
+    if not options["ports"]:
+        return "none", "containers on the Docker network `monitoring` of the host"
+    port = str(options["ports"][0]["host_port"])
+    if options["name"] == "grafana":
+        return port, "TLS; who logs in"
+    return port, f"TLS; the user `prometheus` with the {'password of Prometheus' if options['name'] == 'prometheus' else 'password of the exporters'}"
+
+
+def _mounts(options: dict[str, Any]) -> str:
+    return ", ".join(f"`{one['source']}`{'' if one.get('read_only') else ' (writes)'}" for one in options["mounts"]) or "none"
+
+
+def tables() -> str:
+    """The generated part of the page."""
+    services = {container: rendered(container) for container, *_rest in SERVICES}
+    lines = ["| Service | Port of the host | Who gets an answer | User | Capabilities | Root file system | Memory | Of the host it sees |"]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for container, options in services.items():
+        port, who = _listening(options)
+        capabilities = ", ".join(options.get("cap_add") or []) or "none"
+        root = "read-only" if options.get("read_only") else "writable"
+        lines.append(f"| {container} | {port} | {who} | {options.get('user') or 'root'} | {capabilities} | {root} | {options['memory']} | {_mounts(options)} |")
+    profiling = ", ".join(rendered("dcgm-exporter", profiling=True)["cap_add"])
+    lines += ["", f"With `dcgm_exporter_profiling: true` dcgm-exporter has the capability {profiling}.", "", "What goes beyond the rule, and why:", ""]
+    for container, reasons in EXCEPTIONS.items():
+        lines += [f"- {container}, {what}: {why}." for what, why in reasons.items()]
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """The page with its tables as the roles are now."""
+    before, _begin, rest = PAGE.read_text().partition(BEGIN)
+    return f"{before}{BEGIN}\n{tables()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

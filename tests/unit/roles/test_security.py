@@ -1,0 +1,95 @@
+"""What the roles protect, and the page that says so."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tests.tools import security_page
+from tests.unit.roles.rendering import arguments, fleet
+
+FLEET = fleet({"gpu1": {"ansible_host": "192.0.2.11"}, "monitor1": {}}, {"monitor1": {"ansible_host": "192.0.2.10"}})
+ALONE = fleet({"machine": {"ansible_host": "127.0.0.1"}}, {"machine": {}})
+EXPORTERS = [("cadvisor", "Run cAdvisor"), ("dcgm_exporter", "Run the DCGM exporter"), ("node_exporter", "Run the node exporter")]
+
+
+def test_the_page_is_current():
+    assert security_page.PAGE.read_text() == security_page.page(), "run python tests/tools/security_page.py"
+
+
+@pytest.mark.parametrize("container", [one[0] for one in security_page.SERVICES])
+def test_only_named_exceptions_go_beyond_the_rule(container):
+    options, exceptions = security_page.rendered(container, profiling=True), security_page.EXCEPTIONS.get(container, {})
+    assert options["cap_drop"] == ["ALL"]
+    assert options["security_opts"] == ["no-new-privileges"]
+    assert set(options.get("cap_add") or []) == {name for name in exceptions if name.isupper()}
+    assert bool(options.get("devices")) == ("device" in exceptions)
+    assert bool(options.get("read_only")) != ("read_only" in exceptions)
+    assert bool(options.get("user")) != ("user" in exceptions)
+    assert options["memory"] and options["pids_limit"] and options["ulimits"] == {"nofile": 65536}
+    assert all(mount.get("read_only") for mount in options["mounts"] if mount["type"] == "bind")
+
+
+@pytest.mark.parametrize(("role", "task"), [*EXPORTERS[1:], ("cadvisor", "Run its proxy"), ("prometheus", "Run Prometheus"), ("grafana", "Run Grafana")])
+def test_no_secret_is_world_readable_or_in_the_environment(role, task, tmp_path):
+    options = arguments(role, task, FLEET, "monitor1", tmp_path)
+    contents = [file["content"] for file in options["secret_files"]]
+    assert contents
+    assert all(int(file["mode"], 8) & 0o007 == 0 for file in options["secret_files"])
+    assert not [value for value in (options.get("env") or {}).values() for content in contents if str(value) == content]
+
+
+def test_a_fleet_is_asked_by_tls_with_a_password(tmp_path):
+    options = arguments("prometheus", "Run Prometheus", FLEET, "monitor1", tmp_path)
+    files = {file["path"].rpartition("/prometheus/")[2]: file["content"] for file in options["files"]}
+    jobs = {job["job_name"]: job for job in yaml.safe_load(files["prometheus.yml"])["scrape_configs"]}
+    for name in ("cadvisor", "nvidia-gpu", "node"):
+        assert (jobs[name]["scheme"], jobs[name]["tls_config"]) == ("https", {"ca_file": "web/ca.crt"})
+        assert jobs[name]["basic_auth"] == {"username": "prometheus", "password_file": "web/exporter_password"}
+    assert not {"scheme", "basic_auth"} & set(jobs["model-server"])
+    assert "cadvisor-proxy:8443" in files["targets/cadvisor.json"]
+    assert options["health"]["http"]["scheme"] == options["reload"]["http"]["scheme"] == "https"
+
+
+@pytest.mark.parametrize(("role", "task"), EXPORTERS)
+def test_a_machine_that_watches_itself_publishes_nothing_beyond_itself(role, task, tmp_path):
+    options = arguments(role, task, ALONE, "machine", tmp_path)
+    assert {port["address"] for port in options["ports"]} == {"127.0.0.1"}
+    assert options["health"]["http"].get("scheme", "http") == "http"
+    assert not options.get("secret_files")
+
+
+def test_one_variable_switches_it(tmp_path):
+    off = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {}}, {"gpu_monitoring_tls": "false"})
+    assert arguments("cadvisor", "Run cAdvisor", off, "gpu1", tmp_path)["ports"]
+    on = fleet({"machine": {"ansible_host": "127.0.0.1"}}, {"machine": {}}, {"gpu_monitoring_tls": True})
+    assert not arguments("cadvisor", "Run cAdvisor", on, "machine", tmp_path)["ports"]
+
+
+def test_secrets_of_a_sites_own_jobs_are_files_that_prometheus_alone_reads(tmp_path):
+    given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"prometheus_secret_files": {"token": "of the site"}})
+    files = {file["path"]: file for file in arguments("prometheus", "Run Prometheus", given, "monitor1", tmp_path)["secret_files"]}
+    kept = files["/etc/gpu_monitoring/prometheus/secrets/token"]
+    assert (kept["content"], kept["owner"], kept["group"], kept["mode"]) == ("of the site", "65534", "0", "0440")
+
+
+def test_grafana_protects_its_cookies_by_https_alone(tmp_path):
+    def environment(**variables):
+        given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
+        return arguments("grafana", "Run Grafana", given, "monitor1", tmp_path)["env"]
+
+    assert (environment()["GF_SERVER_PROTOCOL"], environment()["GF_SECURITY_COOKIE_SECURE"]) == ("https", "true")
+    plain = environment(grafana_protocol="http")
+    assert ("GF_SERVER_PROTOCOL" in plain, plain["GF_SECURITY_COOKIE_SECURE"]) == (False, "false")
+    behind = environment(grafana_protocol="http", grafana_root_url="https://grafana.example.com/")
+    assert (behind["GF_SECURITY_COOKIE_SECURE"], behind["GF_SERVER_ROOT_URL"]) == ("true", "https://grafana.example.com/")
+
+
+def test_the_key_of_grafana_is_made_once(tmp_path):
+    def files(**variables):
+        given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}})
+        options = arguments("grafana", "Run Grafana", given, "monitor1", tmp_path, facts=variables)
+        return {file["path"].rpartition("/")[2] for file in options["secret_files"]}
+
+    assert "secret_key" in files()
+    assert "secret_key" not in files(grafana_secret_key_on_host={"stat": {"exists": True}})
