@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+import trustme
 import yaml
 from conftest import INVENTORY
 
@@ -66,6 +67,32 @@ def test_a_name_that_does_not_resolve(site, tmp_path):
         top["children"]["gpu_hosts"]["hosts"]["gpu2"] = {"gpu_monitoring_address": "no-such-host.invalid"}
 
     assert_refused(site(inventory=extended_inventory(tmp_path, change)), "gpu_monitoring_address", "no-such-host.invalid")
+
+
+def test_hosts_that_differ_in_tls(site, tmp_path):
+    def change(top):
+        top["children"]["gpu_hosts"]["hosts"]["gpu2"]["gpu_monitoring_tls"] = False
+
+    assert_refused(site(inventory=extended_inventory(tmp_path, change)), "gpu_monitoring_tls is not the same on all hosts", "gpu2 False", "group all")
+
+
+def test_half_a_certificate(site):
+    assert_refused(site(variables={"tls_certificate": "PEM"}), "only tls_certificate is set", "set all three", "Nothing was changed")
+
+
+def test_a_certificate_for_another_host(site):
+    authority = trustme.CA()
+    made = authority.issue_cert("192.0.2.1")
+    own = {
+        "tls_certificate": made.cert_chain_pems[0].bytes().decode(),
+        "tls_private_key": made.private_key_pem.bytes().decode(),
+        "tls_ca_certificate": authority.cert_pem.bytes().decode(),
+    }
+    assert_refused(site("--limit=gpu1,monitor1", variables=own), "tls_certificate of gpu1 cannot be used", "is not for", "Nothing was changed")
+
+
+def test_a_secret_file_that_would_lie_elsewhere(site):
+    assert_refused(site(variables={"prometheus_secret_files": {"../token": "x"}}), "prometheus_secret_files", "'../token' is no name of a file")
 
 
 def test_a_port_that_another_process_has(play, host):
