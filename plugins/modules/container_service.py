@@ -14,13 +14,21 @@ description:
   - The image is pulled, the ports are checked and the new files are validated in the new image before anything that runs is touched.
   - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were
     and the task fails with the reason and the service's last lines. A service that needs no change must be healthy too.
-  - What a run left that was killed is taken back by the next one.
+  - If the engine stops meanwhile, it is waited for, a minute long, before what was there is put back.
+  - A run that was killed is finished or taken back by the next run for the service, before that run looks at what it is to bring about. It
+    finishes what was healthy already and takes back everything else, even if it then fails itself. Its journal is in
+    C(/var/lib/gpu_monitoring).
+  - The old container stops before the new one starts, since they share ports and data. If the run is killed just between the two, neither
+    runs until the next run. At any other moment one of them runs on.
+  - Two runs for one service do not mix, the second ends with an error.
   - A container of the same name that this module did not make is left alone and reported.
 requirements:
   - Docker SDK for Python 5.0 or newer (package python3-docker) on the host
 attributes:
   check_mode:
-    description: Makes the same plan and changes nothing. Where the SDK or the engine is missing, says what would be created.
+    description:
+      - Makes the same plan and changes nothing. Where the SDK or the engine is missing, says what would be created. Where a run was
+        killed, says that this would be cleared up, and compares with the files as they are.
     support: full
   diff_mode:
     description: Shows files as text and changed options of the container. Of secret files it shows only that they change.
@@ -36,7 +44,7 @@ options:
     type: str
     required: true
   state:
-    description: V(absent) removes the container and the files, never volumes or networks.
+    description: V(absent) removes the container and the files, never volumes or networks. V(present) never removes a volume either.
     type: str
     choices: [present, absent]
     default: present
@@ -377,7 +385,7 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -531,10 +539,9 @@ def _present(module, engine):
 
 def _absent(module, engine):
     containers, paths = apply.plan_removal(engine, module.params) if engine else ([], [])
+    if (containers or paths or journal.pending(module.params["name"])) and not module.check_mode:
+        containers, paths = apply.remove(engine, module.params)
     things = [f"container {name}" for name in containers] + paths
-    if things and not module.check_mode:
-        with apply.lock(module.params["name"]):
-            apply.remove(engine, containers, paths)
     return {
         "changed": bool(things),
         "actions": [f"remove {thing}" for thing in things],

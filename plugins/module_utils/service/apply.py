@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import fcntl
-import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, plan, ports, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, plan, ports, spec, undo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import OPTIONS, reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.undo import NEXT, PREVIOUS, VALIDATOR
 
 VALIDATE_SECONDS = 120
 VALIDATE_LINES = 100
-RELOAD_SECONDS = 60
 LOCK_FOLDER = "/run/gpu_monitoring"
-# Names beside the service's own: the container that will be it, the one that was it, and the validator's.
-NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
 
 
 @dataclass
@@ -45,27 +43,6 @@ class Service:
         return [change.diff() for change in self.plan.files] + plan.container_diff(self.name, self.wanted, self.present, self.plan)
 
 
-class Undo:
-    """What takes back the steps that were carried out so far."""
-
-    def __init__(self) -> None:
-        self._steps: list[Callable[[], None]] = []
-
-    def push(self, step: Callable[[], None]) -> None:
-        """Add what takes back a step, before that step is carried out."""
-        self._steps.append(step)
-
-    def run(self) -> list[str]:
-        """Take back everything, the last step first, and return what could not be taken back."""
-        problems = []
-        for step in reversed(self._steps):
-            try:
-                step()
-            except ServiceError as error:
-                problems.append(error.reason)
-        return problems
-
-
 @contextmanager
 def lock(name: str) -> Iterator[None]:
     """Keep other runs from changing the same service of this host."""
@@ -86,15 +63,24 @@ def lock(name: str) -> Iterator[None]:
 
 
 def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, dict[str, Any]]:
-    """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be healthy."""
-    service = read(engine, options, check_mode=False)
-    if not service.plan.changed:
-        return service, look(engine, service)
-    with lock(service.name):
+    """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be healthy.
+
+    What a killed run left comes first, so that the service runs again whatever is wrong with what is wanted now.
+    """
+    name, pulled = options["name"], False
+    if not journal.pending(name):
+        service = read(engine, options, check_mode=False)
+        if not service.plan.changed:
+            return service, look(engine, service)
         pulled = service.plan.pull
+    with lock(name):
+        interrupted, problems = undo.recover(engine, name)
         service = read(engine, options, check_mode=False)
         service.plan.pull = service.plan.pull or pulled
-        return service, carry_out(engine, service)
+        container = carry_out(engine, service)
+        service.plan.interrupted = interrupted
+        service.warnings += [f"An interrupted change of {name} could not be taken back: {problem}" for problem in problems]
+        return service, container
 
 
 def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) -> Service:
@@ -111,7 +97,7 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
         raise ServiceError(
             f"health: image is true, but {options['image']} has no health check of its own. Set health.http or health.command."
         )
-    inspected, leftovers = _inspect(engine, options["name"])
+    inspected = _inspect(engine, options["name"])
     networks = engine.networks()
     own_image = engine.image(inspected["Image"]) if inspected else None
     image_id = image["Id"] if image else "not pulled yet"
@@ -126,14 +112,12 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
         default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
         present = plan.present_view(inspected, own_image, wanted, networks, default_runtime)
     different = plan.differences(wanted, present) if present else []
-    touched = _staging(options).interrupted()
-    effects = {item["path"]: item["on_change"] for item in _file_options(options) if item["path"] in touched}
-    effects.update({change.path: change.on_change for change in changed_files})
+    effects = {change.path: change.on_change for change in changed_files}
     container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
     missing = [network for network in options["networks"] if network not in networks]
-    decided = plan.Plan(container, reasons, changed_files, missing, leftovers, touched, pulled)
+    decided = plan.Plan(container, reasons, changed_files, missing, journal.pending(options["name"]), pulled)
     if container in ("create", "recreate", "start"):
-        published = [one for one in engine.published() if one.container not in leftovers]
+        published = [one for one in engine.published() if one.container != options["name"] + PREVIOUS]
         ports.check(options["name"], options["ports"], published, ports.bind_error)
     return Service(options, body, inspected, wanted, present, decided, warnings)
 
@@ -184,15 +168,14 @@ def _gpus(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: l
         return "none"
 
 
-def _inspect(engine: Engine, name: str) -> tuple[Optional[dict[str, Any]], list[str]]:
-    """The service's container, which a killed run may have put aside, and the containers that such a run left."""
-    leftovers = [one for one in engine.owned(name) if one in (name + NEXT, name + PREVIOUS, name + VALIDATOR)]
+def _inspect(engine: Engine, name: str) -> Optional[dict[str, Any]]:
+    """The service's container, which a killed run may have put aside."""
     inspected = engine.container(name)
     if inspected:
         _refuse_foreign(inspected, name)
-    if name + PREVIOUS in leftovers:
-        return engine.container(name + PREVIOUS), leftovers
-    return inspected, leftovers
+    left = journal.read(name)
+    put_aside = engine.container(name + PREVIOUS) if left and left.phase == journal.CHANGING else None
+    return put_aside or inspected
 
 
 def _refuse_foreign(inspected: dict[str, Any], name: str) -> None:
@@ -205,32 +188,34 @@ def _refuse_foreign(inspected: dict[str, Any], name: str) -> None:
 
 def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
     """Carry the plan out and return the container. Where that fails, files and container are put back as they were."""
-    options, undo = service.options, Undo()
+    options, planned = service.options, service.plan
     parts = secret_parts(item["content"] for item in options["secret_files"])
     staging = _staging(options)
+    ran = planned.container in ("reload", "recreate") and _runs(service.inspected)
+    record = journal.Journal({key: options[key] for key in OPTIONS}, planned.container, ran, staging.kept(planned.files), staging.folders())
     try:
-        _recover(engine, service, undo)
-        for network in service.plan.networks:
+        record.enter(journal.PREPARING)
+        for network in planned.networks:
             engine.create_network(network)
-        staging.stage(service.plan.files, whole=options["validate"] is not None)
-        _validate(engine, service, staging)
+        staged = staging.stage(planned.files, whole=options["validate"] is not None)
+        _validate(engine, service, staged)
         for item in _file_options(options):
             files.make_folder(os.path.dirname(item["path"]))
-        if service.plan.container in ("reload", "recreate") and _runs(service.inspected):
-            undo.push(lambda: _run_again(engine, service))
-        for change in service.plan.files:
-            undo.push(functools.partial(files.restore, change))
+        record.enter(journal.CHANGING)
+        for change in planned.files:
             staging.put(change)
-        container = _bring_up(engine, service, undo)
+        container = _bring_up(engine, service)
+        record.enter(journal.DONE)
     except ServiceError as error:
-        problems = undo.run()
-        if not problems and not service.plan.interrupted:
-            staging.remove()
+        problems = undo.take_back(engine, record)
         raise ServiceError(masked(f"{error.reason} {_outcome(service, problems)}", parts), masked(error.output, parts)) from error
     except BaseException:
-        undo.run()
+        undo.take_back(engine, record)
         raise
-    staging.remove()
+    try:
+        undo.finish(engine, record)
+    except ServiceError as error:
+        raise ServiceError(f"{error.reason} {service.name} runs as wanted; the next run removes what is left of the one before.") from error
     return container
 
 
@@ -246,7 +231,7 @@ def look(engine: Engine, service: Service) -> dict[str, Any]:
 
 def _outcome(service: Service, problems: list[str]) -> str:
     if problems:
-        return f"Putting back what was there failed too: {' '.join(problems)}"
+        return f"Putting back what was there failed too: {' '.join(problems)} The next run tries it again."
     if service.plan.container == "start":
         return f"The container {service.name} was only started."
     if service.inspected:
@@ -254,22 +239,11 @@ def _outcome(service: Service, problems: list[str]) -> str:
     return f"There was no container {service.name} before, and none is left."
 
 
-def _recover(engine: Engine, service: Service, undo: Undo) -> None:
-    """Take back what a killed run left: it is not known how far its container came."""
-    for name in service.plan.leftovers:
-        if name == service.name + PREVIOUS:
-            engine.remove(service.name)
-            engine.rename(name, service.name)
-            undo.push(lambda: engine.start(service.name))
-        else:
-            engine.remove(name, unnamed_volumes=True)
-
-
-def _validate(engine: Engine, service: Service, staging: files.Staging) -> None:
+def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
     """Run the validator in the new image over the staged files; raise ServiceError with what it says."""
     if not service.options["validate"] or not (service.plan.files or service.plan.replaces):
         return
-    body = spec.validator_body(service.options, service.body, staging.folders())
+    body = spec.validator_body(service.options, service.body, staged)
     body["HostConfig"]["Mounts"] = [mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])]
     code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
     if code != 0:
@@ -279,7 +253,7 @@ def _validate(engine: Engine, service: Service, staging: files.Staging) -> None:
         )
 
 
-def _bring_up(engine: Engine, service: Service, undo: Undo) -> dict[str, Any]:
+def _bring_up(engine: Engine, service: Service) -> dict[str, Any]:
     """Do what the plan says of the container and wait until it is healthy."""
     options, name = service.options, service.name
     restarts, steady = 0, health.steady_seconds(options["health"])
@@ -288,64 +262,24 @@ def _bring_up(engine: Engine, service: Service, undo: Undo) -> dict[str, Any]:
     if service.plan.container == "reload":
         restarts = service.inspected["RestartCount"] if service.inspected else 0
         steady = health.STEADY_SECONDS
-        _reload(engine, service)
+        reload(engine, options)
     elif service.plan.container == "start":
         engine.start(name)
     else:
-        _replace(engine, service, undo)
-    container = health.wait(engine, options, restarts, steady)
-    if service.plan.container == "recreate":
-        engine.remove(name + PREVIOUS)
-    return container
+        _replace(engine, service)
+    return health.wait(engine, options, restarts, steady)
 
 
-def _replace(engine: Engine, service: Service, undo: Undo) -> None:
-    """Make the new container before the old one stops, then swap their names, so that the old one is there until the new one is healthy."""
-    name, next_name = service.name, service.name + NEXT
-    undo.push(lambda: engine.remove(next_name, unnamed_volumes=True))
-    engine.create(next_name, service.body, service.options["networks"])
+def _replace(engine: Engine, service: Service) -> None:
+    """Make the new container and give it the name while the old one still runs, so that only stop and start lie between the two."""
+    name = service.name
+    engine.create(name + NEXT, service.body, service.options["networks"])
     if service.inspected:
-        engine.stop(name)
-        undo.push(lambda: _swap_back(engine, name))
         engine.rename(name, name + PREVIOUS)
-    engine.rename(next_name, name)
-    if not service.inspected:
-        undo.push(lambda: engine.remove(name, unnamed_volumes=True))
+    engine.rename(name + NEXT, name)
+    if service.inspected:
+        engine.stop(name + PREVIOUS)
     engine.start(name)
-
-
-def _swap_back(engine: Engine, name: str) -> None:
-    if engine.container(name + PREVIOUS):
-        engine.remove(name, unnamed_volumes=True)
-        engine.rename(name + PREVIOUS, name)
-
-
-def _reload(engine: Engine, service: Service) -> None:
-    """Have the running service read its files again."""
-    how = service.options["reload"]
-    if how.get("signal"):
-        engine.signal(service.name, how["signal"])
-        return
-    probe = how["http"]
-    what = f"{probe['method']} {probe['path']} on port {probe['port']}"
-    try:
-        address = health.address_of(engine.container(service.name) or {}, service.options["networks"])
-        status, answer = health.request(address, probe, probe["method"], RELOAD_SECONDS)
-    except OSError as error:
-        raise ServiceError(f"reload: {service.name} does not answer {what}: {error}.") from error
-    if status >= 300:
-        raise ServiceError(f"reload: {service.name} answers {what} with {status}.", answer)
-
-
-def _run_again(engine: Engine, service: Service) -> None:
-    """Have the service run with the files that were put back."""
-    if service.plan.container == "reload":
-        try:
-            _reload(engine, service)
-            return
-        except ServiceError:
-            engine.stop(service.name)
-    engine.start(service.name)
 
 
 def plan_removal(engine: Engine, options: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -358,10 +292,14 @@ def plan_removal(engine: Engine, options: dict[str, Any]) -> tuple[list[str], li
     return containers, [item["path"] for item in _file_options(options) if os.path.lexists(item["path"])]
 
 
-def remove(engine: Engine, containers: list[str], paths: list[str]) -> None:
-    """Remove containers and files; volumes and networks stay."""
-    for name in containers:
-        engine.stop(name)
-        engine.remove(name)
-    for path in paths:
-        files.remove(path)
+def remove(engine: Engine, options: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Remove containers and files and return which; volumes and networks stay."""
+    with lock(options["name"]):
+        undo.recover(engine, options["name"])
+        containers, paths = plan_removal(engine, options)
+        for name in containers:
+            engine.stop(name)
+            engine.remove(name)
+        for path in paths:
+            files.remove(path)
+        return containers, paths

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
@@ -22,6 +23,7 @@ else:
 
 ANSWER_SECONDS = 60
 PULL_SILENCE_SECONDS = 600
+COME_BACK_POLL_SECONDS = 0.5
 _PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
 
 
@@ -55,6 +57,19 @@ class Engine:
                 f"docker_host: no Docker engine answers at {docker_host} ({error}). Start it,"
                 " or run the role mlops.gpu_monitoring.docker_engine."
             ) from error
+
+    def wait_for_answer(self, seconds: float) -> None:
+        """Wait until the engine answers, which may be about to come back."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with _asking(f"answer within {seconds} s"):
+                    self._api.ping()
+                return
+            except EngineRefusal:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(COME_BACK_POLL_SECONDS)
 
     def container(self, name: str) -> Optional[dict[str, Any]]:
         """The container as the engine reports it, or None."""

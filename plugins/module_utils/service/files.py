@@ -9,7 +9,6 @@ import pwd
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,7 +55,8 @@ class FileChange:
 
 
 @contextmanager
-def _about(path: str) -> Iterator[None]:
+def about(path: str) -> Iterator[None]:
+    """Errors of the operating system as one message that names the file."""
     try:
         yield
     except OSError as error:
@@ -84,7 +84,7 @@ def wanted_state(options: dict[str, Any]) -> FileState:
 def read(path: str) -> Optional[FileState]:
     """The file as it is; None where there is none."""
     try:
-        with _about(path), open(path, "rb") as file:
+        with about(path), open(path, "rb") as file:
             status = os.fstat(file.fileno())
             return FileState(file.read(), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
     except ServiceError as error:
@@ -109,7 +109,7 @@ def make_folder(path: str) -> None:
     if os.path.isdir(path):
         return
     make_folder(os.path.dirname(path))
-    with _about(path):
+    with about(path):
         os.mkdir(path)
         os.chmod(path, 0o755)
 
@@ -126,8 +126,10 @@ def _save(path: str, state: FileState) -> None:
 
 def write(path: str, state: FileState) -> None:
     """Put a file in place: written into a folder beside it, then renamed, so that no reader ever sees half of it."""
-    with _about(path):
-        folder = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=".gpu_monitoring.")
+    with about(path):
+        folder = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.gpu_monitoring")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir(folder, 0o700)
         try:
             _save(os.path.join(folder, "file"), state)
             os.replace(os.path.join(folder, "file"), path)
@@ -137,16 +139,31 @@ def write(path: str, state: FileState) -> None:
 
 def remove(path: str) -> None:
     """Remove a file."""
-    with _about(path):
+    with about(path):
         os.unlink(path)
 
 
-def restore(change: FileChange) -> None:
-    """Put back what was there before the change."""
-    if change.present:
-        write(change.path, change.present)
-    elif os.path.exists(change.path):
-        remove(change.path)
+def put_back(path: str, kept: Optional[str]) -> None:
+    """Have the kept file be in its place again; None says that there was none. What is back already stays."""
+    if kept is None:
+        if os.path.lexists(path):
+            remove(path)
+        return
+    was = read(kept)
+    if was:
+        _move(kept, path, was)
+
+
+def _move(source: str, path: str, state: FileState) -> None:
+    """Rename a file into place, which needs no room on the disk; `state` is what it holds, written anew where the place is on another one."""
+    make_folder(os.path.dirname(path))
+    try:
+        with about(path):
+            os.replace(source, path)
+    except ServiceError as error:
+        if getattr(error.__cause__, "errno", None) != errno.EXDEV:
+            raise
+        write(path, state)
 
 
 def holder(path: str, folders: list[str]) -> Optional[str]:
@@ -158,66 +175,64 @@ def holder(path: str, folders: list[str]) -> Optional[str]:
 class Staging:
     """The changed files of a service, complete on disk in folders beside the ones that they belong to, until they are renamed into place.
 
-    The folders are there for as long as it is not known that the service runs with its files: after a kill they tell the next run.
+    Copies of the files that they replace lie beside them, so that these can be renamed back.
     """
 
     def __init__(self, service: str, paths: list[str], mounted: list[str]) -> None:
+        self._service = service
         self._base = {path: holder(path, mounted) or os.path.dirname(path) for path in paths}
-        self._folder = {base: _beside(base, service) for base in self._base.values()}
         self._mounted = set(mounted)
 
-    def interrupted(self) -> list[str]:
-        """Paths of the files that a killed run may have put in place without the service knowing."""
-        return [path for path, base in self._base.items() if os.path.isdir(self._folder[base])]
+    def folders(self) -> list[str]:
+        """All folders that may be made."""
+        return [self._beside(base, kind) for base in sorted(set(self._base.values())) for kind in ("staged", "previous")]
 
-    def folders(self) -> dict[str, str]:
-        """The staged folders by the folders that they stand for."""
-        return {base: folder for base, folder in self._folder.items() if os.path.isdir(folder)}
+    def kept(self, changed: list[FileChange]) -> dict[str, Optional[str]]:
+        """Where the files are kept that are there now, by path; None for one that is not."""
+        return {change.path: self._within(change, "previous") if change.present else None for change in changed}
 
-    def stage(self, changed: list[FileChange], whole: bool) -> None:
-        """Write the changed files; with `whole`, mounted folders are copied first, so that a validator sees all that will be there."""
-        for base in {self._base[change.path] for change in changed} | set(self.folders()):
-            folder = self._folder[base]
+    def stage(self, changed: list[FileChange], whole: bool) -> dict[str, str]:
+        """Write the changed files, keep the present ones, and return the staged folders by the folders that they stand for.
+
+        With `whole`, mounted folders are copied first, so that a validator sees all that will be there.
+        """
+        staged = {base: self._beside(base, "staged") for base in {self._base[change.path] for change in changed}}
+        for base, folder in staged.items():
             make_folder(os.path.dirname(folder))
-            with _about(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-                os.mkdir(folder, 0o700)
+            with about(folder):
+                for made in (folder, self._beside(base, "previous")):
+                    shutil.rmtree(made, ignore_errors=True)
+                    os.mkdir(made, 0o700)
                 if whole and base in self._mounted and os.path.isdir(base):
                     _copy_folder(base, folder)
                 elif whole:
                     os.chmod(folder, 0o755)
         for change in changed:
-            staged = self._staged(change)
-            make_folder(os.path.dirname(staged))
-            with _about(change.path):
-                if os.path.lexists(staged):
-                    os.unlink(staged)
-                _save(staged, change.wanted)
+            _put_into(self._within(change, "staged"), change.wanted)
+            if change.present:
+                _put_into(self._within(change, "previous"), change.present)
+        return staged
 
     def put(self, change: FileChange) -> None:
         """Rename a staged file into place."""
-        make_folder(os.path.dirname(change.path))
-        try:
-            with _about(change.path):
-                os.replace(self._staged(change), change.path)
-        except ServiceError as error:
-            if getattr(error.__cause__, "errno", None) != errno.EXDEV:
-                raise
-            write(change.path, change.wanted)
+        _move(self._within(change, "staged"), change.path, change.wanted)
 
-    def remove(self) -> None:
-        """Remove what is left of the staged folders."""
-        for folder in self._folder.values():
-            shutil.rmtree(folder, ignore_errors=True)
+    def _beside(self, base: str, kind: str) -> str:
+        parent, name = os.path.split(base)
+        return os.path.join(parent, f".{name}.{self._service}.{kind}")
 
-    def _staged(self, change: FileChange) -> str:
+    def _within(self, change: FileChange, kind: str) -> str:
         base = self._base[change.path]
-        return os.path.join(self._folder[base], os.path.relpath(change.path, base))
+        return os.path.join(self._beside(base, kind), os.path.relpath(change.path, base))
 
 
-def _beside(base: str, service: str) -> str:
-    parent, name = os.path.split(base)
-    return os.path.join(parent, f".{name}.{service}.staged")
+def _put_into(path: str, state: FileState) -> None:
+    """Write a file that nobody reads yet."""
+    make_folder(os.path.dirname(path))
+    with about(path):
+        if os.path.lexists(path):
+            os.unlink(path)
+        _save(path, state)
 
 
 def _copy_folder(source: str, target: str) -> None:

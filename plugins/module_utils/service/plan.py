@@ -151,14 +151,13 @@ class Plan:
     reasons: list[str] = field(default_factory=list)
     files: list[FileChange] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
-    interrupted: list[str] = field(default_factory=list)
+    interrupted: bool = False
     pull: bool = False
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to do."""
-        return self.container != "keep" or bool(self.files or self.networks or self.leftovers or self.interrupted or self.pull)
+        return self.container != "keep" or bool(self.files or self.networks or self.interrupted or self.pull)
 
     @property
     def replaces(self) -> bool:
@@ -167,8 +166,7 @@ class Plan:
 
     def actions(self) -> list[str]:
         """The plan in words, in the order in which it is carried out."""
-        said = [f"take back the interrupted change that left {name}" for name in self.leftovers]
-        said += [f"go on with the interrupted change of {path}" for path in self.interrupted]
+        said = ["clear up an interrupted change"] if self.interrupted else []
         said += ["pull image"] if self.pull else []
         said += [f"create network {name}" for name in self.networks]
         said += [f"write {change.path}" for change in self.files]

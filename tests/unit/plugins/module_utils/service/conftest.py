@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, health
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, health, journal, undo
 from fake_engine import FakeEngine
 
 
@@ -16,10 +16,12 @@ def engine():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, tmp_path):
-    """No waiting, and locks of this test's own."""
+    """No waiting, and locks and journals of this test's own."""
     locks = tmp_path / "locks"
     locks.mkdir()
     monkeypatch.setattr(apply, "LOCK_FOLDER", str(locks))
+    monkeypatch.setattr(journal, "FOLDER", str(locks))
+    monkeypatch.setattr(undo, "COME_BACK_SECONDS", 0)
     monkeypatch.setattr(health, "POLL_SECONDS", 0)
     monkeypatch.setattr(health, "STEADY_SECONDS", 0)
 

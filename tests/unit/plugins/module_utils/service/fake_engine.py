@@ -39,6 +39,9 @@ class FakeEngine:
     def _find(self, name):
         return next((one for one in self.containers.values() if name in (one["Name"][1:], one["Id"])), None)
 
+    def wait_for_answer(self, seconds):
+        return
+
     def container(self, name):
         found = self._find(name)
         return copy.deepcopy(found) if found else None

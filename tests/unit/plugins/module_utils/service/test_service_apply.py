@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec, undo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from fake_engine import Killed
 
@@ -59,11 +60,11 @@ def test_nothing_to_do(engine, options):
 
 def test_the_new_container_is_made_before_the_old_one_stops(engine, deployed, changed):
     deploy(engine, changed)
-    assert [call[0] for call in engine.calls] == ["create", "stop", "rename", "rename", "start", "remove"]
+    assert [call[0] for call in engine.calls] == ["create", "rename", "rename", "stop", "start", "remove"]
     assert list(state(engine, changed)[0]) == ["/app"]
 
 
-@pytest.mark.parametrize("step", range(1, 7))
+@pytest.mark.parametrize("step", range(1, 6))
 def test_a_refusal_at_any_step_is_taken_back(engine, options, deployed, changed, step):
     engine.fail_at = step
     with pytest.raises(ServiceError, match="the disk is full.*The files and the container app are as they were before"):
@@ -71,17 +72,33 @@ def test_a_refusal_at_any_step_is_taken_back(engine, options, deployed, changed,
     assert state(engine, options) == deployed
 
 
+def test_a_refusal_to_remove_the_old_container_leaves_the_new_one(engine, changed, deployed):
+    engine.fail_at = 6
+    with pytest.raises(ServiceError, match="the disk is full.*app runs as wanted; the next run removes what is left of the one before"):
+        deploy(engine, changed)
+    assert sorted(state(engine, changed)[0]) == ["/app", "/app.previous"]
+    assert deploy(engine, changed)[0].plan.actions() == ["clear up an interrupted change"]
+    assert list(state(engine, changed)[0]) == ["/app"]
+    assert not deploy(engine, changed)[0].plan.changed
+
+
+@contextmanager
+def killed(monkeypatch):
+    """Nothing of what the process does is taken back."""
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(undo, "take_back", lambda engine, failed: [])
+        yield patch
+
+
 @pytest.mark.parametrize("step", range(1, 7))
 @pytest.mark.parametrize("rerun", ["old", "new"])
 def test_the_next_run_goes_on_after_a_kill_at_any_step(engine, options, deployed, changed, step, rerun, monkeypatch):
     engine.kill_at = step
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(apply.Undo, "run", lambda self: [])
-        patch.setattr(apply.files.Staging, "remove", lambda self: None)
+    with killed(monkeypatch):
         deploy(engine, changed)
-    engine.kill_at = None
     again = changed if rerun == "new" else options
     service, container = deploy(engine, again)
+    assert service.plan.actions()[0] == "clear up an interrupted change"
     assert container["State"]["Running"]
     containers, contents = state(engine, again)
     assert containers == {"/app": (container["Id"], True)}
@@ -91,43 +108,62 @@ def test_the_next_run_goes_on_after_a_kill_at_any_step(engine, options, deployed
     assert sorted(path.name for path in folder.iterdir()) == ["app.conf", "secret"]
 
 
-@pytest.mark.parametrize(("written", "action"), [(1, "reload"), (2, "recreate container: {}")])
-def test_a_kill_between_files_and_container_is_remembered(engine, options, deployed, changed, written, action, monkeypatch):
-    changed["env"] = options["env"]
-    changed["secret_files"] = changed["secret_files"] if written == 2 else []
+@pytest.mark.parametrize("step", range(1, 6))
+@pytest.mark.parametrize("wrong", [{"image": "none:1", "pull": "never"}, {"validate": {"command": ["check"]}}], ids=["image", "validate"])
+def test_what_ran_runs_again_even_if_the_next_run_is_refused(engine, options, deployed, changed, step, wrong, monkeypatch):
+    engine.kill_at = step
+    with killed(monkeypatch):
+        deploy(engine, changed)
+    engine.validator = (1, "bad")
+    with pytest.raises(ServiceError, match="image: |validate: "):
+        deploy(engine, {**changed, **wrong})
+    assert state(engine, options) == deployed
+
+
+def kill_after_a_file(patch):
+    """The process dies when the first file is in place."""
     put = apply.files.Staging.put
-    done = []
 
     def put_and_die(self, change):
         put(self, change)
-        done.append(change.path)
-        if len(done) == written:
-            raise Killed
+        raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(apply.Undo, "run", lambda self: [])
-        patch.setattr(apply.files.Staging, "put", put_and_die)
+    patch.setattr(apply.files.Staging, "put", put_and_die)
+
+
+@pytest.mark.parametrize(("runs", "calls"), [(True, ["signal", "signal"]), (False, ["start"])], ids=["running", "stopped"])
+def test_a_kill_between_files_and_reload_is_taken_back_first(engine, options, deployed, runs, calls, monkeypatch):
+    new = copy.deepcopy(options)
+    new["files"][0]["content"] = "two\n"
+    if not runs:
+        engine.stop("app")
+    with killed(monkeypatch) as patch:
+        kill_after_a_file(patch)
+        deploy(engine, new)
+    assert apply.read(engine, spec.checked(new), check_mode=True).plan.actions()[0] == "clear up an interrupted change"
+    engine.calls.clear()
+    deploy(engine, new)
+    assert [call[0] for call in engine.calls] == calls
+    assert state(engine, new)[1][0] == "two\n"
+
+
+def test_a_removal_clears_up_first(engine, options, deployed, changed, tmp_path, monkeypatch):
+    with killed(monkeypatch) as patch:
+        kill_after_a_file(patch)
+        deploy(engine, dict(changed, files=[*changed["files"], dict(changed["files"][0], path=str(tmp_path / "other" / "new.conf"))]))
+    apply.remove(engine, options)
+    assert state(engine, options) == ({}, [None, None])
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+
+
+def test_what_cannot_be_taken_back_is_told_and_does_not_stop_the_next_run(engine, options, deployed, changed, monkeypatch):
+    engine.kill_at = 5
+    with killed(monkeypatch):
         deploy(engine, changed)
-    planned = apply.read(engine, spec.checked(changed), check_mode=True).plan
-    assert not planned.files
-    assert planned.actions()[-1] == action.format(changed["secret_files"][0]["path"] if written == 2 else "")
-    deploy(engine, changed)
-    assert not deploy(engine, changed)[0].plan.changed
-
-
-def test_what_was_put_aside_runs_again_even_if_the_next_run_is_refused(engine, options, deployed, changed, monkeypatch):
-    engine.kill_at = 4
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(apply.Undo, "run", lambda self: [])
-        deploy(engine, changed)
-    assert "/app.previous" in state(engine, options)[0]
-    engine.kill_at = None
-    engine.validator = (1, "bad")
-    with pytest.raises(ServiceError, match="validate: "):
-        deploy(engine, dict(changed, validate={"command": ["check"]}))
-    assert state(engine, options)[0] == deployed[0]
-    engine.validator = (0, "")
-    deploy(engine, changed)
+    engine.kill_at, engine.fail_at = None, len(engine.calls) + 3
+    service, container = deploy(engine, changed)
+    assert service.warnings == ["An interrupted change of app could not be taken back: The Docker engine could not do it: the disk is full."]
+    assert state(engine, changed)[0] == {"/app": (container["Id"], True)}
     assert not deploy(engine, changed)[0].plan.changed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -45,7 +46,7 @@ def test_staged_files_are_complete_before_they_are_put_in_place(folder, file_opt
     (folder / "app.conf").write_text("one\n")
     changed = files.changes([file_options("etc/app.conf", "two\n"), file_options("etc/targets/a.json", "[]\n")], [])
     staging = staging_of(changed, folder)
-    staging.stage(changed, whole=False)
+    assert staging.stage(changed, whole=False) == {str(folder): str(folder.parent / ".etc.app.staged")}
     assert (folder / "app.conf").read_text() == "one\n"
     staged = folder.parent / ".etc.app.staged"
     assert (staged / "app.conf").read_text() == "two\n"
@@ -54,10 +55,14 @@ def test_staged_files_are_complete_before_they_are_put_in_place(folder, file_opt
         staging.put(change)
     assert (folder / "app.conf").read_text() == "two\n"
     assert (folder / "targets" / "a.json").read_text() == "[]\n"
-    assert staging.interrupted() == [change.path for change in changed]
-    staging.remove()
-    assert staging.interrupted() == []
-    assert [path.name for path in folder.parent.iterdir() if path.name != "locks"] == ["etc"]
+    kept = staging.kept(changed)
+    assert kept == {str(folder / "app.conf"): str(folder.parent / ".etc.app.previous" / "app.conf"), str(folder / "targets" / "a.json"): None}
+    assert staging.folders() == [str(staged), str(folder.parent / ".etc.app.previous")]
+    for _again in range(2):
+        for path, previous in kept.items():
+            files.put_back(path, previous)
+    assert (folder / "app.conf").read_text() == "one\n"
+    assert list((folder / "targets").iterdir()) == []
 
 
 def test_a_validator_sees_the_whole_folder_with_its_modes(folder, file_options):
@@ -70,7 +75,6 @@ def test_a_validator_sees_the_whole_folder_with_its_modes(folder, file_options):
     staging = staging_of(changed, folder)
     staging.stage(changed, whole=True)
     staged = folder.parent / ".etc.app.staged"
-    assert staging.folders() == {str(folder): str(staged)}
     assert (staged / "app.conf").read_text() == "two\n"
     assert (staged / "link").read_text() == "groups: []\n"
     assert (staged / "rules" / "by-hand.yml").stat().st_mode & 0o777 == 0o640
@@ -86,31 +90,32 @@ def test_what_a_killed_run_staged_is_replaced(folder, file_options):
     assert [path.name for path in staged.iterdir()] == ["app.conf"]
 
 
-def test_a_validator_sees_nothing_that_a_killed_run_staged(folder, file_options):
-    (folder / "app.conf").write_text("two\n")
-    staged = folder.parent / ".etc.app.staged"
-    staged.mkdir()
-    (staged / "half").write_text("written")
-    files.Staging("app", [str(folder / "app.conf")], [str(folder)]).stage([], whole=True)
-    assert [path.name for path in staged.iterdir()] == ["app.conf"]
-
-
 def test_a_folder_is_staged_beside_the_deepest_mount_but_never_the_root():
     assert files.holder("/etc/app/targets/a", ["/", "/etc", "/etc/app"]) == "/etc/app"
     assert files.holder("/etc/application/a", ["/etc/app"]) is None
     assert files.holder("/etc/app/a", ["/"]) is None
 
 
-def test_restore_puts_back_content_and_absence(folder, file_options):
+def test_what_is_put_back_has_its_mode_and_needs_no_rename_within_one_disk(folder, file_options, monkeypatch):
     (folder / "app.conf").write_text("one\n")
     (folder / "app.conf").chmod(0o640)
-    changed = files.changes([file_options("etc/app.conf", "two\n"), file_options("etc/new", "new\n")], [])
-    for change in changed:
-        files.write(change.path, change.wanted)
-        files.restore(change)
-    assert [path.name for path in folder.iterdir()] == ["app.conf"]
+    changed = files.changes([file_options("etc/app.conf", "two\n")], [])
+    staging = staging_of(changed, folder)
+    staging.stage(changed, whole=False)
+    rename = os.replace
+
+    def other_disk(source, target):
+        if ".etc.app." in source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", other_disk)
+    staging.put(changed[0])
+    assert (folder / "app.conf").read_text() == "two\n"
+    files.put_back(changed[0].path, staging.kept(changed)[changed[0].path])
     assert (folder / "app.conf").read_text() == "one\n"
     assert (folder / "app.conf").stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in folder.iterdir()] == ["app.conf"]
 
 
 def test_folders_are_made_readable_whatever_the_umask(tmp_path):

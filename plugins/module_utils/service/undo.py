@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import functools
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, journal
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
+
+# Names beside the service's own: the container that will be it, the one that was it, and the validator's.
+NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
+COME_BACK_SECONDS = 60
+
+
+def recover(engine: Engine, name: str) -> tuple[bool, list[str]]:
+    """Finish or take back what a killed run left; returns whether there was anything, and what could not be taken back."""
+    left = journal.read(name)
+    if left is None:
+        return False, []
+    if left.phase == journal.DONE:
+        finish(engine, left)
+        return True, []
+    return True, take_back(engine, left)
+
+
+def finish(engine: Engine, done: journal.Journal) -> None:
+    """Remove what the service was before."""
+    previous = done.service["name"] + PREVIOUS
+    if previous in engine.owned(done.service["name"]):
+        engine.remove(previous)
+    done.close()
+
+
+def take_back(engine: Engine, failed: journal.Journal) -> list[str]:
+    """Put files and container back as they were and return what could not be; the journal then stays, for the next run to try again."""
+    steps = [functools.partial(_container, engine, failed)]
+    if failed.phase == journal.CHANGING:
+        steps = [functools.partial(files.put_back, path, kept) for path, kept in failed.files.items()] + steps
+    problems = []
+    for step in steps:
+        try:
+            step()
+        except ServiceError as error:
+            problems.append(error.reason)
+    if not problems:
+        failed.close()
+    return problems
+
+
+def _container(engine: Engine, failed: journal.Journal) -> None:
+    name = failed.service["name"]
+    engine.wait_for_answer(COME_BACK_SECONDS)
+    owned = engine.owned(name)
+    for extra in (name + NEXT, name + VALIDATOR):
+        if extra in owned:
+            engine.remove(extra, unnamed_volumes=True)
+    if failed.phase != journal.CHANGING:
+        return
+    if name in owned and (name + PREVIOUS in owned or failed.container == "create"):
+        engine.remove(name, unnamed_volumes=True)
+    if name + PREVIOUS in owned:
+        engine.rename(name + PREVIOUS, name)
+    if failed.ran:
+        _run_again(engine, failed)
+
+
+def _run_again(engine: Engine, failed: journal.Journal) -> None:
+    """Have the service run with the files that were put back."""
+    name = failed.service["name"]
+    if failed.container == "reload":
+        try:
+            reload(engine, failed.service)
+            return
+        except ServiceError:
+            engine.stop(name)
+    engine.start(name)
