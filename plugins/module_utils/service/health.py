@@ -13,24 +13,27 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.error
 
 POLL_SECONDS = 0.25
 PROBE_SECONDS = 5
+CONNECT_SECONDS = 1
 STEADY_SECONDS = 1.0
 DEFAULT_TIMEOUT_SECONDS = 60
 LOG_LINES = 20
 
 
 def request(address: str, probe: dict[str, Any], method: str, timeout: float) -> tuple[int, str]:
-    """Status and body of one HTTP request; `probe` has the options of `health.http` or `reload.http`.
+    """Status and body of one HTTP request to a container; `probe` has the options of `health.http` or `reload.http`.
 
-    A certificate is not checked: the address is the one that the engine gave this host's own container, and no name is asked for.
+    It is this host's own container at the address that the engine gave it. So it is there at once or not at all, and its certificate is not checked.
     """
-    port, headers = probe["port"], _credentials(probe)
+    port, headers, connecting = probe["port"], _credentials(probe), min(timeout, CONNECT_SECONDS)
     if probe["scheme"] == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(address, port, timeout=timeout, context=context)
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(address, port, timeout=connecting, context=context)
     else:
-        connection = http.client.HTTPConnection(address, port, timeout=timeout)
+        connection = http.client.HTTPConnection(address, port, timeout=connecting)
     try:
+        connection.connect()
+        connection.sock.settimeout(timeout)
         connection.request(method, probe["path"], headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace").strip()
@@ -117,6 +120,9 @@ def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) 
         now = time.monotonic()
         if container and not problem and now - begin >= steady:
             return container
+        if now > deadline and not end:
+            end = _ended(engine.container(name), restarts)
+            problem = end or problem
         if end or now > deadline:
             logs = engine.logs(name, LOG_LINES) if container else ""
             raise ServiceError(
