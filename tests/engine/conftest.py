@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import subprocess
-from pathlib import Path
 
 import docker
 import pytest
@@ -14,7 +14,31 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import container_service
 
 from tests.engine.failed import Failed
+from tests.engine.fault_table import WRITTEN, FaultTable
 from tests.engine.image import PREFIX, image_root
+from tests.engine.service import remove_all, service_options
+
+TABLE = pytest.StashKey[FaultTable]()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "fault(name): the test measures this fault for the table in docs/transaction.md")
+    config.stash[TABLE] = FaultTable()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    text = config.stash[TABLE].text()
+    if text:
+        WRITTEN.parent.mkdir(exist_ok=True)
+        WRITTEN.write_text(text)
+        terminalreporter.section(f"faults, also in {WRITTEN}")
+        terminalreporter.write(text)
+
+
+@pytest.fixture
+def measured(request):
+    """Add to the table what ran after the test's fault and how long its client got no answer."""
+    return functools.partial(request.config.stash[TABLE].add, request.node.get_closest_marker("fault").args[0])
 
 
 @pytest.fixture(scope="session")
@@ -44,21 +68,21 @@ def images(api, tmp_path_factory):
         api.remove_image(image, force=True)
 
 
-@pytest.fixture
-def run():
+def run_module(check: bool = False, **options):
     """Run the module with options, in check mode if asked to; returns its result."""
+    output = io.StringIO()
+    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
+    with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+        container_service.main()
+    result = json.loads(output.getvalue())
+    if result.get("failed"):
+        raise Failed(result["msg"])
+    return result
 
-    def call(check: bool = False, **options):
-        output = io.StringIO()
-        arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
-        with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
-            container_service.main()
-        result = json.loads(output.getvalue())
-        if result.get("failed"):
-            raise Failed(result["msg"])
-        return result
 
-    return call
+@pytest.fixture(scope="session")
+def run():
+    return run_module
 
 
 @pytest.fixture
@@ -66,39 +90,10 @@ def name(api):
     """A name for a service; afterwards its containers and its network are removed."""
     chosen = f"{PREFIX}-app"
     yield chosen
-    Path(f"/run/lock/gpu_monitoring.{chosen}.lock").unlink(missing_ok=True)
-    for container in api.containers(all=True, filters={"name": PREFIX}):
-        api.remove_container(container["Id"], v=True, force=True)
-    for network in api.networks(names=[PREFIX]):
-        api.remove_network(network["Id"])
-    for volume in api.volumes(filters={"name": PREFIX})["Volumes"] or []:
-        api.remove_volume(volume["Name"])
+    remove_all(api)
 
 
 @pytest.fixture
 def options(name, images, tmp_path):
     """The options of a service with everything."""
-    folder = tmp_path / "etc"
-    return {
-        "name": name,
-        "image": images[0],
-        "pull": "missing",
-        "env": {"TZ": "UTC"},
-        "mounts": [
-            {"source": str(folder), "target": "/etc/svc", "read_only": True},
-            {"type": "volume", "source": f"{PREFIX}-data", "target": "/data"},
-        ],
-        "tmpfs": ["/run:size=1m"],
-        "networks": [PREFIX],
-        "cap_drop": ["ALL"],
-        "security_opts": ["no-new-privileges"],
-        "memory": "64m",
-        "pids_limit": 50,
-        "ulimits": {"nofile": 1024},
-        "stop_timeout": 2,
-        "files": [{"path": str(folder / "app.conf"), "content": "one\n", "on_change": "reload"}],
-        "secret_files": [{"path": str(folder / "secret"), "content": "password: correct-horse-battery\n", "on_change": "none"}],
-        "validate": {"command": ["check"]},
-        "reload": {"http": {"port": 8080, "path": "/cgi-bin/reload"}},
-        "health": {"http": {"port": 8080, "path": "/loaded"}, "timeout": 5},
-    }
+    return service_options(name, images[0], tmp_path / "etc")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import fcntl
 import json
 import os
 import socket
@@ -16,16 +14,11 @@ import pytest
 
 from tests.engine.failed import Failed
 from tests.engine.image import PREFIX
+from tests.engine.service import with_content
+from tests.engine.watch import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "correct-horse-battery"
-
-
-def with_content(options, content, **changes):
-    """The options with another configuration."""
-    new = copy.deepcopy({**options, **changes})
-    new["files"][0]["content"] = content
-    return new
 
 
 def loaded(result):
@@ -221,12 +214,6 @@ def test_two_bindings_of_one_port_and_a_changed_address(run, options, deployed):
     assert not run(**options, ports=everywhere)["changed"]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_a_tag_that_points_to_another_image(api, run, options, images, deployed):
     api.tag(images[0], PREFIX, "moving")
     try:
@@ -344,34 +331,6 @@ def test_a_failed_first_deployment_leaves_nothing(api, run, options, tmp_path):
         run(**with_content(options, "crash\n"))
     assert not api.containers(all=True, filters={"name": PREFIX})
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-@pytest.mark.parametrize("interrupted", ["before the old one stopped", "before the new one had the name", "before the new one was healthy"])
-def test_what_a_killed_run_left_is_taken_back(api, run, options, images, deployed, interrupted):
-    name = options["name"]
-    labels = {"mlops.gpu_monitoring.service": name}
-    api.create_container_from_config({"Image": images[1], "Labels": labels, "Cmd": ["sleep", "60"]}, f"{name}.next")
-    if interrupted != "before the old one stopped":
-        api.stop(name)
-        api.rename(name, f"{name}.previous")
-    if interrupted == "before the new one was healthy":
-        api.rename(f"{name}.next", name)
-        api.start(name)
-    assert run(check=True, **options)["changed"]
-    result = run(**options)
-    assert result["changed"]
-    assert result["container"]["id"] == deployed["container"]["id"]
-    assert loaded(result) == "one\n"
-    assert [one["Names"] for one in api.containers(all=True, filters={"name": PREFIX})] == [[f"/{name}"]]
-    assert not run(**options)["changed"]
-
-
-@pytest.mark.usefixtures("untouched")
-def test_two_runs_at_once(run, options):
-    with open(f"/run/gpu_monitoring/{options['name']}.lock", "w", encoding="utf-8") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(Failed, match="another run is changing"):
-            run(**with_content(options, "two\n"))
 
 
 def test_a_service_that_became_ill_is_not_called_fine(api, run, options, deployed):
