@@ -48,6 +48,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  remove_data:
+    description: With O(state=absent), whether the service's volumes and its files with C(force=false) go too.
+    type: bool
+    default: false
   image:
     description: Image reference, with a tag or a digest. Required where O(state=present).
     type: str
@@ -207,6 +211,10 @@ options:
         description: Group, a name that the host knows or a number.
         type: str
         default: root
+      force:
+        description: V(false) writes the file only where there is none, and leaves it as it is from then on.
+        type: bool
+        default: true
       on_change:
         description: What the service needs when the file changes.
         type: str
@@ -238,6 +246,10 @@ options:
         description: Group, a name that the host knows or a number.
         type: str
         default: root
+      force:
+        description: V(false) writes the file only where there is none, and leaves it as it is from then on.
+        type: bool
+        default: true
       on_change:
         description: What the service needs when the file changes.
         type: str
@@ -412,6 +424,7 @@ def _file(mode, secret):
         "mode": {"type": "str", "default": mode},
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
+        "force": {"type": "bool", "default": True},
         "on_change": {"type": "str", "choices": ["none", "reload", "recreate"], "default": "recreate"},
     }
 
@@ -419,6 +432,7 @@ def _file(mode, secret):
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "remove_data": {"type": "bool", "default": False},
     "image": {"type": "str"},
     "pull": {"type": "str", "choices": ["missing", "always", "never"], "default": "missing"},
     "command": {"type": "list", "elements": "str"},
@@ -538,10 +552,9 @@ def _present(module, engine):
 
 
 def _absent(module, engine):
-    containers, paths = apply.plan_removal(engine, module.params) if engine else ([], [])
-    if (containers or paths or journal.pending(module.params["name"])) and not module.check_mode:
-        containers, paths = apply.remove(engine, module.params)
-    things = [f"container {name}" for name in containers] + paths
+    things = apply.plan_removal(engine, module.params).things() if engine else []
+    if (things or journal.pending(module.params["name"])) and not module.check_mode:
+        things = apply.remove(engine, module.params).things()
     return {
         "changed": bool(things),
         "actions": [f"remove {thing}" for thing in things],

@@ -54,9 +54,9 @@ def with_content(options: dict[str, Any], content: str, **changes: Any) -> dict[
 
 
 def remove_all(api: docker.APIClient) -> None:
-    """Remove the containers, networks, volumes and locks of this run of the tests."""
-    for lock in Path("/run/gpu_monitoring").glob(f"{PREFIX}*.lock"):
-        lock.unlink()
+    """Remove the containers, networks, volumes and locks of this run of the tests, and what the module remembers of them."""
+    for path in (*Path("/run/gpu_monitoring").glob(f"{PREFIX}*"), *Path("/var/lib/gpu_monitoring").glob(f"{PREFIX}*")):
+        path.unlink()
     for container in api.containers(all=True, filters={"name": PREFIX}):
         api.remove_container(container["Id"], v=True, force=True)
     for network in api.networks(names=[PREFIX]):

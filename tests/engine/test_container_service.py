@@ -367,17 +367,28 @@ def test_a_foreign_container_is_left_alone(api, run, options, images):
     assert api.inspect_container(options["name"])["Id"] == identifier
 
 
-def test_removal(api, run, options, deployed, tmp_path):
-    absent = {**options, "state": "absent"}
-    things = [f"container {options['name']}", f"{tmp_path}/etc/app.conf", f"{tmp_path}/etc/secret"]
+def test_removal_of_what_is_remembered(api, run, options, deployed, tmp_path):
+    absent = {"name": options["name"], "state": "absent", "networks": options["networks"]}
+    things = [f"container {options['name']}", f"{tmp_path}/etc/app.conf", f"{tmp_path}/etc/secret", f"network {PREFIX}"]
     for check in (True, False):
         result = run(check=check, **absent)
         assert result["actions"] == [f"remove {thing}" for thing in things]
         assert SECRET not in json.dumps(result)
-        assert bool(api.containers(all=True, filters={"name": PREFIX})) == check
+        assert bool(api.containers(all=True, filters={"name": PREFIX})) == bool(api.networks(names=[PREFIX])) == check
     assert not run(**absent)["changed"]
-    assert api.networks(names=[PREFIX])
+    assert not list(tmp_path.iterdir())
     assert api.inspect_volume(f"{PREFIX}-data")
+    assert run(check=True, **absent, remove_data=True)["actions"] == [f"remove volume {PREFIX}-data"]
+    assert run(**absent, remove_data=True)["changed"]
+    assert not api.volumes(filters={"name": PREFIX})["Volumes"]
+    assert not run(**absent, remove_data=True)["changed"]
+
+
+def test_a_network_of_somebody_else_stays(api, run, options):
+    api.create_network(PREFIX)
+    run(**options)
+    assert f"remove network {PREFIX}" not in run(name=options["name"], state="absent", networks=[PREFIX])["actions"]
+    assert api.networks(names=[PREFIX])
 
 
 def test_a_gpu_that_the_engine_cannot_give(run, options):

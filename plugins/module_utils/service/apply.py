@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, plan, ports, spec, undo
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, plan, ports, spec, undo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import OPTIONS, reload
@@ -71,6 +71,7 @@ def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, dict[str, 
     if not journal.pending(name):
         service = read(engine, options, check_mode=False)
         if not service.plan.changed:
+            manifest.settle(name, options)
             return service, look(engine, service)
         pulled = service.plan.pull
     with lock(name):
@@ -115,7 +116,8 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
     effects = {change.path: change.on_change for change in changed_files}
     container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
     missing = [network for network in options["networks"] if network not in networks]
-    decided = plan.Plan(container, reasons, changed_files, missing, journal.pending(options["name"]), pulled)
+    orphans = manifest.orphans(options["name"], options)
+    decided = plan.Plan(container, reasons, changed_files, missing, orphans, journal.pending(options["name"]), pulled)
     if container in ("create", "recreate", "start"):
         published = [one for one in engine.published() if one.container != options["name"] + PREVIOUS]
         ports.check(options["name"], options["ports"], published, ports.bind_error)
@@ -195,6 +197,7 @@ def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
     record = journal.Journal({key: options[key] for key in OPTIONS}, planned.container, ran, staging.kept(planned.files), staging.folders())
     try:
         record.enter(journal.PREPARING)
+        manifest.begin(service.name, options)
         for network in planned.networks:
             engine.create_network(network)
         staged = staging.stage(planned.files, whole=options["validate"] is not None)
@@ -214,6 +217,9 @@ def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
         raise
     try:
         undo.finish(engine, record)
+        for path in planned.orphans:
+            files.remove(path)
+        manifest.settle(service.name, options)
     except ServiceError as error:
         raise ServiceError(f"{error.reason} {service.name} runs as wanted; the next run removes what is left of the one before.") from error
     return container
@@ -282,24 +288,50 @@ def _replace(engine: Engine, service: Service) -> None:
     engine.start(name)
 
 
-def plan_removal(engine: Engine, options: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Names of the containers and paths of the files to remove."""
-    name = options["name"]
+@dataclass
+class Removal:
+    """What is to go of a service: names of containers, volumes and networks, and paths of files."""
+
+    containers: list[str]
+    files: list[str]
+    volumes: list[str]
+    networks: list[str]
+
+    def things(self) -> list[str]:
+        """All of it in words, in the order in which it goes."""
+        named = (("container", self.containers), ("", self.files), ("volume", self.volumes), ("network", self.networks))
+        return [f"{kind} {name}".strip() for kind, names in named for name in names]
+
+
+def plan_removal(engine: Engine, options: dict[str, Any]) -> Removal:
+    """What there is of the service, and of its data only if asked for. A network counts where nobody but this service has it."""
+    name, data = options["name"], options["remove_data"]
     inspected = engine.container(name)
     if inspected:
         _refuse_foreign(inspected, name)
-    containers = [one for one in engine.owned(name) if one in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)]
-    return containers, [item["path"] for item in _file_options(options) if os.path.lexists(item["path"])]
+    there = manifest.read(name).with_all_of(manifest.wanted(options))
+    return Removal(
+        [one for one in engine.owned(name) if one in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)],
+        [path for path in there.files + (there.kept if data else []) if os.path.lexists(path)],
+        [volume for volume in there.volumes if data and engine.volume(volume)],
+        [network for network in options["networks"] if engine.unused_network(network, by=name)],
+    )
 
 
-def remove(engine: Engine, options: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Remove containers and files and return which; volumes and networks stay."""
-    with lock(options["name"]):
-        undo.recover(engine, options["name"])
-        containers, paths = plan_removal(engine, options)
-        for name in containers:
-            engine.stop(name)
-            engine.remove(name)
-        for path in paths:
+def remove(engine: Engine, options: dict[str, Any]) -> Removal:
+    """Remove what `plan_removal` finds, and the folders that were made for it and are empty."""
+    name = options["name"]
+    with lock(name):
+        undo.recover(engine, name)
+        removal = plan_removal(engine, options)
+        for container in removal.containers:
+            engine.stop(container)
+            engine.remove(container)
+        for path in removal.files:
             files.remove(path)
-        return containers, paths
+        for volume in removal.volumes:
+            engine.remove_volume(volume)
+        for network in removal.networks:
+            engine.remove_network(network)
+        manifest.leave(name, options["remove_data"])
+        return removal

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import names_gpus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL
 
 try:
     import docker
@@ -122,9 +122,39 @@ class Engine:
             return {network["Name"]: network["Id"] for network in self._api.networks()}
 
     def create_network(self, name: str) -> None:
-        """Make a bridge network."""
+        """Make a bridge network, with a label that tells that it is ours."""
         with _asking(f"create the network {name} (option networks)"):
-            self._api.create_network(name, driver="bridge", check_duplicate=True)
+            self._api.create_network(name, driver="bridge", check_duplicate=True, labels={NETWORK_LABEL: "true"})
+
+    def unused_network(self, name: str, by: str) -> bool:
+        """Whether there is such a network that this module made and no container has but those of the service `by`."""
+        with _asking(f"report the network {name} (option networks)"):
+            try:
+                found = self._api.inspect_network(name)
+            except docker.errors.NotFound:
+                return False
+            attached = self._api.containers(all=True, filters={"network": found["Id"]})
+        others = [one for one in attached if (one.get("Labels") or {}).get(OWNER_LABEL) != by]
+        return NETWORK_LABEL in (found.get("Labels") or {}) and not others
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network."""
+        with _asking(f"remove the network {name}"):
+            self._api.remove_network(name)
+
+    def volume(self, name: str) -> bool:
+        """Whether there is such a volume."""
+        with _asking(f"report the volume {name}"):
+            try:
+                self._api.inspect_volume(name)
+            except docker.errors.NotFound:
+                return False
+        return True
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume with all that is in it."""
+        with _asking(f"remove the volume {name}"):
+            self._api.remove_volume(name)
 
     def gpu_abilities(self) -> tuple[bool, bool, list[str]]:
         """Whether the engine reads CDI specifications, whether there is one for NVIDIA GPUs, and the names of the runtimes."""

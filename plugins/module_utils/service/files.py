@@ -99,7 +99,7 @@ def changes(files: list[dict[str, Any]], secret_files: list[dict[str, Any]]) -> 
     for secret, items in ((False, files), (True, secret_files)):
         for item in items:
             wanted, present = wanted_state(item), read(item["path"])
-            if wanted != present:
+            if wanted != present and (item["force"] or present is None):
                 found.append(FileChange(item["path"], wanted, present, item["on_change"], secret))
     return found
 
@@ -112,6 +112,28 @@ def make_folder(path: str) -> None:
     with about(path):
         os.mkdir(path)
         os.chmod(path, 0o755)
+
+
+def missing_folders(paths: list[str]) -> list[str]:
+    """The folders above the paths that are not there."""
+    missing = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        while not os.path.isdir(folder):
+            missing.add(folder)
+            folder = os.path.dirname(folder)
+    return sorted(missing)
+
+
+def remove_empty(folders: list[str]) -> list[str]:
+    """Remove those of the folders that are empty, or become so by that; returns which."""
+    removed = []
+    for folder in sorted(folders, key=len, reverse=True):
+        if os.path.isdir(folder) and not os.listdir(folder):
+            with about(folder):
+                os.rmdir(folder)
+            removed.append(folder)
+    return removed
 
 
 def _save(path: str, state: FileState) -> None:

@@ -151,13 +151,14 @@ class Plan:
     reasons: list[str] = field(default_factory=list)
     files: list[FileChange] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
     interrupted: bool = False
     pull: bool = False
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to do."""
-        return self.container != "keep" or bool(self.files or self.networks or self.interrupted or self.pull)
+        return self.container != "keep" or bool(self.files or self.networks or self.orphans or self.interrupted or self.pull)
 
     @property
     def replaces(self) -> bool:
@@ -176,7 +177,8 @@ class Plan:
             "start": "start container",
             "reload": "reload",
         }
-        return said + ([words[self.container]] if self.container in words else [])
+        said += [words[self.container]] if self.container in words else []
+        return said + [f"remove {path}" for path in self.orphans]
 
 
 def decide(exists: bool, running: bool, different: list[str], effects: dict[str, str]) -> tuple[str, list[str]]:

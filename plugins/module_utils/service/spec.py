@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 OWNER_LABEL = "mlops.gpu_monitoring.service"
+NETWORK_LABEL = "mlops.gpu_monitoring.network"
 HASH_LABEL = "mlops.gpu_monitoring.spec-hash"
 LOG_DRIVER = "json-file"
 DEFAULT_LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}

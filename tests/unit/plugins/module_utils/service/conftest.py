@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, health, journal, undo
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, health, state, undo
 from fake_engine import FakeEngine
 
 
@@ -20,7 +20,7 @@ def quick(monkeypatch, tmp_path):
     locks = tmp_path / "locks"
     locks.mkdir()
     monkeypatch.setattr(apply, "LOCK_FOLDER", str(locks))
-    monkeypatch.setattr(journal, "FOLDER", str(locks))
+    monkeypatch.setattr(state, "FOLDER", str(locks))
     monkeypatch.setattr(undo, "COME_BACK_SECONDS", 0)
     monkeypatch.setattr(health, "POLL_SECONDS", 0)
     monkeypatch.setattr(health, "STEADY_SECONDS", 0)
@@ -32,7 +32,7 @@ def file_options(tmp_path):
 
     def make(path, content, on_change="recreate", mode="0644"):
         own = {"owner": str(os.getuid()), "group": str(os.getgid())}
-        return {"path": str(tmp_path / path), "content": content, "mode": mode, "on_change": on_change, **own}
+        return {"path": str(tmp_path / path), "content": content, "mode": mode, "on_change": on_change, "force": True, **own}
 
     return make
 
@@ -43,6 +43,7 @@ def options(tmp_path, file_options):
     return {
         "name": "app",
         "state": "present",
+        "remove_data": False,
         "image": "app:1",
         "pull": "missing",
         "command": None,

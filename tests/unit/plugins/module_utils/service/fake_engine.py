@@ -22,6 +22,7 @@ class FakeEngine:
         self.containers = {}
         self.images = {"app:1": {"Id": "sha256:1", "Config": IMAGE_CONFIG}}
         self.ids = {"bridge": "net-bridge"}
+        self.volumes = {"data"}
         self.calls = []
         self.fail_at = self.kill_at = None
         self.sick = set()
@@ -63,6 +64,21 @@ class FakeEngine:
     def create_network(self, name):
         self._called("create_network", name)
         self.ids[name] = f"net-{name}"
+
+    def unused_network(self, name, by):
+        users = [one for one in self.containers.values() if name in one["NetworkSettings"]["Networks"]]
+        return name in self.ids and name != "bridge" and all(one["Config"]["Labels"].get(OWNER_LABEL) == by for one in users)
+
+    def remove_network(self, name):
+        self._called("remove_network", name)
+        del self.ids[name]
+
+    def volume(self, name):
+        return name in self.volumes
+
+    def remove_volume(self, name):
+        self._called("remove_volume", name)
+        self.volumes.remove(name)
 
     def gpu_abilities(self):
         return False, False, ["runc"]

@@ -258,7 +258,66 @@ def test_a_second_run_at_once_is_refused(engine, options):
 
 
 def test_removal_leaves_foreign_containers(engine, options, deployed):
-    assert apply.plan_removal(engine, options) == (["app"], [item["path"] for item in options["files"] + options["secret_files"]])
+    paths = [item["path"] for item in options["files"] + options["secret_files"]]
+    assert apply.plan_removal(engine, options) == apply.Removal(["app"], paths, [], ["monitoring"])
     next(iter(engine.containers.values()))["Config"]["Labels"] = {}
     with pytest.raises(ServiceError, match="did not make"):
         apply.plan_removal(engine, options)
+
+
+def nothing_asked(options, **changes):
+    """The options of a removal: the name and the networks."""
+    return dict(options, state="absent", files=[], secret_files=[], mounts=[], **changes)
+
+
+def test_what_was_put_there_is_remembered_and_removed(engine, options, deployed, tmp_path):
+    removal = apply.remove(engine, nothing_asked(options))
+    assert removal.things() == ["container app", f"{tmp_path}/etc/app.conf", f"{tmp_path}/etc/secret", "network monitoring"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["locks", "app.lock"]
+    assert apply.plan_removal(engine, nothing_asked(options)).things() == []
+
+
+def test_a_folder_with_something_else_in_it_stays(engine, options, deployed, tmp_path):
+    (tmp_path / "etc" / "by-hand.conf").write_text("mine\n")
+    apply.remove(engine, nothing_asked(options))
+    assert [path.name for path in (tmp_path / "etc").iterdir()] == ["by-hand.conf"]
+
+
+def test_a_network_that_others_have_stays(engine, options, deployed):
+    deploy(engine, dict(options, name="other", files=[], secret_files=[]))
+    assert apply.plan_removal(engine, nothing_asked(options)).networks == []
+    apply.remove(engine, nothing_asked(options))
+    assert apply.plan_removal(engine, nothing_asked(options, name="other")).networks == ["monitoring"]
+
+
+def test_a_file_that_is_not_wanted_any_more_goes_once_the_service_is_healthy(engine, options, deployed, tmp_path):
+    fewer = dict(options, secret_files=[])
+    engine.sick = {"sha256:1"}
+    with pytest.raises(ServiceError, match="not healthy"):
+        deploy(engine, fewer)
+    assert (tmp_path / "etc" / "secret").exists()
+    engine.sick = set()
+    service, _container = deploy(engine, fewer)
+    assert service.plan.actions() == [f"remove {tmp_path}/etc/secret"]
+    assert not (tmp_path / "etc" / "secret").exists()
+    assert not deploy(engine, fewer)[0].plan.changed
+
+
+def test_a_file_that_is_made_once_stays_as_it_is_and_counts_as_data(engine, options, file_options, tmp_path):
+    key = tmp_path / "etc" / "key"
+    mounts = [*options["mounts"], {"type": "volume", "source": "data", "target": "/data", "read_only": False}]
+
+    def with_key(content):
+        return dict(options, mounts=mounts, secret_files=[dict(file_options("etc/key", content), force=False)])
+
+    deploy(engine, with_key("first\n"))
+    assert not deploy(engine, with_key("second\n"))[0].plan.changed
+    assert not deploy(engine, dict(options, mounts=mounts, secret_files=[]))[0].plan.changed
+    assert key.read_text() == "first\n"
+    apply.remove(engine, nothing_asked(options))
+    assert key.read_text() == "first\n"
+    assert engine.volumes == {"data"}
+    removal = apply.remove(engine, nothing_asked(options, remove_data=True))
+    assert removal.things() == [str(key), "volume data"]
+    assert not key.parent.exists()
+    assert engine.volumes == set()

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, state
+
+KIND = "manifest"
+
+
+@dataclass
+class Manifest:
+    """What the module put on the host for a service beside its container; `kept` are files that are made once, which count as data as `volumes` do."""
+
+    files: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    volumes: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+    def with_all_of(self, other: Manifest) -> Manifest:
+        """What one of the two has."""
+        return Manifest(**{name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items()})
+
+
+def wanted(options: dict[str, Any]) -> Manifest:
+    """What there is of a service that is as its options want it. Folders are those that are not there yet."""
+    items = options["files"] + options["secret_files"]
+    return Manifest(
+        files=sorted(item["path"] for item in items if item["force"]),
+        kept=sorted(item["path"] for item in items if not item["force"]),
+        volumes=sorted(mount["source"] for mount in options["mounts"] if mount["type"] == "volume"),
+        folders=files.missing_folders([item["path"] for item in items]),
+    )
+
+
+def read(name: str) -> Manifest:
+    """What is there of a service; nothing of one that this module does not know."""
+    return Manifest(**(state.load(name, KIND) or {}))
+
+
+def begin(name: str, options: dict[str, Any]) -> None:
+    """Note what a run may put there beside what is there."""
+    before = read(name)
+    _note(name, before, before.with_all_of(wanted(options)))
+
+
+def settle(name: str, options: dict[str, Any]) -> None:
+    """Note that the service is as its options want it: of what it had before only data and folders count on."""
+    before, now = read(name), wanted(options)
+    kept = sorted({*before.kept, *now.kept} - {*now.files})
+    _note(name, before, Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), before.folders))
+
+
+def _note(name: str, before: Manifest, after: Manifest) -> None:
+    if after != before:
+        state.save(name, KIND, asdict(after))
+
+
+def orphans(name: str, options: dict[str, Any]) -> list[str]:
+    """Files of the service that its options do not ask for any more."""
+    asked = {item["path"] for item in options["files"] + options["secret_files"]}
+    return [path for path in read(name).files if path not in asked and os.path.lexists(path)]
+
+
+def leave(name: str, data: bool) -> None:
+    """Note that the service was removed, and with `data` its data: what is left is remembered, and empty folders go."""
+    there = read(name)
+    files.remove_empty(there.folders)
+    left = Manifest(kept=there.kept, volumes=there.volumes, folders=[folder for folder in there.folders if os.path.isdir(folder)])
+    if data or not (left.kept or left.volumes):
+        state.drop(name, KIND)
+        files.remove_empty([state.FOLDER])
+    else:
+        state.save(name, KIND, asdict(left))
