@@ -20,7 +20,6 @@ _FACTS = {
     "ansible_check_mode": False,
     "tls_issued": {"certificate": "a certificate", "private_key": "a private key", "ca": "an authority"},
     "dcgm_exporter_gpu": {"uuids": ["GPU-1"]},
-    "grafana_secret_key_on_host": _MISSING,
     "grafana_password_on_host": _MISSING,
     "grafana_previous_password_on_host": _MISSING,
 }

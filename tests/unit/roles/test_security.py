@@ -35,7 +35,7 @@ def test_no_secret_is_world_readable_or_in_the_environment(role, task, tmp_path)
     options = arguments(role, task, FLEET, "monitor1", tmp_path)
     contents = [file["content"] for file in options["secret_files"]]
     assert contents
-    assert all(int(file["mode"], 8) & 0o007 == 0 for file in options["secret_files"])
+    assert all(int(file.get("mode", "0600"), 8) & 0o007 == 0 for file in options["secret_files"])
     assert not [value for value in (options.get("env") or {}).values() for content in contents if str(value) == content]
 
 
@@ -86,10 +86,6 @@ def test_grafana_protects_its_cookies_by_https_alone(tmp_path):
 
 
 def test_the_key_of_grafana_is_made_once(tmp_path):
-    def files(**variables):
-        given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}})
-        options = arguments("grafana", "Run Grafana", given, "monitor1", tmp_path, facts=variables)
-        return {file["path"].rpartition("/")[2] for file in options["secret_files"]}
-
-    assert "secret_key" in files()
-    assert "secret_key" not in files(grafana_secret_key_on_host={"stat": {"exists": True}})
+    options = arguments("grafana", "Run Grafana", FLEET, "monitor1", tmp_path)
+    once = {file["path"].rpartition("/")[2]: file.get("force", True) for file in options["secret_files"]}
+    assert once == {"admin_password": True, "secret_key": False, "tls.crt": True, "tls.key": True}

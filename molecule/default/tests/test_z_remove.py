@@ -1,0 +1,83 @@
+"""What the collection put on the hosts is taken out, and only that; the data goes when asked for. The last test of all, since it leaves nothing to test."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from conftest import ROOT, run_playbook, wait_until
+
+sys.path.insert(0, str(ROOT))
+
+from tests.lab import hosts, shell  # noqa: E402
+
+HOSTS = ("monitor1", "gpu1", "gpu2")
+FOLDERS = "/etc/gpu_monitoring /var/lib/gpu_monitoring"
+
+
+def on(name: str, command: str) -> str:
+    return shell.run("docker", "exec", hosts.container("molecule", name), "bash", "-c", command)
+
+
+@pytest.fixture
+def remove():
+    """Runs the playbook remove."""
+
+    def run(*arguments, **variables):
+        return run_playbook(ROOT / "playbooks" / "remove.yml", *arguments, variables=variables)
+
+    return run
+
+
+def left(name: str) -> str:
+    """What is there of the collection, but for data."""
+    return on(name, f"docker ps --all --format '{{{{.Names}}}}' | grep -v training-job; docker network ls --format '{{{{.Name}}}}' | grep monitoring; find {FOLDERS} -type f 2>/dev/null; true")
+
+
+def changed(run) -> int:
+    assert run.code == 0, run.output
+    return sum(counts["changed"] for counts in run.recap.values())
+
+
+def volumes() -> set[str]:
+    return set(on("monitor1", "docker volume ls --quiet --filter name=prometheus-data --filter name=grafana-storage").split())
+
+
+def test_a_dry_run_removes_nothing(remove):
+    before = [left(name) for name in HOSTS]
+    assert changed(remove("--check", "--diff")) > 0
+    assert [left(name) for name in HOSTS] == before
+
+
+def test_the_services_go_and_the_data_stays(remove, prometheus, grafana, site):
+    oldest = min(float(sample["value"][1]) for sample in prometheus.query("min_over_time(timestamp(up)[1d:1m])"))
+    assert changed(remove()) > 0
+    assert (left("gpu1"), left("gpu2")) == ("", "")
+    assert set(left("monitor1").split()) == {"/etc/gpu_monitoring/grafana/secret_key", "/var/lib/gpu_monitoring/grafana.manifest", "/var/lib/gpu_monitoring/prometheus.manifest"}
+    assert volumes() == {"prometheus-data", "grafana-storage"}
+    assert on("gpu1", "dpkg --list 'nvidia-container-*' 2>/dev/null | grep ^ii || true") == ""
+    assert "nvidia" not in on("gpu1", "cat /etc/docker/daemon.json")
+    assert changed(remove()) == 0
+    assert site().code == 0
+    again = wait_until(lambda: prometheus.query("min_over_time(timestamp(up)[1d:1m])"), "samples again")
+    assert min(float(sample["value"][1]) for sample in again) <= oldest
+    assert wait_until(lambda: grafana.frames("up"), "the datasource's password can still be read")
+
+
+def test_the_data_goes_when_asked_for_and_is_listed_first(remove):
+    run = remove(gpu_monitoring_remove_data=True)
+    assert changed(run) > 0
+    listed = run.output.partition("Remove the services")[0]
+    assert "volume prometheus-data" in listed
+    assert "volume grafana-storage" in listed
+    assert [left(name) for name in HOSTS] == ["", "", ""]
+    assert volumes() == set()
+    assert on("monitor1", f"ls -d {FOLDERS} 2>/dev/null || true") == ""
+    assert changed(remove(gpu_monitoring_remove_data=True)) == 0
+
+
+@pytest.mark.parametrize("name", ["gpu1", "gpu2"])
+def test_the_training_job_outlived_all_of_it(name):
+    assert on(name, "docker inspect --format '{{.State.Running}} {{.RestartCount}}' training-job") == "true 0"
+    steps = [int(line) / 1e9 for line in on(name, "docker exec training-job cat /tmp/steps").split()]
+    assert max(later - earlier for earlier, later in zip(steps, steps[1:], strict=False)) <= 1
