@@ -88,9 +88,9 @@ class _Host:
         targets = {one["job"]: one for one in sorted(prometheus.get("targets", []), key=lambda one: one["health"] != "up") if one["host"] == name}
         self.targets = {job: targets.get(job) for job, hosts in wanted.jobs.items() if name in hosts and not (job == GPUS and self._without_gpu())}
         self.states = {job: target["health"] if target else "missing" for job, target in self.targets.items()} if self._asked else {}
-        self._ages: dict[str, float] = prometheus.get("gpu_age", {}).get(name, {})
-        self._container_age: Optional[float] = prometheus.get("container_age", {}).get(name)
         self._seen: dict[str, list[str]] = prometheus.get("gpus", {}).get(name, {})
+        self._ages: dict[str, float] = {uuid: age for uuid, age in prometheus.get("gpu_age", {}).get(name, {}).items() if uuid in self._seen}
+        self._container_age: Optional[float] = prometheus.get("container_age", {}).get(name)
         self._series: int = prometheus.get("container_series", {}).get(name, 0)
         self._containers = set(prometheus.get("containers", {}).get(name, []))
         self._lately = set(prometheus.get("containers_lately", {}).get(name, []))

@@ -149,6 +149,14 @@ def test_one_gpu_missing(fleet):
     assert fleet.messages == ["gpu1 has 2 GPUs and Prometheus sees 1: GPU-a1 (index 1) is missing."]
 
 
+def test_a_lost_gpu_is_not_frozen_too(fleet):
+    """Its last values are still in the window."""
+    del fleet.prometheus["gpus"]["gpu1"]["GPU-a1"]
+    fleet.prometheus["gpu_age"]["gpu1"]["GPU-a1"] = 75.0
+    assert fleet.messages == ["gpu1 has 2 GPUs and Prometheus sees 1: GPU-a1 (index 1) is missing."]
+    assert fleet.verdict().rows[0]["sample_age"] == 2
+
+
 def test_a_gpu_that_the_driver_lost(fleet):
     fleet.gpus["gpu1"]["gpus"].pop()
     assert fleet.messages == ["Prometheus sees GPU-a1 on gpu1, which the driver there does not show."]
