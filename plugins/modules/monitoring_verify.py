@@ -214,7 +214,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import client as prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import collect, table
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
 
 ARGUMENTS = {
     "prometheus_url": {"type": "str", "required": True},
@@ -297,7 +297,7 @@ def look(params, wanted):
             measured = collect.from_prometheus(metrics, wanted.frozen_after + SCRAPES * wanted.scrape_interval)
         except PrometheusError as error:
             measured = {"error": str(error)}
-        shown = {} if "error" in measured else dashboards.look(uids)
+        shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))
         verdict = decide(wanted, measured, shown)
         if not verdict.problems or time.monotonic() >= deadline:
             return shown.get("dashboards", {}), verdict

@@ -98,7 +98,7 @@ class Host:
         for number, uuid in enumerate(self.gpus):
             for instance in range(self.mig.get(uuid, 0)) or [None]:
                 labels = f'gpu="{number}",UUID="{uuid}"' + ("" if instance is None else f',GPU_I_ID="{instance}"')
-                lines.append(f"DCGM_FI_DEV_GPU_UTIL{{{labels}}} 50")
+                lines += [f"DCGM_FI_DEV_GPU_UTIL{{{labels}}} 50"] if instance is None else []
                 lines.append(f"DCGM_FI_DEV_SM_CLOCK{{{labels}}} 1410")
                 lines.append(f"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{{{labels}}} {self._now('nvidia-gpu') * 1000:.0f}")
         return "\n".join(lines) + "\n"
@@ -143,6 +143,11 @@ class Prometheus:
     def reload(self) -> None:
         """Take the configuration."""
         requests.post(f"{self.url}/-/reload", timeout=10).raise_for_status()
+
+    def hosts(self) -> set[str]:
+        """The hosts that are scraped."""
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": "up"}, timeout=10).json()
+        return {one["metric"]["host"] for one in answer["data"]["result"]}
 
     def backfill(self, moment: float) -> None:
         """Put a sample of an earlier moment into the volume."""
@@ -191,14 +196,14 @@ class Grafana:
         """One request as the administrator."""
         requests.request(method, self.url + path, json=body, auth=("admin", PASSWORD), timeout=10).raise_for_status()
 
-    def save(self, uid: str, panels: dict[str, str | list[str]]) -> None:
-        """A dashboard with a panel for each title and its queries, and a variable host."""
+    def save(self, uid: str, panels: dict[str, str | list[str]], all_hosts: bool = True) -> None:
+        """A dashboard with a panel for each title and its queries, and a variable host: all at once, or one of them."""
         source = {"type": "prometheus", "uid": "prometheus"}
         built = []
         for number, (title, given) in enumerate(panels.items(), 1):
             targets = [{"refId": f"A{place}", "expr": query} for place, query in enumerate([given] if isinstance(given, str) else given)]
             built.append({"id": number, "title": title, "type": "timeseries", "datasource": source, "targets": targets})
-        host = {"name": "host", "type": "query", "query": "label_values(up, host)", "includeAll": True}
+        host = {"name": "host", "type": "query", "query": "label_values(up, host)", "includeAll": all_hosts}
         model = {"uid": uid, "title": f"Title of {uid}", "panels": built, "templating": {"list": [host]}, "time": {"from": "now-15m", "to": "now"}}
         self.api("POST", "/api/dashboards/db", {"dashboard": model, "overwrite": True})
 

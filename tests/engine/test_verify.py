@@ -27,7 +27,9 @@ PANELS = {
     "CPU": 'rate(container_cpu_usage_seconds_total{image!="",host=~"${host:regex}"}[$__rate_interval])',
     "Utilization": "avg_over_time(DCGM_FI_DEV_GPU_UTIL[$__range])",
 }
+ONE_HOST = {"Utilization": 'DCGM_FI_DEV_GPU_UTIL{host="$host"}', "Memory": 'container_memory_usage_bytes{image!="",host="$host"}'}
 FROZEN_AFTER = 4
+EACH = pytest.mark.parametrize("host", list(GPUS))
 UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}
 
 
@@ -52,6 +54,7 @@ class Fleet:
         self.prometheus.reload()
         self.grafana.save("ml", PANELS)
         self.grafana.save("gpus", {"NVLink": "rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL[$__rate_interval])"})
+        self.grafana.save("host", ONE_HOST, all_hosts=False)
         self.gpu_info = {
             name: {"present": True, "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled"} for index, uuid in enumerate(uuids)]}
             for name, uuids in GPUS.items()
@@ -73,7 +76,7 @@ class Fleet:
             "engine_info": self.engine_info,
             "scrape_interval": 1,
             "frozen_after": FROZEN_AFTER,
-            "dashboards": [{"uid": "ml", "panels": []}, {"model": json.dumps({"uid": "gpus"})}, {"uid": "gone", "state": "absent"}],
+            "dashboards": [{"uid": "ml", "panels": []}, {"uid": "host"}, {"model": json.dumps({"uid": "gpus"})}, {"uid": "gone", "state": "absent"}],
             "optional_panels": ["DCGM_FI_DEV_NVLINK"],
             "first_deployed_file": str(self.mark),
         }
@@ -131,7 +134,7 @@ def fleet(standing):
 def test_a_sound_fleet(fleet):
     result = fleet.verify()
     assert (result["problems"], result["notes"], result["changed"]) == ([], [], False)
-    assert result["dashboards"] == {"ml": 3, "gpus": 0}
+    assert result["dashboards"] == {"ml": 3, "host": 2, "gpus": 0}
     first, second = result["hosts"]
     assert first["jobs"] == {"cadvisor": "up", "nvidia-gpu": "up", "node": "up"}
     assert (first["gpus_seen"], first["gpus_there"], second["gpus_seen"], second["gpus_there"]) == (2, 2, 1, 1)
@@ -141,10 +144,29 @@ def test_a_sound_fleet(fleet):
     assert PASSWORD not in json.dumps({key: value for key, value in result.items() if key != "invocation"})
 
 
-def test_an_exporter_that_stopped(fleet):
-    fleet.hosts["gpu2"].exporters["nvidia-gpu"].stop()
-    [message] = fleet.until("The DCGM exporter of gpu2 does not answer Prometheus: ")
+@EACH
+def test_an_exporter_that_stopped(fleet, host):
+    fleet.hosts[host].exporters["nvidia-gpu"].stop()
+    [message] = fleet.until(f"The DCGM exporter of {host} does not answer Prometheus: ")
     assert "connection refused" in message
+
+
+def test_exporters_that_stopped_so_that_no_host_is_whole(fleet):
+    fleet.hosts["gpu1"].exporters["nvidia-gpu"].stop()
+    fleet.hosts["gpu2"].exporters["cadvisor"].stop()
+    fleet.until("The DCGM exporter of gpu1 does not answer Prometheus: ", "cAdvisor of gpu2 does not answer Prometheus: ")
+
+
+def test_a_host_that_was_removed_from_the_inventory(fleet):
+    """Prometheus keeps what it measured."""
+    ports = {job: {"gpu0": of_job["gpu1"], **of_job} for job, of_job in fleet.ports.items()}
+    fleet.prometheus.configure(ports)
+    fleet.prometheus.reload()
+    wait_until(lambda: "gpu0" in fleet.prometheus.hosts(), "gpu0 is scraped")
+    fleet.prometheus.configure(fleet.ports)
+    fleet.prometheus.reload()
+    wait_until(lambda: "gpu0" not in fleet.prometheus.hosts(), "gpu0 is not scraped any more")
+    fleet.until()
 
 
 def test_a_frozen_gpu_exporter(fleet):
@@ -173,9 +195,33 @@ def test_mig_instances(fleet):
     fleet.until("GPU-b0 of gpu2 has 3 MIG instances and Prometheus sees 2.")
 
 
-def test_cadvisor_without_labels(fleet):
-    fleet.hosts["gpu2"].labelled = False
-    fleet.until("The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd.")
+@EACH
+def test_cadvisor_without_labels(fleet, host):
+    fleet.hosts[host].labelled = False
+    fleet.until(f"The containers of {host} have no name: cAdvisor cannot reach the socket of Docker or containerd.")
+
+
+def test_where_all_gpus_are_in_mig_mode_their_utilization_may_be_missing(fleet, monkeypatch):
+    for name, uuids in GPUS.items():
+        fleet.hosts[name].mig = dict.fromkeys(uuids, 2)
+        for gpu in fleet.gpu_info[name]["gpus"]:
+            gpu.update(mig_mode="Enabled", mig_devices=[{"uuid": f"MIG-{number}"} for number in range(2)])
+    fleet.grafana.save("ml", {"GPU Utilization": "DCGM_FI_DEV_GPU_UTIL", "Clock": "DCGM_FI_DEV_SM_CLOCK"})
+    fleet.grafana.save("host", {"Clock": 'DCGM_FI_DEV_SM_CLOCK{host="$host"}'}, all_hosts=False)
+    fleet.until()
+    fleet.hosts["gpu2"].mig = {}
+    monkeypatch.setattr(fleet.hosts["gpu2"].exporters["nvidia-gpu"], "text", lambda: 'DCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-b0"} 1410\n')
+    wait_until(lambda: any("shows no data in GPU Utilization" in message for message in fleet.messages()), fleet.messages)
+
+
+def test_a_fleet_without_a_gpu_and_without_node_exporters(fleet):
+    fleet.gpu_info = {name: {"present": False, "pci_devices": [], "gpus": []} for name in GPUS}
+    ports = {"cadvisor": fleet.ports["cadvisor"]}
+    fleet.prometheus.configure(ports)
+    fleet.prometheus.reload()
+    fleet.grafana.save("ml", {**PANELS, "Load": "node_load1", "Disk": 'container_fs_reads_bytes_total{image!=""}'})
+    targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in GPUS] for job in ("cadvisor", "nvidia-gpu")}
+    wait_until(lambda: fleet.messages(targets=targets) == ["The dashboard Title of ml shows no data in Disk."], lambda: fleet.messages(targets=targets))
 
 
 def test_a_container_that_is_not_seen(fleet):
@@ -183,17 +229,19 @@ def test_a_container_that_is_not_seen(fleet):
     fleet.until("gpu1 runs 3 containers and Prometheus does not see 1: unseen.", "gpu2 runs 3 containers and Prometheus does not see 1: unseen.")
 
 
-def test_an_unreachable_host(fleet):
-    for exporter in fleet.hosts["gpu2"].exporters.values():
+@EACH
+def test_an_unreachable_host(fleet, host):
+    for exporter in fleet.hosts[host].exporters.values():
         exporter.stop()
-    fleet.gpu_info["gpu2"], fleet.engine_info["gpu2"] = UNREACHABLE, UNREACHABLE
-    fleet.until("gpu2 cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh")
+    fleet.gpu_info[host], fleet.engine_info[host] = UNREACHABLE, UNREACHABLE
+    fleet.until(f"{host} cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh")
 
 
-def test_a_clock_two_minutes_behind(fleet):
+@EACH
+def test_a_clock_two_minutes_behind(fleet, host):
     """Prometheus drops the samples of cAdvisor meanwhile, since they carry the host's time."""
-    fleet.hosts["gpu2"].skew = -120
-    fleet.until("The clock of gpu2 is 120 s behind that of the monitoring host. ")
+    fleet.hosts[host].skew = -120
+    fleet.until(f"The clock of {host} is 120 s behind that of the monitoring host. ")
 
 
 def test_a_deleted_dashboard(fleet):

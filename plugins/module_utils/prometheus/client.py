@@ -12,7 +12,7 @@ import ssl
 import time
 from typing import Any, Callable, NamedTuple, Optional
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from ansible.module_utils.urls import open_url
 
@@ -73,10 +73,6 @@ class Client:
         """Labels and raw samples, each (seconds since 1970, value), of a range selector such as `up[1m]`."""
         found = self._query(selector, None)["data"]["result"]
         return [(one["metric"], [(float(moment), float(value)) for moment, value in one.get("values", [])]) for one in found]
-
-    def label_values(self, label: str, selector: str = "") -> list[str]:
-        """The values of a label, of the series that a selector matches or of all."""
-        return self.get(f"label/{quote(label)}/values" + (f"?{urlencode({'match[]': selector})}" if selector else ""))
 
     def get(self, path: str) -> Any:
         """The `data` of GET /api/v1/`path`."""

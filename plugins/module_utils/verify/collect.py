@@ -14,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.client import Client as Prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Drawable
 
 # What of a GPU never stands still, by the names of all versions of the DCGM exporter.
 _RESTLESS = '{job="nvidia-gpu",__name__=~"DCGM_FI_DEV_.*(ENERGY|POWER|TEMP|CLOCK).*"}'
@@ -132,30 +133,30 @@ class Dashboards:
         self._optional = optional
         self._refused = ""
 
-    def look(self, uids: list[str]) -> dict[str, Any]:
+    def look(self, uids: list[str], can: Drawable) -> dict[str, Any]:
         """error: why Grafana cannot be asked; dashboards: for each uid None where it is missing, else its title, the number of panels that were looked at,
         and the `faults`, each a panel's title and problem.
 
         A panel must show something: its queries beyond one may be of what only some hosts have. Its problem is empty where none gives data, which is no
-        error. A login that was refused is not tried again.
+        error. Of a variable with hosts one is chosen that `can` be drawn. A login that was refused is not tried again.
         """
         if self._refused:
             return {"error": self._refused, "dashboards": {}}
         try:
             self._grafana.wait(0)
             datasources = self._grafana.get("/api/datasources") or []
-            return {"error": "", "dashboards": {uid: self._look(uid, datasources) for uid in uids}}
+            return {"error": "", "dashboards": {uid: self._look(uid, datasources, can) for uid in uids}}
         except GrafanaError as error:
             if isinstance(error, NotAllowed):
                 self._refused = str(error)
             return {"error": str(error), "dashboards": {}}
 
-    def _look(self, uid: str, datasources: list[dict[str, Any]]) -> Optional[dict[str, Any]]:
+    def _look(self, uid: str, datasources: list[dict[str, Any]], can: Drawable) -> Optional[dict[str, Any]]:
         answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
         if answer is None:
             return None
-        asked = panels.queries(answer["dashboard"], datasources, self._first_value)
-        required = [query for query in asked if not panels.is_optional(uid, query, self._optional)]
+        asked = panels.queries(answer["dashboard"], datasources, lambda label, selector: self._first_value(label, selector, can.hosts))
+        required = [query for query in asked if not panels.is_optional(uid, query, [*self._optional, *can.absent])]
         looked_at = [list(group) for _number, group in itertools.groupby(required, lambda query: query.number)]
         faults = [(group[0].panel, problem) for group in looked_at for problem in self._problems(group)]
         return {"title": answer["dashboard"].get("title", uid), "panels": len(looked_at), "faults": faults}
@@ -182,9 +183,12 @@ class Dashboards:
         columns = [column for frame in result.get("frames") or [] for column in frame.get("data", {}).get("values") or []]
         return any(columns), str(result.get("error") or "")
 
-    def _first_value(self, label: str, selector: str) -> str:
+    def _first_value(self, label: str, selector: str, hosts: list[str]) -> str:
+        """The first value that a label has now: Prometheus' list of values has those of hosts that are gone as well."""
+        having = f'{{{label}!=""}}'
         try:
-            values = self._prometheus.label_values(label, selector)
+            answer = self._prometheus.query(f"group by ({label}) ({selector or having})")
         except PrometheusError:
             return ""
-        return min(values, default="")
+        values = [one["labels"][label] for one in answer.series if one["labels"].get(label)]
+        return min([value for value in values if label == "host" and value in hosts] or values, default="")

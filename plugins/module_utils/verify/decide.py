@@ -16,6 +16,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration impo
 CONTAINERS, GPUS, NODE = "cadvisor", "nvidia-gpu", "node"
 _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node exporter"}
 _SITE = "Run the playbook site."
+# How the names of what a job measures begin.
+_METRICS = {CONTAINERS: r"\bcontainer_", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
+# A GPU in MIG mode has no utilization of its own.
+_NOT_WITH_MIG = r"^DCGM_FI_DEV_GPU_UTIL$"
 # The first deployment is remembered once Prometheus is healthy, and the first scrape comes after that.
 _FIRST_SAMPLE_SECONDS = 300
 
@@ -46,12 +50,30 @@ class Wanted(NamedTuple):
     first_deployed: Optional[float]
 
 
+class Drawable(NamedTuple):
+    """What dashboards can draw.
+
+    - hosts: those of which there is all that any host has. absent: regular expressions of the queries that find nothing in a fleet like this.
+    """
+
+    hosts: list[str]
+    absent: list[str]
+
+
 class Verdict(NamedTuple):
     """A row for each host, the faults, and what could not be checked."""
 
     rows: list[dict[str, Any]]
     problems: list[Problem]
     notes: list[str]
+
+
+def drawable(wanted: Wanted, prometheus: dict[str, Any]) -> Drawable:
+    """`prometheus` is as verify.collect returns it."""
+    hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
+    absent = [metrics for job, metrics in _METRICS.items() if not any(job in host.targets for host in hosts)]
+    gpus = [instances for of_host in prometheus["gpus"].values() for instances in of_host.values()]
+    return Drawable([host.name for host in _whole(hosts)], [*absent, *([_NOT_WITH_MIG] if gpus and all(gpus) else [])])
 
 
 def decide(wanted: Wanted, prometheus: dict[str, Any], grafana: dict[str, Any]) -> Verdict:
@@ -69,7 +91,7 @@ def decide(wanted: Wanted, prometheus: dict[str, Any], grafana: dict[str, Any]) 
     problems += _intervals(wanted, prometheus)
     lost, note = _lost_data(wanted, prometheus)
     problems += lost
-    problems += _dashboards(grafana, any(_blind(hosts, job) for job in wanted.jobs))
+    problems += _dashboards(grafana, not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs))
     unknown = [host.name for host in hosts if host.states and host.skew is None]
     notes += [note] if note else []
     notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
@@ -240,6 +262,13 @@ def _instances(gpu: dict[str, Any]) -> int:
     """The least number of GPU instances, which are what DCGM measures: MIG devices that share one have profiles such as 1c.3g.40gb."""
     shared = [bool(re.match(r"\d+c\.", device.get("profile", ""))) for device in gpu.get("mig_devices") or []]
     return shared.count(False) + any(shared)
+
+
+def _whole(hosts: list[_Host]) -> list[_Host]:
+    """The hosts that deliver for every exporter, of those that have the most."""
+    exporters = {host.name: [job for job in _EXPORTERS if job in host.targets] for host in hosts}
+    most = max(map(len, exporters.values()), default=0)
+    return [host for host in hosts if len(exporters[host.name]) == most and all(map(host.good, exporters[host.name]))]
 
 
 def _blind(hosts: list[_Host], job: str) -> bool:

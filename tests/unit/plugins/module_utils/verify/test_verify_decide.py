@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import table
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
 
 NOW = 1_795_000_000.0
 DAY = 86400
@@ -63,9 +63,12 @@ class Fleet:
             for key in keys if job in jobs else []:
                 self.prometheus[key].pop(host, None)
 
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(["gpu1", "gpu2", "m1"], self.jobs, self.gpus, self.engines, 5.0, 60.0, 5.0, self.first_deployed)
+
     def verdict(self) -> Any:
-        wanted = Wanted(["gpu1", "gpu2", "m1"], self.jobs, self.gpus, self.engines, 5.0, 60.0, 5.0, self.first_deployed)
-        return decide(wanted, copy.deepcopy(self.prometheus), self.grafana)
+        return decide(self.wanted, copy.deepcopy(self.prometheus), self.grafana)
 
     @property
     def messages(self) -> list[str]:
@@ -99,6 +102,38 @@ def test_every_gpu_exporter_stopped_empties_panels_which_is_not_told_again(fleet
     fleet.grafana["dashboards"]["ml"]["faults"] = [("GPU Utilization", "")]
     assert len(fleet.messages) == 2
     assert not [message for message in fleet.messages if "dashboard" in message]
+
+
+def test_where_no_host_is_whole_empty_panels_are_not_told(fleet):
+    fleet.down("gpu1", "nvidia-gpu")
+    fleet.down("gpu2", "cadvisor")
+    fleet.grafana["dashboards"]["ml"]["faults"] = [("GPU Utilization", "")]
+    assert not [message for message in fleet.messages if "dashboard" in message]
+
+
+@pytest.mark.parametrize(
+    ("host", "job", "hosts"),
+    [("gpu1", "nvidia-gpu", ["gpu2"]), ("gpu2", "cadvisor", ["gpu1"]), ("m1", "node", ["gpu1", "gpu2"])],
+)
+def test_dashboards_of_one_host_are_opened_with_one_that_is_whole(fleet, host, job, hosts):
+    assert drawable(fleet.wanted, fleet.prometheus).hosts == ["gpu1", "gpu2"]
+    fleet.down(host, job)
+    assert drawable(fleet.wanted, fleet.prometheus).hosts == hosts
+
+
+def test_what_no_host_is_to_have_cannot_be_drawn(fleet):
+    assert drawable(fleet.wanted, fleet.prometheus).absent == []
+    del fleet.jobs["node"]
+    for info in fleet.gpus.values():
+        info.update(present=False, pci_devices=[], gpus=[])
+    assert drawable(fleet.wanted, fleet.prometheus).absent == [r"\bDCGM_", r"\bnode_"]
+
+
+def test_utilization_cannot_be_drawn_where_all_gpus_are_in_mig_mode(fleet):
+    fleet.prometheus["gpus"] = {"gpu1": {"GPU-a0": ["1"], "GPU-a1": ["1", "2"]}, "gpu2": {"GPU-b0": ["1"]}}
+    assert drawable(fleet.wanted, fleet.prometheus).absent == ["^DCGM_FI_DEV_GPU_UTIL$"]
+    fleet.prometheus["gpus"]["gpu2"] = {"GPU-b0": []}
+    assert drawable(fleet.wanted, fleet.prometheus).absent == []
 
 
 def test_a_target_that_prometheus_does_not_have(fleet):
