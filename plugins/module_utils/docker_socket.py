@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import calendar
 import http.client
 import json
 import socket
+import time
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, gpu_access
@@ -48,7 +50,7 @@ def get(docker_host: str, path: str) -> Any:
 
 
 def running(docker_host: str) -> list[dict[str, Any]]:
-    """The running containers by name: name, id, image, runtime and how each got GPUs. Raises OSError where there is no answer."""
+    """The running containers by name: name, id, image, age in seconds, runtime and how each got GPUs. Raises OSError where there is no answer."""
     containers = []
     for listed in get(docker_host, "/containers/json"):
         try:
@@ -60,6 +62,7 @@ def running(docker_host: str) -> list[dict[str, Any]]:
                 "name": inspected["Name"].lstrip("/"),
                 "id": inspected["Id"],
                 "image": inspected["Config"]["Image"],
+                "age": round(time.time() - calendar.timegm(time.strptime(inspected["State"]["StartedAt"][:19], "%Y-%m-%dT%H:%M:%S"))),
                 "runtime": inspected["HostConfig"].get("Runtime", ""),
                 "gpu_access": gpu_access.of_container(inspected),
             }

@@ -66,6 +66,7 @@ engine:
         name: {description: Name., type: str, sample: training}
         id: {description: Id., type: str, sample: 4f66ad9a0b2e}
         image: {description: "Image, as it was asked for.", type: str, sample: "pytorch/pytorch:2.9.0"}
+        age: {description: Seconds since it was started., type: int, sample: 3600}
         runtime: {description: Name of its runtime., type: str, sample: nvidia}
         gpu_access:
           description:

@@ -63,14 +63,14 @@ options:
     type: int
     default: 0
   hosts:
-    description: Names of all hosts, in the order of the table.
+    description: Names of all hosts, in the order of the table. Hosts of O(targets) that are not among them come last.
     type: list
     elements: str
     required: true
   targets:
     description: >-
-      What Prometheus should scrape: for each job its target groups, as in Prometheus' C(file_sd_config), with the label C(host). The jobs C(cadvisor),
-      C(nvidia-gpu) and C(node) are known, of others only the targets are checked.
+      What Prometheus should scrape: for each job its target groups, as in Prometheus' C(file_sd_config), with the label C(host), and for model servers
+      C(server). The jobs C(cadvisor), C(nvidia-gpu), C(node) and C(model-server) are known, of others only the targets are checked.
     type: dict
     required: true
   gpu_info:
@@ -203,6 +203,7 @@ checked_at:
   sample: "2026-03-01T12:00:00Z"
 """
 
+import json
 import re
 import time
 
@@ -266,11 +267,25 @@ def first_deployed(path):
         return None
 
 
+def jobs_of(targets):
+    """For each job the host and the server of each target group; ValueError names a group that has no host."""
+    jobs = {}
+    for job, groups in targets.items():
+        for group in groups:
+            labels = group.get("labels") or {}
+            if not labels.get("host"):
+                example = f"{{targets: {json.dumps(group.get('targets', []))}, labels: {{host: gpu1}}}}"
+                raise ValueError(f"targets: the group {json.dumps(group)} of the job {job} has no label host. Write it like {example}.")
+            jobs.setdefault(job, []).append((labels["host"], labels.get("server", "")))
+    return jobs
+
+
 def wanted_of(params):
     """What there should be, as `decide` takes it."""
+    jobs = jobs_of(params["targets"])
     return Wanted(
-        hosts=params["hosts"],
-        jobs={job: [group["labels"]["host"] for group in groups] for job, groups in params["targets"].items() if groups},
+        hosts=list(dict.fromkeys([*params["hosts"], *(host for places in jobs.values() for host, _server in places)])),
+        jobs=jobs,
         gpus=params["gpu_info"],
         engines=params["engine_info"],
         scrape_interval=params["scrape_interval"],
@@ -314,10 +329,10 @@ def main():
             re.compile(pattern)
         except re.error as error:
             module.fail_json(msg=f"optional_panels: '{pattern}' is not a regular expression: {error}.")
-    wanted = wanted_of(module.params)
     try:
+        wanted = wanted_of(module.params)
         shown, verdict = look(module.params, wanted)
-    except (PrometheusError, GrafanaError) as error:
+    except (ValueError, PrometheusError, GrafanaError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,

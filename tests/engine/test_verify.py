@@ -59,7 +59,7 @@ class Fleet:
             name: {"present": True, "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled"} for index, uuid in enumerate(uuids)]}
             for name, uuids in GPUS.items()
         }
-        running = [{"name": name, "image": "i"} for name in CONTAINERS]
+        running = [{"name": name, "age": 3600} for name in CONTAINERS]
         self.engine_info = {name: {"engine": {"reachable": True, "containers": running}} for name in GPUS}
         wait_until(lambda: not self.messages(), self.messages)
 
@@ -225,7 +225,7 @@ def test_a_fleet_without_a_gpu_and_without_node_exporters(fleet):
 
 
 def test_a_container_that_is_not_seen(fleet):
-    fleet.engine_info["gpu1"]["engine"]["containers"].append({"name": "unseen", "image": "i"})
+    fleet.engine_info["gpu1"]["engine"]["containers"].append({"name": "unseen", "age": 3600})
     fleet.until("gpu1 runs 3 containers and Prometheus does not see 1: unseen.", "gpu2 runs 3 containers and Prometheus does not see 1: unseen.")
 
 
@@ -275,6 +275,20 @@ def test_another_interval_in_the_running_configuration(fleet):
     fleet.prometheus.configure(fleet.ports, interval="3s")
     fleet.prometheus.reload()
     fleet.until("The running configuration of Prometheus scrapes every 3 s, and gpu_monitoring_scrape_interval is 1 s.")
+
+
+def test_a_model_server_on_a_host_of_its_own(fleet):
+    given = {job: [{"targets": ["x"], "labels": {"host": name}} for name in GPUS] for job in fleet.ports}
+    targets = {**given, "model-server": [{"targets": ["x"], "labels": {"host": "served", "server": "llama"}}]}
+    assert fleet.messages(targets=targets) == ["Prometheus does not scrape llama of served for the job model-server, which the inventory asks for. Run the playbook site."]
+    assert [row["host"] for row in fleet.verify(targets=targets)["hosts"]] == ["gpu1", "gpu2", "served"]
+
+
+@pytest.mark.parametrize("labels", [{}, {"labels": {"rack": "7"}}])
+def test_a_target_group_without_a_host(fleet, labels):
+    message = fleet.verify(targets={"nvidia-gpu": [{"targets": ["192.0.2.1:9400"], **labels}]})["msg"]
+    assert message.startswith('targets: the group {"targets": ["192.0.2.1:9400"]')
+    assert message.endswith('of the job nvidia-gpu has no label host. Write it like {targets: ["192.0.2.1:9400"], labels: {host: gpu1}}.')
 
 
 def test_a_password_that_grafana_refuses_is_given_once(fleet, monkeypatch):

@@ -34,7 +34,7 @@ def from_prometheus(client: Prometheus, window: float) -> dict[str, Any]:
     """What Prometheus knows. `window` is how many seconds back a change is looked for.
 
     - now: its time. Times and ages are seconds.
-    - targets: {job, host, health, error, interval}.
+    - targets: {job, host, server, health, error, interval}; only model servers have a server.
     - scrape_interval: of the running configuration.
     - gpu_age: for each host and GPU, how long none of its restless values has changed, at most the window.
     - container_age: for each host, how long the CPU time of no container has changed; a host without a sample in the window is not in it.
@@ -102,6 +102,7 @@ def _target(given: dict[str, Any]) -> dict[str, Any]:
     return {
         "job": labels.get("job", ""),
         "host": labels.get("host", ""),
+        "server": labels.get("server", ""),
         "health": given["health"],
         "error": given["lastError"],
         "interval": seconds(given["scrapeInterval"]),

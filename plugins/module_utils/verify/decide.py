@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 
-CONTAINERS, GPUS, NODE = "cadvisor", "nvidia-gpu", "node"
+CONTAINERS, GPUS, NODE, SERVERS = "cadvisor", "nvidia-gpu", "node", "model-server"
 _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node exporter"}
 _SITE = "Run the playbook site."
 # How the names of what a job measures begin.
@@ -22,6 +22,8 @@ _METRICS = {CONTAINERS: r"\bcontainer_", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
 _NOT_WITH_MIG = r"^DCGM_FI_DEV_GPU_UTIL$"
 # The first deployment is remembered once Prometheus is healthy, and the first scrape comes after that.
 _FIRST_SAMPLE_SECONDS = 300
+# What an exporter and a scrape may take beyond their intervals.
+_SLACK_SECONDS = 5
 
 
 class Problem(NamedTuple):
@@ -35,13 +37,13 @@ class Problem(NamedTuple):
 class Wanted(NamedTuple):
     """What there should be. Times are seconds.
 
-    - hosts: names in the order of the table. jobs: for each job the hosts that Prometheus should scrape.
+    - hosts: names in the order of the table. jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
     - gpus, engines: for each host the result of nvidia_gpu_info and of docker_engine_info, which may have failed.
     - first_deployed: when Prometheus was first deployed; None where that is not known.
     """
 
     hosts: list[str]
-    jobs: dict[str, list[str]]
+    jobs: dict[str, list[tuple[str, str]]]
     gpus: dict[str, Any]
     engines: dict[str, Any]
     scrape_interval: float
@@ -71,7 +73,7 @@ class Verdict(NamedTuple):
 def drawable(wanted: Wanted, prometheus: dict[str, Any]) -> Drawable:
     """`prometheus` is as verify.collect returns it."""
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
-    absent = [metrics for job, metrics in _METRICS.items() if not any(job in host.targets for host in hosts)]
+    absent = [metrics for job, metrics in _METRICS.items() if not any(job in host.jobs for host in hosts)]
     gpus = [instances for of_host in prometheus["gpus"].values() for instances in of_host.values()]
     return Drawable([host.name for host in _whole(hosts)], [*absent, *([_NOT_WITH_MIG] if gpus and all(gpus) else [])])
 
@@ -91,7 +93,7 @@ def decide(wanted: Wanted, prometheus: dict[str, Any], grafana: dict[str, Any]) 
     problems += _intervals(wanted, prometheus)
     lost, note = _lost_data(wanted, prometheus)
     problems += lost
-    problems += _dashboards(grafana, not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs))
+    problems += _dashboards(grafana, not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS))
     unknown = [host.name for host in hosts if host.states and host.skew is None]
     notes += [note] if note else []
     notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
@@ -106,10 +108,12 @@ class _Host:
         self._wanted = wanted
         self._asked = bool(prometheus)
         self._gpu_info, self._engine_info = wanted.gpus.get(name) or {}, wanted.engines.get(name) or {}
-        # Where a host has several targets of a job, the one that is not up counts.
-        targets = {one["job"]: one for one in sorted(prometheus.get("targets", []), key=lambda one: one["health"] != "up") if one["host"] == name}
-        self.targets = {job: targets.get(job) for job, hosts in wanted.jobs.items() if name in hosts and not (job == GPUS and self._without_gpu())}
-        self.states = {job: target["health"] if target else "missing" for job, target in self.targets.items()} if self._asked else {}
+        jobs = {job: [server for host, server in places if host == name] for job, places in wanted.jobs.items()}
+        self.jobs = {job: servers for job, servers in jobs.items() if servers and not (job == GPUS and self._without_gpu())}
+        # Where a host has several targets of a kind, the one that is not up counts.
+        scraped = sorted((one for one in prometheus.get("targets", []) if one["host"] == name), key=lambda one: one["health"] != "up")
+        self._targets = {(one["job"], one["server"]): one for one in scraped}
+        self.states = {job: self._state(job) for job in self.jobs} if self._asked else {}
         self._seen: dict[str, list[str]] = prometheus.get("gpus", {}).get(name, {})
         self._ages: dict[str, float] = {uuid: age for uuid, age in prometheus.get("gpu_age", {}).get(name, {}).items() if uuid in self._seen}
         self._container_age: Optional[float] = prometheus.get("container_age", {}).get(name)
@@ -122,18 +126,29 @@ class _Host:
         """Whether the host was asked and has no NVIDIA hardware: then the role dcgm_exporter deploys nothing there."""
         return self._gpu_info.get("present") is False and not self._gpu_info.get("pci_devices")
 
+    def _state(self, job: str) -> str:
+        """The health of the job's targets, of several the worst."""
+        states = [target["health"] if target else "missing" for target in (self._targets.get((job, server)) for server in self.jobs[job])]
+        return next((state for state in states if state != "up"), "up")
+
     def _up(self, job: str) -> bool:
         return self.states.get(job) == "up"
 
     @property
     def _gpus(self) -> Optional[list[dict[str, Any]]]:
         """The GPUs that the host has, None where that is not known or not asked for."""
-        return self._gpu_info.get("gpus") if GPUS in self.targets else None
+        return self._gpu_info.get("gpus") if GPUS in self.jobs else None
 
     @property
     def _running(self) -> Optional[set[str]]:
         engine = self._engine_info.get("engine") or {}
-        return {one["name"] for one in engine.get("containers") or []} if engine.get("reachable") and CONTAINERS in self.targets else None
+        return {one["name"] for one in engine.get("containers") or []} if engine.get("reachable") and CONTAINERS in self.jobs else None
+
+    @property
+    def _settled(self) -> set[str]:
+        """The containers that ran long enough to be seen when the host was asked: cAdvisor looks at the interval, and Prometheus after that."""
+        containers = (self._engine_info.get("engine") or {}).get("containers") or []
+        return {one["name"] for one in containers if one["age"] > 2 * self._wanted.scrape_interval + _SLACK_SECONDS} & (self._running or set())
 
     def good(self, job: str) -> bool:
         """Whether the job delivers what the dashboards draw."""
@@ -165,17 +180,22 @@ class _Host:
         return []
 
     def _down(self) -> list[Problem]:
-        return [fault for job, target in self.targets.items() if self.states and not self._up(job) for fault in self._not_up(job, target)]
+        wanted = [(job, server) for job, servers in self.jobs.items() for server in servers] if self._asked else []
+        found = [self._not_up(job, server, self._targets.get((job, server))) for job, server in wanted]
+        return [fault for fault in found if fault]
 
-    def _not_up(self, job: str, target: Optional[dict[str, Any]]) -> list[Problem]:
-        exporter = _EXPORTERS.get(job, f"The job {job}")
+    def _not_up(self, job: str, server: str, target: Optional[dict[str, Any]]) -> Optional[Problem]:
+        if target and target["health"] == "up":
+            return None
+        exporter = f"The model server {server}" if job == SERVERS else _EXPORTERS.get(job, f"The job {job}")
         if job == GPUS and self._gpu_info.get("present") is False:
-            return [self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")]
+            return self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")
         if target is None:
-            return [self._fault("targets", f"Prometheus does not scrape {self.name} for the job {job}, which the inventory asks for. {_SITE}")]
+            what = f"{server} of {self.name}" if server else self.name
+            return self._fault("targets", f"Prometheus does not scrape {what} for the job {job}, which the inventory asks for. {_SITE}")
         if target["health"] == "unknown":
-            return [self._fault("targets", f"{exporter} of {self.name} has not been scraped yet.")]
-        return [self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {_one_line(target['error']).rstrip('.')}.")]
+            return self._fault("targets", f"{exporter} of {self.name} has not been scraped yet.")
+        return self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {_one_line(target['error']).rstrip('.')}.")
 
     def _wrong_clock(self) -> bool:
         return self.skew is not None and abs(self.skew) > self._wanted.clock_skew
@@ -216,11 +236,11 @@ class _Host:
         return found
 
     def _container_faults(self) -> list[Problem]:
-        running = self._running
+        running = self._running or set()
         if self._wrong_clock() and not self._series:
             # cAdvisor's samples carry the host's time: after a step back Prometheus drops them until it is where it was.
             return []
-        if running and not self._containers:
+        if self._settled and not self._containers:
             if self._series:
                 return [self._fault("containers", f"The containers of {self.name} have no name: cAdvisor cannot reach the socket of Docker or containerd.")]
             text = f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')}, though Prometheus scrapes it."
@@ -230,9 +250,9 @@ class _Host:
             text = f"no container's CPU time has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
             doubt = "" if self.skew is not None else f" Or the clock of {self.name} is behind, which the job {NODE} would show."
             return [self._fault("age", f"cAdvisor of {self.name} is frozen: {text}.{doubt}")]
-        missing = sorted((running or set()) - self._containers - self._lately)
+        missing = sorted(self._settled - self._containers - self._lately)
         if missing:
-            counts = f"{self.name} runs {_count(len(running or []), 'container')} and Prometheus does not see {len(missing)}"
+            counts = f"{self.name} runs {_count(len(running), 'container')} and Prometheus does not see {len(missing)}"
             return [self._fault("containers", f"{counts}: {_listed(missing)}.")]
         engine = self._engine_info.get("engine") or {}
         if engine and not engine.get("reachable"):
@@ -248,11 +268,11 @@ class _Host:
             "host": self.name,
             "jobs": self.states,
             "sample_age": round(max(ages), 1) if ages else None,
-            "gpus_seen": len(self._seen) if self._asked and GPUS in self.targets else None,
+            "gpus_seen": len(self._seen) if self._asked and GPUS in self.jobs else None,
             "gpus_there": len(gpus) if gpus is not None else None,
             "mig_seen": sum(len(set(ids)) for ids in self._seen.values()),
             "mig_there": sum(map(_instances, gpus or [])),
-            "containers_seen": len(containers) if self._asked and CONTAINERS in self.targets else None,
+            "containers_seen": len(containers) if self._asked and CONTAINERS in self.jobs else None,
             "containers_there": len(running) if running is not None else None,
             "clock_skew": round(self.skew, 1) if self.skew is not None else None,
         }
@@ -266,14 +286,14 @@ def _instances(gpu: dict[str, Any]) -> int:
 
 def _whole(hosts: list[_Host]) -> list[_Host]:
     """The hosts that deliver for every exporter, of those that have the most."""
-    exporters = {host.name: [job for job in _EXPORTERS if job in host.targets] for host in hosts}
+    exporters = {host.name: [job for job in _EXPORTERS if job in host.jobs] for host in hosts}
     most = max(map(len, exporters.values()), default=0)
     return [host for host in hosts if len(exporters[host.name]) == most and all(map(host.good, exporters[host.name]))]
 
 
 def _blind(hosts: list[_Host], job: str) -> bool:
     """Whether no host delivers for the job, so that its panels are empty for a reason that was told."""
-    scraped = [host for host in hosts if job in host.targets]
+    scraped = [host for host in hosts if job in host.jobs]
     return bool(scraped) and not any(host.good(job) for host in scraped)
 
 

@@ -21,6 +21,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self.jobs = {"cadvisor": ["gpu1", "gpu2"], "nvidia-gpu": ["gpu1", "gpu2"], "node": ["gpu1", "gpu2", "m1"]}
+        self.servers: list[tuple[str, str]] = []
         self.gpus: dict[str, Any] = {
             host: {
                 "present": True,
@@ -31,13 +32,13 @@ class Fleet:
             for host, uuids in UUIDS.items()
         }
         self.engines: dict[str, Any] = {
-            host: {"engine": {"reachable": True, "containers": [{"name": name, "image": "i"} for name in CONTAINERS]}} for host in UUIDS
+            host: {"engine": {"reachable": True, "containers": [{"name": name, "age": 3600} for name in CONTAINERS]}} for host in UUIDS
         }
         self.first_deployed: float | None = NOW - 5 * DAY
         self.prometheus: dict[str, Any] = {
             "now": NOW,
             "targets": [
-                {"job": job, "host": host, "health": "up", "error": "", "interval": 5.0} for job, hosts in self.jobs.items() for host in hosts
+                {"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5.0} for job, hosts in self.jobs.items() for host in hosts
             ],
             "scrape_interval": 5.0,
             "gpu_age": {host: {uuid: 2.0 for uuid in uuids} for host, uuids in UUIDS.items()},
@@ -52,6 +53,11 @@ class Fleet:
         }
         self.grafana: dict[str, Any] = {"error": "", "dashboards": {"ml": {"title": "ML system monitoring", "panels": 4, "faults": []}}}
 
+    def serve(self, host: str, server: str, health: str = "up", error: str = "") -> None:
+        """The inventory has a model server and Prometheus scrapes it."""
+        self.servers.append((host, server))
+        self.prometheus["targets"].append({"job": "model-server", "host": host, "server": server, "health": health, "error": error, "interval": 5.0})
+
     def target(self, job: str, host: str) -> dict[str, Any]:
         return next(one for one in self.prometheus["targets"] if (one["job"], one["host"]) == (job, host))
 
@@ -65,7 +71,9 @@ class Fleet:
 
     @property
     def wanted(self) -> Wanted:
-        return Wanted(["gpu1", "gpu2", "m1"], self.jobs, self.gpus, self.engines, 5.0, 60.0, 5.0, self.first_deployed)
+        jobs = {job: [(host, "") for host in hosts] for job, hosts in self.jobs.items()}
+        jobs.update({"model-server": self.servers} if self.servers else {})
+        return Wanted(["gpu1", "gpu2", "m1"], jobs, self.gpus, self.engines, 5.0, 60.0, 5.0, self.first_deployed)
 
     def verdict(self) -> Any:
         return decide(self.wanted, copy.deepcopy(self.prometheus), self.grafana)
@@ -142,8 +150,28 @@ def test_a_target_that_prometheus_does_not_have(fleet):
 
 
 def test_of_several_targets_of_a_job_the_one_that_is_down_counts(fleet):
-    fleet.prometheus["targets"].insert(0, {"job": "node", "host": "m1", "health": "down", "error": "no route to host", "interval": 5.0})
+    fleet.prometheus["targets"].insert(0, {"job": "node", "host": "m1", "server": "", "health": "down", "error": "no route to host", "interval": 5.0})
     assert fleet.messages == ["The node exporter of m1 does not answer Prometheus: no route to host."]
+
+
+def test_model_servers_are_told_by_name(fleet):
+    fleet.serve("gpu1", "llama")
+    fleet.serve("gpu1", "ranker", "down", "connection refused")
+    fleet.serve("gpu1", "resnet", "unknown")
+    fleet.servers.append(("gpu2", "whisper"))
+    assert fleet.messages == [
+        "The model server ranker of gpu1 does not answer Prometheus: connection refused.",
+        "The model server resnet of gpu1 has not been scraped yet.",
+        "Prometheus does not scrape whisper of gpu2 for the job model-server, which the inventory asks for. Run the playbook site.",
+    ]
+    assert [row["jobs"].get("model-server") for row in fleet.verdict().rows] == ["down", "missing", None]
+
+
+def test_a_model_server_that_is_down_empties_no_panel_of_others(fleet):
+    fleet.serve("gpu2", "llama", "down", "connection refused")
+    assert drawable(fleet.wanted, fleet.prometheus).hosts == ["gpu1", "gpu2"]
+    fleet.grafana["dashboards"]["ml"]["faults"] = [("A", "")]
+    assert fleet.messages[1:] == ["The dashboard ML system monitoring shows no data in A."]
 
 
 def test_a_target_that_was_not_scraped_yet(fleet):
@@ -267,6 +295,20 @@ def test_a_container_that_is_not_seen(fleet):
     for key in ("containers", "containers_lately"):
         fleet.prometheus[key]["gpu1"].remove("training")
     assert fleet.messages == ["gpu1 runs 3 containers and Prometheus does not see 1: training."]
+
+
+@pytest.mark.parametrize(("age", "missed"), [(0, False), (15, False), (16, True)])
+def test_a_container_that_has_just_been_started_is_not_missed(fleet, age, missed):
+    for key in ("containers", "containers_lately"):
+        fleet.prometheus[key]["gpu1"].remove("training")
+    next(one for one in fleet.engines["gpu1"]["engine"]["containers"] if one["name"] == "training")["age"] = age
+    assert bool(fleet.messages) is missed
+
+
+def test_a_cadvisor_that_has_just_been_started_has_names_soon(fleet):
+    fleet.prometheus["containers"].pop("gpu2")
+    fleet.engines["gpu2"]["engine"]["containers"] = [{"name": "cadvisor", "age": 2}]
+    assert fleet.messages == []
 
 
 def test_a_container_that_ended_since_is_not_missed(fleet):
