@@ -105,8 +105,13 @@ options:
     type: list
     elements: str
     default: []
-  first_deployed_file:
-    description: File with the moment of Prometheus' first deployment in seconds since 1970. Not checked where it is not there.
+  data_since_file:
+    description:
+      - >-
+        File of the host that runs the module, outside of Prometheus' volume. Data should be there of the time since it was last changed, but for what the
+        retention drops. Not checked where it is not there.
+      - >-
+        With a retention by size, data is missed as long as less than a tenth of the size is in use, since it may be the limit that dropped it after that.
     type: path
 seealso:
   - module: mlops.gpu_monitoring.prometheus_query_info
@@ -204,6 +209,7 @@ checked_at:
 """
 
 import json
+import os
 import re
 import time
 
@@ -237,7 +243,7 @@ ARGUMENTS = {
     "clock_skew": {"type": "float", "default": 5},
     "dashboards": {"type": "list", "elements": "dict", "default": []},
     "optional_panels": {"type": "list", "elements": "str", "default": []},
-    "first_deployed_file": {"type": "path"},
+    "data_since_file": {"type": "path"},
 }
 PAUSE_SECONDS = 2
 # Enough samples beyond the time that may pass without a change.
@@ -258,12 +264,11 @@ def clients(params):
     )
 
 
-def first_deployed(path):
-    """The moment that the file holds, None where there is none."""
+def changed_at(path):
+    """When the file was last changed, None where there is none."""
     try:
-        with open(path or "", encoding="ascii") as file:
-            return float(file.read())
-    except (FileNotFoundError, ValueError):
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
         return None
 
 
@@ -291,7 +296,8 @@ def wanted_of(params):
         scrape_interval=params["scrape_interval"],
         frozen_after=max(params["frozen_after"], SCRAPES * params["scrape_interval"]),
         clock_skew=params["clock_skew"],
-        first_deployed=first_deployed(params["first_deployed_file"]),
+        data_since=changed_at(params["data_since_file"] or ""),
+        data_since_file=params["data_since_file"],
     )
 
 

@@ -39,7 +39,7 @@ class Fleet:
     def __init__(self, folder, port):
         self.hosts = {name: Host(name) for name in GPUS}
         self.prometheus = Prometheus(folder, port)
-        self.mark = folder / "first_deployed"
+        self.mark = folder / "data_since"
         self.grafana = Grafana(self.prometheus.url)
 
     @property
@@ -78,7 +78,7 @@ class Fleet:
             "frozen_after": FROZEN_AFTER,
             "dashboards": [{"uid": "ml", "panels": []}, {"uid": "host"}, {"model": json.dumps({"uid": "gpus"})}, {"uid": "gone", "state": "absent"}],
             "optional_panels": ["DCGM_FI_DEV_NVLINK"],
-            "first_deployed_file": str(self.mark),
+            "data_since_file": str(self.mark),
         }
         return run(monitoring_verify, {**arguments, **given})
 
@@ -114,7 +114,8 @@ def standing(tmp_path_factory):
     try:
         made.prometheus.configure(made.ports)
         made.prometheus.backfill(time.time() - DAY)
-        made.mark.write_text(f"{time.time() - DAY:.0f}\n")
+        made.mark.touch()
+        os.utime(made.mark, (time.time() - DAY,) * 2)
         made.prometheus.start()
         yield made
     finally:
@@ -350,7 +351,7 @@ def test_the_playbook_ends_well_and_writes_the_report(playbook):
     assert code == 0, output
     assert "changed=0" in output
     assert "GPUs seen/there" in output
-    assert "was not checked, since it is not known when it was first deployed" in output
+    assert "was not checked, since it is not known since when it keeps it" in output
     assert [row["host"] for row in report["hosts"]] == ["gpu1", "gpu2", "m1"]
     assert (report["problems"], report["dashboards"]) == ([], {"ml": 3})
     assert PASSWORD not in output + json.dumps(report)
@@ -393,9 +394,9 @@ def test_a_prometheus_with_an_empty_volume_and_one_that_is_gone(standing):
     assert len(standing.messages()) == 1
     assert standing.messages()[0].startswith("Prometheus cannot be asked: url: no Prometheus answers at ")
     standing.prometheus.start()
-    [message] = standing.until("Prometheus lost its data: it was first deployed at ")
-    assert message.endswith("Its volume was emptied or replaced.")
-    standing.mark.write_text(f"{time.time():.0f}\n")
+    [message] = standing.until("Prometheus lost its data: it has been keeping it since ")
+    assert message.endswith(f"Its volume was emptied or replaced. If that is accepted, remove {standing.mark} and run the playbook site.")
+    standing.mark.touch()
 
 
 def test_a_clock_two_minutes_ahead(fleet):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.lab import driver, hosts  # noqa: E402
 
-MARK = "/etc/gpu_monitoring/prometheus.first_deployed"
+MARK = "/etc/gpu_monitoring/prometheus.data_since"
 SHIFTED = """
 import http.server, ssl, time
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -173,10 +172,11 @@ def test_another_interval_in_the_running_configuration(told, host, prometheus, s
 
 
 def test_a_prometheus_that_lost_its_data(told, host, site):
-    host("monitor1").check_output("echo %s > %s", str(int(time.time()) - 86400), MARK)
+    host("monitor1").check_output("touch --date='1 day ago' %s", MARK)
     host("monitor1").check_output("docker rm --force prometheus && docker volume rm prometheus-data")
     assert site("--limit=monitor1").code == 0
     try:
-        told("Prometheus lost its data: it was first deployed at ")
+        told("Prometheus lost its data: it has been keeping it since ")
     finally:
-        host("monitor1").check_output("date +%%s > %s", MARK)
+        host("monitor1").check_output("rm %s", MARK)
+        assert site("--limit=monitor1").code == 0

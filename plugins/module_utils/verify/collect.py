@@ -25,7 +25,6 @@ _CONTAINERS = 'count by (host, name, image) (container_last_seen{job="cadvisor"}
 _LATELY = 'count by (host, name) (last_over_time(container_last_seen{job="cadvisor",name!="",image!=""}[2m]))'
 _SKEW = 'node_time_seconds{job="node"} - timestamp(node_time_seconds{job="node"})'
 _GLOBAL_INTERVAL = re.compile(r"^global:\n(?:  .*\n)*?  scrape_interval: (\S+)$", re.MULTILINE)
-_OLDEST = re.compile(r"^prometheus_tsdb_lowest_timestamp_seconds (\S+)$", re.MULTILINE)
 # An empty database says the greatest number that it can.
 _NO_SAMPLE = 1e12
 
@@ -41,7 +40,7 @@ def from_prometheus(client: Prometheus, window: float) -> dict[str, Any]:
     - gpus: for each host and GPU the ids of its MIG instances, empty where it has none.
     - container_series, containers, containers_lately: for each host the number of series, the names that have an image, and the names of the last minutes.
     - clock_skew: for each host that has a node exporter, positive where its clock is ahead.
-    - oldest_sample: None where there is none. retention: as Prometheus writes it.
+    - database: the time of the oldest sample, None where there is none; the retention, and the limit of the size, 0 where there is none; the size in bytes.
     """
     now = client.query("time()").series[0]["value"]
     gpu_age: dict[str, dict[str, float]] = {}
@@ -78,8 +77,7 @@ def from_prometheus(client: Prometheus, window: float) -> dict[str, Any]:
         "containers": containers,
         "containers_lately": lately,
         "clock_skew": {one["labels"].get("host", ""): one["value"] for one in client.query(_SKEW).series},
-        "oldest_sample": _oldest_sample(client.text("/metrics")),
-        "retention": client.get("status/runtimeinfo").get("storageRetention", ""),
+        "database": _database(client.text("/metrics")),
     }
 
 
@@ -117,12 +115,18 @@ def _global_interval(yaml: str) -> float:
     return seconds(found[1])
 
 
-def _oldest_sample(metrics: str) -> Optional[float]:
-    found = _OLDEST.search(metrics)
-    if not found:
-        raise PrometheusError("url: what answers has no metric prometheus_tsdb_lowest_timestamp_seconds, so it is no Prometheus with a database of its own.")
-    oldest = float(found[1])
-    return oldest if oldest < _NO_SAMPLE else None
+def _database(metrics: str) -> dict[str, Optional[float]]:
+    own = dict(re.findall(r"^prometheus_tsdb_(\w+) (\S+)$", metrics, re.MULTILINE))
+    try:
+        oldest = float(own["lowest_timestamp_seconds"])
+        return {
+            "oldest": oldest if oldest < _NO_SAMPLE else None,
+            "retention": float(own["retention_limit_seconds"]),
+            "size_limit": float(own["retention_limit_bytes"]),
+            "size": sum(float(own[f"{part}_bytes"]) for part in ("storage_blocks", "wal_storage_size", "head_chunks_storage_size")),
+        }
+    except KeyError as error:
+        raise PrometheusError(f"url: what answers has no metric prometheus_tsdb_{error.args[0]}, so it is no Prometheus with a database of its own.") from error
 
 
 class Dashboards:

@@ -11,8 +11,6 @@ import re
 import time
 from typing import Any, NamedTuple, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
-
 CONTAINERS, GPUS, NODE, SERVERS = "cadvisor", "nvidia-gpu", "node", "model-server"
 _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node exporter"}
 _SITE = "Run the playbook site."
@@ -20,6 +18,8 @@ _SITE = "Run the playbook site."
 _METRICS = {CONTAINERS: r"\bcontainer_", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
 # A GPU in MIG mode has no utilization of its own.
 _NOT_WITH_MIG = r"^DCGM_FI_DEV_GPU_UTIL$"
+# Of a size limit as much may be in use after the oldest block, which is the largest, was dropped.
+_LEAST_OF_SIZE_LIMIT = 0.1
 # The first deployment is remembered once Prometheus is healthy, and the first scrape comes after that.
 _FIRST_SAMPLE_SECONDS = 300
 # What an exporter and a scrape may take beyond their intervals.
@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
     - hosts: names in the order of the table. jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
     - gpus, engines: for each host the result of nvidia_gpu_info and of docker_engine_info, which may have failed.
-    - first_deployed: when Prometheus was first deployed; None where that is not known.
+    - data_since: since when Prometheus keeps its data, None where that is not known; data_since_file: the file that says so.
     """
 
     hosts: list[str]
@@ -49,7 +49,8 @@ class Wanted(NamedTuple):
     scrape_interval: float
     frozen_after: float
     clock_skew: float
-    first_deployed: Optional[float]
+    data_since: Optional[float]
+    data_since_file: Optional[str]
 
 
 class Drawable(NamedTuple):
@@ -311,20 +312,18 @@ def _intervals(wanted: Wanted, prometheus: dict[str, Any]) -> list[Problem]:
 
 
 def _lost_data(wanted: Wanted, prometheus: dict[str, Any]) -> tuple[list[Problem], str]:
-    """Whether data of the time since the first deployment is gone, and a note where that cannot be said."""
-    first, oldest = wanted.first_deployed, prometheus["oldest_sample"]
-    if first is None:
-        return [], f"Whether Prometheus lost data was not checked, since it is not known when it was first deployed. {_SITE}"
-    if oldest is None:
-        oldest = prometheus["now"]
-    try:
-        kept_since = max(first, prometheus["now"] - seconds(prometheus["retention"]))
-    except ValueError:
-        return [], f"Whether Prometheus lost data was not checked, since it may drop data by size ({prometheus['retention']})."
-    if oldest <= kept_since + _FIRST_SAMPLE_SECONDS:
+    """Whether data is gone that no retention dropped, and a note where that cannot be said."""
+    since, now, database = wanted.data_since, prometheus["now"], prometheus["database"]
+    if since is None:
+        return [], f"Whether Prometheus lost data was not checked, since it is not known since when it keeps it. {_SITE}"
+    oldest = now if database["oldest"] is None else database["oldest"]
+    dropped_until = now - database["retention"] if database["retention"] else 0
+    if oldest <= max(since, dropped_until) + _FIRST_SAMPLE_SECONDS:
         return [], ""
-    text = f"it was first deployed at {_moment(first)} and its oldest sample is of {_moment(oldest)}. Its volume was emptied or replaced"
-    return [Problem("data", "", f"Prometheus lost its data: {text}.")], ""
+    if database["size_limit"] and database["size"] >= _LEAST_OF_SIZE_LIMIT * database["size_limit"]:
+        return [], f"Whether Prometheus lost data was not checked, since its size limit may have dropped what is older than {_moment(oldest)}."
+    text = f"it has been keeping it since {_moment(since)} and its oldest sample is of {_moment(oldest)}. Its volume was emptied or replaced"
+    return [Problem("data", "", f"Prometheus lost its data: {text}. If that is accepted, remove {wanted.data_since_file} and run the playbook site.")], ""
 
 
 def _dashboards(grafana: dict[str, Any], blind: bool) -> list[Problem]:

@@ -120,3 +120,13 @@ def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     options = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)
     assert options["targets"] == {job: files[f"targets/{job}.json"] for job in ("cadvisor", "nvidia-gpu", "node", "model-server")}
+
+
+def test_the_mark_of_the_data_is_begun_anew_with_another_retention_alone(tmp_path):
+    def mark(**variables):
+        inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables)
+        return arguments("prometheus", "Remember since when Prometheus keeps its data, outside of its volume", inventory, "monitor1", tmp_path)
+
+    assert mark()["dest"] == "/etc/gpu_monitoring/prometheus.data_since"
+    assert mark() == mark(prometheus_scrape_interval="1s")
+    assert len({mark(**variables)["content"] for variables in ({}, {"prometheus_retention_time": "90d"}, {"prometheus_retention_size": "10GB"})}) == 3

@@ -11,6 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide
 
 NOW = 1_795_000_000.0
 DAY = 86400
+MARK = "/etc/gpu_monitoring/prometheus.data_since"
 UUIDS = {"gpu1": ["GPU-a0", "GPU-a1"], "gpu2": ["GPU-b0"]}
 CONTAINERS = ["cadvisor", "dcgm-exporter", "training"]
 JOBS = ("cadvisor", "nvidia-gpu", "node")
@@ -34,7 +35,7 @@ class Fleet:
         self.engines: dict[str, Any] = {
             host: {"engine": {"reachable": True, "containers": [{"name": name, "age": 3600} for name in CONTAINERS]}} for host in UUIDS
         }
-        self.first_deployed: float | None = NOW - 5 * DAY
+        self.data_since: float | None = NOW - 5 * DAY
         self.prometheus: dict[str, Any] = {
             "now": NOW,
             "targets": [
@@ -48,8 +49,7 @@ class Fleet:
             "containers": {host: list(CONTAINERS) for host in UUIDS},
             "containers_lately": {host: list(CONTAINERS) for host in UUIDS},
             "clock_skew": {"gpu1": 0.1, "gpu2": -0.2, "m1": 0.0},
-            "oldest_sample": NOW - 5 * DAY + 8,
-            "retention": "15d",
+            "database": {"oldest": NOW - 5 * DAY + 8, "retention": 15.0 * DAY, "size_limit": 0.0, "size": 5e9},
         }
         self.grafana: dict[str, Any] = {"error": "", "dashboards": {"ml": {"title": "ML system monitoring", "panels": 4, "faults": []}}}
 
@@ -73,7 +73,7 @@ class Fleet:
     def wanted(self) -> Wanted:
         jobs = {job: [(host, "") for host in hosts] for job, hosts in self.jobs.items()}
         jobs.update({"model-server": self.servers} if self.servers else {})
-        return Wanted(["gpu1", "gpu2", "m1"], jobs, self.gpus, self.engines, 5.0, 60.0, 5.0, self.first_deployed)
+        return Wanted(["gpu1", "gpu2", "m1"], jobs, self.gpus, self.engines, 5.0, 60.0, 5.0, self.data_since, MARK)
 
     def verdict(self) -> Any:
         return decide(self.wanted, copy.deepcopy(self.prometheus), self.grafana)
@@ -386,34 +386,52 @@ def test_another_interval_of_one_job(fleet):
 
 @pytest.mark.parametrize("oldest", [NOW - 30, None])
 def test_an_emptied_volume(fleet, oldest):
-    fleet.prometheus["oldest_sample"] = oldest
+    fleet.prometheus["database"]["oldest"] = oldest
     [message] = fleet.messages
-    assert message.startswith("Prometheus lost its data: it was first deployed at 2026-11-13 ")
-    assert message.endswith("Its volume was emptied or replaced.")
+    assert message.startswith("Prometheus lost its data: it has been keeping it since 2026-11-13 ")
+    assert message.endswith(f"Its volume was emptied or replaced. If that is accepted, remove {MARK} and run the playbook site.")
 
 
 def test_what_retention_drops_is_not_lost(fleet):
-    fleet.first_deployed = NOW - 100 * DAY
-    fleet.prometheus["oldest_sample"] = NOW - 15 * DAY - 3600
+    fleet.data_since = NOW - 100 * DAY
+    fleet.prometheus["database"]["oldest"] = NOW - 15 * DAY - 3600
     assert fleet.messages == []
-    fleet.prometheus["oldest_sample"] = NOW - 10 * DAY
+    fleet.prometheus["database"]["oldest"] = NOW - 10 * DAY
     assert len(fleet.messages) == 1
 
 
+def test_what_a_shorter_retention_dropped_before_the_mark_was_begun_anew_is_not_lost(fleet):
+    fleet.data_since = NOW - DAY
+    fleet.prometheus["database"].update(oldest=NOW - 16 * DAY, retention=90.0 * DAY)
+    assert fleet.messages == []
+    fleet.prometheus["database"]["oldest"] = NOW - 3600
+    assert len(fleet.messages) == 1
+
+
+def test_without_a_retention_by_time_all_is_kept(fleet):
+    fleet.prometheus["database"].update(retention=0.0, oldest=NOW - 3600)
+    assert len(fleet.messages) == 1
+
+
+@pytest.mark.parametrize(("size", "problems", "notes"), [(0.0, 1, 0), (0.9e9, 1, 0), (1.1e9, 0, 1)])
+def test_a_size_limit_drops_data_only_once_it_was_reached(fleet, size, problems, notes):
+    fleet.prometheus["database"].update(size_limit=10e9, size=size, oldest=NOW - 3600)
+    verdict = fleet.verdict()
+    assert (len(verdict.problems), len(verdict.notes)) == (problems, notes)
+
+
 def test_a_fresh_deployment_has_lost_nothing(fleet):
-    fleet.first_deployed = NOW - 3
-    fleet.prometheus["oldest_sample"] = None
+    fleet.data_since = NOW - 3
+    fleet.prometheus["database"]["oldest"] = None
     assert fleet.messages == []
 
 
-@pytest.mark.parametrize(("deployed", "retention", "words"), [(None, "15d", "not known when"), (NOW - 5 * DAY, "15d or 10GiB", "15d or 10GiB")])
-def test_what_cannot_be_said_of_the_data_is_said(fleet, deployed, retention, words):
-    fleet.first_deployed = deployed
-    fleet.prometheus.update(oldest_sample=NOW - 30, retention=retention)
+def test_without_the_mark_nothing_can_be_said_of_the_data_which_is_said(fleet):
+    fleet.data_since = None
+    fleet.prometheus["database"]["oldest"] = NOW - 30
     verdict = fleet.verdict()
     assert verdict.problems == []
-    assert len(verdict.notes) == 1
-    assert words in verdict.notes[0]
+    assert verdict.notes == ["Whether Prometheus lost data was not checked, since it is not known since when it keeps it. Run the playbook site."]
 
 
 def test_a_deleted_dashboard(fleet):
