@@ -317,11 +317,9 @@ def test_a_fault_that_passes_within_the_wait_is_none(fleet):
 
 @pytest.fixture
 def playbook(fleet, tmp_path):
-    """Runs the playbook verify with this machine as every host; returns the exit code, the output and the report."""
-    group = {"hosts": {name: {"ansible_host": f"192.0.2.{number}"} for number, name in enumerate(GPUS, 1)}}
+    """Runs the playbook verify with this machine as every host; returns the exit code, the output and the report. `group` are variables of the GPU hosts."""
+    hosts = {name: {"ansible_host": f"192.0.2.{number}"} for number, name in enumerate(GPUS, 1)}
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
-    inventory = {"all": {"vars": connection, "children": {"gpu_hosts": group, "monitoring": {"hosts": {"m1": {"ansible_host": "127.0.0.1"}}}}}}
-    (tmp_path / "inventory.json").write_text(json.dumps(inventory))
     targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in fleet.ports.items()}
     variables = {
         "gpu_monitoring_scrape_interval": "1s",
@@ -335,7 +333,9 @@ def playbook(fleet, tmp_path):
         "verify_report": str(tmp_path / "reports" / "verify.json"),
     }
 
-    def call(*arguments):
+    def call(*arguments, group=None):
+        children = {"gpu_hosts": {"hosts": hosts, "vars": group or {}}, "monitoring": {"hosts": {"m1": {"ansible_host": "127.0.0.1"}}}}
+        (tmp_path / "inventory.json").write_text(json.dumps({"all": {"vars": connection, "children": children}}))
         command = ["ansible-playbook", "-i", tmp_path / "inventory.json", "-e", json.dumps(variables), *arguments, ROOT / "playbooks" / "verify.yml"]
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -372,6 +372,22 @@ def test_the_playbook_asks_the_hosts(playbook):
     assert f"{PREFIX}-prometheus" in output
     assert [(problem["check"], problem["host"]) for problem in report["problems"]][:1] == [("containers", "gpu1")]
     assert report["hosts"][0]["containers_there"] > 0
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ({"ansible_python_interpreter": "/usr/bin/no-such-python"}, "could not be asked what it has: "),
+        ({"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}, "could not be asked what it has: "),
+        ({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}, "cannot be reached by Ansible, so what it has could not be compared "),
+    ],
+    ids=["python", "sudo", "ssh"],
+)
+def test_the_playbook_compares_though_no_host_can_be_asked(playbook, broken, words):
+    code, output, report = playbook(group=broken)
+    assert code == 2, output
+    assert "GPUs seen/there" in output
+    assert [problem["message"].startswith(f"{problem['host']} {words}") for problem in report["problems"]] == [True, True], report["problems"]
 
 
 def test_queries_of_the_module_for_everybody(fleet):
