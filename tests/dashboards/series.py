@@ -19,6 +19,7 @@ GAUGES = {
     "FB_FREE": (9000, 70000),
     "GPU_TEMP": (35, 80),
     "POWER_USAGE": (70, 650),
+    "ENFORCED_POWER_LIMIT": (700, 700),
     "SM_CLOCK": (210, 1980),
     "MEM_CLOCK": (2619, 2619),
     "XID_ERRORS": (0, 0),
@@ -35,7 +36,8 @@ DATA_CENTER_GAUGES = {
 }
 DATA_CENTER_COUNTERS = {"ECC_SBE_VOL_TOTAL": 0.001}
 PROFILING = {"GR_ENGINE_ACTIVE": (0, 1), "PIPE_TENSOR_ACTIVE": (0, 1), "DRAM_ACTIVE": (0, 1), "PCIE_RX_BYTES": (0, 2e10), "PCIE_TX_BYTES": (0, 2e10)}
-NOT_WITH_MIG = ("GPU_UTIL", "MEM_COPY_UTIL", "ENC_UTIL", "DEC_UTIL")
+PCIE = {"PCIE_RX_THROUGHPUT": (0, 2e7), "PCIE_TX_THROUGHPUT": (0, 2e7)}
+NOT_WITH_MIG = ("GPU_UTIL", "MEM_COPY_UTIL", "ENC_UTIL", "DEC_UTIL", "PCIE_RX_THROUGHPUT", "PCIE_TX_THROUGHPUT")
 LATENCY_BUCKETS = "0.001 0.005 0.01 0.02 0.04 0.06 0.08 0.1 0.25 0.5 0.75 1.0 2.5 5.0 7.5 10.0 20.0 40.0 80.0 160.0 640.0 2560.0 +Inf".split()
 
 
@@ -69,8 +71,8 @@ def up(job: str, host: str, **labels: str) -> Series:
     return gauge("up", 1, 1, job=job, host=host, **labels)
 
 
-def gpu_host(host: str, gpus: int, kind: str = "data center") -> Iterator[Series]:
-    """The job nvidia-gpu of a host, whose GPUs are of the kind `data center`, `consumer` or `mig`."""
+def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = True) -> Iterator[Series]:
+    """The job nvidia-gpu of a host, whose GPUs are of the kind `data center`, `consumer` or `mig`; those for consumers are never profiled."""
     yield up("nvidia-gpu", host)
     for gpu in range(gpus):
         labels = {
@@ -85,17 +87,17 @@ def gpu_host(host: str, gpus: int, kind: str = "data center") -> Iterator[Series
         }
         parts = [{**labels, "GPU_I_PROFILE": "3g.40gb", "GPU_I_ID": str(part)} for part in (1, 2)] if kind == "mig" else [labels]
         for one in parts:
-            yield from _gpu(one, kind)
+            yield from _gpu(one, kind, profiling and kind != "consumer")
 
 
-def _gpu(labels: dict[str, str], kind: str) -> Iterator[Series]:
-    gauges = {**GAUGES, **({} if kind == "consumer" else DATA_CENTER_GAUGES)}
+def _gpu(labels: dict[str, str], kind: str, profiling: bool) -> Iterator[Series]:
+    gauges = {**GAUGES, **({} if kind == "consumer" else DATA_CENTER_GAUGES), **({} if profiling else PCIE)}
     for field, (low, high) in gauges.items():
         if kind != "mig" or field not in NOT_WITH_MIG:
             yield gauge(f"DCGM_FI_DEV_{field}", low, high, **labels)
     for field, rate in {**COUNTERS, **({} if kind == "consumer" else DATA_CENTER_COUNTERS)}.items():
         yield counter(f"DCGM_FI_DEV_{field}", rate, **labels)
-    if kind != "consumer":
+    if profiling:
         for field, (low, high) in PROFILING.items():
             yield gauge(f"DCGM_FI_PROF_{field}", low, high, **labels)
     yield gauge("DCGM_EXP_XID_ERRORS_COUNT", 0, 0, window_size_in_ms="300000", **labels)

@@ -14,16 +14,24 @@ START = 1767225600  # 2026-01-01, where a block begins
 MINUTES = 20
 SECONDS = 900
 END = START + 60 * MINUTES - series.SCRAPE_INTERVAL
-GPU_HOSTS = {"with-consumer-gpus": "consumer", "with-data-center-gpus": "data center", "with-mig": "mig"}
+# What the GPUs of a host are, and whether they are profiled.
+GPU_HOSTS = {
+    "with-consumer-gpus": ("consumer", False),
+    "with-data-center-gpus": ("data center", True),
+    "with-data-center-gpus-not-profiled": ("data center", False),
+    "with-mig": ("mig", True),
+    "with-mig-not-profiled": ("mig", False),
+}
 SERVERS = {f"serves-with-{engine}": engine for engine in series.ENGINES}
+ON_MIG = {"serves-with-triton": ("mig", False)}
 
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
     found = []
-    for host, kind in {**GPU_HOSTS, **dict.fromkeys(SERVERS, "consumer")}.items():
-        found += [*series.gpu_host(host, 2, kind), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
+    for host, (kind, profiling) in {**GPU_HOSTS, **dict.fromkeys(SERVERS, ("consumer", False)), **ON_MIG}.items():
+        found += [*series.gpu_host(host, 2, kind, profiling), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
     for host, engine in SERVERS.items():
         found += series.model_server(host, engine)
     with (folder / "series.om").open("w") as file:
@@ -57,6 +65,24 @@ def test_no_panel_is_empty(prometheus, host, asked):
     assert any(not math.isnan(float(value)) for _time, value in values)
 
 
+@pytest.mark.parametrize(("host", "shown"), [("with-mig", ["memory bandwidth"]), ("with-mig-not-profiled", ["memory in use", "power of the limit"])])
+def test_what_is_drawn_in_place_of_utilization_has_its_name(prometheus, host, shown):
+    drawn = set()
+    for path in queries.FILES:
+        for query in queries.of(path):
+            if query.dashboard == "gpu-host" and "{{shown}}" in query.legend:
+                drawn |= {one["metric"].get("shown") for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)}
+    assert sorted(drawn - {None}) == shown
+
+
+@pytest.mark.parametrize("host", ["with-data-center-gpus", "with-data-center-gpus-not-profiled"])
+def test_pcie_is_drawn_with_and_without_profiling(prometheus, host):
+    asked = [query for path in queries.FILES for query in queries.of(path) if "PCIe" in query.legend and "replays" not in query.legend]
+    assert [query.legend for query in asked] == ["GPU {{gpu}} PCIe received", "GPU {{gpu}} PCIe sent"]
+    for query in asked:
+        assert {one["metric"]["gpu"] for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)} == {"0", "1"}
+
+
 def labelled(name, **labels):
     return name + "{" + ",".join(f'{label}="{value}"' for label, value in labels.items()) + "}"
 
@@ -78,6 +104,8 @@ HEALTHY = gpu("DCGM_FI_DEV_GPU_TEMP", 0), "50x60"
         ([(gpu("DCGM_EXP_XID_ERRORS_COUNT", 0, xid=13), "5x60")], 0),
         ([(gpu("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, clock_event="hw_thermal"), "9x60")], 1),
         ([(gpu("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, clock_event="power_cap"), "9x60")], 0),
+        ([(gpu("DCGM_FI_DEV_ROW_REMAP_PENDING", 0, GPU_I_ID=instance), "1x60") for instance in (1, 2, 3)], 1),
+        ([(gpu("DCGM_EXP_XID_ERRORS_COUNT", 0, xid=xid, GPU_I_ID=instance), "1x60") for xid in (79, 94) for instance in (1, 2)], 2),
     ],
 )
 def test_trouble_of_a_gpu(tmp_path, found, trouble):
