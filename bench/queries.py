@@ -33,7 +33,7 @@ DAY = 86400
 END = START + DAY - series.SCRAPE_INTERVAL
 HOSTS = [f"gpu{number:02}" for number in range(1, 11)]
 GPUS, CONTAINERS, CORES = 8, 30, 64
-SERVED = ["vllm", "vllm-v0", "tgi", "triton", "torchserve", "ray-serve", "vllm", "vllm", "vllm", "vllm"]
+SERVED = ["vllm", "vllm-v0", "tgi", "triton", "torchserve", "ray-serve", "sglang", "vllm", "vllm", "vllm"]
 
 
 @dataclass(frozen=True)

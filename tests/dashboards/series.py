@@ -179,6 +179,17 @@ def _vllm(labels: dict[str, str], between_tokens: str, cache: str) -> Iterator[S
         yield counter("vllm:request_success_total", rate, finished_reason=reason, **labels)
 
 
+def _sglang(labels: dict[str, str]) -> Iterator[Series]:
+    labels = {**labels, "model_name": "Qwen/Qwen3-32B", "engine_type": "unified", "tp_rank": "0", "pp_rank": "0"}
+    latencies = {"time_to_first_token": 0.3, "inter_token_latency": 0.03, "e2e_request_latency": 8, "queue_time": 0.1}
+    for name, mean in latencies.items():
+        yield from _histogram(f"sglang:{name}_seconds", mean, labels)
+    for name, high in (("num_running_reqs", 100), ("num_queue_reqs", 20), ("token_usage", 1)):
+        yield gauge(f"sglang:{name}", 0, high, **labels)
+    for name, rate in {"prompt_tokens": 9000, "generation_tokens": 2500, "num_requests": 10, "num_aborted_requests": 0.1}.items():
+        yield counter(f"sglang:{name}_total", rate, **labels)
+
+
 def _tgi(labels: dict[str, str]) -> Iterator[Series]:
     for name, mean in {"duration": 8, "queue_duration": 0.1, "inference_duration": 8, "mean_time_per_token_duration": 0.03}.items():
         yield from _histogram(f"tgi_request_{name}", mean, labels)
@@ -225,6 +236,7 @@ def _ray_serve(labels: dict[str, str]) -> Iterator[Series]:
 ENGINES: dict[str, Callable[[dict[str, str]], Iterator[Series]]] = {
     "vllm": lambda labels: _vllm(labels, "inter_token_latency_seconds", "kv_cache_usage_perc"),
     "vllm-v0": lambda labels: _vllm(labels, "time_per_output_token_seconds", "gpu_cache_usage_perc"),
+    "sglang": _sglang,
     "tgi": _tgi,
     "triton": _triton,
     "torchserve": _torchserve,

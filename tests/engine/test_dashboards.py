@@ -65,6 +65,14 @@ def test_no_panel_is_empty(prometheus, host, asked):
     assert any(not math.isnan(float(value)) for _time, value in values)
 
 
+@pytest.mark.parametrize(("engine", "unknown"), [("vllm", ["inferences"]), ("sglang", ["in the model", "inferences"])])
+def test_of_a_server_for_language_models_all_is_drawn_but(prometheus, engine, unknown):
+    chosen = {"host": f"serves-with-{engine}", "server": engine, "quantile": "0.95"}
+    asked = [query for path in queries.FILES if path.stem == "model-serving" for query in queries.of(path)]
+    silent = [query.legend for query in asked if not prometheus.query(queries.sent(query.expr, chosen, SECONDS), END)]
+    assert [legend.removeprefix("{{host}} {{server}} ") for legend in silent] == unknown
+
+
 @pytest.mark.parametrize(("host", "shown"), [("with-mig", ["memory bandwidth"]), ("with-mig-not-profiled", ["memory in use", "power of the limit"])])
 def test_what_is_drawn_in_place_of_utilization_has_its_name(prometheus, host, shown):
     drawn = set()
