@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.dashboards import queries, series, server
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+import role_readme  # noqa: E402
+
 START = 1767225600  # 2026-01-01, where a block begins
 MINUTES = 20
 SECONDS = 900
 END = START + 60 * MINUTES - series.SCRAPE_INTERVAL
+SILENT = "serves-nobody-yet"
 # What the GPUs of a host are, and whether they are profiled.
 GPU_HOSTS = {
     "with-consumer-gpus": ("consumer", False),
@@ -32,6 +40,8 @@ def prometheus(tmp_path_factory):
     found = []
     for host, (kind, profiling) in {**GPU_HOSTS, **dict.fromkeys(SERVERS, ("consumer", False)), **ON_MIG}.items():
         found += [*series.gpu_host(host, 2, kind, profiling), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
+    found += series.machine("watcher", 2)
+    found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
     for host, engine in SERVERS.items():
         found += series.model_server(host, engine)
     with (folder / "series.om").open("w") as file:
@@ -44,7 +54,7 @@ def prometheus(tmp_path_factory):
 def cases():
     """Every panel with every kind of host that its dashboard shows."""
     for path in queries.FILES:
-        hosts = SERVERS if path.stem == "model-serving" else GPU_HOSTS
+        hosts = {"model-serving": SERVERS, "machines": {**GPU_HOSTS, "watcher": ()}}.get(path.stem, GPU_HOSTS)
         panels = itertools.groupby(queries.of(path), key=lambda query: (query.panel, query.title))
         for (_number, title), asked in panels:
             asked = list(asked)
@@ -63,6 +73,16 @@ def test_no_panel_is_empty(prometheus, host, asked):
         else:
             values += [value for one in prometheus.query_range(expr, END - SECONDS, END, queries.step(SECONDS)) for value in one["values"]]
     assert any(not math.isnan(float(value)) for _time, value in values)
+
+
+def test_of_a_server_that_says_nothing_yet_no_panel_is_empty_that_verify_looks_at(prometheus):
+    optional = role_readme.defaults_of(role_readme.ROLES / "verify")["verify_optional_panels"]
+    asked = [query for path in queries.FILES if path.stem == "model-serving" for query in queries.of(path)]
+    drawn = {query.title: False for query in asked if not any(re.search(pattern, f"model-serving/{query.title}") for pattern in optional)}
+    for query in asked:
+        if query.title in drawn and prometheus.query(queries.sent(query.expr, {"host": SILENT, "server": "silent", "quantile": "0.95"}, SECONDS), END):
+            drawn[query.title] = True
+    assert drawn == dict.fromkeys(["Servers", "KV cache and GPU memory", "GPU utilization", "GPU power"], True)
 
 
 @pytest.mark.parametrize(("engine", "unknown"), [("vllm", ["inferences"]), ("sglang", ["in the model", "inferences"])])
