@@ -9,11 +9,9 @@ import argparse
 import hashlib
 import json
 import math
-import os
 import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -28,7 +26,6 @@ WORK = ROOT / ".cache" / "bench"
 BAR = 100.0
 RANGE = 3600
 START = 1767225600  # 2026-01-01
-BLOCK = 7200
 DAY = 86400
 END = START + DAY - series.SCRAPE_INTERVAL
 HOSTS = [f"gpu{number:02}" for number in range(1, 11)]
@@ -57,16 +54,6 @@ def fleet() -> list[series.Series]:
     return found
 
 
-def block(found: list[series.Series], start: int, folder: Path) -> int:
-    """Have promtool make the block of two hours; returns how many samples it holds."""
-    text = folder / f"{start}.om"
-    with text.open("w") as file:
-        samples = series.write(found, start, start + BLOCK, file)
-    server.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", text.name, "blocks")
-    text.unlink()
-    return samples
-
-
 def blocks() -> Path:
     """The folder with the day's blocks; made once for the same series."""
     found = fleet()
@@ -78,8 +65,11 @@ def blocks() -> Path:
     (staged / "blocks").mkdir(parents=True)
     begin = time.monotonic()
     print(f"Making a day of {len(found)} series, which takes some minutes and is kept in {folder.relative_to(ROOT)}", flush=True)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        samples = sum(pool.map(lambda start: block(found, start, staged), range(START, START + DAY, BLOCK)))
+    text = staged / "day.om"
+    with text.open("w") as file:
+        samples = series.write(found, START, START + DAY, file)
+    server.promtool(staged, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", text.name, "blocks")
+    text.unlink()
     print(f"{samples / 1e6:.0f} million samples in {time.monotonic() - begin:.0f} s", flush=True)
     staged.rename(folder)
     return folder / "blocks"
