@@ -89,12 +89,13 @@ def test_a_dry_run_checks_as_well(verify):
     assert sum(counts["changed"] for counts in run.recap.values()) == 0
 
 
-def test_an_exporter_that_stopped(told, host):
-    host("gpu2").check_output("docker stop dcgm-exporter")
+@pytest.mark.parametrize("name", ["gpu1", "gpu2"])
+def test_an_exporter_that_stopped(told, host, name):
+    host(name).check_output("docker stop dcgm-exporter")
     try:
-        told("The DCGM exporter of gpu2 does not answer Prometheus: ")
+        told(f"The DCGM exporter of {name} does not answer Prometheus: ")
     finally:
-        host("gpu2").check_output("docker start dcgm-exporter")
+        host(name).check_output("docker start dcgm-exporter")
 
 
 def test_an_exporter_that_is_frozen(told):
@@ -142,8 +143,8 @@ def test_a_host_that_is_not_reachable(told):
 
 def test_a_clock_two_minutes_behind(told, host, prometheus):
     """Something else answers for the node exporter, whose clock is another."""
-    urls = [one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if (one["labels"]["job"], one["labels"].get("host")) == ("node", "gpu2")]
-    port = urlsplit(urls[0]).port
+    [url] = [one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if (one["labels"]["job"], one["labels"].get("host")) == ("node", "gpu2")]
+    port = urlsplit(url).port
     exporter = host("gpu2").check_output("docker ps --quiet --filter publish=%s", str(port)).strip()
     host("gpu2").check_output("docker stop %s", exporter)
     try:
