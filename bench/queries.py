@@ -9,9 +9,12 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import shutil
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -27,6 +30,8 @@ BAR = 100.0
 RANGE = 3600
 START = 1767225600  # 2026-01-01
 DAY = 86400
+# Of 24 hours promtool makes 18, the longest of Prometheus' own ranges in them, and what is left.
+BLOCKS = 2
 END = START + DAY - series.SCRAPE_INTERVAL
 HOSTS = [f"gpu{number:02}" for number in range(1, 11)]
 GPUS, CONTAINERS, CORES = 8, 30, 64
@@ -45,13 +50,31 @@ class Result:
     best: float
 
 
-def fleet() -> list[series.Series]:
-    """All series of the fleet."""
-    found: list[series.Series] = []
-    for host, engine in zip(HOSTS, SERVED, strict=True):
-        found += [*series.gpu_host(host, GPUS), *series.containers(host, CONTAINERS), *series.machine(host, CORES)]
-        found += series.model_server(host, engine)
-    return found
+def fleet() -> list[list[series.Series]]:
+    """The series of each host."""
+    return [
+        [*series.gpu_host(host, GPUS), *series.containers(host, CONTAINERS), *series.machine(host, CORES), *series.model_server(host, engine)]
+        for host, engine in zip(HOSTS, SERVED, strict=True)
+    ]
+
+
+def backfill(found: list[series.Series], folder: Path) -> int:
+    """Have promtool make the blocks of one host, so that there is never the text of all; returns how many samples they hold."""
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".om") as text:
+        samples = series.write(found, START, START + DAY, text)
+        text.flush()
+        server.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", Path(text.name).name, "blocks")
+    return samples
+
+
+def merge(folder: Path) -> None:
+    """Have Prometheus make one block of those of the same time, which it does by itself after a minute."""
+    deadline = time.monotonic() + 1800
+    with server.served(folder):
+        while len(list(folder.glob("*/meta.json"))) > BLOCKS:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Prometheus does not merge the blocks in {folder}")
+            time.sleep(1)
 
 
 def blocks() -> Path:
@@ -64,12 +87,10 @@ def blocks() -> Path:
     shutil.rmtree(staged, ignore_errors=True)
     (staged / "blocks").mkdir(parents=True)
     begin = time.monotonic()
-    print(f"Making a day of {len(found)} series, which takes some minutes and is kept in {folder.relative_to(ROOT)}", flush=True)
-    text = staged / "day.om"
-    with text.open("w") as file:
-        samples = series.write(found, START, START + DAY, file)
-    server.promtool(staged, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", text.name, "blocks")
-    text.unlink()
+    print(f"Making a day of {sum(map(len, found))} series, which takes some minutes and is kept in {folder.relative_to(ROOT)}", flush=True)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        samples = sum(pool.map(lambda host: backfill(host, staged), found))
+    merge(staged / "blocks")
     print(f"{samples / 1e6:.0f} million samples in {time.monotonic() - begin:.0f} s", flush=True)
     staged.rename(folder)
     return folder / "blocks"
