@@ -28,7 +28,9 @@ def config(tmp_path: Path) -> Callable[..., Path]:
     def render(inventory: dict[str, Any], host: str = "monitor1") -> Path:
         rendered = arguments("prometheus", "Run Prometheus", inventory, host, tmp_path)
         root = Path("/etc/gpu_monitoring/prometheus")
-        for file in rendered["files"]:
+        for file in rendered["files"] + rendered["secret_files"]:
+            if root not in Path(file["path"]).parents:
+                continue
             path = folder / Path(file["path"]).relative_to(root)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file["content"])

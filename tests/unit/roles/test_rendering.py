@@ -47,7 +47,7 @@ def test_another_host_changes_the_target_files_alone(prometheus):
     assert changed == {"targets/cadvisor.json", "targets/nvidia-gpu.json", "targets/node.json", "targets/model-server.json"}
     effects = {file["path"].rpartition("prometheus/")[2]: file["on_change"] for file in after[0]["files"]}
     assert {effects[name] for name in changed} == {"none"}
-    assert {name for name in effects if effects[name] != "reload"} == changed | {"web/ca.crt"}
+    assert {name for name in effects if effects[name] != "reload"} == changed | {"web/ca.crt", "/etc/gpu_monitoring/prometheus.data_since"}
     assert {name: value for name, value in before[0].items() if name != "files"} == {name: value for name, value in after[0].items() if name != "files"}
 
 
@@ -124,9 +124,8 @@ def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
 
 def test_the_mark_of_the_data_is_begun_anew_with_another_retention_alone(tmp_path):
     def mark(**variables):
-        inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables)
-        return arguments("prometheus", "Remember since when Prometheus keeps its data, outside of its volume", inventory, "monitor1", tmp_path)
+        options = arguments("prometheus", "Run Prometheus", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), "monitor1", tmp_path)
+        return next(file["content"] for file in options["files"] if file["path"] == "/etc/gpu_monitoring/prometheus.data_since")
 
-    assert mark()["dest"] == "/etc/gpu_monitoring/prometheus.data_since"
     assert mark() == mark(prometheus_scrape_interval="1s")
-    assert len({mark(**variables)["content"] for variables in ({}, {"prometheus_retention_time": "90d"}, {"prometheus_retention_size": "10GB"})}) == 3
+    assert len({mark(**variables) for variables in ({}, {"prometheus_retention_time": "90d"}, {"prometheus_retention_size": "10GB"})}) == 3
