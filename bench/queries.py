@@ -87,7 +87,7 @@ def blocks() -> Path:
     shutil.rmtree(staged, ignore_errors=True)
     (staged / "blocks").mkdir(parents=True)
     begin = time.monotonic()
-    print(f"Making a day of {sum(map(len, found))} series, which takes some minutes and is kept in {folder.relative_to(ROOT)}", flush=True)
+    print(f"Making a day of {sum(map(len, found))} series, which takes some 20 minutes and is kept in {folder.relative_to(ROOT)}", flush=True)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         samples = sum(pool.map(lambda host: backfill(host, staged), found))
     merge(staged / "blocks")
