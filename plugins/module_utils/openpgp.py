@@ -6,24 +6,54 @@ import base64
 import binascii
 import hashlib
 import re
+import textwrap
 from collections.abc import Iterator
 
 _ARMOR = re.compile(r"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(.*?)\r?\n-----END PGP PUBLIC KEY BLOCK-----", re.DOTALL)
 _PUBLIC_KEY = 6
+# What belongs to a public key: signatures, subkeys, user ids and attributes. GnuPG would read further keys out of other packets, as compressed ones.
+_PARTS = (2, _PUBLIC_KEY, 13, 14, 17)
 
 
-def fingerprints(text: str) -> list[str]:
-    """Fingerprints, in upper-case hexadecimal digits, of the primary keys in ASCII-armoured text (RFC 9580, sections 4.2, 5.5.4 and 6.2).
+def keys(text: str) -> dict[str, str]:
+    """The public keys in ASCII-armoured text, each armoured anew and alone, by fingerprint in upper-case hexadecimal digits (RFC 9580, sections 4.2, 5.5.4 and 6).
 
     Raises ValueError that says what is wrong with the text.
     """
     blocks = _ARMOR.findall(text)
     if not blocks:
-        raise ValueError("it has no -----BEGIN PGP PUBLIC KEY BLOCK-----; a binary key becomes such text by gpg --enarmor")
+        raise ValueError(
+            "it has no -----BEGIN PGP PUBLIC KEY BLOCK-----; a binary key FILE becomes such text by gpg --no-default-keyring --keyring ./FILE --armor --export"
+        )
+    found: dict[str, bytes] = {}
     try:
-        return [_fingerprint(body) for block in blocks for tag, body in _packets(_dearmored(block)) if tag == _PUBLIC_KEY]
+        for block in blocks:
+            fingerprint = ""
+            for tag, body, packet in _packets(_dearmored(block)):
+                if tag == _PUBLIC_KEY:
+                    fingerprint = _fingerprint(body)
+                elif not fingerprint:
+                    raise IndexError("it does not begin with a key")
+                found[fingerprint] = found.get(fingerprint, b"") + packet
     except (IndexError, binascii.Error) as error:
         raise ValueError(f"it is cut off or damaged ({error})") from error
+    return {fingerprint: _armored(data) for fingerprint, data in found.items()}
+
+
+def _armored(data: bytes) -> str:
+    lines = "\n".join(textwrap.wrap(base64.b64encode(data).decode(), 64))
+    checksum = base64.b64encode(_crc24(data).to_bytes(3, "big")).decode()
+    return f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{lines}\n={checksum}\n-----END PGP PUBLIC KEY BLOCK-----\n"
+
+
+def _crc24(data: bytes) -> int:
+    """The checksum of armour (RFC 9580, section 6.1.1)."""
+    crc = 0xB704CE
+    for octet in data:
+        crc ^= octet << 16
+        for _bit in range(8):
+            crc = crc << 1 ^ (0x1864CFB if crc & 0x800000 else 0)
+    return crc
 
 
 def _dearmored(block: str) -> bytes:
@@ -34,11 +64,11 @@ def _dearmored(block: str) -> bytes:
     return base64.b64decode("".join(line.strip() for line in lines if not line.startswith("=")), validate=True)
 
 
-def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and body of each packet. Raises IndexError where the data ends too early."""
+def _packets(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Tag, body and whole of each packet. Raises IndexError where the data ends too early or is not of a public key."""
     position = 0
     while position < len(data):
-        first, position = data[position], position + 1
+        start, first, position = position, data[position], position + 1
         if not first & 0x80:
             raise IndexError("no OpenPGP packet")
         if first & 0x40:
@@ -57,8 +87,10 @@ def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
             size, position = int.from_bytes(data[position : position + octets], "big"), position + octets
         if position + size > len(data):
             raise IndexError("a packet longer than the data")
-        yield tag, data[position : position + size]
-        position += size
+        if tag not in _PARTS:
+            raise IndexError(f"a packet of type {tag}, which public keys do not have")
+        body, position = data[position : position + size], position + size
+        yield tag, body, data[start:position]
 
 
 def _fingerprint(body: bytes) -> str:

@@ -11,7 +11,8 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Writes an ASCII-armoured OpenPGP key to a file, for C(Signed-By) of apt or C(gpgkey) of dnf.
-  - The key is compared with its fingerprint before anything is written, with nothing but Python's standard library.
+  - The key is compared with its fingerprint before anything is written, with nothing but Python's standard library. What is written is that key alone, armoured anew, and
+    nothing else of the text.
   - A URL is asked only where the file does not hold the key yet.
 attributes:
   check_mode:
@@ -80,12 +81,12 @@ def _present(path: str) -> str:
         return ""
 
 
-def _held(text: str) -> list[str]:
-    """Fingerprints in a text; none where it is no key."""
+def _held(text: str) -> dict[str, str]:
+    """The keys in a text by fingerprint; none where it is no key."""
     try:
-        return openpgp.fingerprints(text)
+        return openpgp.keys(text)
     except ValueError:
-        return []
+        return {}
 
 
 def _fetched(module: AnsibleModule, url: str) -> str:
@@ -113,19 +114,20 @@ def main() -> None:
         module.fail_json(msg=f"fingerprint: '{module.params['fingerprint']}' is none. Write the 40 or 64 digits that gpg --show-keys prints.")
     by_url = key.startswith(("http://", "https://"))
     before = _present(dest)
-    if by_url and _held(before) == [wanted]:
+    held = _held(before)
+    if by_url and held == {wanted: before}:
         module.exit_json(changed=False, fingerprint=wanted)
-    text = (_fetched(module, key).strip() if by_url else key) + "\n"
     source = key if by_url else "the given text"
     try:
-        found = openpgp.fingerprints(text)
+        found = openpgp.keys(_fetched(module, key) if by_url else key)
     except ValueError as error:
         module.fail_json(msg=f"key: {source} holds no OpenPGP key: {error}.")
-    if found != [wanted]:
+    if list(found) != [wanted]:
         module.fail_json(
             msg=f"key: {source} holds the key {', '.join(found) or 'none'}, not {wanted} alone."
             " If the repository has a new key that you trust, set fingerprint to it."
         )
+    text = found[wanted]
     if text == before:
         module.exit_json(changed=False, fingerprint=wanted)
     if not module.check_mode:
@@ -139,7 +141,7 @@ def main() -> None:
     module.exit_json(
         changed=True,
         fingerprint=wanted,
-        diff={"before_header": dest, "after_header": dest, "before": "".join(f"{one}\n" for one in _held(before)), "after": f"{wanted}\n"},
+        diff={"before_header": dest, "after_header": dest, "before": "".join(f"{one}\n" for one in held), "after": f"{wanted}\n"},
     )
 
 

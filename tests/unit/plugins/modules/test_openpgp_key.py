@@ -13,6 +13,7 @@ import threading
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import openpgp_key
 
 
@@ -26,6 +27,7 @@ def armoured(number: int) -> tuple[str, str]:
 
 KEY, FINGERPRINT = armoured(1)
 OTHER, OTHER_FINGERPRINT = armoured(2)
+WRITTEN = openpgp.keys(KEY)[FINGERPRINT]
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_a_key_given_as_text(run, tmp_path):
     result = run(key=KEY)
     assert result["changed"]
     assert result["diff"]["after"] == f"{FINGERPRINT}\n"
-    assert path.read_text() == KEY + "\n"
+    assert path.read_text() == WRITTEN
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert not run(key=KEY)["changed"]
 
@@ -83,9 +85,15 @@ def test_a_url_is_asked_once(run, served, tmp_path):
     assert run(key=f"{url}/key")["changed"]
     assert not run(key=f"{url}/key")["changed"]
     assert asked == ["/key"]
-    (tmp_path / "keys" / "key.asc").write_text("damaged")
-    assert run(key=f"{url}/key")["changed"]
-    assert asked == ["/key", "/key"]
+
+
+@pytest.mark.parametrize("text", ["damaged", f"{WRITTEN}{OTHER}", WRITTEN + OTHER.replace("BLOCK-----", "BLOCK----- ", 1)], ids=["damaged", "one more", "one more in disguise"])
+def test_a_file_that_holds_another_thing_is_written_anew(run, served, tmp_path, text):
+    (tmp_path / "keys").mkdir()
+    path = tmp_path / "keys" / "key.asc"
+    path.write_text(text)
+    assert run(key=f"{served[0]}/key")["changed"]
+    assert path.read_text() == WRITTEN
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,7 @@ def test_another_key_is_refused_and_the_file_stays(run, tmp_path, key, found):
     result = run(key=key)
     assert result["failed"]
     assert f"holds the key {found}, not {FINGERPRINT} alone" in result["msg"]
-    assert (tmp_path / "keys" / "key.asc").read_text() == KEY + "\n"
+    assert (tmp_path / "keys" / "key.asc").read_text() == WRITTEN
 
 
 def test_a_page_instead_of_a_key(run, served):
