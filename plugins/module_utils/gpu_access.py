@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 HOOK = "hook"
@@ -13,6 +14,9 @@ NONE = "none"
 # The NVIDIA container runtime hook, by today's name and by that of toolkits before 1.10.
 _HOOKS = ("nvidia-container-runtime-hook", "nvidia-container-toolkit")
 _NO_DEVICES = ("", "void", "none")
+# A GPU itself; in legacy mode the runtime adds nodes such as /dev/nvidia-fs0 to a container whose GPUs the hook gives.
+_GPU = re.compile(r"/dev/nvidia\d+")
+_PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
 # Where containerd keeps the bundle of a running container: a containerd of the system's, and one that dockerd started itself.
 BUNDLES = (
     "/run/containerd/io.containerd.runtime.v2.task/moby",
@@ -26,27 +30,31 @@ def of_bundle(config: dict[str, Any]) -> str:
     `hook`: by NVIDIA's hook, behind the back of the container runtime, so that `systemctl daemon-reload` can take them away where systemd keeps the cgroups
     (https://github.com/NVIDIA/nvidia-container-toolkit/issues/1227). `devices`: by device nodes that the runtime knows of, as CDI does it. `none`: it has none.
     """
-    devices = (config.get("linux") or {}).get("devices") or []
-    if any(device.get("path", "").startswith("/dev/nvidia") for device in devices):
-        return DEVICES
     hooks = (config.get("hooks") or {}).get("prestart") or []
-    environment = dict(entry.partition("=")[::2] for entry in (config.get("process") or {}).get("env") or [])
-    hooked = any(os.path.basename(hook.get("path", "")) in _HOOKS for hook in hooks)
-    return HOOK if hooked and environment.get("NVIDIA_VISIBLE_DEVICES", "") not in _NO_DEVICES else NONE
+    if any(os.path.basename(hook.get("path", "")) in _HOOKS for hook in hooks) and _visible((config.get("process") or {}).get("env")):
+        return HOOK
+    devices = (config.get("linux") or {}).get("devices") or []
+    return DEVICES if any(_GPU.fullmatch(device.get("path", "")) for device in devices) else NONE
 
 
 def of_request(inspected: dict[str, Any]) -> str:
     """The same from what the engine says of a container, for one whose bundle is not where it is looked for: a hook where one is possible."""
     host = inspected.get("HostConfig") or {}
-    environment = dict(entry.partition("=")[::2] for entry in (inspected.get("Config") or {}).get("Env") or [])
     requests = host.get("DeviceRequests") or []
-    if any(request.get("Driver") == "cdi" for request in requests) or any(
-        device.get("PathOnHost", "").startswith("/dev/nvidia") for device in host.get("Devices") or []
-    ):
-        return DEVICES
     if any("gpu" in names for request in requests for names in request.get("Capabilities") or []):
         return HOOK
-    return HOOK if host.get("Runtime") == "nvidia" and environment.get("NVIDIA_VISIBLE_DEVICES", "") not in _NO_DEVICES else NONE
+    if host.get("Runtime", "") not in _PLAIN_RUNTIMES and _visible((inspected.get("Config") or {}).get("Env")):
+        return HOOK
+    by_cdi = any(request.get("Driver") == "cdi" for request in requests)
+    return DEVICES if by_cdi or any(_GPU.fullmatch(device.get("PathOnHost", "")) for device in host.get("Devices") or []) else NONE
+
+
+def _visible(entries: list[str] | None) -> bool:
+    """Whether a container with this environment gets GPUs by the hook, which gives all of them to images of CUDA before 10 that do not name any
+    (https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/image/cuda_image.go)."""
+    environment = dict(entry.partition("=")[::2] for entry in entries or [])
+    old_image = environment.get("CUDA_VERSION") and not environment.get("NVIDIA_REQUIRE_CUDA")
+    return environment.get("NVIDIA_VISIBLE_DEVICES", "all" if old_image else "") not in _NO_DEVICES
 
 
 def of_container(inspected: dict[str, Any], bundles: tuple[str, ...] = BUNDLES) -> str:

@@ -11,8 +11,8 @@ HOOK = {"path": "/usr/bin/nvidia-container-runtime-hook", "args": ["nvidia-conta
 OTHER_HOOK = {"path": "/proc/3724/exe", "args": ["libnetwork-setkey"]}
 
 
-def bundle(hooks=(), visible=None, devices=()):
-    environment = ["PATH=/bin"] + ([f"NVIDIA_VISIBLE_DEVICES={visible}"] if visible is not None else [])
+def bundle(hooks=(), visible=None, devices=(), others=()):
+    environment = ["PATH=/bin", *others] + ([f"NVIDIA_VISIBLE_DEVICES={visible}"] if visible is not None else [])
     return {"process": {"env": environment}, "hooks": {"prestart": list(hooks)}, "linux": {"devices": [{"path": path} for path in devices]}}
 
 
@@ -30,7 +30,14 @@ def bundle(hooks=(), visible=None, devices=()):
         (bundle([{"path": "/usr/bin/nvidia-container-toolkit"}], "all"), "hook"),
         (bundle(devices=["/dev/fuse"]), "none"),
         (bundle(devices=["/dev/nvidiactl", "/dev/nvidia0"]), "devices"),
-        (bundle([HOOK], "all", ["/dev/nvidia0"]), "devices"),
+        (bundle(devices=["/dev/nvidia12"]), "devices"),
+        (bundle(devices=["/dev/nvidia-fs0", "/dev/nvidia-nvswitchctl"]), "none"),
+        (bundle([HOOK], "all", ["/dev/nvidia-fs0", "/dev/nvidia-nvswitch0"]), "hook"),
+        (bundle([HOOK], "all", ["/dev/nvidia0"]), "hook"),
+        (bundle([HOOK], None, ["/dev/nvidia0"]), "devices"),
+        (bundle([HOOK], others=["CUDA_VERSION=9.2.148"]), "hook"),
+        (bundle([HOOK], "void", others=["CUDA_VERSION=9.2.148"]), "none"),
+        (bundle([HOOK], others=["CUDA_VERSION=12.4.1", "NVIDIA_REQUIRE_CUDA=cuda>=12.4"]), "none"),
         ({"hooks": None, "linux": {"devices": None}, "process": {"env": None}}, "none"),
     ],
 )
@@ -51,7 +58,11 @@ def test_by_the_bundle_that_the_container_was_started_with(tmp_path, config, acc
         ({"Runtime": "nvidia"}, [], "none"),
         ({"DeviceRequests": [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]}, [], "hook"),
         ({"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]}, [], "devices"),
+        ({"Runtime": "nvidia"}, ["CUDA_VERSION=9.2.148"], "hook"),
+        ({"Runtime": "gpu"}, ["NVIDIA_VISIBLE_DEVICES=all"], "hook"),
         ({"Devices": [{"PathOnHost": "/dev/nvidia0"}]}, [], "devices"),
+        ({"Devices": [{"PathOnHost": "/dev/nvidia-fs0"}]}, [], "none"),
+        ({"Runtime": "nvidia", "Devices": [{"PathOnHost": "/dev/nvidia0"}]}, ["NVIDIA_VISIBLE_DEVICES=all"], "hook"),
         ({"DeviceRequests": None, "Devices": None}, None, "none"),
     ],
 )
