@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
 
 # The key `kind` of a CDI specification in YAML or JSON (https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md).
 _GPU_KIND = re.compile(r"\bkind\W+nvidia\.com/gpu(?![\w.-])")
-_UUID = re.compile(r"\bname\W+((?:GPU|MIG)-[0-9a-f-]+)")
+_NAME = re.compile(r"\bname[\"']?\s*:\s*[\"']?([A-Za-z0-9][\w.:-]*)")
+_UUID = re.compile(r"(?:GPU|MIG)-[0-9a-f-]+")
 # The driver's library, which nvidia-ctk mounts by the driver's version.
 _DRIVER = re.compile(r"libcuda\.so\.(\d+(?:\.\d+)+)")
 
 
-def specifications(folders: Iterable[str]) -> list[str]:
-    """The texts of the CDI specifications of kind nvidia.com/gpu in these folders."""
-    texts = []
+def describe(folders: Iterable[str]) -> list[dict[str, Any]]:
+    """The CDI specifications of kind nvidia.com/gpu from which containers get devices: `path`, `uuids` of the GPUs and MIG instances that come from it, and
+    `drivers`, the versions of the driver whose files it mounts.
+
+    A device that is in several folders comes from the last of them; one that is in several files of a folder comes from none.
+    """
+    texts: dict[str, str] = {}
+    source: dict[str, str] = {}
+    conflicts = set()
     for folder in folders:
-        for path in sorted(glob.glob(f"{folder}/*.yaml") + glob.glob(f"{folder}/*.json")):
+        for path, text in _specifications(folder):
+            texts[path] = text
+            for name in set(_NAME.findall(text)):
+                if os.path.dirname(source.get(name, "")) == folder:
+                    conflicts.add(name)
+                source[name] = path
+    devices = {path: sorted(name for name in source if source[name] == path and name not in conflicts) for path in texts}
+    return [
+        {"path": path, "uuids": [name for name in names if _UUID.fullmatch(name)], "drivers": sorted(set(_DRIVER.findall(texts[path])))}
+        for path, names in devices.items()
+        if names
+    ]
+
+
+def _specifications(folder: str) -> Iterable[tuple[str, str]]:
+    """Path and text of each that can be read, as the engine does."""
+    for path in sorted(glob.glob(f"{folder}/*.yaml") + glob.glob(f"{folder}/*.json")):
+        try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 text = file.read()
-            if _GPU_KIND.search(text):
-                texts.append(text)
-    return texts
-
-
-def names_gpus(folders: Iterable[str]) -> bool:
-    """Whether one of these folders has a CDI specification of kind nvidia.com/gpu."""
-    return bool(specifications(folders))
-
-
-def describe(texts: list[str]) -> dict[str, Any]:
-    """What the specifications are of: `uuids` of GPUs and MIG instances, and `drivers`, the versions of the driver whose files they mount."""
-    return {
-        "uuids": sorted({uuid for text in texts for uuid in _UUID.findall(text)}),
-        "drivers": sorted({version for text in texts for version in _DRIVER.findall(text)}),
-    }
+        except OSError:
+            continue
+        if _GPU_KIND.search(text):
+            yield path, text

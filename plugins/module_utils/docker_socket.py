@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import http.client
 import json
+import os
 import socket
 import time
 from typing import Any
@@ -72,16 +73,23 @@ def running(docker_host: str) -> list[dict[str, Any]]:
 
 def describe(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
     """What roles decide on, from the answers of /version and /info."""
-    specifications = cdi.specifications(info.get("CDISpecDirs") or [])
+    runtimes, specifications = info.get("Runtimes") or {}, cdi.describe(info.get("CDISpecDirs") or [])
     return {
         "version": version["Version"],
         "api_version": version["ApiVersion"],
         "cdi_enabled": bool(info.get("CDISpecDirs")),
         "cdi_gpus": bool(specifications),
-        "cdi_specification": cdi.describe(specifications),
-        "runtimes": sorted(info.get("Runtimes") or {}),
+        "cdi_specifications": specifications,
+        "runtimes": sorted(runtimes),
+        "nvidia_runtimes": sorted(name for name, settings in runtimes.items() if name == "nvidia" or _is_nvidia(settings)),
         "default_runtime": info.get("DefaultRuntime", ""),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "root_dir": info.get("DockerRootDir", ""),
         "containerd_socket": (info.get("Containerd") or {}).get("Address", ""),
     }
+
+
+def _is_nvidia(runtime: dict[str, Any]) -> bool:
+    """Whether a runtime of /info runs NVIDIA's program, which is there under names such as nvidia-container-runtime.cdi too."""
+    program = runtime.get("path") or (runtime.get("options") or {}).get("BinaryName") or ""
+    return os.path.basename(program).startswith("nvidia-container-runtime")

@@ -49,13 +49,16 @@ engine:
     api_version: {description: Newest API version of the engine., type: str, sample: "1.51"}
     cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}
     cdi_gpus: {description: Whether one of them is of kind C(nvidia.com/gpu)., type: bool, sample: true}
-    cdi_specification:
-      description: What these are of.
-      type: dict
+    cdi_specifications:
+      description: Those from which containers get devices. Where several have a device, it comes from the one in the last folder.
+      type: list
+      elements: dict
       contains:
-        uuids: {description: UUIDs of GPUs and MIG instances., type: list, elements: str, sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]}
-        drivers: {description: Versions of the driver whose files they mount., type: list, elements: str, sample: [580.95.05]}
+        path: {description: The file., type: str, sample: /var/run/cdi/nvidia.yaml}
+        uuids: {description: UUIDs of the GPUs and MIG instances that come from it., type: list, elements: str, sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]}
+        drivers: {description: Versions of the driver whose files it mounts., type: list, elements: str, sample: [580.95.05]}
     runtimes: {description: Names of the runtimes., type: list, elements: str, sample: [io.containerd.runc.v2, nvidia, runc]}
+    nvidia_runtimes: {description: "Names of those that run NVIDIA's C(nvidia-container-runtime).", type: list, elements: str, sample: [nvidia]}
     default_runtime: {description: Name of the default runtime., type: str, sample: runc}
     live_restore: {description: Whether containers outlive a restart of the engine., type: bool, sample: false}
     containers:
@@ -102,8 +105,9 @@ UNKNOWN = {
     "api_version": "",
     "cdi_enabled": False,
     "cdi_gpus": False,
-    "cdi_specification": {"uuids": [], "drivers": []},
+    "cdi_specifications": [],
     "runtimes": [],
+    "nvidia_runtimes": [],
     "default_runtime": "",
     "live_restore": False,
     "root_dir": "",

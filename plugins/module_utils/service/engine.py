@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import names_gpus
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL
@@ -161,7 +161,7 @@ class Engine:
         with _asking("describe itself"):
             info = self._api.info()
         folders = info.get("CDISpecDirs") or []
-        return bool(folders), names_gpus(folders), sorted(info.get("Runtimes") or {})
+        return bool(folders), bool(cdi.describe(folders)), sorted(info.get("Runtimes") or {})
 
     def default_runtime(self, used: str) -> str:
         """The engine's default runtime; it is asked only if the `used` one may be another than the usual."""

@@ -11,7 +11,6 @@ import threading
 
 import pytest
 import trustme
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import engine as service_engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import health, ports
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -75,21 +74,6 @@ def test_secrets_are_masked_whole_by_line_and_by_value():
 )
 def test_image_references(reference, repository, tag):
     assert service_engine.split_reference(reference) == (repository, tag)
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "found"),
-    [
-        ("nvidia.yaml", 'cdiVersion: 0.7.0\nkind: "nvidia.com/gpu"\n', True),
-        ("nvidia.json", '{"cdiVersion": "0.7.0", "kind":"nvidia.com/gpu"}', True),
-        ("nvidia.txt", "kind: nvidia.com/gpu", False),
-        ("nic.yaml", "kind: nvidia.com/gpu-nic-of-another", False),
-        ("nic.yaml", "kind: vendor.com/nic\n# not nvidia.com/gpu\n", False),
-    ],
-)
-def test_cdi_specifications(tmp_path, file, content, found):
-    (tmp_path / file).write_text(content)
-    assert cdi.names_gpus([str(tmp_path)]) == found
 
 
 @pytest.fixture
