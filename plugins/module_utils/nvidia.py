@@ -9,6 +9,9 @@ from typing import Any
 
 # Fields of `nvidia-smi --query-gpu` (`nvidia-smi --help-query-gpu`); memory.total is MiB.
 FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "mig.mode.current")
+# Drivers before 450 know nothing of MIG, and refuse a field that they do not know (`man nvidia-smi`, return value).
+FIELDS_BEFORE_MIG = FIELDS[:-1]
+INVALID_ARGUMENT = 2
 
 NVIDIA_VENDOR = "0x10de"
 # PCI base class 03, display controllers: 0300 VGA, 0302 3D (https://pci-ids.ucw.cz/read/PD/03).
@@ -16,12 +19,12 @@ DISPLAY_CLASS = "0x03"
 
 
 def parse_gpus(output: str) -> list[dict[str, Any]]:
-    """GPUs from the output of `nvidia-smi --query-gpu=FIELDS --format=csv,noheader,nounits`."""
+    """GPUs from the output of `nvidia-smi --query-gpu=FIELDS --format=csv,noheader,nounits`, or of one with FIELDS_BEFORE_MIG."""
     gpus = []
     for row in csv.reader(output.splitlines(), skipinitialspace=True):
-        if len(row) != len(FIELDS) or not row[0].strip().isdigit():
+        if len(row) not in (len(FIELDS), len(FIELDS_BEFORE_MIG)) or not row[0].strip().isdigit():
             continue
-        index, uuid, name, driver, memory, mig = (value.strip() for value in row)
+        index, uuid, name, driver, memory, mig = (value.strip() for value in (*row, "[N/A]")[: len(FIELDS)])
         gpus.append(
             {
                 "index": int(index),
@@ -91,5 +94,5 @@ def message(gpus: list[dict[str, Any]], pci: list[str], error: str) -> str:
         mig = f" with {instances} MIG instance{'' if instances == 1 else 's'}" if any(gpu["mig_mode"] == "Enabled" for gpu in gpus) else ""
         return f"{len(gpus)} NVIDIA GPU{'s' if len(gpus) > 1 else ''}{mig}, driver {gpus[0]['driver_version']}."
     if pci:
-        return f"NVIDIA hardware is there ({', '.join(pci)}) but its driver shows no GPU: {error}. Install the NVIDIA driver, or reboot after installing it."
+        return f"NVIDIA hardware is there ({', '.join(pci)}) but its driver shows no GPU: {error.rstrip('.')}. Install the NVIDIA driver, or reboot after installing it."
     return "This host has no NVIDIA GPU."

@@ -11,7 +11,7 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Lists the GPUs that the NVIDIA driver shows, and the NVIDIA hardware on the PCI bus whether it has a driver or not.
-  - A host without a GPU is an answer, not a failure.
+  - A host without a GPU is an answer, not a failure. Hardware whose driver shows no GPU is a warning that says what to do.
 attributes:
   check_mode:
     description: Runs in check mode and changes nothing.
@@ -81,6 +81,7 @@ msg:
   sample: 2 NVIDIA GPUs, driver 580.95.05.
 """
 
+import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -96,13 +97,22 @@ def _ask(module: AnsibleModule) -> tuple[list[dict[str, Any]], str]:
     if not smi:
         return [], "nvidia-smi is not installed"
     limit = [timeout, TIMEOUT_SECONDS] if timeout else []
-    code, output, errors = module.run_command([*limit, smi, f"--query-gpu={','.join(nvidia.FIELDS)}", "--format=csv,noheader,nounits"])
+    for fields in (nvidia.FIELDS, nvidia.FIELDS_BEFORE_MIG):
+        code, output, errors = module.run_command([*limit, smi, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"])
+        if code != nvidia.INVALID_ARGUMENT:
+            break
     gpus = nvidia.parse_gpus(output) if code == 0 else []
     if any(gpu["mig_mode"] == "Enabled" for gpu in gpus):
-        _code, listed, _errors = module.run_command([*limit, smi, "-L"])
+        list_code, listed, list_errors = module.run_command([*limit, smi, "-L"])
+        if list_code != 0:
+            module.fail_json(msg=f"nvidia-smi -L, which lists the MIG instances, ended with {list_code}: {_folded(listed + list_errors)}. Run it on the host.")
         instances = nvidia.parse_list(listed)
         gpus = [{**gpu, "mig_devices": instances.get(gpu["uuid"], [])} for gpu in gpus]
-    return gpus, " ".join((output + errors).split()) or f"nvidia-smi ended with {code}"
+    return gpus, _folded(output + errors) or f"nvidia-smi ended with {code}"
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
 
 
 def main() -> None:
@@ -110,6 +120,9 @@ def main() -> None:
     module = AnsibleModule({}, supports_check_mode=True)
     gpus, error = _ask(module)
     pci = nvidia.pci_gpus()
+    message = nvidia.message(gpus, pci, error)
+    if pci and not gpus:
+        module.warn(f"{platform.node()}: {message}")
     module.exit_json(
         changed=False,
         present=bool(gpus),
@@ -117,7 +130,7 @@ def main() -> None:
         uuids=nvidia.computing(gpus),
         driver_version=gpus[0]["driver_version"] if gpus else None,
         pci_devices=pci,
-        msg=nvidia.message(gpus, pci, error),
+        msg=message,
     )
 
 
