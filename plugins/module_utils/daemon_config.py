@@ -61,3 +61,9 @@ def _scalars(config: dict[str, Any]) -> bool:
 def render(config: dict[str, Any]) -> str:
     """The configuration as text, in the order of its keys."""
     return json.dumps(config, indent=4) + "\n"
+
+
+def shown(config: dict[str, Any]) -> str:
+    """The configuration as text for people to read, without the passwords that addresses of proxies may hold."""
+    proxies = config.get("proxies")
+    return render({**config, "proxies": dict.fromkeys(proxies, "********")} if isinstance(proxies, dict) else config)

@@ -18,7 +18,7 @@ attributes:
     description: Makes the same comparison and changes nothing.
     support: full
   diff_mode:
-    description: Shows the file before and after.
+    description: Shows the settings before and after, without the values of C(proxies), which may hold passwords.
     support: full
 options:
   path:
@@ -120,7 +120,8 @@ def main() -> None:
     if wanted == present:
         module.exit_json(changed=False, path=path)
     after = daemon_config.render(wanted)
-    result = {"changed": True, "path": path, "diff": {"before_header": path, "after_header": path, "before": before, "after": after}}
+    diff = {"before_header": path, "after_header": path, "before": daemon_config.shown(present), "after": daemon_config.shown(wanted)}
+    result = {"changed": True, "path": path, "diff": diff}
     if module.check_mode:
         module.exit_json(**result)
 

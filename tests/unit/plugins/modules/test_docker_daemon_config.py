@@ -170,3 +170,40 @@ def test_what_is_not_just_what_was_merged_in_stays(file, content):
 def test_nothing_is_taken_out_of_no_file(tmp_path):
     assert not run(tmp_path / "daemon.json", state="absent")["changed"]
     assert not (tmp_path / "daemon.json").exists()
+
+
+def test_the_difference_shows_no_password_of_a_proxy(file):
+    diff = run(file('{"proxies": {"http-proxy": "http://me:secret@proxy:3128"}, "debug": true}'))["diff"]
+    assert "secret" not in json.dumps(diff)
+    assert json.loads(diff["before"]) == {"proxies": {"http-proxy": "********"}, "debug": True}
+    assert json.loads(diff["after"]) == {"proxies": {"http-proxy": "********"}, "debug": True, **WANTED}
+
+
+@pytest.fixture
+def dockerd(tmp_path, monkeypatch):
+    """Puts a dockerd that does this into the search path."""
+
+    def put(script):
+        program = tmp_path / "dockerd"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return put
+
+
+def test_what_dockerd_refuses_is_not_put_in_place(file, dockerd):
+    dockerd("""case "$*" in --help) echo ' --validate' ;; *) echo "unable to configure the Docker daemon" >&2; cat "$3" >&2; exit 1 ;; esac""")
+    path = file('{"debug": true}')
+    result = run(path)
+    assert result["failed"]
+    assert "dockerd refuses the merged configuration" in result["msg"]
+    assert "left as it is" in result["msg"]
+    assert "nvidia-container-runtime" in result["msg"]
+    assert path.read_text() == '{"debug": true}'
+    assert not list(path.parent.glob("daemon.json.*"))
+
+
+def test_an_engine_that_cannot_validate_is_not_asked_to(file, dockerd):
+    dockerd("""case "$*" in --help) echo ' --config-file' ;; *) exit 1 ;; esac""")
+    assert run(file("{}"))["changed"]
