@@ -83,6 +83,15 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 LINES = 200
+# How the container got the GPUs, by which option of docker run, and what to do where it does not see them.
+_WAYS = {
+    "cdi": ("by CDI", f"--device {spec.CDI_REQUEST['DeviceIDs'][0]}", "have the CDI specification written anew (systemctl restart nvidia-cdi-refresh)"),
+    "runtime": (
+        "by the runtime nvidia",
+        "--runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all",
+        "mend the program of runtimes.nvidia in daemon.json and its mode in /etc/nvidia-container-runtime/config.toml",
+    ),
+}
 
 
 def _body(image: str, mechanism: str) -> dict[str, Any]:
@@ -127,12 +136,16 @@ def main() -> None:
     except ServiceError as error:
         module.fail_json(msg=str(error))
     seen = nvidia.parse_list(output)
-    how = "by CDI" if mechanism == "cdi" else "by the runtime nvidia"
+    how, option, fix = _WAYS[mechanism]
+    by_hand = f"To try it by hand: docker run --rm {option} --entrypoint nvidia-smi {image} -L"
     if code != 0:
-        module.fail_json(msg=f"A container of {image} that got the GPUs {how} ended with {code}: {output or 'it said nothing'}")
+        module.fail_json(
+            msg=f"image: a container of {image} that got the GPUs {how} ended with {code}: {output or 'it said nothing'}."
+            f" Give an image with the GNU C library, or {fix}. {by_hand}"
+        )
     problem = nvidia.difference(there, seen) if there is not None else ""
     if problem:
-        module.fail_json(msg=f"A container of {image} that got the GPUs {how} {problem}. nvidia-smi -L in it said: {output or 'nothing'}")
+        module.fail_json(msg=f"A container of {image} that got the GPUs {how} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. Try to {fix}. {by_hand}")
     uuids = sorted({*seen, *(one["uuid"] for instances in seen.values() for one in instances)})
     module.exit_json(changed=False, mechanism=mechanism, uuids=uuids)
 
