@@ -56,8 +56,9 @@ def test_a_reload_that_fails_puts_the_configuration_back(play, bare_inventory, v
     gpu1, drop_in = host("gpu1"), "/run/systemd/system/docker.service.d/no-reload.conf"
     complete = json.loads(gpu1.file("/etc/docker/daemon.json").content_string)
     without = json.dumps({key: value for key, value in complete.items() if key != "runtimes"})
+    gpu1.check_output(f"printf '%s' '{without}' >/etc/docker/daemon.json && systemctl reload docker")
+    wait_until(lambda: "nvidia" not in gpu1.check_output("docker info --format '{{json .Runtimes}}'"), "the engine has no runtime nvidia any more")
     gpu1.check_output(f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >{drop_in} && systemctl daemon-reload")
-    gpu1.check_output(f"printf '%s' '{without}' >/etc/docker/daemon.json")
     try:
         run = play({"hosts": "gpu1", "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]}, inventory=bare_inventory, variables=own)
         assert run.code != 0
@@ -78,6 +79,8 @@ def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide
     gpu1.check_output(f"echo 'deb [trusted=yes] {own['nvidia_container_toolkit_repository_url']} /' >{other}")
     run_role(play, bare_inventory, "gpu1", "nvidia_container_toolkit", own)
     assert not gpu1.file(other).exists
+    assert gpu1.file(f"{other}.disabled").exists
+    gpu1.check_output(f"rm {other}.disabled")
     assert gpu1.package("libnvidia-container1").version.startswith(versions["nvidia_container_toolkit_version"])
 
 

@@ -7,122 +7,80 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from conftest import INVENTORY, ROOT, run_playbook, wait_until
+from conftest import ROOT, Run, wait_until
+from toolkit import (
+    HOST,
+    OLDER,
+    PACKAGES,
+    PRESENT,
+    ROLE,
+    assert_done,
+    assert_refused,
+    engine,
+    image,
+    jobs_go_on,  # noqa: F401
+    on,
+    packages,
+    role_on_spare,
+    start_job,
+)
 
 sys.path.insert(0, str(ROOT))
 
 from tests.lab import driver, hosts, images, shell  # noqa: E402
 
-HOST = hosts.GPU_SPARE
-ROLE = "mlops.gpu_monitoring.nvidia_container_toolkit"
-PACKAGES = ["libnvidia-container-tools", "libnvidia-container1", "nvidia-container-toolkit", "nvidia-container-toolkit-base"]
-OLDER = (ROOT / "tests" / "lab" / "toolkit" / "older-version.txt").read_text().strip()
-COUNTER = "while true; do date +%s%N >> /tmp/steps; sleep 0.1; done"
-
-
-def on(name: str, command: str) -> str:
-    """What a command says on a host of the lab."""
-    return shell.run("docker", "exec", hosts.container("molecule", name), "bash", "-c", command)
-
-
-def packages(name: str) -> dict[str, str]:
-    """Version, without the revision, of each of the four packages that is there."""
-    lines = on(name, r"dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' %s 2>/dev/null || true" % " ".join(PACKAGES)).splitlines()
-    return {line.split()[1]: line.split()[2].split("-")[0] for line in lines if line.startswith("installed ")}
-
-
-def steps(name: str, job: str) -> list[float]:
-    """When a job's counter moved, in seconds."""
-    return [int(line) / 1e9 for line in on(name, f"docker exec {job} cat /tmp/steps").split()]
-
-
-def start_job(name: str, job: str, image: str, *options: str) -> None:
-    on(name, f"docker run --detach --name {job} {' '.join(options)} --entrypoint /bin/sh {image} -c '{COUNTER}'")
-
-
-@pytest.fixture(scope="module")
-def variables() -> dict[str, Any]:
-    return yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
-
-
-@pytest.fixture(scope="module")
-def image(variables) -> str:
-    """An image of the lab's registry that has a shell."""
-    return f"{variables['gpu_monitoring_registry']}/grafana/grafana:{variables['grafana_version']}"
-
-
-@pytest.fixture(autouse=True)
-def jobs_go_on():
-    """After each test every job that was there before it runs since the same moment, and its counter never stood still for a second."""
-
-    def jobs() -> dict[tuple[str, str], str]:
-        found = {}
-        for name in ("gpu1", "gpu2", HOST):
-            if shell.succeeds("docker", "container", "inspect", hosts.container("molecule", name)):
-                listed = on(name, "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'")
-                found |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
-        return found
-
-    before = jobs()
-    yield
-    after = jobs()
-    assert {key: after.get(key) for key in before} == before
-    for name, job in before:
-        moments = steps(name, job)
-        assert max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False)) <= 1
+DROP_IN = "/run/systemd/system/docker.service.d/test.conf"
+RELOAD = "kill -HUP $(systemctl show docker --property MainPID --value)"
 
 
 @pytest.fixture
-def role(tmp_path) -> Callable[..., Any]:
+def role(play):
     """Runs the role on hosts of the inventory."""
 
-    def run(target: str, *arguments: str, **given: Any) -> Any:
-        playbook = tmp_path / "playbook.yml"
-        playbook.write_text(yaml.safe_dump([{"hosts": target, "gather_facts": False, "roles": [ROLE]}]))
-        return run_playbook(playbook, *arguments, variables=given)
+    def run(target: str, *arguments: str, **given: Any) -> Run:
+        return play({"hosts": target, "roles": [ROLE]}, *arguments, variables=given)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def fresh(variables, image, tmp_path_factory):
+def fresh(tmp_path_factory):
     """Runs the role on gpu3: a host with an engine, a GPU, the emulated driver, and a job that counts, and nothing else. Removed afterwards."""
     of_gpu1 = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container("molecule", "gpu1"))
     hosts.start("molecule", HOST, of_gpu1, images.emulated_driver())
-    start_job(HOST, "job", image)
-    path = tmp_path_factory.mktemp("toolkit")
-    inventory, playbook = path / "inventory.yml", path / "playbook.yml"
-    inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address("molecule", HOST)}}, "vars": variables}}))
-    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": [ROLE]}]))
-    yield lambda *arguments, **given: run_playbook(playbook, *arguments, inventory=inventory, variables=given)
+    start_job(HOST, "job")
+    yield role_on_spare(tmp_path_factory.mktemp("toolkit"))
     hosts.remove("molecule", HOST)
 
 
-def assert_done(run: Any, changed: bool | None = None) -> None:
-    assert run.code == 0, run.output
-    if changed is not None:
-        assert bool(sum(counts["changed"] for counts in run.recap.values())) == changed, run.output
+@pytest.fixture
+def unit():
+    """Gives the engine's unit on gpu3 other lines in [Service] until the end of the test. The engine itself is not touched."""
+
+    def override(lines: str) -> str:
+        return on(HOST, f"mkdir -p $(dirname {DROP_IN}) && printf '[Service]\\n{lines}\\n' >{DROP_IN} && systemctl daemon-reload")
+
+    yield override
+    on(HOST, f"rm -f {DROP_IN} && systemctl daemon-reload")
 
 
-def assert_refused(run: Any, *words: str) -> None:
-    assert run.code != 0, run.output
-    assert "Traceback" not in run.output
-    for word in words:
-        assert word in run.error, run.output
+def configure(name: str, configuration: dict[str, Any], shown: str) -> None:
+    """Have the engine of a host take a configuration, until it shows this."""
+    on(name, f"echo '{json.dumps(configuration)}' >/etc/docker/daemon.json && {RELOAD}")
+    wait_until(lambda: shown in on(name, "docker info --format '{{json .Runtimes}} live-restore: {{.LiveRestoreEnabled}}'"), shown)
 
 
 def state_of(name: str) -> str:
     """All that the role could change on a host, as text."""
-    return on(
+    return engine(name) + on(
         name,
-        "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' | grep -v deinstall | grep ' installed';"
-        "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi /etc/docker -type f ! -name '*~' -exec sha256sum {} + 2>/dev/null;"
-        "docker info --format '{{json .Runtimes}}'; systemctl show docker --property MainPID",
+        "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' | grep ' installed';"
+        "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi /etc/docker -type f ! -name '*~' -exec sha256sum {} + -exec stat --format '%A %U %G %n' {} + 2>/dev/null;"
+        "docker info --format '{{json .Runtimes}}'",
     )
 
 
@@ -131,8 +89,10 @@ def state_of(name: str) -> str:
 
 @pytest.mark.parametrize(("name", "mechanism"), [("gpu1", "by the runtime nvidia"), ("gpu2", "by CDI")])
 def test_a_container_sees_the_gpus_of_the_host(role, name, mechanism):
+    before = engine(name)
     run = role(name)
     assert_done(run, changed=False)
+    assert engine(name) == before
     said = " ".join(run.output.replace("\\n", " ").split())
     assert mechanism in said
     assert f"Verified: a container saw {', '.join(gpu.uuid for gpu in driver.gpus(name))}." in said
@@ -174,24 +134,105 @@ def test_a_cdi_specification_that_is_not_current_is_written_anew(role, damage):
     assert on("gpu2", "cat /var/run/cdi/nvidia.yaml") == current
 
 
-def test_without_the_toolkits_service_the_role_writes_the_specification(role):
+@pytest.fixture
+def no_service():
+    """The toolkit's service is not on gpu2, as before 1.18, and its specification is gone."""
     unit = "/usr/lib/systemd/system/nvidia-cdi-refresh.service"
     on("gpu2", f"mv {unit} /root && rm /var/run/cdi/nvidia.yaml")
-    try:
-        assert_done(role("gpu2"), changed=True)
-        assert on("gpu2", "head -1 /etc/cdi/nvidia.yaml") == f"# Written by the role {ROLE}"
-        assert_done(role("gpu2"), changed=False)
-    finally:
-        on("gpu2", f"mv /root/nvidia-cdi-refresh.service {unit}")
+    yield
+    on("gpu2", f"mv /root/nvidia-cdi-refresh.service {unit} && systemctl start nvidia-cdi-refresh.service")
+
+
+def test_without_the_toolkits_service_the_role_writes_the_specification(role, no_service):
+    assert_done(role("gpu2"), changed=True)
+    assert on("gpu2", "head -1 /etc/cdi/*") == f"# Written by the role {ROLE}"
+    assert_done(role("gpu2"), changed=False)
+
+
+def test_with_the_service_back_its_specification_is_the_only_one(role):
     assert_done(role("gpu2"), changed=True)
     assert on("gpu2", "ls /etc/cdi /var/run/cdi") == "/etc/cdi:\n\n/var/run/cdi:\nnvidia.yaml"
     assert_done(role("gpu2"), changed=False)
 
 
+@pytest.fixture
+def by_hand():
+    """Puts a specification, the current one changed by sed, into /etc/cdi of gpu2."""
+
+    def write(change: str) -> str:
+        return on("gpu2", f"mkdir -p /etc/cdi && sed '{change}' /root/current.yaml >/etc/cdi/nvidia.yaml && cat /etc/cdi/nvidia.yaml")
+
+    on("gpu2", "cp /var/run/cdi/nvidia.yaml /root/current.yaml")
+    yield write
+    on("gpu2", "rm -f /etc/cdi/nvidia.yaml")
+
+
+def test_a_specification_made_by_hand_is_not_overwritten(role, by_hand, no_service):
+    stale = by_hand(f"s/{driver.VERSION}/570.86.10/")
+    assert_refused(role("gpu2"), "/etc/cdi/nvidia.yaml of gpu2 is not of its GPUs", "It was left as it is")
+    assert on("gpu2", "cat /etc/cdi/nvidia.yaml") == stale
+
+
+def test_a_stale_specification_that_gives_no_device_does_not_matter(role, by_hand):
+    by_hand(f"s/{driver.VERSION}/570.86.10/")
+    assert_done(role("gpu2"), changed=False)
+
+
+def test_a_stale_specification_that_gives_a_device_is_named(role, by_hand):
+    by_hand("s/GPU-00000002/GPU-00000009/")
+    assert_refused(role("gpu2"), "/etc/cdi/nvidia.yaml gives GPU-00000009-0000-4000-8000-000000000000 with driver", "Remove the one that is not of this host")
+
+
+def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_come_and_go(role, jobs_go_on, no_service):  # noqa: F811
+    """Up, down, out and in again, with the role's own specification."""
+    before = engine("gpu2")
+    assert_done(role("gpu2"), changed=True)
+    start_job("gpu2", "cdi-job", "--device nvidia.com/gpu=all")
+    seen = on("gpu2", "docker exec cdi-job nvidia-smi -L")
+    assert_done(role("gpu2", nvidia_container_toolkit_version=OLDER))
+    assert packages("gpu2") == dict.fromkeys(PACKAGES, OLDER)
+    assert_done(role("gpu2"))
+    assert packages("gpu2") == dict.fromkeys(PACKAGES, PRESENT)
+    on("gpu2", "rm -f /usr/lib/systemd/system/nvidia-cdi-refresh.service /var/run/cdi/nvidia.yaml")
+    assert_done(role("gpu2"))
+    assert on("gpu2", "ls /etc/cdi /var/run/cdi") == "/etc/cdi:\nnvidia_container_toolkit.yaml\n\n/var/run/cdi:"
+    removal = role("gpu2", nvidia_container_toolkit_state="absent")
+    assert_done(removal, changed=True)
+    assert "cdi-job" in removal.output
+    assert "go on running" in removal.output
+    assert packages("gpu2") == {}
+    assert on("gpu2", "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*'") == ""
+    assert_done(role("gpu2"), changed=True)
+    assert on("gpu2", "docker exec cdi-job nvidia-smi -L") == seen
+    assert engine("gpu2") == before
+    jobs_go_on("gpu2", "cdi-job")
+
+
+def test_the_runtime_that_the_engine_has_is_left_as_it_is(role):
+    configuration = json.loads(on("gpu1", "cat /etc/docker/daemon.json"))
+    site = {**configuration, "runtimes": {"nvidia": {"path": "/usr/bin/nvidia-container-runtime", "args": []}}}
+    configure("gpu1", site, '"/usr/bin/nvidia-container-runtime"')
+    try:
+        before = state_of("gpu1")
+        assert_done(role("gpu1"), changed=False)
+        assert state_of("gpu1") == before
+    finally:
+        configure("gpu1", configuration, '"path":"nvidia-container-runtime"')
+
+
+def test_a_runtime_that_gives_no_gpu_fails_the_role(role):
+    """In legacy mode the hook of the lab gives none."""
+    on("gpu1", "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
+    try:
+        assert_refused(role("gpu1"), "nvidia_container_toolkit_verify_image", "by the runtime nvidia", "docker run --rm --runtime=nvidia", "config.toml")
+    finally:
+        on("gpu1", "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
+
+
 # MIG
 
 
-def test_mig_instances_are_exposed_and_measured(role, site, prometheus, image):
+def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
     """The layout changes, a rerun writes the CDI specification anew, and a container, the exporter and Prometheus see the instances; then back."""
     there = driver.gpus("gpu2")
     sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
@@ -205,7 +246,7 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus, image):
         assert "2 MIG instances" in run.output
         for uuid in instances:
             assert uuid in run.output
-            seen = on("gpu2", f"docker run --rm --device nvidia.com/gpu={uuid} --entrypoint nvidia-smi {image} -L")
+            seen = on("gpu2", f"docker run --rm --device nvidia.com/gpu={uuid} --entrypoint nvidia-smi {image()} -L")
             assert [one for one in instances if one in seen] == [uuid]
         query = 'DCGM_FI_DEV_FB_USED{host="gpu2",GPU_I_ID!=""}'
         profiles = wait_until(
@@ -218,7 +259,54 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus, image):
         assert_done(site())
 
 
+def test_mig_instances_are_exposed_by_the_runtime(role):
+    there = driver.gpus("gpu1")
+    sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
+    instances = [one.uuid for one in sliced.instances]
+    hosts.set_state("molecule", "gpu1", driver.state([sliced, there[1]]))
+    try:
+        run = role("gpu1")
+        assert_done(run, changed=False)
+        assert "2 MIG instances" in run.output
+        for uuid in instances:
+            assert uuid in run.output
+            seen = on("gpu1", f"docker run --rm --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES={uuid} --entrypoint nvidia-smi {image()} -L")
+            assert [one for one in (*instances, there[1].uuid) if one in seen] == [uuid]
+    finally:
+        hosts.set_state("molecule", "gpu1", driver.state(there))
+
+
 # A fresh host, from the first installation to the removal
+
+
+def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(fresh):
+    """The other roles of the play go on."""
+    pci = "/sys/bus/pci/devices"
+    on(HOST, f"mount -t tmpfs none {pci} && mkdir {pci}/0000:3b:00.0 && echo 0x10de >{pci}/0000:3b:00.0/vendor && echo 0x030200 >{pci}/0000:3b:00.0/class")
+    on(HOST, "mount --bind /bin/false /usr/bin/nvidia-smi")
+    try:
+        run = fresh()
+        assert_done(run)
+        assert "left out here" in run.output
+        warning = " ".join(run.output.partition("[WARNING]: gpu3: NVIDIA hardware is there")[2].split())
+        assert warning.startswith("(0000:3b:00.0) but its driver shows no GPU: nvidia-smi ended with 1. Install the NVIDIA driver")
+        assert packages(HOST) == {}
+    finally:
+        on(HOST, f"umount {pci} /usr/bin/nvidia-smi")
+
+
+def test_nothing_is_taken_out_where_the_role_put_nothing_in(fresh):
+    """The specification and the runtime are the site's."""
+    configuration = json.loads(on(HOST, "cat /etc/docker/daemon.json"))
+    configure(HOST, {**configuration, "runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}, '"nvidia"')
+    on(HOST, "mkdir -p /var/run/cdi && touch /var/run/cdi/nvidia.yaml")
+    before = state_of(HOST)
+    run = fresh(nvidia_container_toolkit_state="absent")
+    assert_done(run, changed=False)
+    assert "The role did not install the NVIDIA container toolkit on gpu3" in run.output
+    assert state_of(HOST) == before
+    configure(HOST, configuration, '"runc"')
+    on(HOST, "rm /var/run/cdi/nvidia.yaml")
 
 
 def test_refusals_before_anything_is_changed(fresh, tmp_path):
@@ -230,15 +318,26 @@ def test_refusals_before_anything_is_changed(fresh, tmp_path):
     assert state_of(HOST) == before
 
 
+def test_an_entry_beside_others_is_named_and_left(fresh):
+    site = "/etc/apt/sources.list.d/site.list"
+    on(HOST, f"printf 'deb http://apt.lab/debian trixie main\\n# ours\\ndeb [trusted=yes] http://apt.lab/nvidia/ /\\n' >{site}")
+    before = state_of(HOST)
+    assert_refused(fresh(), f"{site}, line 3: http://apt.lab/nvidia/", "Nothing was changed")
+    assert state_of(HOST) == before
+    on(HOST, f"rm {site}")
+
+
 @pytest.mark.parametrize("repository", ["wrong-key", "tampered"])
-def test_a_repository_that_is_not_what_was_signed_leaves_nothing(fresh, repository):
-    before = state_of(HOST).replace("keyrings/nvidia", "")
+def test_a_repository_that_is_not_what_was_signed_leaves_what_was_there(fresh, repository):
+    """An entry of NVIDIA's guide, which was set aside, is there again."""
+    guide = "/etc/apt/sources.list.d/guide.list"
+    on(HOST, f"echo 'deb [trusted=yes] http://apt.lab/nvidia/{repository} /' >{guide} && chmod 640 {guide}")
+    before = state_of(HOST)
     run = fresh(nvidia_container_toolkit_repository_url=f"http://apt.lab/nvidia/{repository}")
     assert_refused(run, "nvidia_container_toolkit_repository_url", repository)
     assert packages(HOST) == {}
-    assert on(HOST, "ls /etc/apt/sources.list.d | grep nvidia || true") == ""
-    on(HOST, "rm /usr/share/keyrings/nvidia-container-toolkit-keyring.asc")
     assert state_of(HOST) == before
+    on(HOST, f"rm {guide}")
 
 
 def test_a_dry_run_on_a_fresh_host_changes_nothing(fresh):
@@ -249,30 +348,59 @@ def test_a_dry_run_on_a_fresh_host_changes_nothing(fresh):
     assert state_of(HOST) == before
 
 
-def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(fresh):
-    """The unit's reload does nothing here. The job has no live-restore at first, so that a restart would stop it."""
-    drop_in = "/run/systemd/system/docker.service.d/no-reload.conf"
-    reload = "kill -HUP $(systemctl show docker --property MainPID --value)"
-    configuration = on(HOST, "cat /etc/docker/daemon.json")
-    on(HOST, f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/true\\n' >{drop_in} && systemctl daemon-reload")
+def test_a_configuration_that_cannot_be_written_is_left_as_it_is(fresh):
+    """Another repository of the host, which is broken, does not matter."""
+    path = "/etc/docker/daemon.json"
+    on(HOST, "echo 'deb http://apt.lab/none /' >/etc/apt/sources.list.d/broken.list")
+    on(HOST, f"mount --bind {path} {path} && mount -o remount,bind,ro {path}")
+    before = on(HOST, f"cat {path}; ls /etc/docker")
     try:
-        assert_refused(fresh(), "docker_engine_allow_restart is false", "put back as it was")
-        assert on(HOST, "cat /etc/docker/daemon.json") == configuration
-        assert_refused(fresh(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "put back as it was")
-        assert on(HOST, "cat /etc/docker/daemon.json") == configuration
-        kept = json.dumps({**json.loads(configuration), "live-restore": True})
-        on(HOST, f"echo '{kept}' >/etc/docker/daemon.json && {reload}")
-        wait_until(lambda: on(HOST, "docker info --format '{{.LiveRestoreEnabled}}'") == "true", "live-restore is in force")
-        assert_done(fresh(docker_engine_allow_restart=True), changed=True)
-        assert "nvidia" in json.loads(on(HOST, "docker info --format '{{json .Runtimes}}'"))
+        assert_refused(fresh(), path, "Its configuration was not changed")
+        assert on(HOST, f"cat {path}; ls /etc/docker") == before
+        assert len(packages(HOST)) == 4
     finally:
-        on(HOST, f"rm {drop_in} && systemctl daemon-reload")
-        on(HOST, f"{reload}; true")
+        on(HOST, f"umount {path}; rm /etc/apt/sources.list.d/broken.list")
 
 
-def test_the_version_goes_down_and_up_and_is_held(fresh, image):
-    start_job(HOST, "gpu-job", image, "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
-    newer = packages(HOST)
+def test_an_engine_that_hangs_is_not_restarted(fresh, unit):
+    """Nobody knows what it runs, so that a restart could stop the job."""
+    before = engine(HOST), on(HOST, "cat /etc/docker/daemon.json")
+    unit("ExecReload=\\nExecReload=/bin/kill -STOP $MAINPID")
+    try:
+        assert_refused(fresh(docker_engine_allow_restart=True), "does not answer any more", "timed out", "put back as it was")
+    finally:
+        on(HOST, "kill -CONT $(systemctl show docker --property MainPID --value)")
+    assert (engine(HOST), on(HOST, "cat /etc/docker/daemon.json")) == before
+
+
+def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(fresh, unit):
+    """The unit's reload does nothing here. The job has no live-restore at first, so that a restart would stop it."""
+    configuration = on(HOST, "cat /etc/docker/daemon.json")
+    unit("ExecReload=\\nExecReload=/bin/true")
+    assert_refused(fresh(), "docker_engine_allow_restart is false", "put back as it was")
+    assert on(HOST, "cat /etc/docker/daemon.json") == configuration
+    assert_refused(fresh(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "put back as it was")
+    assert on(HOST, "cat /etc/docker/daemon.json") == configuration
+    configure(HOST, {**json.loads(configuration), "live-restore": True}, "live-restore: true")
+
+
+def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(fresh, unit):
+    """dockerd does not start with runtimes in daemon.json and among its arguments."""
+    configuration = on(HOST, "cat /etc/docker/daemon.json")
+    unit("ExecReload=\\nExecReload=/bin/true\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --add-runtime=site=/usr/sbin/runc")
+    assert_refused(fresh(docker_engine_allow_restart=True), "did not take the runtime nvidia", "put back as it was")
+    assert on(HOST, "cat /etc/docker/daemon.json") == configuration
+    assert "site" in on(HOST, "docker info --format '{{json .Runtimes}}'")
+
+
+def test_a_restart_that_does(fresh, unit):
+    unit("ExecReload=\\nExecReload=/bin/true")
+    assert_done(fresh(docker_engine_allow_restart=True), changed=True)
+    assert "nvidia" in json.loads(on(HOST, "docker info --format '{{json .Runtimes}}'"))
+
+
+def test_the_version_goes_down_and_up_and_is_held(fresh):
+    start_job(HOST, "gpu-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
     assert_done(fresh(nvidia_container_toolkit_version=OLDER), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
     assert_done(fresh(nvidia_container_toolkit_version=OLDER), changed=False)
@@ -280,12 +408,22 @@ def test_the_version_goes_down_and_up_and_is_held(fresh, image):
     on(HOST, "apt-get update -q && apt-get upgrade -q -y --no-install-recommends")
     assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
     assert_done(fresh(), changed=True)
-    assert packages(HOST) == newer
+    assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
 
 
 def test_a_version_that_is_not_there_leaves_what_is(fresh):
     before = state_of(HOST)
     assert_refused(fresh(nvidia_container_toolkit_version="9.9.9"), "nvidia_container_toolkit_version", "9.9.9")
+    assert state_of(HOST) == before
+
+
+def test_a_key_that_is_not_the_repositorys_leaves_the_former_one(fresh):
+    before = state_of(HOST)
+    other = {
+        "nvidia_container_toolkit_key": "http://apt.lab/nvidia/wrong-key/key.asc",
+        "nvidia_container_toolkit_key_fingerprint": (Path(images.apt_repository()) / "wrong-key" / "fingerprint").read_text().strip(),
+    }
+    assert_refused(fresh(nvidia_container_toolkit_version=OLDER, **other), "nvidia_container_toolkit_repository_url", "http://apt.lab/nvidia")
     assert state_of(HOST) == before
 
 
@@ -297,10 +435,10 @@ def test_a_key_given_as_a_file_or_as_text(fresh, tmp_path):
     assert_done(fresh(nvidia_container_toolkit_key=text), changed=False)
 
 
-def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(fresh, image):
+def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(fresh):
     """In the runtime's legacy mode, the hook gives the GPUs."""
     on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
-    start_job(HOST, "hooked-job", image, "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
+    start_job(HOST, "hooked-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
     on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
     before = state_of(HOST)
     assert_refused(fresh(nvidia_container_toolkit_version=OLDER), "hooked-job", "nvidia_container_toolkit_allow_daemon_reload", "daemon-reload")
@@ -309,14 +447,27 @@ def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(fresh, im
     assert_done(fresh(nvidia_container_toolkit_version=OLDER, nvidia_container_toolkit_allow_daemon_reload=True), changed=True)
 
 
-def test_what_a_container_runs_by_is_not_removed(fresh):
+def test_what_a_container_needs_is_not_removed(fresh, jobs_go_on):  # noqa: F811
+    """Neither the program of its runtime, nor packages whose scripts can take its GPUs."""
+    start_job(HOST, "gpus-job", "--gpus all")
     before = state_of(HOST)
-    assert_refused(fresh(nvidia_container_toolkit_state="absent"), "gpu-job, hooked-job", "Stop them first")
+    assert_refused(fresh(nvidia_container_toolkit_state="absent"), "gpu-job, hooked-job of", "Stop them first")
+    assert state_of(HOST) == before
+    jobs_go_on(HOST, "gpu-job")
+    jobs_go_on(HOST, "hooked-job")
+    assert_refused(fresh(nvidia_container_toolkit_state="absent"), "gpus-job, which got them by NVIDIA's hook", "nvidia_container_toolkit_allow_daemon_reload")
+    assert state_of(HOST) == before
+    on(HOST, "docker rm --force gpus-job")
+
+
+def test_a_removal_that_the_engine_does_not_take_leaves_everything(fresh, unit):
+    unit("ExecReload=\\nExecReload=/bin/false")
+    before = state_of(HOST)
+    assert_refused(fresh(nvidia_container_toolkit_state="absent"), "did not take a configuration without the runtime nvidia", "Nothing was taken out")
     assert state_of(HOST) == before
 
 
 def test_removal_takes_out_what_the_role_put_in_and_only_that(fresh):
-    on(HOST, "docker rm --force gpu-job hooked-job")
     configuration = json.loads(on(HOST, "cat /etc/docker/daemon.json"))
     checked = fresh("--check", "--diff", nvidia_container_toolkit_state="absent")
     assert_done(checked, changed=True)

@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from conftest import INVENTORY, ROOT, run_playbook
+from conftest import ROOT
+from toolkit import HOST, OLDER, PACKAGES, PRESENT, assert_done, assert_refused, jobs_go_on, on, role_on_spare, start_job  # noqa: F401
+from toolkit import packages as versions
 
 sys.path.insert(0, str(ROOT))
 
 from tests.lab import hosts, images, services, shell  # noqa: E402
 
-HOST = hosts.GPU_SPARE
-NAME = hosts.container("molecule", HOST)
-PACKAGES = ["libnvidia-container-tools", "libnvidia-container1", "nvidia-container-toolkit", "nvidia-container-toolkit-base"]
-OLDER = (ROOT / "tests" / "lab" / "toolkit" / "older-version.txt").read_text().strip()
-PRESENT = (ROOT / "tests" / "lab" / "toolkit" / "version.txt").read_text().strip()
 # A repository of the site that has the packages in a newer version, as CUDA's.
 CUDA = r"[cuda]\nname=cuda\nbaseurl=http://apt.lab/rpm/cuda/\$basearch\ngpgcheck=0\n"
 
 
 def on_host(command: str) -> str:
-    return shell.run("docker", "exec", NAME, "bash", "-c", command)
+    return on(HOST, command)
 
 
 def packages() -> dict[str, str]:
-    """Version of each of the four packages that is there."""
-    lines = on_host(f"rpm --query --queryformat '%{{NAME}} %{{VERSION}}\\n' {' '.join(PACKAGES)} || true").splitlines()
-    return dict(line.split() for line in lines if "not installed" not in line)
+    return versions(HOST, "rpm")
 
 
 def state() -> str:
     """All that the role could change for dnf on the host, as text."""
-    return on_host("rpm --query --all | sort; find /etc/yum.repos.d /etc/pki /etc/dnf -type f -exec sha256sum {} +; find /var/cache/dnf -name 'nvidia*'")
+    return on_host(
+        "rpm --query --all | sort; find /etc/yum.repos.d /etc/pki /etc/dnf -type f -exec sha256sum {} + -exec stat --format '%A %U %G %n' {} +;"
+        "find /var/cache/dnf -name 'nvidia*'"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +46,11 @@ def repositories() -> Path:
 
 @pytest.fixture(scope="module")
 def role(repositories, tmp_path_factory):
-    """Runs the role on a host with dnf, a GPU, and a repository besides that has newer packages. The host is removed afterwards."""
+    """Runs the role on a host with dnf, a GPU, a job, and a repository besides that has newer packages. The host is removed afterwards."""
     on_host(f"printf '{CUDA}' >/etc/yum.repos.d/cuda.repo")
-    path = tmp_path_factory.mktemp("dnf")
-    inventory, playbook = path / "inventory.yml", path / "playbook.yml"
-    variables = {**yaml.safe_load(INVENTORY.read_text())["all"]["vars"], **signed_by("nvidia", repositories)}
-    variables["nvidia_container_toolkit_repository_url"] = "http://apt.lab/rpm/nvidia/$basearch"
-    inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address("molecule", HOST)}}, "vars": variables}}))
-    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]}]))
-    yield lambda *arguments, **given: run_playbook(playbook, *arguments, inventory=inventory, variables=given)
+    start_job(HOST, "job")
+    url = "http://apt.lab/rpm/nvidia/$basearch"
+    yield role_on_spare(tmp_path_factory.mktemp("dnf"), **signed_by("nvidia", repositories), nvidia_container_toolkit_repository_url=url)
     hosts.remove("molecule", HOST)
 
 
@@ -68,18 +60,6 @@ def signed_by(repository: str, repositories: Path) -> dict[str, str]:
         "nvidia_container_toolkit_key": f"http://apt.lab/rpm/{repository}/key.asc",
         "nvidia_container_toolkit_key_fingerprint": (repositories / repository / "fingerprint").read_text().strip(),
     }
-
-
-def assert_done(run: Any, changed: bool) -> None:
-    assert run.code == 0, run.output
-    assert bool(run.recap[HOST]["changed"]) == changed, run.output
-
-
-def assert_refused(run: Any, *words: str) -> None:
-    assert run.code != 0, run.output
-    assert "Traceback" not in run.output
-    for word in words:
-        assert word in run.error, run.output
 
 
 def test_a_dry_run_on_a_fresh_host_changes_nothing(role):
@@ -103,12 +83,13 @@ def test_a_package_that_is_not_the_signed_one_leaves_nothing(role):
     assert on_host("ls /etc/yum.repos.d") == "cuda.repo"
 
 
-def test_the_older_version_is_installed_in_the_place_of_nvidias_repository_files(role):
-    guide = r"[libnvidia-container]\nbaseurl=https://nvidia.github.io/libnvidia-container/centos8/\$basearch\n"
-    on_host(f"printf '{guide}' >/etc/yum.repos.d/libnvidia-container.repo")
+def test_the_older_version_is_installed_whatever_other_repositories_there_are(role):
+    """NVIDIA's guide left a repository that cannot be reached, and dnf could not do anything with all."""
+    on_host(r"printf '[libnvidia-container]\nbaseurl=http://apt.lab/none/\n' >/etc/yum.repos.d/libnvidia-container.repo")
     assert_done(role(nvidia_container_toolkit_version=OLDER), changed=True)
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
-    assert on_host("ls /etc/yum.repos.d").split() == ["cuda.repo", "nvidia-container-toolkit.repo"]
+    assert on_host("ls /etc/yum.repos.d").split() == ["cuda.repo", "libnvidia-container.repo", "nvidia-container-toolkit.repo"]
+    on_host("rm /etc/yum.repos.d/libnvidia-container.repo")
 
 
 @pytest.mark.parametrize("command", ["upgrade", "distro-sync", "upgrade nvidia-container-toolkit", "install nvidia-container-toolkit"])
@@ -141,9 +122,13 @@ def test_a_version_that_is_not_there_leaves_what_is(role):
     assert on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*") == before
 
 
-def test_a_key_that_was_replaced_is_not_trusted_any_more(role, repositories):
+def test_a_key_that_does_not_do_leaves_the_former_one_and_is_not_trusted_any_more(role, repositories):
+    files = "cat /etc/pki/rpm-gpg/* /etc/yum.repos.d/*; find /var/cache/dnf -name 'nvidia*'"
+    on_host("rm -rf /var/cache/dnf/*")
+    before = on_host(files)
     assert_refused(role(nvidia_container_toolkit_version=PRESENT, **signed_by("cuda", repositories)), "Bad GPG signature")
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
+    assert on_host(files) == before
     assert_done(role(nvidia_container_toolkit_version=PRESENT), changed=True)
 
 
@@ -154,4 +139,6 @@ def test_removal_takes_out_what_the_role_put_in_and_only_that(role):
     assert_done(role(nvidia_container_toolkit_state="absent"), changed=True)
     assert on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*") == others
     assert "nvidia" not in state()
-    assert_done(role(nvidia_container_toolkit_state="absent"), changed=False)
+    again = role(nvidia_container_toolkit_state="absent")
+    assert_done(again, changed=False)
+    assert "The role did not install the NVIDIA container toolkit" in again.output

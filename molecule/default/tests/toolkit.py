@@ -1,0 +1,112 @@
+"""What the tests of the NVIDIA container toolkit share: commands on hosts of the lab, jobs that count, and the role on a host of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import INVENTORY, ROOT, Run, run_playbook
+
+sys.path.insert(0, str(ROOT))
+
+from tests.lab import hosts, shell  # noqa: E402
+
+HOST = hosts.GPU_SPARE
+ROLE = "mlops.gpu_monitoring.nvidia_container_toolkit"
+PACKAGES = ["libnvidia-container-tools", "libnvidia-container1", "nvidia-container-toolkit", "nvidia-container-toolkit-base"]
+OLDER = (ROOT / "tests" / "lab" / "toolkit" / "older-version.txt").read_text().strip()
+PRESENT = (ROOT / "tests" / "lab" / "toolkit" / "version.txt").read_text().strip()
+COUNTER = "while true; do date +%s%N >> /tmp/steps; sleep 0.1; done"
+QUERIES = {
+    "dpkg": r"dpkg-query --show --showformat '${db:Status-Status} ${Package} ${Version}\n'",
+    "rpm": r"rpm --query --queryformat 'installed %{NAME} %{VERSION}\n'",
+}
+
+
+def on(name: str, command: str) -> str:
+    """What a command says on a host of the lab."""
+    return shell.run("docker", "exec", hosts.container("molecule", name), "bash", "-c", command)
+
+
+def packages(name: str, manager: str = "dpkg") -> dict[str, str]:
+    """Version, without the revision, of each of the four packages that is there."""
+    lines = on(name, f"{QUERIES[manager]} {' '.join(PACKAGES)} 2>/dev/null || true").splitlines()
+    return {line.split()[1]: line.split()[2].split("-")[0] for line in lines if line.startswith("installed ")}
+
+
+def engine(name: str) -> str:
+    """The engine's process, and how often it was told to reload."""
+    return on(name, "systemctl show docker --property MainPID; journalctl --unit docker --no-pager | grep --count 'Got signal to reload' || true")
+
+
+def image() -> str:
+    """An image of the lab's registry that has a shell."""
+    variables = yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
+    return f"{variables['gpu_monitoring_registry']}/grafana/grafana:{variables['grafana_version']}"
+
+
+def start_job(name: str, job: str, *options: str) -> None:
+    """Start a container that writes the time every 100 ms."""
+    on(name, f"docker run --detach --name {job} {' '.join(options)} --entrypoint /bin/sh {image()} -c '{COUNTER}'")
+
+
+def jobs() -> dict[tuple[str, str], str]:
+    """When each job of each host started."""
+    found = {}
+    for name in ("gpu1", "gpu2", HOST):
+        if shell.succeeds("docker", "container", "inspect", hosts.container("molecule", name)):
+            listed = on(name, "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'")
+            found |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
+    return found
+
+
+def longest_pause(name: str, job: str) -> float:
+    """Seconds that a job's counter stood still at most, until now."""
+    now, *steps = on(name, f"docker exec {job} sh -c 'date +%s%N; cat /tmp/steps'").split()
+    moments = [int(step) / 1e9 for step in (*steps, now)]
+    return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+
+
+@pytest.fixture(autouse=True)
+def jobs_go_on() -> Iterator[Callable[[str, str], str]]:
+    """After each test every job that was there before it runs since the same moment, and its counter never stood still for a second.
+
+    Gives what ends a job of a host.
+    """
+    before = jobs()
+
+    def end(name: str, job: str) -> str:
+        before.pop((name, job), None)
+        return on(name, f"docker rm --force {job}")
+
+    yield end
+    after = jobs()
+    assert {key: after.get(key) for key in before} == before
+    pauses = {key: longest_pause(*key) for key in before}
+    assert all(pause <= 1 for pause in pauses.values()), pauses
+
+
+def role_on_spare(folder: Path, **variables: Any) -> Callable[..., Run]:
+    """Runs the role on the spare host, with the variables of the lab's inventory and these."""
+    inventory, playbook = folder / "inventory.yml", folder / "playbook.yml"
+    everything = {**yaml.safe_load(INVENTORY.read_text())["all"]["vars"], **variables}
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address("molecule", HOST)}}, "vars": everything}}))
+    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": [ROLE]}]))
+    return lambda *arguments, **given: run_playbook(playbook, *arguments, inventory=inventory, variables=given)
+
+
+def assert_done(run: Run, changed: bool | None = None) -> None:
+    assert run.code == 0, run.output
+    if changed is not None:
+        assert bool(sum(counts["changed"] for counts in run.recap.values())) == changed, run.output
+
+
+def assert_refused(run: Run, *words: str) -> None:
+    assert run.code != 0, run.output
+    assert "Traceback" not in run.output
+    for word in words:
+        assert word in run.error, run.output
