@@ -132,20 +132,21 @@ def main() -> None:
         mechanism = spec.gpu_mechanism(module.params["mechanism"], *engine.gpu_abilities())
         if engine.image(image) is None:
             engine.pull(image)
+    except ServiceError as error:
+        module.fail_json(msg=f"image: {error}")
+    how, option, fix = _WAYS[mechanism]
+    what = f"A container of {image} that got the GPUs {how}"
+    advice = f"Give an image with the GNU C library, or {fix}. To try it by hand: docker run --rm {option} --entrypoint nvidia-smi {image} -L"
+    try:
         code, output = engine.run(f"gpu-monitoring-check-{os.getpid()}", _body(image, mechanism), module.params["timeout"], LINES)
     except ServiceError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=f"{what} did not run. {error}. {advice}")
     seen = nvidia.parse_list(output)
-    how, option, fix = _WAYS[mechanism]
-    by_hand = f"To try it by hand: docker run --rm {option} --entrypoint nvidia-smi {image} -L"
     if code != 0:
-        module.fail_json(
-            msg=f"image: a container of {image} that got the GPUs {how} ended with {code}: {output or 'it said nothing'}."
-            f" Give an image with the GNU C library, or {fix}. {by_hand}"
-        )
+        module.fail_json(msg=f"{what} ended with {code}: {output or 'it said nothing'}. {advice}")
     problem = nvidia.difference(there, seen) if there is not None else ""
     if problem:
-        module.fail_json(msg=f"A container of {image} that got the GPUs {how} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. Try to {fix}. {by_hand}")
+        module.fail_json(msg=f"{what} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. {advice}")
     uuids = sorted({*seen, *(one["uuid"] for instances in seen.values() for one in instances)})
     module.exit_json(changed=False, mechanism=mechanism, uuids=uuids)
 

@@ -145,7 +145,7 @@ def no_service():
 
 def test_without_the_toolkits_service_the_role_writes_the_specification(role, no_service):
     assert_done(role("gpu2"), changed=True)
-    assert on("gpu2", "head -1 /etc/cdi/*") == f"# Written by the role {ROLE}"
+    assert on("gpu2", "ls /etc/cdi") == "mlops.gpu_monitoring.yaml"
     assert_done(role("gpu2"), changed=False)
 
 
@@ -195,13 +195,13 @@ def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_com
     assert packages("gpu2") == dict.fromkeys(PACKAGES, PRESENT)
     on("gpu2", "rm -f /usr/lib/systemd/system/nvidia-cdi-refresh.service /var/run/cdi/nvidia.yaml")
     assert_done(role("gpu2"))
-    assert on("gpu2", "ls /etc/cdi /var/run/cdi") == "/etc/cdi:\nnvidia_container_toolkit.yaml\n\n/var/run/cdi:"
+    assert on("gpu2", "ls /etc/cdi /var/run/cdi") == "/etc/cdi:\nmlops.gpu_monitoring.yaml\n\n/var/run/cdi:"
     removal = role("gpu2", nvidia_container_toolkit_state="absent")
     assert_done(removal, changed=True)
     assert "cdi-job" in removal.output
     assert "go on running" in removal.output
     assert packages("gpu2") == {}
-    assert on("gpu2", "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*'") == ""
+    assert on("gpu2", "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' -o -path '*cdi/*'") == ""
     assert_done(role("gpu2"), changed=True)
     assert on("gpu2", "docker exec cdi-job nvidia-smi -L") == seen
     assert engine("gpu2") == before
