@@ -80,7 +80,7 @@ def describe(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
         "cdi_enabled": bool(info.get("CDISpecDirs")),
         "cdi_gpus": bool(specifications),
         "cdi_specifications": specifications,
-        "runtimes": sorted(runtimes),
+        "runtimes": {name: settings.get("path", "") for name, settings in runtimes.items()},
         "nvidia_runtimes": sorted(name for name, settings in runtimes.items() if name == "nvidia" or _is_nvidia(settings)),
         "default_runtime": info.get("DefaultRuntime", ""),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
@@ -93,3 +93,14 @@ def _is_nvidia(runtime: dict[str, Any]) -> bool:
     """Whether a runtime of /info runs NVIDIA's program, which is there under names such as nvidia-container-runtime.cdi too."""
     program = runtime.get("path") or (runtime.get("options") or {}).get("BinaryName") or ""
     return os.path.basename(program).startswith("nvidia-container-runtime")
+
+
+def arguments(pid_file: str) -> list[str]:
+    """The command line of the engine with this file of its process id; empty where there is none."""
+    try:
+        with open(pid_file, encoding="utf-8") as file:
+            process = int(file.read())
+        with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\0").split("\0")
+    except (OSError, ValueError):
+        return []

@@ -57,7 +57,11 @@ engine:
         path: {description: The file., type: str, sample: /var/run/cdi/nvidia.yaml}
         uuids: {description: UUIDs of the GPUs and MIG instances that come from it., type: list, elements: str, sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]}
         drivers: {description: Versions of the driver whose files it mounts., type: list, elements: str, sample: [580.95.05]}
-    runtimes: {description: Names of the runtimes., type: list, elements: str, sample: [io.containerd.runc.v2, nvidia, runc]}
+    arguments: {description: Command line of the engine that runs on the host., type: list, elements: str, sample: [/usr/bin/dockerd, -H, "fd://"]}
+    runtimes:
+      description: The program of each runtime by its name; empty where it has none, as those of containerd's shims.
+      type: dict
+      sample: {nvidia: nvidia-container-runtime, runc: runc}
     nvidia_runtimes: {description: "Names of those that run NVIDIA's C(nvidia-container-runtime).", type: list, elements: str, sample: [nvidia]}
     default_runtime: {description: Name of the default runtime., type: str, sample: runc}
     live_restore: {description: Whether containers outlive a restart of the engine., type: bool, sample: false}
@@ -106,7 +110,7 @@ UNKNOWN = {
     "cdi_enabled": False,
     "cdi_gpus": False,
     "cdi_specifications": [],
-    "runtimes": [],
+    "runtimes": {},
     "nvidia_runtimes": [],
     "default_runtime": "",
     "live_restore": False,
@@ -128,8 +132,8 @@ def main() -> None:
         error = ""
     except OSError as problem:
         answer, error = UNKNOWN, f"{docker_host}: {problem.strerror or problem}"
-    installed = module.get_bin_path("dockerd") is not None
-    module.exit_json(changed=False, engine={"reachable": not error, "installed": installed, "error": error, **answer}, python_sdk=SDK)
+    on_host = {"installed": module.get_bin_path("dockerd") is not None, "arguments": docker_socket.arguments("/var/run/docker.pid")}
+    module.exit_json(changed=False, engine={"reachable": not error, "error": error, **on_host, **answer}, python_sdk=SDK)
 
 
 if __name__ == "__main__":

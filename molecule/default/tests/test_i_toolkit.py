@@ -297,16 +297,15 @@ def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(fre
 
 def test_nothing_is_taken_out_where_the_role_put_nothing_in(fresh):
     """The specification and the runtime are the site's."""
-    configuration = json.loads(on(HOST, "cat /etc/docker/daemon.json"))
-    configure(HOST, {**configuration, "runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}, '"nvidia"')
-    on(HOST, "mkdir -p /var/run/cdi && touch /var/run/cdi/nvidia.yaml")
+    configuration = on(HOST, "cat /etc/docker/daemon.json")
+    site = {**json.loads(configuration), "runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}
+    on(HOST, f"echo '{json.dumps(site)}' >/etc/docker/daemon.json && mkdir -p /var/run/cdi && touch /var/run/cdi/nvidia.yaml")
     before = state_of(HOST)
     run = fresh(nvidia_container_toolkit_state="absent")
     assert_done(run, changed=False)
     assert "The role did not install the NVIDIA container toolkit on gpu3" in run.output
     assert state_of(HOST) == before
-    configure(HOST, configuration, '"runc"')
-    on(HOST, "rm /var/run/cdi/nvidia.yaml")
+    on(HOST, f"echo '{configuration}' >/etc/docker/daemon.json && rm /var/run/cdi/nvidia.yaml")
 
 
 def test_refusals_before_anything_is_changed(fresh, tmp_path):
@@ -391,9 +390,13 @@ def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(fresh, unit):
     assert_refused(fresh(docker_engine_allow_restart=True), "did not take the runtime nvidia", "put back as it was")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     assert "site" in on(HOST, "docker info --format '{{json .Runtimes}}'")
+    assert_refused(fresh(docker_engine_allow_restart=True), "is started with --add-runtime")
+    assert on(HOST, "cat /etc/docker/daemon.json") == configuration
 
 
 def test_a_restart_that_does(fresh, unit):
+    """The engine is back on its own arguments first."""
+    on(HOST, "systemctl restart docker")
     unit("ExecReload=\\nExecReload=/bin/true")
     assert_done(fresh(docker_engine_allow_restart=True), changed=True)
     assert "nvidia" in json.loads(on(HOST, "docker info --format '{{json .Runtimes}}'"))

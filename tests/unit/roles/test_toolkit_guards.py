@@ -25,7 +25,8 @@ ENGINE = {
     "live_restore": False,
     "root_dir": "/var/lib/docker",
     "default_runtime": "runc",
-    "runtimes": ["runc"],
+    "arguments": ["/usr/bin/dockerd", "-H", "fd://"],
+    "runtimes": {"runc": "runc"},
     "nvidia_runtimes": [],
     "containers": [],
 }
@@ -49,6 +50,18 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = 
         ("would stop the running containers job", "live-restore"),
     ),
     "restart-silent": ("restart", UNKNOWN, {"docker_engine_allow_restart": True}, ("does not answer any more", "timed out")),
+    "runtime-arguments": (
+        "runtime",
+        {**ENGINE, "arguments": ["/usr/bin/dockerd", "--add-runtime=site=/usr/bin/site"]},
+        {},
+        ("--add-runtime=nvidia=nvidia-container-runtime", "was not changed"),
+    ),
+    "runtime-there": (
+        "runtime",
+        {**ENGINE, "arguments": ["/usr/bin/dockerd", "--add-runtime", "nvidia=/opt/nvidia"], "runtimes": {"nvidia": "/opt/nvidia"}},
+        {},
+        (),
+    ),
     "reload-hooked": ("daemon_reload", {**ENGINE, "containers": [container("a", "hook"), container("b", "devices")]}, {}, ("running containers a,", "allow_daemon_reload")),
     "reload-allowed": ("daemon_reload", {**ENGINE, "containers": [container("a", "hook")]}, {"nvidia_container_toolkit_allow_daemon_reload": True}, ()),
     "reload-safe": ("daemon_reload", {**ENGINE, "containers": [container("b", "devices"), container("c")]}, {}, ()),
@@ -70,7 +83,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = 
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Why each case was refused, from one run of Ansible with a host for each."""
+    """Why each case was refused, from one dry run of Ansible with a host for each."""
     folder = tmp_path_factory.mktemp("guards")
     hosts = {name: {"file": file, "nvidia_container_toolkit_docker": {"engine": engine}, **variables} for name, (file, engine, variables, _words) in CASES.items()}
     (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"vars": {"ansible_connection": "local"}, "hosts": hosts}}))
@@ -80,7 +93,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     play = {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.include_tasks": f"{ROLE}/tasks/{{{{ file }}}}.yml"}]}
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_FORKS": "4"}
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(folder / "inventory.yml"), str(folder / "play.yml")]
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--check", "-i", str(folder / "inventory.yml"), str(folder / "play.yml")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     found = {host: json.loads(result)["msg"] for host, result in re.findall(r"^fatal: \[(\S+)\]: FAILED! => (\{.*\})$", done.stdout, re.MULTILINE)}
     assert all(f"{name} " in done.stdout.partition("PLAY RECAP")[2] for name in CASES), done.stdout + done.stderr
