@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
             "certificate": certificates.certificate_pem(host).decode(),
             "private_key": certificates.key_pem(host).decode(),
             "ca": certificates.certificate_pem(ca).decode(),
-            "not_after": f"{host.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+            "not_after": f"{certificates.ends(host.certificate):%Y-%m-%dT%H:%M:%SZ}",
             "_ansible_no_log": True,
         }
 
@@ -146,9 +146,9 @@ def _described(pair: certificates.Pair | None, authority: certificates.Pair | No
     if pair:
         lines += [
             f"names: {', '.join(str(name.value) for name in certificates.names_of(pair.certificate))}",
-            f"not after: {pair.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+            f"not after: {certificates.ends(pair.certificate):%Y-%m-%dT%H:%M:%SZ}",
             f"serial: {pair.certificate.serial_number:x}",
         ]
     if authority:
-        lines.append(f"CA: {authority.certificate.subject.rfc4514_string()}, not after {authority.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
+        lines.append(f"CA: {authority.certificate.subject.rfc4514_string()}, not after {certificates.ends(authority.certificate):%Y-%m-%dT%H:%M:%SZ}")
     return lines

@@ -21,7 +21,7 @@ description:
   - The old container stops before the new one starts, since they share ports and data. If the run is killed just between the two, neither
     runs until the next run. At any other moment one of them runs on.
   - Two runs for one service do not mix, the second ends with an error.
-  - A container of the same name that this module did not make is left alone and reported.
+  - A container of the same name that this module did not make is left alone. With O(state=present) that is an error.
 requirements:
   - Docker SDK for Python 5.0 or newer (package python3-docker) on the host
 attributes:
@@ -49,7 +49,7 @@ options:
     choices: [present, absent]
     default: present
   remove_data:
-    description: With O(state=absent), whether the service's volumes and its files with C(force=false) go too.
+    description: With O(state=absent), whether the volumes that were made for the service, and its files with C(force=false), go too.
     type: bool
     default: false
   image:
@@ -379,6 +379,12 @@ actions:
   type: list
   elements: str
   sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload"]
+data:
+  description: What of that is data, which was deleted for good, or in check mode would be.
+  returned: O(state=absent)
+  type: list
+  elements: str
+  sample: ["volume prometheus-data"]
 container:
   description: The container; in check mode as it was before, and empty if there was none.
   returned: O(state=present)
@@ -552,11 +558,13 @@ def _present(module, engine):
 
 
 def _absent(module, engine):
-    things = apply.plan_removal(engine, module.params).things() if engine else []
-    if (things or journal.pending(module.params["name"])) and not module.check_mode:
-        things = apply.remove(engine, module.params).things()
+    removal = apply.plan_removal(engine, module.params) if engine else apply.Removal([], [], [], [], [])
+    if (removal.things() or journal.pending(module.params["name"])) and not module.check_mode:
+        removal = apply.remove(engine, module.params)
+    things = removal.things()
     return {
         "changed": bool(things),
+        "data": removal.data(),
         "actions": [f"remove {thing}" for thing in things],
         "diff": [{"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things],
     }

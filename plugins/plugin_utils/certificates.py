@@ -6,7 +6,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 try:
@@ -85,7 +85,17 @@ def key_pem(pair: Pair) -> bytes:
 
 def lasts(certificate: x509.Certificate, now: datetime, days: int) -> bool:
     """Whether a certificate is valid now and for more than so many days to come."""
-    return certificate.not_valid_before_utc <= now and certificate.not_valid_after_utc > now + timedelta(days=days)
+    return begins(certificate) <= now and ends(certificate) > now + timedelta(days=days)
+
+
+def begins(certificate: x509.Certificate) -> datetime:
+    """When a certificate begins to be valid. cryptography before 42 tells it without a time zone, in UTC."""
+    return certificate.not_valid_before_utc if hasattr(certificate, "not_valid_before_utc") else certificate.not_valid_before.replace(tzinfo=timezone.utc)
+
+
+def ends(certificate: x509.Certificate) -> datetime:
+    """When it ends."""
+    return certificate.not_valid_after_utc if hasattr(certificate, "not_valid_after_utc") else certificate.not_valid_after.replace(tzinfo=timezone.utc)
 
 
 def is_authority(pair: Pair) -> bool:

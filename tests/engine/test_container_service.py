@@ -361,10 +361,17 @@ def test_the_health_check_of_the_image(api, run, options, images):
 
 def test_a_foreign_container_is_left_alone(api, run, options, images):
     identifier = api.create_container(images[0], name=options["name"])["Id"]
-    for state in ("present", "absent"):
-        with pytest.raises(Failed, match="mlops.gpu_monitoring did not make"):
-            run(**options, state=state)
+    with pytest.raises(Failed, match="mlops.gpu_monitoring did not make"):
+        run(**options)
+    assert not run(name=options["name"], state="absent")["changed"]
     assert api.inspect_container(options["name"])["Id"] == identifier
+
+
+def test_a_volume_of_somebody_else_is_no_data_of_ours(api, run, options):
+    api.create_volume(f"{PREFIX}-data")
+    run(**options)
+    assert run(name=options["name"], state="absent", remove_data=True)["data"] == []
+    assert api.inspect_volume(f"{PREFIX}-data")
 
 
 def test_removal_of_what_is_remembered(api, run, options, deployed, tmp_path):

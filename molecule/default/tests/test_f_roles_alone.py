@@ -6,14 +6,14 @@ import json
 
 import pytest
 import yaml
-from conftest import INVENTORY, wait_until
+from conftest import INVENTORY, SECRETS, wait_until
 
 
 @pytest.fixture
 def bare_inventory(tmp_path):
-    """The hosts without groups and without any variable of the collection, but for the limit that the lab's engines have."""
+    """The hosts without groups and without any variable of the collection, but for the limit that the lab's engines have and the folder for secrets."""
     everything = yaml.safe_load(INVENTORY.read_text())["all"]
-    connection = {key: value for key, value in everything["vars"].items() if key.startswith("ansible_") or key == "gpu_monitoring_nofile"}
+    connection = {key: value for key, value in everything["vars"].items() if key.startswith("ansible_") or key in ("gpu_monitoring_nofile", "gpu_monitoring_secrets_dir")}
     hosts = {name: values for group in everything["children"].values() for name, values in group["hosts"].items()}
     hosts |= everything.get("hosts", {})
     path = tmp_path / "bare.yml"
@@ -84,20 +84,23 @@ def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide
 
 
 @pytest.mark.parametrize(
-    ("role", "target", "service", "repository", "path"),
+    ("role", "target", "images", "path"),
     [
-        ("cadvisor", "monitor1", "cadvisor", "google/cadvisor:v{cadvisor_version}", "8088/metrics"),
-        ("prometheus", "gpu1", "prometheus", "prom/prometheus:v{prometheus_version}", "9090/-/ready"),
-        ("grafana", "gpu1", "grafana", "grafana/grafana:{grafana_version}", "3000/api/health"),
+        ("cadvisor", "monitor1", {"cadvisor": "google/cadvisor:v{cadvisor_version}", "cadvisor_proxy": "library/nginx:{cadvisor_proxy_version}-alpine-slim"}, "8088/metrics"),
+        ("prometheus", "gpu1", {"prometheus": "prom/prometheus:v{prometheus_version}"}, "9090/-/ready"),
+        ("grafana", "gpu1", {"grafana": "grafana/grafana:{grafana_version}"}, "3000/api/health"),
     ],
 )
-def test_service(play, bare_inventory, versions, removed, host, addresses, role, target, service, repository, path):
-    own = {f"{role}_image": "registry.lab:5000/" + repository.format(**versions)}
-    removed((target, service))
+def test_service(play, bare_inventory, versions, removed, host, addresses, role, target, images, path):
+    own = {f"{name}_image": "registry.lab:5000/" + image.format(**versions) for name, image in images.items()}
+    for name in images:
+        removed((target, name.replace("_", "-")))
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] > 0
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] == 0
     port, _slash, rest = path.partition("/")
-    host(target).check_output(f"curl --silent --fail --output /dev/null http://{addresses[target]}:{port}/{rest}")
+    password = (SECRETS / ("prometheus_password" if role == "prometheus" else "exporter_password")).read_text().strip()
+    ask = "curl --silent --fail --insecure --output /dev/null --user prometheus:%s https://%s:%s/%s"
+    host(target).check_output(ask, password, addresses[target], port, rest)
 
 
 def test_dcgm_exporter_with_variables_of_its_own(play, bare_inventory, versions, host, addresses, site):
@@ -106,7 +109,8 @@ def test_dcgm_exporter_with_variables_of_its_own(play, bare_inventory, versions,
         "dcgm_exporter_interval": "1s",
     }
     assert run_role(play, bare_inventory, "gpu2", "dcgm_exporter", own).recap["gpu2"]["changed"] == 1
-    metrics = host("gpu2").check_output(f"curl --silent --fail http://{addresses['gpu2']}:9400/metrics")
+    password = (SECRETS / "exporter_password").read_text().strip()
+    metrics = host("gpu2").check_output("curl --silent --fail --insecure --user prometheus:%s https://%s:9400/metrics", password, addresses["gpu2"])
     assert "DCGM_FI_DEV_GPU_UTIL{" in metrics
     environment = json.loads(host("gpu2").check_output("docker inspect dcgm-exporter"))[0]["Config"]["Env"]
     assert "DCGM_EXPORTER_INTERVAL=1000" in environment

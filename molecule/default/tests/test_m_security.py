@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import LAB, ROOT, SECRETS, SERVICES
+import yaml
+from conftest import INVENTORY, LAB, ROOT, SECRETS, SERVICES, wait_until
 
 sys.path.insert(0, str(ROOT))
 
@@ -27,6 +28,11 @@ def on(name: str, command: str) -> str:
 
 def inspect(name: str, service: str) -> dict:
     return json.loads(on(name, f"docker inspect {service}"))[0]
+
+
+@pytest.fixture(scope="module")
+def variables():
+    return yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +113,59 @@ def test_a_certificate_is_for_its_host_alone(addresses):
     assert "prometheus" not in shown
 
 
+def serial(addresses, name: str, service: str) -> str:
+    """Serial number of the certificate that a service shows."""
+    return on("gpu2", f"openssl s_client -connect {addresses[name]}:{PORTS[service]} </dev/null 2>/dev/null | openssl x509 -noout -serial")
+
+
+def test_a_new_certificate_is_taken_without_a_restart(site, started, addresses, prometheus):
+    """A run makes one where there is none, as in the last 30 days of the old one's year. The proxy is reloaded, the exporters read it by themselves."""
+    before = started()
+    old = {service: serial(addresses, "gpu1", service) for service in EXPORTERS}
+    for kind in ("crt", "key"):
+        (SECRETS / "ca" / "hosts" / f"gpu1.{kind}").unlink()
+    run = site("--limit=gpu1")
+    assert run.code == 0, run.output
+    new = {service: serial(addresses, "gpu1", service) for service in EXPORTERS}
+    assert len({*new.values()}) == 1
+    assert not {*new.values()} & {*old.values()}
+    assert started() == before
+    wait_until(lambda: all(state == "up" for state in prometheus.health().values()), "all targets are up")
+
+
+def test_a_controller_without_the_secrets_is_stopped_before_anything_changes(site, started, tmp_path):
+    before = started()
+    run = site(variables={"gpu_monitoring_secrets_dir": str(tmp_path / "none")})
+    assert run.code != 0
+    assert "was deployed with secrets that this controller does not have" in run.error
+    assert "tls_new_secrets: true" in run.error
+    assert not (tmp_path / "none").exists()
+    assert started() == before
+
+
+def test_tls_is_switched_off_and_on_again(site, addresses, ask):
+    """Each time in one run, which ends with every target up."""
+    try:
+        assert site(variables={"gpu_monitoring_tls": False}).code == 0
+        wait_until(lambda: on("monitor1", "curl --silent http://%s:9090/api/v1/targets" % addresses["monitor1"]).count('"health":"up"') == 7, "all targets are up", 60)
+        assert ask("gpu1", 9400, scheme="http") == "200"
+    finally:
+        assert site().code == 0
+    assert ask("gpu1", 9400) == "401"
+
+
+def test_an_image_may_be_given_by_its_digest(site, variables):
+    reference = f"{variables['gpu_monitoring_registry']}/prom/node-exporter"
+    digest = on("gpu1", f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {reference}:v{variables['node_exporter_version']}").strip()
+    assert digest.startswith(f"{reference}@sha256:")
+    try:
+        assert site("--limit=gpu1", variables={"node_exporter_image": digest}).code == 0
+        assert inspect("gpu1", "node-exporter")["Config"]["Image"] == digest
+        assert site("--limit=gpu1", variables={"node_exporter_image": digest}).recap["gpu1"]["changed"] == 0
+    finally:
+        assert site("--limit=gpu1").code == 0
+
+
 # What each container may do
 
 
@@ -156,6 +215,7 @@ def planted_run(site):
     assert good.code == 0, good.output[-3000:]
     outputs.append(good.output)
     checked = site("-vvvv", "--diff", "--check", variables={**PLANTED, "tls_prometheus_password": "planted-prometheus-77aa-next"})
+    assert checked.code == 0, checked.output[-3000:]
     outputs.append(checked.output)
     broken = [{"job_name": "broken", "static_configs": "none", "authorization": {"credentials_file": "/etc/prometheus/secrets/token"}}]
     bad = site("-vvvv", "--diff", variables={**PLANTED, "prometheus_scrape_configs": broken, "prometheus_secret_files": {"token": "planted-scrape-token-51d0-b"}})
@@ -163,7 +223,7 @@ def planted_run(site):
     outputs.append(bad.output)
     yield outputs
     assert site().code == 0
-    on("monitor1", "rm /etc/gpu_monitoring/prometheus/secrets/token")
+    assert on("monitor1", "find /etc/gpu_monitoring/prometheus -name token") == ""
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, plan, ports, spec, undo
@@ -71,8 +71,11 @@ def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, dict[str, 
     if not journal.pending(name):
         service = read(engine, options, check_mode=False)
         if not service.plan.changed:
-            manifest.settle(name, options)
-            return service, look(engine, service)
+            container = look(engine, service)
+            if not manifest.settled(name, options):
+                with lock(name):
+                    manifest.settle(name, options)
+            return service, container
         pulled = service.plan.pull
     with lock(name):
         interrupted, problems = undo.recover(engine, name)
@@ -194,7 +197,8 @@ def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
     parts = secret_parts(item["content"] for item in options["secret_files"])
     staging = _staging(options)
     ran = planned.container in ("reload", "recreate") and _runs(service.inspected)
-    record = journal.Journal({key: options[key] for key in OPTIONS}, planned.container, ran, staging.kept(planned.files), staging.folders())
+    before = asdict(manifest.read(service.name))
+    record = journal.Journal({key: options[key] for key in OPTIONS}, planned.container, ran, staging.kept(planned.files), staging.folders(), before)
     try:
         record.enter(journal.PREPARING)
         manifest.begin(service.name, options)
@@ -294,26 +298,36 @@ class Removal:
 
     containers: list[str]
     files: list[str]
+    kept: list[str]
     volumes: list[str]
     networks: list[str]
 
     def things(self) -> list[str]:
         """All of it in words, in the order in which it goes."""
-        named = (("container", self.containers), ("", self.files), ("volume", self.volumes), ("network", self.networks))
-        return [f"{kind} {name}".strip() for kind, names in named for name in names]
+        return [
+            *(f"container {name}" for name in self.containers),
+            *self.files,
+            *self.data(),
+            *(f"network {name}" for name in self.networks),
+        ]
+
+    def data(self) -> list[str]:
+        """What of it is data, in words."""
+        return [*self.kept, *(f"volume {name}" for name in self.volumes)]
 
 
 def plan_removal(engine: Engine, options: dict[str, Any]) -> Removal:
-    """What there is of the service, and of its data only if asked for. A network counts where nobody but this service has it."""
+    """What there is of the service, and of its data only if asked for.
+
+    A container of the name that somebody else made does not count, nor does such a volume, and a network only where nobody but this service has it.
+    """
     name, data = options["name"], options["remove_data"]
-    inspected = engine.container(name)
-    if inspected:
-        _refuse_foreign(inspected, name)
     there = manifest.read(name).with_all_of(manifest.wanted(options))
     return Removal(
         [one for one in engine.owned(name) if one in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)],
-        [path for path in there.files + (there.kept if data else []) if os.path.lexists(path)],
-        [volume for volume in there.volumes if data and engine.volume(volume)],
+        [path for path in there.files if os.path.lexists(path)],
+        [path for path in there.kept if data and os.path.lexists(path)],
+        [volume for volume in there.volumes if data and engine.owned_volume(volume)],
         [network for network in options["networks"] if engine.unused_network(network, by=name)],
     )
 
@@ -327,7 +341,7 @@ def remove(engine: Engine, options: dict[str, Any]) -> Removal:
         for container in removal.containers:
             engine.stop(container)
             engine.remove(container)
-        for path in removal.files:
+        for path in removal.files + removal.kept:
             files.remove(path)
         for volume in removal.volumes:
             engine.remove_volume(volume)

@@ -142,14 +142,13 @@ class Engine:
         with _asking(f"remove the network {name}"):
             self._api.remove_network(name)
 
-    def volume(self, name: str) -> bool:
-        """Whether there is such a volume."""
+    def owned_volume(self, name: str) -> bool:
+        """Whether there is such a volume that was made for a service of this module."""
         with _asking(f"report the volume {name}"):
             try:
-                self._api.inspect_volume(name)
+                return OWNER_LABEL in (self._api.inspect_volume(name).get("Labels") or {})
             except docker.errors.NotFound:
                 return False
-        return True
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume with all that is in it."""

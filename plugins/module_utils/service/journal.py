@@ -23,6 +23,7 @@ class Journal:
     ran: bool
     files: dict[str, Optional[str]]
     folders: list[str]
+    manifest: dict[str, Any]
     phase: str = PREPARING
 
     def enter(self, phase: str) -> None:

@@ -49,9 +49,27 @@ def begin(name: str, options: dict[str, Any]) -> None:
 
 def settle(name: str, options: dict[str, Any]) -> None:
     """Note that the service is as its options want it: of what it had before only data and folders count on."""
+    _note(name, read(name), _after(name, options))
+
+
+def settled(name: str, options: dict[str, Any]) -> bool:
+    """Whether that is noted."""
+    return read(name) == _after(name, options)
+
+
+def _after(name: str, options: dict[str, Any]) -> Manifest:
     before, now = read(name), wanted(options)
     kept = sorted({*before.kept, *now.kept} - {*now.files})
-    _note(name, before, Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), before.folders))
+    return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), before.folders)
+
+
+def restore(name: str, before: dict[str, Any]) -> None:
+    """Note what was there before a change that was taken back, and remove the folders that it made."""
+    files.remove_empty([folder for folder in read(name).folders if folder not in before["folders"]])
+    if Manifest(**before) == Manifest():
+        state.drop(name, KIND)
+    else:
+        _note(name, read(name), Manifest(**before))
 
 
 def _note(name: str, before: Manifest, after: Manifest) -> None:

@@ -153,6 +153,11 @@ def _bindings(ports: list[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
     return bindings
 
 
+def _volume(mount: dict[str, Any], service: str) -> dict[str, Any]:
+    """What a volume gets that is not there yet: a label that tells for whom it was made."""
+    return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}} if mount["type"] == "volume" else {}
+
+
 def _environment(options: dict[str, Any], gpus: str, image_env: list[str]) -> dict[str, str]:
     if gpus != "runtime":
         return dict(options["env"])
@@ -168,7 +173,7 @@ def create_body(options: dict[str, Any], gpus: str, image_env: list[str]) -> dic
     """
     host_config: dict[str, Any] = {
         "Mounts": [
-            {"Type": mount["type"], "Source": mount["source"], "Target": mount["target"], "ReadOnly": mount["read_only"]}
+            {"Type": mount["type"], "Source": mount["source"], "Target": mount["target"], "ReadOnly": mount["read_only"], **_volume(mount, options["name"])}
             for mount in options["mounts"]
         ],
         "Tmpfs": {path: settings for path, _colon, settings in (entry.partition(":") for entry in options["tmpfs"])},

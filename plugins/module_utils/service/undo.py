@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, journal
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, journal, manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
@@ -45,6 +45,7 @@ def take_back(engine: Engine, failed: journal.Journal) -> list[str]:
         except ServiceError as error:
             problems.append(error.reason)
     if not problems:
+        manifest.restore(failed.service["name"], failed.manifest)
         failed.close()
     return problems
 

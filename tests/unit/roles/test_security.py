@@ -59,6 +59,21 @@ def test_a_machine_that_watches_itself_publishes_nothing_beyond_itself(role, tas
     assert not options.get("secret_files")
 
 
+@pytest.mark.parametrize(("role", "task", "address"), [("prometheus", "Run Prometheus", "192.0.2.5"), ("grafana", "Run Grafana", "192.0.2.5"), *((*one, "127.0.0.1") for one in EXPORTERS[1:])])
+def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, task, address, tmp_path):
+    lone = fleet({"machine": {"ansible_host": "192.0.2.5"}}, {"machine": {}})
+    options = arguments(role, task, lone, "machine", tmp_path)
+    assert {port["address"] for port in options["ports"]} == {address}
+    assert options["health"]["http"]["scheme"] == "https"
+
+
+@pytest.mark.parametrize(("role", "task"), EXPORTERS[1:])
+def test_an_exporter_whose_watcher_is_not_in_the_inventory_speaks_tls(role, task, tmp_path):
+    alone = {"all": {"hosts": {"gpu1": {"ansible_host": "192.0.2.11"}}}}
+    options = arguments(role, task, alone, "gpu1", tmp_path)
+    assert ({port["address"] for port in options["ports"]}, options["health"]["http"]["scheme"]) == ({"192.0.2.11"}, "https")
+
+
 def test_one_variable_switches_it(tmp_path):
     off = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {}}, {"gpu_monitoring_tls": "false"})
     assert arguments("cadvisor", "Run cAdvisor", off, "gpu1", tmp_path)["ports"]
@@ -71,6 +86,17 @@ def test_secrets_of_a_sites_own_jobs_are_files_that_prometheus_alone_reads(tmp_p
     files = {file["path"]: file for file in arguments("prometheus", "Run Prometheus", given, "monitor1", tmp_path)["secret_files"]}
     kept = files["/etc/gpu_monitoring/prometheus/secrets/token"]
     assert (kept["content"], kept["owner"], kept["group"], kept["mode"]) == ("of the site", "65534", "0", "0440")
+
+
+def test_nobody_signs_up_or_in_without_a_name(tmp_path):
+    environment = arguments("grafana", "Run Grafana", FLEET, "monitor1", tmp_path)["env"]
+    assert (environment["GF_USERS_ALLOW_SIGN_UP"], environment["GF_AUTH_ANONYMOUS_ENABLED"]) == ("false", "false")
+
+
+def test_a_service_on_all_addresses_is_reached_by_the_one_of_the_certificate(tmp_path):
+    given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"grafana_address": "0.0.0.0"})
+    facts = {"__grafana_rotates": False}
+    assert arguments("grafana", "Declare datasources, folders and dashboards", given, "monitor1", tmp_path, facts)["url"] == "https://192.0.2.10:3000"
 
 
 def test_grafana_protects_its_cookies_by_https_alone(tmp_path):

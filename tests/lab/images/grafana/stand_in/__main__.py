@@ -15,8 +15,9 @@ from stand_in.store import Store
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 logging.info("This is a stand-in for Grafana, for tests.")
 
-password_file = os.environ.get("GF_SECURITY_ADMIN_PASSWORD__FILE")
-password = Path(password_file).read_text().strip() if password_file else os.environ.get("GF_SECURITY_ADMIN_PASSWORD", "admin")
+password = os.environ.get("GF_SECURITY_ADMIN_PASSWORD", "admin")
+if password.startswith("$__file{"):
+    password = Path(password[len("$__file{") : -1]).read_text().strip()
 data = Path(os.environ.get("GF_PATHS_DATA", "/var/lib/grafana"))
 app = create_app(Store(data / "stand-in.json"), os.environ.get("GF_SECURITY_ADMIN_USER", "admin"), password)
 port = int(os.environ.get("GF_SERVER_HTTP_PORT", "3000"))

@@ -73,7 +73,7 @@ class FakeEngine:
         self._called("remove_network", name)
         del self.ids[name]
 
-    def volume(self, name):
+    def owned_volume(self, name):
         return name in self.volumes
 
     def remove_volume(self, name):

@@ -259,10 +259,10 @@ def test_a_second_run_at_once_is_refused(engine, options):
 
 def test_removal_leaves_foreign_containers(engine, options, deployed):
     paths = [item["path"] for item in options["files"] + options["secret_files"]]
-    assert apply.plan_removal(engine, options) == apply.Removal(["app"], paths, [], ["monitoring"])
+    assert apply.plan_removal(engine, options) == apply.Removal(["app"], paths, [], [], ["monitoring"])
     next(iter(engine.containers.values()))["Config"]["Labels"] = {}
-    with pytest.raises(ServiceError, match="did not make"):
-        apply.plan_removal(engine, options)
+    apply.remove(engine, options)
+    assert [one["Name"] for one in engine.containers.values()] == ["/app"]
 
 
 def nothing_asked(options, **changes):
@@ -281,6 +281,18 @@ def test_a_folder_with_something_else_in_it_stays(engine, options, deployed, tmp
     (tmp_path / "etc" / "by-hand.conf").write_text("mine\n")
     apply.remove(engine, nothing_asked(options))
     assert [path.name for path in (tmp_path / "etc").iterdir()] == ["by-hand.conf"]
+
+
+def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_path):
+    there = tmp_path / "etc" / "app.conf"
+    there.parent.mkdir()
+    there.write_text("of the admin\n")
+    engine.sick = {"sha256:1"}
+    with pytest.raises(ServiceError, match="not healthy"):
+        deploy(engine, dict(options, files=[*options["files"], dict(options["files"][0], path=str(tmp_path / "new" / "more.conf"))]))
+    assert there.read_text() == "of the admin\n"
+    assert apply.plan_removal(engine, nothing_asked(options, remove_data=True)).files == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_network_that_others_have_stays(engine, options, deployed):
