@@ -94,5 +94,6 @@ def message(gpus: list[dict[str, Any]], pci: list[str], error: str) -> str:
         mig = f" with {instances} MIG instance{'' if instances == 1 else 's'}" if any(gpu["mig_mode"] == "Enabled" for gpu in gpus) else ""
         return f"{len(gpus)} NVIDIA GPU{'s' if len(gpus) > 1 else ''}{mig}, driver {gpus[0]['driver_version']}."
     if pci:
-        return f"NVIDIA hardware is there ({', '.join(pci)}) but its driver shows no GPU: {error.rstrip('.')}. Install the NVIDIA driver, or reboot after installing it."
+        reason = error.rstrip(".")
+        return f"NVIDIA hardware is there ({', '.join(pci)}) but its driver shows no GPU: {reason}. Install the NVIDIA driver, or reboot after installing it."
     return "This host has no NVIDIA GPU."

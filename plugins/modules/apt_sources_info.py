@@ -10,7 +10,8 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Lists the entries of C(/etc/apt/sources.list) and of the files in C(/etc/apt/sources.list.d), in both formats, without those that are commented out or not enabled.
+  - Lists the entries of C(/etc/apt/sources.list) and of the files in C(/etc/apt/sources.list.d), in both formats.
+  - Those that are commented out or not enabled are left out.
 attributes:
   check_mode:
     description: Runs in check mode and changes nothing.

@@ -55,7 +55,11 @@ engine:
       elements: dict
       contains:
         path: {description: The file., type: str, sample: /var/run/cdi/nvidia.yaml}
-        uuids: {description: UUIDs of the GPUs and MIG instances that come from it., type: list, elements: str, sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]}
+        uuids:
+          description: UUIDs of the GPUs and MIG instances that come from it.
+          type: list
+          elements: str
+          sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]
         drivers: {description: Versions of the driver whose files it mounts., type: list, elements: str, sample: [580.95.05]}
     arguments: {description: Command line of the engine that runs on the host., type: list, elements: str, sample: [/usr/bin/dockerd, -H, "fd://"]}
     runtimes:

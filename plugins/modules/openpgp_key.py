@@ -11,8 +11,8 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Writes an ASCII-armoured OpenPGP key to a file, for C(Signed-By) of apt or C(gpgkey) of dnf.
-  - The key is compared with its fingerprint before anything is written, with nothing but Python's standard library. What is written is that key alone, armoured anew, and
-    nothing else of the text.
+  - The key is compared with its fingerprint before anything is written, with nothing but Python's standard library.
+  - What is written is that key alone, armoured anew, and nothing else of the text.
   - A URL is asked only where the file does not hold the key yet.
 attributes:
   check_mode:

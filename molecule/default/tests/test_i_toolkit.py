@@ -22,7 +22,7 @@ from toolkit import (
     assert_refused,
     engine,
     image,
-    jobs_go_on,  # noqa: F401
+    jobs_go_on,  # noqa: F401  pylint: disable=unused-import
     on,
     packages,
     role_on_spare,
@@ -79,7 +79,8 @@ def state_of(name: str) -> str:
     return engine(name) + on(
         name,
         "dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\\n' | grep ' installed';"
-        "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi /etc/docker -type f ! -name '*~' -exec sha256sum {} + -exec stat --format '%A %U %G %n' {} + 2>/dev/null;"
+        "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi /etc/docker -type f ! -name '*~'"
+        " -exec sha256sum {} + -exec stat --format '%A %U %G %n' {} + 2>/dev/null;"
         "docker info --format '{{json .Runtimes}}'",
     )
 

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from toolkit import HOST, OLDER, PACKAGES, PRESENT, assert_done, assert_refused, jobs_go_on, on, role_on_spare, start_job  # noqa: F401
+from toolkit import (
+    HOST,
+    OLDER,
+    PACKAGES,
+    PRESENT,
+    assert_done,
+    assert_refused,
+    jobs_go_on,  # noqa: F401  pylint: disable=unused-import
+    on,
+    role_on_spare,
+    start_job,
+)
 from toolkit import packages as versions
 
 sys.path.insert(0, str(ROOT))

@@ -62,7 +62,12 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = 
         {},
         (),
     ),
-    "reload-hooked": ("daemon_reload", {**ENGINE, "containers": [container("a", "hook"), container("b", "devices")]}, {}, ("running containers a,", "allow_daemon_reload")),
+    "reload-hooked": (
+        "daemon_reload",
+        {**ENGINE, "containers": [container("a", "hook"), container("b", "devices")]},
+        {},
+        ("running containers a,", "allow_daemon_reload"),
+    ),
     "reload-allowed": ("daemon_reload", {**ENGINE, "containers": [container("a", "hook")]}, {"nvidia_container_toolkit_allow_daemon_reload": True}, ()),
     "reload-safe": ("daemon_reload", {**ENGINE, "containers": [container("b", "devices"), container("c")]}, {}, ()),
     "absent-used": (
@@ -85,14 +90,16 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = 
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Why each case was refused, from one dry run of Ansible with a host for each."""
     folder = tmp_path_factory.mktemp("guards")
-    hosts = {name: {"file": file, "nvidia_container_toolkit_docker": {"engine": engine}, **variables} for name, (file, engine, variables, _words) in CASES.items()}
+    hosts = {
+        name: {"file": file, "nvidia_container_toolkit_docker": {"engine": engine}, **variables} for name, (file, engine, variables, _words) in CASES.items()
+    }
     (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"vars": {"ansible_connection": "local"}, "hosts": hosts}}))
     (folder / "group_vars" / "all").mkdir(parents=True)
     for number, path in enumerate((*VARIABLES, ROOT / "roles" / "docker_engine" / "defaults" / "main.yml")):
         (folder / "group_vars" / "all" / f"{number}.yml").symlink_to(path)
     play = {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.include_tasks": f"{ROLE}/tasks/{{{{ file }}}}.yml"}]}
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_FORKS": "4"}
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "--check", "-i", str(folder / "inventory.yml"), str(folder / "play.yml")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     found = {host: json.loads(result)["msg"] for host, result in re.findall(r"^fatal: \[(\S+)\]: FAILED! => (\{.*\})$", done.stdout, re.MULTILINE)}
@@ -117,14 +124,16 @@ def decided(variable: str, **known: Any) -> Any:
 
 EXAMPLES = {
     "nvidia.list": [("https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH)", True)],
-    "old.list": [("https://nvidia.github.io/nvidia-docker/ubuntu18.04/$(ARCH)", True), ("https://nvidia.github.io/libnvidia-container/ubuntu18.04/$(ARCH)", True)],
+    "old.list": [("https://nvidia.github.io/nvidia-docker/ubuntu18.04/amd64", True), ("https://nvidia.github.io/libnvidia-container/ubuntu18.04/amd64", True)],
     "mirror.list": [("http://mirror/nvidia/", True)],
     "site.list": [("http://mirror/debian", False), ("http://mirror/nvidia", True)],
     "cuda.list": [("http://mirror/nvidia-cuda", False), ("http://proxy/?http://mirror/nvidia", False)],
     "nvidia-container-toolkit.sources": [("http://mirror/nvidia", False)],
 }
 ENTRIES = [
-    {"path": f"/etc/apt/sources.list.d/{name}", "line": number, "uri": uri} for name, uris in EXAMPLES.items() for number, (uri, _same) in enumerate(uris, start=1)
+    {"path": f"/etc/apt/sources.list.d/{name}", "line": number, "uri": uri}
+    for name, uris in EXAMPLES.items()
+    for number, (uri, _same) in enumerate(uris, start=1)
 ]
 
 

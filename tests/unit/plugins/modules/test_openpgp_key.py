@@ -87,7 +87,9 @@ def test_a_url_is_asked_once(run, served, tmp_path):
     assert asked == ["/key"]
 
 
-@pytest.mark.parametrize("text", ["damaged", f"{WRITTEN}{OTHER}", WRITTEN + OTHER.replace("BLOCK-----", "BLOCK----- ", 1)], ids=["damaged", "one more", "one more in disguise"])
+@pytest.mark.parametrize(
+    "text", ["damaged", WRITTEN + OTHER, WRITTEN + OTHER.replace("BLOCK-----", "BLOCK----- ", 1)], ids=["damaged", "one more", "one more in disguise"]
+)
 def test_a_file_that_holds_another_thing_is_written_anew(run, served, tmp_path, text):
     (tmp_path / "keys").mkdir()
     path = tmp_path / "keys" / "key.asc"
