@@ -22,12 +22,12 @@ from toolkit import (
     assert_refused,
     engine,
     image,
-    jobs_go_on,  # noqa: F401  pylint: disable=unused-import
     on,
     packages,
     role_on_spare,
     start_job,
 )
+from toolkit import jobs_go_on  # noqa: F401  pylint: disable=unused-import
 
 sys.path.insert(0, str(ROOT))
 

@@ -14,12 +14,12 @@ from toolkit import (
     PRESENT,
     assert_done,
     assert_refused,
-    jobs_go_on,  # noqa: F401  pylint: disable=unused-import
     on,
     role_on_spare,
     start_job,
 )
 from toolkit import packages as versions
+from toolkit import jobs_go_on  # noqa: F401  pylint: disable=unused-import
 
 sys.path.insert(0, str(ROOT))
 
