@@ -15,14 +15,14 @@ try:
     from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates
 except ImportError as error:
     # ansible-core brings it along; ansible-test's import test has nothing but the standard library.
-    HAS_CRYPTOGRAPHY, MISSING = False, error
+    MISSING = str(error)
 else:
-    HAS_CRYPTOGRAPHY = True
+    MISSING = ""
 
 
 def certificate_problem(certificate: str, private_key: str, names: Sequence[str]) -> str:
     """What stands against a server using this certificate with this key under these names, in one sentence; empty where nothing does."""
-    if not HAS_CRYPTOGRAPHY:
+    if MISSING:
         raise AnsibleFilterError(f"The Python package cryptography, on which ansible-core depends, is missing on the controller: {MISSING}.")
     try:
         leaf = x509.load_pem_x509_certificate(str(certificate).encode())

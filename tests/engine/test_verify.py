@@ -281,7 +281,8 @@ def test_another_interval_in_the_running_configuration(fleet):
 def test_a_model_server_on_a_host_of_its_own(fleet):
     given = {job: [{"targets": ["x"], "labels": {"host": name}} for name in GPUS] for job in fleet.ports}
     targets = {**given, "model-server": [{"targets": ["x"], "labels": {"host": "served", "server": "llama"}}]}
-    assert fleet.messages(targets=targets) == ["Prometheus does not scrape llama of served for the job model-server, which the inventory asks for. Run the playbook site."]
+    [message] = fleet.messages(targets=targets)
+    assert message == "Prometheus does not scrape llama of served for the job model-server, which the inventory asks for. Run the playbook site."
     assert [row["host"] for row in fleet.verify(targets=targets)["hosts"]] == ["gpu1", "gpu2", "served"]
 
 

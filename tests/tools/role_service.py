@@ -13,8 +13,10 @@ from docker.models.containers import Container
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import tests.conftest  # noqa: E402, F401 - makes the collection known to Ansible
+from tests.conftest import link_collection  # noqa: E402
 from tests.unit.roles.rendering import arguments, fleet  # noqa: E402
+
+link_collection()
 
 
 def rendered(role: str, task: str, variables: dict[str, Any]) -> dict[str, Any]:

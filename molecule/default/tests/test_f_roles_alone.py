@@ -9,11 +9,15 @@ import yaml
 from conftest import INVENTORY, SECRETS, wait_until
 
 
+NGINX = "library/nginx:{cadvisor_proxy_version}-alpine-slim"
+
+
 @pytest.fixture
 def bare_inventory(tmp_path):
     """The hosts without groups and without any variable of the collection, but for the limit that the lab's engines have and the folder for secrets."""
     everything = yaml.safe_load(INVENTORY.read_text())["all"]
-    connection = {key: value for key, value in everything["vars"].items() if key.startswith("ansible_") or key in ("gpu_monitoring_nofile", "gpu_monitoring_secrets_dir")}
+    of_lab = ("gpu_monitoring_nofile", "gpu_monitoring_secrets_dir")
+    connection = {key: value for key, value in everything["vars"].items() if key.startswith("ansible_") or key in of_lab}
     hosts = {name: values for group in everything["children"].values() for name, values in group["hosts"].items()}
     hosts |= everything.get("hosts", {})
     path = tmp_path / "bare.yml"
@@ -86,7 +90,7 @@ def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide
 @pytest.mark.parametrize(
     ("role", "target", "images", "path"),
     [
-        ("cadvisor", "monitor1", {"cadvisor": "google/cadvisor:v{cadvisor_version}", "cadvisor_proxy": "library/nginx:{cadvisor_proxy_version}-alpine-slim"}, "8088/metrics"),
+        ("cadvisor", "monitor1", {"cadvisor": "google/cadvisor:v{cadvisor_version}", "cadvisor_proxy": NGINX}, "8088/metrics"),
         ("prometheus", "gpu1", {"prometheus": "prom/prometheus:v{prometheus_version}"}, "9090/-/ready"),
         ("grafana", "gpu1", {"grafana": "grafana/grafana:{grafana_version}"}, "3000/api/health"),
     ],

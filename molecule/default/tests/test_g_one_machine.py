@@ -67,7 +67,8 @@ def test_the_example_inventory_of_one_machine(spare):
     on_spare(f"mkdir -p {COLLECTION}")
     subprocess.run(["docker", "cp", "-", f"{NAME}:{COLLECTION}"], input=archive, check=True, capture_output=True)
     on_spare("apt-get update -q && apt-get install -q -y --no-install-recommends ansible-core docker-cli")
-    variables = {key: value for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items() if not key.startswith("ansible_") and key != "gpu_monitoring_secrets_dir"}
+    given = yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
+    variables = {key: value for key, value in given.items() if not key.startswith("ansible_") and key != "gpu_monitoring_secrets_dir"}
     daemon = json.dumps({"insecure-registries": ["registry.lab:5000"]})
     on_spare(f"mkdir -p /etc/docker && echo '{daemon}' >/etc/docker/daemon.json && systemctl restart docker")
     command = f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import requests
 import yaml
 from conftest import INVENTORY, SERVICES, wait_until
 

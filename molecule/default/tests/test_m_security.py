@@ -147,7 +147,8 @@ def test_tls_is_switched_off_and_on_again(site, addresses, ask):
     """Each time in one run, which ends with every target up."""
     try:
         assert site(variables={"gpu_monitoring_tls": False}).code == 0
-        wait_until(lambda: on("monitor1", "curl --silent http://%s:9090/api/v1/targets" % addresses["monitor1"]).count('"health":"up"') == 7, "all targets are up", 60)
+        targets = f"curl --silent http://{addresses['monitor1']}:9090/api/v1/targets"
+        wait_until(lambda: on("monitor1", targets).count('"health":"up"') == 7, "all targets are up")
         assert ask("gpu1", 9400, scheme="http") == "200"
     finally:
         assert site().code == 0
@@ -218,7 +219,8 @@ def planted_run(site):
     assert checked.code == 0, checked.output[-3000:]
     outputs.append(checked.output)
     broken = [{"job_name": "broken", "static_configs": "none", "authorization": {"credentials_file": "/etc/prometheus/secrets/token"}}]
-    bad = site("-vvvv", "--diff", variables={**PLANTED, "prometheus_scrape_configs": broken, "prometheus_secret_files": {"token": "planted-scrape-token-51d0-b"}})
+    refused = {**PLANTED, "prometheus_scrape_configs": broken, "prometheus_secret_files": {"token": "planted-scrape-token-51d0-b"}}
+    bad = site("-vvvv", "--diff", variables=refused)
     assert bad.code != 0
     outputs.append(bad.output)
     yield outputs
@@ -240,15 +242,17 @@ def test_no_secret_is_in_the_output(planted_run, secrets):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_secret_is_seen_on_a_host(name, secrets):
-    seen = on(name, "docker inspect $(docker ps --all --quiet); for c in $(docker ps --all --quiet); do docker logs $c 2>&1; done; ps -eo args; journalctl --no-pager")
-    seen += on(name, "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; find /tmp /var/tmp /root/.ansible /run/gpu_monitoring -type f -exec cat {} + 2>/dev/null || true")
+    seen = on(name, "docker inspect $(docker ps --all --quiet); for one in $(docker ps --all --quiet); do docker logs $one 2>&1; done")
+    seen += on(name, "ps -eo args; journalctl --no-pager; cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")
+    seen += on(name, "find /tmp /var/tmp /root/.ansible /run/gpu_monitoring -type f -exec cat {} + 2>/dev/null || true")
     assert [secret for secret in secrets if secret in seen] == []
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_file_with_a_secret_is_one_of_the_page_and_closed_to_others(name, secrets):
     patterns = " ".join(f"-e '{secret}'" for secret in secrets)
-    found = on(name, f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} /etc /var/lib /var/log /root /home /opt /srv /tmp /run || true")
+    folders = "/etc /var/lib /var/log /root /home /opt /srv /tmp /run"
+    found = on(name, f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} {folders} || true")
     files = {path for path in found.splitlines() if "/overlay2/" not in path}
     own = {path for path in files if path.endswith("/tls.key") or path.endswith("/secret_key")}
     assert files - own <= ALLOWED

@@ -31,7 +31,9 @@ def remove():
 
 def left(name: str) -> str:
     """What is there of the collection, but for data."""
-    return on(name, f"docker ps --all --format '{{{{.Names}}}}' | grep -v training-job; docker network ls --format '{{{{.Name}}}}' | grep monitoring; find {FOLDERS} -type f 2>/dev/null; true")
+    containers = on(name, "docker ps --all --format '{{.Names}}' | grep -v training-job || true")
+    networks = on(name, "docker network ls --format '{{.Name}}' | grep monitoring || true")
+    return f"{containers} {networks} {on(name, f'find {FOLDERS} -type f 2>/dev/null || true')}".strip()
 
 
 def changed(run) -> int:
@@ -53,7 +55,8 @@ def test_the_services_go_and_the_data_stays(remove, prometheus, grafana, site):
     oldest = min(float(sample["value"][1]) for sample in prometheus.query("min_over_time(timestamp(up)[1d:1m])"))
     assert changed(remove()) > 0
     assert (left("gpu1"), left("gpu2")) == ("", "")
-    assert set(left("monitor1").split()) == {"/etc/gpu_monitoring/grafana/secret_key", "/var/lib/gpu_monitoring/grafana.manifest", "/var/lib/gpu_monitoring/prometheus.manifest"}
+    manifests = {f"/var/lib/gpu_monitoring/{service}.manifest" for service in ("grafana", "prometheus")}
+    assert set(left("monitor1").split()) == {"/etc/gpu_monitoring/grafana/secret_key", *manifests}
     assert volumes() == {"prometheus-data", "grafana-storage"}
     assert on("gpu1", "dpkg --list 'nvidia-container-*' 2>/dev/null | grep ^ii || true") == ""
     assert "nvidia" not in on("gpu1", "cat /etc/docker/daemon.json")

@@ -37,7 +37,8 @@ class Problem(NamedTuple):
 class Wanted(NamedTuple):
     """What there should be. Times are seconds.
 
-    - hosts: names in the order of the table. jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
+    - hosts: names in the order of the table.
+    - jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
     - gpus, engines: for each host the result of nvidia_gpu_info and of docker_engine_info, which may have failed.
     - data_since: since when Prometheus keeps its data, None where that is not known; data_since_file: the file that says so.
     """

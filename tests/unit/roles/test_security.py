@@ -59,7 +59,10 @@ def test_a_machine_that_watches_itself_publishes_nothing_beyond_itself(role, tas
     assert not options.get("secret_files")
 
 
-@pytest.mark.parametrize(("role", "task", "address"), [("prometheus", "Run Prometheus", "192.0.2.5"), ("grafana", "Run Grafana", "192.0.2.5"), *((*one, "127.0.0.1") for one in EXPORTERS[1:])])
+@pytest.mark.parametrize(
+    ("role", "task", "address"),
+    [("prometheus", "Run Prometheus", "192.0.2.5"), ("grafana", "Run Grafana", "192.0.2.5"), *((*one, "127.0.0.1") for one in EXPORTERS[1:])],
+)
 def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, task, address, tmp_path):
     lone = fleet({"machine": {"ansible_host": "192.0.2.5"}}, {"machine": {}})
     options = arguments(role, task, lone, "machine", tmp_path)
