@@ -39,7 +39,7 @@ RULES = [
         fleet({}, WATCHER),
         fleet({"gpu1": GPU_HOSTS["gpu1"]}, WATCHER),
         fleet(GPU_HOSTS, WATCHER),
-        fleet({"monitor1": {}}, {"monitor1": {}}, {"prometheus_address": "127.0.0.1"}),
+        fleet({"monitor1": {}}, {"monitor1": {}}, {"gpu_monitoring_address": "127.0.0.1"}),
         fleet({**GPU_HOSTS, "gpu1": {**GPU_HOSTS["gpu1"], "model_servers": MODEL_SERVERS}}, WATCHER),
         fleet(GPU_HOSTS, WATCHER, {"prometheus_scrape_configs": JOBS, "prometheus_rules_extra": RULES}),
         fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "1s"}),
