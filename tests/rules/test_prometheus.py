@@ -16,7 +16,13 @@ from tests.rules.exporters import answer, serve
 from tests.unit.roles.rendering import fleet
 
 WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
-SECOND = {"gpu_monitoring_scrape_interval": "1s", "prometheus_cadvisor_targets": [], "prometheus_gpu_targets": [], "prometheus_node_targets": [], "gpu_monitoring_tls": False}
+SECOND = {
+    "gpu_monitoring_scrape_interval": "1s",
+    "prometheus_cadvisor_targets": [],
+    "prometheus_gpu_targets": [],
+    "prometheus_node_targets": [],
+    "gpu_monitoring_tls": False,
+}
 
 
 def wait_until(condition, what, seconds=30):
