@@ -120,6 +120,8 @@ def main() -> None:
     if wanted == present:
         module.exit_json(changed=False, path=path)
     after = daemon_config.render(wanted)
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        module.fail_json(msg=f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects it. It was left as it is.")
     diff = {"before_header": path, "after_header": path, "before": daemon_config.shown(present), "after": daemon_config.shown(wanted)}
     result = {"changed": True, "path": path, "diff": diff}
     if module.check_mode:

@@ -100,6 +100,15 @@ def test_what_cannot_be_merged_is_refused_and_left_byte_for_byte(file, content):
     assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_what_cannot_be_written_is_refused_and_left_alone(file, monkeypatch, check):
+    path = file("{}")
+    monkeypatch.setattr(os, "access", lambda *_arguments: False)
+    assert f"path: {path} cannot be written" in run(path, check=check)["msg"]
+    assert os.listdir(path.parent) == ["daemon.json"]
+    assert path.read_text() == "{}"
+
+
 def test_other_runtimes_and_arguments_stay(file):
     path = file('{"runtimes": {"kata": {"runtimeType": "k"}, "nvidia": {"path": "/old/runtime", "args": ["--debug"]}}}')
     assert run(path)["changed"]
