@@ -20,7 +20,7 @@ def ensure_network() -> None:
 def start(image: str, apt_folder: str) -> str:
     """Have the services running from this image, and return the registry's address for this machine's engine."""
     ensure_network()
-    labels = f"{image} {apt_folder.rpartition('/')[2]}"
+    labels = f"{image} {apt_folder}"
     if run("docker", "inspect", "--format", '{{index .Config.Labels "lab"}}', NAME, check=False) != labels:
         run("docker", "rm", "--force", NAME, check=False)
         run(
