@@ -93,14 +93,3 @@ def _is_nvidia(runtime: dict[str, Any]) -> bool:
     """Whether a runtime of /info runs NVIDIA's program, which is there under names such as nvidia-container-runtime.cdi too."""
     program = runtime.get("path") or (runtime.get("options") or {}).get("BinaryName") or ""
     return os.path.basename(program).startswith("nvidia-container-runtime")
-
-
-def arguments(pid_file: str) -> list[str]:
-    """The command line of the engine with this file of its process id; empty where there is none."""
-    try:
-        with open(pid_file, encoding="utf-8") as file:
-            process = int(file.read())
-        with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
-            return file.read().rstrip("\0").split("\0")
-    except (OSError, ValueError):
-        return []

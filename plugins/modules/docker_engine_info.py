@@ -61,7 +61,6 @@ engine:
           elements: str
           sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]
         drivers: {description: Versions of the driver whose files it mounts., type: list, elements: str, sample: [580.95.05]}
-    arguments: {description: Command line of the engine that runs on the host., type: list, elements: str, sample: [/usr/bin/dockerd, -H, "fd://"]}
     runtimes:
       description: The program of each runtime by its name; empty where it has none, as those of containerd's shims.
       type: dict
@@ -136,8 +135,8 @@ def main() -> None:
         error = ""
     except OSError as problem:
         answer, error = UNKNOWN, f"{docker_host}: {problem.strerror or problem}"
-    on_host = {"installed": module.get_bin_path("dockerd") is not None, "arguments": docker_socket.arguments("/var/run/docker.pid")}
-    module.exit_json(changed=False, engine={"reachable": not error, "error": error, **on_host, **answer}, python_sdk=SDK)
+    installed = module.get_bin_path("dockerd") is not None
+    module.exit_json(changed=False, engine={"reachable": not error, "installed": installed, "error": error, **answer}, python_sdk=SDK)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ ENGINE = {
     "live_restore": False,
     "root_dir": "/var/lib/docker",
     "default_runtime": "runc",
-    "arguments": ["/usr/bin/dockerd", "-H", "fd://"],
     "runtimes": {"runc": "runc"},
     "nvidia_runtimes": [],
     "containers": [],
@@ -50,18 +49,6 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = 
         ("would stop the running containers job", "live-restore"),
     ),
     "restart-silent": ("restart", UNKNOWN, {"docker_engine_allow_restart": True}, ("does not answer any more", "timed out")),
-    "runtime-arguments": (
-        "runtime",
-        {**ENGINE, "arguments": ["/usr/bin/dockerd", "--add-runtime=site=/usr/bin/site"]},
-        {},
-        ("--add-runtime=nvidia=nvidia-container-runtime", "was not changed"),
-    ),
-    "runtime-there": (
-        "runtime",
-        {**ENGINE, "arguments": ["/usr/bin/dockerd", "--add-runtime", "nvidia=/opt/nvidia"], "runtimes": {"nvidia": "/opt/nvidia"}},
-        {},
-        (),
-    ),
     "reload-hooked": (
         "daemon_reload",
         {**ENGINE, "containers": [container("a", "hook"), container("b", "devices")]},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 
 import pytest
@@ -69,12 +67,3 @@ def test_nvidias_runtime_is_known_by_its_program():
     assert described["nvidia_runtimes"] == ["gpu", "gpu-cdi", "gpu-shim", "nvidia"]
     assert described["runtimes"]["gpu"] == "/usr/bin/nvidia-container-runtime"
     assert described["runtimes"]["kata"] == ""
-
-
-def test_the_arguments_of_the_engine(tmp_path):
-    path = tmp_path / "docker.pid"
-    assert docker_socket.arguments(str(path)) == []
-    path.write_text(f"{os.getpid()}\n")
-    assert docker_socket.arguments(str(path))[-len(sys.argv) + 1 :] == sys.argv[1:]
-    path.write_text("")
-    assert docker_socket.arguments(str(path)) == []
