@@ -65,7 +65,8 @@ test: lint sanity molecule ## Everything that CI runs
 	python -m pytest tests/unit tests/contract tests/engine tests/rules
 
 .PHONY: test-all
-test-all: test bench-grafana bench-overhead bench-freshness bench-queries ## What CI runs, and the benchmarks
+test-all: export PYTEST_ADDOPTS := -m ""
+test-all: test bench-grafana bench-overhead bench-freshness bench-queries ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run

@@ -115,6 +115,7 @@ def test_a_kill_at_a_request(ready, measured, moment, words):
     recovers(ready, measured, REQUESTS.index(words) + len(moment))
 
 
+@pytest.mark.long
 @pytest.mark.fault("Module killed at a file operation of a recreation")
 @pytest.mark.parametrize("number", range(1, FILE_OPERATIONS + 1))
 def test_a_kill_at_a_file_operation(ready, measured, number):
@@ -122,6 +123,7 @@ def test_a_kill_at_a_file_operation(ready, measured, number):
     recovers(ready, measured, number)
 
 
+@pytest.mark.long
 @pytest.mark.fault("Module killed at a file operation of a reload")
 @pytest.mark.parametrize("number", range(1, FILE_OPERATIONS + 1))
 def test_a_kill_at_a_file_operation_of_a_reload(ready, measured, number):

@@ -362,6 +362,7 @@ def test_a_configuration_that_cannot_be_written_is_left_as_it_is(fresh):
         on(HOST, f"umount {path}; rm /etc/apt/sources.list.d/broken.list")
 
 
+@pytest.mark.long
 def test_an_engine_that_hangs_is_not_restarted(fresh, unit):
     """Nobody knows what it runs, so that a restart could stop the job."""
     before = engine(HOST), on(HOST, "cat /etc/docker/daemon.json")
@@ -373,6 +374,7 @@ def test_an_engine_that_hangs_is_not_restarted(fresh, unit):
     assert (engine(HOST), on(HOST, "cat /etc/docker/daemon.json")) == before
 
 
+@pytest.mark.long
 def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(fresh, unit):
     """The unit's reload does nothing here. The job has no live-restore at first, so that a restart would stop it."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
@@ -384,6 +386,7 @@ def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(fres
     configure(HOST, {**json.loads(configuration), "live-restore": True}, "live-restore: true")
 
 
+@pytest.mark.long
 def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(fresh, unit):
     """The engine does not start while the runtime is in daemon.json."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
@@ -393,6 +396,7 @@ def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(fresh, unit):
     assert "nvidia" not in on(HOST, "docker info --format '{{json .Runtimes}}'")
 
 
+@pytest.mark.long
 def test_a_restart_that_does(fresh, unit):
     unit("ExecReload=\\nExecReload=/bin/true")
     assert_done(fresh(docker_engine_allow_restart=True), changed=True)
@@ -400,6 +404,7 @@ def test_a_restart_that_does(fresh, unit):
 
 
 def test_the_version_goes_down_and_up_and_is_held(fresh):
+    assert_done(fresh())
     start_job(HOST, "gpu-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
     assert_done(fresh(nvidia_container_toolkit_version=OLDER), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)

@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.lab import hosts, images, services, shell  # noqa: E402
 
+pytestmark = pytest.mark.long
 # A repository of the site that has the packages in a newer version, as CUDA's.
 CUDA = r"[cuda]\nname=cuda\nbaseurl=http://apt.lab/rpm/cuda/\$basearch\ngpgcheck=0\n"
 
