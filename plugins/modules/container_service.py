@@ -401,8 +401,7 @@ container:
 
 import sys
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -572,7 +571,7 @@ def _absent(module, engine):
 
 def main():
     """Runs the module."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["image"])])
+    module = Module(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["image"])])
     try:
         engine = _connect(module)
         result = (_present if module.params["state"] == "present" else _absent)(module, engine)

@@ -114,11 +114,10 @@ grafana_version:
 
 import json
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.gather import gather
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 
 ARGUMENTS = {
     **options.CONNECTION,
@@ -145,7 +144,7 @@ def _gather(module):
 
 def main():
     """Runs the module."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES, **options.LOGIN_RULES)
+    module = Module(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES, **options.LOGIN_RULES)
     wanted = {name: module.params[name] for name in ("datasources", "folders", "dashboards", "prune")}
     try:
         result = _gather(module) if module.params["state"] == "gathered" else reconcile.run(module, **wanted)
