@@ -36,7 +36,7 @@ def test_the_four_panels_are_word_for_word():
 
 def test_every_file_is_declared():
     defaults = role_readme.defaults_of(role_readme.ROLES / "grafana")
-    assert set(re.findall(r"dashboards/([\w-]+)\.yml", defaults["grafana_dashboards"])) == {path.stem for path in queries.FILES}
+    assert set(re.findall(r"'([\w-]+)\.yml'", defaults["grafana_dashboards"])) == {path.stem for path in queries.FILES}
 
 
 @EVERY
