@@ -28,7 +28,8 @@ def test_one_variable_changes_the_interval_everywhere(site, host, prometheus, gr
     assert "--housekeeping_interval=2s" in cadvisor["Args"]
     assert grafana.get("/api/datasources/uid/prometheus")["jsonData"]["timeInterval"] == "2s"
     after = started()
-    assert {service for name, service in before if before[name, service] == after[name, service]} == {"cadvisor-proxy", "grafana", "node-exporter", "prometheus"}
+    same = {service for name, service in before if before[name, service] == after[name, service]}
+    assert same == {"cadvisor-proxy", "grafana", "node-exporter", "prometheus"}
 
 
 def test_a_dashboard_folder_and_datasource_of_the_site(site, grafana, tmp_path):
