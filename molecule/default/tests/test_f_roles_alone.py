@@ -142,8 +142,8 @@ def test_a_fleet_with_a_host_without_a_gpu(site, tmp_path, prometheus, play):
         expected |= {("nvidia-gpu", name): "up" for name in ("gpu1", "gpu2")}
         wait_until(lambda: prometheus.health() == expected, f"targets: {prometheus.health()}")
         target = {one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if one["labels"]["host"] == "monitor1"}
-        assert target == {"http://cadvisor:8080/metrics", "http://node-exporter:9100/metrics"}
+        assert target == {"https://cadvisor-proxy:8443/metrics", "https://node-exporter:9100/metrics"}
     finally:
-        task = {"mlops.gpu_monitoring.container_service": {"name": "cadvisor", "state": "absent"}}
-        assert play({"hosts": "monitor1", "tasks": [task]}).code == 0
+        tasks = [{"mlops.gpu_monitoring.container_service": {"name": name, "state": "absent"}} for name in ("cadvisor-proxy", "cadvisor")]
+        assert play({"hosts": "monitor1", "tasks": tasks}).code == 0
         assert site().code == 0
