@@ -7,6 +7,8 @@ import json
 import pytest
 import yaml
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def taken_back(site):

@@ -132,6 +132,7 @@ def test_cadvisor_without_labels(told, host, site):
         assert site().code == 0
 
 
+@pytest.mark.long
 def test_a_host_that_is_not_reachable(told):
     machine = hosts.container("molecule", "gpu2")
     subprocess.run(["docker", "pause", machine], check=True, capture_output=True)
@@ -141,6 +142,7 @@ def test_a_host_that_is_not_reachable(told):
         subprocess.run(["docker", "unpause", machine], check=True, capture_output=True)
 
 
+@pytest.mark.long
 def test_a_clock_two_minutes_behind(told, host, prometheus):
     """Something else answers for the node exporter, whose clock is another."""
     [url] = [one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if (one["labels"]["job"], one["labels"].get("host")) == ("node", "gpu2")]
@@ -155,6 +157,7 @@ def test_a_clock_two_minutes_behind(told, host, prometheus):
         host("gpu2").check_output("docker start %s", exporter)
 
 
+@pytest.mark.long
 def test_a_dashboard_that_was_deleted(told, grafana, site):
     grafana.session.delete(f"{grafana.url}/api/dashboards/uid/ml-system-monitoring", timeout=10).raise_for_status()
     try:
@@ -163,6 +166,7 @@ def test_a_dashboard_that_was_deleted(told, grafana, site):
         assert site("--limit=monitor1").code == 0
 
 
+@pytest.mark.long
 def test_another_interval_in_the_running_configuration(told, host, prometheus, site):
     host("monitor1").check_output("sed -i s/5s/15s/ /etc/gpu_monitoring/prometheus/prometheus.yml")
     prometheus.session.post(f"{prometheus.url}/-/reload", timeout=10).raise_for_status()
@@ -172,6 +176,7 @@ def test_another_interval_in_the_running_configuration(told, host, prometheus, s
         assert site("--limit=monitor1").code == 0
 
 
+@pytest.mark.long
 def test_a_prometheus_that_lost_its_data(told, host, site):
     host("monitor1").check_output("touch --date='1 day ago' %s", MARK)
     host("monitor1").check_output("docker rm --force prometheus && docker volume rm prometheus-data")

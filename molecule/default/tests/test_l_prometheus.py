@@ -8,6 +8,8 @@ from conftest import INVENTORY, SERVICES, wait_until
 
 RELOADED = "prometheus_config_last_reload_success_timestamp_seconds"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def own(prometheus):
