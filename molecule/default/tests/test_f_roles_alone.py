@@ -42,7 +42,7 @@ def removed(play, bare_inventory):
     named = []
     yield named.append
     for target, service in named:
-        task = {"mlops.gpu_monitoring.container_service": {"name": service, "state": "absent"}}
+        task = {"mlops.gpu_monitoring.container_service": {"name": service, "state": "absent", "remove_data": True}}
         assert play({"hosts": target, "tasks": [task]}, inventory=bare_inventory).code == 0
 
 

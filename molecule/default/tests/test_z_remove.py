@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.lab import hosts, shell  # noqa: E402
 
+pytestmark = pytest.mark.long
 HOSTS = ("monitor1", "gpu1", "gpu2")
 FOLDERS = "/etc/gpu_monitoring /var/lib/gpu_monitoring"
 
