@@ -37,8 +37,8 @@ SERVICES = {
 }
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The first true answer of `condition`; refused connections and refusals of a service that starts count as not yet."""
+def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
+    """The first true answer of `condition`, or a failure that says what is not so; refused connections and refusals of a service that starts count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -47,7 +47,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
             answer = None
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s: {what() if callable(what) else what}"
         time.sleep(0.5)
 
 

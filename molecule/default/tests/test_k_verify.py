@@ -55,7 +55,7 @@ def told(verify):
             return run if len(seen[-1]) == 1 and seen[-1][0].startswith(start) else None
 
         seen: list[list[str]] = []
-        run = wait_until(found, f"not this sentence alone: {start}", seconds=120)
+        run = wait_until(found, lambda: f"not this sentence alone: {start} But: {seen[-1]}", seconds=120)
         assert run.code != 0
         assert start in run.error
 

@@ -26,19 +26,26 @@ class Manifest:
 
 
 def wanted(options: dict[str, Any]) -> Manifest:
-    """What there is of a service that is as its options want it. Folders are those that are not there yet."""
+    """What there is of a service that is as its options want it. Folders are those that are not there yet, and those that were made for another service."""
     items = options["files"] + options["secret_files"]
+    paths = [item["path"] for item in items]
     return Manifest(
         files=sorted(item["path"] for item in items if item["force"]),
         kept=sorted(item["path"] for item in items if not item["force"]),
         volumes=sorted(mount["source"] for mount in options["mounts"] if mount["type"] == "volume"),
-        folders=files.missing_folders([item["path"] for item in items]),
+        folders=sorted({*files.missing_folders(paths), *_made_above(paths)}),
     )
 
 
 def read(name: str) -> Manifest:
     """What is there of a service; nothing of one that this module does not know."""
     return Manifest(**(state.load(name, KIND) or {}))
+
+
+def _made_above(paths: list[str]) -> list[str]:
+    """Folders above the paths that the module made, for whatever service: the last one that is removed takes them away."""
+    made = {folder for name in state.names(KIND) for folder in read(name).folders}
+    return [folder for folder in made if any(path.startswith(folder + "/") for path in paths)]
 
 
 def begin(name: str, options: dict[str, Any]) -> None:

@@ -17,6 +17,12 @@ def load(name: str, kind: str) -> Optional[dict[str, Any]]:
     return dict(json.loads(kept.content)) if kept else None
 
 
+def names(kind: str) -> list[str]:
+    """The services for which a kind is kept."""
+    kept = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
+    return sorted(entry[: -len(kind) - 1] for entry in kept if entry.endswith(f".{kind}"))
+
+
 def save(name: str, kind: str, content: dict[str, Any]) -> None:
     """Keep it, on disk before this returns."""
     target = path(name, kind)

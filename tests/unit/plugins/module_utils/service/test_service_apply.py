@@ -283,6 +283,15 @@ def test_a_folder_with_something_else_in_it_stays(engine, options, deployed, tmp
     assert [path.name for path in (tmp_path / "etc").iterdir()] == ["by-hand.conf"]
 
 
+def test_a_folder_of_several_services_goes_with_the_last_of_them(engine, options, deployed, file_options, tmp_path):
+    other = dict(options, name="other", files=[file_options("etc/other/other.conf", "one\n")], secret_files=[])
+    deploy(engine, other)
+    apply.remove(engine, nothing_asked(options))
+    assert (tmp_path / "etc" / "other" / "other.conf").exists()
+    apply.remove(engine, nothing_asked(other))
+    assert not (tmp_path / "etc").exists()
+
+
 def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_path):
     there = tmp_path / "etc" / "app.conf"
     there.parent.mkdir()
