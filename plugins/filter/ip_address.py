@@ -10,7 +10,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address impor
 
 
 def ip_address(value: Any, variable: str = "") -> str:
-    """The IP address of a name, or the address itself; names are resolved on the controller, IPv4 first."""
+    """The IP address of a name, or the address itself; names are resolved on the controller, to the lowest address where there are several, IPv4 first."""
     try:
         return resolve(str(value))
     except ValueError as error:

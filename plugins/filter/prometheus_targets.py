@@ -9,7 +9,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.ip_address import ip_address
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import of_host, with_port
 
 
 def prometheus_targets(
@@ -35,12 +35,9 @@ def prometheus_targets(
         name = str(host)
         if enabled_variable and not boolean(variables.get(enabled_variable, True)):
             continue
-        if name == watcher:
-            targets.append({"targets": [f"{container}:{container_port}"], "labels": {"host": name}})
-            continue
-        given = variables.get("gpu_monitoring_address") or variables.get("ansible_host") or name
+        given = of_host(name, variables)
         address = ip_address(given, f"gpu_monitoring_address of host {name}")
-        if watcher and ipaddress.ip_address(address).is_loopback:
+        if name != watcher and ipaddress.ip_address(address).is_loopback:
             raise AnsibleFilterError(
                 f"gpu_monitoring_address of host {name}: '{given}' is {address}, which {watcher} cannot reach. Set it to an address of {name} on the network."
             )
@@ -49,7 +46,8 @@ def prometheus_targets(
                 f"The hosts {owners[address]} and {name} have the same address, {address}. Give each its own gpu_monitoring_address or ansible_host."
             )
         owners[address] = name
-        targets.append({"targets": [with_port(address, int(variables.get(port_variable, port)))], "labels": {"host": name}})
+        there = f"{container}:{container_port}" if name == watcher else with_port(address, int(variables.get(port_variable, port)))
+        targets.append({"targets": [there], "labels": {"host": name}})
     return targets
 
 

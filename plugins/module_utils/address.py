@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from typing import Any, Mapping
 
 
 def resolve(name: str) -> str:
-    """The IP address of `name`, which may be one already; IPv4 first. Raises ValueError with the fix where there is none."""
+    """The IP address of `name`, which may be one already; the lowest where there are several, IPv4 first. Raises ValueError with the fix where there is none."""
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:
@@ -19,7 +20,12 @@ def resolve(name: str) -> str:
             f"'{name}' is no IP address and does not resolve ({error.strerror})."
             " Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
         ) from error
-    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
+    return str(min((entry[0] != socket.AF_INET, str(entry[4][0])) for entry in found)[1])
+
+
+def of_host(name: str, variables: Mapping[str, Any]) -> Any:
+    """What says under which address a host is reached: gpu_monitoring_address, else ansible_host, else its name."""
+    return variables.get("gpu_monitoring_address") or variables.get("ansible_host") or name
 
 
 def with_port(address: str, port: int) -> str:

@@ -44,7 +44,7 @@ options:
     type: str
     required: true
   state:
-    description: V(absent) removes the container and the files, never volumes or networks. V(present) never removes a volume either.
+    description: V(absent) removes the container, the files and the networks that nobody else has, and volumes only with O(remove_data). V(present) removes no volume.
     type: str
     choices: [present, absent]
     default: present
@@ -60,6 +60,11 @@ options:
     type: str
     choices: [missing, always, never]
     default: missing
+  also_pull:
+    description: Images of other services, without which this one is of no use. Where they cannot be pulled, nothing is changed.
+    type: list
+    elements: str
+    default: []
   command:
     description: Command of the container; the image's own where it is not given or empty.
     type: list
@@ -440,6 +445,7 @@ ARGUMENTS = {
     "remove_data": {"type": "bool", "default": False},
     "image": {"type": "str"},
     "pull": {"type": "str", "choices": ["missing", "always", "never"], "default": "missing"},
+    "also_pull": {"type": "list", "elements": "str", "default": []},
     "command": {"type": "list", "elements": "str"},
     "env": {"type": "dict", "default": {}},
     "user": {"type": "str"},

@@ -63,3 +63,8 @@ def test_a_client_certificate_is_shown(grafana, authority):
 def test_a_file_that_is_not_there_is_named(grafana):
     message = grafana.run(grafana_resources, folders=FOLDERS, ca_path="/nonexistent/ca.pem")["msg"]
     assert "/nonexistent/ca.pem" in message
+
+
+def test_a_dry_run_goes_on_without_a_file_that_a_run_would_put_there(grafana):
+    result = grafana.run(grafana_resources, folders=FOLDERS, ca_path="/nonexistent/ca.pem", check=True)
+    assert [one["action"] for one in result["objects"]] == ["created"]

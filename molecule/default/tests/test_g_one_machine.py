@@ -82,3 +82,8 @@ def test_the_example_inventory_of_one_machine(spare):
     targets = json.loads(on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"))["data"]["activeTargets"]
     assert {target["scrapeUrl"] for target in targets} == {"http://cadvisor:8080/metrics", "http://node-exporter:9100/metrics"}
     assert on_spare("stat -c %a ~/.config/gpu_monitoring/localhost/grafana_admin_password").strip() == "600"
+
+    variables.update(grafana_protocol="https", node_exporter_enabled=False)
+    on_spare(f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site")
+    assert "ok" in on_spare("curl --silent --cacert ~/.config/gpu_monitoring/ca/ca.crt https://127.0.0.1:3000/api/health")
+    assert "node-exporter" not in on_spare("docker ps --all --format '{{.Names}}'")

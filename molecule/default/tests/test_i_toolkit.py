@@ -483,4 +483,23 @@ def test_removal_takes_out_what_the_role_put_in_and_only_that(fresh):
     assert json.loads(on(HOST, "cat /etc/docker/daemon.json")) == configuration
     assert on(HOST, "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' 2>/dev/null || true") == ""
     assert_done(fresh(nvidia_container_toolkit_state="absent"), changed=False)
+
+
+def test_removal_leaves_what_was_there_before_the_role(fresh):
+    """A toolkit by NVIDIA's guide, which the role upgrades and holds."""
+    guide = "/etc/apt/sources.list.d/nvidia-container-toolkit.list"
+    configuration = on(HOST, "cat /etc/docker/daemon.json")
+    wanted = " ".join(f"{package}={OLDER}-1" for package in PACKAGES)
+    on(HOST, f"echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{guide} && apt-get update -q && apt-get install -q -y --no-install-recommends {wanted}")
+    lists = on(HOST, "cd /etc/apt/sources.list.d && head -v *")
+    assert_done(fresh(), changed=True)
+    assert_done(fresh(), changed=False)
+    assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
+    assert_done(fresh("--check", "--diff", nvidia_container_toolkit_state="absent"), changed=True)
+    assert_done(fresh(nvidia_container_toolkit_state="absent"), changed=True)
+    assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
+    assert on(HOST, "apt-mark showhold") == ""
+    assert on(HOST, "cd /etc/apt/sources.list.d && head -v *") == lists
+    assert json.loads(on(HOST, "cat /etc/docker/daemon.json")) == json.loads(configuration)
+    assert_done(fresh(nvidia_container_toolkit_state="absent"), changed=False)
     assert_done(fresh(), changed=True)

@@ -28,7 +28,8 @@ def inventory_with(tmp_path):
 
     def write(host, **variables):
         inventory = yaml.safe_load(INVENTORY.read_text())
-        inventory["all"]["children"]["gpu_hosts"]["hosts"][host] = variables
+        hosts = inventory["all"]["children"]["gpu_hosts"]["hosts"]
+        hosts[host] = {**(hosts.get(host) or {}), **variables}
         path = tmp_path / "inventory.yml"
         path.write_text(yaml.safe_dump(inventory))
         return path
@@ -94,15 +95,23 @@ def test_a_host_comes_and_goes_without_a_reload(site, prometheus, own, started, 
     assert prometheus.query('node_load1{host="gpu1"}', time=moment)
 
 
+@pytest.fixture
+def model_server(host):
+    """Something on port 8500 of gpu1 whose metrics come without a content type that Prometheus knows; returns its name."""
+    host("gpu1").check_output("mkdir -p /tmp/llama && echo 'llama_requests_total 3' >/tmp/llama/metrics")
+    host("gpu1").check_output("systemd-run --unit=llama python3 -m http.server 8500 --directory /tmp/llama")
+    yield "llama"
+    host("gpu1").check_output("systemctl stop llama")
+
+
 @pytest.mark.usefixtures("taken_back")
-def test_a_model_server_is_found_by_its_name(site, prometheus, own, inventory_with):
-    """cAdvisor stands for it: anything with metrics will do."""
+def test_a_model_server_is_found_by_its_name(site, prometheus, own, inventory_with, model_server):
     reloaded = own(RELOADED)
-    run = site("--limit=monitor1", inventory=inventory_with("gpu1", model_servers=[{"name": "llama", "port": 8088}]))
+    run = site("--limit=monitor1", inventory=inventory_with("gpu1", model_servers=[{"name": model_server, "port": 8500}]))
     assert run.code == 0, run.output
     up = 'up{job="model-server",host="gpu1",server="llama"} == 1'
     wait_until(lambda: prometheus.query(up), "the model server is not up")
-    assert prometheus.query('cadvisor_version_info{job="model-server",host="gpu1",server="llama"}')
+    assert prometheus.query('llama_requests_total{job="model-server",host="gpu1",server="llama"}')
     assert own(RELOADED) == reloaded
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 
 import pytest
+import trustme
 import yaml
-from conftest import INVENTORY, LAB, ROOT, SECRETS, SERVICES, wait_until
+from conftest import INVENTORY, LAB, ROOT, SECRETS, SERVICES, run_playbook, wait_until
 
 sys.path.insert(0, str(ROOT))
 
@@ -136,6 +138,53 @@ def test_a_new_certificate_is_taken_without_a_restart(site, started, addresses, 
     wait_until(lambda: all(state == "up" for state in prometheus.health().values()), "all targets are up")
 
 
+def test_a_certificate_of_the_site_is_served(play, site, addresses):
+    authority = trustme.CA()
+    own = authority.issue_cert(addresses["gpu1"], "gpu1")
+    given = {
+        "tls_certificate": own.cert_chain_pems[0].bytes().decode(),
+        "tls_private_key": own.private_key_pem.bytes().decode(),
+        "tls_ca_certificate": authority.cert_pem.bytes().decode(),
+    }
+    try:
+        run = play({"hosts": "gpu1", "roles": ["mlops.gpu_monitoring.node_exporter"]}, variables=given)
+        assert run.code == 0, run.output
+        served = ssl.get_server_certificate((addresses["gpu1"], PORTS["node-exporter"]))
+        assert served.split() == given["tls_certificate"].split()
+    finally:
+        assert site("--limit=gpu1").code == 0
+
+
+@pytest.mark.long
+def test_new_secrets_for_all_hosts_in_one_run(site, tmp_path):
+    """The folder with the secrets is lost, Grafana's password with it. Then the old one is found again."""
+    new = {
+        "gpu_monitoring_secrets_dir": str(tmp_path / "secrets"),
+        "grafana_admin_password_file": str(tmp_path / "secrets" / "grafana_admin_password"),
+    }
+    try:
+        run = site(variables={**new, "tls_new_secrets": True})
+        assert run.code == 0, run.output
+        check = run_playbook(ROOT / "playbooks" / "verify.yml", variables={**new, "verify_wait": "60s"})
+        assert check.code == 0, check.output
+    finally:
+        assert site().code == 0
+    check = run_playbook(ROOT / "playbooks" / "verify.yml", variables={"verify_wait": "60s"})
+    assert check.code == 0, check.output
+
+
+def test_a_new_host_alone_does_not_get_other_secrets_than_the_watcher_knows(site, started, tmp_path):
+    """It has nothing yet where its services would have their files."""
+    inventory = yaml.safe_load(INVENTORY.read_text())
+    inventory["all"]["children"]["gpu_hosts"]["hosts"]["gpu1"]["gpu_monitoring_config_dir"] = "/etc/gpu_monitoring_of_a_new_host"
+    (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory))
+    before = started()
+    run = site("--limit=gpu1", inventory=tmp_path / "inventory.yml", variables={"gpu_monitoring_secrets_dir": str(tmp_path / "none")})
+    assert run.code != 0
+    assert "monitor1 was deployed with secrets that this controller does not have" in run.error
+    assert started() == before
+
+
 def test_a_controller_without_the_secrets_is_stopped_before_anything_changes(site, started, tmp_path):
     before = started()
     run = site(variables={"gpu_monitoring_secrets_dir": str(tmp_path / "none")})
@@ -147,12 +196,16 @@ def test_a_controller_without_the_secrets_is_stopped_before_anything_changes(sit
 
 
 def test_tls_is_switched_off_and_on_again(site, addresses, ask):
-    """Each time in one run, which ends with every target up."""
+    """Each time in one run, which ends with every target up, and which a dry run shows first."""
     try:
+        checked = site("--check", "--diff", variables={"gpu_monitoring_tls": False})
+        assert checked.code == 0, checked.output
         assert site(variables={"gpu_monitoring_tls": False}).code == 0
         targets = f"curl --silent http://{addresses['monitor1']}:9090/api/v1/targets"
         wait_until(lambda: on("monitor1", targets).count('"health":"up"') == 7, "all targets are up")
         assert ask("gpu1", 9400, scheme="http") == "200"
+        checked = site("--check", "--diff")
+        assert checked.code == 0, checked.output
     finally:
         assert site().code == 0
     assert ask("gpu1", 9400) == "401"

@@ -142,7 +142,7 @@ class Client:
     def _refuse(self, error: Exception) -> None:
         """Raise where another try cannot help."""
         if not isinstance(error, requests.exceptions.RequestException):
-            raise GrafanaError(f"ca_path, client_cert, client_key: {error}. Name files that are there.") from error
+            raise NotReachable(f"ca_path, client_cert, client_key: {error}. Name files that are there.") from error
         if isinstance(error, requests.exceptions.SSLError):
             raise GrafanaError(
                 f"url: no trusted connection to {self.url}: {error}. Set ca_path, client_cert and client_key, or validate_certs to false."

@@ -90,6 +90,7 @@ def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, dict[str, 
 def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) -> Service:
     """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None where there is none yet."""
     warnings: list[str] = []
+    _refuse_second_of_a_kind(options)
     changed_files = files.changes(options["files"], options["secret_files"])
     if engine is None:
         body = spec.create_body(options, "none", [])
@@ -97,6 +98,9 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
         return Service(options, body, None, wanted, None, plan.Plan("create", [], changed_files, options["networks"], pull=True), warnings)
 
     image, pulled = _image(engine, options, check_mode, warnings)
+    for reference in options["also_pull"]:
+        if not check_mode and not engine.image(reference):
+            engine.pull(reference)
     if image and health.asks_image(options["health"]) and not health.has_healthcheck(image):
         raise ServiceError(
             f"health: image is true, but {options['image']} has no health check of its own. Set health.http or health.command."
@@ -123,8 +127,14 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
     decided = plan.Plan(container, reasons, changed_files, missing, orphans, journal.pending(options["name"]), pulled)
     if container in ("create", "recreate", "start"):
         published = [one for one in engine.published() if one.container != options["name"] + PREVIOUS]
-        ports.check(options["name"], options["ports"], published, ports.bind_error)
+        _ports(options, published, check_mode, warnings)
     return Service(options, body, inspected, wanted, present, decided, warnings)
+
+
+def _refuse_second_of_a_kind(options: dict[str, Any]) -> None:
+    """Refuse a new path for a file that is made once, such as a key, as a second one would be made there."""
+    for new, old in manifest.moved(options["name"], options):
+        raise ServiceError(f"files: {new} is made only once, and {options['name']} has it at {old}. Move that file there, so that nothing is lost.")
 
 
 def _file_options(options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -171,6 +181,16 @@ def _gpus(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: l
             raise
         warnings.append(error.reason)
         return "none"
+
+
+def _ports(options: dict[str, Any], published: list[ports.Published], check_mode: bool, warnings: list[str]) -> None:
+    """See that the ports are free; in check mode another service may be about to leave one."""
+    try:
+        ports.check(options["name"], options["ports"], published, ports.bind_error)
+    except ServiceError as error:
+        if not check_mode:
+            raise
+        warnings.append(error.reason)
 
 
 def _inspect(engine: Engine, name: str) -> Optional[dict[str, Any]]:
@@ -328,7 +348,7 @@ def plan_removal(engine: Engine, options: dict[str, Any]) -> Removal:
         [path for path in there.files if os.path.lexists(path)],
         [path for path in there.kept if data and os.path.lexists(path)],
         [volume for volume in there.volumes if data and engine.owned_volume(volume)],
-        [network for network in options["networks"] if engine.unused_network(network, by=name)],
+        [network for network in there.networks if engine.unused_network(network, by=name)],
     )
 
 

@@ -18,6 +18,7 @@ class Manifest:
     files: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
 
     def with_all_of(self, other: Manifest) -> Manifest:
@@ -33,6 +34,7 @@ def wanted(options: dict[str, Any]) -> Manifest:
         files=sorted(item["path"] for item in items if item["force"]),
         kept=sorted(item["path"] for item in items if not item["force"]),
         volumes=sorted(mount["source"] for mount in options["mounts"] if mount["type"] == "volume"),
+        networks=sorted(options["networks"]),
         folders=sorted({*files.missing_folders(paths), *_made_above(paths)}),
     )
 
@@ -55,7 +57,7 @@ def begin(name: str, options: dict[str, Any]) -> None:
 
 
 def settle(name: str, options: dict[str, Any]) -> None:
-    """Note that the service is as its options want it: of what it had before only data and folders count on."""
+    """Note that the service is as its options want it: of what it had before files do not count on."""
     _note(name, read(name), _after(name, options))
 
 
@@ -67,7 +69,7 @@ def settled(name: str, options: dict[str, Any]) -> bool:
 def _after(name: str, options: dict[str, Any]) -> Manifest:
     before, now = read(name), wanted(options)
     kept = sorted({*before.kept, *now.kept} - {*now.files})
-    return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), before.folders)
+    return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), sorted({*before.networks, *now.networks}), before.folders)
 
 
 def restore(name: str, before: dict[str, Any]) -> None:
@@ -88,6 +90,13 @@ def orphans(name: str, options: dict[str, Any]) -> list[str]:
     """Files of the service that its options do not ask for any more."""
     asked = {item["path"] for item in options["files"] + options["secret_files"]}
     return [path for path in read(name).files if path not in asked and os.path.lexists(path)]
+
+
+def moved(name: str, options: dict[str, Any]) -> list[tuple[str, str]]:
+    """Files that are made once and not there, each with the path at which the service has one of that name."""
+    there, asked = [path for path in read(name).kept if os.path.lexists(path)], wanted(options).kept
+    missing = [path for path in asked if not os.path.lexists(path)]
+    return [(new, old) for new in missing for old in there if old not in asked and os.path.basename(old) == os.path.basename(new)]
 
 
 def leave(name: str, data: bool) -> None:

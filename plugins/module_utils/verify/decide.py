@@ -245,7 +245,8 @@ class _Host:
         if self._settled and not self._containers:
             if self._series:
                 return [self._fault("containers", f"The containers of {self.name} have no name: cAdvisor cannot reach the socket of Docker or containerd.")]
-            text = f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')}, though Prometheus scrapes it."
+            silent = f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')}, though Prometheus scrapes it."
+            text = f"{silent} It may not reach the socket of Docker or containerd: see docker logs cadvisor there."
             return [self._fault("containers", text)]
         age = self._container_age
         if self._series and (age is None or age >= self._wanted.frozen_after) and not self._wrong_clock():

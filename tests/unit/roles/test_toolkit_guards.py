@@ -78,7 +78,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Why each case was refused, from one dry run of Ansible with a host for each."""
     folder = tmp_path_factory.mktemp("guards")
     hosts = {
-        name: {"file": file, "nvidia_container_toolkit_docker": {"engine": engine}, **variables} for name, (file, engine, variables, _words) in CASES.items()
+        name: {"file": file, "nvidia_container_toolkit_docker": {"engine": engine}, "nvidia_container_toolkit_own": {"content": ""}, **variables} for name, (file, engine, variables, _words) in CASES.items()
     }
     (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"vars": {"ansible_connection": "local"}, "hosts": hosts}}))
     (folder / "group_vars" / "all").mkdir(parents=True)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.duration_seconds import duration_seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.ip_address import ip_address
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.only_loopback import only_loopback
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_model_servers import prometheus_model_servers
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_targets import prometheus_targets
 
@@ -33,6 +36,19 @@ def test_the_ends_of_the_range_are_in(text):
 @pytest.mark.parametrize(("text", "address"), [("10.0.0.5", "10.0.0.5"), ("2001:DB8::1", "2001:db8::1"), ("localhost", "127.0.0.1")])
 def test_ip_address(text, address):
     assert ip_address(text) == address
+
+
+def test_a_name_with_several_addresses_is_always_the_same_one(monkeypatch):
+    found = [(socket.AF_INET6, 0, 0, "", ("2001:db8::1", 0, 0, 0)), (socket.AF_INET, 0, 0, "", ("10.0.0.2", 0)), (socket.AF_INET, 0, 0, "", ("10.0.0.1", 0))]
+    for order in (found, found[::-1]):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, order=order, **_more: order)
+        assert ip_address("gpu1.example.com") == "10.0.0.1"
+
+
+@pytest.mark.parametrize(("addresses", "only"), [(["127.0.0.1"], True), (["::1", "127.0.1.1"], True), (["127.0.0.1", "10.0.0.1"], False)])
+def test_only_loopback(addresses, only):
+    hostvars = {f"host{number}": {"ansible_host": address} for number, address in enumerate(addresses)}
+    assert only_loopback(list(hostvars), hostvars) is only
 
 
 def test_a_name_that_does_not_resolve_is_refused():
@@ -71,6 +87,12 @@ def test_two_hosts_with_one_address_are_refused():
     hostvars = {"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"gpu_monitoring_address": "10.0.0.1"}}
     with pytest.raises(AnsibleFilterError, match=r"gpu1 and gpu2 have the same address, 10\.0\.0\.1"):
         prometheus_targets(["gpu1", "gpu2"], hostvars, "watcher", **EXPORTER)
+
+
+def test_a_watcher_with_the_address_of_another_host_is_refused():
+    hostvars = {"gpu1": {"ansible_host": "10.0.0.1"}, "monitor1": {"ansible_host": "10.0.0.1"}}
+    with pytest.raises(AnsibleFilterError, match=r"gpu1 and monitor1 have the same address, 10\.0\.0\.1"):
+        prometheus_targets(["gpu1", "monitor1"], hostvars, "monitor1", **EXPORTER)
 
 
 def test_a_remote_host_with_a_loopback_address_is_refused():

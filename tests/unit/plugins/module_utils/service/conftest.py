@@ -46,6 +46,7 @@ def options(tmp_path, file_options):
         "remove_data": False,
         "image": "app:1",
         "pull": "missing",
+        "also_pull": [],
         "command": None,
         "env": {"TZ": "UTC"},
         "user": None,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec, undo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
 from fake_engine import Killed
 
 SECRET = "correct-horse-battery"
@@ -245,6 +246,25 @@ def test_check_mode_does_not_fail_for_what_an_earlier_task_would_bring(engine, o
         apply.read(engine, wanted, check_mode=False)
 
 
+def test_an_image_of_another_service_that_cannot_be_had_changes_nothing(engine, options, deployed, changed, monkeypatch):
+    def refuse(reference):
+        raise ServiceError(f"image: {reference} cannot be pulled")
+
+    monkeypatch.setattr(engine, "pull", refuse)
+    with pytest.raises(ServiceError, match="other:1 cannot be pulled"):
+        deploy(engine, dict(changed, also_pull=["other:1"]))
+    assert state(engine, options) == deployed
+
+
+def test_a_port_that_another_service_is_about_to_leave_is_a_warning_in_a_dry_run(engine, options, deployed):
+    ports = [{"container_port": 80, "host_port": 8088, "address": "127.0.0.1"}]
+    engine.ports = [Published("other", "127.0.0.1", 8088)]
+    wanted = spec.checked(dict(options, ports=ports))
+    assert "port 8088 of 127.0.0.1" in apply.read(engine, wanted, check_mode=True).warnings[-1]
+    with pytest.raises(ServiceError, match="port 8088 of 127.0.0.1"):
+        apply.read(engine, wanted, check_mode=False)
+
+
 def test_a_pull_is_reported(engine, options):
     service, _container = deploy(engine, dict(options, image="app:9"))
     assert service.plan.actions()[0] == "pull image"
@@ -322,6 +342,24 @@ def test_a_file_that_is_not_wanted_any_more_goes_once_the_service_is_healthy(eng
     assert service.plan.actions() == [f"remove {tmp_path}/etc/secret"]
     assert not (tmp_path / "etc" / "secret").exists()
     assert not deploy(engine, fewer)[0].plan.changed
+
+
+def test_a_file_that_is_made_once_is_not_made_again_in_another_place(engine, options, file_options, tmp_path):
+    def with_key(path):
+        return dict(options, secret_files=[dict(file_options(path, "first\n"), force=False)])
+
+    deploy(engine, with_key("etc/key"))
+    with pytest.raises(ServiceError, match=f"{tmp_path}/new/key is made only once, and app has it at {tmp_path}/etc/key. Move that file there"):
+        deploy(engine, with_key("new/key"))
+    (tmp_path / "new").mkdir()
+    (tmp_path / "etc" / "key").rename(tmp_path / "new" / "key")
+    deploy(engine, with_key("new/key"))
+    assert (tmp_path / "new" / "key").read_text() == "first\n"
+
+
+def test_a_network_of_before_goes_with_the_service(engine, options, deployed):
+    deploy(engine, dict(options, networks=["other"]))
+    assert apply.plan_removal(engine, nothing_asked(dict(options, networks=[]))).networks == ["monitoring", "other"]
 
 
 def test_a_file_that_is_made_once_stays_as_it_is_and_counts_as_data(engine, options, file_options, tmp_path):
