@@ -453,7 +453,9 @@ def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(fresh):
 
 
 def test_what_a_container_needs_is_not_removed(fresh, jobs_go_on):  # noqa: F811
-    """Neither the program of its runtime, nor packages whose scripts can take its GPUs."""
+    """Neither the program of its runtime, nor packages whose scripts can take its GPUs. The engine has --gpus only where it started with the toolkit."""
+    configure(HOST, {**json.loads(on(HOST, "cat /etc/docker/daemon.json")), "live-restore": True}, "live-restore: true")
+    on(HOST, "systemctl restart docker")
     start_job(HOST, "gpus-job", "--gpus all")
     before = state_of(HOST)
     assert_refused(fresh(nvidia_container_toolkit_state="absent"), "gpu-job, hooked-job of", "Stop them first")
