@@ -128,6 +128,7 @@ def test_a_host_without_a_gpu_gets_a_message(play, bare_inventory, role):
     assert "left out here" in run.error or "left out here" in run.output
 
 
+@pytest.mark.long
 def test_a_fleet_with_a_host_without_a_gpu(site, tmp_path, prometheus, play):
     """The monitoring host joins gpu_hosts: it is measured, its missing GPU is said, and Prometheus expects none."""
     inventory = yaml.safe_load(INVENTORY.read_text())

@@ -195,6 +195,7 @@ def test_a_controller_without_the_secrets_is_stopped_before_anything_changes(sit
     assert started() == before
 
 
+@pytest.mark.long
 def test_tls_is_switched_off_and_on_again(site, addresses, ask):
     """Each time in one run, which ends with every target up, and which a dry run shows first."""
     try:
@@ -211,6 +212,7 @@ def test_tls_is_switched_off_and_on_again(site, addresses, ask):
     assert ask("gpu1", 9400) == "401"
 
 
+@pytest.mark.long
 def test_an_image_may_be_given_by_its_digest(site, variables):
     reference = f"{variables['gpu_monitoring_registry']}/prom/node-exporter"
     digest = on("gpu1", f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {reference}:v{variables['node_exporter_version']}").strip()
