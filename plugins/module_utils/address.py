@@ -8,7 +8,7 @@ from typing import Any, Mapping
 
 
 def resolve(name: str) -> str:
-    """The IP address of `name`, which may be one already; the lowest where there are several, IPv4 first. Raises ValueError with the fix where there is none."""
+    """The IP address of `name`, which may be one already; the lowest of several, IPv4 first. Raises ValueError with the fix where there is none."""
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:

@@ -44,7 +44,8 @@ options:
     type: str
     required: true
   state:
-    description: V(absent) removes the container, the files and the networks that nobody else has, and volumes only with O(remove_data). V(present) removes no volume.
+    description:
+      - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with O(remove_data). V(present) removes no volume.
     type: str
     choices: [present, absent]
     default: present

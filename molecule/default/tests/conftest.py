@@ -38,7 +38,7 @@ SERVICES = {
 
 
 def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
-    """The first true answer of `condition`, or a failure that says what is not so; refused connections and refusals of a service that starts count as not yet."""
+    """The first true answer of `condition`, or a failure with `what`; refused connections and refusals of a service that starts count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
         try:

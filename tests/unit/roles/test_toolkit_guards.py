@@ -77,8 +77,10 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = 
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Why each case was refused, from one dry run of Ansible with a host for each."""
     folder = tmp_path_factory.mktemp("guards")
+    own = {"content": ""}
     hosts = {
-        name: {"file": file, "nvidia_container_toolkit_docker": {"engine": engine}, "nvidia_container_toolkit_own": {"content": ""}, **variables} for name, (file, engine, variables, _words) in CASES.items()
+        name: {"file": file, "nvidia_container_toolkit_docker": {"engine": engine}, "nvidia_container_toolkit_own": own, **variables}
+        for name, (file, engine, variables, _words) in CASES.items()
     }
     (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"vars": {"ansible_connection": "local"}, "hosts": hosts}}))
     (folder / "group_vars" / "all").mkdir(parents=True)
