@@ -47,7 +47,17 @@ def test_an_interval_out_of_range(site, interval):
 
 
 def test_a_wrong_type(site):
-    assert_refused(site(variables={"prometheus_scrape_configs": "none"}), "prometheus_scrape_configs", "list")
+    run = site(variables={"prometheus_scrape_configs": "none"})
+    assert_refused(run, "prometheus_scrape_configs", "list")
+    assert "Measure GPUs" not in run.output
+
+
+def test_a_relative_folder_of_secrets(site):
+    assert_refused(site(variables={"gpu_monitoring_secrets_dir": "secrets"}), "gpu_monitoring_secrets_dir", "'secrets'", "Begin it with / or ~")
+
+
+def test_a_password_with_white_space_at_its_end(site):
+    assert_refused(site(variables={"grafana_admin_password": "a secret word\n"}), "grafana_admin_password of monitor1", "white space")
 
 
 def test_an_empty_monitoring_group(site, tmp_path):

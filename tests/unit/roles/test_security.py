@@ -70,6 +70,12 @@ def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, task, ad
     assert options["health"]["http"]["scheme"] == "https"
 
 
+@pytest.mark.parametrize("host", ["gpu1", "monitor1"])
+def test_a_watcher_on_its_loopback_and_a_host_on_the_network_both_speak_tls(host, tmp_path):
+    mixed = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "127.0.0.1"}})
+    assert arguments("node_exporter", "Run the node exporter", mixed, host, tmp_path)["health"]["http"]["scheme"] == "https"
+
+
 @pytest.mark.parametrize(("role", "task"), EXPORTERS[1:])
 def test_an_exporter_whose_watcher_is_not_in_the_inventory_speaks_tls(role, task, tmp_path):
     alone = {"all": {"hosts": {"gpu1": {"ansible_host": "192.0.2.11"}}}}

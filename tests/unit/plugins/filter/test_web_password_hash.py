@@ -36,6 +36,12 @@ def test_another_algorithm_is_refused():
         web_password_hash("secret", "prometheus", "md5")
 
 
+@pytest.mark.parametrize("password", ["secret\n", " secret"])
+def test_a_password_that_prometheus_would_read_without_its_ends(password):
+    with pytest.raises(AnsibleFilterError, match="The password of prometheus begins or ends with white space.* Take it away"):
+        web_password_hash(password, "prometheus")
+
+
 @pytest.mark.parametrize("password", ["", "a\0b", "x" * 73, "ä" * 37])
 def test_a_password_that_bcrypt_would_cut(password):
     with pytest.raises(AnsibleFilterError, match="password of prometheus .* 72 bytes .* Set another one") as refused:
