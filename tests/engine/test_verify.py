@@ -323,6 +323,7 @@ def playbook(fleet, tmp_path):
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
     targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in fleet.ports.items()}
     variables = {
+        "gpu_monitoring_tls": False,
         "gpu_monitoring_scrape_interval": "1s",
         "gpu_monitoring_config_dir": str(tmp_path),
         "grafana_admin_password": PASSWORD,
