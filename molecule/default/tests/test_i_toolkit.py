@@ -233,6 +233,7 @@ def test_a_runtime_that_gives_no_gpu_fails_the_role(role):
 # MIG
 
 
+@pytest.mark.long
 def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
     """The layout changes, a rerun writes the CDI specification anew, and a container, the exporter and Prometheus see the instances; then back."""
     there = driver.gpus("gpu2")
