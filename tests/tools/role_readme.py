@@ -57,13 +57,21 @@ def _default(value: Any) -> str:
     return f"`{text}`" if text else "empty"
 
 
+# Whom a role is for, where that is not every host.
+HOSTS = {
+    **dict.fromkeys(("cadvisor", "dcgm_exporter", "nvidia_container_toolkit"), "gpu_hosts"),
+    **dict.fromkeys(("prometheus", "grafana", "verify"), "monitoring"),
+    **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
+}
+
+
 def render(role: Path) -> str:
     """The README of one role as Markdown."""
     spec, defaults = spec_of(role), defaults_of(role)
     description = spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
     lines = [f"# {role.name}", "", f"{spec['short_description']}.", ""]
     lines += [_plain(paragraph) + "\n" for paragraph in description]
-    lines += ["```yaml", "- hosts: all", "  become: true", "  roles:", f"    - role: mlops.gpu_monitoring.{role.name}", "```", ""]
+    lines += ["```yaml", f"- hosts: {HOSTS.get(role.name, 'all')}", "  become: true", "  roles:", f"    - role: mlops.gpu_monitoring.{role.name}", "```", ""]
     lines += ["| Variable | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
     for name, option in spec["options"].items():
         default = defaults.get(name, option.get("default"))
