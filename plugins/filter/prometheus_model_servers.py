@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, Sequence
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.ip_address import ip_address
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import of_host, with_port
 
 _KEYS = ("name", "port", "path", "scheme", "address")
 _EXAMPLE = "Write it like [{name: llama, port: 8000}]"
@@ -68,7 +68,7 @@ def _checked(host: str, server: Any) -> dict[str, Any]:
 
 
 def _address(host: str, variables: Mapping[str, Any], watcher: str, server: str) -> str:
-    given = variables.get("gpu_monitoring_address") or variables.get("ansible_host") or host
+    given = of_host(host, variables)
     address = ip_address(given, f"gpu_monitoring_address of host {host}")
     if ipaddress.ip_address(address).is_loopback:
         raise AnsibleFilterError(

@@ -13,6 +13,12 @@ from typing import Any
 import yaml
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+# Whom a role is for, where that is not every host.
+HOSTS = {
+    **dict.fromkeys(("cadvisor", "dcgm_exporter", "nvidia_container_toolkit"), "gpu_hosts"),
+    **dict.fromkeys(("prometheus", "grafana", "verify"), "monitoring"),
+    **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
+}
 
 
 class _UnsafeLoader(yaml.SafeLoader):
@@ -55,14 +61,6 @@ def _default(value: Any) -> str:
     if "|" in text or " if " in text:
         return "see [defaults](defaults/main.yml)"
     return f"`{text}`" if text else "empty"
-
-
-# Whom a role is for, where that is not every host.
-HOSTS = {
-    **dict.fromkeys(("cadvisor", "dcgm_exporter", "nvidia_container_toolkit"), "gpu_hosts"),
-    **dict.fromkeys(("prometheus", "grafana", "verify"), "monitoring"),
-    **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
-}
 
 
 def render(role: Path) -> str:

@@ -127,7 +127,8 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
     decided = plan.Plan(container, reasons, changed_files, missing, orphans, journal.pending(options["name"]), pulled)
     if container in ("create", "recreate", "start"):
         published = [one for one in engine.published() if one.container != options["name"] + PREVIOUS]
-        _ports(options, published, check_mode, warnings)
+        with _warning_in(check_mode, warnings):
+            ports.check(options["name"], options["ports"], published, ports.bind_error)
     return Service(options, body, inspected, wanted, present, decided, warnings)
 
 
@@ -171,22 +172,19 @@ def _image(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: 
 
 
 def _gpus(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: list[str]) -> str:
-    """How the container gets GPUs; in check mode the host may be about to learn it."""
-    if options["gpus"] == "none":
-        return "none"
-    try:
-        return spec.gpu_mechanism(options["gpus"], *engine.gpu_abilities())
-    except ServiceError as error:
-        if not check_mode:
-            raise
-        warnings.append(error.reason)
-        return "none"
+    """How the container gets GPUs."""
+    mechanism = "none"
+    if options["gpus"] != "none":
+        with _warning_in(check_mode, warnings):
+            mechanism = spec.gpu_mechanism(options["gpus"], *engine.gpu_abilities())
+    return mechanism
 
 
-def _ports(options: dict[str, Any], published: list[ports.Published], check_mode: bool, warnings: list[str]) -> None:
-    """See that the ports are free; in check mode another service may be about to leave one."""
+@contextmanager
+def _warning_in(check_mode: bool, warnings: list[str]) -> Iterator[None]:
+    """In check mode a refusal is a warning, as an earlier task of the run may be about to bring what is missing, or to leave a port."""
     try:
-        ports.check(options["name"], options["ports"], published, ports.bind_error)
+        yield
     except ServiceError as error:
         if not check_mode:
             raise

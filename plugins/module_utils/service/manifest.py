@@ -27,15 +27,13 @@ class Manifest:
 
 
 def wanted(options: dict[str, Any]) -> Manifest:
-    """What there is of a service that is as its options want it. Folders are those that are not there yet, and those that were made for another service."""
+    """What there is of a service that is as its options want it, but for folders."""
     items = options["files"] + options["secret_files"]
-    paths = [item["path"] for item in items]
     return Manifest(
         files=sorted(item["path"] for item in items if item["force"]),
         kept=sorted(item["path"] for item in items if not item["force"]),
         volumes=sorted(mount["source"] for mount in options["mounts"] if mount["type"] == "volume"),
         networks=sorted(options["networks"]),
-        folders=sorted({*files.missing_folders(paths), *_made_above(paths)}),
     )
 
 
@@ -51,9 +49,10 @@ def _made_above(paths: list[str]) -> list[str]:
 
 
 def begin(name: str, options: dict[str, Any]) -> None:
-    """Note what a run may put there beside what is there."""
-    before = read(name)
-    _note(name, before, before.with_all_of(wanted(options)))
+    """Note what a run may put there beside what is there: of folders those that are missing, and those that were made for another service."""
+    before, paths = read(name), [item["path"] for item in options["files"] + options["secret_files"]]
+    folders = Manifest(folders=[*files.missing_folders(paths), *_made_above(paths)])
+    _note(name, before, before.with_all_of(wanted(options)).with_all_of(folders))
 
 
 def settle(name: str, options: dict[str, Any]) -> None:

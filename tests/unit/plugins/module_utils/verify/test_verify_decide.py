@@ -288,8 +288,10 @@ def test_no_labels_anywhere_empties_panels_which_is_not_told_again(fleet):
 def test_cadvisor_without_a_word(fleet):
     fleet.prometheus["containers"].pop("gpu2")
     fleet.prometheus["container_series"].pop("gpu2")
-    [message] = fleet.messages
-    assert message.startswith("cAdvisor of gpu2 says nothing of 3 running containers, though Prometheus scrapes it. It may not reach the socket")
+    assert fleet.messages == [
+        "cAdvisor of gpu2 says nothing of 3 running containers, though Prometheus scrapes it."
+        " It may not reach the socket of Docker or containerd: see docker logs cadvisor there."
+    ]
 
 
 def test_a_container_that_is_not_seen(fleet):
