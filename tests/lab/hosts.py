@@ -15,7 +15,7 @@ from tests.lab.services import NETWORK
 from tests.lab.shell import ROOT, LabError, run, succeeds, wait_for
 
 # The last octet of each lab's first host.
-LABS = {"demo": 10, "molecule": 20}
+LABS = {"demo": 10, "molecule": 20, "bench": 30, "peer": 40}
 HOSTS = ("monitor1", "gpu1", "gpu2")
 # The image of each host: gpu2's engine reads CDI specifications by itself.
 IMAGES = {"monitor1": "host", "gpu1": "host", "gpu2": "host_cdi"}

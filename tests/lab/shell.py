@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "lab"
+# Resolved, so that checkouts which share a cache share what runs from it.
+CACHE = (ROOT / ".cache" / "lab").resolve()
 
 
 class LabError(Exception):
