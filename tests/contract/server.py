@@ -1,4 +1,4 @@
-"""A Grafana as the tests use it, and what stands between it and the modules."""
+"""A Grafana as the tests use it."""
 
 from __future__ import annotations
 
@@ -6,60 +6,31 @@ import contextlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import requests
 from ansible.module_utils.testing import patch_module_args
+from proxy import Wire, uids
 from werkzeug.serving import make_server
 
-
-PREFIX = "ct-"
-SEND = requests.Session.request
 SECRETS = ("hunter22-secret", "hunter23-secret", "hunter24-secret")
 
 
-class Wire:
-    """Stands between the modules and HTTP: remembers requests, and hands those that a test has a rule for to the rule."""
-
-    def __init__(self, send: Callable[..., requests.Response]) -> None:
-        self.requests: list[tuple[str, str]] = []
-        self.sessions: set[int] = set()
-        self.named: set[str] = set()
-        self.send = send
-        self.rule: Callable[[str, str, Callable[..., requests.Response]], requests.Response | None] | None = None
-
-    def __call__(self, session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-        path = urlsplit(url).path
-        self.requests.append((method, path))
-        self.named |= uids(options.get("json"))
-        self.sessions.add(id(session))
-        answer = self.rule(method, url, lambda target=url: self.send(session, method, target, **options)) if self.rule else None
-        return answer if answer is not None else self.send(session, method, url, **options)
-
-    @property
-    def writes(self) -> list[tuple[str, str]]:
-        return [one for one in self.requests if one[0] != "GET"]
-
-    def clear(self) -> None:
-        self.requests.clear()
-        self.sessions.clear()
-
-
 class Grafana:
-    """The server, as its administrator uses it by hand, and the way to run modules against it."""
+    """The server, as its administrator uses it by hand, and the way to run modules against it, which leads through `wire` where there is one."""
 
-    def __init__(self, url: str, username: str, password: str) -> None:
-        self.url, self.username, self.password = url, username, password
-        self.wire: Any = None
+    def __init__(self, url: str, username: str, password: str, wire: Wire | None = None) -> None:
+        self.server, self.username, self.password = url, username, password
+        self.url = wire.listen() if wire else url
+        self.wire: Any = wire
 
     def api(self, method: str, path: str, body: Any = None, expect: bool = True) -> Any:
         if self.wire:
             self.wire.named |= uids(body)
-        answer = SEND(requests.Session(), method, self.url + path, json=body, auth=(self.username, self.password), timeout=30)
+        answer = requests.request(method, self.server + path, json=body, auth=(self.username, self.password), timeout=30)
         if expect:
             assert answer.status_code < 300, (method, path, answer.status_code, answer.text)
         return answer.json() if answer.text else None
@@ -97,12 +68,6 @@ class Grafana:
                 self.api("DELETE", f"{path}/{uid}", expect=False)
 
 
-def uids(body: Any) -> set[str]:
-    """The uids of the tests in the body of a request."""
-    found = [body.get("uid"), (body.get("dashboard") or {}).get("uid")] if isinstance(body, dict) else []
-    return {uid for uid in found if isinstance(uid, str) and uid.startswith(PREFIX)}
-
-
 @contextlib.contextmanager
 def served(app: Any, **options: Any) -> Iterator[str]:
     """The URL of an application, for as long as it is served."""
@@ -120,13 +85,3 @@ def actions(result: dict[str, Any]) -> dict[str, str]:
     assert "objects" in result, result
     return {one["uid"]: one["action"] for one in result["objects"]}
 
-
-def answer(status: int, body: Any = None, **headers: str) -> requests.Response:
-    """An answer that no server gave."""
-    made = requests.Response()
-    made.status_code = status
-    made.url = "http://made-up"
-    made._content = body.encode() if isinstance(body, str) else json.dumps(body or {}).encode()
-    made.headers["Content-Type"] = "text/html" if isinstance(body, str) else "application/json"
-    made.headers.update({key.replace("_", "-"): value for key, value in headers.items()})
-    return made

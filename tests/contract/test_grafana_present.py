@@ -62,7 +62,7 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
     assert set(actions(second).values()) == {"unchanged"}
     assert grafana.wire.writes == []
     assert second["requests"] == len(grafana.wire.requests) <= 3 + len(declared["dashboards"])
-    assert len(grafana.wire.sessions) == 1
+    assert len(grafana.wire.connections) == 1
 
 
 def test_the_roles_dashboards_are_kept_as_they_are_written(grafana, declared):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import apply, client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
-from server import Grafana, actions, answer
+from proxy import Dropped, Reset, answer, cut
+from server import Grafana, actions
 
 DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
 FOLDER = {"uid": "ct-f", "title": "CT F"}
@@ -191,9 +191,11 @@ def test_a_proxy_that_asks_for_a_password_is_asked_once(grafana):
         lambda: answer(502, "<html>bad gateway</html>"),
         lambda: answer(429, {"message": "slow down"}, Retry_After="0"),
         lambda: answer(500, {"message": "database is locked"}),
-        lambda: requests.exceptions.ConnectionError("Connection reset by peer"),
+        lambda: cut(answer(200, {"message": "half of it"})),
+        Dropped,
+        Reset,
     ],
-    ids=["503", "502", "429", "locked", "reset"],
+    ids=["503", "502", "429", "locked", "truncated", "dropped", "reset"],
 )
 @pytest.mark.parametrize("arrives", [False, True], ids=["lost", "arrived"])
 def test_a_passing_trouble_is_got_over(grafana, trouble, arrives):
@@ -263,10 +265,9 @@ def test_a_server_that_never_stops_conflicting_is_reported(grafana):
     assert len(grafana.wire.writes) == 2
 
 
-def elsewhere(grafana, path=""):
-    """A URL on Grafana's host where nothing listens, and a rule that redirects from there."""
-    host = urlsplit(grafana.url).hostname
-    base = f"http://{host}:9{path}"
+def elsewhere(grafana):
+    """Another address on Grafana's host, and a rule that redirects from there."""
+    base = grafana.wire.listen()
 
     def rule(method, url, send):
         return answer(302, Location=url.replace(base, grafana.url, 1)) if url.startswith(base) else None
@@ -316,7 +317,7 @@ def test_nothing_answers():
 
 
 def test_it_waits_for_a_grafana_that_starts(grafana):
-    troubles = [requests.exceptions.ConnectionError("Connection refused"), answer(503, {"database": "failing"})]
+    troubles = [Dropped(), answer(503, {"database": "failing"})]
 
     def rule(method, url, send):
         if not troubles:

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import requests
 import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_admin_password, grafana_resources, grafana_service_account
-from server import SECRETS, answer
+from proxy import Reset, answer
+from server import SECRETS
 
 FIRST, SECOND, THIRD = SECRETS
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,18 +25,10 @@ def datasource(**changes):
 
 def sent(grafana, given):
     """Secrets that a run sends, and its diff."""
-    bodies = []
-    inner = grafana.wire.send
-
-    def send(session, method, url, **options):
-        bodies.append(options.get("json") or {})
-        return inner(session, method, url, **options)
-
-    grafana.wire.send = send
+    grafana.wire.clear()
     result = grafana.run(grafana_resources, datasources=[given])
-    grafana.wire.send = inner
     assert "failed" not in result, result["msg"]
-    secrets = [body["secureJsonData"] for body in bodies if "secureJsonData" in body]
+    secrets = [body["secureJsonData"] for body in grafana.wire.bodies if "secureJsonData" in body]
     shown = json.dumps(result.get("diff"))
     return secrets, [word for word in ("<set>", "<rotated>", "<removed>") if word in shown]
 
@@ -190,7 +182,7 @@ def test_a_password_whose_answer_was_lost_is_no_wrong_password(grafana, password
         if method != "PUT" or lost:
             return None
         lost.append(send())
-        raise requests.exceptions.ConnectionError("Connection reset by peer")
+        raise Reset
 
     grafana.wire.rule = rule
     given = {"username": grafana.username, "password": SECOND, "old_password": password_put_back}
