@@ -55,9 +55,6 @@ def _default(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     text = " ".join(str(value).split())
-    shared = re.fullmatch(r"\{\{ (gpu_monitoring_\w+) \| default\('([^']+)'\) \}\}(\S*)", text)
-    if shared:
-        return f"`{shared[1]}{shared[3]}`, or `{shared[2]}{shared[3]}`"
     if "|" in text or " if " in text:
         return "see [defaults](defaults/main.yml)"
     return f"`{text}`" if text else "empty"

@@ -18,15 +18,12 @@ ROLES = role_readme.roles()
 def test_every_default_is_specified_and_prefixed(role: Path) -> None:
     specified = set(role_readme.spec_of(role)["options"])
     assert set(role_readme.defaults_of(role)) <= specified
-    prefix = ("gpu_monitoring_", "model_servers") if role.name == "preflight" else f"{role.name}_"
+    prefix = ("gpu_monitoring_", "model_servers") if role.name == "common" else f"{role.name}_"
     assert all(name.startswith(prefix) for name in specified)
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_every_specified_variable_has_a_default(role: Path) -> None:
-    if role.name == "preflight":
-        assert not role_readme.defaults_of(role)
-        return
     assert set(role_readme.spec_of(role)["options"]) == set(role_readme.defaults_of(role))
 
 
