@@ -343,21 +343,24 @@ def test_without_a_policy_nothing_is_repeated_and_the_policy_may_spare_writes(se
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(
-    ("asked", "least", "most"),
-    [
-        ("7", 7, 7),
-        ("999", 30, 30),
-        ("soon", 0.1, 0.3),
-        ("", 0.1, 0.3),
-        (formatdate(time.time() + 25, usegmt=True), 10, 26),
-    ],
-)
-def test_the_pause_grows_or_is_what_the_server_asks_for(asked, least, most):
+def asking(value):
+    """An answer that asks for a pause."""
     headers = http.Message()
-    headers["Retry-After"] = asked
-    answer = http.Response(503, headers, b"", "")
-    assert least <= http.Retries().pause(1, answer) <= most
+    headers["Retry-After"] = value
+    return http.Response(503, headers, b"", "")
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [("7", 7, 7), ("999", 30, 30), ("soon", 0.1, 0.3), ("", 0.1, 0.3)])
+def test_the_pause_is_what_the_server_asks_for(asked, least, most):
+    assert least <= http.Retries().pause(1, asking(asked)) <= most
+
+
+def test_the_server_may_ask_for_a_pause_until_a_date():
+    date = formatdate(time.time() + 3600, usegmt=True)
+    assert http.Retries(longest_pause_seconds=9999).pause(1, asking(date)) > 3000
+
+
+def test_the_pause_grows_up_to_the_longest():
     assert 3.2 <= http.Retries().pause(6, None) <= 9.6
     assert http.Retries(longest_pause_seconds=2).pause(9, None) == 2
 
