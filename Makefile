@@ -4,6 +4,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
+# Scenarios with tests that guard a promise of the README; `make test-all` runs the others besides.
+SCENARIOS := default roles security toolkit verify
 DEMO := ansible-playbook -i .lab/demo/inventory.yml
 
 .PHONY: help
@@ -56,8 +58,9 @@ sanity: tools ## ansible-test sanity
 	tests/tools/sanity.sh
 
 .PHONY: molecule
-molecule: tools ## The stack on three hosts: converge, idempotence, restarts, bad input
-	molecule test
+molecule: tools ## The stack on three hosts, by subject: make molecule SCENARIOS="toolkit verify"
+	molecule destroy
+	molecule test $(addprefix --scenario-name=,$(SCENARIOS))
 
 .PHONY: test
 test: lint sanity molecule ## Everything that CI runs
@@ -66,6 +69,7 @@ test: lint sanity molecule ## Everything that CI runs
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
+test-all: SCENARIOS += variables remove
 test-all: test bench-grafana bench-overhead bench-freshness bench-queries ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana

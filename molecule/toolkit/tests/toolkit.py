@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
-from conftest import INVENTORY, ROOT, Run, run_playbook
 
-sys.path.insert(0, str(ROOT))
-
-from tests.lab import hosts, shell  # noqa: E402
+from tests.lab import hosts, shell
+from tests.stack import INVENTORY, LAB_NAME, ROOT, Run, on, run_playbook
 
 HOST = hosts.GPU_SPARE
 ROLE = "mlops.gpu_monitoring.nvidia_container_toolkit"
@@ -25,11 +21,6 @@ QUERIES = {
     "dpkg": r"dpkg-query --show --showformat '${db:Status-Status} ${Package} ${Version}\n'",
     "rpm": r"rpm --query --queryformat 'installed %{NAME} %{VERSION}\n'",
 }
-
-
-def on(name: str, command: str) -> str:
-    """What a command says on a host of the lab."""
-    return shell.run("docker", "exec", hosts.container("molecule", name), "bash", "-c", command)
 
 
 def packages(name: str, manager: str = "dpkg") -> dict[str, str]:
@@ -58,7 +49,7 @@ def jobs() -> dict[tuple[str, str], str]:
     """When each job of each host started."""
     found = {}
     for name in ("gpu1", "gpu2", HOST):
-        if shell.succeeds("docker", "container", "inspect", hosts.container("molecule", name)):
+        if shell.succeeds("docker", "container", "inspect", hosts.container(LAB_NAME, name)):
             listed = on(name, "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'")
             found |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
     return found
@@ -71,30 +62,11 @@ def longest_pause(name: str, job: str) -> float:
     return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
 
 
-@pytest.fixture(autouse=True)
-def jobs_go_on() -> Iterator[Callable[[str, str], str]]:
-    """After each test every job that was there before it runs since the same moment, and its counter never stood still for a second.
-
-    Gives what ends a job of a host.
-    """
-    before = jobs()
-
-    def end(name: str, job: str) -> str:
-        before.pop((name, job), None)
-        return on(name, f"docker rm --force {job}")
-
-    yield end
-    after = jobs()
-    assert {key: after.get(key) for key in before} == before
-    pauses = {key: longest_pause(*key) for key in before}
-    assert all(pause <= 1 for pause in pauses.values()), pauses
-
-
 def role_on_spare(folder: Path, **variables: Any) -> Callable[..., Run]:
     """Runs the role on the spare host, with the variables of the lab's inventory and these."""
     inventory, playbook = folder / "inventory.yml", folder / "playbook.yml"
     everything = {**yaml.safe_load(INVENTORY.read_text())["all"]["vars"], **variables}
-    inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address("molecule", HOST)}}, "vars": everything}}))
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address(LAB_NAME, HOST)}}, "vars": everything}}))
     playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": [ROLE]}]))
     return lambda *arguments, **given: run_playbook(playbook, *arguments, inventory=inventory, variables=given)
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, Run
+
+from tests.stack import ROOT, Run
 
 CORES = ["2.19.14"] + (["2.22.0rc1"] if sys.version_info >= (3, 13) else [])
 

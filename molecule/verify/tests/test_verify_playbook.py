@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT, run_playbook, wait_until
 
-sys.path.insert(0, str(ROOT))
-
-from tests.lab import driver, hosts, shell  # noqa: E402
+from tests.lab import driver, hosts, shell
+from tests.stack import ROOT, run_playbook, wait_until
 
 MARK = "/etc/gpu_monitoring/prometheus.data_since"
 SHIFTED = """

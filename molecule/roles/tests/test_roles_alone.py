@@ -6,8 +6,8 @@ import json
 
 import pytest
 import yaml
-from conftest import INVENTORY, SECRETS, wait_until
 
+from tests.stack import INVENTORY, SECRETS, wait_until
 
 NGINX = "library/nginx:{cadvisor_proxy_version}-alpine-slim"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from conftest import INVENTORY, SERVICES, wait_until
+
+from tests.stack import INVENTORY, SERVICES, wait_until
 
 RELOADED = "prometheus_config_last_reload_success_timestamp_seconds"
 

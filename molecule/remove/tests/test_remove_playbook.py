@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-from conftest import ROOT, run_playbook, wait_until
 
-sys.path.insert(0, str(ROOT))
-
-from tests.lab import hosts, shell  # noqa: E402
+from tests.stack import ROOT, on, run_playbook, wait_until
 
 pytestmark = pytest.mark.long
 HOSTS = ("monitor1", "gpu1", "gpu2")
 FOLDERS = "/etc/gpu_monitoring /var/lib/gpu_monitoring"
-
-
-def on(name: str, command: str) -> str:
-    return shell.run("docker", "exec", hosts.container("molecule", name), "bash", "-c", command)
 
 
 @pytest.fixture

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import pytest
 import yaml
-from conftest import INVENTORY, ROOT, run_playbook
 
-sys.path.insert(0, str(ROOT))
-
-from tests.lab import hosts, shell  # noqa: E402
+from tests.lab import hosts, shell
+from tests.stack import INVENTORY, ROOT, on, run_playbook
 
 NAME = hosts.container("molecule", hosts.SPARE)
 COLLECTION = "/root/.ansible/collections/ansible_collections/mlops/gpu_monitoring"
 
 
 def on_spare(command: str) -> str:
-    return shell.run("docker", "exec", NAME, "bash", "-c", command)
+    return on(hosts.SPARE, command)
 
 
 @pytest.fixture(scope="module")

@@ -6,26 +6,18 @@ import json
 import os
 import ssl
 import subprocess
-import sys
 
 import pytest
 import trustme
 import yaml
-from conftest import INVENTORY, LAB, ROOT, SECRETS, SERVICES, run_playbook, wait_until
 
-sys.path.insert(0, str(ROOT))
-
-from tests.lab import hosts, shell  # noqa: E402
-from tests.tools.security_page import EXCEPTIONS  # noqa: E402
+from tests.lab import hosts
+from tests.stack import INVENTORY, LAB, ROOT, SECRETS, SERVICES, on, run_playbook, wait_until
+from tests.tools.security_page import EXCEPTIONS
 
 EVERY_SERVICE = [(name, service) for name, services in SERVICES.items() for service in services]
 PORTS = {"cadvisor-proxy": 8088, "dcgm-exporter": 9400, "node-exporter": 9100, "prometheus": 9090, "grafana": 3000}
 EXPORTERS = ("cadvisor-proxy", "dcgm-exporter", "node-exporter")
-
-
-def on(name: str, command: str) -> str:
-    """What a command says on a host of the lab."""
-    return shell.run("docker", "exec", hosts.container("molecule", name), "bash", "-c", command)
 
 
 def inspect(name: str, service: str) -> dict:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Run, wait_until
+
+from tests.lab import driver, hosts, images, shell
+from tests.stack import Run, on, wait_until
 from toolkit import (
     HOST,
     OLDER,
@@ -22,16 +23,10 @@ from toolkit import (
     assert_refused,
     engine,
     image,
-    on,
     packages,
     role_on_spare,
     start_job,
 )
-from toolkit import jobs_go_on  # noqa: F401  pylint: disable=unused-import
-
-sys.path.insert(0, str(ROOT))
-
-from tests.lab import driver, hosts, images, shell  # noqa: E402
 
 DROP_IN = "/run/systemd/system/docker.service.d/test.conf"
 RELOAD = "kill -HUP $(systemctl show docker --property MainPID --value)"
@@ -184,7 +179,7 @@ def test_a_stale_specification_that_gives_a_device_is_named(role, by_hand):
     assert_refused(role("gpu2"), "/etc/cdi/nvidia.yaml gives GPU-00000009-0000-4000-8000-000000000000 with driver", "Remove the one that is not of this host")
 
 
-def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_come_and_go(role, jobs_go_on, no_service):  # noqa: F811
+def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_come_and_go(role, jobs_go_on, no_service):
     """Up, down, out and in again, with the role's own specification."""
     before = engine("gpu2")
     assert_done(role("gpu2"), changed=True)
@@ -453,7 +448,7 @@ def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(fresh):
     assert_done(fresh(nvidia_container_toolkit_version=OLDER, nvidia_container_toolkit_allow_daemon_reload=True), changed=True)
 
 
-def test_what_a_container_needs_is_not_removed(fresh, jobs_go_on):  # noqa: F811
+def test_what_a_container_needs_is_not_removed(fresh, jobs_go_on):
     """Neither the program of its runtime, nor packages whose scripts can take its GPUs. The engine has --gpus only where it started with the toolkit."""
     configure(HOST, {**json.loads(on(HOST, "cat /etc/docker/daemon.json")), "live-restore": True}, "live-restore: true")
     on(HOST, "systemctl restart docker")

@@ -9,7 +9,8 @@ from datetime import datetime
 import pytest
 import requests
 import yaml
-from conftest import PANELS, PASSWORD_FILE, SERVICES, wait_until
+
+from tests.stack import PANELS, PASSWORD_FILE, SERVICES, wait_until
 
 EVERY_SERVICE = [(name, service) for name, services in SERVICES.items() for service in services]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from tests.lab import hosts, images, services, shell
+from tests.stack import on
 from toolkit import (
     HOST,
     OLDER,
@@ -14,16 +15,10 @@ from toolkit import (
     PRESENT,
     assert_done,
     assert_refused,
-    on,
     role_on_spare,
     start_job,
 )
 from toolkit import packages as versions
-from toolkit import jobs_go_on  # noqa: F401  pylint: disable=unused-import
-
-sys.path.insert(0, str(ROOT))
-
-from tests.lab import hosts, images, services, shell  # noqa: E402
 
 pytestmark = pytest.mark.long
 # A repository of the site that has the packages in a newer version, as CUDA's.

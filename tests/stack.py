@@ -1,4 +1,4 @@
-"""What every test of the deployed stack needs: the hosts, Prometheus, Grafana and a way to run playbooks."""
+"""The deployed stack as the tests of all molecule scenarios see it: hosts, Prometheus, Grafana, and a way to run playbooks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
-import testinfra
-import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
-LAB = ROOT / ".lab" / "molecule"
+from tests.lab import hosts, shell
+
+ROOT = Path(__file__).resolve().parents[1]
+LAB_NAME = "molecule"
+LAB = ROOT / ".lab" / LAB_NAME
 INVENTORY = LAB / "inventory.yml"
 PASSWORD_FILE = LAB / "grafana_admin_password"
 SECRETS = LAB / "secrets"
@@ -49,6 +49,11 @@ def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seco
             return answer
         assert time.monotonic() < deadline, f"after {seconds:.0f} s: {what() if callable(what) else what}"
         time.sleep(0.5)
+
+
+def on(name: str, command: str) -> str:
+    """Output of a command on a host of the lab."""
+    return shell.run("docker", "exec", hosts.container(LAB_NAME, name), "bash", "-c", command)
 
 
 @dataclass
@@ -86,39 +91,6 @@ def run_playbook(
     command = [str(Path(python).parent / "ansible-playbook"), f"--inventory={inventory}", f"--extra-vars={given}", *arguments, str(playbook)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600)
     return Run(done.returncode, done.stdout)
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., Run]:
-    """Runs tasks or roles, given as a play, with `run_playbook`'s options."""
-
-    def run(content: dict[str, Any], *arguments: str, **options: Any) -> Run:
-        playbook = tmp_path / "playbook.yml"
-        playbook.write_text(yaml.safe_dump([{"gather_facts": False, "become": True, **content}]))
-        return run_playbook(playbook, *arguments, **options)
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def site() -> Callable[..., Run]:
-    """Runs the collection's site playbook."""
-
-    def run(*arguments: str, **options: Any) -> Run:
-        return run_playbook(ROOT / "playbooks" / "site.yml", *arguments, **options)
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def addresses() -> dict[str, str]:
-    return json.loads((LAB / "hosts.json").read_text())
-
-
-@pytest.fixture(scope="session")
-def host(addresses: dict[str, str]) -> Callable[[str], Any]:
-    """A testinfra host by name."""
-    return lambda name: testinfra.get_host(f"ansible://{name}?ansible_inventory={INVENTORY}")
 
 
 def trusting(username: str, password_file: Path) -> requests.Session:
@@ -171,31 +143,3 @@ class Grafana:
         answer = self.session.post(f"{self.url}/api/ds/query", json={"queries": [query], "from": "now-5m", "to": "now"}, timeout=10)
         answer.raise_for_status()
         return [frame for frame in answer.json()["results"]["A"]["frames"] if frame["data"]["values"]]
-
-
-@pytest.fixture(scope="session")
-def prometheus(addresses: dict[str, str]) -> Prometheus:
-    return Prometheus(f"https://{addresses['monitor1']}:9090")
-
-
-@pytest.fixture(scope="session")
-def grafana(addresses: dict[str, str]) -> Grafana:
-    return Grafana(f"https://{addresses['monitor1']}:3000")
-
-
-@pytest.fixture(scope="session")
-def started(host: Callable[[str], Any]) -> Callable[[], dict[tuple[str, str], str]]:
-    """When each container of the stack was started, to show that a run touched none."""
-
-    def read() -> dict[tuple[str, str], str]:
-        times = {}
-        for name, services in SERVICES.items():
-            output = host(name).check_output(
-                "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}' %s" % " ".join(services)
-            )
-            for line in output.splitlines():
-                service, state = line.split(" ", 1)
-                times[(name, service.lstrip("/"))] = state
-        return times
-
-    return read

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from conftest import PANELS, SERVICES, wait_until
+
+from tests.stack import PANELS, SERVICES, wait_until
 
 
 def everything_is_back(prometheus, grafana) -> None:

@@ -7,7 +7,8 @@ import socket
 import pytest
 import trustme
 import yaml
-from conftest import INVENTORY
+
+from tests.stack import INVENTORY
 
 
 @pytest.fixture(autouse=True)
