@@ -73,12 +73,8 @@ options:
       C(server). The jobs C(cadvisor), C(nvidia-gpu), C(node) and C(model-server) are known, of others only the targets are checked.
     type: dict
     required: true
-  gpu_info:
-    description: For each host the result of M(mlops.gpu_monitoring.nvidia_gpu_info), or that the host could not be reached.
-    type: dict
-    default: {}
-  engine_info:
-    description: For each host the result of M(mlops.gpu_monitoring.docker_engine_info), or that the host could not be reached.
+  host_info:
+    description: For each host the result of M(mlops.gpu_monitoring.host_info), or that the host could not be reached.
     type: dict
     default: {}
   scrape_interval:
@@ -123,13 +119,9 @@ EXAMPLES = r"""
   ignore_unreachable: true
   become: true
   tasks:
-    - name: Look for NVIDIA GPUs
-      mlops.gpu_monitoring.nvidia_gpu_info:
-      register: gpu_info
-
-    - name: Ask the Docker engine
-      mlops.gpu_monitoring.docker_engine_info:
-      register: engine_info
+    - name: Look at the host
+      mlops.gpu_monitoring.host_info:
+      register: host_info
 
 - name: Compare it with what is seen
   hosts: monitor1
@@ -146,8 +138,7 @@ EXAMPLES = r"""
             - {targets: ["192.0.2.11:8088"], labels: {host: gpu1}}
           nvidia-gpu:
             - {targets: ["192.0.2.11:9400"], labels: {host: gpu1}}
-        gpu_info: "{{ dict(groups['gpu_hosts'] | zip(groups['gpu_hosts'] | map('extract', hostvars, 'gpu_info'))) }}"
-        engine_info: "{{ dict(groups['gpu_hosts'] | zip(groups['gpu_hosts'] | map('extract', hostvars, 'engine_info'))) }}"
+        host_info: "{{ dict(groups['gpu_hosts'] | zip(groups['gpu_hosts'] | map('extract', hostvars, 'host_info'))) }}"
         scrape_interval: 5
         dashboards:
           - uid: ml-system-monitoring
@@ -236,8 +227,7 @@ ARGUMENTS = {
     "wait": {"type": "int", "default": 0},
     "hosts": {"type": "list", "elements": "str", "required": True},
     "targets": {"type": "dict", "required": True},
-    "gpu_info": {"type": "dict", "default": {}},
-    "engine_info": {"type": "dict", "default": {}},
+    "host_info": {"type": "dict", "default": {}},
     "scrape_interval": {"type": "float", "required": True},
     "frozen_after": {"type": "float", "default": 60},
     "clock_skew": {"type": "float", "default": 5},
@@ -291,8 +281,8 @@ def wanted_of(params):
     return Wanted(
         hosts=list(dict.fromkeys([*params["hosts"], *(host for places in jobs.values() for host, _server in places)])),
         jobs=jobs,
-        gpus=params["gpu_info"],
-        engines=params["engine_info"],
+        gpus={name: info.get("gpu", info) for name, info in params["host_info"].items()},
+        engines=params["host_info"],
         scrape_interval=params["scrape_interval"],
         frozen_after=max(params["frozen_after"], SCRAPES * params["scrape_interval"]),
         clock_skew=params["clock_skew"],

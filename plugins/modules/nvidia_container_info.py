@@ -34,7 +34,7 @@ options:
     choices: [auto, cdi, runtime]
     default: auto
   gpus:
-    description: The GPUs that the container must see, as M(mlops.gpu_monitoring.nvidia_gpu_info) returns them.
+    description: The GPUs that the container must see, as C(gpu.gpus) of M(mlops.gpu_monitoring.host_info).
     type: list
     elements: dict
   timeout:
@@ -48,14 +48,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look for NVIDIA GPUs
-  mlops.gpu_monitoring.nvidia_gpu_info:
-  register: gpu
+- name: Look at the host
+  mlops.gpu_monitoring.host_info:
+  register: host
 
 - name: See that containers see them all
   mlops.gpu_monitoring.nvidia_container_info:
     image: docker.io/library/ubuntu:24.04
-    gpus: "{{ gpu.gpus }}"
+    gpus: "{{ host.gpu.gpus }}"
 """
 
 RETURN = r"""
@@ -77,7 +77,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import nvidia
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -126,7 +126,7 @@ def main() -> None:
         module.exit_json(changed=False)
     if not HAS_SDK:
         module.fail_json(msg=missing_required_lib("docker"))
-    image, there = module.params["image"], module.params["gpus"]
+    image, of_host = module.params["image"], module.params["gpus"]
     try:
         engine = Engine(module.params["docker_host"])
         mechanism = spec.gpu_mechanism(module.params["mechanism"], *engine.gpu_abilities())
@@ -141,13 +141,13 @@ def main() -> None:
         code, output = engine.run(f"gpu-monitoring-check-{os.getpid()}", _body(image, mechanism), module.params["timeout"], LINES)
     except ServiceError as error:
         module.fail_json(msg=f"{what} did not run. {error}. {advice}")
-    seen = nvidia.parse_list(output)
+    seen = gpu.parse_list(output)
     if code != 0:
         module.fail_json(msg=f"{what} ended with {code}: {output or 'it said nothing'}. {advice}")
-    problem = nvidia.difference(there, seen) if there is not None else ""
+    problem = gpu.difference(of_host, seen) if of_host is not None else ""
     if problem:
         module.fail_json(msg=f"{what} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. {advice}")
-    uuids = sorted({*seen, *(one["uuid"] for instances in seen.values() for one in instances)})
+    uuids = sorted({*seen, *(instance["uuid"] for instances in seen.values() for instance in instances)})
     module.exit_json(changed=False, mechanism=mechanism, uuids=uuids)
 
 

@@ -23,7 +23,7 @@ def exporter_image():
 @pytest.fixture
 def deployed(run, name, exporter_image, tmp_path):
     """The role's options for this machine and what a first run of them made."""
-    pressure = {"node_exporter_pressure": {"stat": {"exists": Path("/proc/pressure").exists()}}}
+    pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}}}
     variables = {**pressure, "node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024}
     inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, variables)
     options = arguments("node_exporter", "Run the node exporter", inventory, "this-host", tmp_path)

@@ -72,8 +72,7 @@ class Fleet:
             "grafana_password": PASSWORD,
             "hosts": list(GPUS),
             "targets": {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in self.ports.items()},
-            "gpu_info": self.gpu_info,
-            "engine_info": self.engine_info,
+            "host_info": {name: self.of_host(name) for name in GPUS},
             "scrape_interval": 1,
             "frozen_after": FROZEN_AFTER,
             "dashboards": [{"uid": "ml", "panels": []}, {"uid": "host"}, {"model": json.dumps({"uid": "gpus"})}, {"uid": "gone", "state": "absent"}],
@@ -81,6 +80,11 @@ class Fleet:
             "data_since_file": str(self.mark),
         }
         return run(monitoring_verify, {**arguments, **given})
+
+    def of_host(self, name):
+        """What host_info says of a host, or that it could not be reached."""
+        engine = self.engine_info[name]
+        return engine if engine is UNREACHABLE else {"gpu": self.gpu_info[name], **engine}
 
     def messages(self, **given):
         result = self.verify(**given)

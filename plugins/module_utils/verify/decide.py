@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
     - hosts: names in the order of the table.
     - jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
-    - gpus, engines: for each host the result of nvidia_gpu_info and of docker_engine_info, which may have failed.
+    - gpus, engines: for each host what host_info says of its GPUs and of its engine, or how host_info failed.
     - data_since: since when Prometheus keeps its data, None where that is not known; data_since_file: the file that says so.
     """
 

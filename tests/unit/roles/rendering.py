@@ -19,7 +19,7 @@ _MISSING = {"stat": {"exists": False}}
 _FACTS = {
     "ansible_check_mode": False,
     "tls_issued": {"certificate": "a certificate", "private_key": "a private key", "ca": "an authority"},
-    "dcgm_exporter_gpu": {"uuids": ["GPU-1"]},
+    "gpu_monitoring_host": {"gpu": {"uuids": ["GPU-1"]}, "kernel": {"pressure": False}},
     "grafana_password_on_host": _MISSING,
     "grafana_previous_password_on_host": _MISSING,
 }
@@ -46,6 +46,6 @@ def arguments(
             if one.get_name().endswith(f" : {task}"):
                 known = variables.get_vars(play=play, host=hosts.get_host(host), task=one)
                 known["ansible_search_path"] = one.get_search_path()
-                known.update({**_FACTS, **(facts or {})}, tls_secrets_dir=str(folder))
+                known = {**_FACTS, **known, **(facts or {}), "tls_secrets_dir": str(folder)}
                 return Templar(loader=loader, variables=known).template(one.args)
     raise LookupError(f"{role} has no task {task}")

@@ -84,7 +84,7 @@ def test_retention_by_time_and_by_size(prometheus):
 
 
 def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exporter):
-    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_pressure": {"stat": {"exists": True}}})
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": True}}})
     options = node_exporter(inventory, "gpu1")
     assert (options["user"], options["cap_drop"], options["read_only"], "cap_add" in options) == ("65534:65534", ["ALL"], True, False)
     assert all(mount["read_only"] for mount in options["mounts"])
@@ -94,7 +94,7 @@ def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exp
 
 
 def test_a_kernel_without_pressure_gets_no_mount_of_it(node_exporter):
-    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_pressure": {"stat": {"exists": False}}})
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": False}}})
     assert "/proc/pressure" not in {mount["source"] for mount in node_exporter(inventory, "gpu1")["mounts"]}
 
 

@@ -1,14 +1,9 @@
-"""The module apt_sources_info on files as Debian, Ubuntu, NVIDIA's guide and sites write them."""
+"""Entries of apt in files as Debian, Ubuntu, NVIDIA's guide and sites write them, and the files of the toolkit's repository."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-
 import pytest
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.mlops.gpu_monitoring.plugins.modules import apt_sources_info
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import repositories
 
 GUIDE = """\
 # The guide's
@@ -36,10 +31,7 @@ def entries(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        output = io.StringIO()
-        with patch_module_args({"folder": str(tmp_path)}), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
-            apt_sources_info.main()
-        return [(entry["path"].removeprefix(f"{tmp_path}/"), entry["line"], entry["uri"]) for entry in json.loads(output.getvalue())["entries"]]
+        return [(entry["path"].removeprefix(f"{tmp_path}/"), entry["line"], entry["uri"]) for entry in repositories.apt_entries(str(tmp_path))]
 
     return read
 
@@ -63,3 +55,21 @@ def test_every_entry_of_every_file_that_apt_reads(entries):
 
 def test_a_host_without_any(entries):
     assert entries({}) == []
+
+
+def test_credentials_of_a_uri_are_left_out(entries):
+    assert entries({"sources.list": "deb https://user:secret@mirror/nvidia /\n"}) == [("sources.list", 1, "https://mirror/nvidia")]
+
+
+def test_a_repository_file_says_what_was_there_before_the_role():
+    text = f"{repositories.MARK}\n# Installed before: libnvidia-container1=1.18.0\n# Set aside: /etc/apt/sources.list.d/guide.list\nTypes: deb\n"
+    answer = repositories.repository_file("/file", text)
+    assert answer["written_by_role"]
+    assert answer["installed_before"] == ["libnvidia-container1=1.18.0"]
+    assert answer["set_aside"] == ["/etc/apt/sources.list.d/guide.list"]
+
+
+def test_a_repository_file_that_is_missing_or_not_of_the_role():
+    missing, other = repositories.repository_file("/file", None), repositories.repository_file("/file", "deb http://mirror /\n")
+    assert (missing["exists"], missing["sha256"], missing["written_by_role"]) == (False, "", False)
+    assert (other["exists"], other["written_by_role"]) == (True, False)

@@ -5,22 +5,98 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Optional, TypedDict
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
 
 # Fields of `nvidia-smi --query-gpu` (`nvidia-smi --help-query-gpu`); memory.total is MiB.
 FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "mig.mode.current")
 # Drivers before 450 know nothing of MIG, and refuse a field that they do not know (`man nvidia-smi`, return value).
 FIELDS_BEFORE_MIG = FIELDS[:-1]
 INVALID_ARGUMENT = 2
+TIMEOUT_SECONDS = "60"
 
+PCI_DEVICES = Path("/sys/bus/pci/devices")
 NVIDIA_VENDOR = "0x10de"
 # PCI base class 03, display controllers: 0300 VGA, 0302 3D (https://pci-ids.ucw.cz/read/PD/03).
 DISPLAY_CLASS = "0x03"
 
 
-def parse_gpus(output: str) -> list[dict[str, Any]]:
+class MigInstance(TypedDict):
+    """A MIG instance of a GPU."""
+
+    uuid: str
+    profile: str
+
+
+class Gpu(TypedDict):
+    """A GPU that the driver shows."""
+
+    index: int
+    uuid: str
+    name: str
+    driver_version: str
+    memory_mib: Optional[int]
+    mig_mode: str
+    mig_devices: list[MigInstance]
+
+
+class GpuState(TypedDict):
+    """The GPUs of a host, with driver or without."""
+
+    present: bool
+    gpus: list[Gpu]
+    uuids: list[str]
+    driver_version: Optional[str]
+    pci_devices: list[str]
+    msg: str
+
+
+class Query(NamedTuple):
+    """What nvidia-smi answers: the GPUs, and why it shows none."""
+
+    gpus: list[Gpu]
+    error: str
+
+
+def ask(commands: Commands) -> GpuState:
+    """The GPUs of this host. Raises OSError where the driver shows GPUs in MIG mode and does not list their instances."""
+    gpus, error = query(commands)
+    pci = pci_gpus(PCI_DEVICES)
+    return {
+        "present": bool(gpus),
+        "gpus": gpus,
+        "uuids": computing(gpus),
+        "driver_version": gpus[0]["driver_version"] if gpus else None,
+        "pci_devices": pci,
+        "msg": message(gpus, pci, error),
+    }
+
+
+def query(commands: Commands) -> Query:
+    """What nvidia-smi answers."""
+    smi, timeout = commands.path("nvidia-smi"), commands.path("timeout")
+    if not smi:
+        return Query([], "nvidia-smi is not installed")
+    limit = [timeout, TIMEOUT_SECONDS] if timeout else []
+    for fields in (FIELDS, FIELDS_BEFORE_MIG):
+        answer = commands.run([*limit, smi, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"])
+        if answer.code != INVALID_ARGUMENT:
+            break
+    gpus = parse_gpus(answer.output) if answer.code == 0 else []
+    if any(gpu["mig_mode"] == "Enabled" for gpu in gpus):
+        listing = commands.run([*limit, smi, "-L"])
+        if listing.code != 0:
+            raise OSError(f"nvidia-smi -L, which lists the MIG instances, ended with {listing.code}: {listing.text}. Run it on the host.")
+        instances = parse_list(listing.output)
+        for gpu in gpus:
+            gpu["mig_devices"] = instances.get(gpu["uuid"], [])
+    return Query(gpus, answer.text or f"nvidia-smi ended with {answer.code}")
+
+
+def parse_gpus(output: str) -> list[Gpu]:
     """GPUs from the output of `nvidia-smi --query-gpu=FIELDS --format=csv,noheader,nounits`, or of one with FIELDS_BEFORE_MIG."""
-    gpus = []
+    gpus: list[Gpu] = []
     for row in csv.reader(output.splitlines(), skipinitialspace=True):
         if len(row) not in (len(FIELDS), len(FIELDS_BEFORE_MIG)) or not row[0].strip().isdigit():
             continue
@@ -44,9 +120,9 @@ _LISTED_GPU = re.compile(r"GPU \d+: .*\(UUID: (?P<uuid>GPU-[^)]+)\)")
 _LISTED_MIG = re.compile(r"\s+MIG (?P<profile>\S+)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-[^)]+)\)")
 
 
-def parse_list(output: str) -> dict[str, list[dict[str, str]]]:
-    """The MIG instances, with uuid and profile, of each GPU by its UUID, from the output of `nvidia-smi -L`."""
-    listed: dict[str, list[dict[str, str]]] = {}
+def parse_list(output: str) -> dict[str, list[MigInstance]]:
+    """The MIG instances of each GPU by its UUID, from the output of `nvidia-smi -L`."""
+    listed: dict[str, list[MigInstance]] = {}
     gpu = ""
     for line in output.splitlines():
         if match := _LISTED_GPU.match(line):
@@ -57,37 +133,39 @@ def parse_list(output: str) -> dict[str, list[dict[str, str]]]:
     return listed
 
 
-def computing(gpus: list[dict[str, Any]]) -> list[str]:
+def computing(gpus: list[Gpu]) -> list[str]:
     """UUIDs of what work can run on: MIG instances where a GPU is in MIG mode, and the other GPUs themselves."""
     return sorted(
-        uuid for gpu in gpus for uuid in ([one["uuid"] for one in gpu["mig_devices"]] if gpu["mig_mode"] == "Enabled" else [gpu["uuid"]])
+        uuid
+        for gpu in gpus
+        for uuid in ([instance["uuid"] for instance in gpu["mig_devices"]] if gpu["mig_mode"] == "Enabled" else [gpu["uuid"]])
     )
 
 
-def difference(there: list[dict[str, Any]], seen: dict[str, list[dict[str, str]]]) -> str:
+def difference(of_host: list[Gpu], of_container: dict[str, list[MigInstance]]) -> str:
     """In plain words how the GPUs that a container sees differ from those that the host has; empty where they do not."""
-    of_host = {gpu["uuid"] for gpu in there} | {one["uuid"] for gpu in there for one in gpu["mig_devices"]}
-    of_container = set(seen) | {one["uuid"] for instances in seen.values() for one in instances}
-    missing, strange = sorted(set(computing(there)) - of_container), sorted(of_container - of_host)
+    host_uuids = {gpu["uuid"] for gpu in of_host} | {instance["uuid"] for gpu in of_host for instance in gpu["mig_devices"]}
+    container_uuids = set(of_container) | {instance["uuid"] for instances in of_container.values() for instance in instances}
+    missing, strange = sorted(set(computing(of_host)) - container_uuids), sorted(container_uuids - host_uuids)
     parts = [f"does not see {', '.join(missing)}"] if missing else []
     parts += [f"sees {', '.join(strange)}, which the host does not have"] if strange else []
     return " and ".join(parts)
 
 
-def pci_gpus(devices: Path = Path("/sys/bus/pci/devices")) -> list[str]:
+def pci_gpus(devices: Path) -> list[str]:
     """PCI addresses of NVIDIA's display controllers, driver or none."""
-    found = []
+    addresses = []
     for device in sorted(devices.glob("*")):
         try:
             vendor, kind = (device / "vendor").read_text().strip(), (device / "class").read_text().strip()
         except OSError:
             continue
         if vendor == NVIDIA_VENDOR and kind.startswith(DISPLAY_CLASS):
-            found.append(device.name)
-    return found
+            addresses.append(device.name)
+    return addresses
 
 
-def message(gpus: list[dict[str, Any]], pci: list[str], error: str) -> str:
+def message(gpus: list[Gpu], pci: list[str], error: str) -> str:
     """In plain words: what is there, or what to do."""
     if gpus:
         instances = sum(len(gpu["mig_devices"]) for gpu in gpus)

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import os
+from typing import TypedDict
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
+
+# They depend on each other in exactly one version
+# (https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/release-notes.html, 1.18.0).
+TOOLKIT_PACKAGES = ("libnvidia-container-tools", "libnvidia-container1", "nvidia-container-toolkit", "nvidia-container-toolkit-base")
+_QUERIES = {
+    "apt": ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${db:Status-Want}\\n"],
+    "dnf": ["rpm", "--query", "--queryformat", "installed %{NAME} %{VERSION}-%{RELEASE} install\\n"],
+}
+
+
+class Package(TypedDict):
+    """An installed package; `version` is without the revision."""
+
+    name: str
+    version: str
+    held: bool
+
+
+class PackageState(TypedDict):
+    """The package manager of a host, and which of the toolkit's packages are installed."""
+
+    manager: str
+    toolkit: list[Package]
+
+
+def ask(commands: Commands) -> PackageState:
+    """The package manager of this host and the toolkit's packages. Raises OSError where they cannot be queried."""
+    manager = package_manager(commands)
+    if not manager:
+        return {"manager": "", "toolkit": []}
+    answer = commands.run([*_QUERIES["apt" if manager == "apt" else "dnf"], *TOOLKIT_PACKAGES])
+    # dpkg-query ends with 1 where a package is unknown, rpm with the number of those that are not installed.
+    if answer.code not in range(len(TOOLKIT_PACKAGES) + 1) or (manager == "apt" and answer.code > 1):
+        raise OSError(f"The installed packages cannot be queried ({answer.code}): {answer.text}")
+    return {"manager": manager, "toolkit": parse(answer.output)}
+
+
+def parse(output: str) -> list[Package]:
+    """The installed packages from lines of state, name, version and selection."""
+    packages: list[Package] = []
+    for line in output.splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[0] == "installed":
+            packages.append({"name": fields[1], "version": fields[2].rpartition("-")[0] or fields[2], "held": fields[3] == "hold"})
+    return sorted(packages, key=lambda package: package["name"])
+
+
+def package_manager(commands: Commands) -> str:
+    """`apt`, `dnf` or `dnf5`; empty where the host has another one."""
+    dnf = commands.path("dnf") or commands.path("dnf5")
+    if dnf and commands.path("rpm") and not os.path.exists("/etc/debian_version"):
+        return "dnf5" if os.path.basename(os.path.realpath(dnf)) == "dnf5" else "dnf"
+    return "apt" if commands.path("apt-get") and commands.path("dpkg-query") else ""

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import os
+import re
+from typing import TypedDict
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import PackageState
+
+PROGRAMS = ("nvidia-ctk", "nvidia-container-runtime", "nvidia-container-runtime-hook", "nvidia-cdi-hook")
+# Only the role writes to this file.
+OWN_CDI_FILE = "/etc/cdi/mlops.gpu_monitoring.yaml"
+REFRESH_SERVICE = "nvidia-cdi-refresh"
+_UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_VERSION = re.compile(r"version (\d+(?:\.\d+)+)")
+# From the package that holds the programs to the older one that held them.
+_VERSIONED = ("nvidia-container-toolkit-base", "nvidia-container-toolkit")
+
+
+class ToolkitState(TypedDict):
+    """The NVIDIA container toolkit of a host, from packages or not."""
+
+    version: str
+    programs: dict[str, str]
+    cdi_refresh_service: bool
+    own_cdi_file: bool
+
+
+def ask(commands: Commands, packages: PackageState) -> ToolkitState:
+    """The toolkit of this host."""
+    programs = {program: path for program in PROGRAMS if (path := commands.path(program))}
+    versions = {package["name"]: package["version"] for package in packages["toolkit"]}
+    version = next((versions[name] for name in _VERSIONED if name in versions), "")
+    if not version and "nvidia-ctk" in programs:
+        match = _VERSION.search(commands.run([programs["nvidia-ctk"], "--version"]).output)
+        version = match[1] if match else ""
+    return {
+        "version": version,
+        "programs": programs,
+        "cdi_refresh_service": any(os.path.exists(f"{folder}/{REFRESH_SERVICE}.service") for folder in _UNIT_FOLDERS),
+        "own_cdi_file": os.path.exists(OWN_CDI_FILE),
+    }

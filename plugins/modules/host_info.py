@@ -1,0 +1,235 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: The GPUs, the Docker engine and the NVIDIA container toolkit of a host
+version_added: "0.2.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Answers in one remote execution all that the roles of this collection ask a host on a run that changes nothing.
+  - A host without a GPU, without a Docker engine or without the toolkit is an answer, not a failure.
+  - Hardware whose driver shows no GPU is a warning that says what to do.
+attributes:
+  check_mode:
+    description: Runs in check mode and changes nothing.
+    support: full
+  diff_mode:
+    description: Has no differences to show.
+    support: none
+options:
+  docker_host:
+    description: The engine's socket.
+    type: str
+    default: unix:///var/run/docker.sock
+  files:
+    description: Files whose existence and hash are returned. Their content is not.
+    type: list
+    elements: path
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  mlops.gpu_monitoring.host_info:
+  register: host
+
+- name: Show the GPUs and how containers can get them
+  ansible.builtin.debug:
+    msg: "{{ host.gpu.msg }} {{ 'CDI' if host.engine.cdi_gpus else host.engine.runtimes | join(', ') }}"
+"""
+
+RETURN = r"""
+gpu:
+  description: The NVIDIA GPUs.
+  returned: success
+  type: dict
+  contains:
+    present: {description: Whether the driver shows a GPU., type: bool, sample: true}
+    gpus:
+      description: The GPUs.
+      type: list
+      elements: dict
+      contains:
+        index: {description: Index in C(nvidia-smi)., type: int, sample: 0}
+        uuid: {description: UUID of the GPU., type: str, sample: GPU-0d1e2f3a-0000-0000-0000-000000000000}
+        name: {description: Product name., type: str, sample: NVIDIA A100-SXM4-80GB}
+        driver_version: {description: Version of the driver., type: str, sample: 580.95.05}
+        memory_mib: {description: Memory in MiB; null where the driver does not say., type: int, sample: 81920}
+        mig_mode: {description: "V(Enabled), V(Disabled) or V([N/A]).", type: str, sample: Enabled}
+        mig_devices:
+          description: The MIG instances of a GPU in MIG mode.
+          type: list
+          elements: dict
+          contains:
+            uuid: {description: UUID of the instance., type: str, sample: MIG-4f0c3a52-0000-0000-0000-000000000000}
+            profile: {description: Its profile., type: str, sample: 3g.40gb}
+    uuids:
+      description: UUIDs of what work can run on, MIG instances where a GPU is in MIG mode and the other GPUs themselves.
+      type: list
+      elements: str
+      sample: [MIG-4f0c3a52-0000-0000-0000-000000000000]
+    driver_version: {description: Version of the driver; null where no GPU is shown., type: str, sample: 580.95.05}
+    pci_devices: {description: "PCI addresses of NVIDIA's display controllers.", type: list, elements: str, sample: ["0000:3b:00.0"]}
+    msg: {description: "In plain words what is there, or what to do.", type: str, sample: "2 NVIDIA GPUs, driver 580.95.05."}
+engine:
+  description: The Docker engine.
+  returned: success
+  type: dict
+  contains:
+    reachable: {description: Whether the engine answers., type: bool, sample: true}
+    installed: {description: Whether C(dockerd) is in the search path., type: bool, sample: true}
+    error: {description: Why the engine does not answer; empty where it does., type: str, sample: ""}
+    version: {description: Version of the engine., type: str, sample: 28.5.1}
+    api_version: {description: Newest API version of the engine., type: str, sample: "1.51"}
+    cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}
+    cdi_gpus: {description: Whether one of them is of kind C(nvidia.com/gpu)., type: bool, sample: true}
+    cdi_specifications:
+      description: Those from which containers get devices. Where several have a device, it comes from the one in the last folder.
+      type: list
+      elements: dict
+      contains:
+        path: {description: The file., type: str, sample: /var/run/cdi/nvidia.yaml}
+        uuids:
+          description: UUIDs of the GPUs and MIG instances that come from it.
+          type: list
+          elements: str
+          sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]
+        drivers: {description: Versions of the driver whose files it mounts., type: list, elements: str, sample: [580.95.05]}
+    runtimes:
+      description: The program of each runtime by its name; empty where it has none, as those of containerd's shims.
+      type: dict
+      sample: {nvidia: nvidia-container-runtime, runc: runc}
+    nvidia_runtimes: {description: "Names of those that run NVIDIA's C(nvidia-container-runtime).", type: list, elements: str, sample: [nvidia]}
+    default_runtime: {description: Name of the default runtime., type: str, sample: runc}
+    live_restore: {description: Whether containers outlive a restart of the engine., type: bool, sample: false}
+    containers:
+      description: The running containers, by name.
+      type: list
+      elements: dict
+      contains:
+        name: {description: Name., type: str, sample: training}
+        id: {description: Id., type: str, sample: 4f66ad9a0b2e}
+        image: {description: "Image, as it was asked for.", type: str, sample: "pytorch/pytorch:2.9.0"}
+        age: {description: Seconds since it was started., type: int, sample: 3600}
+        runtime: {description: Name of its runtime., type: str, sample: nvidia}
+        gpu_access:
+          description:
+            - How it got GPUs. V(hook) by NVIDIA's hook, so that C(systemctl daemon-reload) can take them away where systemd keeps the cgroups;
+              V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where it has none.
+          type: str
+          sample: devices
+    root_dir: {description: Directory in which the engine keeps its data., type: str, sample: /var/lib/docker}
+    containerd_socket:
+      description: Socket of the containerd that the engine runs on; empty where it does not say, as before 27.0.
+      type: str
+      sample: /run/containerd/containerd.sock
+packages:
+  description: The packages that matter to the toolkit.
+  returned: success
+  type: dict
+  contains:
+    manager: {description: "V(apt), V(dnf) or V(dnf5); empty where the host has another one.", type: str, sample: apt}
+    toolkit:
+      description: Those of the toolkit's four packages that are installed, by name.
+      type: list
+      elements: dict
+      contains:
+        name: {description: Name., type: str, sample: nvidia-container-toolkit}
+        version: {description: Version without the revision., type: str, sample: 1.20.1}
+        held: {description: Whether dpkg holds it., type: bool, sample: true}
+repositories:
+  description: The package repositories that matter to the toolkit.
+  returned: success
+  type: dict
+  contains:
+    apt_entries:
+      description: What apt reads, an entry for each URI, without those that are commented out or not enabled.
+      type: list
+      elements: dict
+      contains:
+        path: {description: The file., type: str, sample: /etc/apt/sources.list.d/debian.sources}
+        line: {description: The line of the URI., type: int, sample: 2}
+        uri: {description: "The URI as it is written, without credentials.", type: str, sample: "http://deb.debian.org/debian"}
+    file:
+      description: The repository file of the role nvidia_container_toolkit; null where the package manager is unknown.
+      type: dict
+      contains:
+        path: {description: The file., type: str, sample: /etc/apt/sources.list.d/nvidia-container-toolkit.sources}
+        exists: {description: Whether it is there., type: bool, sample: true}
+        sha256: {description: Hash of its content; empty where there is none., type: str, sample: ""}
+        written_by_role: {description: Whether the role wrote it., type: bool, sample: true}
+        installed_before: {description: "Packages that were there before the role, as name=version.", type: list, elements: str, sample: []}
+        set_aside: {description: Files that the role set aside., type: list, elements: str, sample: []}
+    key:
+      description: The key of that repository; null where the package manager is unknown.
+      type: dict
+      contains:
+        path: {description: The file., type: str, sample: /usr/share/keyrings/nvidia-container-toolkit-keyring.asc}
+        exists: {description: Whether it is there., type: bool, sample: true}
+        sha256: {description: Hash of its content; empty where there is none., type: str, sample: ""}
+        fingerprint:
+          description: Fingerprint of the key; empty where the file does not hold one key alone.
+          type: str
+          sample: C95B321B61E88C1809C4F759DDCAE044F796ECB0
+toolkit:
+  description: The NVIDIA container toolkit, from packages or not.
+  returned: success
+  type: dict
+  contains:
+    version: {description: Its version; empty where there is none., type: str, sample: 1.20.1}
+    programs: {description: Path of each of its programs that is in the search path., type: dict, sample: {nvidia-ctk: /usr/bin/nvidia-ctk}}
+    cdi_refresh_service: {description: Whether the host has the service C(nvidia-cdi-refresh)., type: bool, sample: true}
+    own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit is there., type: bool, sample: false}
+kernel:
+  description: What the kernel measures.
+  returned: success
+  type: dict
+  contains:
+    pressure: {description: Whether it measures pressure (C(/proc/pressure))., type: bool, sample: true}
+files:
+  description: The state of each file of O(files) by its path.
+  returned: success
+  type: dict
+  contains:
+    exists: {description: Whether it is there., type: bool, sample: true}
+    sha256: {description: Hash of its content; empty where it is not a regular file., type: str, sample: ""}
+python_sdk:
+  description: Whether the Python that Ansible uses on the host has the Docker SDK.
+  returned: success
+  type: bool
+  sample: true
+"""
+
+import importlib.util
+import platform
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST, look
+
+
+def main() -> None:
+    """Runs the module."""
+    module = AnsibleModule(
+        {"docker_host": {"type": "str", "default": DOCKER_HOST}, "files": {"type": "list", "elements": "path", "default": []}},
+        supports_check_mode=True,
+    )
+    docker_host = module.params["docker_host"]
+    if not docker_host.startswith("unix://"):
+        module.fail_json(msg=f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock.")
+    try:
+        host = look(ModuleCommands(module), docker_host, module.params["files"])
+    except OSError as error:
+        module.fail_json(msg=str(error))
+    if host["gpu"]["pci_devices"] and not host["gpu"]["present"]:
+        module.warn(f"{platform.node()}: {host['gpu']['msg']}")
+    module.exit_json(changed=False, python_sdk=importlib.util.find_spec("docker") is not None, **host)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The module host_info, with an nvidia-smi that answers as drivers old, new and broken do, and where no engine answers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import socket
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import host_info
+
+NEW = "*mig.mode*) echo '0, GPU-aaaa, NVIDIA A100, 580.95.05, 81920, Enabled' ;;"
+OLD = """*mig.mode*) echo 'Field "mig.mode.current" is not a valid field to query.'; exit 2 ;;
+--query-gpu=*) echo '0, GPU-aaaa, Tesla V100, 418.67, 16130' ;;"""
+BROKEN = "*) echo 'NVIDIA-SMI has failed.'; exit 9 ;;"
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """The module's answer, with an nvidia-smi of these cases and this hardware; `ask.warnings` are what it warned of."""
+    warnings = []
+    monkeypatch.setattr(host_info.AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+
+    def call(cases=BROKEN, hardware=(), **options):
+        smi = tmp_path / "nvidia-smi"
+        smi.write_text(f'#!/bin/sh\ncase "$1" in\n{cases}\nesac\n')
+        smi.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setattr(gpu, "pci_gpus", lambda _devices: list(hardware))
+        output = io.StringIO()
+        options = {"docker_host": f"unix://{tmp_path}/docker.sock", **options}
+        with patch_module_args(options), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+            host_info.main()
+        return json.loads(output.getvalue())
+
+    call.warnings = warnings
+    return call
+
+
+def test_a_driver_from_before_mig_says_its_version(ask):
+    answer = ask(OLD)["gpu"]
+    assert answer["driver_version"] == "418.67"
+    assert (answer["gpus"][0]["memory_mib"], answer["gpus"][0]["mig_mode"]) == (16130, "[N/A]")
+
+
+def test_mig_instances(ask):
+    answer = ask(f"{NEW}\n-L) echo 'GPU 0: NVIDIA A100 (UUID: GPU-aaaa)'; echo '  MIG 3g.40gb     Device  0: (UUID: MIG-1111)' ;;")
+    assert answer["gpu"]["uuids"] == ["MIG-1111"]
+
+
+def test_a_list_of_instances_that_fails_is_not_taken_for_none(ask):
+    answer = ask(f"{NEW}\n-L) echo 'GPU is lost'; exit 15 ;;")
+    assert answer["failed"]
+    assert "nvidia-smi -L" in answer["msg"]
+    assert "15: GPU is lost" in answer["msg"]
+
+
+def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(ask):
+    answer = ask(BROKEN, ["0000:3b:00.0"])["gpu"]
+    assert not answer["present"]
+    (warning,) = ask.warnings
+    assert answer["msg"] in warning
+    assert "(0000:3b:00.0) but its driver shows no GPU: NVIDIA-SMI has failed. Install the NVIDIA driver" in warning
+
+
+def test_a_host_without_hardware_is_no_warning(ask):
+    assert ask(BROKEN)["gpu"]["msg"] == "This host has no NVIDIA GPU."
+    assert not ask.warnings
+
+
+def test_a_host_without_an_engine_is_an_answer(ask):
+    engine = ask()["engine"]
+    assert not engine["reachable"]
+    assert "No such file" in engine["error"]
+
+
+def test_an_engine_that_hangs_is_an_answer(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr(docker_socket, "TIMEOUT_SECONDS", 0.1)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "docker.sock"))
+        hanging.listen()
+        engine = ask()["engine"]
+    assert not engine["reachable"]
+    assert "timed out" in engine["error"]
+
+
+def test_files_by_hash_without_their_content(ask, tmp_path):
+    (tmp_path / "password").write_text("a secret")
+    (tmp_path / "folder").mkdir()
+    paths = [str(tmp_path / name) for name in ("password", "folder", "missing")]
+    answer = ask(files=paths)
+    assert [(answer["files"][path]["exists"], answer["files"][path]["sha256"]) for path in paths] == [
+        (True, hashlib.sha256(b"a secret").hexdigest()),
+        (True, ""),
+        (False, ""),
+    ]
+    assert "a secret" not in json.dumps(answer)
