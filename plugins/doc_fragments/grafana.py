@@ -317,8 +317,6 @@ class ModuleDocFragment:
     """Options of the modules that talk to Grafana; those of one object are the same alone and in a list."""
 
     DOCUMENTATION = r"""
-requirements:
-  - requests (package python3-requests, which comes with python3-docker) on the host that runs the module
 attributes:
   action_group:
     description: C(module_defaults) for the group C(mlops.gpu_monitoring.grafana) give url, credentials and TLS options once for all modules.
@@ -349,6 +347,10 @@ options:
     description: Seconds that one request may take.
     type: int
     default: 10
+  use_proxy:
+    description: Whether to use the proxy that C(http_proxy), C(https_proxy) and C(no_proxy) of the environment name.
+    type: bool
+    default: false
   wait:
     description: Seconds to wait until Grafana answers. Not spent in check mode.
     type: int

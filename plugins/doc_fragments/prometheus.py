@@ -38,4 +38,8 @@ options:
     description: Seconds that one request may take.
     type: int
     default: 10
+  use_proxy:
+    description: Whether to use the proxy that C(http_proxy), C(https_proxy) and C(no_proxy) of the environment name.
+    type: bool
+    default: false
 """

@@ -120,7 +120,6 @@ def _run(module):
 def main():
     """Runs the module."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES)
-    reconcile.need_requests(module)
     try:
         changed, requests, version = _run(module)
     except (GrafanaError, OSError) as error:

@@ -119,7 +119,7 @@ def main():
         account.reconcile()
     except (GrafanaError, OSError) as error:
         module.fail_json(msg=str(error))
-    result = {"changed": bool(account.actions), "actions": account.actions, "requests": client.count, "grafana_version": version}
+    result = {"changed": bool(account.actions), "actions": account.actions, "requests": account.requests, "grafana_version": version}
     if module._diff:
         result["diff"] = account.diff()
     module.exit_json(**result)

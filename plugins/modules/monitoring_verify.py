@@ -15,8 +15,6 @@ description:
     scrape interval, the age of the database, and every panel of the dashboards.
   - Says one sentence for each fault; what follows from it is not told again. Faults do not fail the task, so that what was found can be shown and kept first.
   - Only asks, and changes nothing.
-requirements:
-  - requests (package python3-requests, which comes with python3-docker) on the host that runs the module
 attributes:
   check_mode:
     description: Asks in check mode as well, and never changes anything.
@@ -204,7 +202,7 @@ import os
 import re
 import time
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client as grafana
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import given
@@ -243,7 +241,7 @@ SCRAPES = 3
 def clients(params):
     """Prometheus and Grafana."""
     common = {key: params[key] for key in ("validate_certs", "ca_path", "timeout")}
-    common.update(client_cert=None, client_key=None, token=None)
+    common.update(client_cert=None, client_key=None, token=None, use_proxy=False)
     return (
         prometheus.Client(
             {**common, "url": params["prometheus_url"], "url_username": params["prometheus_username"], "url_password": params["prometheus_password"]}
@@ -318,8 +316,6 @@ def look(params, wanted):
 def main():
     """Runs the module."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_together=[("prometheus_username", "prometheus_password")])
-    if not grafana.HAS_REQUESTS:
-        module.fail_json(msg=missing_required_lib("requests"))
     for pattern in module.params["optional_panels"]:
         try:
             re.compile(pattern)

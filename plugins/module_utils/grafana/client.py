@@ -5,19 +5,16 @@ from __future__ import annotations
 """The only place that talks HTTP to Grafana (https://grafana.com/docs/grafana/latest/developers/http_api/)."""
 
 import itertools
-import random
 import time
 from typing import Any, Optional
-from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Conflict, GrafanaError, NotAllowed, NotReachable
-
-try:
-    import requests
-except ImportError:
-    HAS_REQUESTS = False
-else:
-    HAS_REQUESTS = True
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    Conflict,
+    GrafanaError,
+    NotAllowed,
+    NotReachable,
+)
 
 TRIES = 6
 PAUSE_SECONDS = 0.2
@@ -38,37 +35,58 @@ class Client:
     def __init__(self, options: dict[str, Any]) -> None:
         if options["timeout"] < 1:
             raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        self.url = options["url"].rstrip("/")
-        self.count = 0
         self._username = options["username"]
-        self._timeout = options["timeout"]
-        self._session = requests.Session()
-        # Given with each request, since requests prefers REQUESTS_CA_BUNDLE of the environment to what a session says.
-        self._verify = (options["ca_path"] or True) if options["validate_certs"] else False
-        if options["client_cert"]:
-            self._session.cert = (options["client_cert"], options["client_key"]) if options["client_key"] else options["client_cert"]
-        self._session.auth = _Bearer(_token(options["token"])) if options["token"] is not None else (_utf8(self._username), _utf8(options["password"]))
-        self._session.headers.update({"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
         if options["org_id"] is not None:
-            self._session.headers["X-Grafana-Org-Id"] = str(options["org_id"])
+            headers["X-Grafana-Org-Id"] = str(options["org_id"])
+        try:
+            self._http = http.Client(
+                options["url"],
+                timeout=options["timeout"],
+                ca_path=options["ca_path"],
+                validate_certs=options["validate_certs"],
+                client_cert=options["client_cert"],
+                client_key=options["client_key"],
+                username=self._username,
+                password=options["password"],
+                token=_token(options["token"]) if options["token"] is not None else None,
+                headers=headers,
+                use_proxy=options["use_proxy"],
+                redirects=REDIRECTS,
+                retries=http.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRY_STATUS, also=_is_locked),
+            )
+        except http.BadUrl as error:
+            raise GrafanaError(f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
+
+    @property
+    def url(self) -> str:
+        """Where Grafana is: the address that was given, or the one that the server redirects to."""
+        return self._http.url
+
+    @property
+    def count(self) -> int:
+        """Number of requests that were sent."""
+        return self._http.count
 
     def wait(self, seconds: int) -> str:
         """Wait until Grafana and its database answer; returns Grafana's version, empty where the server hides it."""
         deadline = time.monotonic() + seconds
         while True:
             try:
-                answer = self._send("GET", "/api/health")
-                if answer.status_code == 200:
+                answer = self._send("GET", "/api/health", tries=1)
+                if answer.status == 200:
                     return str(_json(answer, "GET", "/api/health").get("version", ""))
-                if answer.status_code == 401:
+                if answer.status == 401:
                     self._decode(answer, "GET", "/api/health")
-                problem = f"HTTP {answer.status_code}" + (", as if the sub-path were missing or wrong" if answer.status_code == 404 else "")
-            except OSError as error:
-                self._refuse(error)
-                problem = _reason(error)
+                problem = f"HTTP {answer.status}"
+                if answer.status == 404:
+                    problem += ", as if the sub-path were missing or wrong"
+            except (http.NotReachable, http.ProtocolError) as error:
+                problem = str(error)
             if time.monotonic() >= deadline:
                 raise NotReachable(
-                    f"url: no Grafana answers at {self.url} after {seconds} s: {problem}. Check the address and that Grafana runs, or raise wait."
+                    f"url: no Grafana answers at {self.url} after {seconds} s: {problem}."
+                    " Check the address and that Grafana runs, or raise wait."
                 )
             time.sleep(min(1.0, max(0.1, deadline - time.monotonic())))
 
@@ -103,55 +121,32 @@ class Client:
         """DELETE `path`."""
         return self._request("DELETE", path)
 
-    def _send(self, method: str, path: str, body: Optional[dict[str, Any]] = None) -> Any:
-        """One request, and where the server redirects it on its own host, the same method again there."""
-        for _redirect in range(REDIRECTS + 1):
-            self.count += 1
-            answer = self._session.request(
-                method, self.url + path, json=body, timeout=self._timeout, verify=self._verify, allow_redirects=False
-            )
-            if answer.status_code not in (301, 302, 307, 308):
-                return answer
-            self._follow(urljoin(answer.url, answer.headers.get("Location", "")), method, path)
-        raise GrafanaError(f"url: {self.url} redirects {method} {path} in a circle. Set url to where Grafana is, with its sub-path.")
-
-    def _follow(self, target: str, method: str, path: str) -> None:
-        here, there = urlsplit(self.url), urlsplit(target)
-        safe = here.hostname == there.hostname and not (here.scheme == "https" and there.scheme == "http")
-        if not safe or not target.endswith(path):
-            raise GrafanaError(f"url: {self.url} redirects {method} {path} to {target}. Set url to where Grafana is, with its sub-path.")
-        self.url = target[: -len(path)]
+    def _send(self, method: str, path: str, body: Optional[dict[str, Any]] = None, tries: int = TRIES) -> http.Response:
+        """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where it may."""
+        try:
+            return self._http.request(method, path, json_body=body, retries=None if tries == TRIES else http.Retries(tries))
+        except http.BadFile as error:
+            advice = f"Give {error.option} a PEM file on the host that runs the module."
+            raise NotReachable(f"{error.option}: {error}. {advice}") from error
+        except http.TlsRefused as error:
+            advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
+            raise GrafanaError(f"url: no trusted connection to {self.url}: {error}. {advice}") from error
+        except http.RedirectRefused as error:
+            way = "in a circle" if error.circle else f"to {error.target}"
+            advice = "Set url to where Grafana is, with its sub-path."
+            raise GrafanaError(f"url: {self.url} redirects {method} {path} {way}. {advice}") from error
+        except http.BadUrl as error:
+            raise GrafanaError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.") from error
 
     def _request(self, method: str, path: str, body: Optional[dict[str, Any]] = None, tries: int = TRIES) -> Any:
-        for attempt in range(1, tries + 1):
-            pause = PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
-            try:
-                answer = self._send(method, path, body)
-            except OSError as error:
-                self._refuse(error)
-                if attempt == tries:
-                    raise NotReachable(f"{method} {self.url}{path}: {_reason(error)}") from error
-            else:
-                busy = answer.status_code in RETRY_STATUS or (answer.status_code == 500 and LOCKED in answer.text)
-                if attempt == tries or not busy:
-                    return self._decode(answer, method, path)
-                pause = max(pause, _retry_after(answer))
-            time.sleep(min(pause, LONGEST_PAUSE_SECONDS))
-        raise AssertionError("unreachable")
+        try:
+            answer = self._send(method, path, body, tries)
+        except http.HttpError as error:
+            raise NotReachable(f"{method} {self.url}{path}: {error}") from error
+        return self._decode(answer, method, path)
 
-    def _refuse(self, error: Exception) -> None:
-        """Raise where another try cannot help."""
-        if not isinstance(error, requests.exceptions.RequestException):
-            raise NotReachable(f"ca_path, client_cert, client_key: {error}. Name files that are there.") from error
-        if isinstance(error, requests.exceptions.SSLError):
-            raise GrafanaError(
-                f"url: no trusted connection to {self.url}: {error}. Set ca_path, client_cert and client_key, or validate_certs to false."
-            ) from error
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)):
-            raise GrafanaError(f"url: '{self.url}' is not a URL. Write it like http://127.0.0.1:3000.") from error
-
-    def _decode(self, answer: Any, method: str, path: str) -> Any:
-        status = answer.status_code
+    def _decode(self, answer: http.Response, method: str, path: str) -> Any:
+        status = answer.status
         if status == 404 and "json" in answer.headers.get("Content-Type", "json"):
             return None
         if status < 300:
@@ -174,15 +169,9 @@ class Client:
         return f"username '{self._username}' and this password" if self._username else "this token"
 
 
-class _Bearer:
-    """Puts a token into each request, and keeps requests from reading ~/.netrc."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: Any) -> Any:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+def _is_locked(answer: http.Response) -> bool:
+    """Whether the server's SQLite database was busy with another write."""
+    return answer.status == 500 and LOCKED in answer.text
 
 
 def _token(given: str) -> str:
@@ -193,37 +182,18 @@ def _token(given: str) -> str:
     return token
 
 
-def _utf8(text: str) -> bytes:
-    """As requests would not encode it by itself: it takes Latin-1."""
-    return text.encode("utf-8")
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    if "Connection refused" in text:
-        return "connection refused"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    return text
-
-
-def _retry_after(answer: Any) -> float:
-    """Seconds that the server asks to wait; a date counts as none."""
-    asked = answer.headers.get("Retry-After", "")
-    return float(asked) if asked.isdigit() else 0.0
-
-
-def _json(answer: Any, method: str, path: str) -> Any:
+def _json(answer: http.Response, method: str, path: str) -> Any:
     try:
         return answer.json()
     except ValueError as error:
         kind = answer.headers.get("Content-Type", "no content type")
         raise GrafanaError(
-            f"url: {method} {answer.url} was answered with {kind} instead of JSON. Is there a proxy or a login page in between, or is a sub-path missing?"
+            f"url: {method} {answer.url} was answered with {kind} instead of JSON."
+            " Is there a proxy or a login page in between, or is a sub-path missing?"
         ) from error
 
 
-def _message(answer: Any) -> str:
+def _message(answer: http.Response) -> str:
     try:
         body = answer.json()
     except ValueError:

@@ -26,6 +26,7 @@ CONNECTION: dict[str, Any] = {
     "client_cert": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
     "timeout": {"type": "int", "default": 10},
+    "use_proxy": {"type": "bool", "default": False},
     "wait": {"type": "int", "default": 60},
 }
 CONNECTION_RULES: dict[str, Any] = {"required_by": {"client_key": "client_cert"}}

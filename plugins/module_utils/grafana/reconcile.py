@@ -6,19 +6,13 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import desired, plan, present
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import HAS_REQUESTS, Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
-
-
-def need_requests(module: AnsibleModule) -> None:
-    """End the module where the library is missing."""
-    if not HAS_REQUESTS:
-        module.fail_json(msg=missing_required_lib("requests"))
 
 
 def patience(module: AnsibleModule) -> int:
@@ -28,7 +22,6 @@ def patience(module: AnsibleModule) -> int:
 
 def connect(module: AnsibleModule) -> Client:
     """The client that the module's connection options ask for."""
-    need_requests(module)
     return Client(module.params)
 
 
@@ -50,8 +43,8 @@ def run(
     done = [change for change in changes if not change.error]
     result: dict[str, Any] = {
         "changed": any(change.changed for change in done),
-        "objects": [change.report(client.url if client else module.params["url"].rstrip("/")) for change in done],
-        "requests": client.count if client else 0,
+        "objects": [change.report(client.url) for change in done],
+        "requests": client.count,
         "grafana_version": version,
     }
     if module._diff:
@@ -62,10 +55,7 @@ def run(
     return result
 
 
-def _carry_out(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[Optional[Client], str, list[Change]]:
-    if module.check_mode and not HAS_REQUESTS:
-        module.warn("The Python library requests is not there yet, so this is what would be created in an empty Grafana.")
-        return None, "", plan.make(wanted, present.Present(answered=False))
+def _carry_out(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[Client, str, list[Change]]:
     client = connect(module)
     try:
         version = client.wait(patience(module))

@@ -23,6 +23,12 @@ class ServiceAccount:
         self._options = options
         self._write = write
         self._before: dict[str, Any] = {}
+        self._requests_with_token = 0
+
+    @property
+    def requests(self) -> int:
+        """Number of HTTP requests, those with the service account's token included."""
+        return self._client.count + self._requests_with_token
 
     def reconcile(self) -> None:
         """Bring the account and its token about."""
@@ -84,7 +90,7 @@ class ServiceAccount:
             # Grafana 10 takes the token and has no user to show.
             return True
         finally:
-            self._client.count += client.count
+            self._requests_with_token += client.count
 
     def _make_token(self, there: dict[str, Any]) -> None:
         self.actions.append("create token")

@@ -2,20 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The only place that talks HTTP to Prometheus (https://prometheus.io/docs/prometheus/latest/querying/api/), with nothing but ansible-core."""
+"""The only place that talks HTTP to Prometheus (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
 
-import http.client
 import json
 import math
 import os
-import ssl
 import time
+from http.client import responses
 from typing import Any, Callable, NamedTuple, Optional
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 
-from ansible.module_utils.urls import open_url
-
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import NotReady, PrometheusError
 
 # 422: the query failed on the data there is, as when two series match where one may. 503: the server starts, or gave up on time.
@@ -36,27 +33,30 @@ class Client:
     def __init__(self, options: dict[str, Any]) -> None:
         if options["timeout"] < 1:
             raise PrometheusError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        self.url = options["url"].rstrip("/")
-        if not self.url.startswith(("http://", "https://")):
-            raise PrometheusError(f"url: '{options['url']}' is not a URL. Write it like http://127.0.0.1:9090.")
         for name in ("ca_path", "client_cert", "client_key"):
             if options[name] is not None and not os.path.isfile(options[name]):
-                raise PrometheusError(f"{name}: there is no file {options[name]}. Name one that is there, on the host that runs the module.")
-        self._options = {
-            "timeout": options["timeout"],
-            "validate_certs": options["validate_certs"],
-            "ca_path": options["ca_path"],
-            "client_cert": options["client_cert"],
-            "client_key": options["client_key"],
-            "url_username": options["url_username"],
-            "url_password": options["url_password"],
-            "force_basic_auth": options["url_username"] is not None,
-            "follow_redirects": "none",
-            "use_netrc": False,
-        }
-        self._headers = {"Accept": "application/json"}
-        if options["token"] is not None:
-            self._headers["Authorization"] = f"Bearer {_token(options['token'])}"
+                raise PrometheusError(
+                    f"{name}: there is no file {options[name]}. Name one that is there, on the host that runs the module."
+                )
+        try:
+            self._http = http.Client(
+                options["url"],
+                timeout=options["timeout"],
+                ca_path=options["ca_path"],
+                validate_certs=options["validate_certs"],
+                client_cert=options["client_cert"],
+                client_key=options["client_key"],
+                username=options["url_username"],
+                password=options["url_password"],
+                token=_token(options["token"]) if options["token"] is not None else None,
+                headers={"Accept": "application/json"},
+                use_proxy=options["use_proxy"],
+            )
+        except http.BadUrl as error:
+            raise PrometheusError(
+                f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:9090."
+            ) from error
+        self.url = self._http.url
 
     def query(self, expression: str, moment: Optional[str] = None) -> Answer:
         """An instant query's answer, now or at a moment (RFC 3339, or seconds since 1970)."""
@@ -80,53 +80,63 @@ class Client:
 
     def text(self, path: str) -> str:
         """GET `path`, which is not part of the API, as text."""
-        return self._send(path).decode("utf-8", "replace")
+        return self._send(path).text
 
     def _query(self, expression: str, moment: Optional[str]) -> Any:
         parameters = {"query": expression, **({"time": moment} if moment is not None else {})}
         return self._api("query", urlencode(parameters))
 
     def _api(self, path: str, form: Optional[str] = None) -> Any:
-        content = self._send(f"/api/v1/{path}", form)
+        answer = self._send(f"/api/v1/{path}", form)
         try:
-            body = json.loads(content)
+            body = answer.json()
             body["data"]
         except (ValueError, KeyError, TypeError) as error:
             raise PrometheusError(
-                f"url: {self.url}/api/v1/{path} was not answered as Prometheus does. Is there a proxy or a login page in between, or is a sub-path missing?"
+                f"url: {self.url}/api/v1/{path} was not answered as Prometheus does."
+                " Is there a proxy or a login page in between, or is a sub-path missing?"
             ) from error
         return body
 
-    def _send(self, path: str, form: Optional[str] = None) -> bytes:
+    def _send(self, path: str, form: Optional[str] = None) -> http.Response:
         try:
-            with open_url(self.url + path, data=form, method="GET" if form is None else "POST", headers=self._headers, **self._options) as answer:
-                return answer.read()
-        except HTTPError as error:
-            raise self._refusal(error, path) from error
-        except (OSError, http.client.HTTPException) as error:
+            if form is None:
+                answer = self._http.request("GET", path)
+            else:
+                headers = {"Content-Type": "application/x-www-form-urlencoded"}
+                answer = self._http.request("POST", path, form.encode(), headers)
+        except http.HttpError as error:
             raise self._no_answer(error) from error
+        if answer.status >= 300:
+            raise self._refusal(answer, path)
+        return answer
 
-    def _refusal(self, error: HTTPError, path: str) -> PrometheusError:
-        reason = _reason(error)
-        if 300 <= error.code < 400:
-            return PrometheusError(f"url: {self.url} redirects to {error.headers.get('Location', 'nowhere')}. Set url to where Prometheus is.")
-        if error.code in (401, 403):
-            return PrometheusError(f"{self.url} refuses the request with {error.code}: {reason}. Set url_username and url_password, or token, that it takes.")
-        if error.code == 404:
-            return PrometheusError(f"url: there is no {path} at {self.url}. Is a sub-path missing, or does something else listen there?")
-        if error.code == 400:
+    def _refusal(self, answer: http.Response, path: str) -> PrometheusError:
+        status, reason = answer.status, _reason(answer)
+        if status < 400:
+            target = answer.headers.get("Location", "nowhere")
+            return PrometheusError(f"url: {self.url} redirects to {target}. Set url to where Prometheus is.")
+        if status in (401, 403):
+            advice = "Set url_username and url_password, or token, that it takes."
+            return PrometheusError(f"{self.url} refuses the request with {status}: {reason}. {advice}")
+        if status == 404:
+            advice = "Is a sub-path missing, or does something else listen there?"
+            return PrometheusError(f"url: there is no {path} at {self.url}. {advice}")
+        if status == 400:
             return PrometheusError(f"query: Prometheus at {self.url} cannot read it: {reason}.")
-        kind = NotReady if error.code in _ANOTHER_TRY_MAY_DO else PrometheusError
-        return kind(f"Prometheus at {self.url} answers {path} with {error.code}: {reason}.")
+        kind = NotReady if status in _ANOTHER_TRY_MAY_DO else PrometheusError
+        return kind(f"Prometheus at {self.url} answers {path} with {status}: {reason}.")
 
-    def _no_answer(self, error: Exception) -> PrometheusError:
-        cause = error.reason if isinstance(error, URLError) else error
-        if isinstance(cause, ssl.SSLError):
-            return PrometheusError(
-                f"url: no trusted connection to {self.url}: {cause}. Set ca_path, client_cert and client_key, or validate_certs to false."
-            )
-        text = "connection refused" if isinstance(cause, ConnectionRefusedError) else "no answer in time" if isinstance(cause, TimeoutError) else str(cause)
-        return NotReady(f"url: no Prometheus answers at {self.url}: {text}. Check the address and that Prometheus runs.")
+    def _no_answer(self, error: http.HttpError) -> PrometheusError:
+        if isinstance(error, http.TlsRefused):
+            advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
+            return PrometheusError(f"url: no trusted connection to {self.url}: {error}. {advice}")
+        if isinstance(error, http.BadFile):
+            advice = f"Give {error.option} a PEM file on the host that runs the module."
+            return PrometheusError(f"{error.option}: {error}. {advice}")
+        if isinstance(error, http.BadUrl):
+            return PrometheusError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.")
+        return NotReady(f"url: no Prometheus answers at {self.url}: {error}. Check the address and that Prometheus runs.")
 
 
 def wait_for(
@@ -159,13 +169,12 @@ def _series(expression: str, given: dict[str, Any]) -> dict[str, Any]:
     return {"labels": given["metric"], "value": value if math.isfinite(value) else None, "timestamp": float(moment)}
 
 
-def _reason(error: HTTPError) -> str:
+def _reason(answer: http.Response) -> str:
     """What the server says of an error, its first 500 characters."""
-    content = error.read().decode("utf-8", "replace").strip()
     try:
-        return str(json.loads(content)["error"])
+        return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return " ".join(content.split())[:500] or str(error.reason)
+        return " ".join(answer.text.split())[:500] or responses.get(answer.status, "no reason")
 
 
 def _token(given: str) -> str:

@@ -16,6 +16,7 @@ CONNECTION: dict[str, Any] = {
     "client_cert": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
     "timeout": {"type": "int", "default": 10},
+    "use_proxy": {"type": "bool", "default": False},
 }
 CONNECTION_RULES: dict[str, Any] = {
     "mutually_exclusive": [("token", "url_username"), ("token", "url_password")],
