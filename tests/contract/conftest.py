@@ -27,7 +27,8 @@ def grafana() -> Iterator[Grafana]:
     """The server under test, with a Wire as `wire`."""
     with contextlib.ExitStack() as stack:
         url = os.environ.get("GRAFANA_URL", "").rstrip("/")
-        username, password = os.environ.get("GRAFANA_USER", "admin"), os.environ["GRAFANA_PASSWORD"] if url else "pw-of-the-test"
+        username = os.environ.get("GRAFANA_USER", "admin")
+        password = os.environ["GRAFANA_PASSWORD"] if url else "pw-of-the-test"
         url = url or stack.enter_context(served(create_app(Store(), username, password)))
         wire = Wire(url)
         stack.callback(wire.stop)

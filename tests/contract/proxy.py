@@ -1,4 +1,4 @@
-"""A proxy before the server under test: counts requests and connections, and injects the faults that a test asks for. It fits any client."""
+"""A proxy before the server under test, for any client. It counts requests and connections, and injects faults."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reset(Dropped):
 
 @dataclass
 class Answer:
-    """An answer of the server or of a test. Of its body only `sent` bytes are sent before the connection is closed, where that is given."""
+    """An answer of the server or of a test. With `sent`, the connection is closed after so many bytes of the body."""
 
     status: int
     body: bytes = b""
@@ -42,7 +42,8 @@ Rule = Callable[[str, str, Send], "Answer | None"]
 def answer(status: int, body: Any = None, **headers: str) -> Answer:
     """An answer that no server gave."""
     kind, content = ("text/html", body) if isinstance(body, str) else ("application/json", json.dumps(body or {}))
-    return Answer(status, content.encode(), [("Content-Type", kind), *((key.replace("_", "-"), value) for key, value in headers.items())])
+    named = [(key.replace("_", "-"), value) for key, value in headers.items()]
+    return Answer(status, content.encode(), [("Content-Type", kind), *named])
 
 
 def cut(whole: Answer) -> Answer:
@@ -59,8 +60,9 @@ def uids(body: Any) -> set[str]:
 class Wire:
     """Hands requests on to a server, and those that a test has a rule for to the rule.
 
-    A rule gets the method, the URL as the client wrote it, and a function that sends the request on, by default to the same path. It returns
-    an answer, or None for the server's own, or raises Dropped or Reset.
+    A rule gets the method, the URL as the client wrote it, and a function that sends the request on, by default to the
+    same path. It returns an answer, or None for the server's own, or raises Dropped or Reset.
+    A URL of `listen` is also one of an HTTP proxy, which sends every request to the server.
     """
 
     def __init__(self, server: str) -> None:
@@ -98,7 +100,8 @@ class Wire:
                 except Dropped as dropped:
                     self.close_connection = True
                     if isinstance(dropped, Reset):
-                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        at_once = struct.pack("ii", 1, 0)
+                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
                         self.connection.close()
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
@@ -116,7 +119,8 @@ class Wire:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request."""
-        url = f"http://{handler.headers['Host']}{handler.path}"
+        is_whole = handler.path.startswith("http://")
+        url = handler.path if is_whole else f"http://{handler.headers['Host']}{handler.path}"
         content = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         body = json.loads(content) if content else {}
         self.requests.append((handler.command, urlsplit(url).path))
@@ -134,12 +138,13 @@ class Wire:
         kind = http.client.HTTPSConnection if self._server.scheme == "https" else http.client.HTTPConnection
         connection = kind(self._server.netloc, timeout=30)
         path = self._server.path + target.removeprefix(f"http://{urlsplit(target).netloc}")
-        headers = {key: value for key, value in handler.headers.items() if key.lower() not in ("host", *OF_ONE_CONNECTION)}
+        headers = dict(handler.headers.items())
+        headers = {key: value for key, value in headers.items() if key.lower() not in ("host", *OF_ONE_CONNECTION)}
         try:
             connection.request(handler.command, path, content or None, headers)
             received = connection.getresponse()
-            kept = [(key, value) for key, value in received.getheaders() if key.lower() not in OF_ONE_CONNECTION]
-            return Answer(received.status, received.read(), kept)
+            passed_on = [(key, value) for key, value in received.getheaders() if key.lower() not in OF_ONE_CONNECTION]
+            return Answer(received.status, received.read(), passed_on)
         finally:
             connection.close()
 

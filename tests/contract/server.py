@@ -20,17 +20,20 @@ SECRETS = ("hunter22-secret", "hunter23-secret", "hunter24-secret")
 
 
 class Grafana:
-    """The server, as its administrator uses it by hand, and the way to run modules against it, which leads through `wire` where there is one."""
+    """The server, as its administrator uses it by hand, and the way to run modules against it, through `wire` if given."""
 
     def __init__(self, url: str, username: str, password: str, wire: Wire | None = None) -> None:
         self.server, self.username, self.password = url, username, password
         self.url = wire.listen() if wire else url
         self.wire: Any = wire
+        self._session = requests.Session()
+        self._session.trust_env = False
 
     def api(self, method: str, path: str, body: Any = None, expect: bool = True) -> Any:
         if self.wire:
             self.wire.named |= uids(body)
-        answer = requests.request(method, self.server + path, json=body, auth=(self.username, self.password), timeout=30)
+        login = (self.username, self.password)
+        answer = self._session.request(method, self.server + path, json=body, auth=login, timeout=30)
         if expect:
             assert answer.status_code < 300, (method, path, answer.status_code, answer.text)
         return answer.json() if answer.text else None

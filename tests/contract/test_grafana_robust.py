@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
@@ -329,3 +330,43 @@ def test_it_waits_for_a_grafana_that_starts(grafana):
 
     grafana.wire.rule = rule
     assert actions(grafana.run(grafana_resources, **DECLARED))["ct-d"] == "created"
+
+
+def test_an_answer_that_comes_too_late_is_asked_for_again(grafana):
+    """The first try of a write arrives and its answer does not come in time."""
+    over, late = Event(), []
+
+    def rule(method, url, send):
+        if method != "POST" or late:
+            return None
+        late.append(send())
+        over.wait(30)
+        return late[0]
+
+    grafana.wire.rule = rule
+    result = grafana.run(grafana_resources, timeout=1, **DECLARED)
+    over.set()
+    assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
+    assert len([path for _method, path in grafana.wire.writes if path == "/api/folders"]) == 2
+
+
+@pytest.fixture
+def proxy_of_the_environment(monkeypatch):
+    """Sets the proxy that the environment names."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    return lambda url: [monkeypatch.setenv(name, url) for name in ("http_proxy", "https_proxy", "all_proxy")]
+
+
+def test_a_proxy_of_the_environment_is_not_used_unasked(grafana, proxy_of_the_environment):
+    proxy_of_the_environment("http://127.0.0.1:1")
+    assert actions(grafana.run(grafana_resources, **DECLARED))["ct-d"] == "created"
+    message = grafana.run(grafana_resources, use_proxy=True, wait=0, **DECLARED)["msg"]
+    assert f"no Grafana answers at {grafana.url} after 0 s: connection refused" in message
+
+
+def test_a_proxy_of_the_environment_is_used_when_asked_for(grafana, proxy_of_the_environment):
+    proxy_of_the_environment(grafana.wire.listen())
+    result = grafana.run(grafana_resources, url="http://grafana.invalid:3000", use_proxy=True, **DECLARED)
+    assert actions(result)["ct-d"] == "created"
+    assert result["requests"] == len(grafana.wire.requests)

@@ -185,6 +185,18 @@ def test_nothing_listens():
     assert f"no Prometheus answers at {url}: connection refused" in lone.run(url=url)["msg"]
 
 
+def test_a_proxy_of_the_environment_is_used_only_when_asked_for(server, monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert server.run()["series"]
+    assert f"no Prometheus answers at {server.url}: connection refused" in server.run(use_proxy=True)["msg"]
+    monkeypatch.setenv("http_proxy", server.url)
+    assert server.run(url="http://prometheus.invalid:9090", use_proxy=True)["series"]
+    assert server.requests[-1][0] == "http://prometheus.invalid:9090/api/v1/query"
+
+
 class TestUntil:
     def test_waits_while_prometheus_starts_and_the_answer_is_not_there(self, server):
         server.answers = [(503, "Service Unavailable"), vector(), vector("0", "1"), vector("1", "1")]
