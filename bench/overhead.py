@@ -138,7 +138,7 @@ class Bench:
         image = images.service("cadvisor", on)
         options = role_service.rendered(
             "cadvisor",
-            "Run cAdvisor",
+            "cadvisor",
             {"gpu_monitoring_scrape_interval": f"{INTERVAL_SECONDS}s", "cadvisor_docker_root": self._client.info()["DockerRootDir"]},
         )
         commands: dict[str, list[str]] = {DEFAULTS: [], ONLY_DOCKER: ["--docker_only=true"], OURS: options["command"]}

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: container_service
-short_description: Deploy one service, its files and its container, in one go
+short_description: Deploy the services of a host, each with its files and its container as one transaction
 version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Compares the files and the container of a service with what is wanted and does only what is needed. Changes made by hand are put back.
+  - Compares the files and the container of each service with what is wanted and does only what is needed. Changes made by hand are put back.
+  - The services are deployed in the given order, all in one remote execution. Each is a transaction of its own, with its own result.
+    A service that fails does not stop the next ones. The task then fails at the end and names every service that failed, with its reason.
   - The image is pulled, the ports are checked and the new files are validated in the new image before anything that runs is touched.
   - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were
-    and the task fails with the reason and the service's last lines. A service that needs no change must be healthy too.
+    and the service fails with the reason and its last lines. A service that needs no change must be healthy too.
   - If the engine stops meanwhile, it is waited for, a minute long, before what was there is put back.
   - A run that was killed is finished or taken back by the next run for the service, before that run looks at what it is to bring about. It
     finishes what was healthy already and takes back everything else, even if it then fails itself. Its journal is in
@@ -21,7 +23,7 @@ description:
   - The old container stops before the new one starts, since they share ports and data. If the run is killed just between the two, neither
     runs until the next run. At any other moment one of them runs on.
   - Two runs for one service do not mix, the second ends with an error.
-  - A container of the same name that this module did not make is left alone. With O(state=present) that is an error.
+  - A container of the same name that this module did not make is left alone. With O(services[].state=present) that is an error.
 requirements:
   - Docker SDK for Python 5.0 or newer (package python3-docker) on the host
 attributes:
@@ -39,316 +41,332 @@ attributes:
         last time.
     support: full
 options:
-  name:
-    description: Name of the container.
-    type: str
+  services:
+    description: The services, in the order in which they are deployed.
+    type: list
+    elements: dict
     required: true
-  state:
-    description:
-      - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with O(remove_data). V(present) removes no volume.
-    type: str
-    choices: [present, absent]
-    default: present
-  remove_data:
-    description: With O(state=absent), whether the volumes that were made for the service, and its files with C(force=false), go too.
-    type: bool
-    default: false
-  image:
-    description: Image reference, with a tag or a digest. Required where O(state=present).
-    type: str
-  pull:
-    description: When to pull the image.
-    type: str
-    choices: [missing, always, never]
-    default: missing
-  also_pull:
-    description: Images of other services, without which this one is of no use. Where they cannot be pulled, nothing is changed.
-    type: list
-    elements: str
-    default: []
-  command:
-    description: Command of the container; the image's own where it is not given or empty.
-    type: list
-    elements: str
-  env:
-    description: Environment variables, as text or numbers. They are shown by C(docker inspect), so secrets belong in O(secret_files).
-    type: dict
-    default: {}
-  user:
-    description: User and group that the container runs as; the image's own where it is not given.
-    type: str
-  hostname:
-    description: Host name inside the container.
-    type: str
-  mounts:
-    description: Directories and volumes in the container.
-    type: list
-    elements: dict
-    default: []
     suboptions:
-      type:
-        description: Kind of the mount.
-        type: str
-        choices: [bind, volume]
-        default: bind
-      source:
-        description: Path on the host or name of the volume. A missing volume is made, and so is a folder that holds O(files).
+      name:
+        description: Name of the container.
         type: str
         required: true
-      target:
-        description: Path in the container.
+      state:
+        description:
+          - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with O(services[].remove_data).
+          - V(present) removes no volume.
         type: str
-        required: true
-      read_only:
-        description: Whether the container can only read it.
+        choices: [present, absent]
+        default: present
+      remove_data:
+        description: With O(services[].state=absent), whether the volumes that were made for the service, and its files with C(force=false), go too.
         type: bool
         default: false
-  tmpfs:
-    description: Paths in the container that are kept in memory, as C(path[:options]).
-    type: list
-    elements: str
-    default: []
-  networks:
-    description: Docker networks of the container; missing ones are made as bridges. The first is where O(health) and O(reload) reach it.
-    type: list
-    elements: str
-    default: []
-  ports:
-    description: Ports that the host publishes.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      container_port:
-        description: Port in the container.
-        type: int
-        required: true
-      host_port:
-        description: Port of the host.
-        type: int
-        required: true
-      address:
-        description: IP address of the host to listen on.
-        type: str
-        default: 127.0.0.1
-  cap_add:
-    description: Capabilities to add.
-    type: list
-    elements: str
-    default: []
-  cap_drop:
-    description: Capabilities to drop.
-    type: list
-    elements: str
-    default: []
-  read_only:
-    description: Whether the root filesystem is read-only.
-    type: bool
-    default: false
-  security_opts:
-    description: Security options, such as C(no-new-privileges).
-    type: list
-    elements: str
-    default: []
-  devices:
-    description: Devices of the host, as C(source[:target[:permissions]]).
-    type: list
-    elements: str
-    default: []
-  gpus:
-    description:
-      - How the container gets all NVIDIA GPUs of the host.
-      - V(auto) takes CDI where the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the runtime C(nvidia).
-      - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set where neither the image nor O(env) does.
-    type: str
-    choices: [none, auto, cdi, runtime]
-    default: none
-  memory:
-    description: Memory limit in Docker's notation, such as V(512m).
-    type: str
-  pids_limit:
-    description: Limit of processes.
-    type: int
-  ulimits:
-    description: Limits of the kernel by name, soft and hard alike, such as C(nofile).
-    type: dict
-    default: {}
-  labels:
-    description: Labels of the container.
-    type: dict
-    default: {}
-  log_options:
-    description: Options of the C(json-file) log driver. C(max-size) is 10m and C(max-file) is 3 where they are not given.
-    type: dict
-    default: {}
-  restart_policy:
-    description: When the engine starts the container again.
-    type: str
-    choices: ['no', always, on-failure, unless-stopped]
-    default: unless-stopped
-  stop_timeout:
-    description: Seconds that the service has to end before it is killed.
-    type: int
-    default: 10
-  files:
-    description:
-      - Files of the service. They should lie in directories that are mounted whole, since a single mounted file does not follow a rename.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: Path on the host.
-        type: path
-        required: true
-      content:
-        description: Content of the file.
-        type: str
-        required: true
-      mode:
-        description: Permission bits, octal.
-        type: str
-        default: "0644"
-      owner:
-        description: Owner, a name that the host knows or a number.
-        type: str
-        default: root
-      group:
-        description: Group, a name that the host knows or a number.
-        type: str
-        default: root
-      force:
-        description: V(false) writes the file only where there is none, and leaves it as it is from then on.
-        type: bool
-        default: true
-      on_change:
-        description: What the service needs when the file changes.
-        type: str
-        choices: [none, reload, recreate]
-        default: recreate
-  secret_files:
-    description: The same for files whose content is never shown.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: Path on the host.
-        type: path
-        required: true
-      content:
-        description: Content of the file. It is never shown.
-        type: str
-        required: true
-      mode:
-        description: Permission bits, octal.
-        type: str
-        default: "0600"
-      owner:
-        description: Owner, a name that the host knows or a number.
-        type: str
-        default: root
-      group:
-        description: Group, a name that the host knows or a number.
-        type: str
-        default: root
-      force:
-        description: V(false) writes the file only where there is none, and leaves it as it is from then on.
-        type: bool
-        default: true
-      on_change:
-        description: What the service needs when the file changes.
-        type: str
-        choices: [none, reload, recreate]
-        default: recreate
-  validate:
-    description:
-      - A check of the new files before they are put in place. It sees the mounted folders as they will be, but no volume and no network.
-    type: dict
-    suboptions:
-      command:
-        description: Program and arguments, run in a container of the new image with the staged files where the mounts put them.
-        type: list
-        elements: str
-        required: true
-  reload:
-    description: How the service is made to read files again whose C(on_change) is V(reload).
-    type: dict
-    suboptions:
-      signal:
-        description: Signal to the container's first process.
-        type: str
-      http:
-        description: A request to the container.
-        type: dict
-        suboptions:
-          port:
-            description: Port in the container.
-            type: int
-            required: true
-          path:
-            description: Path of the URL.
-            type: str
-            required: true
-          scheme:
-            description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
-            type: str
-            choices: [http, https]
-            default: http
-          username:
-            description: Name for basic authentication.
-            type: str
-          password_file:
-            description: File of the host that holds the password of C(username), such as one of O(secret_files).
-            type: path
-          method:
-            description: Method of the request.
-            type: str
-            default: POST
-  health:
-    description:
-      - When the service counts as healthy, by one of C(http), C(command) and C(image). Without them, when it has stayed up for a second.
-    type: dict
-    suboptions:
-      http:
-        description: A request from the host to the container's own address.
-        type: dict
-        suboptions:
-          port:
-            description: Port in the container.
-            type: int
-            required: true
-          path:
-            description: Path of the URL.
-            type: str
-            required: true
-          scheme:
-            description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
-            type: str
-            choices: [http, https]
-            default: http
-          username:
-            description: Name for basic authentication.
-            type: str
-          password_file:
-            description: File of the host that holds the password of C(username), such as one of O(secret_files).
-            type: path
-          status:
-            description: Status of the answer.
-            type: int
-            default: 200
-      command:
-        description: A command in the container that ends with 0.
-        type: list
-        elements: str
       image:
-        description: Whether the image's own health check decides.
+        description: Image reference, with a tag or a digest. Required where O(services[].state=present).
+        type: str
+      pull:
+        description: When to pull the image.
+        type: str
+        choices: [missing, always, never]
+        default: missing
+      also_pull:
+        description: Images of other services, without which this one is of no use. Where they cannot be pulled, nothing is changed.
+        type: list
+        elements: str
+        default: []
+      command:
+        description: Command of the container; the image's own where it is not given or empty.
+        type: list
+        elements: str
+      env:
+        description: Environment variables, as text or numbers. They are shown by C(docker inspect), so secrets belong in O(services[].secret_files).
+        type: dict
+        default: {}
+      user:
+        description: User and group that the container runs as; the image's own where it is not given.
+        type: str
+      hostname:
+        description: Host name inside the container.
+        type: str
+      mounts:
+        description: Directories and volumes in the container.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          type:
+            description: Kind of the mount.
+            type: str
+            choices: [bind, volume]
+            default: bind
+          source:
+            description: Path on the host or name of the volume. A missing volume is made, and so is a folder that holds O(services[].files).
+            type: str
+            required: true
+          target:
+            description: Path in the container.
+            type: str
+            required: true
+          read_only:
+            description: Whether the container can only read it.
+            type: bool
+            default: false
+      tmpfs:
+        description: Paths in the container that are kept in memory, as C(path[:options]).
+        type: list
+        elements: str
+        default: []
+      networks:
+        description:
+          - Docker networks of the container; missing ones are made as bridges. The first is where O(services[].health) and
+            O(services[].reload) reach it.
+        type: list
+        elements: str
+        default: []
+      ports:
+        description: Ports that the host publishes.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          container_port:
+            description: Port in the container.
+            type: int
+            required: true
+          host_port:
+            description: Port of the host.
+            type: int
+            required: true
+          address:
+            description: IP address of the host to listen on.
+            type: str
+            default: 127.0.0.1
+      cap_add:
+        description: Capabilities to add.
+        type: list
+        elements: str
+        default: []
+      cap_drop:
+        description: Capabilities to drop.
+        type: list
+        elements: str
+        default: []
+      read_only:
+        description: Whether the root filesystem is read-only.
         type: bool
         default: false
-      timeout:
-        description: Seconds to wait.
+      security_opts:
+        description: Security options, such as C(no-new-privileges).
+        type: list
+        elements: str
+        default: []
+      devices:
+        description: Devices of the host, as C(source[:target[:permissions]]).
+        type: list
+        elements: str
+        default: []
+      gpus:
+        description:
+          - How the container gets all NVIDIA GPUs of the host.
+          - V(auto) takes CDI where the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the runtime C(nvidia).
+          - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set where neither the image nor O(services[].env) does.
+        type: str
+        choices: [none, auto, cdi, runtime]
+        default: none
+      memory:
+        description: Memory limit in Docker's notation, such as V(512m).
+        type: str
+      pids_limit:
+        description: Limit of processes.
         type: int
-        default: 60
+      ulimits:
+        description: Limits of the kernel by name, soft and hard alike, such as C(nofile).
+        type: dict
+        default: {}
+      labels:
+        description: Labels of the container.
+        type: dict
+        default: {}
+      log_options:
+        description: Options of the C(json-file) log driver. C(max-size) is 10m and C(max-file) is 3 where they are not given.
+        type: dict
+        default: {}
+      restart_policy:
+        description: When the engine starts the container again.
+        type: str
+        choices: ['no', always, on-failure, unless-stopped]
+        default: unless-stopped
+      stop_timeout:
+        description: Seconds that the service has to end before it is killed.
+        type: int
+        default: 10
+      files:
+        description:
+          - Files of the service. They should lie in directories that are mounted whole, since a single mounted file does not follow a rename.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Path on the host.
+            type: path
+            required: true
+          content:
+            description: Content of the file.
+            type: str
+            required: true
+          mode:
+            description: Permission bits, octal.
+            type: str
+            default: "0644"
+          owner:
+            description: Owner, a name that the host knows or a number.
+            type: str
+            default: root
+          group:
+            description: Group, a name that the host knows or a number.
+            type: str
+            default: root
+          force:
+            description: V(false) writes the file only where there is none, and leaves it as it is from then on.
+            type: bool
+            default: true
+          on_change:
+            description: What the service needs when the file changes.
+            type: str
+            choices: [none, reload, recreate]
+            default: recreate
+      secret_files:
+        description: The same for files whose content is never shown.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Path on the host.
+            type: path
+            required: true
+          content:
+            description: Content of the file. It is never shown.
+            type: str
+            required: true
+          mode:
+            description: Permission bits, octal.
+            type: str
+            default: "0600"
+          owner:
+            description: Owner, a name that the host knows or a number.
+            type: str
+            default: root
+          group:
+            description: Group, a name that the host knows or a number.
+            type: str
+            default: root
+          force:
+            description: V(false) writes the file only where there is none, and leaves it as it is from then on.
+            type: bool
+            default: true
+          on_change:
+            description: What the service needs when the file changes.
+            type: str
+            choices: [none, reload, recreate]
+            default: recreate
+      validate:
+        description:
+          - A check of the new files before they are put in place. It sees the mounted folders as they will be, but no volume and no network.
+        type: dict
+        suboptions:
+          command:
+            description: Program and arguments, run in a container of the new image with the staged files where the mounts put them.
+            type: list
+            elements: str
+            required: true
+      reload:
+        description: How the service is made to read files again whose C(on_change) is V(reload).
+        type: dict
+        suboptions:
+          signal:
+            description: Signal to the container's first process.
+            type: str
+          http:
+            description: A request to the container.
+            type: dict
+            suboptions:
+              port:
+                description: Port in the container.
+                type: int
+                required: true
+              path:
+                description: Path of the URL.
+                type: str
+                required: true
+              scheme:
+                description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
+                type: str
+                choices: [http, https]
+                default: http
+              username:
+                description: Name for basic authentication.
+                type: str
+              password_file:
+                description: File of the host that holds the password of C(username), such as one of O(services[].secret_files).
+                type: path
+              method:
+                description: Method of the request.
+                type: str
+                default: POST
+      health:
+        description:
+          - When the service counts as healthy, by one of C(http), C(command) and C(image). Without them, when it has stayed up for a second.
+        type: dict
+        suboptions:
+          http:
+            description: A request from the host to the container's own address.
+            type: dict
+            suboptions:
+              port:
+                description: Port in the container.
+                type: int
+                required: true
+              path:
+                description: Path of the URL.
+                type: str
+                required: true
+              scheme:
+                description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
+                type: str
+                choices: [http, https]
+                default: http
+              username:
+                description: Name for basic authentication.
+                type: str
+              password_file:
+                description: File of the host that holds the password of C(username), such as one of O(services[].secret_files).
+                type: path
+              status:
+                description: Status of the answer.
+                type: int
+                default: 200
+          command:
+            description: A command in the container that ends with 0.
+            type: list
+            elements: str
+          image:
+            description: Whether the image's own health check decides.
+            type: bool
+            default: false
+          timeout:
+            description: Seconds to wait.
+            type: int
+            default: 60
+  deferred:
+    description:
+      - Whether the services are only collected, without a remote execution. A later task of the same play with O(deferred=false) deploys the
+        collected services of the host before its own, all in one remote execution.
+      - A play must have such a task, and O(docker_host) must be the same for all services of one remote execution.
+    type: bool
+    default: false
   docker_host:
     description: The engine's socket.
     type: str
@@ -356,59 +374,95 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Run Prometheus
+- name: Deploy Prometheus
   mlops.gpu_monitoring.container_service:
-    name: prometheus
-    image: docker.io/prom/prometheus:v3.5.3
-    files:
-      - path: /etc/gpu_monitoring/prometheus/prometheus.yml
-        content: "{{ lookup('ansible.builtin.template', 'prometheus.yml.j2') }}"
-        on_change: reload
-    mounts:
-      - {type: bind, source: /etc/gpu_monitoring/prometheus, target: /etc/prometheus, read_only: true}
-      - {type: volume, source: prometheus-data, target: /prometheus}
-    networks: [monitoring]
-    ports:
-      - {container_port: 9090, host_port: 9090}
-    validate:
-      command: [promtool, check, config, /etc/prometheus/prometheus.yml]
-    reload:
-      http: {port: 9090, path: /-/reload}
-    health:
-      http: {port: 9090, path: /-/ready}
+    services:
+      - name: prometheus
+        image: docker.io/prom/prometheus:v3.5.3
+        files:
+          - path: /etc/gpu_monitoring/prometheus/prometheus.yml
+            content: "{{ lookup('ansible.builtin.template', 'prometheus.yml.j2') }}"
+            on_change: reload
+        mounts:
+          - {type: bind, source: /etc/gpu_monitoring/prometheus, target: /etc/prometheus, read_only: true}
+          - {type: volume, source: prometheus-data, target: /prometheus}
+        networks: [monitoring]
+        ports:
+          - {container_port: 9090, host_port: 9090}
+        validate:
+          command: [promtool, check, config, /etc/prometheus/prometheus.yml]
+        reload:
+          http: {port: 9090, path: /-/reload}
+        health:
+          http: {port: 9090, path: /-/ready}
+
+- name: Collect a service that a later task deploys
+  mlops.gpu_monitoring.container_service:
+    services:
+      - name: node-exporter
+        image: docker.io/prom/node-exporter:v1.12.1
+    deferred: true
+
+- name: Deploy the collected services
+  mlops.gpu_monitoring.container_service:
+    services: []
+
+- name: Remove two services
+  mlops.gpu_monitoring.container_service:
+    services:
+      - {name: prometheus, state: absent}
+      - {name: node-exporter, state: absent}
 """
 
 RETURN = r"""
-actions:
-  description: What was done, or in check mode would be, in order.
-  returned: success
+collected:
+  description: Names of all services of the host that the play has collected so far.
+  returned: O(deferred=true)
   type: list
   elements: str
-  sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload"]
-data:
-  description: What of that is data, which was deleted for good, or in check mode would be.
-  returned: O(state=absent)
+  sample: [node-exporter, cadvisor]
+services:
+  description: The result of each service, in the order of O(services), the collected ones first.
+  returned: O(deferred=false)
   type: list
-  elements: str
-  sample: ["volume prometheus-data"]
-container:
-  description: The container; in check mode as it was before, and empty if there was none.
-  returned: O(state=present)
-  type: dict
+  elements: dict
   contains:
-    id: {description: Id of the container., type: str, sample: 4f0c1a}
-    name: {description: Name of the container., type: str, sample: prometheus}
-    image: {description: Image reference., type: str, sample: "docker.io/prom/prometheus:v3.5.3"}
-    image_id: {description: Id of the image., type: str, sample: "sha256:0d1e"}
-    status: {description: State of the container., type: str, sample: running}
-    ip: {description: IP address on the first of O(networks)., type: str, sample: 172.18.0.2}
-    networks: {description: IP addresses by network., type: dict, sample: {monitoring: 172.18.0.2}}
+    name: {description: Name of the service., type: str, sample: prometheus}
+    changed: {description: Whether the service changed., type: bool, sample: true}
+    failed: {description: Whether the service failed. It is then as it was before., type: bool, sample: false}
+    msg: {description: Why the service failed; empty if it did not., type: str, sample: ""}
+    actions:
+      description: What was done, or in check mode would be, in order.
+      type: list
+      elements: str
+      sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload"]
+    data:
+      description: What of that is data, which was deleted for good, or in check mode would be. Only with O(services[].state=absent).
+      type: list
+      elements: str
+      sample: ["volume prometheus-data"]
+    diff:
+      description: What changed, in Ansible's form of a diff. The task's own diff has those of all services.
+      type: list
+      elements: dict
+      sample: []
+    container:
+      description: The container; in check mode as it was before, and empty if there was none.
+      type: dict
+      contains:
+        id: {description: Id of the container., type: str, sample: 4f0c1a}
+        name: {description: Name of the container., type: str, sample: prometheus}
+        image: {description: Image reference., type: str, sample: "docker.io/prom/prometheus:v3.5.3"}
+        image_id: {description: Id of the image., type: str, sample: "sha256:0d1e"}
+        status: {description: State of the container., type: str, sample: running}
+        ip: {description: "IP address on the first of O(services[].networks).", type: str, sample: 172.18.0.2}
+        networks: {description: IP addresses by network., type: dict, sample: {monitoring: 172.18.0.2}}
 """
 
 import sys
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import deployment
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -440,7 +494,7 @@ def _file(mode, secret):
     }
 
 
-ARGUMENTS = {
+SERVICE = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "remove_data": {"type": "bool", "default": False},
@@ -508,25 +562,19 @@ ARGUMENTS = {
             "timeout": {"type": "int", "default": 60},
         },
     },
-    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
 }
 
-
-def _facts(container, networks):
-    if not container:
-        return {}
-    addresses = {
-        name: one["IPAddress"] or one.get("GlobalIPv6Address", "") for name, one in container["NetworkSettings"]["Networks"].items()
-    }
-    return {
-        "id": container["Id"],
-        "name": container["Name"].lstrip("/"),
-        "image": container["Config"]["Image"],
-        "image_id": container["Image"],
-        "status": container["State"]["Status"],
-        "ip": addresses.get(networks[0] if networks else "bridge", ""),
-        "networks": addresses,
-    }
+ARGUMENTS = {
+    "services": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": SERVICE,
+        "required_if": [("state", "present", ["image"])],
+    },
+    "deferred": {"type": "bool", "default": False},
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+}
 
 
 def _connect(module):
@@ -542,49 +590,31 @@ def _connect(module):
     except EngineUnreachable as error:
         if not module.check_mode:
             raise
-        module.warn(f"{error} This is what {module.params['name']} would be, made from nothing.")
+        module.warn(f"{error} The result says what would be created on a host without services.")
         return None
-
-
-def _present(module, engine):
-    options = spec.checked(module.params)
-    if module.check_mode:
-        service = apply.read(engine, options, check_mode=True)
-        container = service.inspected
-    else:
-        service, container = apply.deploy(engine, options)
-    for warning in service.warnings:
-        module.warn(warning)
-    return {
-        "changed": service.plan.changed,
-        "actions": service.plan.actions(),
-        "diff": service.diff(),
-        "container": _facts(container, options["networks"]),
-    }
-
-
-def _absent(module, engine):
-    removal = apply.plan_removal(engine, module.params) if engine else apply.Removal([], [], [], [], [])
-    if (removal.things() or journal.pending(module.params["name"])) and not module.check_mode:
-        removal = apply.remove(engine, module.params)
-    things = removal.things()
-    return {
-        "changed": bool(things),
-        "data": removal.data(),
-        "actions": [f"remove {thing}" for thing in things],
-        "diff": [{"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things],
-    }
 
 
 def main():
     """Runs the module."""
-    module = Module(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["image"])])
+    module = Module(ARGUMENTS, supports_check_mode=True)
     try:
+        deployment.refuse_duplicates(service["name"] for service in module.params["services"])
         engine = _connect(module)
-        result = (_present if module.params["state"] == "present" else _absent)(module, engine)
     except ServiceError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    results = deployment.deploy(engine, module.params["services"], module.check_mode)
+    for result in results:
+        for warning in result.pop("warnings"):
+            module.warn(warning)
+    outcome = {
+        "changed": any(result["changed"] for result in results),
+        "services": results,
+        "diff": [change for result in results for change in result["diff"]],
+    }
+    failure = deployment.failure(results)
+    if failure:
+        module.fail_json(msg=failure, **outcome)
+    module.exit_json(**outcome)
 
 
 if __name__ == "__main__":

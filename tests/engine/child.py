@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.engine.arguments import arguments
+
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = ("mkdir", "replace", "rmdir", "unlink")
 
@@ -51,7 +53,7 @@ def _main() -> None:
     given = json.loads(sys.argv[1])
     done: list[str] = []
     _operate(given["kill_at"], done)
-    with patch_module_args(given["options"]):
+    with patch_module_args(arguments(given["options"])):
         try:
             container_service.main()
         finally:

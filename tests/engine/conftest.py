@@ -13,6 +13,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import container_service
 
+from tests.engine.arguments import arguments
 from tests.engine.failed import Failed
 from tests.engine.fault_table import WRITTEN, FaultTable
 from tests.engine.image import PREFIX, image_root
@@ -69,15 +70,15 @@ def images(api, tmp_path_factory):
 
 
 def run_module(check: bool = False, **options):
-    """Run the module with options, in check mode if asked to; returns its result."""
+    """Run the module for one service with options, in check mode if asked to; returns the module's result and, at its top, the service's own."""
     output = io.StringIO()
-    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
-    with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+    given = {**arguments(options), "_ansible_check_mode": check, "_ansible_diff": True}
+    with patch_module_args(given), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
         container_service.main()
     result = json.loads(output.getvalue())
     if result.get("failed"):
         raise Failed(result["msg"])
-    return result
+    return {**result, **result["services"][0]}
 
 
 @pytest.fixture(scope="session")

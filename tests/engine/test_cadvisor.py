@@ -61,7 +61,7 @@ def watched():
     """cAdvisor with an interval of one second, an idle container, and one that has exceeded its memory."""
     client, on = docker.from_env(), images.bases()
     variables = {"gpu_monitoring_scrape_interval": "1s", "cadvisor_docker_root": client.info()["DockerRootDir"]}
-    options = role_service.rendered("cadvisor", "Run cAdvisor", variables)
+    options = role_service.rendered("cadvisor", "cadvisor", variables)
     started = []
     try:
         cadvisor = role_service.start(client, options, PREFIX, images.service("cadvisor", on), "bridge")

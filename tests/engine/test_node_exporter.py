@@ -11,7 +11,7 @@ import requests
 
 from tests.engine.image import PREFIX
 from tests.lab import images
-from tests.unit.roles.rendering import arguments, fleet
+from tests.unit.roles.rendering import fleet, service
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def deployed(run, name, exporter_image, tmp_path):
     pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}}}
     variables = {**pressure, "node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024}
     inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, variables)
-    options = arguments("node_exporter", "Run the node exporter", inventory, "this-host", tmp_path)
+    options = service("node_exporter", "node-exporter", inventory, "this-host", tmp_path)
     options.update(name=name, networks=[PREFIX], ports=[])
     return options, run(**options)
 

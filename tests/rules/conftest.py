@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Callable[..., Path]:
     folder = tmp_path / "prometheus"
 
     def render(inventory: dict[str, Any], host: str = "monitor1") -> Path:
-        rendered = arguments("prometheus", "Run Prometheus", inventory, host, tmp_path)
+        rendered = service("prometheus", "prometheus", inventory, host, tmp_path)
         root = Path("/etc/gpu_monitoring/prometheus")
         for file in rendered["files"] + rendered["secret_files"]:
             if root not in Path(file["path"]).parents:

@@ -14,16 +14,16 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.conftest import link_collection  # noqa: E402
-from tests.unit.roles.rendering import arguments, fleet  # noqa: E402
+from tests.unit.roles.rendering import fleet, service  # noqa: E402
 
 link_collection()
 
 
-def rendered(role: str, task: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """Options of a role's task, on a machine that only watches itself, with the role's defaults and these variables."""
+def rendered(role: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """Options of a role's service, on a machine that only watches itself, with the role's defaults and these variables."""
     machine = {"this-machine": {"gpu_monitoring_address": "127.0.0.1", **variables}}
     with tempfile.TemporaryDirectory() as folder:
-        return arguments(role, task, fleet(machine, {"this-machine": {}}), "this-machine", Path(folder))
+        return service(role, name, fleet(machine, {"this-machine": {}}), "this-machine", Path(folder))
 
 
 def start(engine: docker.DockerClient, options: dict[str, Any], name: str, image: str, network: str) -> Container:

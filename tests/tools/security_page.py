@@ -14,20 +14,20 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.conftest import link_collection  # noqa: E402
-from tests.unit.roles.rendering import arguments, fleet  # noqa: E402
+from tests.unit.roles.rendering import fleet, service  # noqa: E402
 
 link_collection()
 
 PAGE = ROOT / "docs" / "security.md"
 BEGIN, END = "<!-- made by tests/tools/security_page.py: begin -->", "<!-- end -->"
-# Container, role, name of the task, host of the example fleet.
+# Container, role, host of the example fleet.
 SERVICES = (
-    ("cadvisor", "cadvisor", "Run cAdvisor", "gpu1"),
-    ("cadvisor-proxy", "cadvisor", "Run its proxy", "gpu1"),
-    ("dcgm-exporter", "dcgm_exporter", "Run the DCGM exporter", "gpu1"),
-    ("node-exporter", "node_exporter", "Run the node exporter", "gpu1"),
-    ("prometheus", "prometheus", "Run Prometheus", "monitor1"),
-    ("grafana", "grafana", "Run Grafana", "monitor1"),
+    ("cadvisor", "cadvisor", "gpu1"),
+    ("cadvisor-proxy", "cadvisor", "gpu1"),
+    ("dcgm-exporter", "dcgm_exporter", "gpu1"),
+    ("node-exporter", "node_exporter", "gpu1"),
+    ("prometheus", "prometheus", "monitor1"),
+    ("grafana", "grafana", "monitor1"),
 )
 # What a service is allowed beyond the rule, and why. The rule: an ordinary user, no capability, a root file system that is read-only, no device.
 EXCEPTIONS: dict[str, dict[str, str]] = {
@@ -48,11 +48,11 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
 
 def rendered(container: str, profiling: bool = False) -> dict[str, Any]:
     """The options of a service on the example fleet."""
-    _container, role, task, host = next(one for one in SERVICES if one[0] == container)
+    _container, role, host = next(entry for entry in SERVICES if entry[0] == container)
     variables = {"dcgm_exporter_profiling": profiling, "gpu_monitoring_nofile": 65536}
     inventory = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
     with tempfile.TemporaryDirectory() as folder:
-        return arguments(role, task, inventory, host, Path(folder))
+        return service(role, container, inventory, host, Path(folder))
 
 
 def _listening(options: dict[str, Any]) -> tuple[str, str]:

@@ -42,7 +42,7 @@ def removed(play, bare_inventory):
     named = []
     yield named.append
     for target, service in named:
-        task = {"mlops.gpu_monitoring.container_service": {"name": service, "state": "absent", "remove_data": True}}
+        task = {"mlops.gpu_monitoring.container_service": {"services": [{"name": service, "state": "absent", "remove_data": True}]}}
         assert play({"hosts": target, "tasks": [task]}, inventory=bare_inventory).code == 0
 
 
@@ -145,6 +145,6 @@ def test_a_fleet_with_a_host_without_a_gpu(site, tmp_path, prometheus, play):
         target = {one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if one["labels"]["host"] == "monitor1"}
         assert target == {"https://cadvisor-proxy:8443/metrics", "https://node-exporter:9100/metrics"}
     finally:
-        tasks = [{"mlops.gpu_monitoring.container_service": {"name": name, "state": "absent"}} for name in ("cadvisor-proxy", "cadvisor")]
-        assert play({"hosts": "monitor1", "tasks": tasks}).code == 0
+        services = [{"name": name, "state": "absent"} for name in ("cadvisor-proxy", "cadvisor")]
+        assert play({"hosts": "monitor1", "tasks": [{"mlops.gpu_monitoring.container_service": {"services": services}}]}).code == 0
         assert site().code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play import Play
+from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
@@ -19,7 +21,7 @@ _MISSING = {"stat": {"exists": False}}
 _FACTS = {
     "ansible_check_mode": False,
     "tls_issued": {"certificate": "a certificate", "private_key": "a private key", "ca": "an authority"},
-    "gpu_monitoring_host": {"gpu": {"uuids": ["GPU-1"]}, "kernel": {"pressure": False}},
+    "gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"]}, "kernel": {"pressure": False}},
     "grafana_password_on_host": _MISSING,
     "grafana_previous_password_on_host": _MISSING,
 }
@@ -34,6 +36,25 @@ def arguments(
     role: str, task: str, inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The rendered arguments of the task with this name; the inventory is written to `folder` first. `facts` are what earlier tasks found."""
+    for rendered in _rendered(role, lambda candidate: candidate.get_name().endswith(f" : {task}"), inventory, host, folder, facts):
+        return rendered
+    raise LookupError(f"{role} has no task {task}")
+
+
+def service(role: str, name: str, inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The rendered service of this name that the role deploys, as `arguments` renders a task."""
+    deploys = "mlops.gpu_monitoring.container_service"
+    for rendered in _rendered(role, lambda candidate: candidate.resolved_action == deploys, inventory, host, folder, facts):
+        for options in rendered["services"]:
+            if options["name"] == name:
+                return options
+    raise LookupError(f"{role} deploys no service {name} on {host}")
+
+
+def _rendered(
+    role: str, wanted: Callable[[Task], bool], inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None
+) -> Iterator[dict[str, Any]]:
+    """The rendered arguments of the tasks of a role and its dependencies that are wanted."""
     source = folder / "inventory.yml"
     source.write_text(yaml.safe_dump(inventory))
     loader = DataLoader()
@@ -42,10 +63,9 @@ def arguments(
     HostVars(inventory=hosts, variable_manager=variables, loader=loader)
     play = Play.load({"hosts": "all", "gather_facts": False, "roles": [f"mlops.gpu_monitoring.{role}"]}, variable_manager=variables, loader=loader)
     for block in play.compile():
-        for one in block.get_tasks():
-            if one.get_name().endswith(f" : {task}"):
-                known = variables.get_vars(play=play, host=hosts.get_host(host), task=one)
-                known["ansible_search_path"] = one.get_search_path()
+        for task in block.get_tasks():
+            if wanted(task):
+                known = variables.get_vars(play=play, host=hosts.get_host(host), task=task)
+                known["ansible_search_path"] = task.get_search_path()
                 known = {**_FACTS, **known, **(facts or {}), "tls_secrets_dir": str(folder)}
-                return Templar(loader=loader, variables=known).template(one.args)
-    raise LookupError(f"{role} has no task {task}")
+                yield Templar(loader=loader, variables=known).template(task.args)

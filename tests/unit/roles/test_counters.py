@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.roles.rendering import arguments, fleet
+from tests.unit.roles.rendering import fleet, service
 
 FILES = Path(__file__).resolve().parents[3] / "roles" / "dcgm_exporter" / "files"
 # Field identifiers of the names, from NVIDIA/DCGM testing/python3/dcgm_fields.py (4.6.0) and NVIDIA/go-dcgm pkg/dcgm/const_fields.go (4.5).
@@ -80,7 +80,7 @@ def rows(text: str) -> list[list[str]]:
 def test_every_row_is_one_that_the_exporter_takes(profiling, tmp_path):
     known = {"dcgm_exporter_profiling": profiling}
     inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {}}, known)
-    rendered = arguments("dcgm_exporter", "Run the DCGM exporter", inventory, "gpu1", tmp_path)
+    rendered = service("dcgm_exporter", "dcgm-exporter", inventory, "gpu1", tmp_path)
     found = rows(rendered["files"][0]["content"])
     assert {len(row) for row in found} == {3}
     names = [row[0] for row in found]

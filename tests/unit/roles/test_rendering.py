@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.unit.roles.rendering import arguments, fleet
+from tests.unit.roles.rendering import arguments, fleet, service
 
 GPU1, GPU2, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.2"}, {"ansible_host": "10.0.0.9"}
 
@@ -17,7 +17,7 @@ def prometheus(tmp_path):
     """The options of Prometheus' container with its files, parsed, by path in the configuration's folder."""
 
     def render(inventory, host="monitor1"):
-        options = arguments("prometheus", "Run Prometheus", inventory, host, tmp_path)
+        options = service("prometheus", "prometheus", inventory, host, tmp_path)
         files = {file["path"].removeprefix("/etc/gpu_monitoring/prometheus/"): yaml.safe_load(file["content"]) for file in options["files"]}
         return options, files
 
@@ -26,7 +26,7 @@ def prometheus(tmp_path):
 
 @pytest.fixture
 def node_exporter(tmp_path):
-    return lambda inventory, host: arguments("node_exporter", "Run the node exporter", inventory, host, tmp_path)
+    return lambda inventory, host: service("node_exporter", "node-exporter", inventory, host, tmp_path)
 
 
 def addresses(groups):
@@ -124,7 +124,7 @@ def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
 
 def test_the_mark_of_the_data_is_begun_anew_with_another_retention_alone(tmp_path):
     def mark(**variables):
-        options = arguments("prometheus", "Run Prometheus", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), "monitor1", tmp_path)
+        options = service("prometheus", "prometheus", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), "monitor1", tmp_path)
         return next(file["content"] for file in options["files"] if file["path"] == "/etc/gpu_monitoring/prometheus.data_since")
 
     assert mark() == mark(prometheus_scrape_interval="1s")

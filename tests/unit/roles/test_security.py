@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from tests.tools import security_page
-from tests.unit.roles.rendering import arguments, fleet
+from tests.unit.roles.rendering import arguments, fleet, service
 
 FLEET = fleet({"gpu1": {"ansible_host": "192.0.2.11"}, "monitor1": {}}, {"monitor1": {"ansible_host": "192.0.2.10"}})
 ALONE = fleet({"machine": {"ansible_host": "127.0.0.1"}}, {"machine": {}})
-EXPORTERS = [("cadvisor", "Run cAdvisor"), ("dcgm_exporter", "Run the DCGM exporter"), ("node_exporter", "Run the node exporter")]
+EXPORTERS = [("cadvisor", "cadvisor"), ("dcgm_exporter", "dcgm-exporter"), ("node_exporter", "node-exporter")]
 
 
 def test_the_page_is_current():
@@ -30,9 +30,9 @@ def test_only_named_exceptions_go_beyond_the_rule(container):
     assert all(mount.get("read_only") for mount in options["mounts"] if mount["type"] == "bind")
 
 
-@pytest.mark.parametrize(("role", "task"), [*EXPORTERS[1:], ("cadvisor", "Run its proxy"), ("prometheus", "Run Prometheus"), ("grafana", "Run Grafana")])
-def test_no_secret_is_world_readable_or_in_the_environment(role, task, tmp_path):
-    options = arguments(role, task, FLEET, "monitor1", tmp_path)
+@pytest.mark.parametrize(("role", "name"), [*EXPORTERS[1:], ("cadvisor", "cadvisor-proxy"), ("prometheus", "prometheus"), ("grafana", "grafana")])
+def test_no_secret_is_world_readable_or_in_the_environment(role, name, tmp_path):
+    options = service(role, name, FLEET, "monitor1", tmp_path)
     contents = [file["content"] for file in options["secret_files"]]
     assert contents
     assert all(int(file.get("mode", "0600"), 8) & 0o007 == 0 for file in options["secret_files"])
@@ -40,7 +40,7 @@ def test_no_secret_is_world_readable_or_in_the_environment(role, task, tmp_path)
 
 
 def test_a_fleet_is_asked_by_tls_with_a_password(tmp_path):
-    options = arguments("prometheus", "Run Prometheus", FLEET, "monitor1", tmp_path)
+    options = service("prometheus", "prometheus", FLEET, "monitor1", tmp_path)
     files = {file["path"].rpartition("/prometheus/")[2]: file["content"] for file in options["files"]}
     jobs = {job["job_name"]: job for job in yaml.safe_load(files["prometheus.yml"])["scrape_configs"]}
     for name in ("cadvisor", "nvidia-gpu", "node"):
@@ -51,21 +51,21 @@ def test_a_fleet_is_asked_by_tls_with_a_password(tmp_path):
     assert options["health"]["http"]["scheme"] == options["reload"]["http"]["scheme"] == "https"
 
 
-@pytest.mark.parametrize(("role", "task"), EXPORTERS)
-def test_a_machine_that_watches_itself_publishes_nothing_beyond_itself(role, task, tmp_path):
-    options = arguments(role, task, ALONE, "machine", tmp_path)
+@pytest.mark.parametrize(("role", "name"), EXPORTERS)
+def test_a_machine_that_watches_itself_publishes_nothing_beyond_itself(role, name, tmp_path):
+    options = service(role, name, ALONE, "machine", tmp_path)
     assert {port["address"] for port in options["ports"]} == {"127.0.0.1"}
     assert options["health"]["http"].get("scheme", "http") == "http"
     assert not options.get("secret_files")
 
 
 @pytest.mark.parametrize(
-    ("role", "task", "address"),
-    [("prometheus", "Run Prometheus", "192.0.2.5"), ("grafana", "Run Grafana", "192.0.2.5"), *((*one, "127.0.0.1") for one in EXPORTERS[1:])],
+    ("role", "name", "address"),
+    [("prometheus", "prometheus", "192.0.2.5"), ("grafana", "grafana", "192.0.2.5"), *((*one, "127.0.0.1") for one in EXPORTERS[1:])],
 )
-def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, task, address, tmp_path):
+def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, name, address, tmp_path):
     lone = fleet({"machine": {"ansible_host": "192.0.2.5"}}, {"machine": {}})
-    options = arguments(role, task, lone, "machine", tmp_path)
+    options = service(role, name, lone, "machine", tmp_path)
     assert {port["address"] for port in options["ports"]} == {address}
     assert options["health"]["http"]["scheme"] == "https"
 
@@ -73,32 +73,32 @@ def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, task, ad
 @pytest.mark.parametrize("host", ["gpu1", "monitor1"])
 def test_a_watcher_on_its_loopback_and_a_host_on_the_network_both_speak_tls(host, tmp_path):
     mixed = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "127.0.0.1"}})
-    assert arguments("node_exporter", "Run the node exporter", mixed, host, tmp_path)["health"]["http"]["scheme"] == "https"
+    assert service("node_exporter", "node-exporter", mixed, host, tmp_path)["health"]["http"]["scheme"] == "https"
 
 
-@pytest.mark.parametrize(("role", "task"), EXPORTERS[1:])
-def test_an_exporter_whose_watcher_is_not_in_the_inventory_speaks_tls(role, task, tmp_path):
+@pytest.mark.parametrize(("role", "name"), EXPORTERS[1:])
+def test_an_exporter_whose_watcher_is_not_in_the_inventory_speaks_tls(role, name, tmp_path):
     alone = {"all": {"hosts": {"gpu1": {"ansible_host": "192.0.2.11"}}}}
-    options = arguments(role, task, alone, "gpu1", tmp_path)
+    options = service(role, name, alone, "gpu1", tmp_path)
     assert ({port["address"] for port in options["ports"]}, options["health"]["http"]["scheme"]) == ({"192.0.2.11"}, "https")
 
 
 def test_one_variable_switches_it(tmp_path):
     off = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {}}, {"gpu_monitoring_tls": "false"})
-    assert arguments("cadvisor", "Run cAdvisor", off, "gpu1", tmp_path)["ports"]
+    assert service("cadvisor", "cadvisor", off, "gpu1", tmp_path)["ports"]
     on = fleet({"machine": {"ansible_host": "127.0.0.1"}}, {"machine": {}}, {"gpu_monitoring_tls": True})
-    assert not arguments("cadvisor", "Run cAdvisor", on, "machine", tmp_path)["ports"]
+    assert not service("cadvisor", "cadvisor", on, "machine", tmp_path)["ports"]
 
 
 def test_secrets_of_a_sites_own_jobs_are_files_that_prometheus_alone_reads(tmp_path):
     given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"prometheus_secret_files": {"token": "of the site"}})
-    files = {file["path"]: file for file in arguments("prometheus", "Run Prometheus", given, "monitor1", tmp_path)["secret_files"]}
+    files = {file["path"]: file for file in service("prometheus", "prometheus", given, "monitor1", tmp_path)["secret_files"]}
     kept = files["/etc/gpu_monitoring/prometheus/secrets/token"]
     assert (kept["content"], kept["owner"], kept["group"], kept["mode"]) == ("of the site", "65534", "0", "0440")
 
 
 def test_nobody_signs_up_or_in_without_a_name(tmp_path):
-    environment = arguments("grafana", "Run Grafana", FLEET, "monitor1", tmp_path)["env"]
+    environment = service("grafana", "grafana", FLEET, "monitor1", tmp_path)["env"]
     assert (environment["GF_USERS_ALLOW_SIGN_UP"], environment["GF_AUTH_ANONYMOUS_ENABLED"]) == ("false", "false")
 
 
@@ -111,7 +111,7 @@ def test_a_service_on_all_addresses_is_reached_by_the_one_of_the_certificate(tmp
 def test_grafana_protects_its_cookies_by_https_alone(tmp_path):
     def environment(**variables):
         given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
-        return arguments("grafana", "Run Grafana", given, "monitor1", tmp_path)["env"]
+        return service("grafana", "grafana", given, "monitor1", tmp_path)["env"]
 
     assert (environment()["GF_SERVER_PROTOCOL"], environment()["GF_SECURITY_COOKIE_SECURE"]) == ("https", "true")
     plain = environment(grafana_protocol="http")
@@ -121,6 +121,6 @@ def test_grafana_protects_its_cookies_by_https_alone(tmp_path):
 
 
 def test_the_key_of_grafana_is_made_once(tmp_path):
-    options = arguments("grafana", "Run Grafana", FLEET, "monitor1", tmp_path)
+    options = service("grafana", "grafana", FLEET, "monitor1", tmp_path)
     once = {file["path"].rpartition("/")[2]: file.get("force", True) for file in options["secret_files"]}
     assert once == {"admin_password": True, "secret_key": False, "tls.crt": True, "tls.key": True}

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Optional, TypedDict
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+
+class Result(TypedDict):
+    """What became of one service of a deployment."""
+
+    name: str
+    changed: bool
+    failed: bool
+    msg: str
+    actions: list[str]
+    data: list[str]
+    diff: list[dict[str, str]]
+    container: dict[str, Any]
+    warnings: list[str]
+
+
+def _result(name: str) -> Result:
+    return Result(name=name, changed=False, failed=False, msg="", actions=[], data=[], diff=[], container={}, warnings=[])
+
+
+def refuse_duplicates(names: Iterable[str]) -> None:
+    """Refuse two services of one name."""
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise ServiceError(f"services: the name {name} is given twice. Keep one.")
+        seen.add(name)
+
+
+def deploy(engine: Optional[Engine], services: list[dict[str, Any]], check_mode: bool) -> list[Result]:
+    """Deploy the services in order, each as a transaction of its own; one that fails does not stop the next ones.
+
+    `engine` is None in check mode on a host that has none yet.
+    """
+    results = []
+    for options in services:
+        result = _result(options["name"])
+        try:
+            (_present if options["state"] == "present" else _absent)(engine, options, check_mode, result)
+        except ServiceError as error:
+            result["failed"], result["msg"] = True, str(error)
+        results.append(result)
+    return results
+
+
+def failure(results: list[Result]) -> str:
+    """One message that names every service that failed, with its reason; empty where none did."""
+    failed = [result for result in results if result["failed"]]
+    lines = [f"{result['name']}: {result['msg']}" for result in failed]
+    others = [result["name"] for result in results if not result["failed"]]
+    if failed and others:
+        lines.append(f"The other services of this task did not fail: {', '.join(others)}.")
+    return "\n".join(lines)
+
+
+def _present(engine: Optional[Engine], options: dict[str, Any], check_mode: bool, result: Result) -> None:
+    options = spec.checked(options)
+    if check_mode or engine is None:
+        service = apply.read(engine, options, check_mode=True)
+        container = service.inspected
+    else:
+        service, container = apply.deploy(engine, options)
+    result["changed"], result["actions"], result["diff"] = service.plan.changed, service.plan.actions(), service.diff()
+    result["container"], result["warnings"] = _facts(container, options["networks"]), service.warnings
+
+
+def _absent(engine: Optional[Engine], options: dict[str, Any], check_mode: bool, result: Result) -> None:
+    if engine is None:
+        return
+    removal = apply.plan_removal(engine, options)
+    if (removal.things() or journal.pending(options["name"])) and not check_mode:
+        removal = apply.remove(engine, options)
+    things = removal.things()
+    result["changed"], result["data"], result["actions"] = bool(things), removal.data(), [f"remove {thing}" for thing in things]
+    result["diff"] = [{"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things]
+
+
+def _facts(container: Optional[dict[str, Any]], networks: list[str]) -> dict[str, Any]:
+    """What the result says of a container."""
+    if not container:
+        return {}
+    addresses = {
+        name: settings["IPAddress"] or settings.get("GlobalIPv6Address", "") for name, settings in container["NetworkSettings"]["Networks"].items()
+    }
+    return {
+        "id": container["Id"],
+        "name": container["Name"].lstrip("/"),
+        "image": container["Config"]["Image"],
+        "image_id": container["Image"],
+        "status": container["State"]["Status"],
+        "ip": addresses.get(networks[0] if networks else "bridge", ""),
+        "networks": addresses,
+    }

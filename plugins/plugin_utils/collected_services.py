@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from ansible import constants as C
+from ansible.playbook.block import Block
+from ansible.playbook.play import Play
+from ansible.playbook.role import Role
+from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
+
+MODULE = "mlops.gpu_monitoring.container_service"
+
+
+@dataclass
+class Collected:
+    """The services that a play has collected for a host and not deployed yet, and the other options of the tasks that collected them.
+
+    They wait in the run's own temporary folder on the controller, which only its user can read and which Ansible removes with the run. A fact would end in the
+    fact cache, which can be a file or a server, and they hold private keys and passwords.
+    """
+
+    host: str
+    play: str
+    play_name: str
+    services: list[dict[str, Any]] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the services."""
+        return [str(service["name"]) for service in self.services]
+
+    def save(self) -> None:
+        """Keep them for a later task."""
+        path = _path(self.host)
+        descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+        os.replace(f"{path}.new", path)
+
+    def clear(self) -> None:
+        """Forget them."""
+        if os.path.exists(_path(self.host)):
+            os.unlink(_path(self.host))
+
+
+def load(host: str, play: Play) -> Collected:
+    """What an earlier task of this run has collected for a host; nothing of this play where none has."""
+    try:
+        with open(_path(host), encoding="utf-8") as file:
+            return Collected(**json.load(file))
+    except FileNotFoundError:
+        return Collected(host, play._uuid, play.get_name())
+
+
+def _path(host: str) -> str:
+    return os.path.join(C.DEFAULT_LOCAL_TMP, f"gpu_monitoring_services.{quote(host, safe='')}")
+
+
+def deployed_later(task: Task, play: Play, variables: dict[str, Any]) -> bool:
+    """Whether a later task of the play, which the run's tags select, deploys what was collected. A task that includes others may do so too."""
+    own, passed = _lineage(task), False
+    for later in _tasks(play):
+        if later._uuid in own:
+            passed = True
+        elif passed and _may_deploy(later) and later.evaluate_tags(play.only_tags, play.skip_tags, all_vars=variables):
+            return True
+    # What is not listed, such as a handler, has no place among the others.
+    return not passed
+
+
+def _may_deploy(task: Task) -> bool:
+    return isinstance(task, TaskInclude) or (task.resolved_action == MODULE and not task.args.get("deferred"))
+
+
+def _lineage(task: Task) -> set[str]:
+    """Ids of a task and of all that holds it: of a task that was included while the play runs, the play lists only the including one."""
+    holder, ids = task, set()
+    while holder is not None:
+        ids.add(holder._uuid)
+        holder = holder._parent
+    return ids
+
+
+def _tasks(play: Play) -> Iterator[Task]:
+    """The tasks of a play in the order in which they run."""
+    yield from _flat(play.pre_tasks)
+    for role in play.roles:
+        if not role.from_include:
+            yield from _of_role(role)
+    yield from _flat(play.tasks)
+    yield from _flat(play.post_tasks)
+
+
+def _of_role(role: Role) -> Iterator[Task]:
+    for dependency in role.get_direct_dependencies():
+        yield from _of_role(dependency)
+    yield from _flat(role.get_task_blocks())
+
+
+def _flat(entries: list[Block | Task]) -> Iterator[Task]:
+    for entry in entries:
+        if isinstance(entry, Block):
+            yield from _flat([*entry.block, *entry.rescue, *entry.always])
+        else:
+            yield entry
