@@ -59,6 +59,10 @@ class NotReachable(HttpError):
         self.sent = sent
 
 
+class TimedOut(NotReachable):
+    """No answer in time."""
+
+
 class TlsRefused(HttpError):
     """One of the two sides does not trust the other."""
 
@@ -517,7 +521,7 @@ def _translated(error: Exception, sent: bool) -> HttpError:
     if isinstance(error, ConnectionRefusedError):
         return NotReachable("connection refused", False)
     if isinstance(error, socket.timeout):
-        return NotReachable("no answer in time", sent)
+        return TimedOut("no answer in time", sent)
     if isinstance(
         error, (http.client.RemoteDisconnected, http.client.IncompleteRead, ssl.SSLEOFError, ssl.SSLZeroReturnError)
     ):

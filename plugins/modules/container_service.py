@@ -24,12 +24,10 @@ description:
     runs until the next run. At any other moment one of them runs on.
   - Two runs for one service do not mix, the second ends with an error.
   - A container of the same name that this module did not make is left alone. With O(services[].state=present) that is an error.
-requirements:
-  - Docker SDK for Python 5.0 or newer (package python3-docker) on the host
 attributes:
   check_mode:
     description:
-      - Makes the same plan and changes nothing. Where the SDK or the engine is missing, says what would be created. Where a run was
+      - Makes the same plan and changes nothing. Where the engine is missing, says what would be created. Where a run was
         killed, says that this would be cleared up, and compares with the files as they are.
     support: full
   diff_mode:
@@ -459,11 +457,9 @@ services:
         networks: {description: IP addresses by network., type: dict, sample: {monitoring: 172.18.0.2}}
 """
 
-import sys
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import deployment
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine, EngineUnreachable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 
@@ -580,12 +576,6 @@ ARGUMENTS = {
 def _connect(module):
     """The engine; None in check mode on a host that has none yet."""
     try:
-        if not HAS_SDK:
-            raise EngineUnreachable(
-                f"The Docker SDK for Python is missing for {sys.executable}, the Python that Ansible uses on this host."
-                " Install the package python3-docker (the role mlops.gpu_monitoring.docker_engine does)"
-                " and let ansible_python_interpreter name the distribution's Python, /usr/bin/python3."
-            )
         return Engine(module.params["docker_host"])
     except EngineUnreachable as error:
         if not module.check_mode:

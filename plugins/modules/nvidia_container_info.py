@@ -12,8 +12,6 @@ author:
 description:
   - Runs C(nvidia-smi -L) in a new container that gets all GPUs, and removes the container. No other container is touched, and no work is put on a GPU.
   - With O(gpus) it compares them with the GPUs that the host has, and fails with the difference.
-requirements:
-  - Docker SDK for Python on the host
 attributes:
   check_mode:
     description: Runs in check mode and changes nothing.
@@ -75,11 +73,11 @@ uuids:
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import spec
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import HAS_SDK, Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 LINES = 200
@@ -124,8 +122,6 @@ def main() -> None:
     )
     if module.check_mode:
         module.exit_json(changed=False)
-    if not HAS_SDK:
-        module.fail_json(msg=missing_required_lib("docker"))
     image, of_host = module.params["image"], module.params["gpus"]
     try:
         engine = Engine(module.params["docker_host"])

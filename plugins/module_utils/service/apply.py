@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, plan, ports, spec, undo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import OPTIONS, reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
@@ -27,7 +28,7 @@ class Service:
 
     options: dict[str, Any]
     body: dict[str, Any]
-    inspected: Optional[dict[str, Any]]
+    inspected: Optional[Container]
     wanted: dict[str, Any]
     present: Optional[dict[str, Any]]
     plan: plan.Plan
@@ -62,7 +63,7 @@ def lock(name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, dict[str, Any]]:
+def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, Container]:
     """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be healthy.
 
     What a killed run left comes first, so that the service runs again whatever is wrong with what is wanted now.
@@ -150,11 +151,11 @@ def _staging(options: dict[str, Any]) -> files.Staging:
     return files.Staging(options["name"], [item["path"] for item in _file_options(options)], _mounted(options))
 
 
-def _runs(inspected: Optional[dict[str, Any]]) -> bool:
+def _runs(inspected: Optional[Container]) -> bool:
     return bool(inspected and inspected["State"]["Running"] and not inspected["State"]["Paused"])
 
 
-def _image(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: list[str]) -> tuple[Optional[dict[str, Any]], bool]:
+def _image(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: list[str]) -> tuple[Optional[Image], bool]:
     """The image, and whether it was or would be pulled."""
     reference, pull = options["image"], options["pull"]
     image = engine.image(reference)
@@ -191,7 +192,7 @@ def _warning_in(check_mode: bool, warnings: list[str]) -> Iterator[None]:
         warnings.append(error.reason)
 
 
-def _inspect(engine: Engine, name: str) -> Optional[dict[str, Any]]:
+def _inspect(engine: Engine, name: str) -> Optional[Container]:
     """The service's container, which a killed run may have put aside."""
     inspected = engine.container(name)
     if inspected:
@@ -201,7 +202,7 @@ def _inspect(engine: Engine, name: str) -> Optional[dict[str, Any]]:
     return put_aside or inspected
 
 
-def _refuse_foreign(inspected: dict[str, Any], name: str) -> None:
+def _refuse_foreign(inspected: Container, name: str) -> None:
     if (inspected["Config"]["Labels"] or {}).get(spec.OWNER_LABEL) != name:
         raise ServiceError(
             f"name: a container named {name} is there that mlops.gpu_monitoring did not make (image {inspected['Config']['Image']});"
@@ -209,7 +210,7 @@ def _refuse_foreign(inspected: dict[str, Any], name: str) -> None:
         )
 
 
-def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
+def carry_out(engine: Engine, service: Service) -> Container:
     """Carry the plan out and return the container. Where that fails, files and container are put back as they were."""
     options, planned = service.options, service.plan
     parts = secret_parts(item["content"] for item in options["secret_files"])
@@ -247,7 +248,7 @@ def carry_out(engine: Engine, service: Service) -> dict[str, Any]:
     return container
 
 
-def look(engine: Engine, service: Service) -> dict[str, Any]:
+def look(engine: Engine, service: Service) -> Container:
     """Return a container that needs no change once it is healthy; raise ServiceError if it is not."""
     restarts = service.inspected["RestartCount"] if service.inspected else 0
     try:
@@ -281,7 +282,7 @@ def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
         )
 
 
-def _bring_up(engine: Engine, service: Service) -> dict[str, Any]:
+def _bring_up(engine: Engine, service: Service) -> Container:
     """Do what the plan says of the container and wait until it is healthy."""
     options, name = service.options, service.name
     restarts, steady = 0, health.steady_seconds(options["health"])

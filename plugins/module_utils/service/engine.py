@@ -2,29 +2,41 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.docker_socket import (
+    Api,
+    BadSocket,
+    EngineError,
+    NotFound,
+    NotSupported,
+    segment,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_login
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import (
+    Container,
+    ContainerBody,
+    Image,
+    Info,
+    ListedContainer,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import GivenLogin, Login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL
-
-try:
-    import docker
-    import docker.errors
-    import urllib3.exceptions
-except ImportError:
-    HAS_SDK = False
-else:
-    HAS_SDK = True
 
 ANSWER_SECONDS = 60
 PULL_SILENCE_SECONDS = 600
 COME_BACK_POLL_SECONDS = 0.5
+_FRAME_HEADER = 8
 _PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
+# Words of registries that miss a login, or refuse the one they got.
+_LOGIN_WORDS = ("unauthorized", "denied", "authentication", "no basic auth")
 
 
 class EngineUnreachable(ServiceError):
@@ -36,23 +48,32 @@ class EngineRefusal(ServiceError):
 
 
 @contextmanager
-def _asking(what: str) -> Iterator[None]:
-    """Errors of the SDK as one message; `what` completes "the Docker engine could not"."""
+def _asking(action: str) -> Iterator[None]:
+    """Errors of the API as one message; `action` completes "the Docker engine could not"."""
     try:
         yield
-    except docker.errors.APIError as error:
-        raise EngineRefusal(f"The Docker engine could not {what}: {error.explanation or error}") from error
-    except (docker.errors.DockerException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise EngineRefusal(f"The Docker engine did not {what}: {error}") from error
+    except EngineError as error:
+        verb = "could not" if error.status else "did not"
+        raise EngineRefusal(f"The Docker engine {verb} {action}: {error}") from error
 
 
 class Engine:
-    """The engine of one host: the only place that talks to Docker, through the low-level client of the Docker SDK for Python."""
+    """The engine of one host: the only place that changes containers, images, networks and volumes.
 
-    def __init__(self, docker_host: str) -> None:
+    `login` is the user of a registry; other registries get what root's `docker login` left. `warnings` grows with what
+    a person should know of pulls that worked all the same.
+    """
+
+    def __init__(self, docker_host: str, login: Optional[GivenLogin] = None) -> None:
+        self.warnings: list[str] = []
+        self._login = login
         try:
-            self._api = docker.APIClient(base_url=docker_host, version="auto", timeout=ANSWER_SECONDS)
-        except docker.errors.DockerException as error:
+            self._api = Api(docker_host, ANSWER_SECONDS)
+        except BadSocket as error:
+            raise ServiceError(f"docker_host: {error}") from error
+        except NotSupported as error:
+            raise ServiceError(f"docker_host: the engine at {docker_host} cannot be used: {error}") from error
+        except EngineError as error:
             raise EngineUnreachable(
                 f"docker_host: no Docker engine answers at {docker_host} ({error}). Start it,"
                 " or run the role mlops.gpu_monitoring.docker_engine."
@@ -64,115 +85,123 @@ class Engine:
         while True:
             try:
                 with _asking(f"answer within {seconds} s"):
-                    self._api.ping()
+                    self._api.get("/version")
                 return
             except EngineRefusal:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(COME_BACK_POLL_SECONDS)
 
-    def container(self, name: str) -> Optional[dict[str, Any]]:
+    def container(self, name: str) -> Optional[Container]:
         """The container as the engine reports it, or None."""
         with _asking(f"report the container {name}"):
             try:
-                return self._api.inspect_container(name)
-            except docker.errors.NotFound:
+                return self._api.get(f"/containers/{segment(name)}/json")
+            except NotFound:
                 return None
 
     def owned(self, service: str) -> list[str]:
         """Names of all containers that were made for a service."""
         with _asking("list containers"):
-            found = self._api.containers(all=True, filters={"label": f"{OWNER_LABEL}={service}"})
-        return sorted(one["Names"][0].lstrip("/") for one in found if one.get("Names"))
+            containers = self._containers("label", f"{OWNER_LABEL}={service}")
+        return sorted(container["Names"][0].lstrip("/") for container in containers if container.get("Names"))
 
-    def image(self, reference: str) -> Optional[dict[str, Any]]:
+    def image(self, reference: str) -> Optional[Image]:
         """The image as the engine reports it, or None."""
         with _asking(f"report the image {reference}"):
             try:
-                return self._api.inspect_image(reference)
-            except docker.errors.ImageNotFound:
+                return self._api.get(f"/images/{segment(reference)}/json")
+            except NotFound:
                 return None
 
-    def pull(self, reference: str) -> dict[str, Any]:
+    def pull(self, reference: str) -> Image:
         """Pull an image and return it."""
         repository, tag = split_reference(reference)
-        self._api.timeout = PULL_SILENCE_SECONDS
+        login = registry_login.login_for(reference, self._login)
         try:
-            with _asking("pull it"):
-                for line in self._api.pull(repository, tag=tag, stream=True, decode=True):
+            with (
+                _asking("pull it"),
+                self._api.stream(
+                    "POST",
+                    "/images/create",
+                    {"fromImage": repository, "tag": tag},
+                    headers=login.headers(),
+                    timeout=PULL_SILENCE_SECONDS,
+                ) as stream,
+            ):
+                for line in stream.lines():
                     if "error" in line:
                         raise EngineRefusal(line["error"])
         except EngineRefusal as error:
             raise ServiceError(
-                f"image: {reference} cannot be pulled. {error} Check the version and that this host reaches the registry,"
-                " or set gpu_monitoring_registry to a registry that has the image."
+                f"image: {reference} cannot be pulled. {error} Check the version and that this host reaches the"
+                " registry, or set gpu_monitoring_registry to a registry that has the image."
+                + _login_advice(login, str(error))
             ) from error
-        finally:
-            self._api.timeout = ANSWER_SECONDS
+        if login.problem:
+            self.warnings.append(f"{reference} was pulled without credentials: {login.problem}.")
         image = self.image(reference)
         if image is None:
             raise ServiceError(
-                f"image: {reference} was pulled, but the Docker engine does not know it by this name. Write its full name and tag."
+                f"image: {reference} was pulled, but the Docker engine does not know it by this name."
+                " Write its full name and tag."
             )
         return image
 
     def networks(self) -> dict[str, str]:
         """Ids of the networks by name."""
         with _asking("list networks"):
-            return {network["Name"]: network["Id"] for network in self._api.networks()}
+            return {network["Name"]: network["Id"] for network in self._api.get("/networks")}
 
     def create_network(self, name: str) -> None:
         """Make a bridge network, with a label that tells that it is ours."""
+        body = {"Name": name, "Driver": "bridge", "CheckDuplicate": True, "Labels": {NETWORK_LABEL: "true"}}
         with _asking(f"create the network {name} (option networks)"):
-            self._api.create_network(name, driver="bridge", check_duplicate=True, labels={NETWORK_LABEL: "true"})
+            self._api.post("/networks/create", body=body)
 
     def unused_network(self, name: str, by: str) -> bool:
         """Whether there is such a network that this module made and no container has but those of the service `by`."""
         with _asking(f"report the network {name} (option networks)"):
             try:
-                found = self._api.inspect_network(name)
-            except docker.errors.NotFound:
+                network = self._api.get(f"/networks/{segment(name)}")
+            except NotFound:
                 return False
-            attached = self._api.containers(all=True, filters={"network": found["Id"]})
-        others = [one for one in attached if (one.get("Labels") or {}).get(OWNER_LABEL) != by]
-        return NETWORK_LABEL in (found.get("Labels") or {}) and not others
+            attached = self._containers("network", network["Id"])
+        others = [container for container in attached if (container.get("Labels") or {}).get(OWNER_LABEL) != by]
+        return NETWORK_LABEL in (network.get("Labels") or {}) and not others
 
     def remove_network(self, name: str) -> None:
         """Remove a network."""
         with _asking(f"remove the network {name}"):
-            self._api.remove_network(name)
+            self._api.delete(f"/networks/{segment(name)}")
 
     def owned_volume(self, name: str) -> bool:
         """Whether there is such a volume that was made for a service of this module."""
         with _asking(f"report the volume {name}"):
             try:
-                return OWNER_LABEL in (self._api.inspect_volume(name).get("Labels") or {})
-            except docker.errors.NotFound:
+                return OWNER_LABEL in (self._api.get(f"/volumes/{segment(name)}").get("Labels") or {})
+            except NotFound:
                 return False
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume with all that is in it."""
         with _asking(f"remove the volume {name}"):
-            self._api.remove_volume(name)
+            self._api.delete(f"/volumes/{segment(name)}")
 
     def gpu_abilities(self) -> tuple[bool, bool, list[str]]:
-        """Whether the engine reads CDI specifications, whether there is one for NVIDIA GPUs, and the names of the runtimes."""
-        with _asking("describe itself"):
-            info = self._api.info()
+        """Whether the engine reads CDI specifications, whether NVIDIA GPUs have one, and the names of the runtimes."""
+        info = self._info()
         folders = info.get("CDISpecDirs") or []
         return bool(folders), bool(cdi.describe(folders)), sorted(info.get("Runtimes") or {})
 
     def default_runtime(self, used: str) -> str:
         """The engine's default runtime; it is asked only if the `used` one may be another than the usual."""
-        if used in _PLAIN_RUNTIMES:
-            return used
-        with _asking("describe itself"):
-            return self._api.info().get("DefaultRuntime", "")
+        return used if used in _PLAIN_RUNTIMES else self._info().get("DefaultRuntime", "")
 
     def published(self) -> list[Published]:
         """Ports of the host that running containers publish."""
         with _asking("list containers"):
-            running = self._api.containers()
+            running: list[ListedContainer] = self._api.get("/containers/json")
         return [
             Published(container["Names"][0].lstrip("/"), port.get("IP") or "0.0.0.0", port["PublicPort"])
             for container in running
@@ -180,67 +209,78 @@ class Engine:
             if port.get("PublicPort") and port.get("Type") == "tcp"
         ]
 
-    def create(self, name: str, body: dict[str, Any], networks: list[str]) -> None:
+    def create(self, name: str, body: ContainerBody, networks: list[str]) -> None:
         """Create a container on its networks."""
         with _asking(f"create the container {name}"):
-            self._api.create_container_from_config(body, name)
+            self._api.post("/containers/create", {"name": name}, body)
             for network in networks[1:]:
-                self._api.connect_container_to_network(name, network)
+                self._api.post(f"/networks/{segment(network)}/connect", body={"Container": name})
 
     def start(self, name: str) -> None:
         """Start a container, or let a paused one go on."""
         with _asking(f"start the container {name}"):
-            if self._api.inspect_container(name)["State"]["Paused"]:
-                self._api.unpause(name)
-            else:
-                self._api.start(name)
+            paused = self._api.get(f"/containers/{segment(name)}/json")["State"]["Paused"]
+            self._api.post(f"/containers/{segment(name)}/{'unpause' if paused else 'start'}")
 
     def stop(self, name: str) -> None:
         """Stop a container within the time that it was made with."""
         with _asking(f"stop the container {name}"):
-            seconds = self._api.inspect_container(name)["Config"].get("StopTimeout")
-            self._api.stop(name, timeout=10 if seconds is None else seconds)
+            given = self._api.get(f"/containers/{segment(name)}/json")["Config"].get("StopTimeout")
+            seconds = 10 if given is None else given
+            self._api.post(f"/containers/{segment(name)}/stop", {"t": seconds}, timeout=ANSWER_SECONDS + seconds)
 
     def rename(self, name: str, new: str) -> None:
         """Give a container another name."""
         with _asking(f"rename the container {name} to {new}"):
-            self._api.rename(name, new)
+            self._api.post(f"/containers/{segment(name)}/rename", {"name": new})
 
     def remove(self, name: str, unnamed_volumes: bool = False) -> None:
-        """Remove a container if it is there; of its volumes at most the unnamed ones, which the engine made for it alone."""
+        """Remove a container if it is there; of its volumes at most the unnamed ones, which it alone has."""
         with _asking(f"remove the container {name}"):
             try:
-                self._api.remove_container(name, v=unnamed_volumes, force=True)
-            except docker.errors.NotFound:
+                self._api.delete(f"/containers/{segment(name)}", {"v": unnamed_volumes, "force": True})
+            except NotFound:
                 return
 
     def signal(self, name: str, signal: str) -> None:
         """Send a signal to the first process of a container."""
         with _asking(f"send {signal} to the container {name} (option reload.signal)"):
-            self._api.kill(name, signal)
+            self._api.post(f"/containers/{segment(name)}/kill", {"signal": signal})
 
-    def run(self, name: str, body: dict[str, Any], timeout: int, lines: int) -> tuple[int, str]:
+    def run(self, name: str, body: ContainerBody, timeout: int, lines: int) -> tuple[int, str]:
         """Run a container to its end and return its exit code and last lines; it is removed."""
         try:
             self.create(name, body, [])
             self.start(name)
             with _asking(f"end the container {name} within {timeout} s"):
-                code = self._api.wait(name, timeout=timeout)["StatusCode"]
+                code = self._api.post(f"/containers/{segment(name)}/wait", timeout=timeout)["StatusCode"]
             return code, self.logs(name, lines)
         finally:
             self.remove(name, unnamed_volumes=True)
 
     def logs(self, name: str, lines: int) -> str:
         """The last lines that a container wrote."""
+        query = {"stdout": True, "stderr": True, "tail": lines}
         with _asking(f"report what the container {name} wrote"):
-            return self._api.logs(name, tail=lines).decode(errors="replace").strip()
+            with self._api.stream("GET", f"/containers/{segment(name)}/logs", query) as stream:
+                return _text(stream.read())
 
     def execute(self, name: str, command: list[str]) -> tuple[int, str]:
         """Run a command in a running container and return its exit code and output."""
         with _asking(f"run {command[0]} in the container {name}"):
-            started = self._api.exec_create(name, command)
-            output = self._api.exec_start(started["Id"])
-            return self._api.exec_inspect(started["Id"])["ExitCode"], output.decode(errors="replace").strip()
+            wanted = {"AttachStdout": True, "AttachStderr": True, "Cmd": command}
+            execution = self._api.post(f"/containers/{segment(name)}/exec", body=wanted)["Id"]
+            start = {"Detach": False, "Tty": False}
+            with self._api.stream("POST", f"/exec/{execution}/start", body=start) as stream:
+                output = _text(stream.read())
+            return self._api.get(f"/exec/{execution}/json")["ExitCode"], output
+
+    def _info(self) -> Info:
+        with _asking("describe itself"):
+            return self._api.get("/info")
+
+    def _containers(self, key: str, value: str) -> list[ListedContainer]:
+        return self._api.get("/containers/json", {"all": True, "filters": json.dumps({key: [value]})})
 
 
 def split_reference(reference: str) -> tuple[str, str]:
@@ -250,3 +290,27 @@ def split_reference(reference: str) -> tuple[str, str]:
     if not colon or "/" in tag:
         repository, tag = named, "latest"
     return repository, digest or tag
+
+
+def _login_advice(login: Login, refusal: str) -> str:
+    """What the registry was asked with, where that may be why it refused."""
+    if login.problem:
+        return f" It was asked without credentials, as {login.problem}."
+    if not any(word in refusal.lower() for word in _LOGIN_WORDS):
+        return ""
+    if login.credentials:
+        return f" It was asked with the login of {login.source}."
+    return (
+        " It was asked without credentials: set gpu_monitoring_registry_username and gpu_monitoring_registry_password,"
+        " or run `docker login` as root on this host."
+    )
+
+
+def _text(content: bytes) -> str:
+    """What a container wrote: in frames for its two outputs, or as it is where it has a terminal."""
+    parts, rest = [], content
+    while len(rest) >= _FRAME_HEADER and rest[0] in (0, 1, 2) and rest[1:4] == b"\0\0\0":
+        end = _FRAME_HEADER + int.from_bytes(rest[4:_FRAME_HEADER], "big")
+        parts.append(rest[_FRAME_HEADER:end])
+        rest = rest[end:]
+    return b"".join([*parts, rest]).decode(errors="replace").strip()

@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import base64
-import http.client
-import ssl
 import time
 from typing import Any, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineRefusal
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 POLL_SECONDS = 0.25
@@ -22,37 +21,35 @@ LOG_LINES = 20
 def request(address: str, probe: dict[str, Any], method: str, timeout: float) -> tuple[int, str]:
     """Status and body of one HTTP request to a container; `probe` has the options of `health.http` or `reload.http`.
 
-    It is this host's own container at the address that the engine gave it. So it is there at once or not at all, and its certificate is not checked.
+    It is this host's own container at the address that the engine gave it. So it is there at once or not at all, and
+    its certificate is not checked. Raises OSError where there is no answer.
     """
-    port, headers, connecting = probe["port"], _credentials(probe), min(timeout, CONNECT_SECONDS)
-    if probe["scheme"] == "https":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(address, port, timeout=connecting, context=context)
-    else:
-        connection = http.client.HTTPConnection(address, port, timeout=connecting)
+    host = f"[{address}]" if ":" in address else address
+    client = http.Client(
+        f"{probe['scheme']}://{host}:{probe['port']}",
+        timeout=timeout,
+        connect_timeout=min(timeout, CONNECT_SECONDS),
+        validate_certs=False,
+        username=probe["username"],
+        password=_password(probe),
+    )
     try:
-        connection.connect()
-        connection.sock.settimeout(timeout)
-        connection.request(method, probe["path"], headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace").strip()
-    except http.client.HTTPException as error:
-        raise OSError(f"no HTTP answer ({type(error).__name__})") from error
+        answer = client.request(method, probe["path"])
+    except http.HttpError as error:
+        raise OSError(str(error)) from error
     finally:
-        connection.close()
+        client.close()
+    return answer.status, answer.text.strip()
 
 
-def _credentials(probe: dict[str, Any]) -> dict[str, str]:
-    """The header of basic authentication; none where there is no user name."""
+def _password(probe: dict[str, Any]) -> Optional[str]:
     if not probe["username"]:
-        return {}
+        return None
     with open(probe["password_file"], encoding="utf-8") as file:
-        password = file.read().strip()
-    return {"Authorization": "Basic " + base64.b64encode(f"{probe['username']}:{password}".encode()).decode()}
+        return file.read().strip()
 
 
-def address_of(container: dict[str, Any], networks: list[str]) -> str:
+def address_of(container: Container, networks: list[str]) -> str:
     """The container's own IP address on its first network; raises OSError where it has none."""
     found = container["NetworkSettings"]["Networks"]
     settings = found.get(networks[0] if networks else "bridge") or {}
@@ -67,13 +64,13 @@ def asks_image(health: Optional[dict[str, Any]]) -> bool:
     return bool((health or {}).get("image"))
 
 
-def has_healthcheck(image: dict[str, Any]) -> bool:
+def has_healthcheck(image: Image) -> bool:
     """Whether an image has a health check of its own."""
     test = ((image.get("Config") or {}).get("Healthcheck") or {}).get("Test") or ["NONE"]
     return test[0] != "NONE"
 
 
-def _problem(engine: Engine, container: dict[str, Any], health: dict[str, Any], networks: list[str]) -> str:
+def _problem(engine: Engine, container: Container, health: dict[str, Any], networks: list[str]) -> str:
     """Why the running container is not healthy yet; empty where it is."""
     if health.get("http"):
         probe = health["http"]
@@ -95,7 +92,7 @@ def _problem(engine: Engine, container: dict[str, Any], health: dict[str, Any], 
     return ""
 
 
-def _ended(container: Optional[dict[str, Any]], restarts: int) -> str:
+def _ended(container: Optional[Container], restarts: int) -> str:
     """How the container ended, if it did; `restarts` is the count before it was touched."""
     if container is None:
         return "it is gone"
@@ -105,7 +102,7 @@ def _ended(container: Optional[dict[str, Any]], restarts: int) -> str:
     return "it ended and was restarted" if container["RestartCount"] > restarts else ""
 
 
-def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) -> dict[str, Any]:
+def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) -> Container:
     """Return the container once it is healthy and has been up for `steady` seconds.
 
     Raises ServiceError with the reason and the container's last lines if it ends or the time of `health` runs out.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Config, Container, Image, Mount
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.files import FileChange
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import HASH_LABEL, environment
 
@@ -47,7 +49,7 @@ def _gpus(requests: Optional[list[dict[str, Any]]]) -> list[str]:
     return sorted(json.dumps({name: value for name, value in one.items() if value}, sort_keys=True) for one in requests or [])
 
 
-def _settings(config: dict[str, Any], host: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
+def _settings(config: Mapping[str, Any], host: dict[str, Any], image: Config) -> dict[str, Any]:
     """The settings that have one form in what is asked for and in what the engine reports."""
     labels = {name: value for name, value in (config.get("Labels") or {}).items() if name != HASH_LABEL}
     log = host.get("LogConfig") or {}
@@ -78,11 +80,11 @@ def _settings(config: dict[str, Any], host: dict[str, Any], image: dict[str, Any
     }
 
 
-def _image_config(image: Optional[dict[str, Any]]) -> dict[str, Any]:
+def _image_config(image: Optional[Image]) -> Config:
     return (image or {}).get("Config") or {}
 
 
-def wanted_view(body: dict[str, Any], networks: list[str], image: Optional[dict[str, Any]], image_id: str) -> dict[str, Any]:
+def wanted_view(body: dict[str, Any], networks: list[str], image: Optional[Image], image_id: str) -> dict[str, Any]:
     """The settings of the wanted container by option names; `image` as the engine reports it, None where it is not here yet."""
     view = _settings(body, body["HostConfig"], _image_config(image))
     view["image"] = f"{body['Image']} ({image_id})"
@@ -93,7 +95,7 @@ def wanted_view(body: dict[str, Any], networks: list[str], image: Optional[dict[
 
 
 def present_view(
-    inspected: dict[str, Any], image: Optional[dict[str, Any]], wanted: dict[str, Any], networks: dict[str, str], default_runtime: str
+    inspected: Container, image: Optional[Image], wanted: dict[str, Any], networks: dict[str, str], default_runtime: str
 ) -> dict[str, Any]:
     """The settings of the container that is there, as the engine reports them.
 
@@ -123,7 +125,7 @@ def present_view(
     return view
 
 
-def _belongs_to_image(mount: dict[str, Any], image: Optional[dict[str, Any]]) -> bool:
+def _belongs_to_image(mount: Mount, image: Optional[Image]) -> bool:
     """Whether it is an unnamed volume that the engine made because the image declares one."""
     unnamed = mount["Type"] == "volume" and bool(_ANONYMOUS.fullmatch(mount["Name"]))
     return unnamed and (image is None or mount["Destination"] in (_image_config(image).get("Volumes") or {}))

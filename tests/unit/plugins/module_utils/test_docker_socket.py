@@ -22,13 +22,20 @@ def test_the_socket_of_containerd_where_the_engine_says_it(info, socket):
     assert docker_socket.describe(VERSION, info)["containerd_socket"] == socket
 
 
+class OneContainer:
+    """An engine with one running container, started a minute ago, as the API answers for it."""
+
+    def get(self, path):
+        started = time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime(time.time() - 60))
+        state = {"StartedAt": started, "Pid": 0}
+        container = {"Id": "4f66", "Name": "/job", "Config": {"Image": "i", "Env": []}, "HostConfig": {}, "State": state}
+        return [container] if path == "/containers/json" else container
+
+
 def test_how_long_a_container_has_been_running(monkeypatch):
-    started = time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime(time.time() - 60))
-    container = {"Id": "4f66", "Name": "/job", "Config": {"Image": "i", "Env": []}, "HostConfig": {}, "State": {"StartedAt": started, "Pid": 0}}
-    monkeypatch.setattr(docker_socket, "get", lambda _host, path: [container] if path == "/containers/json" else container)
     monkeypatch.setattr(docker_socket.gpu_access, "of_container", lambda _container: "none")
-    [found] = docker_socket.running("unix:///var/run/docker.sock")
-    assert 60 <= found["age"] <= 62
+    [container] = docker_socket.containers(OneContainer())
+    assert 60 <= container["age"] <= 62
 
 
 GPUS = "kind: nvidia.com/gpu\ndevices:\n- name: all\n"

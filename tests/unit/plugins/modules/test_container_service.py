@@ -1,11 +1,10 @@
-"""The module's own part: arguments, and hosts without the SDK."""
+"""The module's own part: arguments, and hosts without an engine."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
-import sys
 
 import pytest
 import yaml
@@ -22,8 +21,9 @@ def run(*services, check=False, **options):
 
 
 @pytest.fixture
-def without_sdk(monkeypatch):
-    monkeypatch.setattr(container_service, "HAS_SDK", False)
+def no_engine(tmp_path_factory):
+    """The address of an engine that is not there."""
+    return f"unix://{tmp_path_factory.mktemp('none')}/docker.sock"
 
 
 def names(options):
@@ -46,28 +46,33 @@ def test_what_is_documented_is_what_is_taken():
     assert defaults(documented) == defaults(container_service.ARGUMENTS)
 
 
-@pytest.mark.usefixtures("without_sdk")
-def test_without_the_sdk_it_names_the_package_and_the_python():
-    result = run({"name": "app", "image": "app:1"})
+def test_without_an_engine_it_names_the_socket_and_the_role(no_engine):
+    result = run({"name": "app", "image": "app:1"}, docker_host=no_engine)
     assert result["failed"]
-    assert all(words in result["msg"] for words in ("python3-docker", sys.executable, "ansible_python_interpreter"))
+    assert all(words in result["msg"] for words in (no_engine, "No such file", "mlops.gpu_monitoring.docker_engine"))
 
 
-@pytest.mark.usefixtures("without_sdk")
-def test_without_the_sdk_check_mode_tells_what_would_be(tmp_path, capfd):
+def test_without_an_engine_check_mode_tells_what_would_be(no_engine, tmp_path, capfd):
     secret = {"path": str(tmp_path / "secret"), "content": "correct-horse-battery"}
-    result = run({"name": "fresh", "image": "app:1", "networks": ["monitoring"], "secret_files": [secret]}, check=True)
+    service = {"name": "fresh", "image": "app:1", "networks": ["monitoring"], "secret_files": [secret]}
+    result = run(service, check=True, docker_host=no_engine)
     assert result["changed"]
     assert result["services"][0]["actions"] == ["pull image", "create network monitoring", f"write {tmp_path}/secret", "create container"]
     assert result["services"][0]["container"] == {}
-    assert "python3-docker" in json.dumps(result) + capfd.readouterr().err
+    assert "no Docker engine answers" in json.dumps(result) + capfd.readouterr().err
     assert "correct-horse-battery" not in json.dumps(result)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.usefixtures("without_sdk")
-def test_without_the_sdk_check_mode_of_a_removal():
-    assert not run({"name": "app", "state": "absent"}, check=True)["changed"]
+def test_without_an_engine_check_mode_of_a_removal(no_engine):
+    assert not run({"name": "app", "state": "absent"}, check=True, docker_host=no_engine)["changed"]
+
+
+@pytest.mark.parametrize("docker_host", ["tcp://127.0.0.1:2375", "ssh://me@host", "/var/run/docker.sock", "unix://docker.sock"])
+def test_what_is_no_socket_is_refused_even_in_check_mode(docker_host):
+    result = run({"name": "app", "image": "app:1"}, check=True, docker_host=docker_host)
+    assert result["failed"]
+    assert result["msg"] == f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock."
 
 
 @pytest.mark.parametrize(
@@ -91,10 +96,9 @@ def test_two_services_of_one_name_are_refused():
     assert "the name app is given twice" in result["msg"]
 
 
-@pytest.mark.usefixtures("without_sdk")
-def test_a_service_that_fails_hides_no_other():
+def test_a_service_that_fails_hides_no_other(no_engine):
     services = [{"name": name, "image": "app:1", "memory": memory} for name, memory in (("a1", "plenty"), ("a2", "1g"), ("a3", "lots"))]
-    result = run(*services, check=True)
+    result = run(*services, check=True, docker_host=no_engine)
     assert result["failed"]
     assert [(service["name"], service["failed"], service["changed"]) for service in result["services"]] == [
         ("a1", True, False), ("a2", False, True), ("a3", True, False)]  # fmt: skip
@@ -103,12 +107,12 @@ def test_a_service_that_fails_hides_no_other():
     assert result["changed"]
 
 
-@pytest.mark.usefixtures("without_sdk")
-def test_secrets_of_several_lines_are_nowhere_in_the_result_or_the_log(tmp_path, monkeypatch, capfd):
+def test_secrets_of_several_lines_are_nowhere_in_the_result_or_the_log(no_engine, tmp_path, monkeypatch, capfd):
     logged = []
     monkeypatch.setattr(AnsibleModule, "log", lambda self, msg, log_args=None: logged.append((msg, log_args)))
     secret = {"path": str(tmp_path / "key"), "content": "-----BEGIN KEY-----\nplanted-secret\n-----END KEY-----\n"}
-    result = run({"name": "app", "image": "app:1", "secret_files": [secret]}, check=True, _ansible_inject_invocation=True)
+    service = {"name": "app", "image": "app:1", "secret_files": [secret]}
+    result = run(service, check=True, docker_host=no_engine, _ansible_inject_invocation=True)
     assert result["invocation"]["module_args"]["services"][0]["name"] == "app"
     shown = json.dumps(result) + str(logged) + "".join(capfd.readouterr())
     assert "Invoked with" in shown

@@ -1,4 +1,4 @@
-"""Ports, secrets, image references, health and the errors of the Docker SDK."""
+"""Ports, secrets, image references and health."""
 
 from __future__ import annotations
 
