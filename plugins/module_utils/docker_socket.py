@@ -106,19 +106,8 @@ def segment(name: str) -> str:
     return quote(name, safe="/:@")
 
 
-def get(docker_host: str, path: str) -> Any:
-    """The engine's answer to GET `path`. Raises EngineError, which is an OSError."""
-    api = Api(docker_host)
-    return api.version if path == "/version" else api.get(path)
-
-
-def running(docker_host: str) -> list[dict[str, Any]]:
-    """The running containers by name: id, image, age in seconds, runtime and how each got GPUs. Raises EngineError."""
-    return containers(Api(docker_host))
-
-
 def containers(api: Api) -> list[dict[str, Any]]:
-    """The same of an engine that is connected already."""
+    """The running containers by name: id, image, age in seconds, runtime and how each got GPUs. Raises EngineError."""
     described = []
     for listed in api.get("/containers/json"):
         try:

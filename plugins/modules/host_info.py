@@ -197,14 +197,8 @@ files:
   contains:
     exists: {description: Whether it is there., type: bool, sample: true}
     sha256: {description: Hash of its content; empty where it is not a regular file., type: str, sample: ""}
-python_sdk:
-  description: Whether the Python that Ansible uses on the host has the Docker SDK.
-  returned: success
-  type: bool
-  sample: true
 """
 
-import importlib.util
 import platform
 
 from ansible.module_utils.basic import AnsibleModule
@@ -228,7 +222,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if host["gpu"]["pci_devices"] and not host["gpu"]["present"]:
         module.warn(f"{platform.node()}: {host['gpu']['msg']}")
-    module.exit_json(changed=False, python_sdk=importlib.util.find_spec("docker") is not None, **host)
+    module.exit_json(changed=False, **host)
 
 
 if __name__ == "__main__":

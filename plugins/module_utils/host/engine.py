@@ -50,8 +50,9 @@ def ask(docker_host: str, installed: bool) -> EngineState:
     """What the engine of this host is and runs. `installed` says whether the engine's program is there."""
     state = unknown(installed)
     try:
-        described = docker_socket.describe(docker_socket.get(docker_host, "/version"), docker_socket.get(docker_host, "/info"))
-        containers = docker_socket.running(docker_host)
+        api = docker_socket.Api(docker_host)
+        described = docker_socket.describe(api.version, api.get("/info"))
+        containers = docker_socket.containers(api)
     except OSError as error:
         state["error"] = f"{docker_host}: {error.strerror or error}"
         return state
