@@ -7,6 +7,7 @@ from typing import Any, Optional, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 
@@ -85,7 +86,7 @@ def _absent(engine: Optional[Engine], options: dict[str, Any], check_mode: bool,
     result["diff"] = [{"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things]
 
 
-def _facts(container: Optional[dict[str, Any]], networks: list[str]) -> dict[str, Any]:
+def _facts(container: Optional[Container], networks: list[str]) -> dict[str, Any]:
     """What the result says of a container."""
     if not container:
         return {}
