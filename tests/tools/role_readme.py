@@ -29,8 +29,9 @@ _UnsafeLoader.add_constructor("!unsafe", lambda loader, node: loader.construct_s
 
 
 def spec_of(role: Path) -> dict[str, Any]:
-    """The role's argument specification, `main` entry point."""
-    return yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
+    """The role's argument specification: that of `main`, or of `validate` for a role that comes along with others."""
+    entry_points = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    return entry_points.get("main") or entry_points["validate"]
 
 
 def defaults_of(role: Path) -> dict[str, Any]:

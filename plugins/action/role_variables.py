@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import specifications
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, role_defaults_of
+
+_RULE = {name: {"type": "str", "required": True} for name in ("variable", "problem", "fix")}
+_OPTIONS = {
+    "role": {"type": "str", "required": True},
+    "intervals": {"type": "list", "elements": "str", "default": []},
+    "refuse": {"type": "list", "elements": "dict", "options": _RULE, "default": []},
+}
+
+
+class ActionModule(ActionBase):
+    """Checks the variables of a role for all hosts of the play on the controller; nothing runs on a host."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Nothing where all is well."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(_OPTIONS)
+        variables = HostVariables(self._loader, task_vars or {}, role_defaults_of(self._task))
+        try:
+            specifications.check(variables, [options["role"]], variables.play_hosts, options["intervals"], options["refuse"])
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, "changed": False}

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TypedDict
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+
+
+class TargetGroup(TypedDict):
+    """An entry of Prometheus' file_sd_config."""
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
+class HostFacts(TypedDict):
+    """What the other hosts know of a host: its address, and the ports of the exporters that it should have."""
+
+    address: str
+    exporters: dict[str, int]
+
+
+def of_exporter(
+    exporter: str, hosts: Mapping[str, HostFacts], monitoring_host: str, container: str, container_port: int, without: Collection[str] = ()
+) -> list[TargetGroup]:
+    """One target group for each host that has the exporter, with the label `host`.
+
+    The monitoring host itself is reached as `container:container_port`, over the Docker network that they share. Hosts in `without` get a
+    group without targets: they are known not to have what the exporter measures.
+    """
+    groups: list[TargetGroup] = []
+    for host, facts in hosts.items():
+        if exporter in facts["exporters"]:
+            here = f"{container}:{container_port}"
+            target = here if host == monitoring_host else with_port(facts["address"], facts["exporters"][exporter])
+            groups.append({"targets": [] if host in without else [target], "labels": {"host": host}})
+    return groups

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, NamedTuple
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, private_files
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+MISSING_PACKAGE = "The controller has no Python package cryptography. Install it beside Ansible, which needs it."
+
+
+class Days(NamedTuple):
+    """For how long certificates are made, and how long before their end they are replaced."""
+
+    valid: int = 365
+    renew: int = 30
+    ca_valid: int = 3650
+
+
+class Issued(NamedTuple):
+    """The certificate of a host and that of its CA, with what a diff shows where a run made one of them."""
+
+    changed: bool
+    host: certificates.Pair
+    ca: certificates.Pair
+    diff: str
+
+
+class CertificateFolder:
+    """A folder of the controller with a private CA, and below `hosts` the certificates that it signed."""
+
+    def __init__(self, path: str, days: Days, check_mode: bool) -> None:
+        self._path, self._days, self._check_mode = path, days, check_mode
+        self._now = datetime.now(timezone.utc)
+        self._made_ca: certificates.Pair | None = None
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keeps other processes out of the folder. Raises ValueError with the fix for a folder or a file that cannot be used."""
+        try:
+            private_files.check_folder(self._path)
+            private_files.check_folder(os.path.join(self._path, "hosts"))
+            with contextlib.nullcontext() if self._check_mode else private_files.locked(self._path):
+                yield
+        except OSError as error:
+            where = error.filename or self._path
+            raise ValueError(f"{where}: {error.strerror}. Give a folder of the controller that you can read and write") from error
+
+    def reconcile(self, names: Sequence[x509.GeneralName]) -> Issued:
+        """The certificate for a host with these names, of which the first names its file; made where there is none that is still good."""
+        now, days = self._now, self._days
+        ca_path, host_path = os.path.join(self._path, "ca"), os.path.join(self._path, "hosts", str(names[0].value))
+        old_ca, old = self._made_ca or _authority(ca_path), _pair(host_path)
+        if old_ca is None:
+            ca = certificates.new_authority(now, days.ca_valid)
+        elif certificates.lasts(old_ca.certificate, now, days.valid):
+            ca = old_ca
+        else:
+            ca = certificates.renewed_authority(old_ca, now, days.ca_valid)
+        if old is not None and certificates.still_good(old, ca, names, now, days.renew):
+            host = old
+        else:
+            host = certificates.issued(ca, names, now, days.valid)
+        if not self._check_mode:
+            if ca is not old_ca:
+                _write(ca_path, ca)
+            if host is not old:
+                os.makedirs(os.path.dirname(host_path), mode=0o700, exist_ok=True)
+                _write(host_path, host)
+        self._made_ca = ca
+        changed = ca is not old_ca or host is not old
+        before, after = _described(old, old_ca), _described(host, ca)
+        lines = difflib.unified_diff(before, after, f"before: {host_path}.crt", f"after: {host_path}.crt", lineterm="") if changed else ()
+        return Issued(changed, host, ca, "\n".join(lines))
+
+
+def _pair(path: str) -> certificates.Pair | None:
+    """Certificate and key of a host; None where one is missing, as after a run that was killed between the two."""
+    certificate, key = private_files.read(f"{path}.crt", secret=False), private_files.read(f"{path}.key", secret=True)
+    if certificate is None or key is None:
+        return None
+    try:
+        return certificates.loaded(certificate, key)
+    except ValueError as error:
+        raise ValueError(f"{path}.crt and {path}.key cannot be used: {error}. Put them back from a backup, or move both away to have new ones made") from error
+
+
+def _authority(path: str) -> certificates.Pair | None:
+    """The CA, None where it is still to be made. A part of it is an error: every client would have to trust another one."""
+    there = [suffix for suffix in ("crt", "key") if os.path.lexists(f"{path}.{suffix}")]
+    if len(there) == 1:
+        raise ValueError(
+            f"{path}.{there[0]} is there without its {'key' if there == ['crt'] else 'certificate'}."
+            " Put that back from a backup, or move the file away to have a new CA made, which all clients then have to trust"
+        )
+    pair = _pair(path)
+    if pair and not certificates.is_authority(pair):
+        raise ValueError(f"{path}.crt was not signed with {path}.key. Put the right one back from a backup, or move both away to have a new CA made")
+    return pair
+
+
+def _write(path: str, pair: certificates.Pair) -> None:
+    private_files.write(f"{path}.key", certificates.key_pem(pair), secret=True)
+    private_files.write(f"{path}.crt", certificates.certificate_pem(pair), secret=False)
+
+
+def _described(pair: certificates.Pair | None, authority: certificates.Pair | None) -> list[str]:
+    """What people see of a certificate and its CA."""
+    lines = []
+    if pair:
+        lines += [
+            f"names: {', '.join(str(name.value) for name in certificates.names_of(pair.certificate))}",
+            f"not after: {certificates.ends(pair.certificate):%Y-%m-%dT%H:%M:%SZ}",
+            f"serial: {pair.certificate.serial_number:x}",
+        ]
+    if authority:
+        lines.append(f"CA: {authority.certificate.subject.rfc4514_string()}, not after {certificates.ends(authority.certificate):%Y-%m-%dT%H:%M:%SZ}")
+    return lines

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Sequence
+from typing import TypedDict
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import resolve
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts, TargetGroup
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers import target_groups
+
+# The exporters, and the groups whose hosts get them.
+EXPORTERS = {"cadvisor": ["gpu_hosts"], "dcgm_exporter": ["gpu_hosts"], "node_exporter": ["gpu_hosts", "monitoring"]}
+
+
+class Fleet(TypedDict):
+    """What the hosts of a fleet know of each other."""
+
+    hosts: dict[str, HostFacts]
+    model_servers: list[TargetGroup]
+    tls: bool
+
+
+def check_groups(variables: HostVariables) -> None:
+    """Raises ValueError where there is nothing to monitor, or nothing that monitors."""
+    for group in ("gpu_hosts", "monitoring"):
+        if not variables.in_groups(group):
+            raise ValueError(
+                f"The inventory group {group} is empty: put at least one host into it (see inventories/fleet; one machine may be in both groups)."
+            )
+
+
+def check_interval(variables: HostVariables, host: str, name: str) -> None:
+    """Raises VariableError for an interval that is no duration from 1 to 60 s."""
+    text = str(variables.get(host, name))
+    try:
+        duration = seconds(text)
+    except ValueError as error:
+        problem, _stop, fix = str(error).partition(". ")
+        raise VariableError(name, host, problem, fix) from error
+    if not 1 <= duration <= 60:
+        raise VariableError(name, host, f"{text} is out of range", "Set it to something from 1s to 60s")
+
+
+def evaluate(variables: HostVariables) -> Fleet:
+    """Evaluate what hosts know of each other, for the hosts of both groups and of the play. Raises VariableError with the fix for what is wrong."""
+    variables.use_defaults("common", "tls", *EXPORTERS)
+    members, monitoring = variables.in_groups("gpu_hosts", "monitoring"), variables.in_groups("monitoring")
+    facts: dict[str, HostFacts] = {}
+    switches: dict[str, bool | None] = {}
+    servers: list[TargetGroup] = []
+    evaluated = dict.fromkeys(members + variables.play_hosts)
+    for host in dict.fromkeys([*evaluated, *variables.in_groups("all")]):
+        address_of = functools.cache(functools.partial(address, variables, host))
+        if host in evaluated:
+            switches[host] = _switch(variables, host)
+            facts[host] = {"address": address_of(), "exporters": _exporters(variables, host)}
+        servers += target_groups(host, variables.get(host, "model_servers") or [], address_of, monitoring)
+    _check_addresses({host: facts[host]["address"] for host in members}, monitoring)
+    return {"hosts": facts, "model_servers": servers, "tls": _tls(switches, [host["address"] for host in facts.values()])}
+
+
+def address(variables: HostVariables, host: str) -> str:
+    """The IP address under which other hosts reach a host."""
+    name = str(variables.get(host, "gpu_monitoring_address") or variables.get(host, "ansible_host") or host)
+    try:
+        return resolve(name)
+    except ValueError as error:
+        problem, _stop, fix = str(error).partition(". ")
+        raise VariableError("gpu_monitoring_address", host, problem, fix) from error
+
+
+def _exporters(variables: HostVariables, host: str) -> dict[str, int]:
+    """The port of each exporter that Prometheus should expect of a host."""
+    ports = {}
+    for exporter, groups in EXPORTERS.items():
+        if host in variables.in_groups(*groups) and _boolean(variables, host, f"{exporter}_enabled", default=True):
+            port = variables.get(host, f"{exporter}_port")
+            if not str(port).isdigit():
+                raise VariableError(f"{exporter}_port", host, f"'{port}' is no port", "Set it to a number from 1 to 65535")
+            ports[exporter] = int(port)
+    return ports
+
+
+def _boolean(variables: HostVariables, host: str, name: str, default: bool) -> bool:
+    value = variables.get(host, name)
+    try:
+        return default if value is None else boolean(value)
+    except TypeError as error:
+        raise VariableError(name, host, f"'{value}' is neither true nor false", "Set it to true or false") from error
+
+
+def _switch(variables: HostVariables, host: str) -> bool | None:
+    """Whether a host shall speak TLS; None where nothing says so."""
+    for name in ("tls_enabled", "gpu_monitoring_tls"):
+        if variables.is_set(host, name):
+            return _boolean(variables, host, name, default=True)
+    return None
+
+
+def _tls(switches: dict[str, bool | None], addresses: list[str]) -> bool:
+    answers = {*switches.values()}
+    if len(answers) > 1:
+        shown = ", ".join(f"{host} {'not set' if answer is None else answer}" for host, answer in switches.items())
+        raise ValueError(f"gpu_monitoring_tls is not the same on all hosts ({shown}). Set it for the group all.")
+    answer = answers.pop() if answers else None
+    return not all(ipaddress.ip_address(ip).is_loopback for ip in addresses) if answer is None else answer
+
+
+def _check_addresses(addresses: dict[str, str], monitoring: Sequence[str]) -> None:
+    """Raises an error for two hosts with one address, and for one that a monitoring host cannot reach."""
+    owners: dict[str, str] = {}
+    for host, ip in addresses.items():
+        if ip in owners:
+            raise ValueError(f"The hosts {owners[ip]} and {host} have the same address, {ip}. Give each its own gpu_monitoring_address or ansible_host.")
+        owners[ip] = host
+        others = [name for name in monitoring if name != host]
+        if others and ipaddress.ip_address(ip).is_loopback:
+            problem = f"{ip} is an address of the loopback, which {others[0]} cannot reach"
+            raise VariableError("gpu_monitoring_address", host, problem, f"Set it to an address of {host} on the network")

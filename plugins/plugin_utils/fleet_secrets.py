@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypedDict
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.certificate_problem import certificate_problem
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import CertificateFolder, Days
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+
+_USER = "prometheus"
+_OWN = ("tls_certificate", "tls_private_key", "tls_ca_certificate")
+_UNCHANGED = "Nothing was changed"
+
+
+class HostSecrets(TypedDict, total=False):
+    """What a host's services need to speak TLS and to ask for passwords."""
+
+    certificate: str
+    private_key: str
+    ca_certificate: str
+    exporter_password: str
+    exporter_password_bcrypt: str
+    exporter_password_sha512: str
+    prometheus_password: str
+    prometheus_password_bcrypt: str
+
+
+class TlsInputs(NamedTuple):
+    """What the variables of a host say of its certificate and passwords."""
+
+    passwords: bool
+    own: tuple[str, str, str]
+    names: list[str]
+    alternative_names: list[str]
+    ca_dir: str
+    exporter_password: str
+    exporter_password_file: str
+    prometheus_password: str
+    prometheus_password_file: str
+
+    def files(self) -> list[str]:
+        """The files on the controller without which new secrets would be made."""
+        files = [] if any(self.own) else [os.path.join(self.ca_dir, "ca.crt")]
+        files += [] if self.exporter_password else [self.exporter_password_file]
+        return files + ([] if self.prometheus_password else [self.prometheus_password_file])
+
+
+class Fleet(NamedTuple):
+    """The part of the fleet that the certificates are made of."""
+
+    tls: bool
+    addresses: dict[str, str]
+
+
+def inputs_of(variables: HostVariables, fleet: Fleet, host: str) -> TlsInputs | None:
+    """What the variables of a host say; None where nothing of it speaks TLS. Raises VariableError for what cannot be used."""
+    grafana_https = variables.is_set(host, "grafana_protocol") and variables.get(host, "grafana_protocol") == "https"
+    if not fleet.tls and not grafana_https:
+        return None
+
+    def text(name: str) -> str:
+        return str(variables.get(host, name) or "")
+
+    folder = text("tls_secrets_dir")
+    if not folder.startswith(("/", "~")):
+        problem = f"'{folder}' would be another folder for each playbook"
+        raise VariableError("tls_secrets_dir (gpu_monitoring_secrets_dir)", host, problem, f"Begin it with / or ~. {_UNCHANGED}")
+    reached = text("tls_address") if variables.is_set(host, "tls_address") else fleet.addresses[host]
+    inputs = TlsInputs(
+        fleet.tls,
+        (text(_OWN[0]), text(_OWN[1]), text(_OWN[2])),
+        [reached, *_containers(variables, host)],
+        [str(name) for name in variables.get(host, "tls_alternative_names")],
+        os.path.expanduser(text("tls_ca_dir")),
+        text("tls_exporter_password"),
+        os.path.expanduser(text("tls_exporter_password_file")),
+        text("tls_prometheus_password"),
+        os.path.expanduser(text("tls_prometheus_password_file")),
+    )
+    _check_own(host, inputs)
+    return inputs
+
+
+def missing(inputs: TlsInputs) -> list[str]:
+    """The files of secrets that are not on this controller."""
+    return [path for path in inputs.files() if inputs.passwords and not os.path.exists(path)]
+
+
+class SecretMaker:
+    """Makes and reads the secrets of hosts; each password is hashed once, and each folder opened once."""
+
+    def __init__(self, password_of: Callable[[str], str], check_mode: bool) -> None:
+        self._password_of = functools.cache(password_of)
+        self._hash = functools.cache(web_password_hash)
+        self._check_mode = check_mode
+        self.changed = False
+        self.diffs: list[str] = []
+
+    def make(self, inputs: dict[str, TlsInputs]) -> dict[str, HostSecrets]:
+        """The secrets of the hosts. Raises VariableError for a folder or a value that cannot be used."""
+        secrets: dict[str, HostSecrets] = {}
+        for folder in dict.fromkeys(host_inputs.ca_dir for host_inputs in inputs.values()):
+            of_folder = {host: host_inputs for host, host_inputs in inputs.items() if host_inputs.ca_dir == folder}
+            issued = {host: host_inputs for host, host_inputs in of_folder.items() if not any(host_inputs.own)}
+            for host, host_inputs in of_folder.items():
+                secrets[host] = dict(zip(("certificate", "private_key", "ca_certificate"), host_inputs.own))  # type: ignore[assignment]
+            if issued:
+                self._issue(folder, issued, secrets)
+        for host, host_inputs in inputs.items():
+            if host_inputs.passwords:
+                self._add_passwords(host, host_inputs, secrets[host])
+        return secrets
+
+    def _issue(self, path: str, inputs: dict[str, TlsInputs], secrets: dict[str, HostSecrets]) -> None:
+        folder = CertificateFolder(path, Days(), self._check_mode)
+        try:
+            with folder.opened():
+                for host, host_inputs in inputs.items():
+                    names = [host, *host_inputs.names, "localhost", "127.0.0.1", *host_inputs.alternative_names]
+                    pair = folder.reconcile(_general_names(host, names))
+                    self.changed = self.changed or pair.changed
+                    self.diffs += [pair.diff] if pair.changed else []
+                    secrets[host]["certificate"] = certificates.certificate_pem(pair.host).decode()
+                    secrets[host]["private_key"] = certificates.key_pem(pair.host).decode()
+                    secrets[host]["ca_certificate"] = certificates.certificate_pem(pair.ca).decode()
+        except VariableError:
+            raise
+        except ValueError as error:
+            problem, _stop, fix = str(error).partition(". ")
+            raise VariableError("tls_ca_dir", next(iter(inputs)), problem, fix or "Correct it on the controller") from error
+
+    def _add_passwords(self, host: str, inputs: TlsInputs, secrets: HostSecrets) -> None:
+        exporter = inputs.exporter_password or self._password_of(inputs.exporter_password_file)
+        prometheus = inputs.prometheus_password or self._password_of(inputs.prometheus_password_file)
+        secrets["exporter_password"], secrets["prometheus_password"] = exporter, prometheus
+        secrets["exporter_password_bcrypt"] = self._hashed("tls_exporter_password", host, exporter, "bcrypt")
+        secrets["exporter_password_sha512"] = self._hashed("tls_exporter_password", host, exporter, "sha512")
+        secrets["prometheus_password_bcrypt"] = self._hashed("tls_prometheus_password", host, prometheus, "bcrypt")
+
+    def _hashed(self, variable: str, host: str, password: str, algorithm: str) -> str:
+        try:
+            return self._hash(password, _USER, algorithm)
+        except AnsibleError as error:
+            problem, _stop, fix = str(error).partition(". ")
+            raise VariableError(variable, host, problem, fix) from error
+
+
+def _containers(variables: HostVariables, host: str) -> list[str]:
+    """The names of containers by which a monitoring host reaches its own services."""
+    if host not in variables.groups.get("monitoring", [host]):
+        return []
+    return ["prometheus", "node-exporter", *(["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else [])]
+
+
+def _check_own(host: str, inputs: TlsInputs) -> None:
+    given = [name for name, value in zip(_OWN, inputs.own) if value]
+    if given and len(given) < len(_OWN):
+        problem = f"of tls_certificate, tls_private_key and tls_ca_certificate only {' and '.join(given)} is set"
+        raise VariableError(given[0], host, problem, f"Set all three to PEM text, or none to have a private authority made. {_UNCHANGED}")
+    if given:
+        _general_names(host, inputs.names)
+        problem = certificate_problem(inputs.own[0], inputs.own[1], inputs.names)
+        if problem:
+            problem = f"it cannot be used: {problem}. Prometheus and Grafana reach the host by {', '.join(inputs.names)}"
+            fix = f"Set another tls_certificate with its tls_private_key, or leave both and tls_ca_certificate empty. {_UNCHANGED}"
+            raise VariableError("tls_certificate", host, problem, fix)
+
+
+def _general_names(host: str, names: Sequence[str]) -> list[certificates.x509.GeneralName]:
+    try:
+        return [certificates.general_name(name) for name in names]
+    except ValueError as error:
+        fix = "Write names like gpu1.example.org, gpu_1, 192.0.2.11 or 2001:db8::11"
+        raise VariableError("tls_alternative_names", host, f"{error}, as each name in a certificate has to be", fix) from error

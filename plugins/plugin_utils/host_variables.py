@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.template import Templar, trust_as_template
+
+ROLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "roles"))
+_FACTS = (
+    "The value reads facts of the host, which this run has not gathered. Gather them in a play before this one, or set a value that needs no facts"
+)
+
+
+class VariableError(ValueError):
+    """A variable of a host that cannot be used, as `<variable> on <host>: <problem>. <Fix>.`"""
+
+    def __init__(self, variable: str, host: str, problem: object, fix: str) -> None:
+        super().__init__(f"{variable} on {host}: {str(problem).rstrip('.')}. {fix.rstrip('.')}.")
+
+
+class HostVariables:
+    """The variables of the inventory's hosts, each evaluated in the context of its own host.
+
+    `hostvars[host]` of a template has neither `hostvars` nor what the play sets, so a variable that needs them fails there.
+    """
+
+    def __init__(self, loader: Any, task_vars: Mapping[str, Any], role_defaults: Mapping[str, Any] | None = None) -> None:
+        """`role_defaults` are those of the task's roles, which any other value of a variable overrides."""
+        self._loader = loader
+        self._hostvars = task_vars["hostvars"]
+        self._templar = Templar(loader=loader)
+        self._current = ""
+        self._variables: dict[str, Any] = {}
+        self._defaults = dict(role_defaults or {})
+        self.play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [task_vars["inventory_hostname"]])]
+        self.groups = {name: [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}
+        # What the play sets counts for all its hosts: it is what the task has beyond the inventory's variables of its host.
+        own = self._hostvars.raw_get(task_vars["inventory_hostname"])
+        self._play = {
+            name: value
+            for name, value in task_vars.items()
+            if not _is_magic(name) and not _same(own, name, value) and not _same(self._defaults, name, value)
+        }
+
+    def in_groups(self, *groups: str) -> list[str]:
+        """The hosts of groups, each once, in the order of the inventory."""
+        return list(dict.fromkeys(host for group in groups for host in self.groups.get(group, [])))
+
+    def use_defaults(self, *roles: str) -> None:
+        """Let the defaults of roles count where neither inventory nor play sets a variable."""
+        for role in roles:
+            self._defaults.update(self.read_of_role(role, "defaults", "main.yml"))
+        self._current = ""
+
+    def read_of_role(self, role: str, *path: str) -> dict[str, Any]:
+        """The content of a YAML file of one of the collection's roles, empty where there is none."""
+        file = os.path.join(ROLES, role, *path)
+        return dict(self._loader.load_from_file(file, trusted_as_template=True) or {}) if os.path.exists(file) else {}
+
+    def names_set_by_play(self, *prefixes: str) -> list[str]:
+        """The variables with one of these prefixes that the play sets, or what runs before its tasks."""
+        return sorted(name for name in self._play if name.startswith(prefixes))
+
+    def is_set(self, host: str, name: str) -> bool:
+        """Whether the inventory or the play sets a variable, other than to the default of its role."""
+        variables = self._of(host)
+        return name in variables and variables[name] is not None and not _same(self._defaults, name, variables[name])
+
+    def get(self, host: str, name: str) -> Any:
+        """The value of a variable; None where there is none. Raises VariableError where it cannot be evaluated."""
+        return self._evaluate(host, name, lambda variables: self._templar.template(variables.get(name)))
+
+    def expression(self, host: str, name: str, expression: str) -> Any:
+        """The value of an expression over the host's variables; `name` is the variable that an error names."""
+        return self._evaluate(host, name, lambda _variables: self._templar.evaluate_expression(trust_as_template(expression)))
+
+    def _evaluate(self, host: str, name: str, template: Any) -> Any:
+        variables = self._of(host)
+        try:
+            return template(variables)
+        except AnsibleError as error:
+            reason = " ".join(str(error).split())
+            raw = str(variables.get(name))
+            facts = "ansible_facts" in raw or "ansible_default" in raw
+            fix = _FACTS if facts else "Correct the value, or the variables that it is made of"
+            raise VariableError(name, host, f"the value cannot be evaluated: {reason}", fix) from error
+
+    def _of(self, host: str) -> dict[str, Any]:
+        if host != self._current:
+            variables = {**self._defaults, **self._hostvars.raw_get(host), "hostvars": self._hostvars, **self._play}
+            self._templar.available_variables = variables
+            self._current, self._variables = host, variables
+        return self._variables
+
+
+def _is_magic(name: str) -> bool:
+    return name == "vars" or name.startswith("ansible_")
+
+
+def _same(variables: Mapping[str, Any], name: str, value: Any) -> bool:
+    return name in variables and (variables[name] is value or variables[name] == value)
+
+
+def role_defaults_of(task: Any) -> dict[str, Any]:
+    """The defaults of the roles that a task runs in, and of those that its play names."""
+    defaults: dict[str, Any] = {}
+    for role in task.get_play().roles:
+        defaults.update(role.get_default_vars())
+    if task._role:
+        defaults.update(task._role.get_default_vars(task.get_dep_chain()))
+    return defaults
