@@ -68,7 +68,8 @@ def evaluate(variables: HostVariables) -> Fleet:
 
 def address(variables: HostVariables, host: str) -> str:
     """The IP address under which other hosts reach a host."""
-    name = str(variables.get(host, "gpu_monitoring_address") or variables.get(host, "ansible_host") or host)
+    source = "gpu_monitoring_address" if variables.is_set(host, "gpu_monitoring_address") else "ansible_host"
+    name = str(variables.get(host, source) or host)
     try:
         return resolve(name)
     except ValueError as error:

@@ -14,13 +14,24 @@ from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, role_defaults_of
 
 
+_SECRETS = {
+    "certificate": "a certificate",
+    "private_key": "a private key",
+    "ca_certificate": "an authority",
+    "exporter_password": "a password of the exporters",
+    "exporter_password_bcrypt": "a hash of it",
+    "exporter_password_sha512": "another hash of it",
+    "prometheus_password": "a password of Prometheus",
+    "prometheus_password_bcrypt": "a hash of that",
+}
 # What earlier tasks of the roles would have found.
 _MISSING = {"stat": {"exists": False}}
 _FACTS = {
     "ansible_check_mode": False,
-    "tls_issued": {"certificate": "a certificate", "private_key": "a private key", "ca": "an authority"},
     "gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"]}, "kernel": {"pressure": False}},
     "grafana_password_on_host": _MISSING,
     "grafana_previous_password_on_host": _MISSING,
@@ -67,5 +78,9 @@ def _rendered(
             if wanted(task):
                 known = variables.get_vars(play=play, host=hosts.get_host(host), task=task)
                 known["ansible_search_path"] = task.get_search_path()
+                known["ansible_play_hosts_all"] = [name.name for name in hosts.get_hosts()]
+                of_fleet = HostVariables(loader, known, role_defaults_of(task))
+                known["gpu_monitoring_fleet"] = evaluate(of_fleet)
+                known["tls_secrets"] = {"hosts": dict.fromkeys(known["ansible_play_hosts_all"], _SECRETS)}
                 known = {**_FACTS, **known, **(facts or {}), "tls_secrets_dir": str(folder)}
                 yield Templar(loader=loader, variables=known).template(task.args)

@@ -79,7 +79,7 @@ def rows(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("profiling", [False, True])
 def test_every_row_is_one_that_the_exporter_takes(profiling, tmp_path):
     known = {"dcgm_exporter_profiling": profiling}
-    inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {}}, known)
+    inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, known)
     rendered = service("dcgm_exporter", "dcgm-exporter", inventory, "gpu1", tmp_path)
     found = rows(rendered["files"][0]["content"])
     assert {len(row) for row in found} == {3}

@@ -115,7 +115,7 @@ def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_export
 
 
 def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
-    variables = {"grafana_admin_password": "x", "verify_dashboards": []}
+    variables = {"grafana_admin_password": "x", "tls_prometheus_password": "x", "verify_dashboards": []}
     inventory = fleet({"gpu1": {**GPU1, "model_servers": [{"name": "llama", "port": 8000}]}, "gpu2": GPU2}, {"monitor1": MONITOR}, variables)
     options = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)

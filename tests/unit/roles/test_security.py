@@ -84,7 +84,7 @@ def test_an_exporter_whose_watcher_is_not_in_the_inventory_speaks_tls(role, name
 
 
 def test_one_variable_switches_it(tmp_path):
-    off = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {}}, {"gpu_monitoring_tls": "false"})
+    off = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"gpu_monitoring_tls": "false"})
     assert service("cadvisor", "cadvisor", off, "gpu1", tmp_path)["ports"]
     on = fleet({"machine": {"ansible_host": "127.0.0.1"}}, {"machine": {}}, {"gpu_monitoring_tls": True})
     assert not service("cadvisor", "cadvisor", on, "machine", tmp_path)["ports"]

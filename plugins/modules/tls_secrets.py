@@ -1,0 +1,55 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tls_secrets
+short_description: Make and read the certificates and passwords of a fleet
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Makes and reads the certificates and passwords of all hosts of the play, from the variables of the role C(tls), each evaluated in the context of its host.
+  - It runs on the controller alone. Run it once for all hosts, after M(mlops.gpu_monitoring.monitoring_fleet).
+notes:
+  - The result holds private keys and passwords. It is never shown or logged, as with C(no_log). Give tasks that use the registered variable C(no_log).
+attributes:
+  check_mode:
+    description: Makes missing secrets in memory and writes none.
+    support: full
+  diff_mode:
+    description: Prints names, end and serial number of new certificates.
+    support: full
+options:
+  make_missing:
+    description: >-
+      Whether to make a certificate authority or a password that is not on this controller. Without it, the result names the missing files and has no secrets,
+      unless C(tls_new_secrets) is set.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Make certificates and passwords
+  mlops.gpu_monitoring.tls_secrets:
+    make_missing: true
+  register: tls_secrets
+  run_once: true
+"""
+
+RETURN = r"""
+hosts:
+  description: For each host of the play its certificate, key and authority as PEM, and its passwords with their hashes. Empty where a host does not speak TLS.
+  returned: success
+  type: dict
+missing:
+  description: Files of secrets that are not on this controller.
+  returned: success
+  type: list
+  elements: str
+fleet:
+  description: The C(id) of the fleet that the secrets are for.
+  returned: success
+  type: str
+"""

@@ -1,0 +1,57 @@
+"""The filters that make Prometheus' targets of what `monitoring_fleet` returns."""
+
+from __future__ import annotations
+
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.gpu_presence import gpu_presence
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_targets import prometheus_targets
+
+HOSTS = {
+    "gpu1": {"address": "10.0.0.1", "exporters": {"dcgm_exporter": 9400, "node_exporter": 9100}},
+    "gpu2": {"address": "2001:db8::2", "exporters": {"dcgm_exporter": 9500}},
+    "both": {"address": "10.0.0.3", "exporters": {"dcgm_exporter": 9400}},
+    "monitor1": {"address": "10.0.0.4", "exporters": {"node_exporter": 9100}},
+}
+
+
+def targets(**options):
+    made = prometheus_targets(HOSTS, "dcgm_exporter", "both", container="dcgm-exporter", container_port=9400, **options)
+    return {group["labels"]["host"]: group["targets"] for group in made}
+
+
+def test_targets_by_address_and_by_container_name():
+    assert targets() == {"gpu1": ["10.0.0.1:9400"], "gpu2": ["[2001:db8::2]:9500"], "both": ["dcgm-exporter:9400"]}
+
+
+def test_a_host_without_hardware_has_a_group_without_targets():
+    assert targets(without=["gpu2"]) == {"gpu1": ["10.0.0.1:9400"], "gpu2": [], "both": ["dcgm-exporter:9400"]}
+
+
+class HostVars:
+    """A stand-in for Ansible's hostvars: what the run found on hosts."""
+
+    def __init__(self, **looks):
+        self._looks = looks
+
+    def raw_get(self, host):
+        return {"gpu_monitoring_host": {"gpu": self._looks[host]}} if host in self._looks else {}
+
+
+GPU, NONE, BROKEN = ({"present": present, "pci_devices": devices} for present, devices in ((True, ["0000:01:00.0"]), (False, []), (False, ["0000:01:00.0"])))
+
+
+def group(host, *addresses):
+    return {"targets": [*addresses], "labels": {"host": host}}
+
+
+def test_the_look_of_the_run_counts():
+    assert gpu_presence(HOSTS, HostVars(gpu1=GPU, gpu2=NONE, both=BROKEN, monitor1=NONE)) == {"gpu1": True, "gpu2": False, "both": True}
+
+
+def test_without_a_look_the_previous_targets_count():
+    previous = [group("gpu1", "10.0.0.1:9400"), group("gpu2"), group("gone")]
+    assert gpu_presence(HOSTS, HostVars(), previous) == {"gpu1": True, "gpu2": False}
+    assert gpu_presence(HOSTS, HostVars(gpu1=NONE, gpu2=GPU), previous) == {"gpu1": False, "gpu2": True}
+
+
+def test_of_a_host_that_is_new_nothing_is_known():
+    assert gpu_presence(HOSTS, HostVars()) == {}

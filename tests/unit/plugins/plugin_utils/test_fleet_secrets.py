@@ -1,0 +1,145 @@
+"""The certificates and passwords of all hosts, made and read in one go."""
+
+from __future__ import annotations
+
+import pytest
+import trustme
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, fleet_secrets
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
+
+from tests.unit.plugins.plugin_utils.inventory import host_variables
+
+HOSTS = {"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"ansible_host": "10.0.0.2"}}
+MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """What the variables of each host say, by host."""
+
+    def read(gpu_hosts=None, monitoring=None, **variables):
+        shared = {"gpu_monitoring_secrets_dir": str(tmp_path / "secrets"), **variables}
+        of_hosts = host_variables(tmp_path, HOSTS if gpu_hosts is None else gpu_hosts, monitoring or MONITOR, shared)
+        evaluated = evaluate(of_hosts)
+        of_hosts.use_defaults("common", "tls", "grafana")
+        known = fleet_secrets.Fleet(evaluated["tls"], {host: facts["address"] for host, facts in evaluated["hosts"].items()})
+        return {host: fleet_secrets.inputs_of(of_hosts, known, host) for host in evaluated["hosts"]}
+
+    return read
+
+
+@pytest.fixture
+def maker():
+    """Makes secrets with passwords that are those of their files' names."""
+    return lambda check_mode=False: fleet_secrets.SecretMaker(lambda path: path.rpartition("/")[2], check_mode)
+
+
+def names(pem):
+    return {str(name.value) for name in certificates.names_of(certificates.x509.load_pem_x509_certificate(pem.encode()))}
+
+
+def test_every_host_has_a_certificate_of_one_authority_with_its_names(inputs, maker):
+    secrets = maker().make(inputs(tls_alternative_names=["{{ inventory_hostname }}.example.org"]))
+    assert names(secrets["gpu1"]["certificate"]) == {"gpu1", "10.0.0.1", "localhost", "127.0.0.1", "gpu1.example.org"}
+    assert names(secrets["monitor1"]["certificate"]) == {
+        *("monitor1", "10.0.0.9", "localhost", "127.0.0.1", "monitor1.example.org", "prometheus", "node-exporter")
+    }
+    assert len({host["ca_certificate"] for host in secrets.values()}) == 1
+    assert len({host["private_key"] for host in secrets.values()}) == 3
+
+
+def test_a_machine_in_both_groups_is_reached_by_all_its_containers(inputs, maker):
+    secrets = maker().make(inputs({"both": {"ansible_host": "10.0.0.1"}}, {"both": {}}))
+    assert {"prometheus", "node-exporter", "cadvisor-proxy", "dcgm-exporter"} < names(secrets["both"]["certificate"])
+
+
+def test_a_second_run_changes_nothing(inputs, maker):
+    first, second = maker(), maker()
+    assert first.make(inputs()) == second.make(inputs())
+    assert (first.changed, second.changed, second.diffs) == (True, False, [])
+
+
+def test_check_mode_makes_no_file(inputs, maker, tmp_path):
+    checked = maker(check_mode=True)
+    secrets = checked.make(inputs())
+    assert checked.changed
+    assert len({host["ca_certificate"] for host in secrets.values()}) == 1
+    assert not (tmp_path / "secrets").exists()
+
+
+def test_passwords_are_hashed_once(inputs, maker, monkeypatch):
+    hashed = []
+
+    def stand_in(password, _user, algorithm):
+        hashed.append((password, algorithm))
+        return f"{algorithm} of {password}"
+
+    monkeypatch.setattr(fleet_secrets, "web_password_hash", stand_in)
+    secrets = maker().make(inputs())
+    assert sorted(hashed) == [("exporter_password", "bcrypt"), ("exporter_password", "sha512"), ("prometheus_password", "bcrypt")]
+    assert secrets["gpu2"]["exporter_password_bcrypt"] == "bcrypt of exporter_password"
+
+
+def test_missing_files_are_those_that_would_be_made(inputs, tmp_path):
+    folder = tmp_path / "secrets"
+    assert fleet_secrets.missing(inputs()["gpu1"]) == [str(folder / name) for name in ("ca/ca.crt", "exporter_password", "prometheus_password")]
+    assert fleet_secrets.missing(inputs(tls_exporter_password="x", tls_prometheus_password="y")["gpu1"]) == [str(folder / "ca/ca.crt")]
+
+
+def test_without_tls_there_is_nothing_to_make(inputs):
+    assert {*inputs(gpu_monitoring_tls=False).values()} == {None}
+    grafana = inputs(gpu_monitoring_tls=False, monitoring={"monitor1": {"ansible_host": "10.0.0.9", "grafana_protocol": "https"}})
+    assert (grafana["gpu1"], grafana["monitor1"].passwords) == (None, False)
+
+
+def own(*addresses):
+    authority = trustme.CA()
+    made = authority.issue_cert(*addresses)
+    return {
+        "tls_certificate": made.cert_chain_pems[0].bytes().decode(),
+        "tls_private_key": made.private_key_pem.bytes().decode(),
+        "tls_ca_certificate": authority.cert_pem.bytes().decode(),
+    }
+
+
+def test_a_certificate_of_the_site_is_taken(inputs, maker, tmp_path):
+    given = own("10.0.0.1")
+    secrets = maker().make({"gpu1": inputs({"gpu1": {"ansible_host": "10.0.0.1", **given}})["gpu1"]})
+    assert secrets["gpu1"]["certificate"] == given["tls_certificate"]
+    assert secrets["gpu1"]["ca_certificate"] == given["tls_ca_certificate"]
+    assert not (tmp_path / "secrets").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"gpu_monitoring_secrets_dir": "secrets"}, ["tls_secrets_dir (gpu_monitoring_secrets_dir) on gpu1", "'secrets'", "Begin it with / or ~"]),
+        ({"tls_certificate": "PEM"}, ["tls_certificate on gpu1", "only tls_certificate is set", "Set all three", "Nothing was changed"]),
+        (own("10.0.0.7"), ["tls_certificate on gpu1: it cannot be used", "is not for 10.0.0.1", "Nothing was changed"]),
+    ],
+)
+def test_inputs_that_cannot_be_used_are_refused(inputs, variables, words):
+    with pytest.raises(ValueError) as refused:
+        inputs(**variables)
+    for word in words:
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"tls_alternative_names": ["https://gpu1"]}, "tls_alternative_names on gpu1: 'https://gpu1' is neither an IP address nor a DNS name"),
+        ({"tls_exporter_password": " x"}, "tls_exporter_password on gpu1: .*white space"),
+        ({"tls_prometheus_password": "x" * 73}, "tls_prometheus_password on gpu1: .*72 bytes"),
+    ],
+)
+def test_values_that_cannot_be_used_are_refused(inputs, maker, variables, words):
+    with pytest.raises(ValueError, match=words):
+        maker().make(inputs(**variables))
+
+
+def test_a_folder_that_others_can_write_to_is_refused_with_the_fix(inputs, maker, tmp_path):
+    maker().make(inputs())
+    (tmp_path / "secrets" / "ca").chmod(0o777)
+    with pytest.raises(ValueError, match=r"tls_ca_dir on gpu1: .*/secrets/ca has the mode 0777\. Take the rights of others away: chmod"):
+        maker().make(inputs())

@@ -1,0 +1,63 @@
+"""The variables of a role, checked for all hosts at once."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
+
+from tests.unit.plugins.plugin_utils.inventory import host_variables
+
+MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
+RULE = {"variable": "prometheus_volume", "problem": "prometheus_volume ~ ' is too short' if prometheus_volume | length < 3 else ''", "fix": "Choose another"}
+
+
+def refused(tmp_path, role, host, variables, **rules):
+    with pytest.raises(ValueError) as error:
+        check(host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, variables), [role], [host], **rules)
+    return str(error.value)
+
+
+def test_defaults_and_values_of_the_right_types_pass(tmp_path):
+    values = {"prometheus_port": "9091", "prometheus_scrape_configs": [{"job_name": "{{ name_of_job }}"}], "name_of_job": "x"}
+    check(host_variables(tmp_path, {}, MONITOR, values), ["prometheus"], ["monitor1"], ["prometheus_scrape_interval"], [RULE])
+
+
+@pytest.mark.parametrize("value", ["none", "{{ 'no' ~ 'ne' }}"])
+def test_a_value_of_another_type_is_refused(tmp_path, value):
+    message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_scrape_configs": value})
+    assert message.startswith("prometheus_scrape_configs on monitor1: ")
+    assert "Set it to a value of the type list" in message
+
+
+def test_a_secret_of_another_type_is_refused_without_its_value(tmp_path):
+    message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_secret_files": "word of mine"})
+    assert message.startswith("prometheus_secret_files on monitor1: the value is not of the type dict")
+    assert "word of mine" not in message
+
+
+def test_a_choice_that_is_not_known_is_refused(tmp_path):
+    assert "grafana_protocol on monitor1: " in refused(tmp_path, "grafana", "monitor1", {"grafana_protocol": "ftp"})
+
+
+@pytest.mark.parametrize(("value", "words"), [("5 sec", "'5 sec' is not a duration. Write it like 5s"), ("2m", "2m is out of range. Set it to"), ("999ms", "1s to 60s")])
+def test_an_interval_that_is_not_valid_is_refused(tmp_path, value, words):
+    rules = {"intervals": ["cadvisor_housekeeping_interval"]}
+    message = refused(tmp_path, "cadvisor", "gpu1", {"cadvisor_housekeeping_interval": value}, **rules)
+    assert message.startswith("cadvisor_housekeeping_interval on gpu1: ")
+    assert words in message
+
+
+def test_the_shared_interval_counts_where_a_role_has_none_of_its_own(tmp_path):
+    rules = {"intervals": ["cadvisor_housekeeping_interval"]}
+    assert "2h is out of range" in refused(tmp_path, "cadvisor", "gpu1", {"gpu_monitoring_scrape_interval": "2h"}, **rules)
+
+
+def test_a_rule_that_a_value_breaks_names_host_problem_and_fix(tmp_path):
+    message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_volume": "{{ 'x' }}"}, refuse=[RULE])
+    assert message == "prometheus_volume on monitor1: x is too short. Choose another."
+
+
+def test_a_value_that_cannot_be_evaluated_is_refused(tmp_path):
+    message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_port": "{{ none_such }}"})
+    assert message.startswith("prometheus_port on monitor1: the value cannot be evaluated: ")
+    assert "none_such" in message
