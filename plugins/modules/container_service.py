@@ -362,13 +362,29 @@ options:
     description:
       - Whether the services are only collected, without a remote execution. A later task of the same play with O(deferred=false) deploys the
         collected services of the host before its own, all in one remote execution.
-      - A play must have such a task, and O(docker_host) must be the same for all services of one remote execution.
+      - A play must have such a task, and O(docker_host) and O(registry), with its login, must be the same for all services of one
+        remote execution.
     type: bool
     default: false
   docker_host:
     description: The engine's socket.
     type: str
     default: unix:///var/run/docker.sock
+  registry:
+    description:
+      - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub where it is empty.
+      - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the user that the module
+        runs as, credential helpers included. A helper that does not work is a warning, and the pull goes on without credentials.
+    type: str
+    default: ""
+  registry_username:
+    description: User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
+    type: str
+    default: ""
+  registry_password:
+    description: Password or access token of O(registry_username).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -458,7 +474,7 @@ services:
 """
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import deployment
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import deployment, registry_login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -570,13 +586,14 @@ ARGUMENTS = {
     },
     "deferred": {"type": "bool", "default": False},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    **registry_login.OPTIONS,
 }
 
 
 def _connect(module):
     """The engine; None in check mode on a host that has none yet."""
     try:
-        return Engine(module.params["docker_host"])
+        return Engine(module.params["docker_host"], registry_login.given(module.params))
     except EngineUnreachable as error:
         if not module.check_mode:
             raise
@@ -593,6 +610,8 @@ def main():
     except ServiceError as error:
         module.fail_json(msg=str(error))
     results = deployment.deploy(engine, module.params["services"], module.check_mode)
+    for warning in engine.warnings if engine else []:
+        module.warn(warning)
     for result in results:
         for warning in result.pop("warnings"):
             module.warn(warning)

@@ -43,6 +43,21 @@ options:
     description: Address of the Docker engine.
     type: str
     default: unix:///var/run/docker.sock
+  registry:
+    description:
+      - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub where it is empty.
+      - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the user that the module
+        runs as, credential helpers included. A helper that does not work is a warning, and the pull goes on without credentials.
+    type: str
+    default: ""
+  registry_username:
+    description: User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
+    type: str
+    default: ""
+  registry_password:
+    description: Password or access token of O(registry_username).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -76,7 +91,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_login, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -117,6 +132,7 @@ def main() -> None:
             "gpus": {"type": "list", "elements": "dict"},
             "timeout": {"type": "int", "default": 60},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+            **registry_login.OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -124,10 +140,12 @@ def main() -> None:
         module.exit_json(changed=False)
     image, of_host = module.params["image"], module.params["gpus"]
     try:
-        engine = Engine(module.params["docker_host"])
+        engine = Engine(module.params["docker_host"], registry_login.given(module.params))
         mechanism = spec.gpu_mechanism(module.params["mechanism"], *engine.gpu_abilities())
         if engine.image(image) is None:
             engine.pull(image)
+            for warning in engine.warnings:
+                module.warn(warning)
     except ServiceError as error:
         module.fail_json(msg=f"image: {error}")
     how, option, fix = _WAYS[mechanism]

@@ -8,9 +8,18 @@ import base64
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+# Options of the modules that pull images. AnsibleModule takes them as they are.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "registry": {"type": "str", "default": ""},
+    "registry_username": {"type": "str", "default": ""},
+    "registry_password": {"type": "str", "default": "", "no_log": True},
+}
 DOCKER_HUB = "docker.io"
 # Under these keys, `docker login` keeps what it knows of Docker Hub.
 _DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
@@ -46,6 +55,18 @@ class GivenLogin:
     password: str = field(repr=False)
 
 
+def given(options: Mapping[str, Any]) -> Optional[GivenLogin]:
+    """The login that OPTIONS name; None where they name none."""
+    username, password = options["registry_username"], options["registry_password"]
+    if bool(username) != bool(password):
+        missing, other = ("password", "username") if username else ("username", "password")
+        raise ServiceError(
+            f"registry_{missing}: it is empty, but registry_{other} is set."
+            " Set both (gpu_monitoring_registry_username and gpu_monitoring_registry_password), or neither."
+        )
+    return GivenLogin(options["registry"], username, password) if username else None
+
+
 def registry_of(reference: str) -> str:
     """The registry of an image reference, as Docker reads it."""
     first, slash, _rest = reference.partition("/")
@@ -54,11 +75,11 @@ def registry_of(reference: str) -> str:
     return DOCKER_HUB
 
 
-def login_for(reference: str, given: Optional[GivenLogin], config_path: str = "") -> Login:
+def login_for(reference: str, login: Optional[GivenLogin], config_path: str = "") -> Login:
     """The login for the registry of an image: the given one if it is for it, else that of Docker's config.json."""
     registry = registry_of(reference)
-    if given is not None and given.username and _normal(given.registry or DOCKER_HUB) == registry:
-        return Login("registry_username and registry_password", "", _basic(registry, given.username, given.password))
+    if login is not None and _normal(login.registry or DOCKER_HUB) == registry:
+        return Login("registry_username and registry_password", "", _basic(registry, login.username, login.password))
     path = config_path or os.path.join(os.path.expanduser("~"), ".docker", "config.json")
     try:
         with open(path, encoding="utf-8") as file:
