@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 
+OF_MODULE = ("docker_host", "registry", "registry_username", "registry_password")
+
+
 def arguments(options: dict[str, Any]) -> dict[str, Any]:
-    """The module's arguments for one service; `docker_host` is the module's own option."""
-    service = dict(options)
-    docker_host = service.pop("docker_host", None)
-    return {"services": [service], **({"docker_host": docker_host} if docker_host else {})}
+    """The module's arguments for one service; those of OF_MODULE are the module's own options."""
+    service = {name: value for name, value in options.items() if name not in OF_MODULE}
+    return {"services": [service], **{name: value for name, value in options.items() if name in OF_MODULE}}

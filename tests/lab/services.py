@@ -30,7 +30,7 @@ def start(image: str, apt_folder: str) -> str:
         )
     run("docker", "start", NAME)
     address = run("docker", "port", NAME, "5000/tcp").splitlines()[0]
-    wait_for(lambda: _registry_answers(address), "the lab's registry answering", 30)
+    wait_for(lambda: registry_answers(address), "the lab's registry answering", 30)
     return address
 
 
@@ -40,11 +40,12 @@ def publish(folder: str, name: str) -> None:
     run("docker", "cp", folder, f"{NAME}:/srv/{name}")
 
 
-def _registry_answers(address: str) -> bool:
+def registry_answers(address: str, status: int = 200) -> bool:
+    """Whether a registry answers with a status: 200, or 401 where it wants a login."""
     connection = http.client.HTTPConnection(address, timeout=2)
     try:
         connection.request("GET", "/v2/")
-        return connection.getresponse().status == 200
+        return connection.getresponse().status == status
     except OSError:
         return False
     finally:
