@@ -40,5 +40,5 @@ class ActionModule(ActionBase):
             evaluated = fleet.evaluate(variables)
             specifications.check(variables, ["common", "tls"], variables.play_hosts, intervals=["gpu_monitoring_scrape_interval"])
         except ValueError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return {**result, **evaluated, "play_variables": plays_own, "id": secrets.token_hex(8), "changed": False}

@@ -31,5 +31,5 @@ class ActionModule(ActionBase):
         try:
             specifications.check(variables, [options["role"]], variables.play_hosts, options["intervals"], options["refuse"])
         except ValueError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return {**result, "changed": False}

@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
             if not missing:
                 secrets = maker.make(speaking)
         except ValueError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         if self._task.diff and maker.diffs:
             # Ansible shows no diff of a result that it must not log.
             self._display.display("\n".join(maker.diffs))

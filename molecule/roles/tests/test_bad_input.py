@@ -50,7 +50,7 @@ def test_an_interval_out_of_range(site, interval):
 def test_a_wrong_type(site):
     run = site(variables={"prometheus_scrape_configs": "none"})
     assert_refused(run, "prometheus_scrape_configs", "list")
-    assert "Measure GPUs" not in run.output
+    assert "Deploy the exporters" not in run.output
 
 
 def test_a_relative_folder_of_secrets(site):
@@ -58,7 +58,7 @@ def test_a_relative_folder_of_secrets(site):
 
 
 def test_a_password_with_white_space_at_its_end(site):
-    assert_refused(site(variables={"grafana_admin_password": "a secret word\n"}), "grafana_admin_password of monitor1", "white space")
+    assert_refused(site(variables={"grafana_admin_password": "a secret word\n"}), "grafana_admin_password on monitor1", "white space")
 
 
 def test_an_empty_monitoring_group(site, tmp_path):
@@ -88,7 +88,7 @@ def test_hosts_that_differ_in_tls(site, tmp_path):
 
 
 def test_half_a_certificate(site):
-    assert_refused(site(variables={"tls_certificate": "PEM"}), "only tls_certificate is set", "set all three", "Nothing was changed")
+    assert_refused(site(variables={"tls_certificate": "PEM"}), "only tls_certificate is set", "Set all three", "Nothing was changed")
 
 
 def test_a_certificate_for_another_host(site):
@@ -99,7 +99,7 @@ def test_a_certificate_for_another_host(site):
         "tls_private_key": made.private_key_pem.bytes().decode(),
         "tls_ca_certificate": authority.cert_pem.bytes().decode(),
     }
-    assert_refused(site("--limit=gpu1,monitor1", variables=own), "tls_certificate of gpu1 cannot be used", "is not for", "Nothing was changed")
+    assert_refused(site("--limit=gpu1,monitor1", variables=own), "tls_certificate on gpu1: it cannot be used", "is not for", "Nothing was changed")
 
 
 def test_a_secret_file_that_would_lie_elsewhere(site):
