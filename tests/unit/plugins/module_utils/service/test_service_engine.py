@@ -20,6 +20,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import (
     GivenLogin,
+    given,
     login_for,
     registry_of,
 )
@@ -261,6 +262,22 @@ def test_a_broken_helper_is_a_warning_and_named_with_a_refusal(start, home):
         match="denied.* without credentials, as docker-credential-none-of-these, named in .* is not installed",
     ):
         engine.pull("x:1")
+
+
+def options(username, password):
+    return {"registry": "r.example", "registry_username": username, "registry_password": password}
+
+
+def test_the_login_of_the_options():
+    assert given(options("me", "pw")) == GivenLogin("r.example", "me", "pw")
+    assert "pw" not in repr(given(options("me", "pw")))
+    assert given(options("", "")) is None
+
+
+@pytest.mark.parametrize(("username", "password", "missing"), [("me", "", "password"), ("", "pw", "username")])
+def test_half_a_login_is_refused(username, password, missing):
+    with pytest.raises(ServiceError, match=f"registry_{missing}: it is empty, but .* Set both"):
+        given(options(username, password))
 
 
 @pytest.mark.parametrize(
