@@ -20,7 +20,7 @@ from waitress import create_server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "lab" / "images" / "grafana"))
 
-from stand_in.app import VERSION, create_app  # noqa: E402
+from stand_in.app import create_app  # noqa: E402
 from stand_in.store import Store  # noqa: E402
 
 COUNT = "/-/count"
@@ -48,32 +48,6 @@ class Counting:
         return [answer]
 
 
-def stand_in(username: str, password: str) -> Flask:
-    """The lab's stand-in, and what community.grafana asks for beyond it: the organisation's switch, the version, numeric ids of folders."""
-    store = Store()
-    app = create_app(store, username, password)
-    folders = store.state["folders"]
-    app.add_url_rule("/api/user/using/<int:_>", view_func=lambda _: {"message": "Active organization changed"}, methods=["POST"])
-    app.add_url_rule("/api/frontend/settings", view_func=lambda: {"buildInfo": {"version": VERSION}}, endpoint="settings")
-
-    @app.before_request
-    def take_folder_id() -> None:
-        given = request.get_json(silent=True) if request.path == "/api/dashboards/db" else None
-        if given and given.get("folderId"):
-            number = given.pop("folderId")
-            given["folderUid"] = next(uid for uid, one in folders.items() if one["id"] == number)
-
-    @app.after_request
-    def give_folder_id(response: Response) -> Response:
-        if response.status_code == 200 and request.method == "GET" and request.path.startswith("/api/dashboards/uid/"):
-            answer = json.loads(response.get_data())
-            answer["meta"]["folderId"] = folders.get(answer["meta"]["folderUid"], {"id": 0})["id"]
-            response.set_data(json.dumps(answer))
-        return response
-
-    return app
-
-
 def real(url: str) -> Flask:
     """Hands everything on to a real Grafana."""
     app = Flask(__name__, static_folder=None)
@@ -94,7 +68,7 @@ def real(url: str) -> Flask:
 
 def main() -> None:
     url = os.environ.get("GRAFANA_URL", "").rstrip("/")
-    app = real(url) if url else stand_in(os.environ["GRAFANA_USER"], os.environ["GRAFANA_PASSWORD"])
+    app = real(url) if url else create_app(Store(), os.environ["GRAFANA_USER"], os.environ["GRAFANA_PASSWORD"])
     server = create_server(Counting(app), host="127.0.0.1", port=0, threads=8)
     print(server.effective_port, flush=True)
     server.run()

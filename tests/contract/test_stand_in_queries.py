@@ -194,3 +194,18 @@ def test_a_store_can_have_provisioned_objects():
 
 def test_a_legend_without_a_pattern_is_the_series():
     assert legend("__auto", {"__name__": "up", "job": "j"}) == 'up{job="j"}'
+
+
+def test_the_organization_of_a_login_is_switched(client):
+    switched = client.post("/api/user/using/1", auth=ADMIN)
+    assert (switched.status_code, switched.json) == (200, {"message": "Active organization changed"})
+    refused = client.post("/api/user/using/2", auth=ADMIN)
+    assert (refused.status_code, refused.json) == (401, {"message": "Not a valid organization"})
+
+
+def test_a_dashboard_is_saved_into_a_folder_by_its_number(client):
+    folder = client.post("/api/folders", json={"uid": "f", "title": "F"}, auth=ADMIN).json["id"]
+    saved = client.post("/api/dashboards/db", json={"dashboard": {"uid": "d", "title": "D"}, "folderId": folder}, auth=ADMIN)
+    assert (saved.status_code, saved.json["folderUid"]) == (200, "f")
+    meta = client.get("/api/dashboards/uid/d", auth=ADMIN).json["meta"]
+    assert (meta["folderId"], meta["folderUid"]) == (folder, "f")

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, g, jsonify, request
 
 from stand_in.auth import Auth
+from stand_in.errors import ApiError
 from stand_in.payload import body, number
 from stand_in.service_accounts import ServiceAccounts
 from stand_in.tokens import Tokens
@@ -23,6 +24,12 @@ def add_access_routes(app: Flask, auth: Auth, users: Users, accounts: ServiceAcc
         account = accounts.get(g.caller.account)
         shown = {"id": 0, "uid": f"service-account:{account['id']}", "email": account["login"], "name": account["name"]}
         return {**shown, "login": account["login"], "orgId": 1, "isGrafanaAdmin": False, "isDisabled": False, "isExternal": False}
+
+    @app.post("/api/user/using/<int:organization>")
+    def use_organization(organization: int) -> Any:
+        if organization != 1:
+            raise ApiError(401, "Not a valid organization")
+        return {"message": "Active organization changed"}
 
     @app.put("/api/user/password")
     def own_password() -> Any:

@@ -64,6 +64,7 @@ def create_app(store: Store, user: str, password: str) -> Flask:
 
     app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": VERSION, "commit": "stand-in"}, endpoint="health")
     app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
+    app.add_url_rule("/api/frontend/settings", view_func=lambda: {"buildInfo": {"version": VERSION}}, endpoint="settings")
     app.add_url_rule("/api/org", view_func=lambda: {"id": 1, "name": "Main Org."}, endpoint="org")
 
     @app.post("/login")

@@ -37,6 +37,7 @@ class Dashboards:
             "url": f"/d/{uid}/{name}",
             "version": one["version"],
             "isFolder": False,
+            "folderId": self._folders.number(folder),
             "folderUid": folder,
             "folderTitle": self._folders.title(folder) if folder else "General",
             "provisioned": one["provisioned"],
@@ -58,9 +59,11 @@ class Dashboards:
         if not _UID.fullmatch(uid):
             raise ApiError(400, "uid contains illegal characters")
         folder = body.get("folderUid") or ""
+        if body.get("folderId") and not folder:
+            folder = self._folders.uid(body["folderId"])
         if folder == "general":
             raise ApiError(404, 'folders.folder.grafana.app "general" not found')
-        if (folder and not self._folders.has(folder)) or body.get("folderId"):
+        if folder and not self._folders.has(folder):
             raise ApiError(400, "folder not found")
         there = self._all.get(uid)
         if given.get("id") and not any(one["id"] == given["id"] for one in self._all.values()):

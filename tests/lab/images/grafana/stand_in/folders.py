@@ -31,6 +31,17 @@ class Folders:
         """The title of one; empty for the top level."""
         return self._all[uid]["title"] if uid in self._all else ""
 
+    def number(self, uid: str) -> int:
+        """The numeric id of one; 0 for the top level."""
+        return int(self._all[uid]["id"]) if uid in self._all else 0
+
+    def uid(self, number: int) -> str:
+        """The uid of the one with a numeric id."""
+        for uid, folder in self._all.items():
+            if folder["id"] == number:
+                return uid
+        raise ApiError(400, "folder not found")
+
     def listed(self, parent: str) -> list[dict[str, Any]]:
         """Those of one level, in the short form of the list."""
         level = [one for one in self._all.values() if one["parentUid"] == parent]
