@@ -31,6 +31,7 @@ def main() -> int:
     begin = time.monotonic()
     engine.ensure()
     if given.command == "up":
+        engine.allow_labs()
         built = images.build_all()
         images.push(built, services.start(built["services"], built["toolkit"]))
         addresses = hosts.up(given.name, built, images.variables(built))
