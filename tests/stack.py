@@ -76,12 +76,18 @@ class Run:
 
 
 def run_playbook(
-    playbook: Path, *arguments: str, inventory: Path = INVENTORY, python: str = sys.executable, variables: dict[str, Any] | None = None
+    playbook: Path,
+    *arguments: str,
+    inventory: Path = INVENTORY,
+    python: str = sys.executable,
+    variables: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Run:
     """Run a playbook as a user does."""
     given = json.dumps({"grafana_admin_password_file": str(PASSWORD_FILE), **(variables or {})})
-    environment = {
+    complete_environment = {
         **os.environ,
+        **(environment or {}),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_INJECT_FACT_VARS": "false",
@@ -89,7 +95,7 @@ def run_playbook(
         "ANSIBLE_FORCE_COLOR": "0",
     }
     command = [str(Path(python).parent / "ansible-playbook"), f"--inventory={inventory}", f"--extra-vars={given}", *arguments, str(playbook)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600)
+    done = subprocess.run(command, env=complete_environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600)
     return Run(done.returncode, done.stdout)
 
 

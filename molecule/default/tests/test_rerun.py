@@ -7,8 +7,11 @@ import sys
 
 import pytest
 
+from tests.callback import remote_executions
 from tests.stack import ROOT, Run
 
+# How often an unchanged run may execute something on a host.
+MOST_EXECUTIONS = {"gpu1": 25, "gpu2": 25, "monitor1": 9}
 CORES = ["2.19.14"] + (["2.22.0rc1"] if sys.version_info >= (3, 13) else [])
 
 
@@ -26,13 +29,15 @@ def test_check_and_diff_report_nothing(site):
 
 
 @pytest.mark.parametrize("version", CORES)
-def test_other_versions_of_ansible_core(site, started, version):
+def test_other_versions_of_ansible_core(site, started, tmp_path, version):
     environment = ROOT / ".cache" / f"ansible-core-{version}"
     if not (environment / "bin" / "ansible-playbook").exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         subprocess.run([environment / "bin" / "pip", "install", "--quiet", f"ansible-core=={version}"], check=True)
-    before = started()
-    run = site(python=str(environment / "bin" / "python"))
+    before, counted = started(), tmp_path / "executions"
+    run = site(python=str(environment / "bin" / "python"), environment=remote_executions.environment(counted))
     assert_nothing_changed(run)
     assert "[DEPRECATION WARNING]" not in run.output
     assert started() == before
+    for name, modules in remote_executions.executions(counted).items():
+        assert len(modules) <= MOST_EXECUTIONS[name], f"{name}: {remote_executions.summary(modules)}"
