@@ -70,11 +70,15 @@ test: lint sanity molecule ## Everything that CI runs
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables remove
-test-all: test bench-grafana bench-overhead bench-freshness bench-queries ## What CI runs, the longer tests, and the benchmarks
+test-all: test bench-grafana bench-rerun bench-overhead bench-freshness bench-queries ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
 	python bench/grafana.py
+
+.PHONY: bench-rerun
+bench-rerun: tools ## An unchanged run of the site playbook against a playbook written by hand, each on three hosts
+	python bench/rerun.py
 
 .PHONY: bench-overhead
 bench-overhead: tools ## cAdvisor with our flags against its defaults, on this machine's engine
