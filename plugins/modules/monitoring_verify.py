@@ -291,8 +291,8 @@ def wanted_of(params):
 
 def uids_of(dashboards):
     """The uids, which a JSON model may hold alone."""
-    wanted = [one for one in dashboards if one.get("state") != "absent"]
-    return [one.get("uid") or given.parse(one.get("model") or {}).get("uid", "") for one in wanted]
+    wanted = [dashboard for dashboard in dashboards if dashboard.get("state") != "absent"]
+    return [dashboard.get("uid") or given.parse(dashboard.get("model") or {}).get("uid", "") for dashboard in wanted]
 
 
 def look(params, wanted):
@@ -332,7 +332,7 @@ def main():
         notes=verdict.notes,
         hosts=verdict.rows,
         table=table.lines(verdict.rows, list(wanted.jobs)),
-        dashboards={uid: one and one["panels"] for uid, one in shown.items()},
+        dashboards={uid: dashboard and dashboard["panels"] for uid, dashboard in shown.items()},
         checked_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
 

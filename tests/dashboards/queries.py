@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard, desired, options
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Dashboard, Declared
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "roles" / "grafana" / "files" / "dashboards").glob("*.yml"))
@@ -31,14 +32,14 @@ class Query:
     instant: bool
 
 
-def item(path: Path) -> dict[str, Any]:
+def item(path: Path) -> Dashboard:
     """A dashboard of the role as the module takes it; AssertionError where the module would refuse it."""
     wanted = {"dashboards": {"type": "list", "elements": "dict", "options": options.DASHBOARD}}
     checked = ArgumentSpecValidator(wanted).validate({"dashboards": [yaml.safe_load(path.read_text())]})
     assert not checked.error_messages, checked.error_messages
-    everything = {"datasources": [], "folders": [], "owner": None, "prune": False, **checked.validated_parameters}
-    desired.complete(everything)
-    return everything["dashboards"][0]
+    declared = Declared(**checked.validated_parameters)
+    desired.complete(declared)
+    return declared.dashboards[0]
 
 
 def model(path: Path) -> dict[str, Any]:

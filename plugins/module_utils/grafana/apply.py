@@ -10,13 +10,19 @@ from typing import Any
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import plan, present
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Conflict, GrafanaError, NotAllowed, NotReachable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Declared
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    Conflict,
+    GrafanaError,
+    NotAllowed,
+    NotReachable,
+)
 
 COUNT_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0)
 NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
 
-def apply(client: Client, changes: list[Change], wanted: dict[str, Any], there: present.Present) -> None:
+def apply(client: Client, changes: list[Change], wanted: Declared, existing: present.Present) -> None:
     """Write what has changed; what could not be written has its `error` set.
 
     One object's failure does not stop the others, but what lies in a folder that failed is left out. Where the server refuses the
@@ -34,7 +40,7 @@ def apply(client: Client, changes: list[Change], wanted: dict[str, Any], there: 
             elif change.kind == "folder" and change.action == "deleted" and change.uid in still_hold:
                 change.error = f"folder '{change.uid}': left as it is, since {still_hold[change.uid]} is still in it."
             else:
-                stopped = _try(client, change, wanted, there)
+                stopped = _try(client, change, wanted, existing)
         if change.error and change.kind != "datasource":
             still_hold[_parent_before(change)] = f"{change.kind} '{change.uid}'"
             if change.kind == "folder" and change.action != "deleted":
@@ -46,27 +52,27 @@ def _parent_before(change: Change) -> str:
     return change.before.get("folder_uid") or change.before.get("parent_uid") or change.folder_uid
 
 
-def _try(client: Client, change: Change, wanted: dict[str, Any], there: present.Present) -> str:
+def _try(client: Client, change: Change, wanted: Declared, existing: present.Present) -> str:
     """Write one change; returns why nothing more can be written, if so."""
     try:
         try:
             _write(client, change)
         except Conflict:
-            _again(client, change, wanted, there)
+            _again(client, change, wanted, existing)
     except GrafanaError as error:
         change.error = f"{change.kind} '{change.uid}': {error}"
         return str(error) if isinstance(error, (NotAllowed, NotReachable)) else ""
     return ""
 
 
-def _again(client: Client, change: Change, wanted: dict[str, Any], there: present.Present) -> None:
+def _again(client: Client, change: Change, wanted: Declared, existing: present.Present) -> None:
     """Read the object again, and write it once more if it is still not as it is wanted: it was changed meanwhile, or the write had arrived."""
     if change.action == "deleted":
         _write(client, change)
         return
     reading = {"folder": present.read_folder, "datasource": present.read_datasource, "dashboard": present.read_dashboard}
-    reading[change.kind](client, there, change.uid)
-    new = plan.one(change.kind, change.item, wanted, there)
+    reading[change.kind](client, existing, change.uid)
+    new = plan.change_of(change.kind, change.item, wanted, existing)
     if new.error:
         raise GrafanaError(new.error.partition(": ")[2])
     if new.changed:
@@ -101,14 +107,14 @@ def _write_folder(client: Client, change: Change) -> None:
 
 def _refuse_to_lose(client: Client, path: str) -> None:
     """Raise GrafanaError where the folder holds what the search did not show, such as library panels; what was just removed may still count."""
-    held: dict[str, Any] = {}
+    held: dict[str, int] = {}
     for pause in COUNT_PAUSES_SECONDS:
         time.sleep(pause)
         held = {kind: count for kind, count in (client.get(f"{path}/counts") or {}).items() if count}
         if not held:
             return
-    what = ", ".join(f"{count} {kind}" for kind, count in sorted(held.items()))
-    raise GrafanaError(f"left as it is, since Grafana would remove with it {what}. Move or remove that first.")
+    contents = ", ".join(f"{count} {kind}" for kind, count in sorted(held.items()))
+    raise GrafanaError(f"left as it is, since Grafana would remove with it {contents}. Move or remove that first.")
 
 
 def _write_datasource(client: Client, change: Change) -> None:

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Optional, TypedDict
 from urllib.parse import urlsplit
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Item
+
+
+class Report(TypedDict):
+    """What happened to one object, as the modules return it."""
+
+    kind: str
+    uid: str
+    name: str
+    action: str
+    url: str
+    version: Optional[int]
+    folder_uid: str
 
 
 @dataclass
@@ -18,11 +33,11 @@ class Change:
     kind: str
     uid: str
     name: str
-    item: dict[str, Any]
+    item: Item
     action: str = "unchanged"
-    body: dict[str, Any] = field(default_factory=dict)
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
+    body: Json = field(default_factory=dict)
+    before: Json = field(default_factory=dict)
+    after: Json = field(default_factory=dict)
     folder_uid: str = ""
     path: str = ""
     version: Optional[int] = None
@@ -38,7 +53,7 @@ class Change:
         header = f"{self.kind} {self.uid}"
         return {"before_header": header, "after_header": header, "before": _text(self.before), "after": _text(self.after)}
 
-    def report(self, url: str) -> dict[str, Any]:
+    def report(self, url: str) -> Report:
         """The change as the modules return it."""
         return {
             "kind": self.kind,
@@ -57,5 +72,5 @@ def _join(url: str, path: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}" if parts.path and path.startswith(f"{parts.path}/") else url + path
 
 
-def _text(value: dict[str, Any]) -> str:
+def _text(value: Json) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n" if value else ""

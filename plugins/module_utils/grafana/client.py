@@ -9,6 +9,8 @@ import time
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Hit, Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Connection
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     Conflict,
     GrafanaError,
@@ -32,7 +34,7 @@ class Client:
     locked database, with a growing pause. A write that was repeated may meet its own first try: that is a Conflict, to be settled by reading.
     """
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: Connection) -> None:
         if options["timeout"] < 1:
             raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
         self._username = options["username"]
@@ -94,26 +96,26 @@ class Client:
         """GET `path`."""
         return self._request("GET", path)
 
-    def search(self, kind: str = "") -> list[dict[str, Any]]:
+    def search(self, kind: str = "") -> list[Hit]:
         """All pages of what Grafana's search finds: of the kind `dash-db` or `dash-folder`, or both."""
-        found: list[dict[str, Any]] = []
+        every: list[Hit] = []
         chosen = f"&type={kind}" if kind else ""
         for page in itertools.count(1):
             hits = self.get(f"/api/search?limit={PAGE}&page={page}{chosen}") or []
-            found += hits
+            every += hits
             if len(hits) < PAGE:
                 break
-        return found
+        return every
 
-    def post(self, path: str, body: dict[str, Any], tries: int = TRIES) -> Any:
+    def post(self, path: str, body: Json, tries: int = TRIES) -> Any:
         """POST `body`."""
         return self._request("POST", path, body, tries)
 
-    def put(self, path: str, body: dict[str, Any]) -> Any:
+    def put(self, path: str, body: Json) -> Any:
         """PUT `body`."""
         return self._request("PUT", path, body)
 
-    def patch(self, path: str, body: dict[str, Any]) -> Any:
+    def patch(self, path: str, body: Json) -> Any:
         """PATCH `body`."""
         return self._request("PATCH", path, body)
 
@@ -121,7 +123,7 @@ class Client:
         """DELETE `path`."""
         return self._request("DELETE", path)
 
-    def _send(self, method: str, path: str, body: Optional[dict[str, Any]] = None, tries: int = TRIES) -> http.Response:
+    def _send(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> http.Response:
         """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where it may."""
         try:
             return self._http.request(method, path, json_body=body, retries=None if tries == TRIES else http.Retries(tries))
@@ -138,7 +140,7 @@ class Client:
         except http.BadUrl as error:
             raise GrafanaError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.") from error
 
-    def _request(self, method: str, path: str, body: Optional[dict[str, Any]] = None, tries: int = TRIES) -> Any:
+    def _request(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> Any:
         try:
             answer = self._send(method, path, body, tries)
         except http.HttpError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 # What belongs to one server or to an export, not to the dashboard.
@@ -20,7 +21,7 @@ _TRUE_WHERE_ABSENT = (
     *("range", "showValues"),
 )
 # What Grafana writes for a missing one when somebody saves a dashboard.
-_DEFAULTS: dict[str, Any] = {
+_DEFAULTS: Json = {
     "fiscalYearStartMonth": 0,
     "graphTooltip": 0,
     "hide": 0,
@@ -35,23 +36,28 @@ def canonical(value: Any) -> Any:
     """One form for all that means the same: null is absent, 1.0 is 1, a library panel is its uid and name."""
     if isinstance(value, dict):
         if isinstance(value.get("libraryPanel"), dict):
-            library = {key: one for key, one in value["libraryPanel"].items() if key in ("uid", "name")}
+            library = {key: part for key, part in value["libraryPanel"].items() if key in ("uid", "name")}
             value = {**value, "libraryPanel": library}
-        return {key: canonical(one) for key, one in value.items() if one is not None}
+        return {key: canonical(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [canonical(one) for one in value]
+        return [canonical(element) for element in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 
 
-def canonical_dashboard(model: dict[str, Any]) -> dict[str, Any]:
+def canonical_dashboard(model: Json) -> Json:
     """The content of a dashboard, without Grafana's built-in annotations, which it adds when somebody saves."""
     content = canonical({key: value for key, value in model.items() if key not in OF_THE_SERVER + _MIGRATED})
     annotations = content.get("annotations")
     if isinstance(annotations, dict) and isinstance(annotations.get("list"), list):
-        content["annotations"] = {**annotations, "list": [one for one in annotations["list"] if not (isinstance(one, dict) and one.get("builtIn"))]}
+        own = [entry for entry in annotations["list"] if not _is_built_in(entry)]
+        content["annotations"] = {**annotations, "list": own}
     return content
+
+
+def _is_built_in(annotation: Any) -> bool:
+    return isinstance(annotation, dict) and bool(annotation.get("builtIn"))
 
 
 def same(wanted: Any, present: Any, key: str = "") -> bool:
@@ -68,7 +74,7 @@ def same(wanted: Any, present: Any, key: str = "") -> bool:
             and all(_says_nothing(name, present[name]) or _is_added(name, key, wanted) for name in set(present) - shared)
         )
     if isinstance(wanted, list) and isinstance(present, list):
-        return len(wanted) == len(present) and all(same(one, other, key) for one, other in zip(wanted, present))
+        return len(wanted) == len(present) and all(same(element, other, key) for element, other in zip(wanted, present))
     return type(wanted) is type(present) and wanted == present
 
 
@@ -78,11 +84,11 @@ def _says_nothing(name: str, value: Any) -> bool:
     if value is True:
         return name in _TRUE_WHERE_ABSENT
     if isinstance(value, dict) and name not in _DEFAULTS:
-        return all(_says_nothing(inner, one) for inner, one in value.items())
+        return all(_says_nothing(key, inner) for key, inner in value.items())
     return value in ("", []) or (name in _DEFAULTS and value == _DEFAULTS[name])
 
 
-def _is_added(name: str, holder: str, wanted: dict[str, Any]) -> bool:
+def _is_added(name: str, holder: str, wanted: Json) -> bool:
     if name in ("current", "options"):
         return holder == "list" and "name" in wanted and "type" in wanted
     return name in _ADDED
@@ -91,15 +97,16 @@ def _is_added(name: str, holder: str, wanted: dict[str, Any]) -> bool:
 def includes(present: Any, wanted: Any) -> bool:
     """Whether `present` has all that is wanted; in objects it may have more. null is wanted absent."""
     if isinstance(wanted, dict):
-        return isinstance(present or {}, dict) and all(includes((present or {}).get(key), one) for key, one in wanted.items())
+        stored = present or {}
+        return isinstance(stored, dict) and all(includes(stored.get(key), inner) for key, inner in wanted.items())
     return canonical(present) == canonical(wanted)
 
 
 def merged(present: Any, wanted: Any) -> Any:
     """`present` with `wanted` on top; objects are merged, and null takes a key away."""
     if isinstance(present, dict) and isinstance(wanted, dict):
-        both = {**present, **{key: merged(present.get(key), one) for key, one in wanted.items()}}
-        return {key: one for key, one in both.items() if key not in wanted or one is not None}
+        both = {**present, **{key: merged(present.get(key), inner) for key, inner in wanted.items()}}
+        return {key: inner for key, inner in both.items() if key not in wanted or inner is not None}
     if isinstance(wanted, dict):
         return merged({}, wanted)
     return wanted
@@ -107,10 +114,10 @@ def merged(present: Any, wanted: Any) -> Any:
 
 def steps(path: str) -> list[tuple[str, str]]:
     """The names and indexes of a path such as `templating.list[*].current`, `time` or `panels[0].title`."""
-    found = _STEP.findall(path)
-    if not found or "".join(name or f"[{index}]" for name, index in found) != path.replace(".", ""):
+    way = _STEP.findall(path)
+    if not way or "".join(name or f"[{index}]" for name, index in way) != path.replace(".", ""):
         raise GrafanaError(f"ignore_paths: '{path}' is not a path. Write it like time or templating.list[*].current.")
-    return found
+    return way
 
 
 def keep(wanted: Any, present: Any, paths: list[str]) -> Any:
@@ -135,5 +142,5 @@ def _kept(wanted: Any, present: Any, way: list[tuple[str, str]]) -> Any:
         return wanted
     if rest:
         return {**wanted, name: _kept(wanted[name], present.get(name), rest)} if name in wanted else wanted
-    without = {key: one for key, one in wanted.items() if key != name}
+    without = {key: inner for key, inner in wanted.items() if key != name}
     return {**without, name: present[name]} if name in present else without

@@ -6,26 +6,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import given, panels, variables
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, given, panels, variables
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 
 # The schema of Grafana 12.4. Older servers keep it as it is and read what they know, newer ones have nothing to migrate.
 SCHEMA_VERSION = 42
 
 
-def model(item: dict[str, Any]) -> dict[str, Any]:
+def model(item: declared.Dashboard) -> Json:
     """The JSON model, from the item's panels or from the model that it gives."""
-    built = _compact(item) if item["model"] is None else given.read(item["model"], item["datasource_uid"], item["inputs"])
-    for key in ("uid", "title", "description", "refresh", "tags"):
-        if item[key]:
-            built[key] = item[key]
-    for key in ("from", "to"):
-        if item[f"time_{key}"]:
-            built["time"] = {**(built.get("time") or {"from": "now-1h", "to": "now"}), key: item[f"time_{key}"]}
+    if item["model"] is None:
+        built = _compact(item)
+    else:
+        built = given.read(item["model"], item["datasource_uid"], item["inputs"])
+    of_item = {
+        "uid": item["uid"],
+        "title": item["title"],
+        "description": item["description"],
+        "refresh": item["refresh"],
+        "tags": item["tags"],
+    }
+    built.update({key: value for key, value in of_item.items() if value})
+    times = {key: value for key, value in (("from", item["time_from"]), ("to", item["time_to"])) if value}
+    if times:
+        built["time"] = {**(built.get("time") or {"from": "now-1h", "to": "now"}), **times}
     built["title"] = str(built.get("title", "")).strip()
     return built
 
 
-def _compact(item: dict[str, Any]) -> dict[str, Any]:
+def _compact(item: declared.Dashboard) -> Json:
     return {
         "description": "",
         "tags": [],
@@ -46,7 +55,7 @@ def _compact(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _link(link: dict[str, Any]) -> dict[str, Any]:
+def _link(link: declared.DashboardLink) -> Json:
     """A link above the dashboard. The time range and the variables go with whoever follows it."""
     return {
         "type": "dashboards" if link["tag"] else "link",
@@ -62,13 +71,13 @@ def _link(link: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def every_panel(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
+def every_panel(dashboard: Json) -> list[Json]:
     """The panels of a dashboard, those in collapsed rows included."""
-    found = []
+    every: list[Json] = []
     for panel in dashboard.get("panels") or []:
         if isinstance(panel, dict):
-            found += [panel, *(one for one in panel.get("panels") or [] if isinstance(one, dict))]
-    return found
+            every += [panel, *(inner for inner in panel.get("panels") or [] if isinstance(inner, dict))]
+    return every
 
 
 def datasource_uids(value: Any) -> set[str]:
@@ -77,16 +86,17 @@ def datasource_uids(value: Any) -> set[str]:
         return set().union(*map(datasource_uids, value))
     if not isinstance(value, dict):
         return set()
-    found = set().union(*map(datasource_uids, value.values()))
+    uids = set().union(*map(datasource_uids, value.values()))
     reference = value.get("datasource")
     uid = reference.get("uid") if isinstance(reference, dict) else None
     if isinstance(uid, str) and uid and not uid.startswith("-") and uid not in ("grafana", "__expr__"):
-        found.add(uid)
-    return found
+        uids.add(uid)
+    return uids
 
 
-def variable_names(dashboard: dict[str, Any]) -> set[str]:
+def variable_names(dashboard: Json) -> set[str]:
     """Names of the template variables."""
     templating = dashboard.get("templating")
     listed = templating.get("list") if isinstance(templating, dict) else None
-    return {one["name"] for one in listed or [] if isinstance(one, dict) and isinstance(one.get("name"), str)}
+    variables_of_model = [variable for variable in listed or [] if isinstance(variable, dict)]
+    return {variable["name"] for variable in variables_of_model if isinstance(variable.get("name"), str)}

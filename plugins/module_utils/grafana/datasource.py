@@ -4,16 +4,17 @@ from __future__ import annotations
 
 """What has to be done to one datasource. Grafana never gives secrets back, only the names of those that are set. Pure."""
 
-from typing import Any, Optional
+from collections.abc import Mapping
+from typing import Any, Optional, cast
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, compare, declared
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 
 OWNER_KEY = "ansibleOwner"
 SECRETS_VERSION_KEY = "ansibleSecretsVersion"
 # Two names of one plugin (Grafana 10.3 and newer know the second).
 _ALIASES = {"postgres": "grafana-postgresql-datasource"}
-_OPTIONS = {"url": "url", "user": "user", "database": "database", "basic_auth_user": "basicAuthUser", "is_default": "isDefault"}
 # What a PUT resets where it is left out.
 _REPEATED = (
     *("name", "type", "url", "access", "user", "database", "basicAuth", "basicAuthUser"),
@@ -21,34 +22,45 @@ _REPEATED = (
 )
 
 
-def change(item: dict[str, Any], there: Optional[dict[str, Any]], names: dict[str, str], owner: Optional[str]) -> Change:
+def change(
+    item: declared.Datasource, stored: Optional[answers.Datasource], names: dict[str, str], owner: Optional[str]
+) -> Change:
     """The change; `names` maps the names of all datasources to their uids."""
-    uid = item["uid"]
-    found = Change("datasource", uid, item["name"] or (there or {}).get("name") or uid, item, path=f"/connections/datasources/edit/{uid}")
+    uid, name = item["uid"], item["name"] or (stored or {}).get("name") or item["uid"]
+    planned = Change("datasource", uid, name, item, path=f"/connections/datasources/edit/{uid}")
     if item["state"] == "absent":
-        if there:
-            found.action, found.before = "deleted", {"name": there["name"], "type": there["type"]}
+        if stored:
+            planned.action, planned.before = "deleted", {"name": stored["name"], "type": stored["type"]}
     else:
-        _compare(found, there, _wanted(item, owner))
-    if not found.changed:
-        return found
-    found.error = read_only(uid, there or {})
-    if not found.error and item["state"] == "present" and names.get(item["name"], uid) != uid:
-        taken = names[item["name"]]
-        found.error = f"datasource '{uid}': the server has another one named '{item['name']}', with the uid '{taken}'. Give that uid, or another name."
-    return found
+        _compare(planned, item, stored, _wanted(item, owner))
+    if not planned.changed:
+        return planned
+    planned.error = read_only(uid, stored)
+    if not planned.error and item["state"] == "present" and names.get(name, uid) != uid:
+        planned.error = (
+            f"datasource '{uid}': the server has another one named '{name}', with the uid '{names[name]}'."
+            " Give that uid, or another name."
+        )
+    return planned
 
 
-def read_only(uid: str, there: dict[str, Any]) -> str:
+def read_only(uid: str, stored: Optional[answers.Datasource]) -> str:
     """What stands against a change of the datasource, if anything does."""
-    if not there.get("readOnly"):
+    if not (stored or {}).get("readOnly"):
         return ""
     return f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
 
 
-def _wanted(item: dict[str, Any], owner: Optional[str]) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"name": item["name"], "type": item["type"], "access": item["access"]}
-    wanted.update({key: item[option] for option, key in _OPTIONS.items() if item[option] is not None})
+def _wanted(item: declared.Datasource, owner: Optional[str]) -> Json:
+    wanted: Json = {"name": item["name"], "type": item["type"], "access": item["access"]}
+    optional = {
+        "url": item["url"],
+        "user": item["user"],
+        "database": item["database"],
+        "basicAuthUser": item["basic_auth_user"],
+        "isDefault": item["is_default"],
+    }
+    wanted.update({key: value for key, value in optional.items() if value is not None})
     if item["basic_auth_user"] is not None:
         wanted["basicAuth"] = True
     marks = {OWNER_KEY: owner, SECRETS_VERSION_KEY: item["secrets_version"]}
@@ -56,26 +68,25 @@ def _wanted(item: dict[str, Any], owner: Optional[str]) -> dict[str, Any]:
     return wanted
 
 
-def _compare(found: Change, there: Optional[dict[str, Any]], wanted: dict[str, Any]) -> None:
-    item = found.item
-    if there and _ALIASES.get(wanted["type"], wanted["type"]) == _ALIASES.get(there["type"], there["type"]):
-        wanted["type"] = there["type"]
-    secrets = _secrets(item, there)
-    if there and not secrets and compare.includes(there, wanted):
+def _compare(planned: Change, item: declared.Datasource, stored: Optional[answers.Datasource], wanted: Json) -> None:
+    if stored and _ALIASES.get(wanted["type"], wanted["type"]) == _ALIASES.get(stored["type"], stored["type"]):
+        wanted["type"] = stored["type"]
+    secrets = _secrets(item, stored)
+    if stored and not secrets and compare.includes(stored, wanted):
         return
-    found.before = _shown(there, wanted, item, {}) if there else {}
-    found.after = _shown(compare.merged(there or {}, wanted), wanted, item, secrets)
-    found.action = "created" if not there else "renamed" if _differing(found) == ["name"] else "updated"
-    repeated = {key: there[key] for key in _REPEATED if key in there} if there else {}
-    found.body = {**compare.merged(repeated, wanted), "uid": found.uid}
+    planned.before = _shown(stored, wanted, item, {}) if stored else {}
+    planned.after = _shown(compare.merged(stored or {}, wanted), wanted, item, secrets)
+    planned.action = "created" if not stored else "renamed" if _differing(planned) == ["name"] else "updated"
+    repeated = {key: value for key, value in (stored or {}).items() if key in _REPEATED}
+    planned.body = {**compare.merged(repeated, wanted), "uid": planned.uid}
     if secrets:
-        found.body["secureJsonData"] = {key: item["secure_json_data"][key] or "" for key in secrets}
+        planned.body["secureJsonData"] = {key: item["secure_json_data"][key] or "" for key in secrets}
 
 
-def _secrets(item: dict[str, Any], there: Optional[dict[str, Any]]) -> dict[str, str]:
-    """What is done to which secret: set where it is missing, rotated where secrets_version changes, removed where it is null."""
-    have = _names_of_secrets(there)
-    version = ((there or {}).get("jsonData") or {}).get(SECRETS_VERSION_KEY)
+def _secrets(item: declared.Datasource, stored: Optional[answers.Datasource]) -> dict[str, str]:
+    """What is done to which secret: set where it is missing, rotated where secrets_version changes, removed if null."""
+    have = _names_of_secrets(stored or {})
+    version = ((stored or {}).get("jsonData") or {}).get(SECRETS_VERSION_KEY)
     rotate = item["secrets_version"] is not None and item["secrets_version"] != version
     actions = {}
     for key, value in item["secure_json_data"].items():
@@ -89,19 +100,20 @@ def _secrets(item: dict[str, Any], there: Optional[dict[str, Any]]) -> dict[str,
     return actions
 
 
-def _names_of_secrets(there: Optional[dict[str, Any]]) -> set[str]:
-    return {key for key, is_set in ((there or {}).get("secureJsonFields") or {}).items() if is_set}
+def _names_of_secrets(datasource: Mapping[str, Any]) -> set[str]:
+    return {key for key, is_set in (datasource.get("secureJsonFields") or {}).items() if is_set}
 
 
-def _shown(there: dict[str, Any], wanted: dict[str, Any], item: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+def _shown(datasource: Mapping[str, Any], wanted: Json, item: declared.Datasource, secrets: dict[str, str]) -> Json:
     """A datasource for a diff: what is asked for, and of secrets only what is done to them."""
-    shown = {key: there.get(key) for key in wanted if key != "jsonData"}
-    stored = there.get("jsonData") or {}
-    shown["jsonData"] = {key: stored[key] for key in wanted["jsonData"] if key in stored}
-    have = _names_of_secrets(there)
+    shown = {key: datasource.get(key) for key in wanted if key != "jsonData"}
+    settings = datasource.get("jsonData") or {}
+    shown["jsonData"] = {key: settings[key] for key in wanted["jsonData"] if key in settings}
+    have = _names_of_secrets(datasource)
     marks = {key: secrets.get(key, "<set>") for key in sorted(item["secure_json_data"]) if key in have or key in secrets}
     return {**shown, **({"secureJsonData": marks} if marks else {})}
 
 
-def _differing(found: Change) -> list[str]:
-    return [key for key in {**found.before, **found.after} if found.before.get(key) != found.after.get(key)]
+def _differing(planned: Change) -> list[str]:
+    before, after = planned.before, planned.after
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]

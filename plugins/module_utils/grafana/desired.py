@@ -5,9 +5,16 @@ from __future__ import annotations
 """What is asked for, checked before the server is asked. Every error names the option, the value and the fix. Pure."""
 
 import re
-from typing import Any
+from typing import Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare, dashboard, given, panels
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    compare,
+    dashboard,
+    declared,
+    given,
+    panels,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -20,40 +27,45 @@ LONGEST_TITLE = 5000
 LONGEST_TAG = 50
 
 
-def complete(wanted: dict[str, Any]) -> None:
+def complete(wanted: declared.Declared) -> None:
     """Check what can be checked without a server, and give every dashboard the uid that its model has."""
-    for kind in ("datasources", "folders", "dashboards"):
-        for number, item in enumerate(wanted[kind]):
-            if kind == "dashboards":
-                _complete_dashboard(f"dashboards[{number}]", item)
-            if not _UID.fullmatch(item["uid"]):
-                raise GrafanaError(f"{kind}[{number}].uid: '{item['uid']}' is not a uid. Use 1 to 40 letters, digits, - and _.")
-        _refuse_twice(kind, "uid", [item["uid"] for item in wanted[kind]])
-    _check_datasources(wanted["datasources"])
-    for number, item in enumerate(wanted["folders"]):
-        if item["uid"] in _RESERVED_FOLDERS:
-            raise GrafanaError(f"folders[{number}].uid: '{item['uid']}' is reserved by Grafana. Choose another one.")
-        if item["parent_uid"] == TOP_LEVEL:
-            item["parent_uid"] = None
+    _check_uids("datasources", [item["uid"] for item in wanted.datasources])
+    _check_uids("folders", [item["uid"] for item in wanted.folders])
+    for number, item in enumerate(wanted.dashboards):
+        _complete_dashboard(f"dashboards[{number}]", item)
+    _check_uids("dashboards", [item["uid"] for item in wanted.dashboards])
+    _check_datasources(wanted.datasources)
+    for number, folder in enumerate(wanted.folders):
+        if folder["uid"] in _RESERVED_FOLDERS:
+            raise GrafanaError(f"folders[{number}].uid: '{folder['uid']}' is reserved by Grafana. Choose another one.")
+        if folder["parent_uid"] == TOP_LEVEL:
+            folder["parent_uid"] = None
     _check_owner(wanted)
 
 
-def _refuse_twice(kind: str, what: str, values: list[str]) -> None:
+def _check_uids(kind: str, uids: list[str]) -> None:
+    for number, uid in enumerate(uids):
+        if not _UID.fullmatch(uid):
+            raise GrafanaError(f"{kind}[{number}].uid: '{uid}' is not a uid. Use 1 to 40 letters, digits, - and _.")
+    _refuse_twice(kind, "uid", uids)
+
+
+def _refuse_twice(kind: str, key: str, values: list[str]) -> None:
     for value in values:
         if values.count(value) > 1:
-            raise GrafanaError(f"{kind}: the {what} '{value}' is given twice. Give each its own.")
+            raise GrafanaError(f"{kind}: the {key} '{value}' is given twice. Give each its own.")
 
 
-def _check_owner(wanted: dict[str, Any]) -> None:
-    owner = wanted["owner"]
-    if wanted["prune"] and not owner:
+def _check_owner(wanted: declared.Declared) -> None:
+    owner = wanted.owner
+    if wanted.prune and not owner:
         raise GrafanaError("prune: only objects with a mark are removed, so it needs owner, the mark. Set owner to a short name.")
     if owner is not None and not _UID.fullmatch(owner):
         raise GrafanaError(f"owner: '{owner}' cannot be a mark. Use 1 to 40 letters, digits, - and _.")
 
 
-def _check_datasources(items: list[dict[str, Any]]) -> None:
-    _refuse_twice("datasources", "name", [item["name"] for item in items if item["state"] == "present"])
+def _check_datasources(items: list[declared.Datasource]) -> None:
+    _refuse_twice("datasources", "name", [item["name"] or "" for item in items if item["state"] == "present"])
     for number, item in enumerate(items):
         if item["url"] == "":
             raise GrafanaError(f"datasources[{number}].url: empty, which Grafana does not take. Give the address, or leave url out.")
@@ -67,8 +79,8 @@ def _check_datasources(items: list[dict[str, Any]]) -> None:
         raise GrafanaError(f"datasources: {' and '.join(defaults)} have is_default: true. An organization has one default datasource.")
 
 
-def _complete_dashboard(where: str, item: dict[str, Any]) -> None:
-    model: dict[str, Any] = {}
+def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
+    model: Json = {}
     if item["model"] is not None:
         if item["panels"] or item["variables"] or item["links"]:
             raise GrafanaError(f"{where}: give either model, or panels, variables and links.")
@@ -105,7 +117,7 @@ def _complete_dashboard(where: str, item: dict[str, Any]) -> None:
         _check_panel(f"{where}.panels[{index}]", panel)
 
 
-def _check_variable(where: str, variable: dict[str, Any]) -> None:
+def _check_variable(where: str, variable: declared.Variable) -> None:
     if not re.fullmatch(r"\w+", variable["name"]):
         raise GrafanaError(f"{where}.name: '{variable['name']}' cannot be a variable's name. Use letters, digits and _.")
     if variable["type"] == "query" and not variable["query"]:
@@ -114,7 +126,7 @@ def _check_variable(where: str, variable: dict[str, Any]) -> None:
         raise GrafanaError(f"{where}.values: missing for '{variable['name']}'. Give the values to choose from.")
 
 
-def _check_panel(where: str, panel: dict[str, Any]) -> None:
+def _check_panel(where: str, panel: declared.Panel) -> None:
     if panel["type"] == "row" and (panel["query"] or panel["queries"]):
         raise GrafanaError(f"{where} ('{panel['title']}'): a row is a heading and has no query. Give the query to a panel below it.")
     if panel["type"] != "row" and bool(panel["query"]) == bool(panel["queries"]):
@@ -134,20 +146,20 @@ def _check_panel(where: str, panel: dict[str, Any]) -> None:
         raise GrafanaError(f"{where}.y: {panel['y']} is above the grid.")
 
 
-def _check_table(where: str, panel: dict[str, Any]) -> None:
+def _check_table(where: str, panel: declared.Panel) -> None:
     """A table's columns are its labels and the legends of its queries; no other panel has columns."""
     if panel["type"] == "table":
         if not all(query["legend"] for query in panel["queries"] or []):
             raise GrafanaError(f"{where}: a query has no legend, which names its column. Give each query of a table its own.")
         return
-    for option in ("columns", "sort"):
-        if panel[option]:
+    for option, value in (("columns", panel["columns"]), ("sort", panel["sort"])):
+        if value:
             raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or take it out.")
     if any(link["column"] for link in panel["links"] or []):
         raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
 
 
-def seconds(interval: str) -> Any:
+def seconds(interval: str) -> Optional[float]:
     """An interval such as 5s, 1m or 1h30m in seconds; None where it is none."""
     parts = _DURATION.findall(interval)
     if not parts or "".join(number + unit for number, unit in parts) != interval:
@@ -155,7 +167,7 @@ def seconds(interval: str) -> Any:
     return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in parts)
 
 
-def problems_of_model(model: dict[str, Any], datasources: set[str]) -> list[str]:
+def problems_of_model(model: Json, datasources: set[str]) -> list[str]:
     """What would not work in a dashboard that is about to be written; `datasources` are the uids that will be there."""
     problems = []
     variables = dashboard.variable_names(model)
@@ -169,7 +181,7 @@ def problems_of_model(model: dict[str, Any], datasources: set[str]) -> list[str]
     return problems
 
 
-def _problems_of_panel(where: str, panel: dict[str, Any]) -> list[str]:
+def _problems_of_panel(where: str, panel: Json) -> list[str]:
     problems = []
     position = panel.get("gridPos")
     grid = position if isinstance(position, dict) else {}
@@ -186,9 +198,10 @@ def _problems_of_panel(where: str, panel: dict[str, Any]) -> list[str]:
     return problems
 
 
-def top_down(folders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def top_down(folders: list[declared.Folder]) -> list[declared.Folder]:
     """Folders in an order in which each comes after its parent."""
-    left, done, ordered = list(folders), set(), []
+    left, done = list(folders), set[str]()
+    ordered: list[declared.Folder] = []
     uids = {item["uid"] for item in folders}
     while left:
         ready = [item for item in left if not item["parent_uid"] or item["parent_uid"] not in uids or item["parent_uid"] in done]

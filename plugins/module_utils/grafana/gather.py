@@ -4,28 +4,42 @@ from __future__ import annotations
 
 """What is there, in the form in which it can be asked for. Secrets cannot be read, so they are not in it."""
 
-from typing import Any, Callable
+from typing import Callable, TypedDict
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed, NotReachable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    GrafanaError,
+    NotAllowed,
+    NotReachable,
+)
 
 
-def gather(client: Client, warn: Callable[[str], None]) -> dict[str, list[dict[str, Any]]]:
+class Gathered(TypedDict):
+    """Items of the options of the same names, without the options that nothing has to be said for."""
+
+    datasources: list[Json]
+    folders: list[Json]
+    dashboards: list[Json]
+
+
+def gather(client: Client, warn: Callable[[str], None]) -> Gathered:
     """All datasources, folders and dashboards of the organization as the lists that `grafana_resources` takes.
 
     A dashboard that cannot be read, such as one in Grafana's v2 schema, is left out with a warning.
     """
     hits = client.search()
-    found = [_dashboard(client, one, warn) for one in hits if one["type"] == "dash-db"]
+    dashboards = [_dashboard(client, hit, warn) for hit in hits if hit["type"] == "dash-db"]
     return {
-        "datasources": [_datasource(client, one) for one in client.get("/api/datasources") or []],
-        "folders": [_folder(one) for one in hits if one["type"] == "dash-folder"],
-        "dashboards": [one for one in found if one],
+        "datasources": [_datasource(client, listed) for listed in client.get("/api/datasources") or []],
+        "folders": [_folder(hit) for hit in hits if hit["type"] == "dash-folder"],
+        "dashboards": [item for item in dashboards if item],
     }
 
 
-def _datasource(client: Client, listed: dict[str, Any]) -> dict[str, Any]:
-    item = {
+def _datasource(client: Client, listed: answers.Datasource) -> Json:
+    item: Json = {
         "uid": listed["uid"],
         "name": listed["name"],
         "type": listed["type"],
@@ -33,17 +47,17 @@ def _datasource(client: Client, listed: dict[str, Any]) -> dict[str, Any]:
         "is_default": listed["isDefault"],
         "json_data": listed.get("jsonData") or {},
     }
-    item.update({key: listed[key] for key in ("url", "user", "database") if listed.get(key)})
+    item.update({key: value for key, value in listed.items() if key in ("url", "user", "database") and value})
     if listed.get("basicAuth"):
         item["basic_auth_user"] = (client.get(f"/api/datasources/uid/{listed['uid']}") or {}).get("basicAuthUser") or None
     return {key: value for key, value in item.items() if value is not None}
 
 
-def _folder(hit: dict[str, Any]) -> dict[str, Any]:
+def _folder(hit: answers.Hit) -> Json:
     return {"uid": hit["uid"], "title": hit["title"], **({"parent_uid": hit["folderUid"]} if hit.get("folderUid") else {})}
 
 
-def _dashboard(client: Client, hit: dict[str, Any], warn: Callable[[str], None]) -> dict[str, Any]:
+def _dashboard(client: Client, hit: answers.Hit, warn: Callable[[str], None]) -> Json:
     try:
         answer = client.get(f"/api/dashboards/uid/{hit['uid']}")
     except (NotAllowed, NotReachable):

@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.compare import OF_THE_SERVER
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 
-def parse(value: Any) -> dict[str, Any]:
+def parse(value: Any) -> Json:
     """The dashboard itself, out of whatever holds it."""
     if isinstance(value, str):
         try:
@@ -30,24 +31,25 @@ def parse(value: Any) -> dict[str, Any]:
     return {**({"uid": name} if name else {}), **value}
 
 
-def read(value: Any, datasource_uid: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def read(value: Any, datasource_uid: str, inputs: Json) -> Json:
     """The dashboard without what belongs to a server or an export, with every input filled in.
 
     An input of the kind datasource is `inputs`' uid for it, else `datasource_uid`; a constant is `inputs`' value, else the export's.
     """
     parsed = parse(value)
-    dashboard = {key: one for key, one in parsed.items() if key not in OF_THE_SERVER}
-    filled: dict[str, Any] = dict(inputs)
+    dashboard = {key: part for key, part in parsed.items() if key not in OF_THE_SERVER}
+    filled: Json = dict(inputs)
     plugins: dict[str, str] = {}
-    for one in parsed.get("__inputs") or []:
-        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
-            raise GrafanaError(f"model: an entry of its __inputs has no name: {json.dumps(one)[:80]}. Export the dashboard again.")
-        plugins[one["name"]] = one.get("pluginId", "")
-        if one.get("type") == "datasource":
-            own = "__expr__" if one.get("pluginId") == "__expr__" else datasource_uid
+    for entry in parsed.get("__inputs") or []:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            shown = json.dumps(entry)[:80]
+            raise GrafanaError(f"model: an entry of its __inputs has no name: {shown}. Export the dashboard again.")
+        plugins[entry["name"]] = entry.get("pluginId", "")
+        if entry.get("type") == "datasource":
+            own = "__expr__" if entry.get("pluginId") == "__expr__" else datasource_uid
         else:
-            own = one.get("value", "")
-        filled.setdefault(one["name"], own)
+            own = entry.get("value", "")
+        filled.setdefault(entry["name"], own)
     text = json.dumps(dashboard)
     for name in inputs:
         if "${" + name + "}" not in text:
@@ -55,14 +57,14 @@ def read(value: Any, datasource_uid: str, inputs: dict[str, Any]) -> dict[str, A
     return _filled(dashboard, filled, plugins)
 
 
-def _filled(value: Any, inputs: dict[str, Any], plugins: dict[str, str], key: str = "") -> Any:
+def _filled(value: Any, inputs: Json, plugins: dict[str, str], key: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: _filled(one, inputs, plugins, name) for name, one in value.items()}
+        return {name: _filled(inner, inputs, plugins, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_filled(one, inputs, plugins) for one in value]
+        return [_filled(element, inputs, plugins) for element in value]
     if isinstance(value, str) and "${" in value:
-        for name, one in inputs.items():
+        for name, given in inputs.items():
             if key == "datasource" and value == "${" + name + "}":
-                return {"type": plugins.get(name) or "prometheus", "uid": str(one)}
-            value = value.replace("${" + name + "}", str(one))
+                return {"type": plugins.get(name) or "prometheus", "uid": str(given)}
+            value = value.replace("${" + name + "}", str(given))
     return value

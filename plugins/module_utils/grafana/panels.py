@@ -9,15 +9,24 @@ Options and field settings are those of each panel's schema in Grafana 12 (publi
 
 import copy
 import string
-from typing import Any
+from collections.abc import Sequence
+from typing import Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.compare import merged
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import (
+    Panel,
+    PanelLink,
+    Query,
+    ShownAs,
+    Threshold,
+)
 
 COLUMNS = 24
 _LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 _REDUCE = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _HIDE_FROM = {"legend": False, "tooltip": False, "viz": False}
-_OPTIONS: dict[str, dict[str, Any]] = {
+_OPTIONS: dict[str, Json] = {
     "timeseries": {"legend": _LEGEND, "tooltip": {"hideZeros": False, "mode": "multi", "sort": "desc"}},
     "stat": {
         "colorMode": "value",
@@ -69,7 +78,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "tooltip": {"hideZeros": False, "mode": "single", "sort": "none"},
     },
 }
-_CUSTOM: dict[str, dict[str, Any]] = {
+_CUSTOM: dict[str, Json] = {
     "timeseries": {
         "axisBorderShow": False,
         "axisCenteredZero": False,
@@ -103,9 +112,10 @@ _CUSTOM: dict[str, dict[str, Any]] = {
 _BY_THRESHOLD = ("bargauge", "gauge", "stat", "state-timeline", "table")
 
 
-def build(panels: list[dict[str, Any]], datasource_uid: str) -> list[dict[str, Any]]:
+def build(panels: list[Panel], datasource_uid: str) -> list[Json]:
     """The panels, laid out from left to right in rows of the grid; one that gives x and y stands there. A row has a line of its own."""
-    built, x, y, row_height = [], 0, 0, 0
+    built: list[Json] = []
+    x = y = row_height = 0
     for number, panel in enumerate(panels, start=1):
         width, height = (COLUMNS, 1) if panel["type"] == "row" else (panel["width"], panel["height"])
         if panel["x"] is not None and panel["y"] is not None:
@@ -121,18 +131,18 @@ def build(panels: list[dict[str, Any]], datasource_uid: str) -> list[dict[str, A
     return built
 
 
-def _row(panel: dict[str, Any]) -> dict[str, Any]:
+def _row(panel: Panel) -> Json:
     repeated = {"repeat": panel["repeat"]} if panel["repeat"] else {}
     return {"type": "row", "title": panel["title"], "collapsed": False, "panels": [], **repeated}
 
 
-def _panel(panel: dict[str, Any], datasource: dict[str, str]) -> dict[str, Any]:
+def _panel(panel: Panel, datasource: dict[str, str]) -> Json:
     kind = panel["type"]
-    queries = panel["queries"] or [{"expr": panel["query"], "legend": panel["legend"]}]
+    queries: list[Query] = panel["queries"] or [{"expr": panel["query"] or "", "legend": panel["legend"]}]
     custom = copy.deepcopy(_CUSTOM.get(kind, {}))
     if kind == "timeseries" and panel["thresholds"]:
         custom["thresholdsStyle"]["mode"] = "dashed"
-    defaults: dict[str, Any] = {
+    defaults: Json = {
         "color": {"mode": "thresholds" if kind in _BY_THRESHOLD else "palette-classic"},
         "custom": custom,
         "links": [_link(link) for link in panel["links"] or [] if not link["column"]],
@@ -140,7 +150,7 @@ def _panel(panel: dict[str, Any], datasource: dict[str, str]) -> dict[str, Any]:
         "thresholds": _thresholds(panel["thresholds"] or []),
         "unit": panel["unit"] or "short",
     }
-    defaults.update({key: panel[key] for key in ("min", "max", "decimals") if panel[key] is not None})
+    defaults.update(_range(panel))
     options = copy.deepcopy(_OPTIONS[kind])
     if panel["sort"]:
         options["sortBy"] = [{"displayName": panel["sort"], "desc": True}]
@@ -157,36 +167,47 @@ def _panel(panel: dict[str, Any], datasource: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _thresholds(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"mode": "absolute", "steps": [{"color": "green", "value": None}] + [{"color": step["color"], "value": step["value"]} for step in steps]}
+def _range(shown: ShownAs) -> Json:
+    given = {"min": shown.get("min"), "max": shown.get("max"), "decimals": shown.get("decimals")}
+    return {key: value for key, value in given.items() if value is not None}
 
 
-def _link(link: dict[str, Any]) -> dict[str, Any]:
+def _thresholds(thresholds: Sequence[Threshold]) -> Json:
+    steps: list[Json] = [{"color": "green", "value": None}]
+    steps += [{"color": threshold["color"], "value": threshold["value"]} for threshold in thresholds]
+    return {"mode": "absolute", "steps": steps}
+
+
+def _link(link: PanelLink) -> Json:
     return {"title": link["title"], "url": link["url"]}
 
 
-def _overrides(panel: dict[str, Any], queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _overrides(panel: Panel, queries: list[Query]) -> list[Json]:
     """What a query says of its own values, and the links of a column. A table knows its columns by name, other panels know queries."""
-    overrides = []
+    overrides: list[Json] = []
     for index, query in enumerate(queries):
-        own = {key: query[key] for key in ("unit", "min", "max", "decimals") if query.get(key) is not None}
-        if query.get("thresholds"):
-            own["thresholds"] = _thresholds(query["thresholds"])
+        unit: Optional[str] = query.get("unit")
+        own = {**({"unit": unit} if unit is not None else {}), **_range(query)}
+        thresholds = query.get("thresholds")
+        if thresholds:
+            own["thresholds"] = _thresholds(thresholds)
             if panel["type"] == "table":
                 own["custom.cellOptions"] = {"type": "color-text"}
         if panel["type"] == "timeseries" and own.get("unit", panel["unit"]) != panel["unit"]:
             own["custom.axisPlacement"] = "right"
         if own:
-            matcher = {"id": "byName", "options": query["legend"]} if panel["type"] == "table" else {"id": "byFrameRefID", "options": _reference(index)}
-            overrides.append({"matcher": matcher, "properties": [{"id": key, "value": value} for key, value in own.items()]})
+            by_name, by_query = ("byName", query["legend"]), ("byFrameRefID", _reference(index))
+            kind, name = by_name if panel["type"] == "table" else by_query
+            properties = [{"id": key, "value": value} for key, value in own.items()]
+            overrides.append({"matcher": {"id": kind, "options": name}, "properties": properties})
     for link in panel["links"] or []:
         if link["column"]:
-            properties = [{"id": "links", "value": [_link(link)]}]
-            overrides.append({"matcher": {"id": "byName", "options": link["column"]}, "properties": properties})
+            links = {"id": "links", "value": [_link(link)]}
+            overrides.append({"matcher": {"id": "byName", "options": link["column"]}, "properties": [links]})
     return overrides
 
 
-def _targets(panel: dict[str, Any], queries: list[dict[str, Any]], datasource: dict[str, str]) -> list[dict[str, Any]]:
+def _targets(panel: Panel, queries: list[Query], datasource: dict[str, str]) -> list[Json]:
     table = panel["type"] == "table"
     instant = table if panel["instant"] is None else panel["instant"]
     return [
@@ -204,7 +225,7 @@ def _targets(panel: dict[str, Any], queries: list[dict[str, Any]], datasource: d
     ]
 
 
-def _one_table(panel: dict[str, Any], queries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _one_table(panel: Panel, queries: list[Query]) -> list[Json]:
     """One line for each set of labels: the labels, then a column for each query, named after its legend."""
     values = [f"Value #{_reference(index)}" for index in range(len(queries))] if len(queries) > 1 else ["Value"]
     order = {name: place for place, name in enumerate(["Time", *(panel["columns"] or []), *values])} if panel["columns"] else {}

@@ -5,10 +5,17 @@ from __future__ import annotations
 """What is there, read with as few requests as the API allows."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional, TypeVar
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed, NotReachable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    GrafanaError,
+    NotAllowed,
+    NotReachable,
+)
+
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -21,74 +28,86 @@ class Present:
     and uid. `answered` is false where no server was asked.
     """
 
-    datasources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    folders: dict[str, dict[str, Any]] = field(default_factory=dict)
-    dashboards: dict[str, dict[str, Any]] = field(default_factory=dict)
-    hits: list[dict[str, Any]] = field(default_factory=list)
+    datasources: dict[str, answers.Datasource] = field(default_factory=dict)
+    folders: dict[str, answers.Folder] = field(default_factory=dict)
+    dashboards: dict[str, answers.Dashboard] = field(default_factory=dict)
+    hits: list[answers.Hit] = field(default_factory=list)
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
     answered: bool = True
 
     def names(self) -> dict[str, str]:
         """Uids of the datasources by name."""
-        return {one["name"]: uid for uid, one in self.datasources.items()}
+        return {datasource["name"]: uid for uid, datasource in self.datasources.items()}
 
-    def contents(self, folder_uid: str) -> list[dict[str, Any]]:
+    def contents(self, folder_uid: str) -> list[answers.Hit]:
         """What the search found in a folder."""
-        return [one for one in self.hits if one.get("folderUid") == folder_uid]
+        return [hit for hit in self.hits if hit.get("folderUid") == folder_uid]
 
 
-def has_secrets(item: dict[str, Any]) -> bool:
+def has_secrets(item: declared.Datasource) -> bool:
     """Whether the list of datasources does not tell enough of this one."""
     return bool(item["secure_json_data"] or item["basic_auth_user"] is not None)
 
 
-def read(client: Client, wanted: dict[str, Any]) -> Present:
+def read(client: Client, wanted: declared.Declared) -> Present:
     """Read what concerns the wanted objects."""
     present = Present()
-    if wanted["datasources"] or wanted["dashboards"] or wanted["prune"]:
-        present.datasources = {one["uid"]: one for one in client.get("/api/datasources") or []}
-    for item in wanted["datasources"]:
-        if item["uid"] in present.datasources and has_secrets(item):
-            read_datasource(client, present, item["uid"])
+    if wanted.datasources or wanted.dashboards or wanted.prune:
+        present.datasources = {listed["uid"]: listed for listed in client.get("/api/datasources") or []}
+    for datasource in wanted.datasources:
+        if datasource["uid"] in present.datasources and has_secrets(datasource):
+            read_datasource(client, present, datasource["uid"])
     _read_folders(client, present, wanted)
-    for item in wanted["dashboards"]:
-        read_dashboard(client, present, item["uid"])
+    for dashboard in wanted.dashboards:
+        read_dashboard(client, present, dashboard["uid"])
     return present
 
 
-def _read_folders(client: Client, present: Present, wanted: dict[str, Any]) -> None:
-    """All folders in one request. The search may lag behind, so what it does not show as it is wanted is read again by uid."""
-    named = {item["folder_uid"] for item in wanted["dashboards"]} | {item["parent_uid"] for item in wanted["folders"]}
-    if not (wanted["folders"] or named - {None, ""} or wanted["prune"]):
+def _read_folders(client: Client, present: Present, wanted: declared.Declared) -> None:
+    """All folders in one request. The search may lag behind: what it does not show as wanted is read again by uid."""
+    holders = [item["folder_uid"] for item in wanted.dashboards] + [item["parent_uid"] for item in wanted.folders]
+    named = {uid for uid in holders if uid}
+    if not (wanted.folders or named or wanted.prune):
         return
-    everything = wanted["prune"] or any(item["state"] == "absent" for item in wanted["folders"])
+    everything = wanted.prune or any(item["state"] == "absent" for item in wanted.folders)
     present.hits = client.search("" if everything else "dash-folder")
-    for one in present.hits:
-        if one["type"] == "dash-folder":
-            present.folders[one["uid"]] = {"uid": one["uid"], "title": one["title"], "parentUid": one.get("folderUid") or ""}
-    for item in wanted["folders"]:
-        there = present.folders.get(item["uid"])
-        as_wanted = there is not None and (there["title"], there["parentUid"]) == (item["title"], item["parent_uid"] or "")
-        if there is None if item["state"] == "absent" else not as_wanted:
+    for hit in present.hits:
+        if hit["type"] == "dash-folder":
+            parent = hit.get("folderUid") or ""
+            present.folders[hit["uid"]] = {"uid": hit["uid"], "title": hit["title"], "parentUid": parent}
+    for item in wanted.folders:
+        if not _is_settled(item, present.folders.get(item["uid"])):
             read_folder(client, present, item["uid"])
-    for uid in named - set(present.folders) - {item["uid"] for item in wanted["folders"]} - {None, ""}:
+    for uid in named - set(present.folders) - {item["uid"] for item in wanted.folders}:
         read_folder(client, present, uid)
+
+
+def _is_settled(item: declared.Folder, shown: Optional[answers.Folder]) -> bool:
+    """Whether what the search shows of the folder can be relied on: it lags behind, and never ahead."""
+    if item["state"] == "absent" or shown is None:
+        return shown is not None
+    return (shown["title"], shown["parentUid"]) == (item["title"], item["parent_uid"] or "")
 
 
 def read_datasource(client: Client, present: Present, uid: str) -> None:
     """Read one datasource whole."""
-    _put(present.datasources, uid, _get(client, present, "datasource", uid, f"/api/datasources/uid/{uid}"))
+    answer: Optional[answers.Datasource] = _get(client, present, "datasource", uid, f"/api/datasources/uid/{uid}")
+    _put(present.datasources, uid, answer)
 
 
 def read_folder(client: Client, present: Present, uid: str) -> None:
     """Read one folder."""
     answer = _get(client, present, "folder", uid, f"/api/folders/{uid}")
-    _put(present.folders, uid, answer and {"uid": uid, "title": answer["title"], "parentUid": answer.get("parentUid") or ""})
+    folder: Optional[answers.Folder] = None
+    if answer:
+        folder = {"uid": uid, "title": answer["title"], "parentUid": answer.get("parentUid") or ""}
+    _put(present.folders, uid, folder)
 
 
 def read_dashboard(client: Client, present: Present, uid: str) -> None:
     """Read one dashboard."""
-    _put(present.dashboards, uid, _get(client, present, "dashboard", uid, f"/api/dashboards/uid/{uid}"))
+    answer: Optional[answers.Dashboard] = _get(client, present, "dashboard", uid, f"/api/dashboards/uid/{uid}")
+    _put(present.dashboards, uid, answer)
 
 
 def _get(client: Client, present: Present, kind: str, uid: str, path: str) -> Any:
@@ -102,8 +121,8 @@ def _get(client: Client, present: Present, kind: str, uid: str, path: str) -> An
         return None
 
 
-def _put(found: dict[str, dict[str, Any]], uid: str, answer: Any) -> None:
+def _put(objects: dict[str, Answer], uid: str, answer: Optional[Answer]) -> None:
     if answer:
-        found[uid] = answer
+        objects[uid] = answer
     else:
-        found.pop(uid, None)
+        objects.pop(uid, None)

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 """What the modules for datasources, folders and dashboards do: check, read, plan, write, report."""
 
-from typing import Any, Optional
+from typing import Any, Optional, TypedDict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import desired, plan, present
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, desired, plan, present
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change, Report
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
+
+
+class _Outcome(TypedDict):
+    changed: bool
+    objects: list[Report]
+    requests: int
+    grafana_version: str
+
+
+class Result(_Outcome, total=False):
+    """What the modules return. `failed` and `msg` are there where an object failed, `diff` where it was asked for."""
+
+    diff: list[dict[str, str]]
+    failed: bool
+    msg: str
 
 
 def patience(module: AnsibleModule) -> int:
@@ -27,21 +42,21 @@ def connect(module: AnsibleModule) -> Client:
 
 def run(
     module: AnsibleModule,
-    datasources: Optional[list[dict[str, Any]]] = None,
-    folders: Optional[list[dict[str, Any]]] = None,
-    dashboards: Optional[list[dict[str, Any]]] = None,
+    datasources: Optional[list[declared.Datasource]] = None,
+    folders: Optional[list[declared.Folder]] = None,
+    dashboards: Optional[list[declared.Dashboard]] = None,
     prune: bool = False,
-) -> dict[str, Any]:
+) -> Result:
     """Bring these objects about, or say in check mode what that would change; returns the module's result.
 
     Raises GrafanaError for what is wrong before anything was written. What failed afterwards is in the result's `msg`, with `failed`.
     """
-    wanted: dict[str, Any] = {"datasources": datasources or [], "folders": folders or [], "dashboards": dashboards or []}
-    wanted.update(owner=module.params.get("owner"), prune=prune)
+    owner = module.params.get("owner")
+    wanted = declared.Declared(datasources or [], folders or [], dashboards or [], owner, prune)
     desired.complete(wanted)
     client, version, changes = _carry_out(module, wanted)
     done = [change for change in changes if not change.error]
-    result: dict[str, Any] = {
+    result: Result = {
         "changed": any(change.changed for change in done),
         "objects": [change.report(client.url) for change in done],
         "requests": client.count,
@@ -51,11 +66,11 @@ def run(
         result["diff"] = [change.diff() for change in done if change.changed]
     problems = [change.error for change in changes if change.error]
     if problems:
-        result.update(failed=True, msg=" ".join(dict.fromkeys(problems)))
+        result["failed"], result["msg"] = True, " ".join(dict.fromkeys(problems))
     return result
 
 
-def _carry_out(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[Client, str, list[Change]]:
+def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client, str, list[Change]]:
     client = connect(module)
     try:
         version = client.wait(patience(module))
@@ -64,22 +79,25 @@ def _carry_out(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[Client, s
             raise
         module.warn(f"{error} So this is what would be created in an empty one.")
         return client, "", plan.make(wanted, present.Present(answered=False))
-    there = present.read(client, wanted)
-    changes = plan.make(wanted, there)
-    _complete_datasources(client, changes, wanted, there)
-    plan.refuse_bad_models(changes, wanted, there)
+    existing = present.read(client, wanted)
+    changes = plan.make(wanted, existing)
+    _complete_datasources(client, changes, wanted, existing)
+    plan.refuse_bad_models(changes, wanted, existing)
     _refuse_refresh(client, changes)
     if not module.check_mode:
-        apply(client, changes, wanted, there)
+        apply(client, changes, wanted, existing)
     return client, version, changes
 
 
-def _complete_datasources(client: Client, changes: list[Change], wanted: dict[str, Any], there: present.Present) -> None:
+def _complete_datasources(
+    client: Client, changes: list[Change], wanted: declared.Declared, existing: present.Present
+) -> None:
     """Plan again with the whole datasource where one changes of which only the list was read."""
     for number, change in enumerate(changes):
-        if change.kind == "datasource" and change.body and change.action != "created" and "version" not in there.datasources[change.uid]:
-            present.read_datasource(client, there, change.uid)
-            changes[number] = plan.one("datasource", change.item, wanted, there)
+        is_written_over = change.kind == "datasource" and change.body and change.action != "created"
+        if is_written_over and "version" not in existing.datasources[change.uid]:
+            present.read_datasource(client, existing, change.uid)
+            changes[number] = plan.change_of("datasource", change.item, wanted, existing)
 
 
 def _refuse_refresh(client: Client, changes: list[Change]) -> None:
@@ -90,14 +108,14 @@ def _refuse_refresh(client: Client, changes: list[Change]) -> None:
         plan.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
 
 
-def run_single(module: AnsibleModule, kind: str, item: dict[str, Any]) -> None:
+def run_single(module: AnsibleModule, kind: str, item: declared.Item) -> None:
     """Bring one object of a list of `run` about and end the module."""
     lists: dict[str, Any] = {kind: [item]}
     try:
         result = run(module, **lists)
     except GrafanaError as error:
         module.fail_json(msg=str(error).replace(f"{kind}[0].", ""))
-    objects = result.pop("objects")
+    shown = {key: value for key, value in result.items() if key != "objects"}
     if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(object=objects[0], **result)
+        module.fail_json(**shown)
+    module.exit_json(object=result["objects"][0], **shown)

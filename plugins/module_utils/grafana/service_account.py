@@ -5,24 +5,33 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Optional
+from typing import Mapping, Optional
 from urllib.parse import quote
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import (
+    ServiceAccount as ExistingAccount,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed, NotReachable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import AccountOptions, Connection
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    GrafanaError,
+    NotAllowed,
+    NotReachable,
+)
 
 PATH = "/api/serviceaccounts"
+Settings = Mapping[str, object]
 
 
 class ServiceAccount:
     """A service account and its token (https://grafana.com/docs/grafana/latest/developers/http_api/serviceaccount/)."""
 
-    def __init__(self, client: Client, options: dict[str, Any], write: bool) -> None:
+    def __init__(self, client: Client, options: AccountOptions, write: bool) -> None:
         self.actions: list[str] = []
         self._client = client
         self._options = options
         self._write = write
-        self._before: dict[str, Any] = {}
+        self._before: Settings = {}
         self._requests_with_token = 0
 
     @property
@@ -32,22 +41,22 @@ class ServiceAccount:
 
     def reconcile(self) -> None:
         """Bring the account and its token about."""
-        there = self._find()
-        if there:
-            self._before = {"name": there["name"], "role": there["role"], "isDisabled": there["isDisabled"]}
+        account = self._existing()
+        if account:
+            self._before = {key: account[key] for key in ("name", "role", "isDisabled")}
         if self._options["state"] == "absent":
-            self._remove(there)
+            self._remove(account)
             return
         wanted = {"name": self._options["name"], "role": self._options["role"], "isDisabled": False}
-        if not there:
+        if not account:
             self.actions.append("create service account")
-            there = self._client.post(PATH, wanted, tries=1) if self._write else {}
+            account = self._client.post(PATH, wanted, tries=1) if self._write else {}
         elif self._before != wanted:
             self.actions.append("update service account")
             if self._write:
-                self._client.patch(f"{PATH}/{there['id']}", wanted)
+                self._client.patch(f"{PATH}/{account['id']}", wanted)
         if "create service account" in self.actions or not self._token_is_taken():
-            self._make_token(there)
+            self._make_token(account)
 
     def diff(self) -> dict[str, str]:
         """The account before and after, in Ansible's form of a diff."""
@@ -56,18 +65,18 @@ class ServiceAccount:
         made = {"token": "<set>"} if "create token" in self.actions else {}
         return {"before": _lines(self._before), "after": _lines({**after, **made})}
 
-    def _find(self) -> Optional[dict[str, Any]]:
+    def _existing(self) -> Optional[ExistingAccount]:
         name = self._options["name"]
         answer = self._client.get(f"{PATH}/search?perpage=1000&query={quote(name, safe='')}")
         if answer is None:
             raise GrafanaError("this Grafana has no service accounts. Grafana 9 and newer have.")
-        return next((one for one in answer["serviceAccounts"] if one["name"] == name), None)
+        return next((account for account in answer["serviceAccounts"] if account["name"] == name), None)
 
-    def _remove(self, there: Optional[dict[str, Any]]) -> None:
-        if there:
+    def _remove(self, account: Optional[ExistingAccount]) -> None:
+        if account:
             self.actions.append("delete service account")
             if self._write:
-                self._client.delete(f"{PATH}/{there['id']}")
+                self._client.delete(f"{PATH}/{account['id']}")
         file = self._options["token_file"]
         if file and os.path.exists(file):
             self.actions.append("delete token file")
@@ -75,11 +84,11 @@ class ServiceAccount:
                 os.remove(file)
 
     def _token_is_taken(self) -> bool:
-        file = Path(self._options["token_file"])
+        file = Path(self._token_file)
         token = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
         if not token:
             return False
-        client = Client({**self._options, "token": token, "username": None, "password": None})
+        client = Client(self._with_token(token))
         try:
             return (client.get("/api/user") or {}).get("name") == self._options["name"]
         except NotAllowed:
@@ -92,16 +101,38 @@ class ServiceAccount:
         finally:
             self._requests_with_token += client.count
 
-    def _make_token(self, there: dict[str, Any]) -> None:
+    @property
+    def _token_file(self) -> str:
+        """The file, which the module requires unless the account is removed."""
+        return self._options["token_file"] or ""
+
+    def _with_token(self, token: str) -> Connection:
+        """The connection as the service account has it."""
+        given = self._options
+        return {
+            "url": given["url"],
+            "username": None,
+            "password": None,
+            "token": token,
+            "org_id": given["org_id"],
+            "validate_certs": given["validate_certs"],
+            "ca_path": given["ca_path"],
+            "client_cert": given["client_cert"],
+            "client_key": given["client_key"],
+            "timeout": given["timeout"],
+            "use_proxy": given["use_proxy"],
+        }
+
+    def _make_token(self, account: ExistingAccount) -> None:
         self.actions.append("create token")
         if not self._write:
             return
-        path, name = f"{PATH}/{there['id']}/tokens", self._options["token_name"]
+        path, name = f"{PATH}/{account['id']}/tokens", self._options["token_name"]
         for token in self._client.get(path) or []:
             if token["name"] == name:
                 self._client.delete(f"{path}/{token['id']}")
         made = self._client.post(path, {"name": name}, tries=1)
-        _save(self._options["token_file"], made["key"])
+        _save(self._token_file, made["key"])
 
 
 def _save(path: str, token: str) -> None:
@@ -113,5 +144,5 @@ def _save(path: str, token: str) -> None:
     os.replace(temporary, path)
 
 
-def _lines(settings: dict[str, Any]) -> str:
+def _lines(settings: Settings) -> str:
     return "".join(f"{key}: {value}\n" for key, value in sorted(settings.items()))

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from http.client import responses
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, TypedDict
 from urllib.parse import urlencode
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
@@ -19,24 +19,51 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.er
 _ANOTHER_TRY_MAY_DO = (422, 429, 500, 502, 503, 504)
 
 
-class Answer(NamedTuple):
-    """An instant query's answer. A series is {labels, value, timestamp}: value None where it is NaN or infinite, timestamp in seconds since 1970."""
+class Series(TypedDict):
+    """A series of an answer. `value` is None where it is NaN or infinite, `timestamp` is seconds since 1970."""
 
-    series: list[dict[str, Any]]
+    labels: dict[str, str]
+    value: Optional[float]
+    timestamp: float
+
+
+class Connection(TypedDict):
+    """The options of the documentation fragment `prometheus`."""
+
+    url: str
+    url_username: Optional[str]
+    url_password: Optional[str]
+    token: Optional[str]
+    validate_certs: bool
+    ca_path: Optional[str]
+    client_cert: Optional[str]
+    client_key: Optional[str]
+    timeout: int
+    use_proxy: bool
+
+
+class Answer(NamedTuple):
+    """An instant query's answer."""
+
+    series: list[Series]
     warnings: list[str]
     infos: list[str]
 
 
 class Client:
-    """One Prometheus, or what speaks its API. `options` are those of the documentation fragment `prometheus`."""
+    """One Prometheus, or what speaks its API."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: Connection) -> None:
         if options["timeout"] < 1:
             raise PrometheusError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        for name in ("ca_path", "client_cert", "client_key"):
-            if options[name] is not None and not os.path.isfile(options[name]):
+        for name, path in (
+            ("ca_path", options["ca_path"]),
+            ("client_cert", options["client_cert"]),
+            ("client_key", options["client_key"]),
+        ):
+            if path is not None and not os.path.isfile(path):
                 raise PrometheusError(
-                    f"{name}: there is no file {options[name]}. Name one that is there, on the host that runs the module."
+                    f"{name}: there is no file {path}. Name one that is there, on the host that runs the module."
                 )
         try:
             self._http = http.Client(
@@ -67,12 +94,16 @@ class Client:
         elif kind != "vector":
             advice = " Wrap it in a function that makes one value of a range, such as rate() or last_over_time()." if kind == "matrix" else ""
             raise PrometheusError(f"query: '{expression}' gives a {kind}, not one value for each series.{advice}")
-        return Answer([_series(expression, one) for one in result], body.get("warnings") or [], body.get("infos") or [])
+        series = [_series(expression, element) for element in result]
+        return Answer(series, body.get("warnings") or [], body.get("infos") or [])
 
     def samples(self, selector: str) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
         """Labels and raw samples, each (seconds since 1970, value), of a range selector such as `up[1m]`."""
-        found = self._query(selector, None)["data"]["result"]
-        return [(one["metric"], [(float(moment), float(value)) for moment, value in one.get("values", [])]) for one in found]
+        result = self._query(selector, None)["data"]["result"]
+        return [
+            (series["metric"], [(float(moment), float(value)) for moment, value in series.get("values", [])])
+            for series in result
+        ]
 
     def get(self, path: str) -> Any:
         """The `data` of GET /api/v1/`path`."""
@@ -140,11 +171,17 @@ class Client:
 
 
 def wait_for(
-    client: Client, expression: str, moment: Optional[str], unmet: Callable[[list[dict[str, Any]]], str], timeout: float, interval: float
+    client: Client,
+    expression: str,
+    moment: Optional[str],
+    unmet: Callable[[list[Series]], str],
+    timeout: float,
+    interval: float,
 ) -> Answer:
-    """The first answer of which `unmet` has nothing to say; PrometheusError with the last answer where there is none within `timeout` seconds.
+    """The first answer of which `unmet` has nothing to say.
 
-    `unmet` takes the series and returns what they lack in plain words, empty where they lack nothing. A Prometheus that does not answer counts as not yet.
+    Raises PrometheusError with the last answer after `timeout` seconds. `unmet` takes the series and returns what they
+    lack in plain words, empty where they lack nothing. A Prometheus that does not answer counts as not yet.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -161,12 +198,15 @@ def wait_for(
         time.sleep(min(interval, left))
 
 
-def _series(expression: str, given: dict[str, Any]) -> dict[str, Any]:
-    if "value" not in given:
-        raise PrometheusError(f"query: '{expression}' gives native histograms, which are not one value. Wrap it in a function such as histogram_quantile().")
-    moment, text = given["value"]
+def _series(expression: str, element: Any) -> Series:
+    if "value" not in element:
+        raise PrometheusError(
+            f"query: '{expression}' gives native histograms, which are not one value."
+            " Wrap it in a function such as histogram_quantile()."
+        )
+    moment, text = element["value"]
     value = float(text)
-    return {"labels": given["metric"], "value": value if math.isfinite(value) else None, "timestamp": float(moment)}
+    return {"labels": element["metric"], "value": value if math.isfinite(value) else None, "timestamp": float(moment)}
 
 
 def _reason(answer: http.Response) -> str:

@@ -9,12 +9,20 @@ import re
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client as Grafana
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.client import Client as Prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Drawable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import (
+    Database,
+    Measured,
+    Shown,
+    ShownDashboard,
+    Target,
+)
 
 # What of a GPU never stands still, by the names of all versions of the DCGM exporter.
 _RESTLESS = '{job="nvidia-gpu",__name__=~"DCGM_FI_DEV_.*(ENERGY|POWER|TEMP|CLOCK).*"}'
@@ -29,20 +37,9 @@ _GLOBAL_INTERVAL = re.compile(r"^global:\n(?:  .*\n)*?  scrape_interval: (\S+)$"
 _NO_SAMPLE = 1e12
 
 
-def from_prometheus(client: Prometheus, window: float) -> dict[str, Any]:
-    """What Prometheus knows. `window` is how many seconds back a change is looked for.
-
-    - now: its time. Times and ages are seconds.
-    - targets: {job, host, server, health, error, interval}; only model servers have a server.
-    - scrape_interval: of the running configuration.
-    - gpu_age: for each host and GPU, how long none of its restless values has changed, at most the window.
-    - container_age: for each host, how long the CPU time of no container has changed; a host without a sample in the window is not in it.
-    - gpus: for each host and GPU the ids of its MIG instances, empty where it has none.
-    - container_series, containers, containers_lately: for each host the number of series, the names that have an image, and the names of the last minutes.
-    - clock_skew: for each host that has a node exporter, positive where its clock is ahead.
-    - database: the time of the oldest sample, None where there is none; the retention, and the limit of the size, 0 where there is none; the size in bytes.
-    """
-    now = client.query("time()").series[0]["value"]
+def from_prometheus(client: Prometheus, window: float) -> Measured:
+    """What Prometheus knows. `window` is how many seconds back a change is looked for, and the greatest age."""
+    now = client.query("time()").series[0]["value"] or 0.0
     gpu_age: dict[str, dict[str, float]] = {}
     for labels, samples in client.samples(f"{_RESTLESS}[{window:.0f}s]"):
         of_host = gpu_age.setdefault(labels.get("host", ""), {})
@@ -53,22 +50,25 @@ def from_prometheus(client: Prometheus, window: float) -> dict[str, Any]:
         host = labels.get("host", "")
         container_age[host] = min(container_age.get(host, window), now - last_change(samples))
     gpus: dict[str, dict[str, list[str]]] = {}
-    for one in client.query(_GPUS).series:
-        instances = gpus.setdefault(one["labels"].get("host", ""), {}).setdefault(_uuid(one["labels"]), [])
-        instances += [one["labels"]["GPU_I_ID"]] if one["labels"].get("GPU_I_ID") else []
+    for series in client.query(_GPUS).series:
+        labels = series["labels"]
+        instances = gpus.setdefault(labels.get("host", ""), {}).setdefault(_uuid(labels), [])
+        instances += [labels["GPU_I_ID"]] if labels.get("GPU_I_ID") else []
     container_series: dict[str, int] = {}
     containers: dict[str, list[str]] = {}
-    for one in client.query(_CONTAINERS).series:
-        host = one["labels"].get("host", "")
-        container_series[host] = container_series.get(host, 0) + int(one["value"])
-        if one["labels"].get("name") and one["labels"].get("image"):
-            containers.setdefault(host, []).append(one["labels"]["name"])
+    for series in client.query(_CONTAINERS).series:
+        labels = series["labels"]
+        host = labels.get("host", "")
+        container_series[host] = container_series.get(host, 0) + int(series["value"] or 0)
+        if labels.get("name") and labels.get("image"):
+            containers.setdefault(host, []).append(labels["name"])
     lately: dict[str, list[str]] = {}
-    for one in client.query(_LATELY).series:
-        lately.setdefault(one["labels"].get("host", ""), []).append(one["labels"]["name"])
+    for series in client.query(_LATELY).series:
+        lately.setdefault(series["labels"].get("host", ""), []).append(series["labels"]["name"])
+    skews = {series["labels"].get("host", ""): series["value"] for series in client.query(_SKEW).series}
     return {
         "now": now,
-        "targets": [_target(one) for one in client.get("targets?state=active")["activeTargets"]],
+        "targets": [_target(target) for target in client.get("targets?state=active")["activeTargets"]],
         "scrape_interval": _global_interval(client.get("status/config")["yaml"]),
         "gpu_age": gpu_age,
         "container_age": container_age,
@@ -76,7 +76,7 @@ def from_prometheus(client: Prometheus, window: float) -> dict[str, Any]:
         "container_series": container_series,
         "containers": containers,
         "containers_lately": lately,
-        "clock_skew": {one["labels"].get("host", ""): one["value"] for one in client.query(_SKEW).series},
+        "clock_skew": {host: skew for host, skew in skews.items() if skew is not None},
         "database": _database(client.text("/metrics")),
     }
 
@@ -95,7 +95,7 @@ def _uuid(labels: dict[str, str]) -> str:
     return labels.get("UUID") or labels.get("gpu_uuid") or ""
 
 
-def _target(given: dict[str, Any]) -> dict[str, Any]:
+def _target(given: Any) -> Target:
     labels = given["labels"]
     return {
         "job": labels.get("job", ""),
@@ -109,13 +109,13 @@ def _target(given: dict[str, Any]) -> dict[str, Any]:
 
 def _global_interval(yaml: str) -> float:
     """Prometheus writes its defaults out, so that the interval is always there."""
-    found = _GLOBAL_INTERVAL.search(yaml)
-    if not found:
+    interval = _GLOBAL_INTERVAL.search(yaml)
+    if not interval:
         raise PrometheusError("The running configuration of Prometheus has no global scrape_interval.")
-    return seconds(found[1])
+    return seconds(interval[1])
 
 
-def _database(metrics: str) -> dict[str, Optional[float]]:
+def _database(metrics: str) -> Database:
     own = dict(re.findall(r"^prometheus_tsdb_(\w+) (\S+)$", metrics, re.MULTILINE))
     try:
         oldest = float(own["lowest_timestamp_seconds"])
@@ -138,12 +138,11 @@ class Dashboards:
         self._optional = optional
         self._refused = ""
 
-    def look(self, uids: list[str], can: Drawable) -> dict[str, Any]:
-        """error: why Grafana cannot be asked; dashboards: for each uid None where it is missing, else its title, the number of panels that were looked at,
-        and the `faults`, each a panel's title and problem.
+    def look(self, uids: list[str], can: Drawable) -> Shown:
+        """What Grafana shows of these dashboards.
 
-        A panel must show something: its queries beyond one may be of what only some hosts have. Its problem is empty where none gives data, which is no
-        error. Of a variable with hosts one is chosen that `can` be drawn. A login that was refused is not tried again.
+        A panel must show something: its queries beyond one may be of what only some hosts have. Of a variable with
+        hosts one is chosen that `can` be drawn. A login that was refused is not tried again.
         """
         if self._refused:
             return {"error": self._refused, "dashboards": {}}
@@ -156,7 +155,7 @@ class Dashboards:
                 self._refused = str(error)
             return {"error": str(error), "dashboards": {}}
 
-    def _look(self, uid: str, datasources: list[dict[str, Any]], can: Drawable) -> Optional[dict[str, Any]]:
+    def _look(self, uid: str, datasources: list[Datasource], can: Drawable) -> Optional[ShownDashboard]:
         answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
         if answer is None:
             return None
@@ -195,5 +194,5 @@ class Dashboards:
             answer = self._prometheus.query(f"group by ({label}) ({selector or having})")
         except PrometheusError:
             return ""
-        values = [one["labels"][label] for one in answer.series if one["labels"].get(label)]
+        values = [series["labels"][label] for series in answer.series if series["labels"].get(label)]
         return min([value for value in values if label == "host" and value in hosts] or values, default="")

@@ -9,7 +9,17 @@ One sentence for each fault: what follows from a fault that was told already is 
 
 import re
 import time
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.gpu import Gpu
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import (
+    EngineInfo,
+    GpuInfo,
+    Measured,
+    Row,
+    Shown,
+    Target,
+)
 
 CONTAINERS, GPUS, NODE, SERVERS = "cadvisor", "nvidia-gpu", "node", "model-server"
 _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node exporter"}
@@ -45,8 +55,8 @@ class Wanted(NamedTuple):
 
     hosts: list[str]
     jobs: dict[str, list[tuple[str, str]]]
-    gpus: dict[str, Any]
-    engines: dict[str, Any]
+    gpus: dict[str, GpuInfo]
+    engines: dict[str, EngineInfo]
     scrape_interval: float
     frozen_after: float
     clock_skew: float
@@ -67,21 +77,21 @@ class Drawable(NamedTuple):
 class Verdict(NamedTuple):
     """A row for each host, the faults, and what could not be checked."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     problems: list[Problem]
     notes: list[str]
 
 
-def drawable(wanted: Wanted, prometheus: dict[str, Any]) -> Drawable:
-    """`prometheus` is as verify.collect returns it."""
+def drawable(wanted: Wanted, prometheus: Measured) -> Drawable:
+    """What can be drawn of the wanted hosts."""
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
     absent = [metrics for job, metrics in _METRICS.items() if not any(job in host.jobs for host in hosts)]
     gpus = [instances for of_host in prometheus["gpus"].values() for instances in of_host.values()]
     return Drawable([host.name for host in _whole(hosts)], [*absent, *([_NOT_WITH_MIG] if gpus and all(gpus) else [])])
 
 
-def decide(wanted: Wanted, prometheus: dict[str, Any], grafana: dict[str, Any]) -> Verdict:
-    """`prometheus` and `grafana` are as verify.collect returns them; each may be {"error": why} where it cannot be asked."""
+def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
+    """The faults of the fleet."""
     problems: list[Problem] = []
     notes: list[str] = []
     if prometheus.get("error"):
@@ -105,19 +115,22 @@ def decide(wanted: Wanted, prometheus: dict[str, Any], grafana: dict[str, Any]) 
 class _Host:
     """One host: what it has and what is seen of it."""
 
-    def __init__(self, wanted: Wanted, prometheus: dict[str, Any], name: str) -> None:
+    def __init__(self, wanted: Wanted, prometheus: Measured, name: str) -> None:
         self.name = name
         self._wanted = wanted
         self._asked = bool(prometheus)
-        self._gpu_info, self._engine_info = wanted.gpus.get(name) or {}, wanted.engines.get(name) or {}
+        self._gpu_info: GpuInfo = wanted.gpus.get(name) or {}
+        self._engine_info: EngineInfo = wanted.engines.get(name) or {}
         jobs = {job: [server for host, server in places if host == name] for job, places in wanted.jobs.items()}
         self.jobs = {job: servers for job, servers in jobs.items() if servers and not (job == GPUS and self._without_gpu())}
         # Where a host has several targets of a kind, the one that is not up counts.
-        scraped = sorted((one for one in prometheus.get("targets", []) if one["host"] == name), key=lambda one: one["health"] != "up")
-        self._targets = {(one["job"], one["server"]): one for one in scraped}
+        targets = [target for target in prometheus.get("targets", []) if target["host"] == name]
+        targets.sort(key=lambda target: target["health"] != "up")
+        self._targets = {(target["job"], target["server"]): target for target in targets}
         self.states = {job: self._state(job) for job in self.jobs} if self._asked else {}
         self._seen: dict[str, list[str]] = prometheus.get("gpus", {}).get(name, {})
-        self._ages: dict[str, float] = {uuid: age for uuid, age in prometheus.get("gpu_age", {}).get(name, {}).items() if uuid in self._seen}
+        ages = prometheus.get("gpu_age", {}).get(name, {})
+        self._ages = {uuid: age for uuid, age in ages.items() if uuid in self._seen}
         self._container_age: Optional[float] = prometheus.get("container_age", {}).get(name)
         self._series: int = prometheus.get("container_series", {}).get(name, 0)
         self._containers = set(prometheus.get("containers", {}).get(name, []))
@@ -137,20 +150,25 @@ class _Host:
         return self.states.get(job) == "up"
 
     @property
-    def _gpus(self) -> Optional[list[dict[str, Any]]]:
+    def _gpus(self) -> Optional[list[Gpu]]:
         """The GPUs that the host has, None where that is not known or not asked for."""
         return self._gpu_info.get("gpus") if GPUS in self.jobs else None
 
     @property
     def _running(self) -> Optional[set[str]]:
-        engine = self._engine_info.get("engine") or {}
-        return {one["name"] for one in engine.get("containers") or []} if engine.get("reachable") and CONTAINERS in self.jobs else None
+        engine = self._engine_info.get("engine")
+        if not engine or not engine.get("reachable") or CONTAINERS not in self.jobs:
+            return None
+        return {container["name"] for container in engine.get("containers") or []}
 
     @property
     def _settled(self) -> set[str]:
         """The containers that ran long enough to be seen when the host was asked: cAdvisor looks at the interval, and Prometheus after that."""
-        containers = (self._engine_info.get("engine") or {}).get("containers") or []
-        return {one["name"] for one in containers if one["age"] > 2 * self._wanted.scrape_interval + _SLACK_SECONDS} & (self._running or set())
+        engine = self._engine_info.get("engine")
+        containers = (engine.get("containers") or []) if engine else []
+        least_age = 2 * self._wanted.scrape_interval + _SLACK_SECONDS
+        settled = {container["name"] for container in containers if container["age"] > least_age}
+        return settled & (self._running or set())
 
     def good(self, job: str) -> bool:
         """Whether the job delivers what the dashboards draw."""
@@ -159,11 +177,11 @@ class _Host:
 
     def problems(self) -> list[Problem]:
         """The faults of this host."""
-        found = self.unreachable() or self._down()
-        found += self._clock()
-        found += self._gpu_faults() if self._up(GPUS) else []
-        found += self._container_faults() if self._up(CONTAINERS) else []
-        return found
+        problems = self.unreachable() or self._down()
+        problems += self._clock()
+        problems += self._gpu_faults() if self._up(GPUS) else []
+        problems += self._container_faults() if self._up(CONTAINERS) else []
+        return problems
 
     def _fault(self, check: str, message: str) -> Problem:
         return Problem(check, self.name, message)
@@ -183,18 +201,18 @@ class _Host:
 
     def _down(self) -> list[Problem]:
         wanted = [(job, server) for job, servers in self.jobs.items() for server in servers] if self._asked else []
-        found = [self._not_up(job, server, self._targets.get((job, server))) for job, server in wanted]
-        return [fault for fault in found if fault]
+        faults = [self._not_up(job, server, self._targets.get((job, server))) for job, server in wanted]
+        return [fault for fault in faults if fault]
 
-    def _not_up(self, job: str, server: str, target: Optional[dict[str, Any]]) -> Optional[Problem]:
+    def _not_up(self, job: str, server: str, target: Optional[Target]) -> Optional[Problem]:
         if target and target["health"] == "up":
             return None
         exporter = f"The model server {server}" if job == SERVERS else _EXPORTERS.get(job, f"The job {job}")
         if job == GPUS and self._gpu_info.get("present") is False:
             return self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")
         if target is None:
-            what = f"{server} of {self.name}" if server else self.name
-            return self._fault("targets", f"Prometheus does not scrape {what} for the job {job}, which the inventory asks for. {_SITE}")
+            place = f"{server} of {self.name}" if server else self.name
+            return self._fault("targets", f"Prometheus does not scrape {place} for the job {job}, which the inventory asks for. {_SITE}")
         if target["health"] == "unknown":
             return self._fault("targets", f"{exporter} of {self.name} has not been scraped yet.")
         return self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {_one_line(target['error']).rstrip('.')}.")
@@ -209,33 +227,33 @@ class _Host:
         return [self._fault("clock", f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Have both set by NTP.")]
 
     def _gpu_faults(self) -> list[Problem]:
-        found = self._gpus_missing() if self._gpus is not None else []
+        faults = self._gpus_missing() if self._gpus is not None else []
         frozen = sorted(uuid for uuid, age in self._ages.items() if age >= self._wanted.frozen_after)
         if not frozen:
-            return found
+            return faults
         still = f"no energy, power, temperature or clock has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
         if len(frozen) == len(self._ages):
-            return [*found, self._fault("age", f"The DCGM exporter of {self.name} is frozen: {still}.")]
-        return [*found, *(self._fault("age", f"The values of {uuid} of {self.name} are frozen: {still}.") for uuid in frozen)]
+            return [*faults, self._fault("age", f"The DCGM exporter of {self.name} is frozen: {still}.")]
+        return [*faults, *(self._fault("age", f"The values of {uuid} of {self.name} are frozen: {still}.") for uuid in frozen)]
 
     def _gpus_missing(self) -> list[Problem]:
-        there = {gpu["uuid"]: gpu for gpu in self._gpus or []}
+        installed = {gpu["uuid"]: gpu for gpu in self._gpus or []}
         # A GPU in MIG mode is seen by its instances alone.
-        visible = {uuid: gpu for uuid, gpu in there.items() if gpu.get("mig_mode") != "Enabled" or gpu.get("mig_devices")}
+        visible = {uuid: gpu for uuid, gpu in installed.items() if gpu.get("mig_mode") != "Enabled" or gpu.get("mig_devices")}
         missing = [f"{uuid} (index {gpu['index']})" for uuid, gpu in visible.items() if uuid not in self._seen]
-        strange = sorted(set(self._seen) - set(there))
-        found = []
+        strange = sorted(set(self._seen) - set(installed))
+        faults = []
         if missing:
             counts = f"{self.name} has {_count(len(visible), 'GPU')} and Prometheus sees {len(visible) - len(missing)}"
-            found.append(self._fault("gpus", f"{counts}: {_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing."))
+            faults.append(self._fault("gpus", f"{counts}: {_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing."))
         if strange:
-            found.append(self._fault("gpus", f"Prometheus sees {_listed(strange)} on {self.name}, which the driver there does not show."))
+            faults.append(self._fault("gpus", f"Prometheus sees {_listed(strange)} on {self.name}, which the driver there does not show."))
         for uuid, gpu in visible.items():
             instances, seen = _instances(gpu), len(set(self._seen.get(uuid, [])))
             if uuid in self._seen and seen < instances:
                 text = f"{uuid} of {self.name} has {_count(instances, 'MIG instance')} and Prometheus sees {seen}."
-                found.append(self._fault("gpus", text))
-        return found
+                faults.append(self._fault("gpus", text))
+        return faults
 
     def _container_faults(self) -> list[Problem]:
         running = self._running or set()
@@ -257,16 +275,18 @@ class _Host:
         if missing:
             counts = f"{self.name} runs {_count(len(running), 'container')} and Prometheus does not see {len(missing)}"
             return [self._fault("containers", f"{counts}: {_listed(missing)}.")]
-        engine = self._engine_info.get("engine") or {}
+        engine = self._engine_info.get("engine")
         if engine and not engine.get("reachable"):
             return [self._fault("containers", f"The Docker engine of {self.name} does not say what it runs: {engine.get('error', '')}.")]
         return []
 
-    def row(self) -> dict[str, Any]:
-        """The host's line of the table; None for what is not known or does not apply. Ages and skew are seconds."""
+    def row(self) -> Row:
+        """The host's line of the table."""
         gpus, running = self._gpus, self._running
         containers = self._containers & running if running is not None else self._containers
-        ages = [*(self._ages.values() if self._up(GPUS) else []), *([self._container_age] if self._container_age is not None and self._up(CONTAINERS) else [])]
+        ages = list(self._ages.values()) if self._up(GPUS) else []
+        if self._container_age is not None and self._up(CONTAINERS):
+            ages.append(self._container_age)
         return {
             "host": self.name,
             "jobs": self.states,
@@ -281,7 +301,7 @@ class _Host:
         }
 
 
-def _instances(gpu: dict[str, Any]) -> int:
+def _instances(gpu: Gpu) -> int:
     """The least number of GPU instances, which are what DCGM measures: MIG devices that share one have profiles such as 1c.3g.40gb."""
     shared = [bool(re.match(r"\d+c\.", device.get("profile", ""))) for device in gpu.get("mig_devices") or []]
     return shared.count(False) + any(shared)
@@ -300,20 +320,21 @@ def _blind(hosts: list[_Host], job: str) -> bool:
     return bool(scraped) and not any(host.good(job) for host in scraped)
 
 
-def _intervals(wanted: Wanted, prometheus: dict[str, Any]) -> list[Problem]:
+def _intervals(wanted: Wanted, prometheus: Measured) -> list[Problem]:
     running = prometheus["scrape_interval"]
     right = f"and gpu_monitoring_scrape_interval is {wanted.scrape_interval:g} s. {_SITE}"
-    found = []
+    problems = []
     if running != wanted.scrape_interval:
-        found.append(Problem("interval", "", f"The running configuration of Prometheus scrapes every {running:g} s, {right}"))
+        problems.append(Problem("interval", "", f"The running configuration of Prometheus scrapes every {running:g} s, {right}"))
     known = (running, wanted.scrape_interval)
-    odd = {one["job"]: one["interval"] for one in prometheus["targets"] if one["job"] in wanted.jobs and one["interval"] not in known}
+    scraped = [target for target in prometheus["targets"] if target["job"] in wanted.jobs]
+    odd = {target["job"]: target["interval"] for target in scraped if target["interval"] not in known}
     for job, interval in sorted(odd.items()):
-        found.append(Problem("interval", "", f"Prometheus scrapes the job {job} every {interval:g} s, {right}"))
-    return found
+        problems.append(Problem("interval", "", f"Prometheus scrapes the job {job} every {interval:g} s, {right}"))
+    return problems
 
 
-def _lost_data(wanted: Wanted, prometheus: dict[str, Any]) -> tuple[list[Problem], str]:
+def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str]:
     """Whether data is gone that no retention dropped, and a note where that cannot be said."""
     since, now, database = wanted.data_since, prometheus["now"], prometheus["database"]
     if since is None:
@@ -328,28 +349,30 @@ def _lost_data(wanted: Wanted, prometheus: dict[str, Any]) -> tuple[list[Problem
     return [Problem("data", "", f"Prometheus lost its data: {text}. If that is accepted, remove {wanted.data_since_file} and run the playbook site.")], ""
 
 
-def _dashboards(grafana: dict[str, Any], blind: bool) -> list[Problem]:
+def _dashboards(grafana: Shown, blind: bool) -> list[Problem]:
     if grafana.get("error"):
         return [Problem("grafana", "", f"Grafana cannot be asked: {grafana['error']}")]
-    found = []
-    for uid, one in grafana["dashboards"].items():
-        if one is None:
-            found.append(Problem("dashboards", "", f"The dashboard {uid} is not in Grafana. {_SITE}"))
+    problems = []
+    for uid, dashboard in grafana["dashboards"].items():
+        if dashboard is None:
+            problems.append(Problem("dashboards", "", f"The dashboard {uid} is not in Grafana. {_SITE}"))
             continue
-        empty = list(dict.fromkeys(panel for panel, problem in one["faults"] if not problem))
+        title = f"The dashboard {dashboard['title']}"
+        empty = list(dict.fromkeys(panel for panel, problem in dashboard["faults"] if not problem))
         if empty and not blind:
-            found.append(Problem("dashboards", "", f"The dashboard {one['title']} shows no data in {_listed(empty)}."))
-        for panel, problem in dict.fromkeys((panel, problem) for panel, problem in one["faults"] if problem):
-            found.append(Problem("dashboards", "", f"The dashboard {one['title']} cannot draw {panel}: {_one_line(problem).rstrip('.')}."))
-    return found
+            problems.append(Problem("dashboards", "", f"{title} shows no data in {_listed(empty)}."))
+        for panel, problem in dict.fromkeys((panel, problem) for panel, problem in dashboard["faults"] if problem):
+            reason = _one_line(problem).rstrip(".")
+            problems.append(Problem("dashboards", "", f"{title} cannot draw {panel}: {reason}."))
+    return problems
 
 
 def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _one_line(text: str) -> str:

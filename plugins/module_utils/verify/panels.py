@@ -5,9 +5,10 @@ from __future__ import annotations
 """What the panels of a dashboard ask, as Grafana would ask it when somebody opens the dashboard. Pure."""
 
 import re
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.dashboard import every_panel
 
 _REFERENCE = re.compile(r"\$\{(?P<braces>\w+)(?:\.\w+)?(?::[^}]*)?\}|\$(?P<plain>\w+)|\[\[(?P<old>\w+)(?::[^\]]*)?\]\]")
@@ -32,13 +33,13 @@ class Query(NamedTuple):
 FirstValue = Callable[[str, str], str]
 
 
-def queries(dashboard: dict[str, Any], datasources: list[dict[str, Any]], first_value: FirstValue) -> list[Query]:
+def queries(dashboard: Json, datasources: list[Datasource], first_value: FirstValue) -> list[Query]:
     """The Prometheus queries of all panels, those in collapsed rows included, with the values that Grafana chooses at first.
 
     `datasources` is Grafana's list. A variable with "All" is everything (`.*`); another one is what the dashboard was saved with, else the first value.
     """
     values = _variables(dashboard, datasources, first_value)
-    found = []
+    asked: list[Query] = []
     for number, panel in enumerate(every_panel(dashboard)):
         for target in panel.get("targets") or []:
             if not target.get("expr") or target.get("hide"):
@@ -48,9 +49,9 @@ def queries(dashboard: dict[str, Any], datasources: list[dict[str, Any]], first_
                 continue
             title = fill(str(panel.get("title") or f"panel {panel.get('id')}"), values)
             problem = "" if source else f"its datasource {name} is not in Grafana"
-            built_in = _built_in(dashboard, source or {})
-            found.append(Query(number, title, name, fill(target["expr"], {**values, **built_in}), target["expr"], problem))
-    return found
+            expression = fill(target["expr"], {**values, **_built_in(dashboard, source)})
+            asked.append(Query(number, title, name, expression, target["expr"], problem))
+    return asked
 
 
 def fill(text: str, values: dict[str, str]) -> str:
@@ -68,16 +69,16 @@ def is_optional(uid: str, query: Query, patterns: list[str]) -> bool:
     return any(re.search(pattern, f"{uid}/{query.panel}") or re.search(pattern, query.written) for pattern in patterns)
 
 
-def _variables(dashboard: dict[str, Any], datasources: list[dict[str, Any]], first_value: FirstValue) -> dict[str, str]:
+def _variables(dashboard: Json, datasources: list[Datasource], first_value: FirstValue) -> dict[str, str]:
     values: dict[str, str] = {}
     for variable in (dashboard.get("templating") or {}).get("list") or []:
         values[variable["name"]] = _value(variable, values, datasources, first_value)
     return values
 
 
-def _value(variable: dict[str, Any], values: dict[str, str], datasources: list[dict[str, Any]], first_value: FirstValue) -> str:
+def _value(variable: Json, values: dict[str, str], datasources: list[Datasource], first_value: FirstValue) -> str:
     current = (variable.get("current") or {}).get("value")
-    chosen = [str(one) for one in (current if isinstance(current, list) else [current]) if one not in (None, "")]
+    chosen = [str(value) for value in (current if isinstance(current, list) else [current]) if value not in (None, "")]
     if "$__all" in chosen or (not chosen and variable.get("includeAll")):
         return variable.get("allValue") or _ALL
     if chosen:
@@ -86,26 +87,30 @@ def _value(variable: dict[str, Any], values: dict[str, str], datasources: list[d
     text = fill(str(query.get("query", "") if isinstance(query, dict) else query or ""), values)
     kind = variable.get("type")
     if kind == "datasource":
-        return next((one["uid"] for one in sorted(datasources, key=lambda one: not one.get("isDefault")) if one.get("type") == text), "")
+        of_kind = [datasource for datasource in datasources if datasource.get("type") == text]
+        of_kind.sort(key=lambda datasource: not datasource.get("isDefault"))
+        return of_kind[0]["uid"] if of_kind else ""
     if kind == "query":
         match = _LABEL_VALUES.fullmatch(text)
         return (first_value(match["label"], match["selector"] or "") if match else "") or _ALL
     return re.split(r"(?<!\\),", text)[0].replace("\\,", ",").strip() if kind in ("custom", "interval") else text
 
 
-def _datasource(given: Any, values: dict[str, str], datasources: list[dict[str, Any]]) -> tuple[Any, str]:
+def _datasource(
+    given: Any, values: dict[str, str], datasources: list[Datasource]
+) -> tuple[Optional[Datasource], str]:
     """The datasource that a panel means, None where Grafana has none such, and its uid or the name that it was called by."""
     name = fill(str(given.get("uid") or "" if isinstance(given, dict) else given or ""), values)
     if name in ("", "default"):
-        found = next((one for one in datasources if one.get("isDefault")), None)
+        meant = [datasource for datasource in datasources if datasource.get("isDefault")]
     else:
-        found = next((one for one in datasources if name in (one.get("uid"), one.get("name"))), None)
-    return found, str(found["uid"]) if found else name or "default"
+        meant = [datasource for datasource in datasources if name in (datasource.get("uid"), datasource.get("name"))]
+    return (meant[0], meant[0]["uid"]) if meant else (None, name or "default")
 
 
-def _built_in(dashboard: dict[str, Any], source: dict[str, Any]) -> dict[str, str]:
+def _built_in(dashboard: Json, source: Optional[Datasource]) -> dict[str, str]:
     """Grafana's own variables; its rate interval is four times the datasource's interval."""
-    interval = (source.get("jsonData") or {}).get("timeInterval") or _DEFAULT_INTERVAL
+    interval = ((source or {}).get("jsonData") or {}).get("timeInterval") or _DEFAULT_INTERVAL
     span = str((dashboard.get("time") or {}).get("from") or "").removeprefix("now-")
     try:
         step, length = seconds(interval), seconds(span)

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import desired, plan
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 from items import a_dashboard
 
 
 def planned(present, **given):
-    wanted = {"datasources": [], "folders": [], "dashboards": [], "owner": None, "prune": False, **given}
+    wanted = Declared(**given)
     desired.complete(wanted)
     changes = plan.make(wanted, present)
     plan.refuse_bad_models(changes, wanted, present)

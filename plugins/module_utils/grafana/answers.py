@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""What Grafana answers, as far as it is read, and the parts of it that are plain JSON."""
+
+from typing import Any, TypedDict
+
+# A dashboard, a panel or a datasource's settings: its plugin and its version decide on the keys.
+Json = dict[str, Any]
+
+
+class Datasource(TypedDict, total=False):
+    """A datasource. The list of datasources has neither `version` nor what concerns secrets."""
+
+    uid: str
+    name: str
+    type: str
+    access: str
+    url: str
+    user: str
+    database: str
+    basicAuth: bool
+    basicAuthUser: str
+    withCredentials: bool
+    isDefault: bool
+    jsonData: Json
+    secureJsonFields: dict[str, bool]
+    version: int
+    readOnly: bool
+
+
+class Folder(TypedDict):
+    """A folder. `parentUid` is empty at the top level."""
+
+    uid: str
+    title: str
+    parentUid: str
+
+
+class DashboardMeta(TypedDict, total=False):
+    """What Grafana knows of a dashboard beside its model."""
+
+    url: str
+    version: int
+    folderUid: str
+    provisioned: bool
+    provisionedExternalId: str
+
+
+class Dashboard(TypedDict):
+    """A dashboard."""
+
+    dashboard: Json
+    meta: DashboardMeta
+
+
+class Hit(TypedDict, total=False):
+    """A dashboard (`dash-db`) or a folder (`dash-folder`) that the search found."""
+
+    uid: str
+    title: str
+    type: str
+    tags: list[str]
+    folderUid: str
+
+
+class ServiceAccount(TypedDict, total=False):
+    """A service account."""
+
+    id: int
+    name: str
+    role: str
+    isDisabled: bool
