@@ -66,36 +66,10 @@ backup_file:
 """
 
 import os
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config
-
-
-def _read(path: str) -> str:
-    """The file's text; empty where there is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not text in UTF-8 ({error}). Mend the file; it was left as it is.") from error
-
-
-def _validate(module: AnsibleModule, staged: str) -> None:
-    """Has the engine's own program check the staged file, where it can."""
-    dockerd = module.get_bin_path("dockerd")
-    if not dockerd:
-        return
-    _code, usage, _errors = module.run_command([dockerd, "--help"])
-    if "--validate" not in usage:
-        return
-    code, output, errors = module.run_command([dockerd, "--validate", "--config-file", staged])
-    if code != 0:
-        problem = " ".join((output + errors).replace(staged, "").split())
-        module.fail_json(msg=f"config: dockerd refuses the merged configuration, and {module.params['path']} was left as it is: {problem}")
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_file
 
 
 def main() -> None:
@@ -109,36 +83,17 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path = os.path.realpath(module.params["path"])
+    params = module.params
     try:
-        before = _read(path)
-        present = daemon_config.parse(before, path)
+        change = daemon_file.plan(params["path"], params["config"], params["state"])
+        if change is None:
+            module.exit_json(changed=False, path=os.path.realpath(params["path"]))
+        if not module.check_mode:
+            change = daemon_file.write(module, change, params["backup"])
     except (OSError, ValueError) as error:
         module.fail_json(msg=str(error))
-    change = daemon_config.merge if module.params["state"] == "present" else daemon_config.without
-    wanted = change(present, module.params["config"])
-    if wanted == present:
-        module.exit_json(changed=False, path=path)
-    after = daemon_config.render(wanted)
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        module.fail_json(msg=f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects it. It was left as it is.")
-    diff = {"before_header": path, "after_header": path, "before": daemon_config.shown(present), "after": daemon_config.shown(wanted)}
-    result = {"changed": True, "path": path, "diff": diff}
-    if module.check_mode:
-        module.exit_json(**result)
-
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    descriptor, staged = tempfile.mkstemp(dir=module.tmpdir, suffix=".json")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(after)
-    _validate(module, staged)
-    if os.path.exists(path):
-        if module.params["backup"]:
-            result["backup_file"] = module.backup_local(path)
-    else:
-        os.chmod(staged, 0o644)
-    module.atomic_move(staged, path)
-    module.exit_json(**result)
+    backup = {"backup_file": change.backup_file} if change.backup_file else {}
+    module.exit_json(changed=True, path=change.path, diff=change.diff, **backup)
 
 
 if __name__ == "__main__":

@@ -184,6 +184,12 @@ toolkit:
     programs: {description: Path of each of its programs that is in the search path., type: dict, sample: {nvidia-ctk: /usr/bin/nvidia-ctk}}
     cdi_refresh_service: {description: Whether the host has the service C(nvidia-cdi-refresh)., type: bool, sample: true}
     own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit is there., type: bool, sample: false}
+    runtime_program:
+      description: Path of the program that the engine runs for the runtime C(nvidia); empty where it is not there.
+      type: str
+      sample: /usr/bin/nvidia-container-runtime
+    daemon_runtime: {description: Program of the runtime C(nvidia) in C(daemon.json); empty where it has none., type: str, sample: nvidia-container-runtime}
+    daemon_error: {description: Why C(daemon.json) cannot be read; empty where it can., type: str, sample: ""}
 kernel:
   description: What the kernel measures.
   returned: success

@@ -63,13 +63,11 @@ fingerprint:
 """
 
 import os
-import re
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import fetch_url
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp, openpgp_file
 
 
 def _present(path: str) -> str:
@@ -89,14 +87,6 @@ def _held(text: str) -> dict[str, str]:
         return {}
 
 
-def _fetched(module: AnsibleModule, url: str) -> str:
-    """The answer's text."""
-    response, info = fetch_url(module, url, timeout=module.params["timeout"])
-    if info["status"] != 200:
-        module.fail_json(msg=f"key: {url} cannot be fetched: {info['msg']}. Check that this host reaches it, or give the key itself.")
-    return response.read().decode(errors="replace")
-
-
 def main() -> None:
     """Runs the module."""
     module = AnsibleModule(
@@ -109,25 +99,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     key, dest = module.params["key"].strip(), module.params["dest"]
-    wanted = re.sub(r"\s", "", module.params["fingerprint"]).upper()
-    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", wanted):
-        module.fail_json(msg=f"fingerprint: '{module.params['fingerprint']}' is none. Write the 40 or 64 digits that gpg --show-keys prints.")
-    by_url = key.startswith(("http://", "https://"))
     before = _present(dest)
     held = _held(before)
-    if by_url and held == {wanted: before}:
-        module.exit_json(changed=False, fingerprint=wanted)
-    source = key if by_url else "the given text"
     try:
-        found = openpgp.keys(_fetched(module, key) if by_url else key)
-    except ValueError as error:
-        module.fail_json(msg=f"key: {source} holds no OpenPGP key: {error}.")
-    if list(found) != [wanted]:
-        module.fail_json(
-            msg=f"key: {source} holds the key {', '.join(found) or 'none'}, not {wanted} alone."
-            " If the repository has a new key that you trust, set fingerprint to it."
-        )
-    text = found[wanted]
+        wanted = openpgp_file.fingerprint(module.params["fingerprint"])
+        if openpgp_file.is_url(key) and held == {wanted: before}:
+            module.exit_json(changed=False, fingerprint=wanted)
+        text = openpgp_file.armored(module, key, wanted, module.params["timeout"])
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=str(error))
     if text == before:
         module.exit_json(changed=False, fingerprint=wanted)
     if not module.check_mode:
@@ -138,11 +118,8 @@ def main() -> None:
         os.chmod(staged, 0o644)
         module.atomic_move(staged, dest)
         os.chmod(dest, 0o644)
-    module.exit_json(
-        changed=True,
-        fingerprint=wanted,
-        diff={"before_header": dest, "after_header": dest, "before": "".join(f"{one}\n" for one in held), "after": f"{wanted}\n"},
-    )
+    diff = {"before_header": dest, "after_header": dest, "before": "".join(f"{fingerprint}\n" for fingerprint in held), "after": f"{wanted}\n"}
+    module.exit_json(changed=True, fingerprint=wanted, diff=diff)
 
 
 if __name__ == "__main__":

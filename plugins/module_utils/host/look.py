@@ -25,12 +25,13 @@ class Host(TypedDict):
 def look(commands: Commands, docker_host: str, paths: list[str]) -> Host:
     """All that the roles ask this host. Raises OSError where it cannot be known."""
     package_state = packages.ask(commands)
+    engine_state = engine.ask(docker_host, commands.path("dockerd") is not None)
     return {
         "gpu": gpu.ask(commands),
-        "engine": engine.ask(docker_host, commands.path("dockerd") is not None),
+        "engine": engine_state,
         "packages": package_state,
         "repositories": repositories.ask(package_state["manager"]),
-        "toolkit": toolkit.ask(commands, package_state),
+        "toolkit": toolkit.ask(commands, package_state, engine_state),
         "kernel": kernel.ask(),
         "files": files.ask(paths),
     }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import EngineState
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import PackageState
 
 PROGRAMS = ("nvidia-ctk", "nvidia-container-runtime", "nvidia-container-runtime-hook", "nvidia-cdi-hook")
+DAEMON_JSON = "/etc/docker/daemon.json"
 # Only the role writes to this file.
 OWN_CDI_FILE = "/etc/cdi/mlops.gpu_monitoring.yaml"
 REFRESH_SERVICE = "nvidia-cdi-refresh"
@@ -26,10 +29,21 @@ class ToolkitState(TypedDict):
     programs: dict[str, str]
     cdi_refresh_service: bool
     own_cdi_file: bool
+    runtime_program: str
+    daemon_runtime: str
+    daemon_error: str
 
 
-def ask(commands: Commands, packages: PackageState) -> ToolkitState:
+class DaemonRuntime(NamedTuple):
+    """The program of the runtime nvidia in daemon.json, and why the file cannot be read."""
+
+    program: str
+    error: str
+
+
+def ask(commands: Commands, packages: PackageState, engine: EngineState) -> ToolkitState:
     """The toolkit of this host."""
+    daemon = daemon_runtime(DAEMON_JSON)
     programs = {program: path for program in PROGRAMS if (path := commands.path(program))}
     versions = {package["name"]: package["version"] for package in packages["toolkit"]}
     version = next((versions[name] for name in _VERSIONED if name in versions), "")
@@ -41,4 +55,29 @@ def ask(commands: Commands, packages: PackageState) -> ToolkitState:
         "programs": programs,
         "cdi_refresh_service": any(os.path.exists(f"{folder}/{REFRESH_SERVICE}.service") for folder in _UNIT_FOLDERS),
         "own_cdi_file": os.path.exists(OWN_CDI_FILE),
+        "runtime_program": _runtime_program(commands, engine),
+        "daemon_runtime": daemon.program,
+        "daemon_error": daemon.error,
     }
+
+
+def _runtime_program(commands: Commands, engine: EngineState) -> str:
+    """Path of the program that the engine runs for the runtime nvidia; empty where it is not there."""
+    program = engine["runtimes"].get("nvidia", "")
+    if not os.path.isabs(program):
+        return (commands.path(program) or "") if program else ""
+    return program if os.access(program, os.X_OK) else ""
+
+
+def daemon_runtime(path: str) -> DaemonRuntime:
+    """What a configuration file of the engine says of the runtime nvidia."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            config = daemon_config.parse(file.read(), path)
+    except FileNotFoundError:
+        return DaemonRuntime("", "")
+    except (OSError, ValueError) as error:
+        return DaemonRuntime("", str(error))
+    runtimes = config.get("runtimes")
+    nvidia = runtimes.get("nvidia") if isinstance(runtimes, dict) else None
+    return DaemonRuntime(str(nvidia.get("path", "")) if isinstance(nvidia, dict) else "", "")

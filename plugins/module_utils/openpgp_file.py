@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import fetch_url
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
+
+
+def fingerprint(text: str) -> str:
+    """A fingerprint in upper-case digits without white space. Raises ValueError where it is not one."""
+    digits = re.sub(r"\s", "", text).upper()
+    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
+        raise ValueError(f"fingerprint: '{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints.")
+    return digits
+
+
+def is_url(key: str) -> bool:
+    """Whether a key is given as the URL from which the host fetches it."""
+    return key.startswith(("http://", "https://"))
+
+
+def armored(module: AnsibleModule, key: str, wanted: str, timeout: int) -> str:
+    """The key with this fingerprint, armoured alone, from a URL or from text. Raises ValueError where it is not that key alone."""
+    source = key if is_url(key) else "the given text"
+    try:
+        keys = openpgp.keys(_fetched(module, key, timeout) if is_url(key) else key)
+    except ValueError as error:
+        raise ValueError(f"key: {source} holds no OpenPGP key: {error}.") from error
+    if list(keys) != [wanted]:
+        raise ValueError(
+            f"key: {source} holds the key {', '.join(keys) or 'none'}, not {wanted} alone."
+            " If the repository has a new key that you trust, set fingerprint to it."
+        )
+    return keys[wanted]
+
+
+class KeyUnreachable(OSError):
+    """The URL of a key does not give it."""
+
+
+def _fetched(module: AnsibleModule, url: str, timeout: int) -> str:
+    """The answer's text."""
+    response, info = fetch_url(module, url, timeout=timeout)
+    if info["status"] != 200:
+        raise KeyUnreachable(f"key: {url} cannot be fetched: {info['msg']}. Check that this host reaches it, or give the key itself.")
+    return response.read().decode(errors="replace")

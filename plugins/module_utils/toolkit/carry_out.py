@@ -1,0 +1,254 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import singledispatchmethod
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp_file
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.daemon_file import Diff
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host, look
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import read
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE, REFRESH_SERVICE
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, package_manager, repository
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import DEFAULT_PROGRAM, NOTHING_CHANGED, cdi_current, cdi_problem, decide
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.engine_runtime import EngineRuntime
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import Skipped, ToolkitError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.kept_files import KeptFiles, remove, restore_aside
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
+    Action,
+    AddRuntime,
+    HoldPackages,
+    InstallPackages,
+    Plan,
+    RemoveToolkit,
+    Wanted,
+    WriteCdi,
+)
+
+KEY_SECONDS = 30
+# The specification that the service nvidia-cdi-refresh writes.
+_SERVICE_CDI_FILE = "/var/run/cdi/nvidia.yaml"
+
+
+@dataclass
+class Outcome:
+    """What was done on a host, and the host afterwards."""
+
+    host: Host
+    plan: Plan
+    done: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    diffs: list[Diff] = field(default_factory=list)
+
+
+class Toolkit:
+    """The toolkit of this host. Each act follows from a look at the host just before it, so that no container is missed that has started meanwhile."""
+
+    def __init__(self, module: AnsibleModule, commands: Commands, docker_host: str, wanted: Wanted) -> None:
+        self._module = module
+        self._commands = commands
+        self._docker_host = docker_host
+        self._wanted = wanted
+        self._runtime = EngineRuntime(module, commands, docker_host, wanted)
+        self._diffs: list[Diff] = []
+
+    def reconcile(self) -> Outcome:
+        """Bring the host to what is wanted. Raises ToolkitError where that fails."""
+        host = self._look()
+        outcome = Outcome(host, self._decide(host))
+        carried_out: set[type[Action]] = set()
+        skipped: set[type[Action]] = set()
+        while remaining := [action for action in outcome.plan.actions if type(action) not in skipped]:
+            action = remaining[0]
+            if type(action) in carried_out:
+                raise ToolkitError(self._not_settled(action, outcome.host))
+            reason = ""
+            try:
+                self._carry_out(action)
+                carried_out.add(type(action))
+                outcome.done.append(type(action).__name__)
+            except Skipped as harm:
+                skipped.add(type(action))
+                reason = str(harm)
+            former = outcome.plan
+            outcome.host = self._look()
+            outcome.plan = self._decide(outcome.host)
+            if isinstance(action, RemoveToolkit):
+                # What a removal says of containers holds when nothing is left of the toolkit.
+                outcome.plan = replace(outcome.plan, note=former.note)
+            if reason and action in outcome.plan.actions:
+                outcome.warnings.append(reason)
+        outcome.warnings += outcome.plan.warnings
+        if AddRuntime in skipped:
+            outcome.plan = replace(outcome.plan, mechanism="")
+        outcome.diffs = self._diffs + self._runtime.diffs
+        return outcome
+
+    def preview(self) -> Outcome:
+        """What would be done, without doing it."""
+        host = self._look()
+        outcome = Outcome(host, self._decide(host))
+        outcome.warnings = list(outcome.plan.warnings)
+        for action in outcome.plan.actions:
+            outcome.done.append(action.describe())
+            self._preview(action)
+        outcome.diffs = self._diffs + self._runtime.diffs
+        return outcome
+
+    def _look(self) -> Host:
+        try:
+            return look(self._commands, self._docker_host, [])
+        except OSError as error:
+            raise ToolkitError(str(error)) from error
+
+    def _decide(self, host: Host) -> Plan:
+        try:
+            plan = decide(host, self._wanted)
+        except ValueError as error:
+            raise ToolkitError(str(error)) from error
+        if plan.refusal:
+            raise ToolkitError(plan.refusal)
+        return plan
+
+    def _not_settled(self, action: Action, host: Host) -> str:
+        """Why an act did not bring what it should."""
+        if isinstance(action, WriteCdi):
+            return cdi_problem(host, self._wanted)
+        packages = ", ".join(f"{package['name']}={package['version']}" for package in host["packages"]["toolkit"])
+        return f"The NVIDIA container toolkit of {self._wanted.name} is not as it should be after the change, and has {packages or 'no package'}. {action.describe()}"
+
+    @singledispatchmethod
+    def _preview(self, action: Action) -> None:
+        """Keep the diffs of what an action would write."""
+
+    @_preview.register
+    def _(self, action: InstallPackages) -> None:
+        self._diffs.append(_diff(action.places.repository, read(action.places.repository) or "", action.repository))
+
+    @_preview.register
+    def _(self, action: AddRuntime) -> None:
+        self._plan_runtime(action.program, "present")
+
+    @_preview.register
+    def _(self, action: RemoveToolkit) -> None:
+        self._diffs.append(_diff(action.places.repository, read(action.places.repository) or "", ""))
+        self._plan_runtime(DEFAULT_PROGRAM, "absent")
+
+    def _plan_runtime(self, program: str, state: str) -> None:
+        try:
+            self._runtime.planned(program, state)
+        except (OSError, ValueError) as error:
+            raise ToolkitError(str(error)) from error
+
+    @singledispatchmethod
+    def _carry_out(self, action: Action) -> None:
+        """Do what an action says."""
+        raise TypeError(type(action).__name__)
+
+    @_carry_out.register
+    def _(self, action: InstallPackages) -> None:
+        wanted, url = self._wanted, repository.url(action.manager, self._wanted.repository_url)
+        try:
+            key = openpgp_file.armored(self._module, wanted.key, wanted.key_fingerprint, KEY_SECONDS)
+        except (OSError, ValueError) as error:
+            raise ToolkitError(f"nvidia_container_toolkit_key on {wanted.name}: {error} {NOTHING_CHANGED}") from error
+        manager = package_manager.of(action.manager, self._commands, action.places.repository)
+        names = repository.file_names(action.manager, action.version)
+        files = KeptFiles()
+        before = read(action.places.repository) or ""
+        try:
+            for path in action.set_aside:
+                files.set_aside(path)
+            files.write(action.places.key, key)
+            files.write(action.places.repository, action.repository)
+            if action.packages_change:
+                manager.download(names)
+                self._guard_packages()
+                manager.install(names)
+        except (OSError, ToolkitError) as error:
+            files.put_back()
+            manager.forget()
+            raise ToolkitError(
+                f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from {repository.without_credentials(url)}"
+                " (nvidia_container_toolkit_repository_url, nvidia_container_toolkit_version),"
+                f" and repositories and key were put back as they were: {error}"
+            ) from error
+        except Skipped:
+            files.put_back()
+            manager.forget()
+            raise
+        self._diffs.append(_diff(action.places.repository, before, action.repository))
+
+    def _guard_packages(self) -> None:
+        """Do not go on where a container that has started meanwhile could lose its GPUs."""
+        if self._wanted.allow_daemon_reload:
+            return
+        engine = self._runtime.state()
+        if not engine["reachable"]:
+            raise ToolkitError(f"the Docker engine does not answer any more, so the containers that it runs are not known: {engine['error']}")
+        problem = guard.package_problem(self._wanted.name, engine["containers"])
+        if problem:
+            raise Skipped(f"{problem} {NOTHING_CHANGED}")
+
+    @_carry_out.register
+    def _(self, action: HoldPackages) -> None:
+        package_manager.of("apt", self._commands, "").hold(action.names, action.hold)
+
+    @_carry_out.register
+    def _(self, action: WriteCdi) -> None:
+        if action.by_service:
+            answer = self._commands.run(["systemctl", "restart", f"{REFRESH_SERVICE}.service"])
+            if action.remove_own_file and answer.code == 0:
+                remove(OWN_CDI_FILE)
+        else:
+            # The engine does not notice every file that is moved into the folder, but those that nvidia-ctk writes.
+            answer = self._commands.run(["nvidia-ctk", "cdi", "generate", f"--output={OWN_CDI_FILE}"])
+        if answer.code != 0:
+            raise ToolkitError(f"The CDI specification of {self._wanted.name} cannot be written: {answer.text} Nothing else was changed.")
+        if not cdi_current(host := self._look()):
+            raise ToolkitError(cdi_problem(host, self._wanted))
+
+    @_carry_out.register
+    def _(self, action: AddRuntime) -> None:
+        self._runtime.add(action.program)
+
+    @_carry_out.register
+    def _(self, action: RemoveToolkit) -> None:
+        self._runtime.remove()
+        manager = package_manager.of(action.manager, self._commands, action.places.repository)
+        if action.packages:
+            self._guard_removal()
+            manager.remove(action.packages)
+            remove(_SERVICE_CDI_FILE)
+        if action.release:
+            manager.hold(action.release, False)
+        before = read(action.places.repository) or ""
+        # The repository file goes last: by it the role knows that there is something to remove.
+        for path in (OWN_CDI_FILE, action.places.key, action.places.repository):
+            remove(path)
+        for path in action.put_back:
+            restore_aside(path)
+        manager.forget()
+        self._diffs.append(_diff(action.places.repository, before, ""))
+
+    def _guard_removal(self) -> None:
+        """Remove no package that a container needs which has started meanwhile."""
+        engine = self._runtime.state()
+        problem = guard.removal_problem(self._wanted.name, engine) if engine["reachable"] else f"The Docker engine does not answer: {engine['error']}."
+        if not problem and not self._wanted.allow_daemon_reload:
+            problem = guard.package_problem(self._wanted.name, engine["containers"])
+        if problem:
+            raise ToolkitError(f"{problem} The packages were not removed. Run again to remove them.")
+
+
+def _diff(path: str, before: str, after: str) -> Diff:
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": repository.without_credentials(before),
+        "after": repository.without_credentials(after),
+    }

@@ -1,0 +1,157 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nvidia_container_toolkit
+short_description: GPUs for containers, by the NVIDIA container toolkit
+version_added: "0.2.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Compares the toolkit of a host with what is wanted, makes a plan and carries it out. It is what the role C(nvidia_container_toolkit) runs.
+  - Where O(host) already shows what is wanted, nothing runs on the host.
+  - Before each act that could harm a running container the containers are listed again, in the same remote execution.
+  - What cannot be done without harm to a running container is skipped with a warning that names the container.
+attributes:
+  action:
+    description: The plan is made on the controller from O(host).
+    support: full
+  check_mode:
+    description: Makes the same plan and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the repository file and C(daemon.json) before and after, without credentials.
+    support: full
+options:
+  host:
+    description:
+      - What M(mlops.gpu_monitoring.host_info) returned of the host in this run.
+      - Without it the module looks at the host itself.
+    type: dict
+  state:
+    description:
+      - V(present) installs the toolkit where it is missing, and gives the Docker engine's containers access to the GPUs.
+      - V(absent) takes out what the role put in, and only that.
+    type: str
+    choices: [present, absent]
+    default: present
+  version:
+    description:
+      - Version of the four packages, without the revision.
+      - Where it is empty, a toolkit that works and is not older than O(minimum_version) is left alone.
+    type: str
+    default: ""
+  default_version:
+    description: Version that is installed where there is no such toolkit and O(version) is empty.
+    type: str
+    required: true
+  minimum_version:
+    description: Oldest version that does what the collection needs.
+    type: str
+    required: true
+  driver_minimum:
+    description: Oldest version of the driver.
+    type: str
+    required: true
+  repository_url:
+    description: URL of the package repository; NVIDIA's own where it is empty.
+    type: str
+    default: ""
+  key:
+    description: The key that signs the repository, ASCII-armoured, as a URL that the host fetches, the path of a file on the controller, or the text itself.
+    type: str
+    required: true
+  key_fingerprint:
+    description: Fingerprint of that key, 40 or 64 hexadecimal digits; white space is ignored.
+    type: str
+    required: true
+  allow_daemon_reload:
+    description: Whether packages may change while running containers have GPUs by NVIDIA's hook.
+    type: bool
+    default: false
+  allow_restart:
+    description: Whether the engine may be restarted where it does not take the runtime with a reload, and no container stops.
+    type: bool
+    default: false
+  name:
+    description: Name of the host in messages.
+    type: str
+    required: true
+  docker_host:
+    description: The engine's socket.
+    type: str
+    default: unix:///var/run/docker.sock
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  mlops.gpu_monitoring.host_info:
+  register: host
+
+- name: Give containers the GPUs
+  mlops.gpu_monitoring.nvidia_container_toolkit:
+    host: "{{ host }}"
+    default_version: 1.20.1
+    minimum_version: 1.12.0
+    driver_minimum: 418.81.07
+    key: https://nvidia.github.io/libnvidia-container/gpgkey
+    key_fingerprint: C95B321B61E88C1809C4F759DDCAE044F796ECB0
+    name: "{{ inventory_hostname }}"
+"""
+
+RETURN = r"""
+actions:
+  description: What was done or, in check mode, would be done, in this order.
+  returned: success
+  type: list
+  elements: str
+  sample: [InstallPackages, HoldPackages, AddRuntime]
+mechanism:
+  description: How containers get the GPUs, V(cdi) or V(runtime); empty where they get none.
+  returned: success
+  type: str
+  sample: cdi
+msg:
+  description: What is to be said of the host; empty where that is nothing.
+  returned: success
+  type: str
+  sample: This host has no NVIDIA GPU. The NVIDIA container toolkit is left out here.
+host:
+  description: The host afterwards, as M(mlops.gpu_monitoring.host_info) returns it.
+  returned: when something was done
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.carry_out import Toolkit
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import ToolkitError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.options import OPTIONS, wanted
+
+
+def main() -> None:
+    """Runs the module."""
+    module = AnsibleModule({**OPTIONS, "docker_host": {"type": "str", "default": DOCKER_HOST}}, supports_check_mode=True)
+    try:
+        toolkit = Toolkit(module, ModuleCommands(module), module.params["docker_host"], wanted(module.params, module.check_mode))
+        outcome = toolkit.preview() if module.check_mode else toolkit.reconcile()
+    except (ToolkitError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(
+        changed=bool(outcome.done),
+        actions=outcome.done,
+        mechanism=outcome.plan.mechanism,
+        msg=outcome.plan.note,
+        diff=outcome.diffs,
+        **({} if module.check_mode else {"host": outcome.host}),
+    )
+
+
+if __name__ == "__main__":
+    main()
