@@ -18,7 +18,7 @@ import requests
 from tests.lab import hosts, shell
 
 ROOT = Path(__file__).resolve().parents[1]
-LAB_NAME = "molecule"
+LAB_NAME = os.environ.get("LAB_NAME", "molecule")
 LAB = ROOT / ".lab" / LAB_NAME
 INVENTORY = LAB / "inventory.yml"
 PASSWORD_FILE = LAB / "grafana_admin_password"

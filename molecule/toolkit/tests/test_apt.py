@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab import driver, hosts, images, shell
-from tests.stack import Run, on, wait_until
+from tests.stack import LAB_NAME, ROOT, Run, on, wait_until
 from toolkit import (
+    COUNTER,
     HOST,
     OLDER,
     PACKAGES,
@@ -21,10 +23,11 @@ from toolkit import (
     ROLE,
     assert_done,
     assert_refused,
+    assert_skipped,
     engine,
     image,
     packages,
-    role_on_spare,
+    RoleOnSpare,
     start_job,
 )
 
@@ -45,11 +48,11 @@ def role(play):
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
     """Runs the role on gpu3: a host with an engine, a GPU, the emulated driver, and a job that counts, and nothing else. Removed afterwards."""
-    of_gpu1 = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container("molecule", "gpu1"))
-    hosts.start("molecule", HOST, of_gpu1, images.emulated_driver())
+    of_gpu1 = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "gpu1"))
+    hosts.start(LAB_NAME, HOST, of_gpu1, images.emulated_driver())
     start_job(HOST, "job")
-    yield role_on_spare(tmp_path_factory.mktemp("toolkit"))
-    hosts.remove("molecule", HOST)
+    yield RoleOnSpare(tmp_path_factory.mktemp("toolkit"))
+    hosts.remove(LAB_NAME, HOST)
 
 
 @pytest.fixture
@@ -105,11 +108,11 @@ def test_a_gpu_that_containers_do_not_see_fails_the_role(role):
     there = driver.gpus("gpu2")
     strange = driver.Gpu(7, "GPU-00000007-0000-4000-8000-000000000000", "NVIDIA H100 80GB HBM3", 81559)
     on("gpu2", "cp /var/run/cdi/nvidia.yaml /root && sed -i '/name: GPU-/s/GPU-.*/by-hand/' /var/run/cdi/nvidia.yaml")
-    hosts.set_state("molecule", "gpu2", driver.state([*there, strange]))
+    hosts.set_state(LAB_NAME, "gpu2", driver.state([*there, strange]))
     try:
         assert_refused(role("gpu2"), "does not see GPU-00000007", "by CDI")
     finally:
-        hosts.set_state("molecule", "gpu2", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu2", driver.state(there))
         on("gpu2", "cp /root/nvidia.yaml /var/run/cdi/nvidia.yaml")
 
 
@@ -234,7 +237,7 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
     there = driver.gpus("gpu2")
     sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
     instances = [one.uuid for one in sliced.instances]
-    hosts.set_state("molecule", "gpu2", driver.state([sliced]))
+    hosts.set_state(LAB_NAME, "gpu2", driver.state([sliced]))
     try:
         checked = role("gpu2", "--check", "--diff")
         assert_done(checked, changed=True)
@@ -252,7 +255,7 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
         assert {sample["metric"]["GPU_I_PROFILE"] for sample in profiles} == {"3g.40gb", "1g.10gb"}
         assert_done(site(), changed=False)
     finally:
-        hosts.set_state("molecule", "gpu2", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu2", driver.state(there))
         assert_done(site())
 
 
@@ -260,7 +263,7 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
     there = driver.gpus("gpu1")
     sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
     instances = [one.uuid for one in sliced.instances]
-    hosts.set_state("molecule", "gpu1", driver.state([sliced, there[1]]))
+    hosts.set_state(LAB_NAME, "gpu1", driver.state([sliced, there[1]]))
     try:
         run = role("gpu1")
         assert_done(run, changed=False)
@@ -270,7 +273,7 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
             seen = on("gpu1", f"docker run --rm --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES={uuid} --entrypoint nvidia-smi {image()} -L")
             assert [one for one in (*instances, there[1].uuid) if one in seen] == [uuid]
     finally:
-        hosts.set_state("molecule", "gpu1", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu1", driver.state(there))
 
 
 # A fresh host, from the first installation to the removal
@@ -377,7 +380,7 @@ def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(fres
     unit("ExecReload=\\nExecReload=/bin/true")
     assert_refused(fresh(), "docker_engine_allow_restart is false", "put back as it was")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
-    assert_refused(fresh(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "put back as it was")
+    assert_skipped(fresh(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "put back as it was")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     configure(HOST, {**json.loads(configuration), "live-restore": True}, "live-restore: true")
 
@@ -436,13 +439,80 @@ def test_a_key_given_as_a_file_or_as_text(fresh, tmp_path):
     assert_done(fresh(nvidia_container_toolkit_key=text), changed=False)
 
 
+@pytest.fixture
+def late_job():
+    """A container that gets GPUs by the hook, not yet started."""
+    on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
+    options = "--name late-job --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all --entrypoint /bin/sh"
+    on(HOST, f"docker create {options} {image()} -c '{COUNTER}'")
+    yield "late-job"
+    on(HOST, "rm -f /etc/apt/apt.conf.d/99late-job; docker rm --force late-job; nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
+
+
+def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(fresh, late_job, tmp_path):
+    """The look of the play shows no such container, so that only the list just before the act can tell."""
+    before = state_of(HOST)
+    role = "mlops.gpu_monitoring.nvidia_container_toolkit"
+    arguments = yaml.safe_load((ROOT / "roles" / "nvidia_container_toolkit" / "tasks" / "main.yml").read_text())[0]["block"][0][role]
+    tasks = [
+        {"include_role": {"name": "mlops.gpu_monitoring.docker_engine"}},
+        {"command": f"docker start {late_job}"},
+
+        {role: {**arguments, "version": OLDER, "allow_restart": False}, "register": "acted"},
+        {"assert": {"that": ["acted is not changed", "acted.host is defined"]}},
+    ]
+    run = fresh.play({"hosts": "all", "gather_facts": False, "tasks": tasks})
+    assert run.code == 0, run.output
+    assert late_job in run.error.partition("[WARNING]")[2]
+    assert state_of(HOST) == before
+    assert on(HOST, f"docker inspect --format '{{{{.State.Running}}}}' {late_job}") == "true"
+
+
+def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(fresh, late_job):
+    """It starts after the module has decided, when apt has read the repository."""
+    before = state_of(HOST)
+    on(HOST, f"echo 'APT::Update::Post-Invoke {{\"docker start {late_job}\";}};' >/etc/apt/apt.conf.d/99late-job")
+    try:
+        assert_skipped(fresh(nvidia_container_toolkit_version=OLDER), late_job, "daemon-reload", "Run again when these have ended")
+    finally:
+        on(HOST, "rm /etc/apt/apt.conf.d/99late-job")
+    assert state_of(HOST) == before
+    assert on(HOST, f"docker inspect --format '{{{{.State.Running}}}}' {late_job}") == "true"
+
+
+def test_a_toolkit_that_works_is_left_alone(fresh):
+    """Neither its version nor its holds nor another entry of the repository is touched, unless a version is asked for."""
+    other = "/etc/apt/sources.list.d/other.list"
+    on(HOST, f"apt-mark unhold {' '.join(PACKAGES)} && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{other}")
+    before = state_of(HOST)
+    try:
+        assert_done(fresh(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER), changed=False)
+        assert state_of(HOST) == before
+        assert on(HOST, "apt-mark showhold") == ""
+        newer = fresh(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER, nvidia_container_toolkit_minimum_version="99.0")
+        assert_done(newer, changed=True)
+        assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
+    finally:
+        on(HOST, f"rm -f {other} {other}.disabled")
+        assert_done(fresh())
+
+
+def test_a_role_that_is_not_enabled_touches_nothing(fresh):
+    before = state_of(HOST)
+    for state in ("present", "absent"):
+        run = fresh(nvidia_container_toolkit_enabled=False, nvidia_container_toolkit_state=state, nvidia_container_toolkit_version=OLDER)
+        assert_done(run, changed=False)
+        assert "is left as it is" in run.output
+    assert state_of(HOST) == before
+
+
 def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(fresh):
     """In the runtime's legacy mode, the hook gives the GPUs."""
     on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
     start_job(HOST, "hooked-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
     on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
     before = state_of(HOST)
-    assert_refused(fresh(nvidia_container_toolkit_version=OLDER), "hooked-job", "nvidia_container_toolkit_allow_daemon_reload", "daemon-reload")
+    assert_skipped(fresh(nvidia_container_toolkit_version=OLDER), "hooked-job", "nvidia_container_toolkit_allow_daemon_reload", "daemon-reload")
     assert state_of(HOST) == before
     assert_done(fresh(), changed=False)
     assert_done(fresh(nvidia_container_toolkit_version=OLDER, nvidia_container_toolkit_allow_daemon_reload=True), changed=True)

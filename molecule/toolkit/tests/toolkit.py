@@ -62,13 +62,21 @@ def longest_pause(name: str, job: str) -> float:
     return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
 
 
-def role_on_spare(folder: Path, **variables: Any) -> Callable[..., Run]:
+class RoleOnSpare:
     """Runs the role on the spare host, with the variables of the lab's inventory and these."""
-    inventory, playbook = folder / "inventory.yml", folder / "playbook.yml"
-    everything = {**yaml.safe_load(INVENTORY.read_text())["all"]["vars"], **variables}
-    inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address(LAB_NAME, HOST)}}, "vars": everything}}))
-    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": [ROLE]}]))
-    return lambda *arguments, **given: run_playbook(playbook, *arguments, inventory=inventory, variables=given)
+
+    def __init__(self, folder: Path, **variables: Any) -> None:
+        self._inventory, self._playbook = folder / "inventory.yml", folder / "playbook.yml"
+        everything = {**yaml.safe_load(INVENTORY.read_text())["all"]["vars"], **variables}
+        self._inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address(LAB_NAME, HOST)}}, "vars": everything}}))
+
+    def __call__(self, *arguments: str, **given: Any) -> Run:
+        return self.play({"hosts": "all", "gather_facts": False, "roles": [ROLE]}, *arguments, **given)
+
+    def play(self, content: dict[str, Any], *arguments: str, **given: Any) -> Run:
+        """Run another play on that host."""
+        self._playbook.write_text(yaml.safe_dump([content]))
+        return run_playbook(self._playbook, *arguments, inventory=self._inventory, variables=given)
 
 
 def assert_done(run: Run, changed: bool | None = None) -> None:
@@ -82,3 +90,11 @@ def assert_refused(run: Run, *words: str) -> None:
     assert "Traceback" not in run.output
     for word in words:
         assert word in run.error, run.output
+
+
+def assert_skipped(run: Run, *words: str) -> None:
+    """The run went on and changed nothing, with a warning that has these words."""
+    assert_done(run, changed=False)
+    warnings = run.error.partition("[WARNING]")[2]
+    for word in words:
+        assert word in warnings, run.output
