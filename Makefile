@@ -3,6 +3,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
+export TEST_PARTS := $(CURDIR)/.cache/test-parts
+PART := python tests/tools/parts.py run
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
 # Scenarios with tests that guard a promise of the README; `make test-all` runs the others besides.
 SCENARIOS := default roles security toolkit verify
@@ -49,21 +51,25 @@ contract: tools ## The Grafana modules against the stand-in, or a real Grafana: 
 
 .PHONY: lint
 lint: tools ## yamllint, ansible-lint (production), mypy
-	yamllint --strict .
-	ansible-lint --profile production --offline --strict
-	mypy
+	$(PART) yamllint yamllint --strict .
+	$(PART) ansible-lint ansible-lint --profile production --offline --strict
+	$(PART) mypy mypy
 
 .PHONY: sanity
 sanity: tools ## ansible-test sanity
-	tests/tools/sanity.sh
+	$(PART) sanity tests/tools/sanity.sh
 
 .PHONY: molecule
 molecule: tools ## The stack on three hosts, by subject: make molecule SCENARIOS="toolkit verify"
 	molecule destroy
-	molecule test $(addprefix --scenario-name=,$(SCENARIOS))
+	$(PART) molecule molecule test $(addprefix --scenario-name=,$(SCENARIOS))
+
+.PHONY: forget-parts
+forget-parts:
+	rm -f $(TEST_PARTS)
 
 .PHONY: test
-test: lint sanity molecule ## Everything that CI runs
+test: forget-parts lint sanity molecule ## Everything that CI runs
 	python -m tests.lab ensure-engine
 	python -m pytest tests/unit tests/contract tests/engine tests/rules
 

@@ -12,6 +12,14 @@ import testinfra
 import yaml
 
 from tests.stack import INVENTORY, LAB, ROOT, SERVICES, Grafana, Prometheus, Run, run_playbook
+from tests.tools import parts
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Note what the tests of each scenario took."""
+    taken = parts.of_reports(report for reports in terminalreporter.stats.values() for report in reports)
+    for part, seconds in taken.items():
+        parts.note(part, seconds)
 
 
 @pytest.fixture

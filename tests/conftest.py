@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ansible.plugins.loader import init_plugin_loader
 
+from tests.tools import parts
+
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
 
@@ -22,3 +24,12 @@ def link_collection() -> None:
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
 init_plugin_loader([str(COLLECTIONS)])
+
+
+def pytest_terminal_summary(terminalreporter):
+    """After the other parts of `make test`, show what the folders of this one took."""
+    taken = parts.of_reports(report for reports in terminalreporter.stats.values() for report in reports)
+    noted = parts.noted()
+    if noted:
+        terminalreporter.section("what each part took")
+        terminalreporter.write_line(parts.table([*noted, *taken.items()]))

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 VARIABLE = "TEST_PARTS"
 
@@ -26,11 +28,25 @@ def noted() -> list[tuple[str, float]]:
     return [(part, seconds) for part, seconds in map(json.loads, lines)]
 
 
+def of_reports(reports: Iterable[Any]) -> dict[str, float]:
+    """Seconds of the tests in each folder, as `tests/unit`, from pytest's reports."""
+    taken: dict[str, float] = {}
+    for report in reports:
+        if hasattr(report, "duration"):
+            folder = "/".join(report.nodeid.split("/")[:2])
+            taken[folder] = taken.get(folder, 0.0) + report.duration
+    return taken
+
+
 def table(parts: list[tuple[str, float]]) -> str:
-    """One line a part, and the sum. A part with a slash in its name is a share of the part before the slash."""
-    lines = [f"{f'  {part}' if '/' in part else part:<32} {seconds // 60:4.0f} min {seconds % 60:2.0f} s" for part, seconds in parts]
-    total = sum(seconds for part, seconds in parts if "/" not in part)
-    return "\n".join([*lines, f"{'all':<32} {total // 60:4.0f} min {total % 60:2.0f} s"])
+    """A line for each part, and the sum. Parts of another, as `molecule/toolkit` of `molecule`, are in the sum once."""
+    names = {part for part, _seconds in parts}
+    total = sum(seconds for part, seconds in parts if part.partition("/")[0] not in names - {part})
+    return "\n".join(_line(*part) for part in [*parts, ("all", total)])
+
+
+def _line(part: str, seconds: float) -> str:
+    return f"{part:<24}{int(seconds) // 60:4} min {int(seconds) % 60:2} s"
 
 
 def run(part: str, command: list[str]) -> int:
