@@ -29,12 +29,12 @@ _SECRETS = {
     "prometheus_password_bcrypt": "a hash of that",
 }
 # What earlier tasks of the roles would have found.
-_MISSING = {"stat": {"exists": False}}
+_MISSING = {"exists": False, "sha256": ""}
+_GRAFANA = "/etc/gpu_monitoring/grafana"
 _FACTS = {
     "ansible_check_mode": False,
     "gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"]}, "kernel": {"pressure": False}},
-    "grafana_password_on_host": _MISSING,
-    "grafana_previous_password_on_host": _MISSING,
+    "grafana_host": {"files": {f"{_GRAFANA}/admin_password": _MISSING, f"{_GRAFANA}.previous_admin_password": _MISSING}},
 }
 
 
