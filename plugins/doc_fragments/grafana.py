@@ -64,7 +64,7 @@ secure_json_data:
   type: dict
   default: {}
 secrets_version:
-  description: Change it, to a number or a date, to have all of C(secure_json_data) set again. Kept in the datasource's C(jsonData).
+  description: Change it, to a number or a date, to set all of C(secure_json_data) again. Kept in the datasource's C(jsonData).
   type: str
 """
 _FOLDER = """

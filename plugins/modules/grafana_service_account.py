@@ -11,7 +11,7 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Makes the service account, gives it its role, and makes a token once. Grafana shows a token only when it is made, so it goes into a file.
-  - While Grafana takes the token in the file, nothing changes. If it does not any more, the token of that name is made anew.
+  - While Grafana takes the token in the file, nothing changes. If Grafana refuses it, the module replaces the token of that name.
   - The token is never in the module's result.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana

@@ -156,7 +156,7 @@ problems:
         What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers), V(clock), V(interval), V(data) or V(dashboards).
       type: str
       sample: gpus
-    host: {description: The host; empty where it is none's fault., type: str, sample: gpu2}
+    host: {description: The host; empty for a fault of no host., type: str, sample: gpu2}
     message: {description: One sentence., type: str, sample: "The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd."}
 notes:
   description: What could not be checked, and why.

@@ -155,7 +155,7 @@ def test_a_service_account_gets_its_role_back_and_goes(grafana, account):
 
 @pytest.fixture
 def password_put_back(grafana):
-    """Gives the administrator the password of before, whatever the test did."""
+    """Gives the administrator the previous password back, whatever the test did."""
     before = grafana.password
     yield before
     body = {"oldPassword": grafana.password, "newPassword": before, "confirmNew": before}

@@ -157,7 +157,7 @@ class Client:
         if status == 401:
             advice = (
                 "The password given first is the one that counts until it is changed in Grafana."
-                " Mend it before trying again: Grafana locks an account after five wrong passwords in five minutes."
+                " Correct it before another try: Grafana locks an account after five wrong passwords in five minutes."
                 if self._username
                 else "Make a new one."
             )

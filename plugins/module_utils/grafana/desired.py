@@ -160,7 +160,7 @@ def _check_table(where: str, panel: declared.Panel) -> None:
 
 
 def seconds(interval: str) -> Optional[float]:
-    """An interval such as 5s, 1m or 1h30m in seconds; None where it is none."""
+    """An interval such as 5s, 1m or 1h30m in seconds; None for any other text."""
     parts = _DURATION.findall(interval)
     if not parts or "".join(number + unit for number, unit in parts) != interval:
         return None
@@ -206,7 +206,7 @@ def top_down(folders: list[declared.Folder]) -> list[declared.Folder]:
     while left:
         ready = [item for item in left if not item["parent_uid"] or item["parent_uid"] not in uids or item["parent_uid"] in done]
         if not ready:
-            raise GrafanaError(f"folders: '{left[0]['uid']}' is its own ancestor. Mend its parent_uid.")
+            raise GrafanaError(f"folders: '{left[0]['uid']}' is its own ancestor. Correct its parent_uid.")
         ordered += ready
         done |= {item["uid"] for item in ready}
         left = [item for item in left if item["uid"] not in done]

@@ -37,7 +37,7 @@ _SLACK_SECONDS = 5
 
 
 class Problem(NamedTuple):
-    """One fault: what was checked, the host (empty where it is none's) and one sentence."""
+    """One fault: what was checked, the host (empty for a fault of no host) and one sentence."""
 
     check: str
     host: str
@@ -224,7 +224,7 @@ class _Host:
         if self.skew is None or not self._wrong_clock():
             return []
         side = "ahead of" if self.skew > 0 else "behind"
-        return [self._fault("clock", f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Have both set by NTP.")]
+        return [self._fault("clock", f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Set both by NTP.")]
 
     def _gpu_faults(self) -> list[Problem]:
         faults = self._gpus_missing() if self._gpus is not None else []

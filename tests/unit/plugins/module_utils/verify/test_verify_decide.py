@@ -354,7 +354,7 @@ def test_a_host_that_could_not_be_asked(fleet):
 def test_a_clock_off_by_two_minutes(fleet, skew, words):
     fleet.prometheus["clock_skew"]["gpu2"] = skew
     fleet.prometheus["container_age"].pop("gpu2")
-    assert fleet.messages == [f"The clock of gpu2 is {words} of the monitoring host. Have both set by NTP."]
+    assert fleet.messages == [f"The clock of gpu2 is {words} of the monitoring host. Set both by NTP."]
 
 
 def test_a_clock_that_was_set_back_hides_the_containers_which_is_not_told(fleet):
