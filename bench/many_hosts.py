@@ -1,0 +1,120 @@
+"""Measures the playbook site on hosts of which nothing is to be changed, without the hosts: wall time of the checks and CPU time of the controller.
+
+A connection plugin answers for the hosts. Certificates and passwords are made by a first run, which does not count. Exits with 1 where a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+STAND_IN = Path(__file__).with_name("many_hosts")
+# The first play that looks at a host.
+DEPLOYMENT = "PLAY [Deploy the exporters]"
+CHECK_SECONDS, CPU_SECONDS_PER_HOST = 20.0, 1.5
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the playbook took."""
+
+    checks: float
+    wall: float
+    cpu: float
+    hosts: int
+    changed: int
+    output: str
+
+    @property
+    def cpu_per_host(self) -> float:
+        """Seconds of CPU time of the controller."""
+        return self.cpu / self.hosts
+
+    def missed(self) -> list[str]:
+        """The bars that the run missed."""
+        bars = {
+            f"the checks took {self.checks:.1f} s, not {CHECK_SECONDS:.0f} s at most": self.checks <= CHECK_SECONDS,
+            f"a host took {self.cpu_per_host:.2f} s of CPU time, not {CPU_SECONDS_PER_HOST} s at most": self.cpu_per_host <= CPU_SECONDS_PER_HOST,
+            f"{self.changed} hosts reported a change": self.changed == 0,
+        }
+        return [text for text, kept in bars.items() if not kept]
+
+
+def inventory(hosts: int, secrets: Path) -> dict[str, Any]:
+    """A fleet of GPU hosts and a monitoring host, with the addresses of a private network."""
+    variables = {
+        "ansible_connection": "unchanged_host",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "gpu_monitoring_secrets_dir": str(secrets),
+        "grafana_admin_password": "a password of the benchmark",
+    }
+    gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.1.{number // 250}.{number % 250 + 1}"} for number in range(1, hosts)}
+    children = {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": {"monitor1": {"ansible_host": "10.2.0.1"}}}}
+    return {"all": {"vars": variables, "children": children}}
+
+
+def run(source: Path, hosts: int, *arguments: str) -> Run:
+    """Run the playbook site for the hosts of an inventory."""
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_CONNECTION_PLUGINS": str(STAND_IN / "connection"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(source), *arguments, str(ROOT / "playbooks" / "site.yml")]
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    first = deployment = started
+    lines = []
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if line.startswith("PLAY [") and first == started:
+                first = time.monotonic()
+            if line.startswith(DEPLOYMENT):
+                deployment = time.monotonic()
+    wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    output = "".join(lines)
+    if process.returncode:
+        raise RuntimeError(f"The playbook failed:\n{output[-4000:]}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(deployment - first, wall, cpu, hosts, len(re.findall(r"changed=[1-9]", output)), output)
+
+
+def measure(hosts: int) -> Iterator[tuple[str, Run]]:
+    """A run that changes nothing, and a dry run of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "inventory.json"
+        source.write_text(json.dumps(inventory(hosts, Path(folder) / "secrets")))
+        run(source, hosts, "--tags=tls", "--extra-vars=tls_new_secrets=true")
+        yield "run", run(source, hosts)
+        yield "dry run", run(source, hosts, "--check")
+
+
+def main() -> int:
+    """Print a line for each run, and what it missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hosts", type=int, default=200)
+    hosts = parser.parse_args().hosts
+    missed = []
+    for name, done in measure(hosts):
+        print(f"{hosts} hosts, {name}: checks {done.checks:.1f} s, all {done.wall:.1f} s, CPU time {done.cpu_per_host:.2f} s a host", flush=True)
+        missed += [f"{name}: {text}" for text in done.missed()]
+    print("\n".join(missed) or "Every bar is kept.")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

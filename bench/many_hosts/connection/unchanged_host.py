@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A stand-in for a host on which nothing is to be changed: it answers each module as a host of the lab did, and runs nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.connection import ConnectionBase
+
+DOCUMENTATION = """
+name: unchanged_host
+short_description: Answers modules for a host that is not there
+description:
+  - Answers each module with the result that C(answers.json) has for it.
+options: {}
+"""
+
+ANSWERS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "answers.json").read_text())
+_MODULE = re.compile(rb"module_fqn=['\"](?:ansible_collections\.(\w+\.\w+)\.plugins|ansible)\.modules\.(\w+)['\"]")
+
+
+class Connection(ConnectionBase):
+    """Answers the modules that Ansible pipes to the host's Python."""
+
+    transport = "unchanged_host"
+    has_pipelining = True
+
+    def _connect(self) -> Connection:
+        self._connected = True
+        return self
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        """The answer to a module."""
+        module = _MODULE.search(in_data or b"")
+        if not module:
+            return 1, b"", f"this stand-in answers modules alone, not {cmd}".encode()
+        name = f"{(module[1] or b'ansible.builtin').decode()}.{module[2].decode()}"
+        answer = ANSWERS.get(name, {"failed": True, "msg": f"answers.json has no answer for {name}"})
+        return 0, json.dumps(answer).encode(), b""
+
+    def put_file(self, in_path: str, out_path: str) -> None:
+        """Refuses files."""
+        raise NotImplementedError(f"{out_path}: this stand-in takes no files")
+
+    def fetch_file(self, in_path: str, out_path: str) -> None:
+        """Has no files."""
+        raise NotImplementedError(f"{in_path}: this stand-in has no files")
+
+    def close(self) -> None:
+        """Ends nothing."""
+        self._connected = False
