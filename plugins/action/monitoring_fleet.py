@@ -13,9 +13,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 _OPTIONS = {"require_groups": {"type": "bool", "default": False}}
 _RESULT = "gpu_monitoring_fleet"
-# The roles whose variables have an effect on the fleet.
-_PREFIXES = ("gpu_monitoring_", "tls_", "model_servers", *(f"{role}_" for role in fleet.EXPORTERS))
-_OUTPUTS = (_RESULT, "gpu_monitoring_host", "gpu_monitoring_services", "gpu_monitoring_deploy", "tls_secrets")
 
 
 class ActionModule(ActionBase):
@@ -29,7 +26,8 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(_OPTIONS)
         given = task_vars or {}
         variables = HostVariables(self._loader, given, role_defaults_of(self._task))
-        plays_own = [name for name in variables.names_set_by_play(*_PREFIXES) if name not in _OUTPUTS]
+        variables.use_defaults(*fleet.ROLES)
+        plays_own = [name for name in variables.set_by_play() if name != "gpu_monitoring_deploy"]
         earlier = given.get(_RESULT)
         if earlier and not plays_own and not earlier["play_variables"] and {*variables.play_hosts} <= {*earlier["hosts"]}:
             # A play before this one evaluated the same.

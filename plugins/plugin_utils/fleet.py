@@ -17,6 +17,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers
 
 # The exporters, and the groups whose hosts get them.
 EXPORTERS = {"cadvisor": ["gpu_hosts"], "dcgm_exporter": ["gpu_hosts"], "node_exporter": ["gpu_hosts", "monitoring"]}
+# The roles whose variables are evaluated.
+ROLES = ("common", "tls", *EXPORTERS)
 
 
 class Fleet(TypedDict):
@@ -50,7 +52,7 @@ def check_interval(variables: HostVariables, host: str, name: str) -> None:
 
 def evaluate(variables: HostVariables) -> Fleet:
     """Evaluate what hosts know of each other, for the hosts of both groups and of the play. Raises VariableError with the fix for what is wrong."""
-    variables.use_defaults("common", "tls", *EXPORTERS)
+    variables.use_defaults(*ROLES)
     members, monitoring = variables.in_groups("gpu_hosts", "monitoring"), variables.in_groups("monitoring")
     facts: dict[str, HostFacts] = {}
     switches: dict[str, bool | None] = {}

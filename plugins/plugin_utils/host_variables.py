@@ -61,9 +61,9 @@ class HostVariables:
         file = os.path.join(ROLES, role, *path)
         return dict(self._loader.load_from_file(file, trusted_as_template=True) or {}) if os.path.exists(file) else {}
 
-    def names_set_by_play(self, *prefixes: str) -> list[str]:
-        """The variables with one of these prefixes that the play sets, or what runs before its tasks."""
-        return sorted(name for name in self._play if name.startswith(prefixes))
+    def set_by_play(self) -> list[str]:
+        """The variables of the roles that the play sets, or what runs before its tasks, rather than the inventory."""
+        return sorted(name for name in self._play if name in self._defaults)
 
     def is_set(self, host: str, name: str) -> bool:
         """Whether the inventory or the play sets a variable, other than to the default of its role."""
