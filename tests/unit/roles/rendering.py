@@ -33,7 +33,11 @@ _MISSING = {"exists": False, "sha256": ""}
 _GRAFANA = "/etc/gpu_monitoring/grafana"
 _FACTS = {
     "ansible_check_mode": False,
-    "gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"]}, "kernel": {"pressure": False}},
+    "gpu_monitoring_host": {
+        "gpu": {"present": True, "uuids": ["GPU-1"]},
+        "kernel": {"pressure": False},
+        "engine": {"cdi_gpus": False, "runtimes": {"nvidia": "nvidia-container-runtime"}},
+    },
     "grafana_host": {"files": {f"{_GRAFANA}/admin_password": _MISSING, f"{_GRAFANA}.previous_admin_password": _MISSING}},
 }
 
