@@ -15,7 +15,7 @@ _URL_OR_TEXT = re.compile(r"\s*https?://|.*-----BEGIN PGP", re.DOTALL)
 
 
 class ActionModule(ActionBase):
-    """Decides on the controller from what is known of the host, and runs the module there only where there is something to do."""
+    """Decides on the controller from what is known of the host, and runs the module where there is something to do."""
 
     _supports_check_mode = True
     _supports_diff = True
@@ -23,7 +23,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The plan of one host, and the result of carrying it out."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec({**OPTIONS, "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"}})
+        _validation, options = self.validate_argument_spec(
+            {**OPTIONS, "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"}}
+        )
         host = options.pop("host")
         if not _URL_OR_TEXT.match(options["key"]):
             options["key"] = self._key_file(options["key"])
@@ -39,7 +41,11 @@ class ActionModule(ActionBase):
                 if plan.warnings:
                     result["warnings"] = list(plan.warnings)
                 return result
-        result.update(self._execute_module(module_name="mlops.gpu_monitoring.nvidia_container_toolkit", module_args=options, task_vars=task_vars))
+        result.update(
+            self._execute_module(
+                module_name="mlops.gpu_monitoring.nvidia_container_toolkit", module_args=options, task_vars=task_vars
+            )
+        )
         return result
 
     def _key_file(self, path: str) -> str:

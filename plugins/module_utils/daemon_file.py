@@ -32,7 +32,7 @@ class DaemonChange:
 
 
 def plan(path: str, config: dict[str, Any], state: str) -> Optional[DaemonChange]:
-    """The change that merges `config` into the file or removes it; None where there is none. Raises ValueError or OSError."""
+    """The change that merges `config` into the file or removes it. Raises ValueError or OSError."""
     path = os.path.realpath(path)
     present = daemon_config.parse(_read(path), path)
     change = daemon_config.merge if state == "present" else daemon_config.without
@@ -40,8 +40,16 @@ def plan(path: str, config: dict[str, Any], state: str) -> Optional[DaemonChange
     if wanted == present:
         return None
     if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise ValueError(f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects it. It was left as it is.")
-    diff: Diff = {"before_header": path, "after_header": path, "before": daemon_config.shown(present), "after": daemon_config.shown(wanted)}
+        raise ValueError(
+            f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects it. It was left"
+            " as it is."
+        )
+    diff: Diff = {
+        "before_header": path,
+        "after_header": path,
+        "before": daemon_config.shown(present),
+        "after": daemon_config.shown(wanted),
+    }
     return DaemonChange(path, daemon_config.render(wanted), diff)
 
 

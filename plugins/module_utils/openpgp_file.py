@@ -14,7 +14,9 @@ def fingerprint(text: str) -> str:
     """A fingerprint in upper-case digits without white space. Raises ValueError where it is not one."""
     digits = re.sub(r"\s", "", text).upper()
     if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
-        raise ValueError(f"fingerprint: '{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints.")
+        raise ValueError(
+            f"fingerprint: '{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints."
+        )
     return digits
 
 
@@ -24,7 +26,7 @@ def is_url(key: str) -> bool:
 
 
 def armored(module: AnsibleModule, key: str, wanted: str, timeout: int) -> str:
-    """The key with this fingerprint, armoured alone, from a URL or from text. Raises ValueError where it is not that key alone."""
+    """The key with this fingerprint, from a URL or from text. Raises ValueError where it is not that key alone."""
     source = key if is_url(key) else "the given text"
     try:
         keys = openpgp.keys(_fetched(module, key, timeout) if is_url(key) else key)
@@ -46,5 +48,7 @@ def _fetched(module: AnsibleModule, url: str, timeout: int) -> str:
     """The answer's text."""
     response, info = fetch_url(module, url, timeout=timeout)
     if info["status"] != 200:
-        raise KeyUnreachable(f"key: {url} cannot be fetched: {info['msg']}. Check that this host reaches it, or give the key itself.")
+        raise KeyUnreachable(
+            f"key: {url} cannot be fetched: {info['msg']}. Check that this host reaches it, or give the key itself."
+        )
     return response.read().decode(errors="replace")

@@ -216,12 +216,17 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look imp
 def main() -> None:
     """Runs the module."""
     module = AnsibleModule(
-        {"docker_host": {"type": "str", "default": DOCKER_HOST}, "files": {"type": "list", "elements": "path", "default": []}},
+        {
+            "docker_host": {"type": "str", "default": DOCKER_HOST},
+            "files": {"type": "list", "elements": "path", "default": []},
+        },
         supports_check_mode=True,
     )
     docker_host = module.params["docker_host"]
     if not docker_host.startswith("unix://"):
-        module.fail_json(msg=f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock.")
+        module.fail_json(
+            msg=f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock."
+        )
     try:
         host = look(ModuleCommands(module), docker_host, module.params["files"])
     except OSError as error:

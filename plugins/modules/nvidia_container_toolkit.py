@@ -135,9 +135,13 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.optio
 
 def main() -> None:
     """Runs the module."""
-    module = AnsibleModule({**OPTIONS, "docker_host": {"type": "str", "default": DOCKER_HOST}}, supports_check_mode=True)
+    module = AnsibleModule(
+        {**OPTIONS, "docker_host": {"type": "str", "default": DOCKER_HOST}}, supports_check_mode=True
+    )
     try:
-        toolkit = Toolkit(module, ModuleCommands(module), module.params["docker_host"], wanted(module.params, module.check_mode))
+        toolkit = Toolkit(
+            module, ModuleCommands(module), module.params["docker_host"], wanted(module.params, module.check_mode)
+        )
         outcome = toolkit.preview() if module.check_mode else toolkit.reconcile()
     except (ToolkitError, ValueError) as error:
         module.fail_json(msg=str(error))

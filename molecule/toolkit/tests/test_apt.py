@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.lab import driver, hosts, images, shell
-from tests.stack import LAB_NAME, ROOT, Run, on, wait_until
+from tests.stack import LAB_NAME, Run, on, wait_until
 from toolkit import (
     COUNTER,
     HOST,
@@ -449,16 +448,24 @@ def late_job():
     on(HOST, "rm -f /etc/apt/apt.conf.d/99late-job; docker rm --force late-job; nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
 
 
-def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(fresh, late_job, tmp_path):
+def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(fresh, late_job):
     """The look of the play shows no such container, so that only the list just before the act can tell."""
     before = state_of(HOST)
-    role = "mlops.gpu_monitoring.nvidia_container_toolkit"
-    arguments = yaml.safe_load((ROOT / "roles" / "nvidia_container_toolkit" / "tasks" / "main.yml").read_text())[0]["block"][0][role]
+    options = {
+        "host": "{{ gpu_monitoring_host }}",
+        "version": OLDER,
+        "default_version": OLDER,
+        "minimum_version": "1.12.0",
+        "driver_minimum": "418.81.07",
+        "repository_url": "{{ nvidia_container_toolkit_repository_url }}",
+        "key": "{{ nvidia_container_toolkit_key }}",
+        "key_fingerprint": "{{ nvidia_container_toolkit_key_fingerprint }}",
+        "name": HOST,
+    }
     tasks = [
         {"include_role": {"name": "mlops.gpu_monitoring.docker_engine"}},
         {"command": f"docker start {late_job}"},
-
-        {role: {**arguments, "version": OLDER, "allow_restart": False}, "register": "acted"},
+        {ROLE: options, "register": "acted"},
         {"assert": {"that": ["acted is not changed", "acted.host is defined"]}},
     ]
     run = fresh.play({"hosts": "all", "gather_facts": False, "tasks": tasks})

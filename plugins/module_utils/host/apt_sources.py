@@ -10,7 +10,9 @@ _FIELD = re.compile(r"([\w-]+):(.*)")
 
 
 def entries(text: str, deb822: bool) -> list[tuple[int, str]]:
-    """Line and URI of each entry of an apt source file, without those that are commented out or not enabled (man 5 sources.list).
+    """Line and URI of each entry of an apt source file (man 5 sources.list).
+
+    Entries that are commented out or not enabled are left out.
 
     `deb822` says that the file is one of stanzas, as *.sources are.
     """

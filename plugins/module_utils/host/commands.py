@@ -42,5 +42,7 @@ class ModuleCommands:
 
     def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None) -> Answer:
         """Run a program with these arguments, without a shell."""
-        code, output, errors = self._module.run_command(arguments, environ_update={"LC_ALL": "C.UTF-8", **(environment or {})})
+        code, output, errors = self._module.run_command(
+            arguments, environ_update={"LC_ALL": "C.UTF-8", **(environment or {})}
+        )
         return Answer(code, output, errors)

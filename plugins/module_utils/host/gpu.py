@@ -60,7 +60,7 @@ class Query(NamedTuple):
 
 
 def ask(commands: Commands) -> GpuState:
-    """The GPUs of this host. Raises OSError where the driver shows GPUs in MIG mode and does not list their instances."""
+    """The GPUs of this host. Raises OSError where the driver does not list the MIG instances that it has."""
     gpus, error = query(commands)
     pci = pci_gpus(PCI_DEVICES)
     return {
@@ -87,7 +87,10 @@ def query(commands: Commands) -> Query:
     if any(gpu["mig_mode"] == "Enabled" for gpu in gpus):
         listing = commands.run([*limit, smi, "-L"])
         if listing.code != 0:
-            raise OSError(f"nvidia-smi -L, which lists the MIG instances, ended with {listing.code}: {listing.text}. Run it on the host.")
+            raise OSError(
+                f"nvidia-smi -L, which lists the MIG instances, ended with {listing.code}: {listing.text}. Run it on"
+                " the host."
+            )
         instances = parse_list(listing.output)
         for gpu in gpus:
             gpu["mig_devices"] = instances.get(gpu["uuid"], [])
@@ -95,7 +98,7 @@ def query(commands: Commands) -> Query:
 
 
 def parse_gpus(output: str) -> list[Gpu]:
-    """GPUs from the output of `nvidia-smi --query-gpu=FIELDS --format=csv,noheader,nounits`, or of one with FIELDS_BEFORE_MIG."""
+    """GPUs from what `nvidia-smi --query-gpu=FIELDS --format=csv,noheader,nounits` prints."""
     gpus: list[Gpu] = []
     for row in csv.reader(output.splitlines(), skipinitialspace=True):
         if len(row) not in (len(FIELDS), len(FIELDS_BEFORE_MIG)) or not row[0].strip().isdigit():
@@ -115,7 +118,8 @@ def parse_gpus(output: str) -> list[Gpu]:
     return gpus
 
 
-# Lines of `nvidia-smi -L`: a GPU, and beneath it its MIG instances (https://docs.nvidia.com/datacenter/tesla/mig-user-guide/).
+# Lines of `nvidia-smi -L`: a GPU, and beneath it its MIG instances
+# (https://docs.nvidia.com/datacenter/tesla/mig-user-guide/).
 _LISTED_GPU = re.compile(r"GPU \d+: .*\(UUID: (?P<uuid>GPU-[^)]+)\)")
 _LISTED_MIG = re.compile(r"\s+MIG (?P<profile>\S+)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-[^)]+)\)")
 
@@ -138,14 +142,20 @@ def computing(gpus: list[Gpu]) -> list[str]:
     return sorted(
         uuid
         for gpu in gpus
-        for uuid in ([instance["uuid"] for instance in gpu["mig_devices"]] if gpu["mig_mode"] == "Enabled" else [gpu["uuid"]])
+        for uuid in (
+            [instance["uuid"] for instance in gpu["mig_devices"]] if gpu["mig_mode"] == "Enabled" else [gpu["uuid"]]
+        )
     )
 
 
 def difference(of_host: list[Gpu], of_container: dict[str, list[MigInstance]]) -> str:
-    """In plain words how the GPUs that a container sees differ from those that the host has; empty where they do not."""
-    host_uuids = {gpu["uuid"] for gpu in of_host} | {instance["uuid"] for gpu in of_host for instance in gpu["mig_devices"]}
-    container_uuids = set(of_container) | {instance["uuid"] for instances in of_container.values() for instance in instances}
+    """In plain words how the GPUs that a container sees differ from those of the host; empty where they do not."""
+    host_uuids = {gpu["uuid"] for gpu in of_host} | {
+        instance["uuid"] for gpu in of_host for instance in gpu["mig_devices"]
+    }
+    container_uuids = set(of_container) | {
+        instance["uuid"] for instances in of_container.values() for instance in instances
+    }
     missing, strange = sorted(set(computing(of_host)) - container_uuids), sorted(container_uuids - host_uuids)
     parts = [f"does not see {', '.join(missing)}"] if missing else []
     parts += [f"sees {', '.join(strange)}, which the host does not have"] if strange else []
@@ -169,9 +179,16 @@ def message(gpus: list[Gpu], pci: list[str], error: str) -> str:
     """In plain words: what is there, or what to do."""
     if gpus:
         instances = sum(len(gpu["mig_devices"]) for gpu in gpus)
-        mig = f" with {instances} MIG instance{'' if instances == 1 else 's'}" if any(gpu["mig_mode"] == "Enabled" for gpu in gpus) else ""
+        mig = (
+            f" with {instances} MIG instance{'' if instances == 1 else 's'}"
+            if any(gpu["mig_mode"] == "Enabled" for gpu in gpus)
+            else ""
+        )
         return f"{len(gpus)} NVIDIA GPU{'s' if len(gpus) > 1 else ''}{mig}, driver {gpus[0]['driver_version']}."
     if pci:
         reason = error.rstrip(".")
-        return f"NVIDIA hardware is there ({', '.join(pci)}) but its driver shows no GPU: {reason}. Install the NVIDIA driver, or reboot after installing it."
+        return (
+            f"NVIDIA hardware is there ({', '.join(pci)}) but its driver shows no GPU: {reason}. Install the NVIDIA"
+            " driver, or reboot after installing it."
+        )
     return "This host has no NVIDIA GPU."

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine, files, gpu, kernel, packages, repositories, toolkit
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import (
+    engine,
+    files,
+    gpu,
+    kernel,
+    packages,
+    repositories,
+    toolkit,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
 
 DOCKER_HOST = "unix:///var/run/docker.sock"

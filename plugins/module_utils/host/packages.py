@@ -9,7 +9,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands
 
 # They depend on each other in exactly one version
 # (https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/release-notes.html, 1.18.0).
-TOOLKIT_PACKAGES = ("libnvidia-container-tools", "libnvidia-container1", "nvidia-container-toolkit", "nvidia-container-toolkit-base")
+TOOLKIT_PACKAGES = (
+    "libnvidia-container-tools",
+    "libnvidia-container1",
+    "nvidia-container-toolkit",
+    "nvidia-container-toolkit-base",
+)
 _QUERIES = {
     "apt": ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${db:Status-Want}\\n"],
     "dnf": ["rpm", "--query", "--queryformat", "installed %{NAME} %{VERSION}-%{RELEASE} install\\n"],
@@ -49,7 +54,9 @@ def parse(output: str) -> list[Package]:
     for line in output.splitlines():
         fields = line.split()
         if len(fields) == 4 and fields[0] == "installed":
-            packages.append({"name": fields[1], "version": fields[2].rpartition("-")[0] or fields[2], "held": fields[3] == "hold"})
+            packages.append(
+                {"name": fields[1], "version": fields[2].rpartition("-")[0] or fields[2], "held": fields[3] == "hold"}
+            )
     return sorted(packages, key=lambda package: package["name"])
 
 

@@ -24,8 +24,13 @@ class Places(NamedTuple):
 
 
 PLACES = {
-    "apt": Places("/etc/apt/sources.list.d/nvidia-container-toolkit.sources", "/usr/share/keyrings/nvidia-container-toolkit-keyring.asc"),
-    "dnf": Places("/etc/yum.repos.d/nvidia-container-toolkit.repo", "/etc/pki/rpm-gpg/RPM-GPG-KEY-nvidia-container-toolkit"),
+    "apt": Places(
+        "/etc/apt/sources.list.d/nvidia-container-toolkit.sources",
+        "/usr/share/keyrings/nvidia-container-toolkit-keyring.asc",
+    ),
+    "dnf": Places(
+        "/etc/yum.repos.d/nvidia-container-toolkit.repo", "/etc/pki/rpm-gpg/RPM-GPG-KEY-nvidia-container-toolkit"
+    ),
 }
 
 
@@ -86,7 +91,9 @@ def apt_entries(folder: str) -> list[AptEntry]:
     """The entries that apt reads from a folder of its configuration."""
     patterns = ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
     entries: list[AptEntry] = []
-    for path in sorted(path for pattern in patterns for path in glob.glob(f"{folder}/{pattern}") if os.path.isfile(path)):
+    for path in sorted(
+        path for pattern in patterns for path in glob.glob(f"{folder}/{pattern}") if os.path.isfile(path)
+    ):
         text = read(path) or ""
         for line, uri in apt_sources.entries(text, deb822=path.endswith(".sources")):
             entries.append({"path": path, "line": line, "uri": without_credentials(uri)})

@@ -14,10 +14,20 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look imp
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import read
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE, REFRESH_SERVICE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, package_manager, repository
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import DEFAULT_PROGRAM, NOTHING_CHANGED, cdi_current, cdi_problem, decide
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import (
+    DEFAULT_PROGRAM,
+    NOTHING_CHANGED,
+    cdi_current,
+    cdi_problem,
+    decide,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.engine_runtime import EngineRuntime
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import Skipped, ToolkitError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.kept_files import KeptFiles, remove, restore_aside
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.kept_files import (
+    KeptFiles,
+    remove,
+    restore_aside,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
     Action,
     AddRuntime,
@@ -46,7 +56,7 @@ class Outcome:
 
 
 class Toolkit:
-    """The toolkit of this host. Each act follows from a look at the host just before it, so that no container is missed that has started meanwhile."""
+    """The toolkit of this host. Each act follows from a look just before it, which shows containers that start late."""
 
     def __init__(self, module: AnsibleModule, commands: Commands, docker_host: str, wanted: Wanted) -> None:
         self._module = module
@@ -119,7 +129,10 @@ class Toolkit:
         if isinstance(action, WriteCdi):
             return cdi_problem(host, self._wanted)
         packages = ", ".join(f"{package['name']}={package['version']}" for package in host["packages"]["toolkit"])
-        return f"The NVIDIA container toolkit of {self._wanted.name} is not as it should be after the change, and has {packages or 'no package'}. {action.describe()}"
+        return (
+            f"The NVIDIA container toolkit of {self._wanted.name} is not as it should be after the change, and has"
+            f" {packages or 'no package'}. {action.describe()}"
+        )
 
     @singledispatchmethod
     def _preview(self, action: Action) -> None:
@@ -127,7 +140,7 @@ class Toolkit:
 
     @_preview.register
     def _(self, action: InstallPackages) -> None:
-        self._diffs.append(_diff(action.places.repository, read(action.places.repository) or "", action.repository))
+        self._show_installation(action, read(action.places.repository) or "")
 
     @_preview.register
     def _(self, action: AddRuntime) -> None:
@@ -173,15 +186,23 @@ class Toolkit:
             files.put_back()
             manager.forget()
             raise ToolkitError(
-                f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from {repository.without_credentials(url)}"
-                " (nvidia_container_toolkit_repository_url, nvidia_container_toolkit_version),"
-                f" and repositories and key were put back as they were: {error}"
+                f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from"
+                f" {repository.without_credentials(url)} (nvidia_container_toolkit_repository_url,"
+                f" nvidia_container_toolkit_version), and repositories and key were put back as they were: {error}"
             ) from error
         except Skipped:
             files.put_back()
             manager.forget()
             raise
+        self._show_installation(action, before)
+
+    def _show_installation(self, action: InstallPackages, before: str) -> None:
+        """Keep the diffs of the repository file and of the key, which is shown by its fingerprint."""
         self._diffs.append(_diff(action.places.repository, before, action.repository))
+        if action.key_before != action.key_fingerprint:
+            self._diffs.append(
+                _diff(action.places.key, action.key_before and f"{action.key_before}\n", f"{action.key_fingerprint}\n")
+            )
 
     def _guard_packages(self) -> None:
         """Do not go on where a container that has started meanwhile could lose its GPUs."""
@@ -189,7 +210,10 @@ class Toolkit:
             return
         engine = self._runtime.state()
         if not engine["reachable"]:
-            raise ToolkitError(f"the Docker engine does not answer any more, so the containers that it runs are not known: {engine['error']}")
+            raise ToolkitError(
+                "the Docker engine does not answer any more, so the containers that it runs are not known:"
+                f" {engine['error']}"
+            )
         problem = guard.package_problem(self._wanted.name, engine["containers"])
         if problem:
             raise Skipped(f"{problem} {NOTHING_CHANGED}")
@@ -208,7 +232,10 @@ class Toolkit:
             # The engine does not notice every file that is moved into the folder, but those that nvidia-ctk writes.
             answer = self._commands.run(["nvidia-ctk", "cdi", "generate", f"--output={OWN_CDI_FILE}"])
         if answer.code != 0:
-            raise ToolkitError(f"The CDI specification of {self._wanted.name} cannot be written: {answer.text} Nothing else was changed.")
+            raise ToolkitError(
+                f"The CDI specification of {self._wanted.name} cannot be written: {answer.text} Nothing else was"
+                " changed."
+            )
         if not cdi_current(host := self._look()):
             raise ToolkitError(cdi_problem(host, self._wanted))
 
@@ -238,7 +265,11 @@ class Toolkit:
     def _guard_removal(self) -> None:
         """Remove no package that a container needs which has started meanwhile."""
         engine = self._runtime.state()
-        problem = guard.removal_problem(self._wanted.name, engine) if engine["reachable"] else f"The Docker engine does not answer: {engine['error']}."
+        problem = (
+            guard.removal_problem(self._wanted.name, engine)
+            if engine["reachable"]
+            else f"The Docker engine does not answer: {engine['error']}."
+        )
         if not problem and not self._wanted.allow_daemon_reload:
             problem = guard.package_problem(self._wanted.name, engine["containers"])
         if problem:

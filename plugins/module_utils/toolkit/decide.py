@@ -49,8 +49,9 @@ def _driver_problem(host: Host, wanted: Wanted) -> str:
     if order(driver) >= order(wanted.driver_minimum):
         return ""
     return (
-        f"The NVIDIA driver of {wanted.name} is {driver}, and the NVIDIA container toolkit needs {wanted.driver_minimum} or newer."
-        f" Install a newer driver and reboot the host, or remove it from gpu_hosts. {NOTHING_CHANGED}"
+        f"The NVIDIA driver of {wanted.name} is {driver}, and the NVIDIA container toolkit needs"
+        f" {wanted.driver_minimum} or newer. Install a newer driver and reboot the host, or remove it from gpu_hosts."
+        f" {NOTHING_CHANGED}"
     )
 
 
@@ -59,14 +60,15 @@ def _engine_problem(host: Host, wanted: Wanted) -> str:
     engine = host["engine"]
     if not engine["reachable"] and not (wanted.check_mode and not engine["installed"]):
         return (
-            f"The Docker engine of {wanted.name} does not answer, so the containers that it runs are not known: {engine['error']}."
-            f" See journalctl --unit docker, and run again when docker info answers. {NOTHING_CHANGED}"
+            f"The Docker engine of {wanted.name} does not answer, so the containers that it runs are not known:"
+            f" {engine['error']}. See journalctl --unit docker, and run again when docker info answers."
+            f" {NOTHING_CHANGED}"
         )
     if engine["root_dir"].startswith("/var/snap/"):
         return (
-            f"The Docker engine of {wanted.name} is from a snap ({engine['root_dir']}), which reads neither /etc/docker/daemon.json nor the host's programs."
-            " Install the engine from a package of the distribution or of Docker, or set nvidia_container_toolkit_enabled: false for this host."
-            f" {NOTHING_CHANGED}"
+            f"The Docker engine of {wanted.name} is from a snap ({engine['root_dir']}), which reads neither"
+            " /etc/docker/daemon.json nor the host's programs. Install the engine from a package of the distribution"
+            f" or of Docker, or set nvidia_container_toolkit_enabled: false for this host. {NOTHING_CHANGED}"
         )
     return ""
 
@@ -106,14 +108,21 @@ def _packages(host: Host, wanted: Wanted) -> Plan:
         if works and host["toolkit"]["version"] == version:
             return Plan(warnings=_escapes(version, wanted), mechanism=mechanism(host))
         return Plan(
-            refusal=f"The package manager of {wanted.name} is not one of those that the role knows: apt, dnf and dnf5."
-            f" Install the NVIDIA container toolkit yourself, and unset nvidia_container_toolkit_version. {NOTHING_CHANGED}"
+            refusal=(
+                f"The package manager of {wanted.name} is not one of those that the role knows: apt, dnf and dnf5."
+                " Install the NVIDIA container toolkit yourself, and unset nvidia_container_toolkit_version."
+                f" {NOTHING_CHANGED}"
+            )
         )
     url = repository.url(manager, wanted.repository_url)
     install, refusal = _installation(host, wanted, manager, version, url, present)
     if refusal:
         return Plan(refusal=refusal)
-    skipped = "" if wanted.allow_daemon_reload or not install.packages_change else guard.package_problem(wanted.name, host["engine"]["containers"])
+    skipped = (
+        ""
+        if wanted.allow_daemon_reload or not install.packages_change
+        else guard.package_problem(wanted.name, host["engine"]["containers"])
+    )
     if skipped:
         left = f"{', '.join(present)} stay." if present else "The toolkit is not installed."
         escapes = _escapes(host["toolkit"]["version"], wanted) if works else ()
@@ -131,13 +140,13 @@ def _installation(
 ) -> tuple[InstallPackages, str]:
     """The installation, and why it cannot be done."""
     where, state = places(manager), host["repositories"]
-    file = state["file"]
-    assert file is not None
+    file, key = state["file"], state["key"]
+    assert file is not None and key is not None
     entries = state["apt_entries"]
     mixed = repository.mixed(entries, where.repository, url)
     refusal = (
-        f"apt would read no repository on {wanted.name} if that of nvidia_container_toolkit_repository_url were there twice."
-        " Remove it from the files that have other entries too: "
+        f"apt would read no repository on {wanted.name} if that of nvidia_container_toolkit_repository_url were there"
+        " twice. Remove it from the files that have other entries too: "
         + " ".join(f"{entry['path']}, line {entry['line']}: {entry['uri']}." for entry in mixed)
         + f" {NOTHING_CHANGED}"
         if mixed
@@ -147,7 +156,20 @@ def _installation(
     if file["exists"] and not file["written_by_role"]:
         others.append(where.repository)
     text = repository.text(manager, version, url, where, repository.history(file, present, others))
-    return InstallPackages(manager, version, present, repository.packages(version), where, text, tuple(others)), refusal
+    return (
+        InstallPackages(
+            manager,
+            version,
+            present,
+            repository.packages(version),
+            where,
+            text,
+            tuple(others),
+            key["fingerprint"],
+            wanted.key_fingerprint,
+        ),
+        refusal,
+    )
 
 
 def _files_differ(host: Host, wanted: Wanted, install: InstallPackages) -> bool:
@@ -172,14 +194,20 @@ def _escapes(version: str, wanted: Wanted) -> tuple[str, ...]:
     bulletins = sorted({escape.bulletin for escape in escapes})
     fixed = max((escape.fixed for escape in escapes), key=order)
     return (
-        f"Containers can escape from the NVIDIA container toolkit {version} of {wanted.name}: {', '.join(escape.cve for escape in escapes)}"
-        f" ({', '.join(bulletins)}). {'nvidia_container_toolkit_version asks for it' if wanted.version else 'It was left as it is'}."
-        f" Set nvidia_container_toolkit_version to {fixed} or newer.",
+        (
+            f"Containers can escape from the NVIDIA container toolkit {version} of {wanted.name}:"
+            f" {', '.join(escape.cve for escape in escapes)} ({', '.join(bulletins)})."
+            f" {'nvidia_container_toolkit_version asks for it' if wanted.version else 'It was left as it is'}. Set"
+            f" nvidia_container_toolkit_version to {fixed} or newer."
+        ),
     )
 
 
 def cdi_current(host: Host) -> bool:
-    """Whether the CDI specifications are of the GPUs and of the driver. One that names no UUID was made by hand, and is left to its author."""
+    """Whether the CDI specifications are of the GPUs and of the driver.
+
+    One that names no UUID was made by hand, and is left to its author.
+    """
     engine, gpu = host["engine"], host["gpu"]
     uuids = sorted(uuid for specification in engine["cdi_specifications"] for uuid in specification["uuids"])
     drivers = sorted({driver for specification in engine["cdi_specifications"] for driver in specification["drivers"]})
@@ -194,11 +222,16 @@ def _cdi(host: Host, wanted: Wanted, installing: bool) -> Plan:
     others = [specification["path"] for specification in specifications if specification["path"] != OWN_CDI_FILE]
     if others and not toolkit["cdi_refresh_service"] and not installing:
         return Plan(
-            refusal=f"The CDI specification {', '.join(others)} of {wanted.name} is not of its GPUs {', '.join(host['gpu']['uuids'])}"
-            f" and its driver {host['gpu']['driver_version']}, and the role did not write it."
-            " Write it again with nvidia-ctk cdi generate, or remove it, so that the role writes its own. It was left as it is."
+            refusal=(
+                f"The CDI specification {', '.join(others)} of {wanted.name} is not of its GPUs"
+                f" {', '.join(host['gpu']['uuids'])} and its driver {host['gpu']['driver_version']}, and the role did"
+                " not write it. Write it again with nvidia-ctk cdi generate, or remove it, so that the role writes its"
+                " own. It was left as it is."
+            )
         )
-    return Plan(actions=(WriteCdi(toolkit["cdi_refresh_service"], toolkit["own_cdi_file"], tuple(host["gpu"]["uuids"])),))
+    return Plan(
+        actions=(WriteCdi(toolkit["cdi_refresh_service"], toolkit["own_cdi_file"], tuple(host["gpu"]["uuids"])),)
+    )
 
 
 def cdi_problem(host: Host, wanted: Wanted) -> str:
@@ -210,9 +243,10 @@ def cdi_problem(host: Host, wanted: Wanted) -> str:
     ]
     return (
         f"The CDI specifications of {wanted.name} are not of its GPUs {', '.join(host['gpu']['uuids'])} and its driver"
-        f" {host['gpu']['driver_version']}, although the toolkit has just written one: {' '.join(told) or 'no file gives a GPU.'}"
-        " Where several have a device, the one in the last folder gives it, and none where they are in one folder."
-        " Remove the one that is not of this host, or write it again with nvidia-ctk cdi generate."
+        f" {host['gpu']['driver_version']}, although the toolkit has just written one:"
+        f" {' '.join(told) or 'no file gives a GPU.'} Where several have a device, the one in the last folder gives it,"
+        " and none where they are in one folder. Remove the one that is not of this host, or write it again with"
+        " nvidia-ctk cdi generate."
     )
 
 
@@ -220,7 +254,9 @@ def _runtime(host: Host, wanted: Wanted) -> Plan:
     engine, toolkit = host["engine"], host["toolkit"]
     # A runtime of one of containerd's shims has no program.
     program = engine["runtimes"].get("nvidia", DEFAULT_PROGRAM)
-    if "nvidia" in engine["runtimes"] and (not program or toolkit["daemon_error"] or toolkit["daemon_runtime"] == program):
+    if "nvidia" in engine["runtimes"] and (
+        not program or toolkit["daemon_error"] or toolkit["daemon_runtime"] == program
+    ):
         return Plan()
     if toolkit["daemon_error"]:
         return Plan(refusal=f"{toolkit['daemon_error']} The Docker engine of {wanted.name} has no runtime nvidia.")
@@ -231,8 +267,10 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
     manager, file = host["packages"]["manager"], host["repositories"]["file"]
     if file is None or not file["written_by_role"]:
         return Plan(
-            note=f"The role did not install the NVIDIA container toolkit on {wanted.name}"
-            f" (there is no {file['path'] if file else 'repository'} of its making). All was left as it is."
+            note=(
+                f"The role did not install the NVIDIA container toolkit on {wanted.name}"
+                f" (there is no {file['path'] if file else 'repository'} of its making). All was left as it is."
+            )
         )
     names = tuple(package["name"] for package in host["packages"]["toolkit"])
     leave = bool(file["installed_before"])
@@ -240,17 +278,26 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
     checks: list[Callable[[], str]] = [
         lambda: _engine_problem(host, wanted).replace(f" {NOTHING_CHANGED}", ""),
         lambda: guard.removal_problem(wanted.name, host["engine"]),
-        lambda: guard.package_problem(wanted.name, host["engine"]["containers"]) if packages_go and not wanted.allow_daemon_reload else "",
+        lambda: (
+            guard.package_problem(wanted.name, host["engine"]["containers"])
+            if packages_go and not wanted.allow_daemon_reload
+            else ""
+        ),
     ]
     problem = next((problem for check in checks if (problem := check())), "")
     if problem:
         return Plan(refusal=f"{problem} {NOTHING_CHANGED}")
     going_on = guard.with_devices(host["engine"]["containers"]) if packages_go else []
     note = (
-        f"The containers {', '.join(going_on)} of {wanted.name} keep their GPUs and go on running. Once stopped they do not start again without the toolkit."
+        f"The containers {', '.join(going_on)} of {wanted.name} keep their GPUs and go on running. Once stopped they do"
+        " not start again without the toolkit."
         if going_on
         else ""
     )
-    release = tuple(package["name"] for package in host["packages"]["toolkit"] if package["held"]) if leave and manager == "apt" else ()
+    release = (
+        tuple(package["name"] for package in host["packages"]["toolkit"] if package["held"])
+        if leave and manager == "apt"
+        else ()
+    )
     removal = RemoveToolkit(manager, names if packages_go else (), release, places(manager), tuple(file["set_aside"]))
     return Plan(actions=(removal,), note=note)

@@ -67,8 +67,8 @@ class EngineRuntime:
         except (OSError, ValueError, ToolkitError) as error:
             self._put_back(change)
             raise ToolkitError(
-                f"The Docker engine of {self._wanted.name} did not take a configuration without the runtime nvidia: {error}"
-                " (journalctl --unit docker may say why). Nothing was removed."
+                f"The Docker engine of {self._wanted.name} did not take a configuration without the runtime nvidia:"
+                f" {error} (journalctl --unit docker may say why). Nothing was removed."
             ) from error
 
     def _write(self, program: str, state: str) -> Optional[daemon_file.DaemonChange]:
@@ -80,7 +80,7 @@ class EngineRuntime:
         return change
 
     def _take(self) -> None:
-        """Reload the engine, which disturbs no container, and restart it where that is not enough and stops no container."""
+        """Reload the engine, which disturbs no container, or restart it where only that helps and no container stops."""
         _checked(self._systemctl("reload"))
         if _wait(lambda: not (state := self.state())["reachable"] or "nvidia" in state["runtimes"], _RELOAD_SECONDS):
             if "nvidia" in self.state()["runtimes"]:

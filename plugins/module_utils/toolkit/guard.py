@@ -9,8 +9,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine i
 
 
 def hooked(containers: Sequence[Container]) -> list[str]:
-    """The containers whose GPUs `systemctl daemon-reload`, which the scripts of the toolkit's packages run, can take away
-    (https://github.com/NVIDIA/nvidia-container-toolkit/issues/1227)."""
+    """The containers from which `systemctl daemon-reload` can take the GPUs.
+
+    The scripts of the toolkit's packages run it: https://github.com/NVIDIA/nvidia-container-toolkit/issues/1227.
+    """
     return [container["name"] for container in containers if container["gpu_access"] == gpu_access.HOOK]
 
 
@@ -21,7 +23,9 @@ def with_devices(containers: Sequence[Container]) -> list[str]:
 
 def of_nvidia_runtime(engine: EngineState) -> list[str]:
     """The containers that cannot be stopped properly without the program of NVIDIA's runtime."""
-    return [container["name"] for container in engine["containers"] if container["runtime"] in engine["nvidia_runtimes"]]
+    return [
+        container["name"] for container in engine["containers"] if container["runtime"] in engine["nvidia_runtimes"]
+    ]
 
 
 def stopped_by_restart(engine: EngineState) -> list[str]:
@@ -35,10 +39,10 @@ def package_problem(name: str, containers: Sequence[Container]) -> str:
     if not names:
         return ""
     return (
-        f"The packages of the NVIDIA container toolkit on {name} are to change, and their scripts run systemctl daemon-reload."
-        f" That can take the GPUs from the running containers {', '.join(names)}, which got them by NVIDIA's hook."
-        " Run again when these have ended (dcgm-exporter, which its role starts again, may be stopped by hand),"
-        " or set nvidia_container_toolkit_allow_daemon_reload: true."
+        f"The packages of the NVIDIA container toolkit on {name} are to change, and their scripts run systemctl"
+        f" daemon-reload. That can take the GPUs from the running containers {', '.join(names)}, which got them by"
+        " NVIDIA's hook. Run again when these have ended (dcgm-exporter, which its role starts again, may be stopped"
+        " by hand), or set nvidia_container_toolkit_allow_daemon_reload: true."
     )
 
 
@@ -47,21 +51,28 @@ def removal_problem(name: str, engine: EngineState) -> str:
     users = of_nvidia_runtime(engine)
     if users:
         return (
-            f"The running containers {', '.join(users)} of {name} use NVIDIA's runtime: without its program Docker can neither stop them properly"
-            " nor run anything in them. Stop them first."
+            f"The running containers {', '.join(users)} of {name} use NVIDIA's runtime: without its program Docker can"
+            " neither stop them properly nor run anything in them. Stop them first."
         )
     if engine["default_runtime"] in engine["nvidia_runtimes"]:
         return (
-            f"The default runtime of the Docker engine of {name} is {engine['default_runtime']}, NVIDIA's, which the role never sets:"
-            ' every container would fail to start without it. Remove "default-runtime" from daemon.json and reload the engine first.'
+            f"The default runtime of the Docker engine of {name} is {engine['default_runtime']}, NVIDIA's, which the"
+            ' role never sets: every container would fail to start without it. Remove "default-runtime" from'
+            " daemon.json and reload the engine first."
         )
     return ""
 
 
 def restart_problem(engine: EngineState, allow_restart: bool) -> str:
-    """Why the engine cannot be restarted for the runtime nvidia by a setting or its state; empty where it can but for containers."""
+    """Why the engine must not be restarted, whatever it runs; empty where there is no such reason."""
     if not engine["reachable"]:
-        return f"the engine does not answer any more ({engine['error']}), so the containers that a restart would stop are not known."
+        return (
+            f"the engine does not answer any more ({engine['error']}), so the containers that a restart would stop are"
+            " not known."
+        )
     if not allow_restart:
-        return "docker_engine_allow_restart is false: set it to true to restart the engine, which stops no container where live-restore is in force."
+        return (
+            "docker_engine_allow_restart is false: set it to true to restart the engine, which stops no container where"
+            " live-restore is in force."
+        )
     return ""

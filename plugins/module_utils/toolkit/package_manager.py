@@ -100,7 +100,7 @@ class Dnf:
         """The repository file holds them."""
 
     def forget(self) -> None:
-        """dnf goes on to trust a key that it once took for a repository, whatever the key file holds by now, until its cache is gone."""
+        """Remove the cache: dnf goes on to trust a key that it once took, whatever the key file holds by now."""
         for path in glob.glob(f"/var/cache/{'libdnf5' if self._generation_5 else 'dnf'}/{PINNED}*"):
             remove(path)
 

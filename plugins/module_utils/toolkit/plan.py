@@ -28,7 +28,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class InstallPackages:
-    """Place the repository and its key, and install the packages from it, as one transaction. Lists of packages are name=version."""
+    """Place the repository and its key, and install the packages from it, as one transaction.
+
+    Lists of packages are name=version. `key_before` is the fingerprint of the present key; empty where there is none.
+    """
 
     manager: str
     version: str
@@ -37,6 +40,8 @@ class InstallPackages:
     places: Places
     repository: str
     set_aside: tuple[str, ...]
+    key_before: str
+    key_fingerprint: str
 
     @property
     def packages_change(self) -> bool:
@@ -88,7 +93,7 @@ class AddRuntime:
 
 @dataclass(frozen=True)
 class RemoveToolkit:
-    """Take out what the role put in. `packages` and `release` are names: those to remove, and those to hold no longer."""
+    """Take out what the role put in: `packages` are the names to remove, `release` those to hold no longer."""
 
     manager: str
     packages: tuple[str, ...]
@@ -98,7 +103,10 @@ class RemoveToolkit:
 
     def describe(self) -> str:
         """What would be done."""
-        return f"Would remove {', '.join(self.packages) or 'no package'}, {self.places.repository} and what else the role wrote."
+        return (
+            f"Would remove {', '.join(self.packages) or 'no package'}, {self.places.repository} and what else the role"
+            " wrote."
+        )
 
 
 Action = Union[InstallPackages, HoldPackages, WriteCdi, AddRuntime, RemoveToolkit]

@@ -39,7 +39,11 @@ def file_names(manager: str, version: str) -> list[str]:
 def conflicts(entries: Sequence[AptEntry], own_path: str, repository_url: str) -> list[AptEntry]:
     """Entries of the same repository in other files: apt reads no repository that it has with two keys."""
     own_uri = without_credentials(repository_url).rstrip("/")
-    return [entry for entry in entries if entry["path"] != own_path and (_OF_NVIDIA.fullmatch(entry["uri"]) or entry["uri"].rstrip("/") == own_uri)]
+    return [
+        entry
+        for entry in entries
+        if entry["path"] != own_path and (_OF_NVIDIA.fullmatch(entry["uri"]) or entry["uri"].rstrip("/") == own_uri)
+    ]
 
 
 def mixed(entries: Sequence[AptEntry], own_path: str, repository_url: str) -> list[AptEntry]:
@@ -62,9 +66,7 @@ def text(manager: str, version: str, repository_url: str, places: Places, histor
     if manager == "apt":
         return "\n".join([*lines, "Types: deb", f"URIs: {repository_url}", "Suites: /", f"Signed-By: {places.key}", ""])
     # Limited to the packages in one version, and before all other repositories, this one holds them
-    # (includepkgs and priority of https://dnf.readthedocs.io/en/latest/conf_ref.html). Versionlock is a plugin, and PackageKit ignores it
-    # (https://github.com/PackageKit/PackageKit/issues/444).
-    # NVIDIA signs the metadata, which has the hashes of the packages: https://nvidia.github.io/libnvidia-container/stable/rpm/nvidia-container-toolkit.repo
+    # (https://dnf.readthedocs.io/en/latest/conf_ref.html). NVIDIA signs the metadata, and no package.
     lines[0] = f"{MARK}, which holds the packages in their version with it: priority and includepkgs"
     settings = [
         f"[{PINNED}]",

@@ -24,7 +24,7 @@ class Escape(NamedTuple):
 
 
 _BULLETIN = "https://nvidia.custhelp.com/app/answers/detail/a_id/"
-# Flaws of NVIDIA's bulletins by which a container reaches the host. Distributions may have taken a fix back to an older version.
+# Flaws by which a container reaches the host. Distributions may have brought a fix to an older version.
 ESCAPES = (
     Escape("CVE-2024-0132", "1.16.2", f"{_BULLETIN}5582"),
     Escape("CVE-2024-0133", "1.16.2", f"{_BULLETIN}5582"),

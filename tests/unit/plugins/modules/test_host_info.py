@@ -1,4 +1,4 @@
-"""The module host_info, with an nvidia-smi that answers as drivers old, new and broken do, and where no engine answers."""
+"""The module host_info, with an nvidia-smi of drivers old, new and broken, and where no engine answers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_a_driver_from_before_mig_says_its_version(ask):
 
 
 def test_mig_instances(ask):
-    answer = ask(f"{NEW}\n-L) echo 'GPU 0: NVIDIA A100 (UUID: GPU-aaaa)'; echo '  MIG 3g.40gb     Device  0: (UUID: MIG-1111)' ;;")
+    answer = ask(
+        f"{NEW}\n-L) echo 'GPU 0: NVIDIA A100 (UUID: GPU-aaaa)'; echo '  MIG 3g.40gb     Device  0: (UUID: MIG-1111)' ;;"
+    )
     assert answer["gpu"]["uuids"] == ["MIG-1111"]
 
 

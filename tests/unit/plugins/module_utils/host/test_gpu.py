@@ -30,7 +30,12 @@ def test_a_message_of_nvidia_smi_is_no_gpu():
 
 @pytest.mark.parametrize(
     ("vendor", "kind", "found"),
-    [("0x10de", "0x030200", True), ("0x10de", "0x030000", True), ("0x10de", "0x0c0330", False), ("0x8086", "0x030000", False)],
+    [
+        ("0x10de", "0x030200", True),
+        ("0x10de", "0x030000", True),
+        ("0x10de", "0x0c0330", False),
+        ("0x8086", "0x030000", False),
+    ],
 )
 def test_only_display_controllers_of_nvidia_count(tmp_path, vendor, kind, found):
     device = tmp_path / "0000:3b:00.0"
@@ -55,7 +60,11 @@ GPU 1: NVIDIA A100-SXM4-80GB (UUID: GPU-bbbb)
 
 
 def make_gpu(uuid, mig_mode="Disabled", *instances):
-    return {"uuid": uuid, "mig_mode": mig_mode, "mig_devices": [{"uuid": instance, "profile": "1g.10gb"} for instance in instances]}
+    return {
+        "uuid": uuid,
+        "mig_mode": mig_mode,
+        "mig_devices": [{"uuid": instance, "profile": "1g.10gb"} for instance in instances],
+    }
 
 
 def test_mig_instances_are_listed_under_their_gpu():
@@ -67,7 +76,9 @@ def test_mig_instances_are_listed_under_their_gpu():
 
 
 def test_work_runs_on_instances_where_mig_is_on():
-    assert gpu.computing([make_gpu("GPU-aaaa", "Enabled", "MIG-1111", "MIG-2222"), make_gpu("GPU-bbbb"), make_gpu("GPU-cccc", "[N/A]")]) == [
+    assert gpu.computing(
+        [make_gpu("GPU-aaaa", "Enabled", "MIG-1111", "MIG-2222"), make_gpu("GPU-bbbb"), make_gpu("GPU-cccc", "[N/A]")]
+    ) == [
         "GPU-bbbb",
         "GPU-cccc",
         "MIG-1111",
@@ -83,7 +94,11 @@ def test_work_runs_on_instances_where_mig_is_on():
         ([make_gpu("GPU-aaaa"), make_gpu("GPU-bbbb")], {"GPU-bbbb": []}, "does not see GPU-aaaa"),
         ([make_gpu("GPU-aaaa")], {}, "does not see GPU-aaaa"),
         ([make_gpu("GPU-aaaa")], {"GPU-aaaa": [], "GPU-cccc": []}, "sees GPU-cccc, which the host does not have"),
-        ([make_gpu("GPU-aaaa")], {"GPU-cccc": []}, "does not see GPU-aaaa and sees GPU-cccc, which the host does not have"),
+        (
+            [make_gpu("GPU-aaaa")],
+            {"GPU-cccc": []},
+            "does not see GPU-aaaa and sees GPU-cccc, which the host does not have",
+        ),
         ([make_gpu("GPU-aaaa", "Enabled", "MIG-1111")], {"GPU-aaaa": [{"uuid": "MIG-1111", "profile": "1g.10gb"}]}, ""),
         ([make_gpu("GPU-aaaa", "Enabled", "MIG-1111")], {"GPU-aaaa": []}, "does not see MIG-1111"),
         ([make_gpu("GPU-aaaa", "Enabled")], {}, ""),

@@ -1,4 +1,4 @@
-"""Entries of apt in files as Debian, Ubuntu, NVIDIA's guide and sites write them, and the files of the toolkit's repository."""
+"""Entries of apt as Debian, Ubuntu, NVIDIA's guide and sites write them, and the toolkit's repository file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def entries(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        return [(entry["path"].removeprefix(f"{tmp_path}/"), entry["line"], entry["uri"]) for entry in repositories.apt_entries(str(tmp_path))]
+        return [
+            (entry["path"].removeprefix(f"{tmp_path}/"), entry["line"], entry["uri"])
+            for entry in repositories.apt_entries(str(tmp_path))
+        ]
 
     return read
 
@@ -58,7 +61,9 @@ def test_a_host_without_any(entries):
 
 
 def test_credentials_of_a_uri_are_left_out(entries):
-    assert entries({"sources.list": "deb https://user:secret@mirror/nvidia /\n"}) == [("sources.list", 1, "https://mirror/nvidia")]
+    assert entries({"sources.list": "deb https://user:secret@mirror/nvidia /\n"}) == [
+        ("sources.list", 1, "https://mirror/nvidia")
+    ]
 
 
 def test_a_repository_file_says_what_was_there_before_the_role():
@@ -70,6 +75,8 @@ def test_a_repository_file_says_what_was_there_before_the_role():
 
 
 def test_a_repository_file_that_is_missing_or_not_of_the_role():
-    missing, other = repositories.repository_file("/file", None), repositories.repository_file("/file", "deb http://mirror /\n")
+    missing, other = repositories.repository_file("/file", None), repositories.repository_file(
+        "/file", "deb http://mirror /\n"
+    )
     assert (missing["exists"], missing["sha256"], missing["written_by_role"]) == (False, "", False)
     assert (other["exists"], other["written_by_role"]) == (True, False)

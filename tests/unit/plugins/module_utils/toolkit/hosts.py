@@ -45,8 +45,21 @@ def fresh(manager: str = "apt", **engine_state: Any) -> Host:
     """A host with GPUs, a driver and an engine by the runtime, without the toolkit."""
     places = repositories.places(manager)
     return {
-        "gpu": {"present": True, "gpus": [], "uuids": UUIDS, "driver_version": DRIVER, "pci_devices": [], "msg": "2 NVIDIA GPUs."},
-        "engine": {**engine.unknown(installed=True), "reachable": True, "default_runtime": "runc", "runtimes": {"runc": "runc"}, **engine_state},
+        "gpu": {
+            "present": True,
+            "gpus": [],
+            "uuids": UUIDS,
+            "driver_version": DRIVER,
+            "pci_devices": [],
+            "msg": "2 NVIDIA GPUs.",
+        },
+        "engine": {
+            **engine.unknown(installed=True),
+            "reachable": True,
+            "default_runtime": "runc",
+            "runtimes": {"runc": "runc"},
+            **engine_state,
+        },
         "packages": {"manager": manager, "toolkit": []},
         "repositories": {
             "apt_entries": [],

@@ -1,4 +1,4 @@
-"""What the toolkit's plan is for hosts of many kinds: what is done, what is skipped for a container's sake, and what a person must mend."""
+"""The plan for hosts of many kinds: what is done, what is skipped for a container, and what a person must mend."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import cdi_current, decide
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import InstallPackages, RemoveToolkit, Wanted, WriteCdi
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
+    InstallPackages,
+    RemoveToolkit,
+    Wanted,
+    WriteCdi,
+)
 from hosts import SPECIFICATION, by_role, container, fresh, installed, wanted
 
 HOOKED = [container("job", "hook"), container("other", "devices")]
@@ -45,27 +50,43 @@ CASES = {
     "fresh-dnf": Case(fresh("dnf"), wanted(), "InstallPackages AddRuntime"),
     "fresh-dnf5": Case(fresh("dnf5"), wanted(), "InstallPackages AddRuntime"),
     "fresh-pinned": Case(fresh(), wanted(version="1.20.0"), f"{INSTALL} AddRuntime"),
-    "fresh-other-manager": Case(fresh(""), wanted(), refusal=("apt, dnf and dnf5", "Nothing was changed"), mechanism=""),
+    "fresh-other-manager": Case(
+        fresh(""), wanted(), refusal=("apt, dnf and dnf5", "Nothing was changed"), mechanism=""
+    ),
     "fresh-plain-containers": Case(fresh(containers=[container("web")]), wanted(), f"{INSTALL} AddRuntime"),
     "fresh-dry-run-without-engine": Case(
-        changed(fresh(), engine={"reachable": False, "installed": False}), wanted(check_mode=True), f"{INSTALL} AddRuntime"
+        changed(fresh(), engine={"reachable": False, "installed": False}),
+        wanted(check_mode=True),
+        f"{INSTALL} AddRuntime",
     ),
     # What works is left alone.
     "works": Case(installed("1.20.1"), wanted()),
     "works-cdi": Case(installed("1.20.1", cdi=True), wanted(), mechanism="cdi"),
     "works-older": Case(installed("1.19.2"), wanted()),
     "works-newer": Case(installed("1.21.0"), wanted()),
-    "works-minimum": Case(installed("1.12.0"), wanted(), warnings=("CVE-2024-0132", "CVE-2025-23266", "It was left as it is", "1.19.1 or newer")),
-    "works-escape": Case(installed("1.17.7"), wanted(), warnings=("1.17.7 of gpu1: CVE-2025-23266, CVE-2025-23267, CVE-2026-24260 (https://nvidia",)),
+    "works-minimum": Case(
+        installed("1.12.0"),
+        wanted(),
+        warnings=("CVE-2024-0132", "CVE-2025-23266", "It was left as it is", "1.19.1 or newer"),
+    ),
+    "works-escape": Case(
+        installed("1.17.7"),
+        wanted(),
+        warnings=("1.17.7 of gpu1: CVE-2025-23266, CVE-2025-23267, CVE-2026-24260 (https://nvidia",),
+    ),
     "works-not-held": Case(installed("1.20.1", held=False), wanted()),
     "works-by-role-older": Case(by_role("1.20.0"), wanted()),
     "works-dnf": Case(installed("1.20.0", "dnf"), wanted()),
     "works-without-packages": Case(changed(installed("1.20.1"), packages={"toolkit": []}), wanted()),
-    "works-unknown-version": Case(changed(installed("1.20.1"), packages={"toolkit": []}, toolkit={"version": "", "programs": {}}), wanted()),
+    "works-unknown-version": Case(
+        changed(installed("1.20.1"), packages={"toolkit": []}, toolkit={"version": "", "programs": {}}), wanted()
+    ),
     "works-other-manager": Case(changed(installed("1.20.1", ""), packages={"toolkit": []}), wanted(version="1.20.1")),
     "works-hooked": Case(installed("1.20.1", containers=HOOKED), wanted()),
     # The runtime in the engine after a removal of the packages is not a toolkit.
-    "runtime-without-program": Case(changed(fresh(runtimes={"nvidia": hosts.PROGRAM}), toolkit={"daemon_runtime": hosts.PROGRAM}), wanted(), INSTALL),
+    "runtime-without-program": Case(
+        changed(fresh(runtimes={"nvidia": hosts.PROGRAM}), toolkit={"daemon_runtime": hosts.PROGRAM}), wanted(), INSTALL
+    ),
     "base-is-enough-for-cdi": Case(
         changed(
             installed("1.20.1", cdi=True),
@@ -82,21 +103,41 @@ CASES = {
     "pinned-dnf": Case(by_role("1.20.1", manager="dnf"), PINNED),
     "pinned-up": Case(by_role("1.20.0"), PINNED, INSTALL),
     "pinned-down": Case(by_role("1.20.1"), wanted(version="1.20.0"), INSTALL),
-    "pinned-to-escape": Case(by_role("1.20.1"), wanted(version="1.17.4"), INSTALL, warnings=("CVE-2025-23266", "asks for it")),
+    "pinned-to-escape": Case(
+        by_role("1.20.1"), wanted(version="1.17.4"), INSTALL, warnings=("CVE-2025-23266", "asks for it")
+    ),
     "pinned-not-by-role": Case(installed("1.20.1", held=True), PINNED, "InstallPackages"),
-    "pinned-free": Case(changed(by_role("1.20.1"), packages={"toolkit": installed("1.20.1")["packages"]["toolkit"]}), PINNED, "HoldPackages"),
-    "pinned-partly": Case(changed(by_role("1.20.1"), packages={"toolkit": by_role("1.20.1")["packages"]["toolkit"][:3]}), PINNED, INSTALL),
-    "pinned-other-mirror": Case(by_role("1.20.1"), wanted(version="1.20.1", repository_url="http://other"), "InstallPackages"),
+    "pinned-free": Case(
+        changed(by_role("1.20.1"), packages={"toolkit": installed("1.20.1")["packages"]["toolkit"]}),
+        PINNED,
+        "HoldPackages",
+    ),
+    "pinned-partly": Case(
+        changed(by_role("1.20.1"), packages={"toolkit": by_role("1.20.1")["packages"]["toolkit"][:3]}), PINNED, INSTALL
+    ),
+    "pinned-other-mirror": Case(
+        by_role("1.20.1"), wanted(version="1.20.1", repository_url="http://other"), "InstallPackages"
+    ),
     "pinned-other-key": Case(by_role("1.20.1"), wanted(version="1.20.1", key_fingerprint="0" * 40), "InstallPackages"),
-    "pinned-key-as-text": Case(by_role("1.20.1"), wanted(version="1.20.1", key="-----BEGIN PGP none"), "InstallPackages"),
+    "pinned-key-as-text": Case(
+        by_role("1.20.1"), wanted(version="1.20.1", key="-----BEGIN PGP none"), "InstallPackages"
+    ),
     "pinned-second-entry": Case(
-        changed(by_role("1.20.1"), repositories={"apt_entries": [{"path": "/etc/apt/guide.list", "line": 1, "uri": hosts.URL}]}), PINNED, "InstallPackages"
+        changed(
+            by_role("1.20.1"),
+            repositories={"apt_entries": [{"path": "/etc/apt/guide.list", "line": 1, "uri": hosts.URL}]},
+        ),
+        PINNED,
+        "InstallPackages",
     ),
     "mixed": Case(
         changed(
             fresh(),
             repositories={
-                "apt_entries": [{"path": "/etc/apt/site.list", "line": 1, "uri": "http://m"}, {"path": "/etc/apt/site.list", "line": 3, "uri": hosts.URL}]
+                "apt_entries": [
+                    {"path": "/etc/apt/site.list", "line": 1, "uri": "http://m"},
+                    {"path": "/etc/apt/site.list", "line": 3, "uri": hosts.URL},
+                ]
             },
         ),
         wanted(),
@@ -104,18 +145,39 @@ CASES = {
         mechanism="",
     ),
     # What a change of packages would take from a container is skipped.
-    "hooked": Case(by_role("1.20.0", containers=HOOKED), PINNED, warnings=("running containers job,", "allow_daemon_reload", "stay")),
-    "hooked-allowed": Case(by_role("1.20.0", containers=HOOKED), wanted(version="1.20.1", allow_daemon_reload=True), INSTALL),
-    "hooked-too-old": Case(installed("1.11.0", containers=HOOKED), wanted(), warnings=("running containers job,",), mechanism=""),
-    "hooked-files-only": Case(by_role("1.20.1", containers=HOOKED), wanted(version="1.20.1", repository_url="http://other"), "InstallPackages"),
+    "hooked": Case(
+        by_role("1.20.0", containers=HOOKED),
+        PINNED,
+        warnings=("running containers job,", "allow_daemon_reload", "stay"),
+    ),
+    "hooked-allowed": Case(
+        by_role("1.20.0", containers=HOOKED), wanted(version="1.20.1", allow_daemon_reload=True), INSTALL
+    ),
+    "hooked-too-old": Case(
+        installed("1.11.0", containers=HOOKED), wanted(), warnings=("running containers job,",), mechanism=""
+    ),
+    "hooked-files-only": Case(
+        by_role("1.20.1", containers=HOOKED), wanted(version="1.20.1", repository_url="http://other"), "InstallPackages"
+    ),
     "with-devices": Case(by_role("1.20.0", containers=[container("b", "devices"), container("c")]), PINNED, INSTALL),
     # CDI.
-    "cdi-none": Case(installed("1.20.1", cdi=True, cdi_gpus=False, cdi_specifications=[]), wanted(), "WriteCdi", mechanism="cdi"),
-    "cdi-driver": Case(
-        installed("1.20.1", cdi=True, cdi_specifications=[{**SPECIFICATION, "drivers": ["570.86.10"]}]), wanted(), "WriteCdi", mechanism="cdi"
+    "cdi-none": Case(
+        installed("1.20.1", cdi=True, cdi_gpus=False, cdi_specifications=[]), wanted(), "WriteCdi", mechanism="cdi"
     ),
-    "cdi-own-beside-service": Case(changed(installed("1.20.1", cdi=True), toolkit={"own_cdi_file": True}), wanted(), "WriteCdi", mechanism="cdi"),
-    "cdi-own": Case(changed(installed("1.20.1", cdi=True), toolkit={"own_cdi_file": True, "cdi_refresh_service": False}), wanted(), mechanism="cdi"),
+    "cdi-driver": Case(
+        installed("1.20.1", cdi=True, cdi_specifications=[{**SPECIFICATION, "drivers": ["570.86.10"]}]),
+        wanted(),
+        "WriteCdi",
+        mechanism="cdi",
+    ),
+    "cdi-own-beside-service": Case(
+        changed(installed("1.20.1", cdi=True), toolkit={"own_cdi_file": True}), wanted(), "WriteCdi", mechanism="cdi"
+    ),
+    "cdi-own": Case(
+        changed(installed("1.20.1", cdi=True), toolkit={"own_cdi_file": True, "cdi_refresh_service": False}),
+        wanted(),
+        mechanism="cdi",
+    ),
     "cdi-foreign": Case(
         changed(installed("1.17.8", cdi=True, cdi_specifications=[FOREIGN]), toolkit={"cdi_refresh_service": False}),
         wanted(),
@@ -123,37 +185,73 @@ CASES = {
         warnings=("CVE-2026-24260",),
         mechanism="cdi",
     ),
-    "cdi-foreign-fresh": Case(fresh(**CDI, cdi_specifications=[FOREIGN]), wanted(), f"{INSTALL} WriteCdi", mechanism="cdi"),
+    "cdi-foreign-fresh": Case(
+        fresh(**CDI, cdi_specifications=[FOREIGN]), wanted(), f"{INSTALL} WriteCdi", mechanism="cdi"
+    ),
     "cdi-while-hooked": Case(
-        changed(by_role("1.20.0", containers=HOOKED, **CDI, cdi_specifications=[FOREIGN])), PINNED, "WriteCdi", warnings=("job",), mechanism="cdi"
+        changed(by_role("1.20.0", containers=HOOKED, **CDI, cdi_specifications=[FOREIGN])),
+        PINNED,
+        "WriteCdi",
+        warnings=("job",),
+        mechanism="cdi",
     ),
     # The runtime.
-    "runtime-missing": Case(changed(installed("1.20.1", runtimes={}, nvidia_runtimes=[]), toolkit={"daemon_runtime": ""}), wanted(), "AddRuntime"),
+    "runtime-missing": Case(
+        changed(installed("1.20.1", runtimes={}, nvidia_runtimes=[]), toolkit={"daemon_runtime": ""}),
+        wanted(),
+        "AddRuntime",
+    ),
     "runtime-not-in-file": Case(changed(installed("1.20.1"), toolkit={"daemon_runtime": ""}), wanted(), "AddRuntime"),
     "runtime-other-path": Case(
-        changed(installed("1.20.1", runtimes={"nvidia": "/usr/bin/n"}), toolkit={"daemon_runtime": "/usr/bin/n", "runtime_program": "/usr/bin/n"}), wanted()
+        changed(
+            installed("1.20.1", runtimes={"nvidia": "/usr/bin/n"}),
+            toolkit={"daemon_runtime": "/usr/bin/n", "runtime_program": "/usr/bin/n"},
+        ),
+        wanted(),
     ),
-    "runtime-of-a-shim": Case(changed(installed("1.20.1", runtimes={"nvidia": ""}), toolkit={"daemon_runtime": ""}), wanted()),
+    "runtime-of-a-shim": Case(
+        changed(installed("1.20.1", runtimes={"nvidia": ""}), toolkit={"daemon_runtime": ""}), wanted()
+    ),
     "runtime-default": Case(installed("1.20.1", default_runtime="nvidia"), wanted()),
     "daemon-json-broken": Case(
-        changed(installed("1.20.1", runtimes={}), toolkit={"daemon_runtime": "", "daemon_error": "/etc/docker/daemon.json, line 1: not JSON."}),
+        changed(
+            installed("1.20.1", runtimes={}),
+            toolkit={"daemon_runtime": "", "daemon_error": "/etc/docker/daemon.json, line 1: not JSON."},
+        ),
         wanted(),
         refusal=("daemon.json, line 1", "has no runtime nvidia"),
     ),
     "daemon-json-broken-later": Case(changed(installed("1.20.1"), toolkit={"daemon_error": "not JSON"}), wanted()),
     # Hosts that cannot have it.
-    "no-gpu": Case(changed(fresh(), gpu={"present": False, "msg": "This host has no NVIDIA GPU."}), wanted(), mechanism=""),
-    "no-driver": Case(changed(fresh(), gpu={"present": False, "pci_devices": ["0000:3b:00.0"]}), wanted(), mechanism=""),
-    "old-driver": Case(
-        changed(fresh(), gpu={"driver_version": "390.157"}), wanted(), refusal=("390.157", "418.81.07", "Install a newer driver"), mechanism=""
+    "no-gpu": Case(
+        changed(fresh(), gpu={"present": False, "msg": "This host has no NVIDIA GPU."}), wanted(), mechanism=""
     ),
-    "silent": Case(changed(fresh(), engine=SILENT), wanted(), refusal=("does not answer", "timed out", "Nothing was changed"), mechanism=""),
+    "no-driver": Case(
+        changed(fresh(), gpu={"present": False, "pci_devices": ["0000:3b:00.0"]}), wanted(), mechanism=""
+    ),
+    "old-driver": Case(
+        changed(fresh(), gpu={"driver_version": "390.157"}),
+        wanted(),
+        refusal=("390.157", "418.81.07", "Install a newer driver"),
+        mechanism="",
+    ),
+    "silent": Case(
+        changed(fresh(), engine=SILENT),
+        wanted(),
+        refusal=("does not answer", "timed out", "Nothing was changed"),
+        mechanism="",
+    ),
     "snap": Case(fresh(**SNAP), wanted(), refusal=("from a snap", "Nothing was changed"), mechanism=""),
     # Removal.
     "absent": Case(by_role("1.20.1"), wanted(state="absent"), "RemoveToolkit", mechanism=""),
     "absent-not-by-role": Case(installed("1.20.1"), wanted(state="absent"), mechanism=""),
     "absent-other-manager": Case(fresh(""), wanted(state="absent"), mechanism=""),
-    "absent-silent": Case(changed(by_role("1.20.1"), engine=SILENT), wanted(state="absent"), refusal=("timed out", "Nothing was changed"), mechanism=""),
+    "absent-silent": Case(
+        changed(by_role("1.20.1"), engine=SILENT),
+        wanted(state="absent"),
+        refusal=("timed out", "Nothing was changed"),
+        mechanism="",
+    ),
     "absent-used": Case(
         by_role("1.20.1", nvidia_runtimes=["gpu"], containers=[container("job", runtime="gpu"), container("other")]),
         wanted(state="absent"),
@@ -161,7 +259,10 @@ CASES = {
         mechanism="",
     ),
     "absent-default": Case(
-        by_role("1.20.1", nvidia_runtimes=["gpu"], default_runtime="gpu"), wanted(state="absent"), refusal=("is gpu, NVIDIA's", "default-runtime"), mechanism=""
+        by_role("1.20.1", nvidia_runtimes=["gpu"], default_runtime="gpu"),
+        wanted(state="absent"),
+        refusal=("is gpu, NVIDIA's", "default-runtime"),
+        mechanism="",
     ),
     "absent-hooked": Case(
         by_role("1.20.1", containers=[container("job", "hook")]),
@@ -170,7 +271,10 @@ CASES = {
         mechanism="",
     ),
     "absent-hooked-allowed": Case(
-        by_role("1.20.1", containers=[container("job", "hook")]), wanted(state="absent", allow_daemon_reload=True), "RemoveToolkit", mechanism=""
+        by_role("1.20.1", containers=[container("job", "hook")]),
+        wanted(state="absent", allow_daemon_reload=True),
+        "RemoveToolkit",
+        mechanism="",
     ),
     "absent-hooked-packages-stay": Case(
         by_role("1.20.1", ("# Installed before: libnvidia-container1=1.18.0",), containers=[container("job", "hook")]),
@@ -217,7 +321,11 @@ def test_a_removal_leaves_packages_that_were_there_before_and_puts_back_what_was
     (left,) = decide(by_role("1.20.1", history), wanted(state="absent")).actions
     (removed,) = decide(by_role("1.20.1"), wanted(state="absent")).actions
     assert isinstance(left, RemoveToolkit) and isinstance(removed, RemoveToolkit)
-    assert (left.packages, left.release, left.put_back) == ((), hosts.TOOLKIT_PACKAGES, ("/etc/apt/sources.list.d/guide.list",))
+    assert (left.packages, left.release, left.put_back) == (
+        (),
+        hosts.TOOLKIT_PACKAGES,
+        ("/etc/apt/sources.list.d/guide.list",),
+    )
     assert (removed.packages, removed.release, removed.put_back) == (hosts.TOOLKIT_PACKAGES, (), ())
 
 
@@ -250,7 +358,9 @@ FRESH = SPECIFICATION
         ([FRESH, {**FRESH, "uuids": ["GPU-cccc"]}], False),
     ],
 )
-def test_cdi_specifications_are_current_where_they_are_of_these_gpus_and_this_driver(specifications: list[dict[str, Any]], current: bool) -> None:
+def test_cdi_specifications_are_current_where_they_are_of_these_gpus_and_this_driver(
+    specifications: list[dict[str, Any]], current: bool
+) -> None:
     assert cdi_current(fresh(cdi_gpus=bool(specifications), cdi_specifications=specifications)) is current
 
 
@@ -262,7 +372,9 @@ def test_cdi_specifications_are_current_where_they_are_of_these_gpus_and_this_dr
         ({}, True, ""),
     ],
 )
-def test_a_restart_needs_leave_and_an_engine_that_says_what_it_runs(engine: dict[str, Any], allowed: bool, words: str) -> None:
+def test_a_restart_needs_leave_and_an_engine_that_says_what_it_runs(
+    engine: dict[str, Any], allowed: bool, words: str
+) -> None:
     problem = guard.restart_problem(changed(fresh(), engine=engine)["engine"], allowed)
     assert words in problem
     assert bool(problem) == bool(words)

@@ -9,7 +9,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit impor
 OWN = "/etc/apt/sources.list.d/nvidia-container-toolkit.sources"
 EXAMPLES = {
     "nvidia.list": [("https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH)", True)],
-    "old.list": [("https://nvidia.github.io/nvidia-docker/ubuntu18.04/amd64", True), ("https://nvidia.github.io/libnvidia-container/ubuntu18.04/amd64", True)],
+    "old.list": [
+        ("https://nvidia.github.io/nvidia-docker/ubuntu18.04/amd64", True),
+        ("https://nvidia.github.io/libnvidia-container/ubuntu18.04/amd64", True),
+    ],
     "mirror.list": [("http://mirror/nvidia/", True)],
     "site.list": [("http://mirror/debian", False), ("http://mirror/nvidia", True)],
     "cuda.list": [("http://mirror/nvidia-cuda", False), ("http://proxy/?http://mirror/nvidia", False)],
@@ -26,7 +29,9 @@ def test_only_entries_of_the_same_repository_conflict_and_only_whole_files_go() 
     for url in ("http://mirror/nvidia", "http://user:secret@mirror/nvidia/"):
         same = [entry["uri"] for entry in repository.conflicts(ENTRIES, OWN, url)]
         assert same == [uri for uris in EXAMPLES.values() for uri, conflicts in uris if conflicts]
-        assert repository.mixed(ENTRIES, OWN, url) == [{"path": "/etc/apt/sources.list.d/site.list", "line": 2, "uri": "http://mirror/nvidia"}]
+        assert repository.mixed(ENTRIES, OWN, url) == [
+            {"path": "/etc/apt/sources.list.d/site.list", "line": 2, "uri": "http://mirror/nvidia"}
+        ]
 
 
 def test_no_entry_conflicts_where_apt_has_none() -> None:
@@ -49,6 +54,9 @@ def test_nvidias_own_repository_by_package_manager() -> None:
 
 def test_a_dnf_repository_is_limited_to_the_packages_in_one_version() -> None:
     text = repository.text("dnf", "1.20.1", "http://mirror/nvidia", repositories.places("dnf"), [])
-    assert "includepkgs=libnvidia-container-tools-1.20.1-1, libnvidia-container1-1.20.1-1, nvidia-container-toolkit-1.20.1-1," in text
+    assert (
+        "includepkgs=libnvidia-container-tools-1.20.1-1, libnvidia-container1-1.20.1-1, nvidia-container-toolkit-1.20.1-1,"
+        in text
+    )
     assert {"priority=1", "repo_gpgcheck=1", "skip_if_unavailable=0"} <= set(text.splitlines())
     assert repositories.repository_file("", text)["written_by_role"]
