@@ -29,15 +29,15 @@ def _pick(answer: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 def what_matters(method: str, path: str, status: int, answer: Any) -> dict[str, Any]:
     """The status and the fields that a client decides on; uids that the server made up are `<generated>`."""
-    found = _without_generated(_fields(method, path, status, answer))
-    return {"status": status, "answer": sorted(found, key=str) if isinstance(found, list) else found}
+    fields = _without_generated(_fields(method, path, status, answer))
+    return {"status": status, "answer": sorted(fields, key=str) if isinstance(fields, list) else fields}
 
 
 def _without_generated(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_generated(one) for key, one in value.items()}
+        return {key: _without_generated(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_without_generated(one) for one in value]
+        return [_without_generated(element) for element in value]
     return _GENERATED.sub("<generated>", value) if isinstance(value, str) else value
 
 
@@ -45,7 +45,7 @@ def _fields(method: str, path: str, status: int, answer: Any) -> Any:
     if status >= 300:
         return _pick(answer, _ERROR) if isinstance(answer, dict) else {}
     if isinstance(answer, list):
-        return [_pick(one, _list_keys(path)) for one in answer]
+        return [_pick(element, _list_keys(path)) for element in answer]
     if not isinstance(answer, dict):
         return {}
     if path.startswith("/api/datasources"):
@@ -73,8 +73,8 @@ def _list_keys(path: str) -> tuple[str, ...]:
 
 def _account(path: str, answer: dict[str, Any]) -> dict[str, Any]:
     if "serviceAccounts" in answer:
-        found = [_pick(one, _ACCOUNT) for one in answer["serviceAccounts"]]
-        return {**_pick(answer, ("totalCount", "page", "perPage")), "serviceAccounts": found}
+        accounts = [_pick(account, _ACCOUNT) for account in answer["serviceAccounts"]]
+        return {**_pick(answer, ("totalCount", "page", "perPage")), "serviceAccounts": accounts}
     if "serviceaccount" in answer:
         return {**_pick(answer, _ACCOUNT), "serviceaccount": _pick(answer["serviceaccount"], _ACCOUNT)}
     return {**_pick(answer, _TOKEN), "hasKey": "key" in answer} if "/tokens" in path else _pick(answer, _ACCOUNT)

@@ -42,7 +42,8 @@ class Grafana:
         return self.api("GET", f"/api/dashboards/uid/{uid}")
 
     def save(self, model: dict[str, Any], folder_uid: str = "") -> None:
-        body = {"dashboard": {key: one for key, one in model.items() if key != "id"}, "folderUid": folder_uid, "overwrite": True}
+        without_id = {key: value for key, value in model.items() if key != "id"}
+        body = {"dashboard": without_id, "folderUid": folder_uid, "overwrite": True}
         self.api("POST", "/api/dashboards/db", body)
 
     def wait_for_search(self, *wanted: str) -> None:
@@ -86,5 +87,5 @@ def served(app: Any, **options: Any) -> Iterator[str]:
 def actions(result: dict[str, Any]) -> dict[str, str]:
     """What happened to each object, by uid."""
     assert "objects" in result, result
-    return {one["uid"]: one["action"] for one in result["objects"]}
+    return {shown["uid"]: shown["action"] for shown in result["objects"]}
 

@@ -53,7 +53,8 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
     assert actions(first) == dict.fromkeys(("ct-top", "ct-child", "ct-p", "ct-q", "ct-gpus", "ct-model", "ct-root"), "created")
     kinds = [path.split("/")[2] for _method, path in grafana.wire.writes]
     assert kinds == ["folders"] * 2 + ["datasources"] * 2 + ["dashboards"] * 3
-    assert all(one["url"].startswith(grafana.url) and one["version"] for one in first["objects"] if one["kind"] == "dashboard")
+    dashboards = [shown for shown in first["objects"] if shown["kind"] == "dashboard"]
+    assert all(shown["url"].startswith(grafana.url) and shown["version"] for shown in dashboards)
 
     grafana.wait_for_search("ct-child", "ct-top")
     grafana.wire.clear()
@@ -67,9 +68,10 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
 
 def test_the_roles_dashboards_are_kept_as_they_are_written(grafana, declared):
     items = [yaml.safe_load(path.read_text()) for path in queries.FILES]
-    dashboards = [{**one, "uid": f"ct-{one['uid']}", "folder_uid": "ct-top", "datasource_uid": "ct-p"} for one in items]
+    dashboards = [{**item, "uid": f"ct-{item['uid']}", "folder_uid": "ct-top", "datasource_uid": "ct-p"} for item in items]
     first = grafana.run(grafana_resources, **{**declared, "dashboards": dashboards})
-    assert {uid: action for uid, action in actions(first).items() if uid in [one["uid"] for one in dashboards]} == {one["uid"]: "created" for one in dashboards}
+    uids = [dashboard["uid"] for dashboard in dashboards]
+    assert {uid: action for uid, action in actions(first).items() if uid in uids} == dict.fromkeys(uids, "created")
 
     grafana.wait_for_search("ct-child", "ct-top")
     grafana.wire.clear()
@@ -113,7 +115,7 @@ def test_check_mode_makes_the_same_plan_and_writes_nothing(grafana, declared):
     }
     applied = grafana.run(grafana_resources, **declared)
     assert (actions(planned), planned["diff"]) == (actions(applied), applied["diff"])
-    assert {one["before_header"] for one in applied["diff"]} == {
+    assert {diff["before_header"] for diff in applied["diff"]} == {
         *("folder ct-child", "datasource ct-p", "dashboard ct-gpus", "dashboard ct-root", "dashboard ct-model")
     }
     assert not grafana.run(grafana_resources, **declared)["changed"]
@@ -173,7 +175,7 @@ def test_what_grafana_adds_or_migrates_is_no_drift(grafana, declared):
         del panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["value"]
     grafana.save(model, "ct-child")
     migrated = {**grafana.dashboard("ct-model")["dashboard"], "schemaVersion": 42}
-    grafana.save({key: one for key, one in migrated.items() if one is not None}, "ct-top")
+    grafana.save({key: value for key, value in migrated.items() if value is not None}, "ct-top")
     grafana.wire.clear()
     result = grafana.run(grafana_resources, **declared)
     assert not result["changed"], result["diff"]
@@ -200,8 +202,9 @@ def test_ignored_paths_are_neither_compared_nor_written(grafana, declared):
 def test_a_datasource_keeps_what_is_not_asked_for(grafana, declared):
     declared["datasources"][0]["secure_json_data"] = {"httpHeaderValue1": "hunter22-secret"}
     grafana.run(grafana_resources, **declared)
-    there = grafana.api("GET", "/api/datasources/uid/ct-p")
-    grafana.api("PUT", "/api/datasources/uid/ct-p", {**there, "withCredentials": True, "jsonData": {**there["jsonData"], "byHand": 1}})
+    stored = grafana.api("GET", "/api/datasources/uid/ct-p")
+    settings = {**stored["jsonData"], "byHand": 1}
+    grafana.api("PUT", "/api/datasources/uid/ct-p", {**stored, "withCredentials": True, "jsonData": settings})
     assert not grafana.run(grafana_resources, **declared)["changed"]
     declared["datasources"][0]["json_data"] = {"httpMethod": "POST", "timeInterval": None}
     assert actions(grafana.run(grafana_resources, **declared))["ct-p"] == "updated"
@@ -215,7 +218,7 @@ def test_no_other_becomes_default_unasked_and_one_does_when_asked(grafana, decla
     declared["datasources"][0]["is_default"] = False
     declared["datasources"][1]["is_default"] = True
     grafana.run(grafana_resources, **declared)
-    defaults = {one["uid"] for one in grafana.api("GET", "/api/datasources") if one["isDefault"]}
+    defaults = {datasource["uid"] for datasource in grafana.api("GET", "/api/datasources") if datasource["isDefault"]}
     assert defaults == {"ct-q"}
     assert not grafana.run(grafana_resources, **declared)["changed"]
 
@@ -245,7 +248,8 @@ def test_things_are_removed_by_uid(grafana, declared):
     result = grafana.run(grafana_resources, **gone)
     assert set(actions(result).values()) == {"deleted"}, result
     assert not grafana.run(grafana_resources, **gone)["changed"]
-    assert [one for one in grafana.api("GET", "/api/datasources") if one["uid"].startswith("ct-")] == []
+    uids = [datasource["uid"] for datasource in grafana.api("GET", "/api/datasources")]
+    assert [uid for uid in uids if uid.startswith("ct-")] == []
 
 
 def test_a_folder_that_holds_something_is_not_removed(grafana, declared):
@@ -328,7 +332,7 @@ def test_what_was_gathered_can_be_declared_without_a_change(grafana, declared):
     grafana.wire.clear()
     gathered = grafana.run(grafana_resources, state="gathered")["gathered"]
     assert grafana.wire.writes == []
-    assert {one["uid"] for one in gathered["dashboards"]} >= {"ct-theirs", "ct-gpus", "ct-model", "ct-root"}
+    assert {dashboard["uid"] for dashboard in gathered["dashboards"]} >= {"ct-theirs", "ct-gpus", "ct-model", "ct-root"}
     result = grafana.run(grafana_resources, **gathered)
     assert not result["changed"], result["diff"]
     assert "failed" not in result
@@ -370,7 +374,7 @@ def test_exports_of_every_kind_are_taken(grafana, declared):
     result = grafana.run(grafana_resources, dashboards=dashboards)
     assert actions(result) == dict.fromkeys(("ct-export", "ct-copy", "ct-k8s"), "created")
     saved = grafana.dashboard("ct-export")["dashboard"]
-    assert [one["datasource"]["uid"] for one in saved["panels"]] == ["ct-p", "ct-q"]
+    assert [panel["datasource"]["uid"] for panel in saved["panels"]] == ["ct-p", "ct-q"]
     assert saved["description"] == "job node, ${modelName} and {{modelName}}"
     assert "__inputs" not in saved
     assert grafana.dashboard("ct-copy")["dashboard"]["title"] == "CT Copy"
@@ -409,8 +413,8 @@ def test_folders_move_and_nest(grafana, declared):
     declared["folders"][0]["parent_uid"] = None
     declared["folders"][0]["title"] = "CT Moved"
     assert actions(grafana.run(grafana_resources, **declared))["ct-child"] == "moved"
-    there = grafana.api("GET", "/api/folders/ct-child")
-    assert (there["title"], there.get("parentUid") or "") == ("CT Moved", "")
+    stored = grafana.api("GET", "/api/folders/ct-child")
+    assert (stored["title"], stored.get("parentUid") or "") == ("CT Moved", "")
 
 
 def test_provisioned_objects_are_named_and_the_others_go_on(provisioned):

@@ -129,7 +129,8 @@ def test_a_failed_folder_leaves_out_what_lies_in_it_and_nothing_else(grafana):
 
 def refuse(method, words):
     """A rule that refuses requests of a method whose URL has these words."""
-    return lambda one, url, send: answer(403, {"message": "Access denied"}) if one == method and words in url else None
+    denied = answer(403, {"message": "Access denied"})
+    return lambda sent_method, url, send: denied if sent_method == method and words in url else None
 
 
 @pytest.mark.parametrize("way", ["moved", "deleted", "pruned"])
@@ -176,7 +177,7 @@ def test_one_object_that_cannot_be_read_does_not_stop_the_others(grafana):
     assert result["msg"].startswith("dashboard 'ct-d': GET /api/dashboards/uid/ct-d was answered with 406: stored as v2")
     assert actions(result) == {"ct-f": "renamed", "ct-p": "unchanged"}
     gathered = grafana.run(grafana_resources, state="gathered")["gathered"]
-    assert "ct-d" not in {one["uid"] for one in gathered["dashboards"]}
+    assert "ct-d" not in {dashboard["uid"] for dashboard in gathered["dashboards"]}
 
 
 def test_a_proxy_that_asks_for_a_password_is_asked_once(grafana):
@@ -280,7 +281,7 @@ def test_a_redirect_keeps_the_method(grafana):
     base, grafana.wire.rule = elsewhere(grafana)
     result = grafana.run(grafana_resources, url=base, **DECLARED)
     assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
-    assert len([one for one in grafana.wire.requests if one == ("GET", "/api/health")]) == 2
+    assert len([request for request in grafana.wire.requests if request == ("GET", "/api/health")]) == 2
     assert grafana.dashboard("ct-d")["dashboard"]["title"] == "CT D"
 
 
@@ -301,7 +302,7 @@ def test_a_sub_path_is_kept(grafana):
     grafana.wire.rule = lambda method, url, send: send(url.replace(base, grafana.url, 1))
     result = grafana.run(grafana_resources, url=base + "/", **DECLARED)
     assert {path.startswith("/grafana/api/") for _method, path in grafana.wire.requests} == {True}
-    assert {one["url"].startswith(base) for one in result["objects"]} == {True}
+    assert {shown["url"].startswith(base) for shown in result["objects"]} == {True}
 
 
 def test_a_sub_path_in_the_path_that_grafana_gives_is_not_doubled():

@@ -51,9 +51,9 @@ def test_a_secret_is_set_once_rotated_by_its_version_and_removed_by_null(grafana
 def test_a_secret_that_somebody_removed_is_set_again(grafana):
     given = datasource(basic_auth_user="reader", secure_json_data={"basicAuthPassword": FIRST})
     grafana.run(grafana_resources, datasources=[given])
-    there = grafana.api("GET", "/api/datasources/uid/ct-p")
-    assert (there["basicAuth"], there["basicAuthUser"]) == (True, "reader")
-    grafana.api("PUT", "/api/datasources/uid/ct-p", {**there, "secureJsonData": {"basicAuthPassword": ""}})
+    stored = grafana.api("GET", "/api/datasources/uid/ct-p")
+    assert (stored["basicAuth"], stored["basicAuthUser"]) == (True, "reader")
+    grafana.api("PUT", "/api/datasources/uid/ct-p", {**stored, "secureJsonData": {"basicAuthPassword": ""}})
     assert sent(grafana, given) == ([{"basicAuthPassword": FIRST}], ["<set>"])
 
 

@@ -34,9 +34,9 @@ def grafana(authority):
     context.load_verify_locations(authority.folder / "ca.pem")
     context.verify_mode = ssl.CERT_OPTIONAL
     with served(create_app(Store(), "admin", "pw-of-the-test"), ssl_context=context) as url:
-        found = Grafana(url, "admin", "pw-of-the-test")
-        found.context, found.ca_path = context, str(authority.folder / "ca.pem")
-        yield found
+        server = Grafana(url, "admin", "pw-of-the-test")
+        server.context, server.ca_path = context, str(authority.folder / "ca.pem")
+        yield server
 
 
 def test_an_unknown_authority_is_refused_with_the_fix(grafana):
@@ -67,4 +67,4 @@ def test_a_file_that_is_not_there_is_named(grafana):
 
 def test_a_dry_run_goes_on_without_a_file_that_a_run_would_put_there(grafana):
     result = grafana.run(grafana_resources, folders=FOLDERS, ca_path="/nonexistent/ca.pem", check=True)
-    assert [one["action"] for one in result["objects"]] == ["created"]
+    assert [shown["action"] for shown in result["objects"]] == ["created"]

@@ -62,11 +62,11 @@ class Replay:
         self.tokens: dict[str, str] = {}
         provision(self.store)
 
-    def answer(self, one: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, exchange: dict[str, Any]) -> dict[str, Any]:
         """What matters of the answer to one recorded request."""
-        if one["name"] in BEFORE:
-            BEFORE[one["name"]](self)
-        request = one["request"]
+        if exchange["name"] in BEFORE:
+            BEFORE[exchange["name"]](self)
+        request = exchange["request"]
         body = self._body(request)
         headers = {**self._authorization(request.get("auth")), **request.get("headers", {})}
         if "data" in body:
@@ -94,7 +94,7 @@ class Replay:
         return {"json": body} if body is not None else {}
 
     def save_what_was_imported(self) -> None:
-        imported = next(one for one in FIXTURES if one["name"] == "dashboard: get imported")["answer"]
+        imported = next(exchange for exchange in FIXTURES if exchange["name"] == "dashboard: get imported")["answer"]
         body = {"dashboard": imported["dashboard"], "folderUid": imported["meta"]["folderUid"], "overwrite": True}
         assert self.client.post("/api/dashboards/db", json=body, headers=basic("admin:admin")).status_code == 200
 
@@ -115,17 +115,19 @@ BEFORE = {
 def answers():
     """What the stand-in answers to every recorded request, in order."""
     replay = Replay()
-    return [replay.answer(one) for one in FIXTURES]
+    return [replay.answer(exchange) for exchange in FIXTURES]
 
 
 @pytest.mark.parametrize(
-    "number", [number for number, one in enumerate(FIXTURES) if one["name"] not in NOT_CLAIMED], ids=lambda number: FIXTURES[number]["name"]
+    "number",
+    [number for number, exchange in enumerate(FIXTURES) if exchange["name"] not in NOT_CLAIMED],
+    ids=lambda number: FIXTURES[number]["name"],
 )
 def test_same_answer_as_the_real_server(answers, number):
     assert answers[number] == {"status": FIXTURES[number]["status"], "answer": FIXTURES[number]["answer"]}
 
 
 def test_enough_is_claimed_and_nothing_else_is_excused():
-    names = {one["name"] for one in FIXTURES}
+    names = {exchange["name"] for exchange in FIXTURES}
     assert set(NOT_CLAIMED) | set(BEFORE) <= names
     assert len(FIXTURES) - len(NOT_CLAIMED) >= 299

@@ -18,8 +18,8 @@ KINDS = {"bargauge": bargauge, "gauge": gauge, "stat": stat, "state-timeline": s
 def test_panels_fill_the_grid_from_left_to_right():
     panels = [a_panel(width=12), a_panel(width=8, height=4), a_panel(width=12, height=6), a_panel(x=3, y=40, width=2, height=2), a_panel(width=24)]
     made = dashboard.model(a_dashboard(panels=panels))["panels"]
-    assert [(one["gridPos"]["x"], one["gridPos"]["y"]) for one in made] == [(0, 0), (12, 0), (0, 8), (3, 40), (0, 14)]
-    assert [one["id"] for one in made] == [1, 2, 3, 4, 5]
+    assert [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in made] == [(0, 0), (12, 0), (0, 8), (3, 40), (0, 14)]
+    assert [panel["id"] for panel in made] == [1, 2, 3, 4, 5]
 
 
 def test_a_legend_is_kept_word_for_word():
@@ -30,13 +30,13 @@ def test_a_legend_is_kept_word_for_word():
 def test_several_queries_have_references_of_their_own():
     queries = [{"expr": "a", "legend": None}, {"expr": "b", "legend": "B"}]
     made = dashboard.model(a_dashboard(panels=[a_panel(query=None, queries=queries)]))["panels"][0]["targets"]
-    assert [(one["refId"], one["expr"], one["legendFormat"]) for one in made] == [("A", "a", "__auto"), ("B", "b", "B")]
+    assert [(target["refId"], target["expr"], target["legendFormat"]) for target in made] == [("A", "a", "__auto"), ("B", "b", "B")]
 
 
 def test_a_row_has_a_line_of_its_own_and_the_panels_after_it_stand_below():
     panels = [a_panel(width=8, height=4), a_panel(type="row", query=None), a_panel(width=8), a_panel(width=8)]
     made = dashboard.model(a_dashboard(panels=panels))["panels"]
-    assert [(one["gridPos"]["x"], one["gridPos"]["y"], one["gridPos"]["w"]) for one in made] == [(0, 0, 8), (0, 4, 24), (0, 5, 8), (8, 5, 8)]
+    assert [(panel["gridPos"]["x"], panel["gridPos"]["y"], panel["gridPos"]["w"]) for panel in made] == [(0, 0, 8), (0, 4, 24), (0, 5, 8), (8, 5, 8)]
     assert "targets" not in made[1]
 
 
@@ -44,12 +44,15 @@ def test_a_table_is_one_line_for_each_set_of_labels_with_a_column_for_each_query
     asked = [a_query(expr="a", legend="Trouble", thresholds=[{"value": 1.0, "color": "red"}]), a_query(expr="b", legend="Power", unit="watt")]
     link = a_link(url="/d/x?var-host=${__data.fields.host}", column="host")
     (made,) = dashboard.model(a_dashboard(panels=[a_panel(type="table", query=None, queries=asked, columns=["host"], sort="Trouble", links=[link])]))["panels"]
-    assert [one["id"] for one in made["transformations"]] == ["merge", "organize"]
+    assert [step["id"] for step in made["transformations"]] == ["merge", "organize"]
     organized = made["transformations"][1]["options"]
     assert organized["indexByName"] == {"Time": 0, "host": 1, "Value #A": 2, "Value #B": 3}
     assert organized["renameByName"] == {"Value #A": "Trouble", "Value #B": "Power"}
     assert made["options"]["sortBy"] == [{"displayName": "Trouble", "desc": True}]
-    overrides = {one["matcher"]["options"]: {each["id"]: each["value"] for each in one["properties"]} for one in made["fieldConfig"]["overrides"]}
+    overrides = {
+        override["matcher"]["options"]: {setting["id"]: setting["value"] for setting in override["properties"]}
+        for override in made["fieldConfig"]["overrides"]
+    }
     assert overrides["Power"] == {"unit": "watt"}
     assert overrides["Trouble"]["thresholds"]["steps"][1] == {"color": "red", "value": 1.0}
     assert overrides["host"]["links"] == [{"title": "L", "url": link["url"]}]
@@ -65,7 +68,7 @@ def test_a_query_with_a_unit_of_its_own_has_its_axis_on_the_right():
     asked = [a_query(expr="a", unit="hertz"), a_query(expr="b", unit="percentunit")]
     (made,) = dashboard.model(a_dashboard(panels=[a_panel(query=None, queries=asked, unit="hertz")]))["panels"]
     first, second = made["fieldConfig"]["overrides"]
-    assert (first["matcher"]["options"], [one["id"] for one in first["properties"]]) == ("A", ["unit"])
+    assert (first["matcher"]["options"], [setting["id"] for setting in first["properties"]]) == ("A", ["unit"])
     assert second["matcher"] == {"id": "byFrameRefID", "options": "B"}
     assert {"id": "custom.axisPlacement", "value": "right"} in second["properties"]
 
@@ -74,25 +77,25 @@ def test_links_lead_on():
     panel = a_panel(links=[a_link(url="/d/gpu-host?var-host=${__field.labels.host}")])
     links = [{"title": "All", "tag": "gpu", "url": None}, {"title": "Out", "tag": None, "url": "https://example.com"}]
     made = dashboard.model(a_dashboard(panels=[panel], links=links))
-    assert [(one["type"], one["tags"], one["url"]) for one in made["links"]] == [("dashboards", ["gpu"], ""), ("link", [], "https://example.com")]
-    assert all(one["keepTime"] and one["includeVars"] for one in made["links"])
+    assert [(link["type"], link["tags"], link["url"]) for link in made["links"]] == [("dashboards", ["gpu"], ""), ("link", [], "https://example.com")]
+    assert all(link["keepTime"] and link["includeVars"] for link in made["links"])
     assert made["panels"][0]["fieldConfig"]["defaults"]["links"] == [{"title": "L", "url": "/d/gpu-host?var-host=${__field.labels.host}"}]
 
 
 def test_instant_or_over_the_range():
     panels = [a_panel(type="stat"), a_panel(type="stat", instant=True), a_panel(type="table", legend="Up")]
     made = dashboard.model(a_dashboard(panels=panels))["panels"]
-    assert [(one["targets"][0]["instant"], one["targets"][0]["range"]) for one in made] == [(False, True), (True, False), (True, False)]
+    assert [(panel["targets"][0]["instant"], panel["targets"][0]["range"]) for panel in made] == [(False, True), (True, False), (True, False)]
 
 
 def test_thresholds_of_a_time_series_are_lines():
     made = dashboard.model(a_dashboard(panels=[a_panel(), a_panel(thresholds=[{"value": 85.0, "color": "red"}])]))["panels"]
-    assert [one["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] for one in made] == ["off", "dashed"]
+    assert [panel["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] for panel in made] == ["off", "dashed"]
 
 
 def test_a_panel_or_a_row_is_repeated_for_each_value_of_a_variable():
     made = dashboard.model(a_dashboard(panels=[a_panel(type="row", query=None, repeat="host"), a_panel(repeat="gpu")]))["panels"]
-    assert [(one["repeat"], one.get("repeatDirection")) for one in made] == [("host", None), ("gpu", "h")]
+    assert [(panel["repeat"], panel.get("repeatDirection")) for panel in made] == [("host", None), ("gpu", "h")]
 
 
 def test_a_part_of_the_json_is_merged_over_a_panel():
@@ -108,9 +111,9 @@ def test_a_part_of_the_json_is_merged_over_a_panel():
 def keys(value):
     """Every key of a JSON value with its path."""
     if isinstance(value, dict):
-        return {f"{name}.{rest}".rstrip(".") for name, one in value.items() for rest in keys(one) or {""}}
+        return {f"{name}.{rest}".rstrip(".") for name, inner in value.items() for rest in keys(inner) or {""}}
     if isinstance(value, list):
-        return {f"{number}.{rest}".rstrip(".") for number, one in enumerate(value) for rest in keys(one) or {""}}
+        return {f"{number}.{rest}".rstrip(".") for number, element in enumerate(value) for rest in keys(element) or {""}}
     return set()
 
 
