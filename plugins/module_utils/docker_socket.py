@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Optional
 from urllib.parse import quote, urlencode
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, gpu_access, http
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, gpu_access, http_client
 
 TIMEOUT_SECONDS = 30
 # Of the Engine API, 1.47 (Docker 27.2) is the newest version that is spoken here, as nothing later is needed.
@@ -40,7 +40,7 @@ class NotSupported(EngineError):
 
 
 class Api:
-    """The API of one engine (https://docs.docker.com/reference/api/engine/), in the newest version that both sides speak.
+    """The API of one engine (https://docs.docker.com/reference/api/engine/), in the newest version that both speak.
 
     Every method raises EngineError.
     """
@@ -50,7 +50,7 @@ class Api:
         if scheme != "unix" or not path.startswith("/"):
             raise BadSocket(f"'{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock.")
         self._timeout = timeout or TIMEOUT_SECONDS
-        self._client = http.Client("http://localhost", unix_socket=path, timeout=self._timeout)
+        self._client = http_client.Client("http://localhost", unix_socket=path, timeout=self._timeout)
         self._prefix = ""
         self.version = self.get("/version")
         self._prefix = f"/v{_negotiated(self.version)}"
@@ -76,7 +76,7 @@ class Api:
         body: Any = None,
         headers: Optional[Mapping[str, str]] = None,
         timeout: Optional[float] = None,
-    ) -> Iterator[http.Stream]:
+    ) -> Iterator[http_client.Stream]:
         """The answer to a request piece by piece. `timeout` is the longest silence."""
         target = self._target(path, query)
         with _translated(timeout or self._timeout):
@@ -178,9 +178,9 @@ def _numbers(version: str) -> tuple[int, int]:
 def _translated(timeout: float) -> Iterator[None]:
     try:
         yield
-    except http.TimedOut as error:
+    except http_client.TimedOut as error:
         raise EngineError(f"timed out after {timeout:g} s") from error
-    except http.HttpError as error:
+    except http_client.HttpError as error:
         raise EngineError(str(error)) from error
 
 

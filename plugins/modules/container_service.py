@@ -367,7 +367,7 @@ options:
     type: bool
     default: false
   docker_host:
-    description: The engine's socket.
+    description: The engine's Unix socket, as C(unix:///path).
     type: str
     default: unix:///var/run/docker.sock
   registry:

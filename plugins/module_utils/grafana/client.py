@@ -8,7 +8,7 @@ import itertools
 import time
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Hit, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Connection
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
@@ -42,7 +42,7 @@ class Client:
         if options["org_id"] is not None:
             headers["X-Grafana-Org-Id"] = str(options["org_id"])
         try:
-            self._http = http.Client(
+            self._http = http_client.Client(
                 options["url"],
                 timeout=options["timeout"],
                 ca_path=options["ca_path"],
@@ -55,9 +55,9 @@ class Client:
                 headers=headers,
                 use_proxy=options["use_proxy"],
                 redirects=REDIRECTS,
-                retries=http.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRY_STATUS, also=_is_locked),
+                retries=http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRY_STATUS, also=_is_locked),
             )
-        except http.BadUrl as error:
+        except http_client.BadUrl as error:
             raise GrafanaError(f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
 
     @property
@@ -83,7 +83,7 @@ class Client:
                 problem = f"HTTP {answer.status}"
                 if answer.status == 404:
                     problem += ", as if the sub-path were missing or wrong"
-            except (http.NotReachable, http.ProtocolError) as error:
+            except (http_client.NotReachable, http_client.ProtocolError) as error:
                 problem = str(error)
             if time.monotonic() >= deadline:
                 raise NotReachable(
@@ -123,31 +123,31 @@ class Client:
         """DELETE `path`."""
         return self._request("DELETE", path)
 
-    def _send(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> http.Response:
+    def _send(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> http_client.Response:
         """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where it may."""
         try:
-            return self._http.request(method, path, json_body=body, retries=None if tries == TRIES else http.Retries(tries))
-        except http.BadFile as error:
+            return self._http.request(method, path, json_body=body, retries=None if tries == TRIES else http_client.Retries(tries))
+        except http_client.BadFile as error:
             advice = f"Give {error.option} a PEM file on the host that runs the module."
             raise NotReachable(f"{error.option}: {error}. {advice}") from error
-        except http.TlsRefused as error:
+        except http_client.TlsRefused as error:
             advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
             raise GrafanaError(f"url: no trusted connection to {self.url}: {error}. {advice}") from error
-        except http.RedirectRefused as error:
+        except http_client.RedirectRefused as error:
             way = "in a circle" if error.circle else f"to {error.target}"
             advice = "Set url to where Grafana is, with its sub-path."
             raise GrafanaError(f"url: {self.url} redirects {method} {path} {way}. {advice}") from error
-        except http.BadUrl as error:
+        except http_client.BadUrl as error:
             raise GrafanaError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.") from error
 
     def _request(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> Any:
         try:
             answer = self._send(method, path, body, tries)
-        except http.HttpError as error:
+        except http_client.HttpError as error:
             raise NotReachable(f"{method} {self.url}{path}: {error}") from error
         return self._decode(answer, method, path)
 
-    def _decode(self, answer: http.Response, method: str, path: str) -> Any:
+    def _decode(self, answer: http_client.Response, method: str, path: str) -> Any:
         status = answer.status
         if status == 404 and "json" in answer.headers.get("Content-Type", "json"):
             return None
@@ -171,7 +171,7 @@ class Client:
         return f"username '{self._username}' and this password" if self._username else "this token"
 
 
-def _is_locked(answer: http.Response) -> bool:
+def _is_locked(answer: http_client.Response) -> bool:
     """Whether the server's SQLite database was busy with another write."""
     return answer.status == 500 and LOCKED in answer.text
 
@@ -184,7 +184,7 @@ def _token(given: str) -> str:
     return token
 
 
-def _json(answer: http.Response, method: str, path: str) -> Any:
+def _json(answer: http_client.Response, method: str, path: str) -> Any:
     try:
         return answer.json()
     except ValueError as error:
@@ -195,7 +195,7 @@ def _json(answer: http.Response, method: str, path: str) -> Any:
         ) from error
 
 
-def _message(answer: http.Response) -> str:
+def _message(answer: http_client.Response) -> str:
     try:
         body = answer.json()
     except ValueError:

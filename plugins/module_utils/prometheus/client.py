@@ -12,7 +12,7 @@ from http.client import responses
 from typing import Any, Callable, NamedTuple, Optional, TypedDict
 from urllib.parse import urlencode
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import NotReady, PrometheusError
 
 # 422: the query failed on the data there is, as when two series match where one may. 503: the server starts, or gave up on time.
@@ -66,7 +66,7 @@ class Client:
                     f"{name}: there is no file {path}. Name one that is there, on the host that runs the module."
                 )
         try:
-            self._http = http.Client(
+            self._http = http_client.Client(
                 options["url"],
                 timeout=options["timeout"],
                 ca_path=options["ca_path"],
@@ -79,7 +79,7 @@ class Client:
                 headers={"Accept": "application/json"},
                 use_proxy=options["use_proxy"],
             )
-        except http.BadUrl as error:
+        except http_client.BadUrl as error:
             raise PrometheusError(
                 f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:9090."
             ) from error
@@ -129,20 +129,20 @@ class Client:
             ) from error
         return body
 
-    def _send(self, path: str, form: Optional[str] = None) -> http.Response:
+    def _send(self, path: str, form: Optional[str] = None) -> http_client.Response:
         try:
             if form is None:
                 answer = self._http.request("GET", path)
             else:
                 headers = {"Content-Type": "application/x-www-form-urlencoded"}
                 answer = self._http.request("POST", path, form.encode(), headers)
-        except http.HttpError as error:
+        except http_client.HttpError as error:
             raise self._no_answer(error) from error
         if answer.status >= 300:
             raise self._refusal(answer, path)
         return answer
 
-    def _refusal(self, answer: http.Response, path: str) -> PrometheusError:
+    def _refusal(self, answer: http_client.Response, path: str) -> PrometheusError:
         status, reason = answer.status, _reason(answer)
         if status < 400:
             target = answer.headers.get("Location", "nowhere")
@@ -158,14 +158,14 @@ class Client:
         kind = NotReady if status in _ANOTHER_TRY_MAY_DO else PrometheusError
         return kind(f"Prometheus at {self.url} answers {path} with {status}: {reason}.")
 
-    def _no_answer(self, error: http.HttpError) -> PrometheusError:
-        if isinstance(error, http.TlsRefused):
+    def _no_answer(self, error: http_client.HttpError) -> PrometheusError:
+        if isinstance(error, http_client.TlsRefused):
             advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
             return PrometheusError(f"url: no trusted connection to {self.url}: {error}. {advice}")
-        if isinstance(error, http.BadFile):
+        if isinstance(error, http_client.BadFile):
             advice = f"Give {error.option} a PEM file on the host that runs the module."
             return PrometheusError(f"{error.option}: {error}. {advice}")
-        if isinstance(error, http.BadUrl):
+        if isinstance(error, http_client.BadUrl):
             return PrometheusError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.")
         return NotReady(f"url: no Prometheus answers at {self.url}: {error}. Check the address and that Prometheus runs.")
 
@@ -209,7 +209,7 @@ def _series(expression: str, element: Any) -> Series:
     return {"labels": element["metric"], "value": value if math.isfinite(value) else None, "timestamp": float(moment)}
 
 
-def _reason(answer: http.Response) -> str:
+def _reason(answer: http_client.Response) -> str:
     """What the server says of an error, its first 500 characters."""
     try:
         return str(answer.json()["error"])

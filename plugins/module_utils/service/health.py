@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineRefusal
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -25,7 +25,7 @@ def request(address: str, probe: dict[str, Any], method: str, timeout: float) ->
     its certificate is not checked. Raises OSError where there is no answer.
     """
     host = f"[{address}]" if ":" in address else address
-    client = http.Client(
+    client = http_client.Client(
         f"{probe['scheme']}://{host}:{probe['port']}",
         timeout=timeout,
         connect_timeout=min(timeout, CONNECT_SECONDS),
@@ -35,7 +35,7 @@ def request(address: str, probe: dict[str, Any], method: str, timeout: float) ->
     )
     try:
         answer = client.request(method, probe["path"])
-    except http.HttpError as error:
+    except http_client.HttpError as error:
         raise OSError(str(error)) from error
     finally:
         client.close()

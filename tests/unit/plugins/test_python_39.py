@@ -37,7 +37,7 @@ for name in sys.argv[2:]:
     except ModuleNotFoundError as error:
         if error.name != "ansible":
             raise
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.http import Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.http_client import Client
 server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 assert Client(f"http://127.0.0.1:{server.server_port}").request("GET", "/").status == 200
@@ -54,5 +54,5 @@ def test_what_needs_nothing_of_ansible_is_imported_and_makes_a_request() -> None
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert {
-        f"{package}.module_utils.{name}" for name in ("http", "docker_socket", "service.apply", "grafana.client")
+        f"{package}.module_utils.{name}" for name in ("http_client", "docker_socket", "service.apply", "grafana.client")
     } <= {*ran.stdout.split()}

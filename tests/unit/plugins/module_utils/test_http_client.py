@@ -17,9 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import trustme
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 
-QUICK = http.Retries(tries=3, pause_seconds=0.001)
+QUICK = http_client.Retries(tries=3, pause_seconds=0.001)
 
 
 class Server:
@@ -112,7 +112,7 @@ def server(start):
 @pytest.fixture
 def client(server):
     """Makes clients of the server."""
-    return lambda path="", **options: http.Client(f"http://127.0.0.1:{server.port}{path}", **options)
+    return lambda path="", **options: http_client.Client(f"http://127.0.0.1:{server.port}{path}", **options)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def test_a_kept_connection_that_the_server_closed_is_opened_again_for_any_method
     server.rule = rule
     connection.request("GET", "/")
     deadline = time.monotonic() + 5
-    while not http._readable(connection._kept.sock):
+    while not http_client._readable(connection._kept.sock):
         assert time.monotonic() < deadline
     assert connection.request("POST", "/write").status == 200
     assert [request["method"] for request in server.requests] == ["GET", "POST"]
@@ -204,7 +204,7 @@ def test_what_a_kept_connection_may_have_sent_is_sent_again_only_where_twice_is_
     server.rule = lambda request: (
         (200, {}, b"") if request["handler"].path in [one["path"] for one in server.requests[:-1]] else None
     )
-    with contextlib.nullcontext() if times == 2 else pytest.raises(http.NotReachable) as caught:
+    with contextlib.nullcontext() if times == 2 else pytest.raises(http_client.NotReachable) as caught:
         assert connection.request(method, "/second").status == 200
     assert [request["path"] for request in server.requests] == ["/first"] + ["/second"] * times
     if times == 1:
@@ -255,14 +255,16 @@ def test_https_through_a_proxy_is_a_tunnel(start, tls_server, authority, monkeyp
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
     url = f"https://localhost:{tls_server.port}"
     try:
-        answer = http.Client(url, use_proxy=True, ca_path=str(authority.folder / "ca.pem")).request("GET", "/secret")
+        answer = http_client.Client(url, use_proxy=True, ca_path=str(authority.folder / "ca.pem")).request(
+            "GET", "/secret"
+        )
     finally:
         done.set()
     assert answer.json() == {"path": "/secret"}
     assert [request["path"] for request in proxy.requests] == [f"localhost:{tls_server.port}"]
     proxy.rule = lambda request: (407, {}, b"")
-    with pytest.raises(http.NotReachable, match="the proxy answers 407"):
-        http.Client(url, use_proxy=True).request("GET", "/")
+    with pytest.raises(http_client.NotReachable, match="the proxy answers 407"):
+        http_client.Client(url, use_proxy=True).request("GET", "/")
 
 
 @pytest.mark.parametrize(
@@ -275,14 +277,14 @@ def test_https_through_a_proxy_is_a_tunnel(start, tls_server, authority, monkeyp
     ],
 )
 def test_authentication(server, options, login, expected):
-    client = http.Client(f"http://{login}127.0.0.1:{server.port}", **options)
+    client = http_client.Client(f"http://{login}127.0.0.1:{server.port}", **options)
     client.request("GET", "/")
     assert server.requests[0]["headers"]["Authorization"] == expected
     assert client.url == f"http://127.0.0.1:{server.port}"
 
 
 def test_a_token_that_is_no_header_is_not_shown(client):
-    with pytest.raises(http.ProtocolError) as caught:
+    with pytest.raises(http_client.ProtocolError) as caught:
         client(token="sec\nret").request("GET", "/")
     assert "sec" not in str(caught.value)
 
@@ -304,7 +306,7 @@ def test_compressed_answers(server, client, encoding, pack):
 @pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"text " * 999)[:-20]])
 def test_a_broken_compressed_answer_is_an_error(server, client, content):
     server.rule = lambda request: (200, {"Content-Encoding": "gzip"}, content)
-    with pytest.raises(http.ProtocolError):
+    with pytest.raises(http_client.ProtocolError):
         client().request("GET", "/")
 
 
@@ -319,7 +321,7 @@ def passing(*troubles):
 )
 def test_passing_trouble_is_got_over(server, client, trouble):
     server.rule = passing(trouble, trouble)
-    policy = http.Retries(tries=3, pause_seconds=0.001, also=lambda answer: "locked" in answer.text)
+    policy = http_client.Retries(tries=3, pause_seconds=0.001, also=lambda answer: "locked" in answer.text)
     connection = client(retries=policy)
     assert connection.request("POST", "/").status == 200
     assert len(server.requests) == connection.count == 3
@@ -330,7 +332,7 @@ def test_retries_end_with_the_last_answer_or_error(server, client):
     assert client(retries=QUICK).request("GET", "/").status == 503
     assert len(server.requests) == 3
     server.rule = lambda request: None
-    with pytest.raises(http.NotReachable):
+    with pytest.raises(http_client.NotReachable):
         client(retries=QUICK).request("GET", "/")
     assert len(server.requests) == 6
 
@@ -338,31 +340,31 @@ def test_retries_end_with_the_last_answer_or_error(server, client):
 def test_without_a_policy_nothing_is_repeated_and_the_policy_may_spare_writes(server, client):
     server.rule = lambda request: (503, {}, b"")
     client().request("GET", "/")
-    client(retries=http.Retries(tries=3, pause_seconds=0.001, writes=False)).request("PUT", "/")
-    client(retries=QUICK).request("POST", "/", retries=http.Retries())
+    client(retries=http_client.Retries(tries=3, pause_seconds=0.001, writes=False)).request("PUT", "/")
+    client(retries=QUICK).request("POST", "/", retries=http_client.Retries())
     assert len(server.requests) == 3
 
 
 def asking(value):
     """An answer that asks for a pause."""
-    headers = http.Message()
+    headers = http_client.Message()
     headers["Retry-After"] = value
-    return http.Response(503, headers, b"", "")
+    return http_client.Response(503, headers, b"", "")
 
 
 @pytest.mark.parametrize(("asked", "least", "most"), [("7", 7, 7), ("999", 30, 30), ("soon", 0.1, 0.3), ("", 0.1, 0.3)])
 def test_the_pause_is_what_the_server_asks_for(asked, least, most):
-    assert least <= http.Retries().pause(1, asking(asked)) <= most
+    assert least <= http_client.Retries().pause(1, asking(asked)) <= most
 
 
 def test_the_server_may_ask_for_a_pause_until_a_date():
     date = formatdate(time.time() + 3600, usegmt=True)
-    assert http.Retries(longest_pause_seconds=9999).pause(1, asking(date)) > 3000
+    assert http_client.Retries(longest_pause_seconds=9999).pause(1, asking(date)) > 3000
 
 
 def test_the_pause_grows_up_to_the_longest():
-    assert 3.2 <= http.Retries().pause(6, None) <= 9.6
-    assert http.Retries(longest_pause_seconds=2).pause(9, None) == 2
+    assert 3.2 <= http_client.Retries().pause(6, None) <= 9.6
+    assert http_client.Retries(longest_pause_seconds=2).pause(9, None) == 2
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -395,7 +397,7 @@ def test_a_redirect_moves_the_base_and_keeps_method_and_body(server, client, sta
 )
 def test_a_redirect_that_is_not_followed(server, client, method, status, target):
     server.rule = lambda request: (status, {"Location": target}, b"")
-    with pytest.raises(http.RedirectRefused) as caught:
+    with pytest.raises(http_client.RedirectRefused) as caught:
         client(redirects=3).request(method, "/api")
     assert caught.value.target.endswith(target)
     assert len(server.requests) == 1
@@ -403,8 +405,8 @@ def test_a_redirect_that_is_not_followed(server, client, method, status, target)
 
 def test_a_redirect_never_leaves_https(tls_server, authority):
     tls_server.rule = lambda request: (302, {"Location": f"http://127.0.0.1:{tls_server.port}/api"}, b"")
-    with pytest.raises(http.RedirectRefused):
-        http.Client(
+    with pytest.raises(http_client.RedirectRefused):
+        http_client.Client(
             f"https://127.0.0.1:{tls_server.port}", ca_path=str(authority.folder / "ca.pem"), redirects=3
         ).request("GET", "/api")
     assert len(tls_server.requests) == 1
@@ -412,7 +414,7 @@ def test_a_redirect_never_leaves_https(tls_server, authority):
 
 def test_redirects_are_bounded_and_without_them_the_answer_is_the_callers(server, client):
     server.rule = lambda request: (302, {"Location": request["path"]}, b"")
-    with pytest.raises(http.RedirectRefused) as caught:
+    with pytest.raises(http_client.RedirectRefused) as caught:
         client(redirects=3).request("GET", "/api")
     assert caught.value.circle
     assert len(server.requests) == 4
@@ -421,13 +423,13 @@ def test_redirects_are_bounded_and_without_them_the_answer_is_the_callers(server
 
 def test_an_unknown_authority_is_refused(tls_server, authority):
     url = f"https://127.0.0.1:{tls_server.port}"
-    with pytest.raises(http.TlsRefused, match="certificate verify failed"):
-        http.Client(url).request("GET", "/")
-    assert http.Client(url, validate_certs=False).request("GET", "/").status == 200
-    client = http.Client(url, ca_path=str(authority.folder / "ca.pem"))
+    with pytest.raises(http_client.TlsRefused, match="certificate verify failed"):
+        http_client.Client(url).request("GET", "/")
+    assert http_client.Client(url, validate_certs=False).request("GET", "/").status == 200
+    client = http_client.Client(url, ca_path=str(authority.folder / "ca.pem"))
     assert [client.request("GET", "/").status, client.request("POST", "/").status] == [200, 200]
-    with pytest.raises(http.TlsRefused, match="mismatch"):
-        http.Client(f"https://127.0.0.2:{tls_server.port}", ca_path=str(authority.folder / "ca.pem")).request(
+    with pytest.raises(http_client.TlsRefused, match="mismatch"):
+        http_client.Client(f"https://127.0.0.2:{tls_server.port}", ca_path=str(authority.folder / "ca.pem")).request(
             "GET", "/"
         )
 
@@ -436,9 +438,9 @@ def test_a_client_certificate_is_shown(tls_server, tls_context, authority):
     tls_context.verify_mode = ssl.CERT_REQUIRED
     url, trusted = f"https://127.0.0.1:{tls_server.port}", {"ca_path": str(authority.folder / "ca.pem")}
     own = {"client_cert": str(authority.folder / "client.pem"), "client_key": str(authority.folder / "client.key")}
-    assert http.Client(url, **trusted, **own).request("GET", "/").status == 200
-    with pytest.raises(http.HttpError):
-        http.Client(url, **trusted).request("GET", "/")
+    assert http_client.Client(url, **trusted, **own).request("GET", "/").status == 200
+    with pytest.raises(http_client.HttpError):
+        http_client.Client(url, **trusted).request("GET", "/")
 
 
 @pytest.mark.parametrize("option", ["ca_path", "client_cert", "client_key"])
@@ -448,15 +450,15 @@ def test_a_file_that_cannot_be_used_is_named(tls_server, authority, tmp_path, op
     if content:
         path.write_text(content)
     own = {"client_cert": str(authority.folder / "client.pem"), "client_key": str(authority.folder / "client.key")}
-    with pytest.raises(http.BadFile) as caught:
-        http.Client(f"https://127.0.0.1:{tls_server.port}", **{**own, option: str(path)}).request("GET", "/")
+    with pytest.raises(http_client.BadFile) as caught:
+        http_client.Client(f"https://127.0.0.1:{tls_server.port}", **{**own, option: str(path)}).request("GET", "/")
     if content is None or option == "ca_path":
         assert (caught.value.option, str(path) in str(caught.value)) == (option, True)
 
 
 def test_an_ipv6_address(start):
     server = start(("::1", 0))
-    http.Client(f"http://[::1]:{server.port}").request("GET", "/")
+    http_client.Client(f"http://[::1]:{server.port}").request("GET", "/")
     assert server.requests[0]["headers"]["Host"] == f"[::1]:{server.port}"
 
 
@@ -478,8 +480,8 @@ def test_an_ipv6_address(start):
     + ["http://" + "x" * 64 + ".com", "http://h\n"],
 )
 def test_a_bad_url(url):
-    with pytest.raises(http.BadUrl):
-        http.Client(url)
+    with pytest.raises(http_client.BadUrl):
+        http_client.Client(url)
 
 
 def test_a_path_cannot_end_the_request_line(server, client):
@@ -489,21 +491,21 @@ def test_a_path_cannot_end_the_request_line(server, client):
 
 
 def test_nothing_listens():
-    with pytest.raises(http.NotReachable, match="^connection refused$") as caught:
-        http.Client("http://127.0.0.1:1").request("GET", "/")
+    with pytest.raises(http_client.NotReachable, match="^connection refused$") as caught:
+        http_client.Client("http://127.0.0.1:1").request("GET", "/")
     assert not caught.value.sent
-    with pytest.raises(http.NotReachable):
-        http.Client("http://name.invalid").request("GET", "/")
+    with pytest.raises(http_client.NotReachable):
+        http_client.Client("http://name.invalid").request("GET", "/")
 
 
 def test_a_silent_server(server, client):
     release = threading.Event()
     server.rule = lambda request: release.wait(10) and None
     try:
-        with pytest.raises(http.NotReachable, match="^no answer in time$") as caught:
+        with pytest.raises(http_client.NotReachable, match="^no answer in time$") as caught:
             client(timeout=0.05).request("GET", "/")
         assert caught.value.sent
-        with pytest.raises(http.NotReachable, match="^no answer in time$"):
+        with pytest.raises(http_client.NotReachable, match="^no answer in time$"):
             client(timeout=10).request("GET", "/", timeout=0.05)
     finally:
         release.set()
@@ -513,8 +515,8 @@ def test_a_silent_server(server, client):
     "answer", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"]
 )
 def test_what_does_not_speak_http(answer):
-    with pytest.raises(http.ProtocolError):
-        http.Client(raw_server(answer)).request("GET", "/")
+    with pytest.raises(http_client.ProtocolError):
+        http_client.Client(raw_server(answer)).request("GET", "/")
 
 
 @pytest.mark.parametrize(
@@ -527,11 +529,11 @@ def test_what_does_not_speak_http(answer):
     ids=["nothing", "length", "chunk"],
 )
 def test_an_answer_that_breaks_off(answer):
-    with pytest.raises(http.NotReachable, match="closed before the end"):
-        http.Client(raw_server(answer)).request("GET", "/")
+    with pytest.raises(http_client.NotReachable, match="closed before the end"):
+        http_client.Client(raw_server(answer)).request("GET", "/")
     with (
-        pytest.raises(http.NotReachable, match="closed before the end"),
-        http.Client(raw_server(answer)).stream("GET", "/") as stream,
+        pytest.raises(http_client.NotReachable, match="closed before the end"),
+        http_client.Client(raw_server(answer)).stream("GET", "/") as stream,
     ):
         stream.read()
 
@@ -556,7 +558,7 @@ def test_a_stream_of_json_lines_and_another_request_meanwhile(server, client):
 
 
 def test_a_stream_without_a_length_ends_with_its_connection():
-    with http.Client(raw_server(b"HTTP/1.1 200 OK\r\n\r\nall of it")).stream("GET", "/") as stream:
+    with http_client.Client(raw_server(b"HTTP/1.1 200 OK\r\n\r\nall of it")).stream("GET", "/") as stream:
         assert stream.read() == b"all of it"
 
 
@@ -575,7 +577,7 @@ def test_a_stream_that_falls_silent(server, client):
     try:
         with (
             client().stream("GET", "/", timeout=0.05) as stream,
-            pytest.raises(http.NotReachable, match="no answer in time"),
+            pytest.raises(http_client.NotReachable, match="no answer in time"),
         ):
             list(stream.lines())
     finally:
@@ -592,7 +594,7 @@ def test_a_stream_left_early_does_not_spoil_the_next_request(server, client):
 
 def test_a_line_that_is_not_json(server, client):
     server.rule = lambda request: (200, {}, b"{}\nhtml\n")
-    with client().stream("GET", "/") as stream, pytest.raises(http.ProtocolError):
+    with client().stream("GET", "/") as stream, pytest.raises(http_client.ProtocolError):
         list(stream.lines())
 
 
@@ -600,8 +602,8 @@ def test_a_unix_socket(start, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     path = str(tmp_path / "s.sock")
     server = start(unix=path)
-    client = http.Client("http://localhost", unix_socket=path, use_proxy=True)
+    client = http_client.Client("http://localhost", unix_socket=path, use_proxy=True)
     assert [client.request("GET", "/_ping").status, client.request("POST", "/x", b"{}").status] == [200, 200]
     assert (server.connections, server.requests[1]["body"]) == (1, b"{}")
-    with pytest.raises(http.NotReachable, match="No such file or directory"):
-        http.Client("http://localhost", unix_socket=str(tmp_path / "none")).request("GET", "/")
+    with pytest.raises(http_client.NotReachable, match="No such file or directory"):
+        http_client.Client("http://localhost", unix_socket=str(tmp_path / "none")).request("GET", "/")
