@@ -4,7 +4,6 @@ from __future__ import annotations
 
 """The only place that talks HTTP to Prometheus (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
 
-import json
 import math
 import os
 import time
