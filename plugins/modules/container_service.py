@@ -474,7 +474,7 @@ services:
 """
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import deployment, registry_login
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import deployment, options, registry_login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -609,7 +609,8 @@ def main():
         engine = _connect(module)
     except ServiceError as error:
         module.fail_json(msg=str(error))
-    results = deployment.deploy(engine, module.params["services"], module.check_mode)
+    services = [options.parse(service) for service in module.params["services"]]
+    results = deployment.deploy(engine, services, module.check_mode)
     for warning in engine.warnings if engine else []:
         module.warn(warning)
     for result in results:

@@ -6,15 +6,17 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, plan, ports, spec, undo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, Image
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, ContainerBody, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import OPTIONS, reload
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.undo import NEXT, PREVIOUS, VALIDATOR
 
 VALIDATE_SECONDS = 120
@@ -26,18 +28,18 @@ LOCK_FOLDER = "/run/gpu_monitoring"
 class Service:
     """One service of one host: what is wanted, what is there, and what to do about it."""
 
-    options: dict[str, Any]
-    body: dict[str, Any]
+    options: ServiceSpec
+    body: ContainerBody
     inspected: Optional[Container]
-    wanted: dict[str, Any]
-    present: Optional[dict[str, Any]]
+    wanted: plan.View
+    present: Optional[plan.View]
     plan: plan.Plan
     warnings: list[str]
 
     @property
     def name(self) -> str:
         """Name of the container."""
-        return self.options["name"]
+        return self.options.name
 
     def diff(self) -> list[dict[str, str]]:
         """What changes, in Ansible's form of a diff."""
@@ -63,24 +65,24 @@ def lock(name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, Container]:
+def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple[Service, Container]:
     """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be healthy.
 
     What a killed run left comes first, so that the service runs again whatever is wrong with what is wanted now.
     """
-    name, pulled = options["name"], False
+    name, pulled = options.name, False
     if not journal.pending(name):
-        service = read(engine, options, check_mode=False)
+        service = read(engine, options, shared, check_mode=False)
         if not service.plan.changed:
-            container = look(engine, service)
-            if not manifest.settled(name, options):
+            container = look(engine, service, service.inspected)
+            if not manifest.settled(options):
                 with lock(name):
-                    manifest.settle(name, options)
+                    manifest.settle(options)
             return service, container
         pulled = service.plan.pull
-    with lock(name):
+    with lock(name), shared.asked_again():
         interrupted, problems = undo.recover(engine, name)
-        service = read(engine, options, check_mode=False)
+        service = read(engine, options, shared, check_mode=False)
         service.plan.pull = service.plan.pull or pulled
         container = carry_out(engine, service)
         service.plan.interrupted = interrupted
@@ -88,34 +90,35 @@ def deploy(engine: Engine, options: dict[str, Any]) -> tuple[Service, Container]
         return service, container
 
 
-def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) -> Service:
+def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool) -> Service:
     """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None where there is none yet."""
     warnings: list[str] = []
     _refuse_second_of_a_kind(options)
-    changed_files = files.changes(options["files"], options["secret_files"])
+    changed_files = files.changes(options.files)
     if engine is None:
         body = spec.create_body(options, "none", [])
-        wanted = plan.wanted_view(body, options["networks"], None, "not pulled yet")
-        return Service(options, body, None, wanted, None, plan.Plan("create", [], changed_files, options["networks"], pull=True), warnings)
+        wanted = plan.wanted_view(body, options.networks, None, "not pulled yet")
+        return Service(options, body, None, wanted, None, plan.Plan("create", [], changed_files, options.networks, pull=True), warnings)
 
-    image, pulled = _image(engine, options, check_mode, warnings)
-    for reference in options["also_pull"]:
-        if not check_mode and not engine.image(reference):
+    image, pulled = _image(engine, options, shared, check_mode, warnings)
+    for reference in options.also_pull:
+        if not check_mode and not shared.image(reference):
             engine.pull(reference)
-    if image and health.asks_image(options["health"]) and not health.has_healthcheck(image):
+            shared.forget()
+    if image and options.health.image and not health.has_healthcheck(image):
         raise ServiceError(
-            f"health: image is true, but {options['image']} has no health check of its own. Set health.http or health.command."
+            f"health: image is true, but {options.image} has no health check of its own. Set health.http or health.command."
         )
-    inspected = _inspect(engine, options["name"])
-    networks = engine.networks()
-    own_image = engine.image(inspected["Image"]) if inspected else None
+    inspected = _inspect(engine, options.name)
+    networks = shared.networks()
+    own_image = _own_image(engine, inspected, image)
     image_id = image["Id"] if image else "not pulled yet"
-    if image is None and inspected and inspected["Config"]["Image"] == options["image"]:
+    if image is None and inspected and inspected["Config"]["Image"] == options.image:
         image, image_id = own_image, inspected["Image"]
 
-    gpus = _gpus(engine, options, check_mode, warnings)
+    gpus = _gpus(options, shared, check_mode, warnings)
     body = spec.create_body(options, gpus, ((image or {}).get("Config") or {}).get("Env") or [])
-    wanted = plan.wanted_view(body, options["networks"], image, image_id)
+    wanted = plan.wanted_view(body, options.networks, image, image_id)
     present = None
     if inspected:
         default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
@@ -123,42 +126,43 @@ def read(engine: Optional[Engine], options: dict[str, Any], check_mode: bool) ->
     different = plan.differences(wanted, present) if present else []
     effects = {change.path: change.on_change for change in changed_files}
     container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
-    missing = [network for network in options["networks"] if network not in networks]
-    orphans = manifest.orphans(options["name"], options)
-    decided = plan.Plan(container, reasons, changed_files, missing, orphans, journal.pending(options["name"]), pulled)
+    missing = [network for network in options.networks if network not in networks]
+    orphans = manifest.orphans(options)
+    decided = plan.Plan(container, reasons, changed_files, missing, orphans, journal.pending(options.name), pulled)
     if container in ("create", "recreate", "start"):
-        published = [one for one in engine.published() if one.container != options["name"] + PREVIOUS]
+        published = [port for port in engine.published() if port.container != options.name + PREVIOUS]
         with _warning_in(check_mode, warnings):
-            ports.check(options["name"], options["ports"], published, ports.bind_error)
+            ports.check(options.name, options.ports, published, ports.bind_error)
     return Service(options, body, inspected, wanted, present, decided, warnings)
 
 
-def _refuse_second_of_a_kind(options: dict[str, Any]) -> None:
+def _own_image(engine: Engine, inspected: Optional[Container], image: Optional[Image]) -> Optional[Image]:
+    """The image that the container was made from, which is the wanted `image` unless that is another one by now."""
+    if inspected is None or (image and image["Id"] == inspected["Image"]):
+        return image if inspected else None
+    return engine.image(inspected["Image"])
+
+
+def _refuse_second_of_a_kind(options: ServiceSpec) -> None:
     """Refuse a new path for a file that is made once, such as a key, as a second one would be made there."""
-    for new, old in manifest.moved(options["name"], options):
-        raise ServiceError(f"files: {new} is made only once, and {options['name']} has it at {old}. Move that file there, so that nothing is lost.")
+    for new, old in manifest.moved(options):
+        raise ServiceError(f"files: {new} is made only once, and {options.name} has it at {old}. Move that file there, so that nothing is lost.")
 
 
-def _file_options(options: dict[str, Any]) -> list[dict[str, Any]]:
-    return options["files"] + options["secret_files"]
-
-
-def _mounted(options: dict[str, Any]) -> list[str]:
-    return [mount["source"] for mount in options["mounts"] if mount["type"] == "bind"]
-
-
-def _staging(options: dict[str, Any]) -> files.Staging:
-    return files.Staging(options["name"], [item["path"] for item in _file_options(options)], _mounted(options))
+def _staging(options: ServiceSpec) -> files.Staging:
+    return files.Staging(options.name, [file.path for file in options.files], options.bind_sources)
 
 
 def _runs(inspected: Optional[Container]) -> bool:
     return bool(inspected and inspected["State"]["Running"] and not inspected["State"]["Paused"])
 
 
-def _image(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: list[str]) -> tuple[Optional[Image], bool]:
+def _image(
+    engine: Engine, options: ServiceSpec, shared: SharedAnswers, check_mode: bool, warnings: list[str]
+) -> tuple[Optional[Image], bool]:
     """The image, and whether it was or would be pulled."""
-    reference, pull = options["image"], options["pull"]
-    image = engine.image(reference)
+    reference, pull = options.image, options.pull
+    image = shared.image(reference)
     if pull == "never" and image is None:
         problem = f"image: {reference} is not on this host and pull is 'never'. Load it, or set pull to 'missing'."
         if not check_mode:
@@ -169,15 +173,16 @@ def _image(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: 
     if check_mode:
         return None, True
     new = engine.pull(reference)
+    shared.forget()
     return new, image is None or new["Id"] != image["Id"]
 
 
-def _gpus(engine: Engine, options: dict[str, Any], check_mode: bool, warnings: list[str]) -> str:
+def _gpus(options: ServiceSpec, shared: SharedAnswers, check_mode: bool, warnings: list[str]) -> str:
     """How the container gets GPUs."""
     mechanism = "none"
-    if options["gpus"] != "none":
+    if options.gpus != "none":
         with _warning_in(check_mode, warnings):
-            mechanism = spec.gpu_mechanism(options["gpus"], *engine.gpu_abilities())
+            mechanism = spec.gpu_mechanism(options.gpus, *shared.gpu_abilities())
     return mechanism
 
 
@@ -213,20 +218,20 @@ def _refuse_foreign(inspected: Container, name: str) -> None:
 def carry_out(engine: Engine, service: Service) -> Container:
     """Carry the plan out and return the container. Where that fails, files and container are put back as they were."""
     options, planned = service.options, service.plan
-    parts = secret_parts(item["content"] for item in options["secret_files"])
+    parts = secret_parts(options.secrets)
     staging = _staging(options)
     ran = planned.container in ("reload", "recreate") and _runs(service.inspected)
-    before = asdict(manifest.read(service.name))
-    record = journal.Journal({key: options[key] for key in OPTIONS}, planned.container, ran, staging.kept(planned.files), staging.folders(), before)
+    before = manifest.read(service.name)
+    record = journal.Journal(journal.reloadable(options), planned.container, ran, staging.kept(planned.files), staging.folders(), before)
     try:
         record.enter(journal.PREPARING)
-        manifest.begin(service.name, options)
+        manifest.begin(options)
         for network in planned.networks:
             engine.create_network(network)
-        staged = staging.stage(planned.files, whole=options["validate"] is not None)
+        staged = staging.stage(planned.files, whole=bool(options.validate))
         _validate(engine, service, staged)
-        for item in _file_options(options):
-            files.make_folder(os.path.dirname(item["path"]))
+        for file in options.files:
+            files.make_folder(os.path.dirname(file.path))
         record.enter(journal.CHANGING)
         for change in planned.files:
             staging.put(change)
@@ -242,19 +247,19 @@ def carry_out(engine: Engine, service: Service) -> Container:
         undo.finish(engine, record)
         for path in planned.orphans:
             files.remove(path)
-        manifest.settle(service.name, options)
+        manifest.settle(options)
     except ServiceError as error:
         raise ServiceError(f"{error.reason} {service.name} runs as wanted; the next run removes what is left of the one before.") from error
     return container
 
 
-def look(engine: Engine, service: Service) -> Container:
+def look(engine: Engine, service: Service, inspected: Optional[Container] = None) -> Container:
     """Return a container that needs no change once it is healthy; raise ServiceError if it is not."""
     restarts = service.inspected["RestartCount"] if service.inspected else 0
     try:
-        return health.wait(engine, service.options, restarts, 0)
+        return health.wait(engine, service.options, restarts, 0, inspected)
     except ServiceError as error:
-        parts = secret_parts(item["content"] for item in service.options["secret_files"])
+        parts = secret_parts(service.options.secrets)
         raise ServiceError(masked(error.reason, parts), masked(error.output, parts)) from error
 
 
@@ -270,13 +275,13 @@ def _outcome(service: Service, problems: list[str]) -> str:
 
 def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
     """Run the validator in the new image over the staged files; raise ServiceError with what it says."""
-    if not service.options["validate"] or not (service.plan.files or service.plan.replaces):
+    if not service.options.validate or not (service.plan.files or service.plan.replaces):
         return
     body = spec.validator_body(service.options, service.body, staged)
     body["HostConfig"]["Mounts"] = [mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])]
     code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
     if code != 0:
-        command = " ".join(service.options["validate"]["command"])
+        command = " ".join(service.options.validate)
         raise ServiceError(
             f"validate: `{command}` refuses the new files of {service.name} with exit code {code}; they were not put in place.", output
         )
@@ -285,13 +290,13 @@ def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
 def _bring_up(engine: Engine, service: Service) -> Container:
     """Do what the plan says of the container and wait until it is healthy."""
     options, name = service.options, service.name
-    restarts, steady = 0, health.steady_seconds(options["health"])
+    restarts, steady = 0, health.steady_seconds(options.health)
     if service.plan.container == "keep":
         return look(engine, service)
     if service.plan.container == "reload":
         restarts = service.inspected["RestartCount"] if service.inspected else 0
         steady = health.STEADY_SECONDS
-        reload(engine, options)
+        reload(engine, journal.reloadable(options))
     elif service.plan.container == "start":
         engine.start(name)
     else:
@@ -302,7 +307,7 @@ def _bring_up(engine: Engine, service: Service) -> Container:
 def _replace(engine: Engine, service: Service) -> None:
     """Make the new container and give it the name while the old one still runs, so that only stop and start lie between the two."""
     name = service.name
-    engine.create(name + NEXT, service.body, service.options["networks"])
+    engine.create(name + NEXT, service.body, service.options.networks)
     if service.inspected:
         engine.rename(name, name + PREVIOUS)
     engine.rename(name + NEXT, name)
@@ -335,25 +340,25 @@ class Removal:
         return [*self.kept, *(f"volume {name}" for name in self.volumes)]
 
 
-def plan_removal(engine: Engine, options: dict[str, Any]) -> Removal:
+def plan_removal(engine: Engine, options: ServiceSpec) -> Removal:
     """What there is of the service, and of its data only if asked for.
 
     A container of the name that somebody else made does not count, nor does such a volume, and a network only where nobody but this service has it.
     """
-    name, data = options["name"], options["remove_data"]
-    there = manifest.read(name).with_all_of(manifest.wanted(options))
+    name, data = options.name, options.remove_data
+    known = manifest.read(name).with_all_of(manifest.wanted(options))
     return Removal(
-        [one for one in engine.owned(name) if one in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)],
-        [path for path in there.files if os.path.lexists(path)],
-        [path for path in there.kept if data and os.path.lexists(path)],
-        [volume for volume in there.volumes if data and engine.owned_volume(volume)],
-        [network for network in there.networks if engine.unused_network(network, by=name)],
+        [container for container in engine.owned(name) if container in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)],
+        [path for path in known.files if os.path.lexists(path)],
+        [path for path in known.kept if data and os.path.lexists(path)],
+        [volume for volume in known.volumes if data and engine.owned_volume(volume)],
+        [network for network in known.networks if engine.unused_network(network, by=name)],
     )
 
 
-def remove(engine: Engine, options: dict[str, Any]) -> Removal:
+def remove(engine: Engine, options: ServiceSpec) -> Removal:
     """Remove what `plan_removal` finds, and the folders that were made for it and are empty."""
-    name = options["name"]
+    name = options.name
     with lock(name):
         undo.recover(engine, name)
         removal = plan_removal(engine, options)
@@ -366,5 +371,5 @@ def remove(engine: Engine, options: dict[str, Any]) -> Removal:
             engine.remove_volume(volume)
         for network in removal.networks:
             engine.remove_network(network)
-        manifest.leave(name, options["remove_data"])
+        manifest.leave(name, options.remove_data)
         return removal

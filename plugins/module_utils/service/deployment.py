@@ -9,6 +9,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
 
 
 class Result(TypedDict):
@@ -38,16 +40,19 @@ def refuse_duplicates(names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def deploy(engine: Optional[Engine], services: list[dict[str, Any]], check_mode: bool) -> list[Result]:
+def deploy(engine: Optional[Engine], services: list[ServiceSpec], check_mode: bool) -> list[Result]:
     """Deploy the services in order, each as a transaction of its own; one that fails does not stop the next ones.
 
     `engine` is None in check mode on a host that has none yet.
     """
-    results = []
+    results, shared = [], SharedAnswers(engine)
     for options in services:
-        result = _result(options["name"])
+        result = _result(options.name)
         try:
-            (_present if options["state"] == "present" else _absent)(engine, options, check_mode, result)
+            if options.state == "present":
+                _present(engine, options, shared, check_mode, result)
+            else:
+                _absent(engine, options, shared, check_mode, result)
         except ServiceError as error:
             result["failed"], result["msg"] = True, str(error)
         results.append(result)
@@ -64,23 +69,24 @@ def failure(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
-def _present(engine: Optional[Engine], options: dict[str, Any], check_mode: bool, result: Result) -> None:
+def _present(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool, result: Result) -> None:
     options = spec.checked(options)
     if check_mode or engine is None:
-        service = apply.read(engine, options, check_mode=True)
+        service = apply.read(engine, options, shared, check_mode=True)
         container = service.inspected
     else:
-        service, container = apply.deploy(engine, options)
+        service, container = apply.deploy(engine, options, shared)
     result["changed"], result["actions"], result["diff"] = service.plan.changed, service.plan.actions(), service.diff()
-    result["container"], result["warnings"] = _facts(container, options["networks"]), service.warnings
+    result["container"], result["warnings"] = _facts(container, options.networks), service.warnings
 
 
-def _absent(engine: Optional[Engine], options: dict[str, Any], check_mode: bool, result: Result) -> None:
+def _absent(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool, result: Result) -> None:
     if engine is None:
         return
     removal = apply.plan_removal(engine, options)
-    if (removal.things() or journal.pending(options["name"])) and not check_mode:
-        removal = apply.remove(engine, options)
+    if (removal.things() or journal.pending(options.name)) and not check_mode:
+        with shared.asked_again():
+            removal = apply.remove(engine, options)
     things = removal.things()
     result["changed"], result["data"], result["actions"] = bool(things), removal.data(), [f"remove {thing}" for thing in things]
     result["diff"] = [{"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things]

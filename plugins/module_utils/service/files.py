@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ManagedFile
 
 _MODE = re.compile("0[0-7]{3,4}")
 
@@ -72,13 +73,12 @@ def _number(option: str, value: str, look_up: Callable[[str], Any]) -> int:
         raise ServiceError(f"files: {option} '{value}' is not known on this host. Give a name that is, or a number.") from error
 
 
-def wanted_state(options: dict[str, Any]) -> FileState:
-    """The file that an item of `files` or `secret_files` asks for."""
-    if not _MODE.fullmatch(options["mode"]):
-        raise ServiceError(f"files: mode '{options['mode']}' of {options['path']} is not octal. Write it like \"0644\", with the quotes.")
-    mode = int(options["mode"], 8)
-    owner, group = _number("owner", options["owner"], pwd.getpwnam), _number("group", options["group"], grp.getgrnam)
-    return FileState(options["content"].encode(), mode, owner, group)
+def wanted_state(file: ManagedFile) -> FileState:
+    """The file as it is wanted on the host."""
+    if not _MODE.fullmatch(file.mode):
+        raise ServiceError(f"files: mode '{file.mode}' of {file.path} is not octal. Write it like \"0644\", with the quotes.")
+    owner, group = _number("owner", file.owner, pwd.getpwnam), _number("group", file.group, grp.getgrnam)
+    return FileState(file.content.encode(), int(file.mode, 8), owner, group)
 
 
 def read(path: str) -> Optional[FileState]:
@@ -93,15 +93,14 @@ def read(path: str) -> Optional[FileState]:
         raise
 
 
-def changes(files: list[dict[str, Any]], secret_files: list[dict[str, Any]]) -> list[FileChange]:
+def changes(files: list[ManagedFile]) -> list[FileChange]:
     """The files that are not as they are wanted."""
-    found = []
-    for secret, items in ((False, files), (True, secret_files)):
-        for item in items:
-            wanted, present = wanted_state(item), read(item["path"])
-            if wanted != present and (item["force"] or present is None):
-                found.append(FileChange(item["path"], wanted, present, item["on_change"], secret))
-    return found
+    changed = []
+    for file in files:
+        wanted, present = wanted_state(file), read(file.path)
+        if wanted != present and (file.force or present is None):
+            changed.append(FileChange(file.path, wanted, present, file.on_change, file.secret))
+    return changed
 
 
 def make_folder(path: str) -> None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Optional
+from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineRefusal
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Health, HttpProbe, ServiceSpec
 
 POLL_SECONDS = 0.25
 PROBE_SECONDS = 5
 CONNECT_SECONDS = 1
 STEADY_SECONDS = 1.0
-DEFAULT_TIMEOUT_SECONDS = 60
 LOG_LINES = 20
 
 
-def request(address: str, probe: dict[str, Any], method: str, timeout: float) -> tuple[int, str]:
+def request(address: str, probe: HttpProbe, method: str, timeout: float) -> tuple[int, str]:
     """Status and body of one HTTP request to a container; `probe` has the options of `health.http` or `reload.http`.
 
     It is this host's own container at the address that the engine gave it. So it is there at once or not at all, and
@@ -26,15 +26,15 @@ def request(address: str, probe: dict[str, Any], method: str, timeout: float) ->
     """
     host = f"[{address}]" if ":" in address else address
     client = http_client.Client(
-        f"{probe['scheme']}://{host}:{probe['port']}",
+        f"{probe.scheme}://{host}:{probe.port}",
         timeout=timeout,
         connect_timeout=min(timeout, CONNECT_SECONDS),
         validate_certs=False,
-        username=probe["username"],
+        username=probe.username,
         password=_password(probe),
     )
     try:
-        answer = client.request(method, probe["path"])
+        answer = client.request(method, probe.path)
     except http_client.HttpError as error:
         raise OSError(str(error)) from error
     finally:
@@ -42,26 +42,20 @@ def request(address: str, probe: dict[str, Any], method: str, timeout: float) ->
     return answer.status, answer.text.strip()
 
 
-def _password(probe: dict[str, Any]) -> Optional[str]:
-    if not probe["username"]:
+def _password(probe: HttpProbe) -> Optional[str]:
+    if not probe.username or not probe.password_file:
         return None
-    with open(probe["password_file"], encoding="utf-8") as file:
+    with open(probe.password_file, encoding="utf-8") as file:
         return file.read().strip()
 
 
 def address_of(container: Container, networks: list[str]) -> str:
     """The container's own IP address on its first network; raises OSError where it has none."""
-    found = container["NetworkSettings"]["Networks"]
-    settings = found.get(networks[0] if networks else "bridge") or {}
+    settings = container["NetworkSettings"]["Networks"].get(networks[0] if networks else "bridge") or {}
     address = settings.get("IPAddress") or settings.get("GlobalIPv6Address")
     if not address:
         raise OSError("the container has no address on its network")
     return address
-
-
-def asks_image(health: Optional[dict[str, Any]]) -> bool:
-    """Whether the image's own health check decides."""
-    return bool((health or {}).get("image"))
 
 
 def has_healthcheck(image: Image) -> bool:
@@ -70,23 +64,23 @@ def has_healthcheck(image: Image) -> bool:
     return test[0] != "NONE"
 
 
-def _problem(engine: Engine, container: Container, health: dict[str, Any], networks: list[str]) -> str:
+def _problem(engine: Engine, container: Container, health: Health, networks: list[str]) -> str:
     """Why the running container is not healthy yet; empty where it is."""
-    if health.get("http"):
-        probe = health["http"]
-        what = f"GET {probe['path']} on port {probe['port']}"
+    if health.http:
+        probe = health.http
+        asked = f"GET {probe.path} on port {probe.port}"
         try:
             status, _body = request(address_of(container, networks), probe, "GET", PROBE_SECONDS)
         except OSError as error:
-            return f"{what}: {error}"
-        return "" if status == probe["status"] else f"{what} answers {status}, not {probe['status']}"
-    if health.get("command"):
+            return f"{asked}: {error}"
+        return "" if status == probe.status else f"{asked} answers {status}, not {probe.status}"
+    if health.command:
         try:
-            code, output = engine.execute(container["Id"], health["command"])
+            code, output = engine.execute(container["Id"], health.command)
         except EngineRefusal as error:
             return error.reason
-        return "" if code == 0 else f"{' '.join(health['command'])} ends with {code}: {output[-200:]}"
-    if asks_image(health):
+        return "" if code == 0 else f"{' '.join(health.command)} ends with {code}: {output[-200:]}"
+    if health.image:
         state = (container["State"].get("Health") or {}).get("Status")
         return "" if state == "healthy" else f"the image's health check says {state}"
     return ""
@@ -102,18 +96,18 @@ def _ended(container: Optional[Container], restarts: int) -> str:
     return "it ended and was restarted" if container["RestartCount"] > restarts else ""
 
 
-def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) -> Container:
-    """Return the container once it is healthy and has been up for `steady` seconds.
+def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, inspected: Optional[Container] = None) -> Container:
+    """Return the container once it is healthy and has been up for `steady` seconds. `inspected` is what the engine has just reported of it.
 
     Raises ServiceError with the reason and the container's last lines if it ends or the time of `health` runs out.
     """
-    name, health = options["name"], options["health"] or {}
+    name = service.name
     begin = time.monotonic()
-    deadline = begin + health.get("timeout", DEFAULT_TIMEOUT_SECONDS)
+    deadline = begin + service.health.timeout
     while True:
-        container = engine.container(name)
+        container, inspected = inspected or engine.container(name), None
         end = _ended(container, restarts)
-        problem = end or _problem(engine, container or {}, health, options["networks"])
+        problem = end or _problem(engine, container or {}, service.health, service.networks)
         now = time.monotonic()
         if container and not problem and now - begin >= steady:
             return container
@@ -128,6 +122,6 @@ def wait(engine: Engine, options: dict[str, Any], restarts: int, steady: float) 
         time.sleep(POLL_SECONDS)
 
 
-def steady_seconds(health: Optional[dict[str, Any]]) -> float:
+def steady_seconds(health: Health) -> float:
     """How long a new container must stay up: a moment where nothing else says that it is healthy."""
-    return 0.0 if any((health or {}).get(kind) for kind in ("http", "command", "image")) else STEADY_SECONDS
+    return 0.0 if health.http or health.command or health.image else STEADY_SECONDS

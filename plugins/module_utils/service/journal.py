@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import state
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.manifest import Manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Reload, ServiceSpec, parse_reload
 
 KIND = "journal"
 # How far a run has come: nothing that runs is touched yet, it has to be taken back, or only what is left of before has to go.
@@ -15,27 +17,41 @@ PREPARING, CHANGING, DONE = "preparing", "changing", "done"
 
 
 @dataclass
+class Reloadable:
+    """What is needed of a service to make it read its files again."""
+
+    name: str
+    networks: list[str]
+    reload: Reload
+
+
+def reloadable(service: ServiceSpec) -> Reloadable:
+    """That of a service."""
+    return Reloadable(service.name, service.networks, service.reload)
+
+
+@dataclass
 class Journal:
     """What a run changes of a service and how it is taken back, on disk from before the first step until the last: a killed run tells it the next."""
 
-    service: dict[str, Any]
+    service: Reloadable
     container: str
     ran: bool
     files: dict[str, Optional[str]]
     folders: list[str]
-    manifest: dict[str, Any]
+    manifest: Manifest
     phase: str = PREPARING
 
     def enter(self, phase: str) -> None:
         """Write down that a phase begins."""
-        state.save(self.service["name"], KIND, {**asdict(self), "phase": phase})
+        state.save(self.service.name, KIND, {**asdict(self), "phase": phase})
         self.phase = phase
 
     def close(self) -> None:
         """The run has ended: remove its folders and the journal."""
         for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
-        state.drop(self.service["name"], KIND)
+        state.drop(self.service.name, KIND)
 
 
 def pending(name: str) -> bool:
@@ -46,4 +62,8 @@ def pending(name: str) -> bool:
 def read(name: str) -> Optional[Journal]:
     """The journal that a run left; None where there is none."""
     kept = state.load(name, KIND)
-    return Journal(**kept) if kept else None
+    if not kept:
+        return None
+    service = kept["service"]
+    reloaded = Reloadable(service["name"], service["networks"], parse_reload(service["reload"]))
+    return Journal(**{**kept, "service": reloaded, "manifest": Manifest(**kept["manifest"])})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, state
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
 
 KIND = "manifest"
 
@@ -26,14 +26,13 @@ class Manifest:
         return Manifest(**{name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items()})
 
 
-def wanted(options: dict[str, Any]) -> Manifest:
+def wanted(service: ServiceSpec) -> Manifest:
     """What there is of a service that is as its options want it, but for folders."""
-    items = options["files"] + options["secret_files"]
     return Manifest(
-        files=sorted(item["path"] for item in items if item["force"]),
-        kept=sorted(item["path"] for item in items if not item["force"]),
-        volumes=sorted(mount["source"] for mount in options["mounts"] if mount["type"] == "volume"),
-        networks=sorted(options["networks"]),
+        files=sorted(file.path for file in service.files if file.force),
+        kept=sorted(file.path for file in service.files if not file.force),
+        volumes=sorted(mount.source for mount in service.mounts if mount.type == "volume"),
+        networks=sorted(service.networks),
     )
 
 
@@ -48,36 +47,36 @@ def _made_above(paths: list[str]) -> list[str]:
     return [folder for folder in made if any(path.startswith(folder + "/") for path in paths)]
 
 
-def begin(name: str, options: dict[str, Any]) -> None:
+def begin(service: ServiceSpec) -> None:
     """Note what a run may put there beside what is there: of folders those that are missing, and those that were made for another service."""
-    before, paths = read(name), [item["path"] for item in options["files"] + options["secret_files"]]
+    before, paths = read(service.name), [file.path for file in service.files]
     folders = Manifest(folders=[*files.missing_folders(paths), *_made_above(paths)])
-    _note(name, before, before.with_all_of(wanted(options)).with_all_of(folders))
+    _note(service.name, before, before.with_all_of(wanted(service)).with_all_of(folders))
 
 
-def settle(name: str, options: dict[str, Any]) -> None:
+def settle(service: ServiceSpec) -> None:
     """Note that the service is as its options want it: of what it had before files do not count on."""
-    _note(name, read(name), _after(name, options))
+    _note(service.name, read(service.name), _after(service))
 
 
-def settled(name: str, options: dict[str, Any]) -> bool:
+def settled(service: ServiceSpec) -> bool:
     """Whether that is noted."""
-    return read(name) == _after(name, options)
+    return read(service.name) == _after(service)
 
 
-def _after(name: str, options: dict[str, Any]) -> Manifest:
-    before, now = read(name), wanted(options)
+def _after(service: ServiceSpec) -> Manifest:
+    before, now = read(service.name), wanted(service)
     kept = sorted({*before.kept, *now.kept} - {*now.files})
     return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), sorted({*before.networks, *now.networks}), before.folders)
 
 
-def restore(name: str, before: dict[str, Any]) -> None:
+def restore(name: str, before: Manifest) -> None:
     """Note what was there before a change that was taken back, and remove the folders that it made."""
-    files.remove_empty([folder for folder in read(name).folders if folder not in before["folders"]])
-    if Manifest(**before) == Manifest():
+    files.remove_empty([folder for folder in read(name).folders if folder not in before.folders])
+    if before == Manifest():
         state.drop(name, KIND)
     else:
-        _note(name, read(name), Manifest(**before))
+        _note(name, read(name), before)
 
 
 def _note(name: str, before: Manifest, after: Manifest) -> None:
@@ -85,24 +84,24 @@ def _note(name: str, before: Manifest, after: Manifest) -> None:
         state.save(name, KIND, asdict(after))
 
 
-def orphans(name: str, options: dict[str, Any]) -> list[str]:
+def orphans(service: ServiceSpec) -> list[str]:
     """Files of the service that its options do not ask for any more."""
-    asked = {item["path"] for item in options["files"] + options["secret_files"]}
-    return [path for path in read(name).files if path not in asked and os.path.lexists(path)]
+    asked = {file.path for file in service.files}
+    return [path for path in read(service.name).files if path not in asked and os.path.lexists(path)]
 
 
-def moved(name: str, options: dict[str, Any]) -> list[tuple[str, str]]:
+def moved(service: ServiceSpec) -> list[tuple[str, str]]:
     """Files that are made once and not there, each with the path at which the service has one of that name."""
-    there, asked = [path for path in read(name).kept if os.path.lexists(path)], wanted(options).kept
+    existing, asked = [path for path in read(service.name).kept if os.path.lexists(path)], wanted(service).kept
     missing = [path for path in asked if not os.path.lexists(path)]
-    return [(new, old) for new in missing for old in there if old not in asked and os.path.basename(old) == os.path.basename(new)]
+    return [(new, old) for new in missing for old in existing if old not in asked and os.path.basename(old) == os.path.basename(new)]
 
 
 def leave(name: str, data: bool) -> None:
     """Note that the service was removed, and with `data` its data: what is left is remembered, and empty folders go."""
-    there = read(name)
-    files.remove_empty(there.folders)
-    left = Manifest(kept=there.kept, volumes=there.volumes, folders=[folder for folder in there.folders if os.path.isdir(folder)])
+    removed = read(name)
+    files.remove_empty(removed.folders)
+    left = Manifest(kept=removed.kept, volumes=removed.volumes, folders=[folder for folder in removed.folders if os.path.isdir(folder)])
     if data or not (left.kept or left.volumes):
         state.drop(name, KIND)
         files.remove_empty([state.FOLDER])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Config, Container, Image, Mount
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Config, Container, ContainerBody, Image, Mount
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.files import FileChange
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import HASH_LABEL, environment
 
@@ -21,6 +21,8 @@ _FOREIGN = (
     " Sysctls StorageOpt DeviceCgroupRules OomScoreAdj Init"
 ).split()
 _SPEC_HASH = "spec"
+# Settings of a container by the names of the options, each in the one form in which two containers can be compared.
+View = dict[str, Any]
 
 
 def _capabilities(names: Optional[list[str]]) -> list[str]:
@@ -33,7 +35,7 @@ def _security(options: Optional[list[str]]) -> list[str]:
 
 def _ports(bindings: Optional[dict[str, Optional[list[dict[str, str]]]]]) -> dict[str, list[str]]:
     return {
-        port: sorted(f"{one.get('HostIp', '')}:{one['HostPort']}" for one in hosts) for port, hosts in (bindings or {}).items() if hosts
+        port: sorted(f"{binding.get('HostIp', '')}:{binding['HostPort']}" for binding in hosts) for port, hosts in (bindings or {}).items() if hosts
     }
 
 
@@ -42,14 +44,14 @@ def _mount(kind: str, source: str, read_only: bool) -> str:
 
 
 def _devices(devices: Optional[list[dict[str, str]]]) -> list[str]:
-    return sorted(f"{one['PathOnHost']}:{one['PathInContainer']}:{one['CgroupPermissions']}" for one in devices or [])
+    return sorted(f"{device['PathOnHost']}:{device['PathInContainer']}:{device['CgroupPermissions']}" for device in devices or [])
 
 
 def _gpus(requests: Optional[list[dict[str, Any]]]) -> list[str]:
-    return sorted(json.dumps({name: value for name, value in one.items() if value}, sort_keys=True) for one in requests or [])
+    return sorted(json.dumps({name: value for name, value in request.items() if value}, sort_keys=True) for request in requests or [])
 
 
-def _settings(config: Mapping[str, Any], host: dict[str, Any], image: Config) -> dict[str, Any]:
+def _settings(config: Mapping[str, Any], host: dict[str, Any], image: Config) -> View:
     """The settings that have one form in what is asked for and in what the engine reports."""
     labels = {name: value for name, value in (config.get("Labels") or {}).items() if name != HASH_LABEL}
     log = host.get("LogConfig") or {}
@@ -71,7 +73,7 @@ def _settings(config: Mapping[str, Any], host: dict[str, Any], image: Config) ->
         "runtime": host.get("Runtime") or "",
         "memory": host.get("Memory") or 0,
         "pids_limit": max(host.get("PidsLimit") or 0, 0),
-        "ulimits": {one["Name"]: f"{one['Soft']}:{one['Hard']}" for one in host.get("Ulimits") or []},
+        "ulimits": {limit["Name"]: f"{limit['Soft']}:{limit['Hard']}" for limit in host.get("Ulimits") or []},
         "log_driver": log.get("Type"),
         "log_options": log.get("Config") or {},
         "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
@@ -84,19 +86,19 @@ def _image_config(image: Optional[Image]) -> Config:
     return (image or {}).get("Config") or {}
 
 
-def wanted_view(body: dict[str, Any], networks: list[str], image: Optional[Image], image_id: str) -> dict[str, Any]:
+def wanted_view(body: ContainerBody, networks: list[str], image: Optional[Image], image_id: str) -> View:
     """The settings of the wanted container by option names; `image` as the engine reports it, None where it is not here yet."""
     view = _settings(body, body["HostConfig"], _image_config(image))
     view["image"] = f"{body['Image']} ({image_id})"
     view["networks"] = sorted(networks) or ["bridge"]
     view["hostname"] = body.get("Hostname", "")
-    view["mounts"] = {one["Target"]: _mount(one["Type"], one["Source"], one["ReadOnly"]) for one in body["HostConfig"]["Mounts"]}
+    view["mounts"] = {mount["Target"]: _mount(mount["Type"], mount["Source"], mount["ReadOnly"]) for mount in body["HostConfig"]["Mounts"]}
     return view
 
 
 def present_view(
-    inspected: Container, image: Optional[Image], wanted: dict[str, Any], networks: dict[str, str], default_runtime: str
-) -> dict[str, Any]:
+    inspected: Container, image: Optional[Image], wanted: View, networks: dict[str, str], default_runtime: str
+) -> View:
     """The settings of the container that is there, as the engine reports them.
 
     `image` is the container's own image, `networks` the ids of the engine's networks by name. What the daemon's configuration adds
@@ -106,15 +108,15 @@ def present_view(
     view = _settings(config, host, of_image)
     view["image"] = f"{config['Image']} ({inspected['Image']})"
     view["networks"] = sorted(
-        name for name, one in inspected["NetworkSettings"]["Networks"].items() if one.get("NetworkID") in ("", networks.get(name))
+        name for name, endpoint in inspected["NetworkSettings"]["Networks"].items() if endpoint.get("NetworkID") in ("", networks.get(name))
     )
     view["hostname"] = "" if inspected["Id"].startswith(config["Hostname"]) else config["Hostname"]
     view["mounts"] = {
-        os.path.normpath(one["Destination"]): _mount(
-            one["Type"], one["Name"] if one["Type"] == "volume" else one.get("Source", ""), not one["RW"]
+        os.path.normpath(mount["Destination"]): _mount(
+            mount["Type"], mount["Name"] if mount["Type"] == "volume" else mount.get("Source", ""), not mount["RW"]
         )
-        for one in inspected["Mounts"]
-        if not _belongs_to_image(one, image)
+        for mount in inspected["Mounts"]
+        if not _belongs_to_image(mount, image)
     }
     for name in ("log_options", "ulimits", "labels"):
         view[name] = {key: value for key, value in view[name].items() if key in wanted[name]}
@@ -131,18 +133,20 @@ def _belongs_to_image(mount: Mount, image: Optional[Image]) -> bool:
     return unnamed and (image is None or mount["Destination"] in (_image_config(image).get("Volumes") or {}))
 
 
-def differences(wanted: dict[str, Any], present: dict[str, Any]) -> list[str]:
+def differences(wanted: View, present: View) -> list[str]:
     """Names of the options in which the container differs from what is wanted; with the key, as in `env.TZ`, where the option has keys."""
-    found: list[str] = []
+    different: list[str] = []
     for name in sorted(wanted):
-        one, other = wanted[name], present[name]
-        if isinstance(one, dict):
-            found += [
-                f"{name}.{key}" for key in sorted({**one, **other}) if one.get(key) != other.get(key) or (key in one) != (key in other)
+        asked, actual = wanted[name], present[name]
+        if isinstance(asked, dict):
+            different += [
+                f"{name}.{key}"
+                for key in sorted({**asked, **actual})
+                if asked.get(key) != actual.get(key) or (key in asked) != (key in actual)
             ]
-        elif one != other:
-            found.append(name)
-    return [name for name in found if name != _SPEC_HASH] or found
+        elif asked != actual:
+            different.append(name)
+    return [name for name in different if name != _SPEC_HASH] or different
 
 
 @dataclass
@@ -195,7 +199,7 @@ def decide(exists: bool, running: bool, different: list[str], effects: dict[str,
     return ("reload" if "reload" in effects.values() else "keep"), []
 
 
-def container_diff(name: str, wanted: dict[str, Any], present: Optional[dict[str, Any]], plan: Plan) -> list[dict[str, str]]:
+def container_diff(name: str, wanted: View, present: Optional[View], plan: Plan) -> list[dict[str, str]]:
     """What changes of the container, in Ansible's form of a diff."""
     if plan.container == "create" or present is None:
         before, after = "", _lines(wanted, sorted(wanted))
@@ -212,7 +216,7 @@ def container_diff(name: str, wanted: dict[str, Any], present: Optional[dict[str
     return [{"before_header": header, "after_header": header, "before": before, "after": after}]
 
 
-def _lines(view: dict[str, Any], options: list[str]) -> str:
+def _lines(view: View, options: list[str]) -> str:
     """The options as sorted YAML-like text; empty ones are left out."""
     lines = []
     for name in options:

@@ -6,9 +6,10 @@ import errno
 import ipaddress
 import socket
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Port
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,17 @@ def bind_error(address: str, port: int) -> Optional[int]:
     return None
 
 
-def overlap(one: str, other: str) -> bool:
+def overlap(address: str, other: str) -> bool:
     """Whether nobody can listen at one address while somebody listens at the other."""
-    first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    first, second = ipaddress.ip_address(address), ipaddress.ip_address(other)
     return first.version == second.version and (first == second or first.is_unspecified or second.is_unspecified)
 
 
-def check(service: str, wanted: list[dict[str, Any]], published: list[Published], bind: Callable[[str, int], Optional[int]]) -> None:
+def check(service: str, wanted: list[Port], published: list[Published], bind: Callable[[str, int], Optional[int]]) -> None:
     """Refuse a port of the host that somebody else has; `bind` tries one, as bind_error() does."""
     for port in wanted:
-        address, number = port["address"], port["host_port"]
-        holders = {one.container for one in published if one.port == number and overlap(address, one.address)}
+        address, number = port.address, port.host_port
+        holders = {holder.container for holder in published if holder.port == number and overlap(address, holder.address)}
         others = sorted(holders - {service})
         if others:
             raise ServiceError(

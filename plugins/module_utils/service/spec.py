@@ -8,9 +8,12 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import ContainerBody
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Mount, Port, ServiceSpec
 
 OWNER_LABEL = "mlops.gpu_monitoring.service"
 NETWORK_LABEL = "mlops.gpu_monitoring.network"
@@ -25,32 +28,33 @@ _SIZE = re.compile(r"(\d+)([bkmg]?)", re.IGNORECASE)
 _FACTORS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
-def checked(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with values in their final form; raises ServiceError for what cannot be meant."""
-    if not _NAME.fullmatch(options["name"]):
-        raise ServiceError(f"name: '{options['name']}' is no name for a container. Use letters, digits, '_', '.' and '-'.")
-    result = dict(options)
-    result["env"] = {name: _text("env", name, value) for name, value in options["env"].items()}
-    result["labels"] = {name: _text("labels", name, value) for name, value in options["labels"].items()}
-    result["log_options"] = {name: _text("log_options", name, value) for name, value in options["log_options"].items()}
-    result["ulimits"] = {name: _limit(name, value) for name, value in options["ulimits"].items()}
-    result["mounts"] = [_mount(mount) for mount in options["mounts"]]
-    result["ports"] = [_port(port) for port in options["ports"]]
-    for item in options["files"] + options["secret_files"]:
-        _absolute("files: path", item["path"])
-    _once("mounts: target", [mount["target"] for mount in result["mounts"]])
-    _once("files: path", [item["path"] for item in options["files"] + options["secret_files"]])
-    _once("ports: host_port", [f"{port['address']}:{port['host_port']}" for port in result["ports"]])
-    _check_conditions(options)
+def checked(service: ServiceSpec) -> ServiceSpec:
+    """The service with values in their final form; raises ServiceError for a value that the engine or the module cannot use."""
+    if not _NAME.fullmatch(service.name):
+        raise ServiceError(f"name: '{service.name}' is no name for a container. Use letters, digits, '_', '.' and '-'.")
+    result = replace(
+        service,
+        env={name: _text("env", name, value) for name, value in service.env.items()},
+        labels={name: _text("labels", name, value) for name, value in service.labels.items()},
+        log_options={name: _text("log_options", name, value) for name, value in service.log_options.items()},
+        ulimits={name: _limit(name, value) for name, value in service.ulimits.items()},
+        mounts=[_mount(mount) for mount in service.mounts],
+        ports=[_port(port) for port in service.ports],
+    )
+    for file in service.files:
+        _absolute("files: path", file.path)
+    _once("mounts: target", [mount.target for mount in result.mounts])
+    _once("files: path", [file.path for file in service.files])
+    _once("ports: host_port", [f"{port.address}:{port.host_port}" for port in result.ports])
+    _check_conditions(service)
     return result
 
 
-def _check_conditions(options: dict[str, Any]) -> None:
-    reload, health = options["reload"] or {}, options["health"] or {}
-    reloadable = [item["path"] for item in options["files"] + options["secret_files"] if item["on_change"] == "reload"]
-    if reloadable and not (reload.get("signal") or reload.get("http")):
+def _check_conditions(service: ServiceSpec) -> None:
+    reloadable = [file.path for file in service.files if file.on_change == "reload"]
+    if reloadable and not (service.reload.signal or service.reload.http):
         raise ServiceError(f"reload: {reloadable[0]} has on_change 'reload' but reload does not say how. Set reload.signal or reload.http.")
-    kinds = [kind for kind in ("http", "command", "image") if health.get(kind)]
+    kinds = [kind for kind in ("http", "command", "image") if getattr(service.health, kind)]
     if len(kinds) > 1:
         raise ServiceError(f"health: {' and '.join(kinds)} are given; only one of them can decide. Keep one.")
 
@@ -73,23 +77,23 @@ def _absolute(option: str, path: str) -> None:
         raise ServiceError(f"{option} '{path}' is not absolute. Begin it with a slash.")
 
 
-def _mount(mount: dict[str, Any]) -> dict[str, Any]:
-    _absolute("mounts: target", mount["target"])
-    source = mount["source"]
-    if mount["type"] == "bind":
+def _mount(mount: Mount) -> Mount:
+    _absolute("mounts: target", mount.target)
+    source = mount.source
+    if mount.type == "bind":
         _absolute("mounts: source", source)
         source = os.path.normpath(source)
-    return dict(mount, source=source, target=os.path.normpath(mount["target"]))
+    return replace(mount, source=source, target=os.path.normpath(mount.target))
 
 
-def _port(port: dict[str, Any]) -> dict[str, Any]:
-    for name in ("container_port", "host_port"):
-        if not 1 <= port[name] <= 65535:
-            raise ServiceError(f"ports: {name} {port[name]} is no port. Give a number from 1 to 65535.")
+def _port(port: Port) -> Port:
+    for name, number in (("container_port", port.container_port), ("host_port", port.host_port)):
+        if not 1 <= number <= 65535:
+            raise ServiceError(f"ports: {name} {number} is no port. Give a number from 1 to 65535.")
     try:
-        return dict(port, address=str(ipaddress.ip_address(port["address"])))
+        return replace(port, address=str(ipaddress.ip_address(port.address)))
     except ValueError as error:
-        raise ServiceError(f"ports: address '{port['address']}' is no IP address. Give one of this host's, or 127.0.0.1.") from error
+        raise ServiceError(f"ports: address '{port.address}' is no IP address. Give one of this host's, or 127.0.0.1.") from error
 
 
 def _once(option: str, values: Iterable[str]) -> None:
@@ -146,79 +150,78 @@ def _device(text: str) -> dict[str, str]:
     return {"PathOnHost": source, "PathInContainer": target or source, "CgroupPermissions": permissions or "rwm"}
 
 
-def _bindings(ports: list[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
+def _bindings(ports: list[Port]) -> dict[str, list[dict[str, str]]]:
     bindings: dict[str, list[dict[str, str]]] = {}
     for port in ports:
-        bindings.setdefault(f"{port['container_port']}/tcp", []).append({"HostIp": port["address"], "HostPort": str(port["host_port"])})
+        bindings.setdefault(f"{port.container_port}/tcp", []).append({"HostIp": port.address, "HostPort": str(port.host_port)})
     return bindings
 
 
-def _volume(mount: dict[str, Any], service: str) -> dict[str, Any]:
+def _volume(mount: Mount, service: str) -> dict[str, Any]:
     """What a volume gets that is not there yet: a label that tells for whom it was made."""
-    return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}} if mount["type"] == "volume" else {}
+    return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}} if mount.type == "volume" else {}
 
 
-def _environment(options: dict[str, Any], gpus: str, image_env: list[str]) -> dict[str, str]:
+def _environment(service: ServiceSpec, gpus: str, image_env: list[str]) -> dict[str, str]:
     if gpus != "runtime":
-        return dict(options["env"])
+        return dict(service.env)
     of_image = environment(image_env)
     defaults = {name: value for name, value in NVIDIA_ENVIRONMENT.items() if name not in of_image}
-    return {**defaults, **options["env"]}
+    return {**defaults, **service.env}
 
 
-def create_body(options: dict[str, Any], gpus: str, image_env: list[str]) -> dict[str, Any]:
-    """The body of ContainerCreate (https://docs.docker.com/reference/api/engine/) for checked options.
+def create_body(service: ServiceSpec, gpus: str, image_env: list[str]) -> ContainerBody:
+    """The body of ContainerCreate (https://docs.docker.com/reference/api/engine/) for a checked service.
 
     `gpus` is what gpu_mechanism() decided, `image_env` the environment that the image sets by itself.
     """
     host_config: dict[str, Any] = {
         "Mounts": [
-            {"Type": mount["type"], "Source": mount["source"], "Target": mount["target"], "ReadOnly": mount["read_only"], **_volume(mount, options["name"])}
-            for mount in options["mounts"]
+            {"Type": mount.type, "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only, **_volume(mount, service.name)}
+            for mount in service.mounts
         ],
-        "Tmpfs": {path: settings for path, _colon, settings in (entry.partition(":") for entry in options["tmpfs"])},
-        "PortBindings": _bindings(options["ports"]),
-        "CapAdd": options["cap_add"],
-        "CapDrop": options["cap_drop"],
-        "ReadonlyRootfs": options["read_only"],
-        "SecurityOpt": options["security_opts"],
-        "Devices": [_device(device) for device in options["devices"]],
+        "Tmpfs": {path: settings for path, _colon, settings in (entry.partition(":") for entry in service.tmpfs)},
+        "PortBindings": _bindings(service.ports),
+        "CapAdd": service.cap_add,
+        "CapDrop": service.cap_drop,
+        "ReadonlyRootfs": service.read_only,
+        "SecurityOpt": service.security_opts,
+        "Devices": [_device(device) for device in service.devices],
         "DeviceRequests": [dict(CDI_REQUEST)] if gpus == "cdi" else [],
-        "Memory": size_bytes(options["memory"]) if options["memory"] else 0,
-        "PidsLimit": options["pids_limit"] or 0,
-        "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in sorted(options["ulimits"].items())],
-        "LogConfig": {"Type": LOG_DRIVER, "Config": {**DEFAULT_LOG_OPTIONS, **options["log_options"]}},
-        "RestartPolicy": {"Name": options["restart_policy"]},
-        "NetworkMode": options["networks"][0] if options["networks"] else "bridge",
+        "Memory": size_bytes(service.memory) if service.memory else 0,
+        "PidsLimit": service.pids_limit or 0,
+        "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in sorted(service.ulimits.items())],
+        "LogConfig": {"Type": LOG_DRIVER, "Config": {**DEFAULT_LOG_OPTIONS, **service.log_options}},
+        "RestartPolicy": {"Name": service.restart_policy},
+        "NetworkMode": service.networks[0] if service.networks else "bridge",
     }
     if gpus == "runtime":
         host_config["Runtime"] = "nvidia"
-    body: dict[str, Any] = {
-        "Image": options["image"],
-        "Env": [f"{name}={value}" for name, value in sorted(_environment(options, gpus, image_env).items())],
-        "Labels": {**options["labels"], OWNER_LABEL: options["name"]},
+    body: ContainerBody = {
+        "Image": service.image,
+        "Env": [f"{name}={value}" for name, value in sorted(_environment(service, gpus, image_env).items())],
+        "Labels": {**service.labels, OWNER_LABEL: service.name},
         "ExposedPorts": {port: {} for port in host_config["PortBindings"]},
-        "StopTimeout": options["stop_timeout"],
+        "StopTimeout": service.stop_timeout,
         "HostConfig": host_config,
     }
-    if options["command"]:
-        body["Cmd"] = options["command"]
-    if options["user"]:
-        body["User"] = options["user"]
-    if options["hostname"]:
-        body["Hostname"] = options["hostname"]
-    body["Labels"][HASH_LABEL] = spec_hash(body, options["networks"])
+    if service.command:
+        body["Cmd"] = service.command
+    if service.user:
+        body["User"] = service.user
+    if service.hostname:
+        body["Hostname"] = service.hostname
+    body["Labels"][HASH_LABEL] = spec_hash(body, service.networks)
     return body
 
 
-def spec_hash(body: dict[str, Any], networks: list[str]) -> str:
+def spec_hash(body: ContainerBody, networks: list[str]) -> str:
     """A short hash of all that the container is made from: it shows the removal of an option, which the engine's report alone cannot."""
     return hashlib.sha256(json.dumps([body, networks], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def validator_body(options: dict[str, Any], body: dict[str, Any], staged: dict[str, str]) -> dict[str, Any]:
+def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, str]) -> ContainerBody:
     """The body of ContainerCreate for the validator: as the service, but with the staged folders, read-only, without network and data."""
-    command = options["validate"]["command"]
     host = body["HostConfig"]
     mounts = [
         dict(mount, Source=staged.get(mount["Source"], mount["Source"]), ReadOnly=True)
@@ -228,10 +231,10 @@ def validator_body(options: dict[str, Any], body: dict[str, Any], staged: dict[s
     kept = ("Tmpfs", "CapAdd", "CapDrop", "ReadonlyRootfs", "SecurityOpt", "Memory", "PidsLimit", "Ulimits")
     return {
         "Image": body["Image"],
-        "Entrypoint": command[:1],
-        "Cmd": command[1:],
+        "Entrypoint": service.validate[:1],
+        "Cmd": service.validate[1:],
         "User": body.get("User", ""),
         "Env": body["Env"],
-        "Labels": {OWNER_LABEL: options["name"]},
+        "Labels": {OWNER_LABEL: service.name},
         "HostConfig": {**{name: host[name] for name in kept}, "Mounts": mounts, "NetworkMode": "none"},
     }

@@ -27,8 +27,8 @@ def recover(engine: Engine, name: str) -> tuple[bool, list[str]]:
 
 def finish(engine: Engine, done: journal.Journal) -> None:
     """Remove what the service was before."""
-    previous = done.service["name"] + PREVIOUS
-    if previous in engine.owned(done.service["name"]):
+    previous = done.service.name + PREVIOUS
+    if previous in engine.owned(done.service.name):
         engine.remove(previous)
     done.close()
 
@@ -45,13 +45,13 @@ def take_back(engine: Engine, failed: journal.Journal) -> list[str]:
         except ServiceError as error:
             problems.append(error.reason)
     if not problems:
-        manifest.restore(failed.service["name"], failed.manifest)
+        manifest.restore(failed.service.name, failed.manifest)
         failed.close()
     return problems
 
 
 def _container(engine: Engine, failed: journal.Journal) -> None:
-    name = failed.service["name"]
+    name = failed.service.name
     engine.wait_for_answer(COME_BACK_SECONDS)
     owned = engine.owned(name)
     for extra in (name + NEXT, name + VALIDATOR):
@@ -69,7 +69,7 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
 
 def _run_again(engine: Engine, failed: journal.Journal) -> None:
     """Have the service run with the files that were put back."""
-    name = failed.service["name"]
+    name = failed.service.name
     if failed.container == "reload":
         try:
             reload(engine, failed.service)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import collections
 import copy
+import json
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec, undo
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, deployment, journal, spec, undo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import HttpProbe, parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
 from fake_engine import Killed
 
 SECRET = "correct-horse-battery"
 NEW_SECRET = "password: another-secret-word\n"
 
 
+def wanted_service(options):
+    return spec.checked(parse(options))
+
+
 def deploy(engine, options):
-    return apply.deploy(engine, spec.checked(options))
+    return apply.deploy(engine, wanted_service(options), SharedAnswers(engine))
 
 
 def state(engine, options):
@@ -141,7 +149,7 @@ def test_a_kill_between_files_and_reload_is_taken_back_first(engine, options, de
     with killed(monkeypatch) as patch:
         kill_after_a_file(patch)
         deploy(engine, new)
-    assert apply.read(engine, spec.checked(new), check_mode=True).plan.actions()[0] == "clear up an interrupted change"
+    assert apply.read(engine, wanted_service(new), SharedAnswers(engine), check_mode=True).plan.actions()[0] == "clear up an interrupted change"
     engine.calls.clear()
     deploy(engine, new)
     assert [call[0] for call in engine.calls] == calls
@@ -152,7 +160,7 @@ def test_a_removal_clears_up_first(engine, options, deployed, changed, tmp_path,
     with killed(monkeypatch) as patch:
         kill_after_a_file(patch)
         deploy(engine, dict(changed, files=[*changed["files"], dict(changed["files"][0], path=str(tmp_path / "other" / "new.conf"))]))
-    apply.remove(engine, options)
+    apply.remove(engine, parse(options))
     assert state(engine, options) == ({}, [None, None])
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
 
@@ -225,25 +233,25 @@ def test_files_that_the_validator_refuses_are_not_put_in_place(engine, options, 
 
 
 def test_check_mode_calls_nothing(engine, options):
-    service = apply.read(engine, spec.checked(dict(options, image="app:9")), check_mode=True)
+    service = apply.read(engine, wanted_service(dict(options, image="app:9")), SharedAnswers(engine), check_mode=True)
     assert service.plan.actions()[:2] == ["pull image", "create network monitoring"]
     assert engine.calls == []
     assert state(engine, options) == ({}, [None, None])
 
 
 def test_check_mode_without_an_engine(options):
-    service = apply.read(None, spec.checked(options), check_mode=True)
+    service = apply.read(None, wanted_service(options), SharedAnswers(None), check_mode=True)
     assert service.plan.actions()[0] == "pull image"
     assert service.plan.actions()[-1] == "create container"
     assert "<secret changed>\n" in [one["after"] for one in service.diff()]
 
 
 def test_check_mode_does_not_fail_for_what_an_earlier_task_would_bring(engine, options):
-    wanted = spec.checked(dict(options, image="app:9", pull="never", gpus="auto"))
-    warnings = apply.read(engine, wanted, check_mode=True).warnings
+    wanted = wanted_service(dict(options, image="app:9", pull="never", gpus="auto"))
+    warnings = apply.read(engine, wanted, SharedAnswers(engine), check_mode=True).warnings
     assert [warning.partition(":")[0] for warning in warnings] == ["image", "gpus"]
     with pytest.raises(ServiceError, match="pull is 'never'"):
-        apply.read(engine, wanted, check_mode=False)
+        apply.read(engine, wanted, SharedAnswers(engine), check_mode=False)
 
 
 def test_an_image_of_another_service_that_cannot_be_had_changes_nothing(engine, options, deployed, changed, monkeypatch):
@@ -259,10 +267,10 @@ def test_an_image_of_another_service_that_cannot_be_had_changes_nothing(engine, 
 def test_a_port_that_another_service_is_about_to_leave_is_a_warning_in_a_dry_run(engine, options, deployed):
     ports = [{"container_port": 80, "host_port": 8088, "address": "127.0.0.1"}]
     engine.ports = [Published("other", "127.0.0.1", 8088)]
-    wanted = spec.checked(dict(options, ports=ports))
-    assert "port 8088 of 127.0.0.1" in apply.read(engine, wanted, check_mode=True).warnings[-1]
+    wanted = wanted_service(dict(options, ports=ports))
+    assert "port 8088 of 127.0.0.1" in apply.read(engine, wanted, SharedAnswers(engine), check_mode=True).warnings[-1]
     with pytest.raises(ServiceError, match="port 8088 of 127.0.0.1"):
-        apply.read(engine, wanted, check_mode=False)
+        apply.read(engine, wanted, SharedAnswers(engine), check_mode=False)
 
 
 def test_a_pull_is_reported(engine, options):
@@ -279,9 +287,9 @@ def test_a_second_run_at_once_is_refused(engine, options):
 
 def test_removal_leaves_foreign_containers(engine, options, deployed):
     paths = [item["path"] for item in options["files"] + options["secret_files"]]
-    assert apply.plan_removal(engine, options) == apply.Removal(["app"], paths, [], [], ["monitoring"])
+    assert apply.plan_removal(engine, parse(options)) == apply.Removal(["app"], paths, [], [], ["monitoring"])
     next(iter(engine.containers.values()))["Config"]["Labels"] = {}
-    apply.remove(engine, options)
+    apply.remove(engine, parse(options))
     assert [one["Name"] for one in engine.containers.values()] == ["/app"]
 
 
@@ -291,24 +299,24 @@ def nothing_asked(options, **changes):
 
 
 def test_what_was_put_there_is_remembered_and_removed(engine, options, deployed, tmp_path):
-    removal = apply.remove(engine, nothing_asked(options))
+    removal = apply.remove(engine, parse(nothing_asked(options)))
     assert removal.things() == ["container app", f"{tmp_path}/etc/app.conf", f"{tmp_path}/etc/secret", "network monitoring"]
     assert [path.name for path in tmp_path.rglob("*")] == ["locks", "app.lock"]
-    assert apply.plan_removal(engine, nothing_asked(options)).things() == []
+    assert apply.plan_removal(engine, parse(nothing_asked(options))).things() == []
 
 
 def test_a_folder_with_something_else_in_it_stays(engine, options, deployed, tmp_path):
     (tmp_path / "etc" / "by-hand.conf").write_text("mine\n")
-    apply.remove(engine, nothing_asked(options))
+    apply.remove(engine, parse(nothing_asked(options)))
     assert [path.name for path in (tmp_path / "etc").iterdir()] == ["by-hand.conf"]
 
 
 def test_a_folder_of_several_services_goes_with_the_last_of_them(engine, options, deployed, file_options, tmp_path):
     other = dict(options, name="other", files=[file_options("etc/other/other.conf", "one\n")], secret_files=[])
     deploy(engine, other)
-    apply.remove(engine, nothing_asked(options))
+    apply.remove(engine, parse(nothing_asked(options)))
     assert (tmp_path / "etc" / "other" / "other.conf").exists()
-    apply.remove(engine, nothing_asked(other))
+    apply.remove(engine, parse(nothing_asked(other)))
     assert not (tmp_path / "etc").exists()
 
 
@@ -320,15 +328,15 @@ def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_p
     with pytest.raises(ServiceError, match="not healthy"):
         deploy(engine, dict(options, files=[*options["files"], dict(options["files"][0], path=str(tmp_path / "new" / "more.conf"))]))
     assert there.read_text() == "of the admin\n"
-    assert apply.plan_removal(engine, nothing_asked(options, remove_data=True)).files == []
+    assert apply.plan_removal(engine, parse(nothing_asked(options, remove_data=True))).files == []
     assert not (tmp_path / "new").exists()
 
 
 def test_a_network_that_others_have_stays(engine, options, deployed):
     deploy(engine, dict(options, name="other", files=[], secret_files=[]))
-    assert apply.plan_removal(engine, nothing_asked(options)).networks == []
-    apply.remove(engine, nothing_asked(options))
-    assert apply.plan_removal(engine, nothing_asked(options, name="other")).networks == ["monitoring"]
+    assert apply.plan_removal(engine, parse(nothing_asked(options))).networks == []
+    apply.remove(engine, parse(nothing_asked(options)))
+    assert apply.plan_removal(engine, parse(nothing_asked(options, name="other"))).networks == ["monitoring"]
 
 
 def test_a_file_that_is_not_wanted_any_more_goes_once_the_service_is_healthy(engine, options, deployed, tmp_path):
@@ -359,7 +367,7 @@ def test_a_file_that_is_made_once_is_not_made_again_in_another_place(engine, opt
 
 def test_a_network_of_before_goes_with_the_service(engine, options, deployed):
     deploy(engine, dict(options, networks=["other"]))
-    assert apply.plan_removal(engine, nothing_asked(dict(options, networks=[]))).networks == ["monitoring", "other"]
+    assert apply.plan_removal(engine, parse(nothing_asked(dict(options, networks=[])))).networks == ["monitoring", "other"]
 
 
 def test_a_file_that_is_made_once_stays_as_it_is_and_counts_as_data(engine, options, file_options, tmp_path):
@@ -373,10 +381,89 @@ def test_a_file_that_is_made_once_stays_as_it_is_and_counts_as_data(engine, opti
     assert not deploy(engine, with_key("second\n"))[0].plan.changed
     assert not deploy(engine, dict(options, mounts=mounts, secret_files=[]))[0].plan.changed
     assert key.read_text() == "first\n"
-    apply.remove(engine, nothing_asked(options))
+    apply.remove(engine, parse(nothing_asked(options)))
     assert key.read_text() == "first\n"
     assert engine.volumes == {"data"}
-    removal = apply.remove(engine, nothing_asked(options, remove_data=True))
+    removal = apply.remove(engine, parse(nothing_asked(options, remove_data=True)))
     assert removal.things() == [str(key), "volume data"]
     assert not key.parent.exists()
     assert engine.volumes == set()
+
+
+def test_a_journal_and_a_manifest_of_an_earlier_version_are_read(engine, options, deployed, tmp_path):
+    """They are as version 0.1.0 wrote them: the reload as the module's option was given."""
+    folder = tmp_path / "locks"
+    probe = {"port": 80, "path": "/-/reload", "scheme": "http", "username": None, "password_file": None, "method": "POST"}
+    manifest_kept = json.loads((folder / "app.manifest").read_text())
+    assert sorted(manifest_kept) == ["files", "folders", "kept", "networks", "volumes"]
+    kept = {"service": {"name": "app", "networks": ["monitoring"], "reload": {"signal": None, "http": probe}}, "container": "reload", "ran": True,
+            "files": {}, "folders": [], "manifest": manifest_kept, "phase": "changing"}  # fmt: skip
+    (folder / "app.journal").write_text(json.dumps(kept))
+    assert journal.read("app").service.reload.http == HttpProbe(80, "/-/reload")
+    (folder / "app.journal").write_text(json.dumps({**kept, "service": {"name": "app", "networks": [], "reload": None}, "container": "start"}))
+    service, _container = deploy(engine, options)
+    assert service.plan.actions() == ["clear up an interrupted change"]
+    assert state(engine, options) == deployed
+
+
+class Counted:
+    """The engine, with a count of what it was asked."""
+
+    def __init__(self, engine):
+        self.engine, self.asked = engine, collections.Counter()
+
+    def __getattr__(self, name):
+        if name in ("container", "image", "networks", "gpu_abilities", "published", "owned"):
+            self.asked[name] += 1
+        return getattr(self.engine, name)
+
+
+def deploy_all(engine, *services):
+    return deployment.deploy(engine, [parse(service) for service in services], check_mode=False)
+
+
+def two(options):
+    """The service, and another one that is as it but for its files."""
+    return options, dict(options, name="other", files=[], secret_files=[])
+
+
+def test_services_that_need_no_change_share_what_the_engine_answers(engine, options):
+    deploy_all(engine, *two(options))
+    counted = Counted(engine)
+    results = deploy_all(counted, *two(options))
+    assert [result["changed"] for result in results] == [False, False]
+    assert counted.asked == {"container": 2, "image": 1, "networks": 1}
+
+
+def test_a_service_after_one_that_changed_something_sees_the_change(engine, options):
+    first, second = deploy_all(engine, *two(options))
+    assert "create network monitoring" in first["actions"]
+    assert second["actions"] == ["create container"]
+
+
+def test_a_service_that_fails_hides_no_other(engine, options, tmp_path):
+    first, second = two(options)
+    results = deploy_all(engine, dict(first, command=["crash"]), second)
+    assert [(result["name"], result["failed"], result["changed"]) for result in results] == [("app", True, False), ("other", False, True)]
+    assert state(engine, options) == ({"/other": ("2".zfill(64), True)}, [None, None])
+    message = deployment.failure(results)
+    assert message.startswith("app: health: app is not healthy")
+    assert message.endswith("The other services of this task did not fail: other.")
+    assert SECRET not in str(results)
+
+
+def test_a_port_is_free_once_an_earlier_service_of_the_deployment_left_it(engine, options):
+    ports = [{"container_port": 80, "host_port": 8088, "address": "127.0.0.1"}]
+    first, second = two(options)
+    deploy_all(engine, dict(first, ports=ports))
+    engine.ports = [Published("app", "127.0.0.1", 8088)]
+    results = deploy_all(engine, dict(second, ports=ports))
+    assert "is taken by the container app" in results[0]["msg"]
+    remove = engine.remove
+
+    def removed(name, **more):
+        remove(name, **more)
+        engine.ports = []
+
+    engine.remove = removed
+    assert [result["failed"] for result in deploy_all(engine, dict(first, state="absent"), dict(second, ports=ports))] == [False, False]

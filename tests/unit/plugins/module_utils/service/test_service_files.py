@@ -8,6 +8,7 @@ import os
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ManagedFile
 
 
 @pytest.fixture
@@ -17,34 +18,38 @@ def folder(tmp_path):
     return path
 
 
+def changes(items, secret_items=()):
+    return files.changes([ManagedFile(**item) for item in items] + [ManagedFile(**item, secret=True) for item in secret_items])
+
+
 def staging_of(changed, *mounted):
     return files.Staging("app", [change.path for change in changed], [str(path) for path in mounted])
 
 
 def test_content_and_mode_are_compared(folder, file_options):
     wanted = file_options("etc/app.conf", "one\n")
-    change = files.changes([wanted], [])[0]
+    change = changes([wanted])[0]
     assert change.present is None
     files.write(change.path, change.wanted)
-    assert files.changes([wanted], []) == []
+    assert changes([wanted]) == []
     os.chmod(change.path, 0o600)
-    assert files.changes([wanted], [])[0].diff()["before"].startswith("mode: 0600\n")
+    assert changes([wanted])[0].diff()["before"].startswith("mode: 0600\n")
     (folder / "app.conf").write_text("two\n")
-    assert files.changes([wanted], [])[0].diff()["before"] == "two\n"
+    assert changes([wanted])[0].diff()["before"] == "two\n"
 
 
 def test_the_diff_of_a_secret_tells_only_that_it_changes(folder, file_options):
     wanted = file_options("etc/secret", "new", mode="0600")
-    assert files.changes([], [wanted])[0].diff()["before"] == ""
+    assert changes([], [wanted])[0].diff()["before"] == ""
     (folder / "secret").write_text("old")
-    change = files.changes([], [wanted])[0]
+    change = changes([], [wanted])[0]
     assert (change.diff()["before"], change.diff()["after"]) == ("<secret>\n", "<secret changed>\n")
     assert "new" not in repr(change)
 
 
 def test_staged_files_are_complete_before_they_are_put_in_place(folder, file_options):
     (folder / "app.conf").write_text("one\n")
-    changed = files.changes([file_options("etc/app.conf", "two\n"), file_options("etc/targets/a.json", "[]\n")], [])
+    changed = changes([file_options("etc/app.conf", "two\n"), file_options("etc/targets/a.json", "[]\n")])
     staging = staging_of(changed, folder)
     assert staging.stage(changed, whole=False) == {str(folder): str(folder.parent / ".etc.app.staged")}
     assert (folder / "app.conf").read_text() == "one\n"
@@ -71,7 +76,7 @@ def test_a_validator_sees_the_whole_folder_with_its_modes(folder, file_options):
     (folder / "rules" / "by-hand.yml").chmod(0o640)
     (folder / "link").symlink_to("rules/by-hand.yml")
     (folder / "app.conf").write_text("one\n")
-    changed = files.changes([file_options("etc/app.conf", "two\n")], [])
+    changed = changes([file_options("etc/app.conf", "two\n")])
     staging = staging_of(changed, folder)
     staging.stage(changed, whole=True)
     staged = folder.parent / ".etc.app.staged"
@@ -85,7 +90,7 @@ def test_what_a_killed_run_staged_is_replaced(folder, file_options):
     staged = folder.parent / ".etc.app.staged"
     staged.mkdir()
     (staged / "half").write_text("written")
-    changed = files.changes([file_options("etc/app.conf", "two\n")], [])
+    changed = changes([file_options("etc/app.conf", "two\n")])
     staging_of(changed, folder).stage(changed, whole=False)
     assert [path.name for path in staged.iterdir()] == ["app.conf"]
 
@@ -99,7 +104,7 @@ def test_a_folder_is_staged_beside_the_deepest_mount_but_never_the_root():
 def test_what_is_put_back_has_its_mode_and_needs_no_rename_within_one_disk(folder, file_options, monkeypatch):
     (folder / "app.conf").write_text("one\n")
     (folder / "app.conf").chmod(0o640)
-    changed = files.changes([file_options("etc/app.conf", "two\n")], [])
+    changed = changes([file_options("etc/app.conf", "two\n")])
     staging = staging_of(changed, folder)
     staging.stage(changed, whole=False)
     rename = os.replace
@@ -128,7 +133,7 @@ def test_folders_are_made_readable_whatever_the_umask(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("change", "words"),
     [
         ({"mode": "rw"}, "files: mode 'rw' of .*app.conf is not octal"),
         ({"owner": "no-such-user"}, "files: owner 'no-such-user' is not known"),
@@ -137,6 +142,6 @@ def test_folders_are_made_readable_whatever_the_umask(tmp_path):
         ({"path": "/dev/null/app.conf"}, "files: /dev/null/app.conf: Not a directory"),
     ],
 )
-def test_bad_files_are_named(file_options, changes, words):
+def test_bad_files_are_named(file_options, change, words):
     with pytest.raises(ServiceError, match=words):
-        files.changes([{**file_options("etc/app.conf", ""), **changes}], [])
+        changes([{**file_options("etc/app.conf", ""), **change}])

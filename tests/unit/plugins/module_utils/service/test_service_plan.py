@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import plan, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import parse
 
 IMAGE = {
     "Id": "sha256:1",
@@ -18,15 +19,15 @@ def views(engine, options):
 
     def compare(change=lambda inspected: None, default_runtime="runc", **changes):
         image = changes.pop("image_there", IMAGE)
-        checked = spec.checked({**options, **changes})
+        checked = spec.checked(parse({**options, **changes}))
         body = spec.create_body(checked, "none", [])
         engine.images["app:1"] = IMAGE
         engine.ids = NETWORKS
-        engine.create("app", body, checked["networks"])
+        engine.create("app", body, checked.networks)
         inspected = engine.container("app")
         inspected["HostConfig"]["CapAdd"] = ["CAP_" + name for name in inspected["HostConfig"]["CapAdd"]]
         change(inspected)
-        wanted = plan.wanted_view(body, checked["networks"], IMAGE, IMAGE["Id"])
+        wanted = plan.wanted_view(body, checked.networks, IMAGE, IMAGE["Id"])
         return plan.differences(wanted, plan.present_view(inspected, image, wanted, NETWORKS, default_runtime))
 
     return compare

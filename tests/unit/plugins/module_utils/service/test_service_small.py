@@ -14,9 +14,10 @@ import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import engine as service_engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import health, ports
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Health, HttpProbe, Port, ServiceSpec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 
-WANTED = [{"container_port": 80, "host_port": 9090, "address": "127.0.0.1"}]
+WANTED = [Port(80, 9090, "127.0.0.1")]
 
 
 def free(_address, _port):
@@ -111,13 +112,12 @@ class OneContainer:
 
 
 def probe(port, path, status, **more):
-    """The option `health.http` with its defaults."""
-    return {"port": port, "path": path, "status": status, "scheme": "http", "username": None, "password_file": None, **more}
+    return HttpProbe(port, path, status=status, **more)
 
 
 def wait(engine, **conditions):
-    options = {"name": "app", "networks": ["monitoring"], "health": {"timeout": 0, **conditions}}
-    return health.wait(engine, options, 0, 0)
+    service = ServiceSpec("app", networks=["monitoring"], health=Health(timeout=0, **conditions))
+    return health.wait(engine, service, 0, 0)
 
 
 def test_health_over_http(server):

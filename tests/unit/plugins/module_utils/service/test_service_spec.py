@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import parse
 
 
 def body_of(options, gpus="none", image_env=(), **changes):
-    return spec.create_body(spec.checked({**options, **changes}), gpus, list(image_env))
+    return spec.create_body(spec.checked(parse({**options, **changes})), gpus, list(image_env))
 
 
 def test_defaults(options):
@@ -108,11 +109,40 @@ def test_the_hash_follows_the_spec(options):
     assert label() == label(files=[])
 
 
+@pytest.mark.parametrize(("gpus", "known"), [("none", "e478c3f2b0babf0e"), ("runtime", "30cc1d14d186d3b5"), ("cdi", "d533b0a13fd2439d")])
+def test_the_hash_of_a_service_stays_what_it_was_so_that_an_upgrade_recreates_nothing(gpus, known):
+    given = {
+        "name": "app",
+        "image": "app:1",
+        "command": ["serve"],
+        "env": {"TZ": "UTC", "N": 1},
+        "user": "65534",
+        "hostname": "h",
+        "mounts": [
+            {"type": "bind", "source": "/etc/app/", "target": "/etc/app", "read_only": True},
+            {"type": "volume", "source": "data", "target": "/data", "read_only": False},
+        ],
+        "tmpfs": ["/tmp"],
+        "networks": ["monitoring"],
+        "ports": [{"container_port": 80, "host_port": 8080, "address": "127.0.0.1"}],
+        "cap_add": ["SYS_PTRACE"],
+        "cap_drop": ["ALL"],
+        "read_only": True,
+        "security_opts": ["no-new-privileges"],
+        "devices": ["/dev/kmsg:/dev/kmsg:r"],
+        "memory": "64m",
+        "pids_limit": 1024,
+        "ulimits": {"nofile": 65536},
+        "labels": {"team": "ml"},
+    }
+    assert body_of(given, gpus, ["A=1"])["Labels"][spec.HASH_LABEL] == known
+
+
 def test_the_validator_runs_as_the_service_would_without_data_and_network(options):
     options["mounts"].append({"type": "volume", "source": "data", "target": "/data", "read_only": False})
-    checked = spec.checked({**options, "user": "65534", "validate": {"command": ["promtool", "check"]}})
+    checked = spec.checked(parse({**options, "user": "65534", "validate": {"command": ["promtool", "check"]}}))
     body = spec.create_body(checked, "none", [])
-    source = checked["mounts"][0]["source"]
+    source = checked.mounts[0].source
     validator = spec.validator_body(checked, body, {source: "/staged"})
     assert (validator["Entrypoint"], validator["Cmd"], validator["User"]) == (["promtool"], ["check"], "65534")
     assert validator["HostConfig"]["Mounts"] == [{"Type": "bind", "Source": "/staged", "Target": "/etc/app", "ReadOnly": True}]

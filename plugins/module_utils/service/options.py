@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Optional
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of the host or a volume in the container."""
+
+    source: str
+    target: str
+    type: str = "bind"
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that the host publishes."""
+
+    container_port: int
+    host_port: int
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class ManagedFile:
+    """A file of the service; the content of a secret one is never shown."""
+
+    path: str
+    content: str = field(repr=False)
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    force: bool = True
+    on_change: str = "recreate"
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class HttpProbe:
+    """A request to the container; `method` counts for a reload, `status` for a health check."""
+
+    port: int
+    path: str
+    scheme: str = "http"
+    username: Optional[str] = None
+    password_file: Optional[str] = None
+    method: str = "POST"
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Reload:
+    """How the service reads its files again: by a signal or by a request."""
+
+    signal: Optional[str] = None
+    http: Optional[HttpProbe] = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """When the service counts as healthy: by one of request, command and the image's own check, or by staying up."""
+
+    http: Optional[HttpProbe] = None
+    command: Optional[list[str]] = None
+    image: bool = False
+    timeout: int = 60
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """A service as the module's options describe it."""
+
+    name: str
+    state: str = "present"
+    remove_data: bool = False
+    image: str = ""
+    pull: str = "missing"
+    also_pull: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    env: dict[str, Any] = field(default_factory=dict)
+    user: str = ""
+    hostname: str = ""
+    mounts: list[Mount] = field(default_factory=list)
+    tmpfs: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    ports: list[Port] = field(default_factory=list)
+    cap_add: list[str] = field(default_factory=list)
+    cap_drop: list[str] = field(default_factory=list)
+    read_only: bool = False
+    security_opts: list[str] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
+    gpus: str = "none"
+    memory: str = ""
+    pids_limit: int = 0
+    ulimits: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    log_options: dict[str, Any] = field(default_factory=dict)
+    restart_policy: str = "unless-stopped"
+    stop_timeout: int = 10
+    files: list[ManagedFile] = field(default_factory=list)
+    validate: list[str] = field(default_factory=list)
+    reload: Reload = Reload()
+    health: Health = Health()
+
+    @property
+    def bind_sources(self) -> list[str]:
+        """Folders of the host that the container sees."""
+        return [mount.source for mount in self.mounts if mount.type == "bind"]
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown."""
+        return [file.content for file in self.files if file.secret]
+
+
+_NAMES = {option.name for option in fields(ServiceSpec)}
+
+
+def parse(given: Mapping[str, Any]) -> ServiceSpec:
+    """The service that an element of the module's `services` describes."""
+    options = {name: value for name, value in given.items() if name in _NAMES and value is not None}
+    options["mounts"] = [Mount(**mount) for mount in given.get("mounts") or []]
+    options["ports"] = [Port(**port) for port in given.get("ports") or []]
+    options["files"] = [
+        ManagedFile(**file, secret=secret) for option, secret in (("files", False), ("secret_files", True)) for file in given.get(option) or []
+    ]
+    options["validate"] = (given.get("validate") or {}).get("command") or []
+    options["reload"] = parse_reload(given.get("reload"))
+    health = dict(given.get("health") or {})
+    options["health"] = Health(**{**health, "http": _probe(health.get("http"))})
+    return ServiceSpec(**options)
+
+
+def parse_reload(given: Optional[Mapping[str, Any]]) -> Reload:
+    """The option `reload`, also as a journal keeps it."""
+    reload = given or {}
+    return Reload(reload.get("signal"), _probe(reload.get("http")))
+
+
+def _probe(given: Optional[Mapping[str, Any]]) -> Optional[HttpProbe]:
+    return HttpProbe(**given) if given else None
