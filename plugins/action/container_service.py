@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         _refuse_leftovers(collected, play._uuid)
         _add(collected, services, options)
         if deferred:
-            if services and not collected_services.deployed_later(self._task, play, variables):
+            if services and not collected_services.deployed_later(self._task, play, self._templar):
                 raise AnsibleActionFail(
                     f"services on {collected.host}: no later task of the play '{collected.play_name}' deploys {', '.join(collected.names)}."
                     f" End the play with a task {collected_services.MODULE} that has 'services: []', under the same tags, or set gpu_monitoring_deploy: now."

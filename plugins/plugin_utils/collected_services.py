@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible import constants as C
+from ansible.errors import AnsibleError
 from ansible.playbook.block import Block
 from ansible.playbook.play import Play
 from ansible.playbook.role import Role
 from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
+from ansible.template import Templar
 
 MODULE = "mlops.gpu_monitoring.container_service"
 
@@ -65,13 +67,16 @@ def _path(host: str) -> str:
     return os.path.join(C.DEFAULT_LOCAL_TMP, f"gpu_monitoring_services.{quote(host, safe='')}")
 
 
-def deployed_later(task: Task, play: Play, variables: dict[str, Any]) -> bool:
-    """Whether a later task of the play, which the run's tags select, deploys what was collected. A task that includes others may do so too."""
+def deployed_later(task: Task, play: Play, templar: Templar) -> bool:
+    """Whether a later task of the play deploys what was collected, and runs as far as its tags and conditions tell now.
+
+    A task that includes others may deploy too.
+    """
     own, passed = _lineage(task), False
     for later in _tasks(play):
         if later._uuid in own:
             passed = True
-        elif passed and _may_deploy(later) and later.evaluate_tags(play.only_tags, play.skip_tags, all_vars=variables):
+        elif passed and _may_deploy(later) and _runs(later, play, templar):
             return True
     # What is not listed, such as a handler, has no place among the others.
     return not passed
@@ -79,6 +84,16 @@ def deployed_later(task: Task, play: Play, variables: dict[str, Any]) -> bool:
 
 def _may_deploy(task: Task) -> bool:
     return isinstance(task, TaskInclude) or (task.resolved_action == MODULE and not task.args.get("deferred"))
+
+
+def _runs(task: Task, play: Play, templar: Templar) -> bool:
+    if not task.evaluate_tags(play.only_tags, play.skip_tags, all_vars=templar.available_variables):
+        return False
+    try:
+        return all(templar.evaluate_conditional(condition) for condition in task.when)
+    except AnsibleError:
+        # It may depend on what is not known yet.
+        return True
 
 
 def _lineage(task: Task) -> set[str]:

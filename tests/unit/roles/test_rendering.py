@@ -144,3 +144,36 @@ def test_the_dcgm_exporter_waits_for_an_engine_that_gives_containers_gpus(tmp_pa
     facts = {"gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"]}, "engine": engine}}
     given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
     assert [service["name"] for service in given["services"]] == (["dcgm-exporter"] if deployed else [])
+
+
+def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
+    def names(tls):
+        inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_tls": tls})
+        return [
+            (options["name"], options.get("state", "present"), len(options.get("ports", [])))
+            for options in arguments("cadvisor", "Deploy cAdvisor and its proxy", inventory, "gpu1", tmp_path)["services"]
+        ]
+
+    assert names(True) == [("cadvisor", "present", 0), ("cadvisor-proxy", "present", 1)]
+    assert names(False) == [("cadvisor-proxy", "absent", 0), ("cadvisor", "present", 1)]
+
+
+@pytest.mark.parametrize(
+    ("enabled", "present", "states"), [(True, True, ["present"]), (True, False, []), (False, True, ["absent"]), (False, False, ["absent"])]
+)
+def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_no_gpu_is_seen(tmp_path, enabled, present, states):
+    inventory = fleet({"gpu1": {**GPU1, "dcgm_exporter_enabled": enabled}}, {"monitor1": MONITOR})
+    facts = {"gpu_monitoring_host": {"gpu": {"present": present, "uuids": ["GPU-1"]}, "kernel": {"pressure": False}}}
+    services = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)["services"]
+    assert [options.get("state", "present") for options in services] == states
+
+
+@pytest.mark.parametrize("role", ["cadvisor", "dcgm_exporter", "node_exporter", "prometheus"])
+def test_one_variable_defers_the_deployment_of_all_roles_but_grafana(tmp_path, role):
+    def deferred(**variables):
+        task = {"cadvisor": "cAdvisor and its proxy", "dcgm_exporter": "the DCGM exporter", "node_exporter": "the node exporter", "prometheus": "Prometheus"}[role]
+        inventory = fleet({"monitor1": MONITOR}, {"monitor1": MONITOR}, variables)
+        return arguments(role, f"Deploy {task}", inventory, "monitor1", tmp_path)["deferred"]
+
+    assert (deferred(), deferred(gpu_monitoring_deploy="deferred")) == (False, True)
+    assert "deferred" not in arguments("grafana", "Deploy Grafana", fleet({}, {"monitor1": MONITOR}), "monitor1", tmp_path)

@@ -98,10 +98,13 @@ def test_a_task_that_defers_nothing_deploys_alone(play):
     assert (run.deployed("Deploy now"), run.deployed("Deploy later"), run.remote) == (["a1"], ["a2"], 2), run.output
 
 
-@pytest.mark.parametrize("arguments", [(), ("--tags", "a1")])
-def test_a_play_that_deploys_nothing_later_is_refused_and_names_the_service(play, arguments):
-    tasks = [task("Deploy before"), collect("a1", tags=["a1"]), *([DEPLOY] if arguments else [])]
-    run = play(tasks, arguments=arguments)
+@pytest.mark.parametrize(
+    ("later", "arguments"),
+    [([], ()), ([DEPLOY], ("--tags", "a1")), ([task("Deploy", when=False)], ()), ([task("Deploy", when=[True, "inventory_hostname == 'other'"])], ())],
+    ids=["none", "tags", "false", "condition"],
+)
+def test_a_play_that_deploys_nothing_later_is_refused_and_names_the_service(play, later, arguments):
+    run = play([task("Deploy before"), collect("a1", tags=["a1"]), *later], arguments=arguments)
     assert run.code == 2
     assert "no later task of the play 'Play 1' deploys a1" in run.output
     assert run.remote == 0
@@ -112,7 +115,8 @@ def test_a_later_task_of_the_same_tag_deploys(play):
 
 
 def test_what_a_condition_kept_from_being_deployed_is_refused_by_the_next_play(play):
-    run = play([collect("a1"), task("Deploy", when=False)], [collect("a2"), DEPLOY])
+    decide = {"name": "Decide", "ansible.builtin.set_fact": {"deploy_it": False}}
+    run = play([collect("a1"), decide, task("Deploy", when="deploy_it")], [collect("a2"), DEPLOY])
     assert run.code == 2
     assert "the play 'Play 1' collected a1 and did not deploy them" in run.output
     assert run.remote == 0
