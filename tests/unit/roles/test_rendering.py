@@ -159,11 +159,19 @@ def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("enabled", "present", "states"), [(True, True, ["present"]), (True, False, []), (False, True, ["absent"]), (False, False, ["absent"])]
+    ("enabled", "present", "devices", "states"),
+    [
+        (True, True, ["0000:01:00.0"], ["present"]),
+        (True, False, ["0000:01:00.0"], []),
+        (True, False, [], ["absent"]),
+        (False, True, ["0000:01:00.0"], ["absent"]),
+    ],
+    ids=["driver works", "driver fails", "no GPU", "not wanted"],
 )
-def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_no_gpu_is_seen(tmp_path, enabled, present, states):
+def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_driver_fails(tmp_path, enabled, present, devices, states):
     inventory = fleet({"gpu1": {**GPU1, "dcgm_exporter_enabled": enabled}}, {"monitor1": MONITOR})
-    facts = {"gpu_monitoring_host": {"gpu": {"present": present, "uuids": ["GPU-1"]}, "kernel": {"pressure": False}}}
+    gpu = {"present": present, "pci_devices": devices, "uuids": ["GPU-1"]}
+    facts = {"gpu_monitoring_host": {"gpu": gpu, "kernel": {"pressure": False}}}
     services = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)["services"]
     assert [options.get("state", "present") for options in services] == states
 
