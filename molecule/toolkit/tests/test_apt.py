@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from toolkit import (
     assert_skipped,
     engine,
     image,
+    jobs,
+    longest_pause,
     packages,
     RoleOnSpare,
     start_job,
@@ -45,13 +48,69 @@ def role(play):
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    """Runs the role on gpu3: a host with an engine, a GPU, the emulated driver, and a job that counts, and nothing else. Removed afterwards."""
+def spare(tmp_path_factory):
+    """Runs the role on gpu3, which is removed afterwards."""
+    start_spare()
+    yield RoleOnSpare(tmp_path_factory.mktemp("toolkit"))
+    hosts.remove(LAB_NAME, HOST)
+
+
+def start_spare() -> None:
+    """Create gpu3: a host with an engine, a GPU, the emulated driver, and a job that counts, and nothing else."""
     of_gpu1 = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "gpu1"))
     hosts.start(LAB_NAME, HOST, of_gpu1, images.emulated_driver())
     start_job(HOST, "job")
-    yield RoleOnSpare(tmp_path_factory.mktemp("toolkit"))
-    hosts.remove(LAB_NAME, HOST)
+
+
+def end_jobs(end: Callable[[str, str], str], *kept: str) -> None:
+    """End the jobs of gpu3 but these."""
+    for name, job in jobs():
+        if name == HOST and job not in kept:
+            end(name, job)
+
+
+@pytest.fixture
+def bare(spare, jobs_go_on):
+    """gpu3 without a toolkit. The host is created again where another test left something."""
+    if packages(HOST) or "nvidia" in on(HOST, "cat /etc/docker/daemon.json") or "live-restore" in on(HOST, "cat /etc/docker/daemon.json"):
+        end_jobs(jobs_go_on)
+        hosts.remove(LAB_NAME, HOST)
+        start_spare()
+
+
+@pytest.fixture
+def live_restore(bare):
+    """gpu3 without a toolkit, whose engine leaves containers running while it restarts."""
+    configure(HOST, {**json.loads(on(HOST, "cat /etc/docker/daemon.json")), "live-restore": True}, "live-restore: true")
+
+
+@pytest.fixture
+def installed(spare):
+    """gpu3 with the toolkit and a job that has GPUs by the runtime."""
+    if packages(HOST) != dict.fromkeys(PACKAGES, PRESENT) or "nvidia" not in on(HOST, "cat /etc/docker/daemon.json"):
+        assert_done(spare())
+    if (HOST, "gpu-job") not in jobs():
+        start_job(HOST, "gpu-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
+
+
+@pytest.fixture
+def hooked_job(installed):
+    """A job that has GPUs by the hook, as in the runtime's legacy mode. It has to run until the test ends it."""
+    on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
+    start_job(HOST, "hooked-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
+    on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
+    started = jobs()[HOST, "hooked-job"]
+    yield "hooked-job"
+    if on(HOST, "docker ps --all --quiet --filter name=hooked-job"):
+        assert jobs().get((HOST, "hooked-job")) == started
+        assert longest_pause(HOST, "hooked-job") <= 1
+        on(HOST, "docker rm --force hooked-job")
+
+
+@pytest.fixture
+def idle(installed, jobs_go_on):
+    """gpu3 with the toolkit, where no container has GPUs."""
+    end_jobs(jobs_go_on, "job")
 
 
 @pytest.fixture
@@ -138,7 +197,7 @@ def no_service():
     unit = "/usr/lib/systemd/system/nvidia-cdi-refresh.service"
     on("gpu2", f"mv {unit} /root && rm /var/run/cdi/nvidia.yaml")
     yield
-    on("gpu2", f"mv /root/nvidia-cdi-refresh.service {unit} && systemctl start nvidia-cdi-refresh.service")
+    on("gpu2", f"rm -f /etc/cdi/mlops.gpu_monitoring.yaml && mv /root/nvidia-cdi-refresh.service {unit} && systemctl start nvidia-cdi-refresh.service")
 
 
 def test_without_the_toolkits_service_the_role_writes_the_specification(role, no_service):
@@ -148,6 +207,8 @@ def test_without_the_toolkits_service_the_role_writes_the_specification(role, no
 
 
 def test_with_the_service_back_its_specification_is_the_only_one(role):
+    """The role wrote one of its own while there was no service."""
+    on("gpu2", "mkdir -p /etc/cdi && cp /var/run/cdi/nvidia.yaml /etc/cdi/mlops.gpu_monitoring.yaml")
     assert_done(role("gpu2"), changed=True)
     assert on("gpu2", "ls /etc/cdi /var/run/cdi") == "/etc/cdi:\n\n/var/run/cdi:\nnvidia.yaml"
     assert_done(role("gpu2"), changed=False)
@@ -278,13 +339,13 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
 # A fresh host, from the first installation to the removal
 
 
-def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(fresh):
+def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(spare, bare):
     """The other roles of the play go on."""
     pci = "/sys/bus/pci/devices"
     on(HOST, f"mount -t tmpfs none {pci} && mkdir {pci}/0000:3b:00.0 && echo 0x10de >{pci}/0000:3b:00.0/vendor && echo 0x030200 >{pci}/0000:3b:00.0/class")
     on(HOST, "mount --bind /bin/false /usr/bin/nvidia-smi")
     try:
-        run = fresh()
+        run = spare()
         assert_done(run)
         assert "left out here" in run.output
         warning = " ".join(run.output.partition("[WARNING]: gpu3: NVIDIA hardware is there")[2].split())
@@ -294,66 +355,66 @@ def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(fre
         on(HOST, f"umount {pci} /usr/bin/nvidia-smi")
 
 
-def test_nothing_is_taken_out_where_the_role_put_nothing_in(fresh):
+def test_nothing_is_taken_out_where_the_role_put_nothing_in(spare, bare):
     """The specification and the runtime are the site's."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     site = {**json.loads(configuration), "runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}
     on(HOST, f"echo '{json.dumps(site)}' >/etc/docker/daemon.json && mkdir -p /var/run/cdi && touch /var/run/cdi/nvidia.yaml")
     before = state_of(HOST)
-    run = fresh(nvidia_container_toolkit_state="absent")
+    run = spare(nvidia_container_toolkit_state="absent")
     assert_done(run, changed=False)
     assert "The role did not install the NVIDIA container toolkit on gpu3" in run.output
     assert state_of(HOST) == before
     on(HOST, f"echo '{configuration}' >/etc/docker/daemon.json && rm /var/run/cdi/nvidia.yaml")
 
 
-def test_refusals_before_anything_is_changed(fresh, tmp_path):
+def test_refusals_before_anything_is_changed(spare, bare, tmp_path):
     before = state_of(HOST)
     wrong = "0" * 40
-    assert_refused(fresh(nvidia_container_toolkit_key_fingerprint=wrong), wrong, "nvidia_container_toolkit_key")
-    assert_refused(fresh(nvidia_container_toolkit_key="http://apt.lab/none"), "http://apt.lab/none", "404")
-    assert_refused(fresh(nvidia_container_toolkit_key=str(tmp_path / "none.asc")), "none.asc")
+    assert_refused(spare(nvidia_container_toolkit_key_fingerprint=wrong), wrong, "nvidia_container_toolkit_key")
+    assert_refused(spare(nvidia_container_toolkit_key="http://apt.lab/none"), "http://apt.lab/none", "404")
+    assert_refused(spare(nvidia_container_toolkit_key=str(tmp_path / "none.asc")), "none.asc")
     assert state_of(HOST) == before
 
 
-def test_an_entry_beside_others_is_named_and_left(fresh):
+def test_an_entry_beside_others_is_named_and_left(spare, bare):
     site = "/etc/apt/sources.list.d/site.list"
     on(HOST, f"printf 'deb http://apt.lab/debian trixie main\\n# ours\\ndeb [trusted=yes] http://apt.lab/nvidia/ /\\n' >{site}")
     before = state_of(HOST)
-    assert_refused(fresh(), f"{site}, line 3: http://apt.lab/nvidia/", "Nothing was changed")
+    assert_refused(spare(), f"{site}, line 3: http://apt.lab/nvidia/", "Nothing was changed")
     assert state_of(HOST) == before
     on(HOST, f"rm {site}")
 
 
 @pytest.mark.parametrize("repository", ["wrong-key", "tampered"])
-def test_a_repository_that_is_not_what_was_signed_leaves_what_was_there(fresh, repository):
+def test_a_repository_that_is_not_what_was_signed_leaves_what_was_there(spare, bare, repository):
     """An entry of NVIDIA's guide, which was set aside, is there again."""
     guide = "/etc/apt/sources.list.d/guide.list"
     on(HOST, f"echo 'deb [trusted=yes] http://apt.lab/nvidia/{repository} /' >{guide} && chmod 640 {guide}")
     before = state_of(HOST)
-    run = fresh(nvidia_container_toolkit_repository_url=f"http://apt.lab/nvidia/{repository}")
+    run = spare(nvidia_container_toolkit_repository_url=f"http://apt.lab/nvidia/{repository}")
     assert_refused(run, "nvidia_container_toolkit_repository_url", repository)
     assert packages(HOST) == {}
     assert state_of(HOST) == before
     on(HOST, f"rm {guide}")
 
 
-def test_a_dry_run_on_a_fresh_host_changes_nothing(fresh):
+def test_a_dry_run_on_a_fresh_host_changes_nothing(spare, bare):
     before = state_of(HOST)
-    run = fresh("--check", "--diff")
+    run = spare("--check", "--diff")
     assert_done(run, changed=True)
     assert "Would install" in run.output
     assert state_of(HOST) == before
 
 
-def test_a_configuration_that_cannot_be_written_is_left_as_it_is(fresh):
+def test_a_configuration_that_cannot_be_written_is_left_as_it_is(spare, bare):
     """Another repository of the host, which is broken, does not matter."""
     path = "/etc/docker/daemon.json"
     on(HOST, "echo 'deb http://apt.lab/none /' >/etc/apt/sources.list.d/broken.list")
     on(HOST, f"mount --bind {path} {path} && mount -o remount,bind,ro {path}")
     before = on(HOST, f"cat {path}; ls /etc/docker")
     try:
-        assert_refused(fresh(), path, "Its configuration was not changed")
+        assert_refused(spare(), path, "Its configuration was not changed")
         assert on(HOST, f"cat {path}; ls /etc/docker") == before
         assert len(packages(HOST)) == 4
     finally:
@@ -361,85 +422,83 @@ def test_a_configuration_that_cannot_be_written_is_left_as_it_is(fresh):
 
 
 @pytest.mark.long
-def test_an_engine_that_hangs_is_not_restarted(fresh, unit):
+def test_an_engine_that_hangs_is_not_restarted(spare, bare, unit):
     """Nobody knows what it runs, so that a restart could stop the job."""
     before = engine(HOST), on(HOST, "cat /etc/docker/daemon.json")
     unit("ExecReload=\\nExecReload=/bin/kill -STOP $MAINPID")
     try:
-        assert_refused(fresh(docker_engine_allow_restart=True), "does not answer any more", "timed out", "put back as it was")
+        assert_refused(spare(docker_engine_allow_restart=True), "does not answer any more", "timed out", "put back as it was")
     finally:
         on(HOST, "kill -CONT $(systemctl show docker --property MainPID --value)")
     assert (engine(HOST), on(HOST, "cat /etc/docker/daemon.json")) == before
 
 
 @pytest.mark.long
-def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(fresh, unit):
+def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(spare, bare, unit):
     """The unit's reload does nothing here. The job has no live-restore at first, so that a restart would stop it."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     unit("ExecReload=\\nExecReload=/bin/true")
-    assert_refused(fresh(), "docker_engine_allow_restart is false", "put back as it was")
+    assert_refused(spare(), "docker_engine_allow_restart is false", "put back as it was")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
-    assert_skipped(fresh(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "put back as it was")
+    assert_skipped(spare(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "put back as it was")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     configure(HOST, {**json.loads(configuration), "live-restore": True}, "live-restore: true")
 
 
 @pytest.mark.long
-def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(fresh, unit):
+def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(spare, live_restore, unit):
     """The engine does not start while the runtime is in daemon.json."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     unit("ExecReload=\\nExecReload=/bin/true\\nExecStartPre=/bin/sh -c \"! grep nvidia /etc/docker/daemon.json\"")
-    assert_refused(fresh(docker_engine_allow_restart=True), "did not take the runtime nvidia", "put back as it was")
+    assert_refused(spare(docker_engine_allow_restart=True), "did not take the runtime nvidia", "put back as it was")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     assert "nvidia" not in on(HOST, "docker info --format '{{json .Runtimes}}'")
 
 
 @pytest.mark.long
-def test_a_restart_that_does(fresh, unit):
+def test_a_restart_that_does(spare, live_restore, unit):
     unit("ExecReload=\\nExecReload=/bin/true")
-    assert_done(fresh(docker_engine_allow_restart=True), changed=True)
+    assert_done(spare(docker_engine_allow_restart=True), changed=True)
     assert "nvidia" in json.loads(on(HOST, "docker info --format '{{json .Runtimes}}'"))
 
 
-def test_the_version_goes_down_and_up_and_is_held(fresh):
-    assert_done(fresh())
-    start_job(HOST, "gpu-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
-    assert_done(fresh(nvidia_container_toolkit_version=OLDER), changed=True)
+def test_the_version_goes_down_and_up_and_is_held(spare, installed):
+    assert_done(spare(nvidia_container_toolkit_version=OLDER), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
-    assert_done(fresh(nvidia_container_toolkit_version=OLDER), changed=False)
+    assert_done(spare(nvidia_container_toolkit_version=OLDER), changed=False)
     assert set(on(HOST, "apt-mark showhold").split()) == set(PACKAGES)
     on(HOST, "apt-get update -q && apt-get upgrade -q -y --no-install-recommends")
     assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
-    assert_done(fresh(), changed=True)
+    assert_done(spare(), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
 
 
-def test_a_version_that_is_not_there_leaves_what_is(fresh):
+def test_a_version_that_is_not_there_leaves_what_is(spare, installed):
     before = state_of(HOST)
-    assert_refused(fresh(nvidia_container_toolkit_version="9.9.9"), "nvidia_container_toolkit_version", "9.9.9")
+    assert_refused(spare(nvidia_container_toolkit_version="9.9.9"), "nvidia_container_toolkit_version", "9.9.9")
     assert state_of(HOST) == before
 
 
-def test_a_key_that_is_not_the_repositorys_leaves_the_former_one(fresh):
+def test_a_key_that_is_not_the_repositorys_leaves_the_former_one(spare, installed):
     before = state_of(HOST)
     other = {
         "nvidia_container_toolkit_key": "http://apt.lab/nvidia/wrong-key/key.asc",
         "nvidia_container_toolkit_key_fingerprint": (Path(images.apt_repository()) / "wrong-key" / "fingerprint").read_text().strip(),
     }
-    assert_refused(fresh(nvidia_container_toolkit_version=OLDER, **other), "nvidia_container_toolkit_repository_url", "http://apt.lab/nvidia")
+    assert_refused(spare(nvidia_container_toolkit_version=OLDER, **other), "nvidia_container_toolkit_repository_url", "http://apt.lab/nvidia")
     assert state_of(HOST) == before
 
 
-def test_a_key_given_as_a_file_or_as_text(fresh, tmp_path):
+def test_a_key_given_as_a_file_or_as_text(spare, installed, tmp_path):
     text = on(HOST, "cat /usr/share/keyrings/nvidia-container-toolkit-keyring.asc")
     path = tmp_path / "key.asc"
     path.write_text(text)
-    assert_done(fresh(nvidia_container_toolkit_key=str(path)), changed=False)
-    assert_done(fresh(nvidia_container_toolkit_key=text), changed=False)
+    assert_done(spare(nvidia_container_toolkit_key=str(path)), changed=False)
+    assert_done(spare(nvidia_container_toolkit_key=text), changed=False)
 
 
 @pytest.fixture
-def late_job():
+def late_job(installed):
     """A container that gets GPUs by the hook, not yet started."""
     on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
     options = "--name late-job --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all --entrypoint /bin/sh"
@@ -448,7 +507,7 @@ def late_job():
     on(HOST, "rm -f /etc/apt/apt.conf.d/99late-job; docker rm --force late-job; nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
 
 
-def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(fresh, late_job):
+def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(spare, installed, late_job):
     """The look of the play shows no such container, so that only the list just before the act can tell."""
     before = state_of(HOST)
     options = {
@@ -468,113 +527,109 @@ def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(fre
         {ROLE: options, "register": "acted"},
         {"assert": {"that": ["acted is not changed", "acted.host is defined"]}},
     ]
-    run = fresh.play({"hosts": "all", "gather_facts": False, "tasks": tasks})
+    run = spare.play({"hosts": "all", "gather_facts": False, "tasks": tasks})
     assert run.code == 0, run.output
     assert late_job in run.error.partition("[WARNING]")[2]
     assert state_of(HOST) == before
     assert on(HOST, f"docker inspect --format '{{{{.State.Running}}}}' {late_job}") == "true"
 
 
-def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(fresh, late_job):
+def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(spare, installed, late_job):
     """It starts after the module has decided, when apt has read the repository."""
     before = state_of(HOST)
     on(HOST, f"echo 'APT::Update::Post-Invoke {{\"docker start {late_job}\";}};' >/etc/apt/apt.conf.d/99late-job")
     try:
-        assert_skipped(fresh(nvidia_container_toolkit_version=OLDER), late_job, "daemon-reload", "Run again when these have ended")
+        assert_skipped(spare(nvidia_container_toolkit_version=OLDER), late_job, "daemon-reload", "Run again when these have ended")
     finally:
         on(HOST, "rm /etc/apt/apt.conf.d/99late-job")
     assert state_of(HOST) == before
     assert on(HOST, f"docker inspect --format '{{{{.State.Running}}}}' {late_job}") == "true"
 
 
-def test_a_toolkit_that_works_is_left_alone(fresh):
+def test_a_toolkit_that_works_is_left_alone(spare, installed):
     """Neither its version nor its holds nor another entry of the repository is touched, unless a version is asked for."""
     other = "/etc/apt/sources.list.d/other.list"
     on(HOST, f"apt-mark unhold {' '.join(PACKAGES)} && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{other}")
     before = state_of(HOST)
     try:
-        assert_done(fresh(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER), changed=False)
+        assert_done(spare(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER), changed=False)
         assert state_of(HOST) == before
         assert on(HOST, "apt-mark showhold") == ""
-        newer = fresh(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER, nvidia_container_toolkit_minimum_version="99.0")
+        newer = spare(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER, nvidia_container_toolkit_minimum_version="99.0")
         assert_done(newer, changed=True)
         assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
     finally:
         on(HOST, f"rm -f {other} {other}.disabled")
-        assert_done(fresh())
+        assert_done(spare())
 
 
-def test_a_role_that_is_not_enabled_touches_nothing(fresh):
+def test_a_role_that_is_not_enabled_touches_nothing(spare, installed):
     before = state_of(HOST)
     for state in ("present", "absent"):
-        run = fresh(nvidia_container_toolkit_enabled=False, nvidia_container_toolkit_state=state, nvidia_container_toolkit_version=OLDER)
+        run = spare(nvidia_container_toolkit_enabled=False, nvidia_container_toolkit_state=state, nvidia_container_toolkit_version=OLDER)
         assert_done(run, changed=False)
         assert "is left as it is" in run.output
     assert state_of(HOST) == before
 
 
-def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(fresh):
-    """In the runtime's legacy mode, the hook gives the GPUs."""
-    on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
-    start_job(HOST, "hooked-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
-    on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
+def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(spare, installed, hooked_job):
     before = state_of(HOST)
-    assert_skipped(fresh(nvidia_container_toolkit_version=OLDER), "hooked-job", "nvidia_container_toolkit_allow_daemon_reload", "daemon-reload")
+    assert_skipped(spare(nvidia_container_toolkit_version=OLDER), "hooked-job", "nvidia_container_toolkit_allow_daemon_reload", "daemon-reload")
     assert state_of(HOST) == before
-    assert_done(fresh(), changed=False)
-    assert_done(fresh(nvidia_container_toolkit_version=OLDER, nvidia_container_toolkit_allow_daemon_reload=True), changed=True)
+    assert_done(spare(), changed=False)
+    assert_done(spare(nvidia_container_toolkit_version=OLDER, nvidia_container_toolkit_allow_daemon_reload=True), changed=True)
 
 
-def test_what_a_container_needs_is_not_removed(fresh, jobs_go_on):
+def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, jobs_go_on):
     """Neither the program of its runtime, nor packages whose scripts can take its GPUs. The engine has --gpus only where it started with the toolkit."""
     configure(HOST, {**json.loads(on(HOST, "cat /etc/docker/daemon.json")), "live-restore": True}, "live-restore: true")
     on(HOST, "systemctl restart docker")
     start_job(HOST, "gpus-job", "--gpus all")
     before = state_of(HOST)
-    assert_refused(fresh(nvidia_container_toolkit_state="absent"), "gpu-job, hooked-job of", "Stop them first")
+    assert_refused(spare(nvidia_container_toolkit_state="absent"), "gpu-job, hooked-job of", "Stop them first")
     assert state_of(HOST) == before
     jobs_go_on(HOST, "gpu-job")
     jobs_go_on(HOST, "hooked-job")
-    assert_refused(fresh(nvidia_container_toolkit_state="absent"), "gpus-job, which got them by NVIDIA's hook", "nvidia_container_toolkit_allow_daemon_reload")
+    assert_refused(spare(nvidia_container_toolkit_state="absent"), "gpus-job, which got them by NVIDIA's hook", "nvidia_container_toolkit_allow_daemon_reload")
     assert state_of(HOST) == before
     on(HOST, "docker rm --force gpus-job")
 
 
-def test_a_removal_that_the_engine_does_not_take_leaves_everything(fresh, unit):
+def test_a_removal_that_the_engine_does_not_take_leaves_everything(spare, idle, unit):
     unit("ExecReload=\\nExecReload=/bin/false")
     before = state_of(HOST)
-    assert_refused(fresh(nvidia_container_toolkit_state="absent"), "did not take a configuration without the runtime nvidia", "Nothing was taken out")
+    assert_refused(spare(nvidia_container_toolkit_state="absent"), "did not take a configuration without the runtime nvidia", "Nothing was taken out")
     assert state_of(HOST) == before
 
 
-def test_removal_takes_out_what_the_role_put_in_and_only_that(fresh):
+def test_removal_takes_out_what_the_role_put_in_and_only_that(spare, idle):
     configuration = json.loads(on(HOST, "cat /etc/docker/daemon.json"))
-    checked = fresh("--check", "--diff", nvidia_container_toolkit_state="absent")
+    checked = spare("--check", "--diff", nvidia_container_toolkit_state="absent")
     assert_done(checked, changed=True)
     assert len(packages(HOST)) == 4
-    assert_done(fresh(nvidia_container_toolkit_state="absent"), changed=True)
+    assert_done(spare(nvidia_container_toolkit_state="absent"), changed=True)
     assert packages(HOST) == {}
     del configuration["runtimes"]
     assert json.loads(on(HOST, "cat /etc/docker/daemon.json")) == configuration
     assert on(HOST, "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' 2>/dev/null || true") == ""
-    assert_done(fresh(nvidia_container_toolkit_state="absent"), changed=False)
+    assert_done(spare(nvidia_container_toolkit_state="absent"), changed=False)
 
 
-def test_removal_leaves_what_was_there_before_the_role(fresh):
+def test_removal_leaves_what_was_there_before_the_role(spare, bare):
     """A toolkit by NVIDIA's guide, which the role upgrades and holds."""
     guide = "/etc/apt/sources.list.d/nvidia-container-toolkit.list"
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     wanted = " ".join(f"{package}={OLDER}-1" for package in PACKAGES)
     on(HOST, f"echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{guide} && apt-get update -q && apt-get install -q -y --no-install-recommends {wanted}")
     lists = on(HOST, "cd /etc/apt/sources.list.d && head -v *")
-    assert_done(fresh(), changed=True)
-    assert_done(fresh(), changed=False)
+    assert_done(spare(), changed=True)
+    assert_done(spare(), changed=False)
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
-    assert_done(fresh("--check", "--diff", nvidia_container_toolkit_state="absent"), changed=True)
-    assert_done(fresh(nvidia_container_toolkit_state="absent"), changed=True)
+    assert_done(spare("--check", "--diff", nvidia_container_toolkit_state="absent"), changed=True)
+    assert_done(spare(nvidia_container_toolkit_state="absent"), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
     assert on(HOST, "apt-mark showhold") == ""
     assert on(HOST, "cd /etc/apt/sources.list.d && head -v *") == lists
     assert json.loads(on(HOST, "cat /etc/docker/daemon.json")) == json.loads(configuration)
-    assert_done(fresh(nvidia_container_toolkit_state="absent"), changed=False)
-    assert_done(fresh(), changed=True)
+    assert_done(spare(nvidia_container_toolkit_state="absent"), changed=False)
+    assert_done(spare(), changed=True)

@@ -61,6 +61,20 @@ def role(repositories, tmp_path_factory):
     hosts.remove(LAB_NAME, HOST)
 
 
+@pytest.fixture
+def bare(role):
+    """The host without a toolkit."""
+    if packages():
+        assert_done(role(nvidia_container_toolkit_state="absent"))
+
+
+@pytest.fixture
+def older(role):
+    """The host with the older version."""
+    if packages() != dict.fromkeys(PACKAGES, OLDER):
+        assert_done(role(nvidia_container_toolkit_version=OLDER))
+
+
 def signed_by(repository: str, repositories: Path) -> dict[str, str]:
     """The variables that trust the key of a repository."""
     return {
@@ -69,7 +83,7 @@ def signed_by(repository: str, repositories: Path) -> dict[str, str]:
     }
 
 
-def test_a_dry_run_on_a_fresh_host_changes_nothing(role):
+def test_a_dry_run_on_a_fresh_host_changes_nothing(role, bare):
     before = state()
     run = role("--check", "--diff")
     assert_done(run, changed=True)
@@ -77,20 +91,20 @@ def test_a_dry_run_on_a_fresh_host_changes_nothing(role):
     assert state() == before
 
 
-def test_metadata_signed_by_another_key_leaves_nothing(role, repositories):
+def test_metadata_signed_by_another_key_leaves_nothing(role, bare, repositories):
     assert_refused(role(**signed_by("cuda", repositories)), "nvidia_container_toolkit_repository_url", "Bad GPG signature")
     assert packages() == {}
     assert on_host("ls /etc/yum.repos.d") == "cuda.repo"
 
 
-def test_a_package_that_is_not_the_signed_one_leaves_nothing(role):
+def test_a_package_that_is_not_the_signed_one_leaves_nothing(role, bare):
     run = role(nvidia_container_toolkit_repository_url="http://apt.lab/rpm/tampered/$basearch")
     assert_refused(run, "nvidia_container_toolkit_repository_url", "tampered", "libnvidia-container1")
     assert packages() == {}
     assert on_host("ls /etc/yum.repos.d") == "cuda.repo"
 
 
-def test_the_older_version_is_installed_whatever_other_repositories_there_are(role):
+def test_the_older_version_is_installed_whatever_other_repositories_there_are(role, bare):
     """NVIDIA's guide left a repository that cannot be reached, and dnf could not do anything with all."""
     on_host(r"printf '[libnvidia-container]\nbaseurl=http://apt.lab/none/\n' >/etc/yum.repos.d/libnvidia-container.repo")
     assert_done(role(nvidia_container_toolkit_version=OLDER), changed=True)
@@ -100,12 +114,12 @@ def test_the_older_version_is_installed_whatever_other_repositories_there_are(ro
 
 
 @pytest.mark.parametrize("command", ["upgrade", "distro-sync", "upgrade nvidia-container-toolkit", "install nvidia-container-toolkit"])
-def test_dnf_leaves_the_version_although_two_repositories_have_newer_ones(role, command):
+def test_dnf_leaves_the_version_although_two_repositories_have_newer_ones(role, older, command):
     on_host(f"dnf --assumeyes --refresh {command}")
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
 
 
-def test_a_rerun_asks_no_repository(role):
+def test_a_rerun_asks_no_repository(role, older):
     on_host("cp /etc/hosts /root/hosts && echo '127.0.0.1 apt.lab' >>/etc/hosts && rm -rf /var/cache/dnf/*")
     try:
         assert_done(role(nvidia_container_toolkit_version=OLDER), changed=False)
@@ -114,7 +128,7 @@ def test_a_rerun_asks_no_repository(role):
         on_host("cat /root/hosts >/etc/hosts")
 
 
-def test_another_version_up_and_down(role):
+def test_another_version_up_and_down(role, older):
     assert_done(role(nvidia_container_toolkit_version=PRESENT), changed=True)
     assert packages() == dict.fromkeys(PACKAGES, PRESENT)
     on_host("dnf --assumeyes upgrade")
@@ -123,13 +137,13 @@ def test_another_version_up_and_down(role):
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
 
 
-def test_a_version_that_is_not_there_leaves_what_is(role):
+def test_a_version_that_is_not_there_leaves_what_is(role, older):
     before = on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*")
     assert_refused(role(nvidia_container_toolkit_version="9.9.9"), "nvidia_container_toolkit_version", "nvidia-container-toolkit-9.9.9-1")
     assert on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*") == before
 
 
-def test_a_key_that_does_not_do_leaves_the_former_one_and_is_not_trusted_any_more(role, repositories):
+def test_a_key_that_does_not_do_leaves_the_former_one_and_is_not_trusted_any_more(role, older, repositories):
     files = "cat /etc/pki/rpm-gpg/* /etc/yum.repos.d/*; find /var/cache/dnf -name 'nvidia*'"
     on_host("rm -rf /var/cache/dnf/*")
     before = on_host(files)
@@ -139,7 +153,7 @@ def test_a_key_that_does_not_do_leaves_the_former_one_and_is_not_trusted_any_mor
     assert_done(role(nvidia_container_toolkit_version=PRESENT), changed=True)
 
 
-def test_removal_takes_out_what_the_role_put_in_and_only_that(role):
+def test_removal_takes_out_what_the_role_put_in_and_only_that(role, older):
     others = on_host("rpm --query --all | grep -v nvidia | sort; cat /etc/yum.repos.d/cuda.repo")
     assert_done(role("--check", "--diff", nvidia_container_toolkit_state="absent"), changed=True)
     assert len(packages()) == 4
