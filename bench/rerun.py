@@ -180,8 +180,8 @@ def main() -> int:
         ),
         "nothing changed": not any(changed.values()),
     }
-    for bar, met in bars.items():
-        print(f"{bar}: {'met' if met else 'MISSED'}")
+    for statement, met in bars.items():
+        print(f"{statement}: {'met' if met else 'MISSED'}")
     result = {"runs": {name: [asdict(done) for done in found] for name, found in runs.items()}, "medians": medians, "ratios": ratios}
     (WORK / "rerun.json").write_text(json.dumps({**result, "executions": executions, "bars": bars}, indent=2) + "\n")
     return 0 if all(bars.values()) else 1

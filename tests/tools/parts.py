@@ -25,7 +25,7 @@ def noted() -> list[tuple[str, float]]:
     """Parts and their seconds, in the order in which they ended."""
     path = Path(os.environ.get(VARIABLE) or os.devnull)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [(part, seconds) for part, seconds in map(json.loads, lines)]
+    return [tuple(json.loads(line)) for line in lines]
 
 
 def of_reports(reports: Iterable[Any]) -> dict[str, float]:
