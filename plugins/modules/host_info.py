@@ -75,6 +75,7 @@ gpu:
     driver_version: {description: Version of the driver; null where no GPU is shown., type: str, sample: 580.95.05}
     pci_devices: {description: "PCI addresses of NVIDIA's display controllers.", type: list, elements: str, sample: ["0000:3b:00.0"]}
     msg: {description: "In plain words what is there, or what to do.", type: str, sample: "2 NVIDIA GPUs, driver 580.95.05."}
+    error: {description: Why the driver does not list the MIG instances; empty where it does., type: str, sample: ""}
 engine:
   description: The Docker engine.
   returned: success
@@ -133,6 +134,7 @@ packages:
   type: dict
   contains:
     manager: {description: "V(apt), V(dnf) or V(dnf5); empty where the host has another one.", type: str, sample: apt}
+    error: {description: Why the installed packages are not known; empty where they are., type: str, sample: ""}
     toolkit:
       description: Those of the toolkit's four packages that are installed, by name.
       type: list

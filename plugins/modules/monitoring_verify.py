@@ -273,13 +273,19 @@ def jobs_of(targets):
     return jobs
 
 
+def gpus_of(info):
+    """What is known of the GPUs of a host, or that it could not be asked."""
+    gpu = info.get("gpu", info)
+    return {"failed": True, "msg": gpu["error"]} if gpu.get("error") else gpu
+
+
 def wanted_of(params):
     """What there should be, as `decide` takes it."""
     jobs = jobs_of(params["targets"])
     return Wanted(
         hosts=list(dict.fromkeys([*params["hosts"], *(host for places in jobs.values() for host, _server in places)])),
         jobs=jobs,
-        gpus={name: info.get("gpu", info) for name, info in params["host_info"].items()},
+        gpus={name: gpus_of(info) for name, info in params["host_info"].items()},
         engines=params["host_info"],
         scrape_interval=params["scrape_interval"],
         frozen_after=max(params["frozen_after"], SCRAPES * params["scrape_interval"]),

@@ -42,7 +42,7 @@ class Gpu(TypedDict):
 
 
 class GpuState(TypedDict):
-    """The GPUs of a host, with driver or without."""
+    """The GPUs of a host, with driver or without. `error` says why the driver does not list their MIG instances."""
 
     present: bool
     gpus: list[Gpu]
@@ -50,18 +50,20 @@ class GpuState(TypedDict):
     driver_version: Optional[str]
     pci_devices: list[str]
     msg: str
-
-
-class Query(NamedTuple):
-    """What nvidia-smi answers: the GPUs, and why it shows none."""
-
-    gpus: list[Gpu]
     error: str
 
 
+class Query(NamedTuple):
+    """What nvidia-smi answers: the GPUs, why it shows none, and why it does not list their MIG instances."""
+
+    gpus: list[Gpu]
+    error: str
+    mig_error: str = ""
+
+
 def ask(commands: Commands) -> GpuState:
-    """The GPUs of this host. Raises OSError where the driver does not list the MIG instances that it has."""
-    gpus, error = query(commands)
+    """The GPUs of this host."""
+    gpus, error, mig_error = query(commands)
     pci = pci_gpus(PCI_DEVICES)
     return {
         "present": bool(gpus),
@@ -70,6 +72,7 @@ def ask(commands: Commands) -> GpuState:
         "driver_version": gpus[0]["driver_version"] if gpus else None,
         "pci_devices": pci,
         "msg": message(gpus, pci, error),
+        "error": mig_error,
     }
 
 
@@ -87,10 +90,8 @@ def query(commands: Commands) -> Query:
     if any(gpu["mig_mode"] == "Enabled" for gpu in gpus):
         listing = commands.run([*limit, smi, "-L"])
         if listing.code != 0:
-            raise OSError(
-                f"nvidia-smi -L, which lists the MIG instances, ended with {listing.code}: {listing.text}. Run it on"
-                " the host."
-            )
+            reason = f"ended with {listing.code}: {listing.text}. Run it on the host."
+            return Query(gpus, "", f"nvidia-smi -L, which lists the MIG instances, {reason}")
         instances = parse_list(listing.output)
         for gpu in gpus:
             gpu["mig_devices"] = instances.get(gpu["uuid"], [])

@@ -30,22 +30,24 @@ class Package(TypedDict):
 
 
 class PackageState(TypedDict):
-    """The package manager of a host, and which of the toolkit's packages are installed."""
+    """The package manager of a host, the installed packages of the toolkit, and why they are not known."""
 
     manager: str
     toolkit: list[Package]
+    error: str
 
 
 def ask(commands: Commands) -> PackageState:
-    """The package manager of this host and the toolkit's packages. Raises OSError where they cannot be queried."""
+    """The package manager of this host and the toolkit's packages."""
     manager = package_manager(commands)
     if not manager:
-        return {"manager": "", "toolkit": []}
+        return {"manager": "", "toolkit": [], "error": ""}
     answer = commands.run([*_QUERIES["apt" if manager == "apt" else "dnf"], *TOOLKIT_PACKAGES])
     # dpkg-query ends with 1 where a package is unknown, rpm with the number of those that are not installed.
     if answer.code not in range(len(TOOLKIT_PACKAGES) + 1) or (manager == "apt" and answer.code > 1):
-        raise OSError(f"The installed packages cannot be queried ({answer.code}): {answer.text}")
-    return {"manager": manager, "toolkit": parse(answer.output)}
+        error = f"The installed packages cannot be queried ({answer.code}): {answer.text}"
+        return {"manager": manager, "toolkit": [], "error": error}
+    return {"manager": manager, "toolkit": parse(answer.output), "error": ""}
 
 
 def parse(output: str) -> list[Package]:

@@ -35,13 +35,19 @@ def decide(host: Host, wanted: Wanted) -> Plan:
         return _absent(host, wanted)
     if not host["gpu"]["present"]:
         return Plan(note=f"{host['gpu']['msg']} The NVIDIA container toolkit is left out here.")
-    refusal = _driver_problem(host, wanted) or _engine_problem(host, wanted)
+    refusal = _look_problem(host, wanted) or _driver_problem(host, wanted) or _engine_problem(host, wanted)
     return Plan(refusal=refusal) if refusal else _present(host, wanted)
 
 
 def mechanism(host: Host) -> str:
     """How containers get the GPUs on a host with the toolkit."""
     return "cdi" if host["engine"]["cdi_enabled"] else "runtime"
+
+
+def _look_problem(host: Host, wanted: Wanted) -> str:
+    """Why the host is not known well enough to change anything."""
+    error = host["gpu"]["error"] or host["packages"]["error"]
+    return f"{wanted.name}: {error} {NOTHING_CHANGED}" if error else ""
 
 
 def _driver_problem(host: Host, wanted: Wanted) -> str:
@@ -276,6 +282,7 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
     leave = bool(file["installed_before"])
     packages_go = bool(names) and not leave
     checks: list[Callable[[], str]] = [
+        lambda: host["packages"]["error"],
         lambda: _engine_problem(host, wanted).replace(f" {NOTHING_CHANGED}", ""),
         lambda: guard.removal_problem(wanted.name, host["engine"]),
         lambda: (

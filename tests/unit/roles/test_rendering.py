@@ -132,16 +132,17 @@ def test_the_mark_of_the_data_is_begun_anew_with_another_retention_alone(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("engine", "deployed"),
+    ("engine", "error", "deployed"),
     [
-        ({"cdi_gpus": True, "runtimes": {}}, True),
-        ({"cdi_gpus": False, "runtimes": {"nvidia": "nvidia-container-runtime"}}, True),
-        ({"cdi_gpus": False, "runtimes": {"runc": "runc"}}, False),
+        ({"cdi_gpus": True, "runtimes": {}}, "", True),
+        ({"cdi_gpus": False, "runtimes": {"nvidia": "nvidia-container-runtime"}}, "", True),
+        ({"cdi_gpus": False, "runtimes": {"runc": "runc"}}, "", False),
+        ({"cdi_gpus": True, "runtimes": {}}, "nvidia-smi -L ended with 15: GPU is lost.", False),
     ],
 )
-def test_the_dcgm_exporter_waits_for_an_engine_that_gives_containers_gpus(tmp_path, engine, deployed):
+def test_the_dcgm_exporter_waits_for_an_engine_that_gives_containers_gpus(tmp_path, engine, error, deployed):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
-    facts = {"gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"]}, "engine": engine}}
+    facts = {"gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"], "error": error}, "engine": engine}}
     given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
     assert [service["name"] for service in given["services"]] == (["dcgm-exporter"] if deployed else [])
 

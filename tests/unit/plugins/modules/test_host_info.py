@@ -57,9 +57,8 @@ def test_mig_instances(ask):
 
 def test_a_list_of_instances_that_fails_is_not_taken_for_none(ask):
     answer = ask(f"{NEW}\n-L) echo 'GPU is lost'; exit 15 ;;")
-    assert answer["failed"]
-    assert "nvidia-smi -L" in answer["msg"]
-    assert "15: GPU is lost" in answer["msg"]
+    assert "nvidia-smi -L" in answer["gpu"]["error"]
+    assert "15: GPU is lost" in answer["gpu"]["error"]
 
 
 def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(ask):

@@ -52,6 +52,7 @@ def fresh(manager: str = "apt", **engine_state: Any) -> Host:
             "driver_version": DRIVER,
             "pci_devices": [],
             "msg": "2 NVIDIA GPUs.",
+            "error": "",
         },
         "engine": {
             **engine.unknown(installed=True),
@@ -60,7 +61,7 @@ def fresh(manager: str = "apt", **engine_state: Any) -> Host:
             "runtimes": {"runc": "runc"},
             **engine_state,
         },
-        "packages": {"manager": manager, "toolkit": []},
+        "packages": {"manager": manager, "toolkit": [], "error": ""},
         "repositories": {
             "apt_entries": [],
             "file": repositories.repository_file(places.repository, None) if manager else None,

@@ -241,6 +241,24 @@ CASES = {
         refusal=("does not answer", "timed out", "Nothing was changed"),
         mechanism="",
     ),
+    "mig-not-listed": Case(
+        changed(installed("1.20.1"), gpu={"error": "nvidia-smi -L ended with 15."}),
+        wanted(),
+        refusal=("gpu1: nvidia-smi -L", "Nothing was changed"),
+        mechanism="",
+    ),
+    "packages-not-known": Case(
+        changed(installed("1.20.1"), packages={"error": "cannot be queried"}),
+        wanted(),
+        refusal=("cannot be queried",),
+        mechanism="",
+    ),
+    "absent-packages-not-known": Case(
+        changed(by_role("1.20.1"), packages={"error": "cannot be queried"}),
+        wanted(state="absent"),
+        refusal=("cannot be queried",),
+        mechanism="",
+    ),
     "snap": Case(fresh(**SNAP), wanted(), refusal=("from a snap", "Nothing was changed"), mechanism=""),
     # Removal.
     "absent": Case(by_role("1.20.1"), wanted(state="absent"), "RemoveToolkit", mechanism=""),
