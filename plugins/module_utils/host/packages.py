@@ -15,6 +15,8 @@ TOOLKIT_PACKAGES = (
     "nvidia-container-toolkit",
     "nvidia-container-toolkit-base",
 )
+# Fedora and what is made from it have this file.
+RED_HAT_RELEASE = "/etc/redhat-release"
 _QUERIES = {
     "apt": ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${db:Status-Want}\\n"],
     "dnf": ["rpm", "--query", "--queryformat", "installed %{NAME} %{VERSION}-%{RELEASE} install\\n"],
@@ -63,8 +65,11 @@ def parse(output: str) -> list[Package]:
 
 
 def package_manager(commands: Commands) -> str:
-    """`apt`, `dnf` or `dnf5`; empty where the host has another one."""
+    """`apt`, `dnf` or `dnf5`; empty where the host has another one. Some hosts have programs of both families."""
+    has_apt = commands.path("apt-get") and commands.path("dpkg-query")
+    if has_apt and not os.path.exists(RED_HAT_RELEASE):
+        return "apt"
     dnf = commands.path("dnf") or commands.path("dnf5")
-    if dnf and commands.path("rpm") and not os.path.exists("/etc/debian_version"):
-        return "dnf5" if os.path.basename(os.path.realpath(dnf)) == "dnf5" else "dnf"
-    return "apt" if commands.path("apt-get") and commands.path("dpkg-query") else ""
+    if not dnf or not commands.path("rpm"):
+        return ""
+    return "dnf5" if os.path.basename(os.path.realpath(dnf)) == "dnf5" else "dnf"
