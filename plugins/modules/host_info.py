@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_info
 short_description: The GPUs, the Docker engine and the NVIDIA container toolkit of a host
-version_added: "0.2.0"
+version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nvidia_container_toolkit
 short_description: GPUs for containers, by the NVIDIA container toolkit
-version_added: "0.2.0"
+version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
