@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine, repositories
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import Places
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import repository
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import Wanted
 
@@ -96,10 +97,16 @@ def installed(version: str, manager: str = "apt", cdi: bool = False, held: bool 
     return host
 
 
-def by_role(version: str, history: tuple[str, ...] = (), manager: str = "apt", **engine_state: Any) -> Host:
+def by_role(
+    version: str,
+    history: tuple[str, ...] = (),
+    manager: str = "apt",
+    places: Optional[Places] = None,
+    **engine_state: Any,
+) -> Host:
     """A host on which the role installed the toolkit."""
     host = installed(version, manager, held=manager == "apt", **engine_state)
-    places = repositories.places(manager)
+    places = places or repositories.places(manager)
     text = repository.text(manager, version, URL, places, history)
     host["repositories"]["file"] = repositories.repository_file(places.repository, text)
     host["repositories"]["key"] = {"path": places.key, "exists": True, "sha256": "hash", "fingerprint": FINGERPRINT}

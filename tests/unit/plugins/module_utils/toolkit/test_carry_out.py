@@ -1,0 +1,183 @@
+"""How a plan is carried out, with stand-ins for the host, its package manager and its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import Places
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import carry_out, decide
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.carry_out import Outcome, Toolkit
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import Skipped, ToolkitError
+from hosts import by_role, container, fresh, installed, wanted
+
+LATE = container("late-job", "hook")
+
+
+def places_in(folder: Any) -> Places:
+    """Where the repository and its key are on a stand."""
+    return Places(str(folder / "toolkit.sources"), str(folder / "key.asc"))
+
+
+class Stand:
+    """A host whose looks are given, and what was done on it."""
+
+    def __init__(self, folder: Any, looks: list[Host]) -> None:
+        self.places = places_in(folder)
+        self.looks = looks
+        self.done: list[str] = []
+        self.on_download: Callable[[], None] = lambda: None
+        self.on_add: Callable[[], None] = lambda: None
+        self.diffs: list[Any] = []
+
+    def look(self, *_arguments: Any) -> Host:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    # The package manager.
+    def download(self, _names: Any) -> None:
+        self.done.append("download")
+        self.on_download()
+
+    def install(self, _names: Any) -> None:
+        self.done.append("install")
+
+    def remove(self, *_names: Any) -> None:
+        self.done.append("remove")
+
+    def hold(self, _names: Any, hold: bool) -> None:
+        self.done.append("hold" if hold else "release")
+
+    def forget(self) -> None:
+        self.done.append("forget")
+
+    # The engine.
+    def state(self) -> Any:
+        return self.looks[0]["engine"]
+
+    def add(self, _program: str) -> None:
+        self.done.append("add")
+        self.on_add()
+
+    # Programs.
+    def run(self, arguments: list[str], _environment: Any = None) -> Answer:
+        self.done.append(" ".join(arguments[:2]))
+        return Answer(0, "", "")
+
+
+@pytest.fixture
+def stand(tmp_path, monkeypatch):
+    """Makes a stand from looks, and carries out what is wanted on it."""
+
+    def make(*looks: Host) -> Stand:
+        made = Stand(tmp_path, list(looks))
+        monkeypatch.setattr(carry_out, "look", made.look)
+        monkeypatch.setattr(carry_out.package_manager, "of", lambda *_arguments: made)
+        monkeypatch.setattr(carry_out, "EngineRuntime", lambda *_arguments: made)
+        monkeypatch.setattr(carry_out.openpgp_file, "armored", lambda *_arguments: "key\n")
+        monkeypatch.setattr(decide, "places", lambda _manager: made.places)
+        return made
+
+    return make
+
+
+def reconcile(stand: Stand, **given: Any) -> Outcome:
+    return Toolkit(None, stand, "", wanted(**given)).reconcile()  # type: ignore[arg-type]
+
+
+def files(stand: Stand, tmp_path: Any) -> list[str]:
+    return sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_packages_come_with_their_repository_and_are_held(stand, tmp_path):
+    settled = by_role("1.20.1", places=places_in(tmp_path))
+    free = [{**package, "held": False} for package in settled["packages"]["toolkit"]]
+    host = stand(fresh(), {**settled, "packages": {**settled["packages"], "toolkit": free}}, settled)
+    outcome = reconcile(host, version="1.20.1")
+    assert host.done == ["download", "install", "hold"]
+    assert outcome.done == ["InstallPackages", "HoldPackages"]
+    assert files(host, tmp_path) == ["key.asc", "toolkit.sources"]
+
+
+def test_a_container_that_starts_while_packages_are_fetched_stops_the_installation(stand, tmp_path):
+    host = stand(by_role("1.20.0"))
+    host.on_download = lambda: host.looks.__setitem__(0, by_role("1.20.0", containers=[LATE]))
+    outcome = reconcile(host, version="1.20.1")
+    assert "install" not in host.done
+    assert files(host, tmp_path) == []
+    assert outcome.done == []
+    assert len(outcome.warnings) == 1
+    assert "late-job" in outcome.warnings[0]
+    assert outcome.plan.mechanism == "runtime"
+
+
+def test_a_container_that_is_gone_again_is_named_all_the_same(stand):
+    host = stand(by_role("1.20.0"), by_role("1.20.0", containers=[LATE]), by_role("1.20.0"))
+    outcome = reconcile(host, version="1.20.1")
+    assert "install" not in host.done
+    assert "late-job" in " ".join(outcome.warnings)
+
+
+def test_an_engine_that_stops_answering_while_packages_are_fetched_ends_the_run(stand, tmp_path):
+    silent = by_role("1.20.0")
+    silent["engine"].update(reachable=False, error="timed out")
+    host = stand(by_role("1.20.0"), silent)
+    with pytest.raises(ToolkitError, match="does not answer any more.*timed out"):
+        reconcile(host, version="1.20.1")
+    assert "install" not in host.done
+    assert files(host, tmp_path) == []
+
+
+def test_a_failed_installation_leaves_the_files_as_they_were(stand, tmp_path):
+    host = stand(by_role("1.20.0"))
+
+    def fail() -> None:
+        raise ToolkitError("E: 404 Not Found")
+
+    host.on_download = fail
+    (tmp_path / "key.asc").write_text("former")
+    with pytest.raises(ToolkitError, match="put back as they were: E: 404 Not Found"):
+        reconcile(host, version="1.20.1")
+    assert files(host, tmp_path) == ["key.asc"]
+    assert (tmp_path / "key.asc").read_text() == "former"
+
+
+def test_packages_that_do_not_come_although_their_manager_says_so_are_an_error(stand):
+    host = stand(by_role("1.20.0"))
+    with pytest.raises(ToolkitError, match="not as it should be after the change"):
+        reconcile(host, version="1.20.1")
+
+
+def test_a_restart_that_would_stop_containers_is_skipped_and_leaves_no_mechanism(stand):
+    missing = installed("1.20.1", runtimes={}, nvidia_runtimes=[])
+    missing["toolkit"]["daemon_runtime"] = ""
+    host = stand(missing)
+
+    def skip() -> None:
+        raise Skipped("a restart would stop the running containers job")
+
+    host.on_add = skip
+    outcome = reconcile(host)
+    assert outcome.warnings == ["a restart would stop the running containers job"]
+    assert (outcome.done, outcome.plan.mechanism) == ([], "")
+
+
+def test_a_specification_that_is_not_current_after_it_was_written_is_named(stand):
+    host = stand(installed("1.20.1", cdi=True, cdi_gpus=False, cdi_specifications=[]))
+    with pytest.raises(ToolkitError, match="although the toolkit has just written one: no file gives a GPU"):
+        reconcile(host)
+    assert host.done == ["systemctl restart"]
+
+
+def test_a_host_that_is_as_wanted_is_left_alone(stand, tmp_path):
+    host = stand(by_role("1.20.1", places=places_in(tmp_path)))
+    assert reconcile(host, version="1.20.1").done == host.done == []
+
+
+def test_a_refusal_ends_the_run_before_anything_is_done(stand):
+    host = stand(fresh(root_dir="/var/snap/docker"))
+    with pytest.raises(ToolkitError, match="from a snap"):
+        reconcile(host)
+    assert host.done == []
