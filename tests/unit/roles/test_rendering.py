@@ -171,7 +171,7 @@ def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
 )
 def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_driver_fails(tmp_path, enabled, present, devices, states):
     inventory = fleet({"gpu1": {**GPU1, "dcgm_exporter_enabled": enabled}}, {"monitor1": MONITOR})
-    gpu = {"present": present, "pci_devices": devices, "uuids": ["GPU-1"]}
+    gpu = {"present": present, "pci_devices": devices, "uuids": ["GPU-1"], "error": ""}
     facts = {"gpu_monitoring_host": {"gpu": gpu, "engine": {"cdi_gpus": True, "runtimes": {}}}}
     services = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)["services"]
     assert [options.get("state", "present") for options in services] == states
