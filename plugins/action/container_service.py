@@ -31,8 +31,9 @@ class ActionModule(ActionBase):
         if deferred:
             if services and not collected_services.deployed_later(self._task, play, self._templar):
                 raise AnsibleActionFail(
-                    f"services on {collected.host}: no later task of the play '{collected.play_name}' deploys {', '.join(collected.names)}."
-                    f" End the play with a task {collected_services.MODULE} that has 'services: []', under the same tags, or set gpu_monitoring_deploy: now."
+                    f"services on {collected.host}: no later task of the play '{collected.play_name}' deploys"
+                    f" {', '.join(collected.names)}. End the play with a task {collected_services.MODULE} that has"
+                    " 'services: []', under the same tags, or set gpu_monitoring_deploy: now."
                 )
             collected.save()
             return {**result, "changed": False, "collected": collected.names}
@@ -41,7 +42,11 @@ class ActionModule(ActionBase):
             return {**result, "changed": False, "services": []}
         arguments = {**collected.options, "services": collected.services}
         wrap_async = bool(self._task.async_val)
-        result.update(self._execute_module(module_name=collected_services.MODULE, module_args=arguments, task_vars=variables, wrap_async=wrap_async))
+        result.update(
+            self._execute_module(
+                module_name=collected_services.MODULE, module_args=arguments, task_vars=variables, wrap_async=wrap_async
+            )
+        )
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
@@ -49,7 +54,9 @@ class ActionModule(ActionBase):
 
 def _services(given: Any) -> list[dict[str, Any]]:
     if not isinstance(given, list) or not all(isinstance(service, dict) and service.get("name") for service in given):
-        raise AnsibleActionFail("services: this must be a list of dictionaries, each with a name. Write it as in the examples of the module.")
+        raise AnsibleActionFail(
+            "services: this is not a list of dictionaries that each have a name. Write it as in the module's examples."
+        )
     return given
 
 
@@ -58,7 +65,8 @@ def _refuse_leftovers(collected: collected_services.Collected, play: str) -> Non
     if collected.services and collected.play != play:
         collected.clear()
         raise AnsibleActionFail(
-            f"services on {collected.host}: the play '{collected.play_name}' collected {', '.join(collected.names)} and did not deploy them."
+            f"services on {collected.host}: the play '{collected.play_name}' collected {', '.join(collected.names)}"
+            " and did not deploy them."
             f" End that play with a task {collected_services.MODULE} that has 'services: []'."
         )
 
@@ -67,8 +75,12 @@ def _add(collected: collected_services.Collected, services: list[dict[str, Any]]
     """Add the services and the other options of a task to what was collected."""
     for service in services:
         if service["name"] in collected.names:
-            raise AnsibleActionFail(f"services on {collected.host}: {service['name']} is given twice in one deployment. Keep one.")
+            raise AnsibleActionFail(
+                f"services on {collected.host}: {service['name']} is given twice in one deployment. Keep one."
+            )
         collected.services.append(service)
     for name, value in options.items():
         if collected.options.setdefault(name, value) != value:
-            raise AnsibleActionFail(f"{name} on {collected.host}: this differs between the tasks of one deployment. Give all of them the same.")
+            raise AnsibleActionFail(
+                f"{name} on {collected.host}: this differs between the tasks of one deployment. Give all the same value."
+            )

@@ -10,33 +10,39 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Compares the files and the container of each service with what is wanted and does only what is needed. Changes made by hand are put back.
-  - The services are deployed in the given order, all in one remote execution. Each is a transaction of its own, with its own result.
-    A service that fails does not stop the next ones. The task then fails at the end and names every service that failed, with its reason.
-  - The image is pulled, the ports are checked and the new files are validated in the new image before anything that runs is touched.
-  - Afterwards it waits until the service is healthy. If it does not become so, the files and the container are put back as they were
-    and the service fails with the reason and its last lines. A service that needs no change must be healthy too.
-  - If the engine stops meanwhile, it is waited for, a minute long, before what was there is put back.
-  - A run that was killed is finished or taken back by the next run for the service, before that run looks at what it is to bring about. It
-    finishes what was healthy already and takes back everything else, even if it then fails itself. Its journal is in
-    C(/var/lib/gpu_monitoring).
-  - The old container stops before the new one starts, since they share ports and data. If the run is killed just between the two, neither
-    runs until the next run. At any other moment one of them runs on.
-  - Two runs for one service do not mix, the second ends with an error.
-  - A container of the same name that this module did not make is left alone. With O(services[].state=present) that is an error.
+  - Compares the files and the container of each service with the options, and does only what is needed.
+    Changes made by hand are undone.
+  - The services are deployed in the given order, all in one remote execution. Each service is a transaction of its own,
+    with its own result. A service that fails does not stop the next ones. The task fails at its end, and names every
+    service that failed with its reason.
+  - Before it changes anything that runs, the module pulls the image, checks the ports and validates the new files in
+    the new image.
+  - After a change, the module waits until the service is healthy. If the service does not become healthy, the module
+    restores the previous files and the previous container. The service then fails with the reason and its last lines.
+  - A service that needs no change must be healthy too.
+  - If the engine stops during a change, the module waits up to a minute for it before it restores the previous state.
+  - A journal in C(/var/lib/gpu_monitoring) records each change. If a run was killed, the next run for the service first
+    reads the journal. It completes the change if the service was healthy already, and otherwise restores the previous
+    state. It does so even if it fails itself afterwards.
+  - The previous container stops before the new one starts, because both use the same ports and data. If the run is
+    killed between the two, neither runs until the next run. At any other moment one of them runs.
+  - Two runs for one service at the same time do not mix. The second one fails.
+  - The module does not touch a container of the same name that it did not create. With O(services[].state=present)
+    such a container is an error.
 attributes:
   check_mode:
     description:
-      - Makes the same plan and changes nothing. Where the engine is missing, says what would be created. Where a run was
-        killed, says that this would be cleared up, and compares with the files as they are.
+      - Makes the same plan and changes nothing. On a host without an engine, the result says what would be created.
+      - If a run was killed, the result says that its change would be cleared up, and compares with the files as they
+        are.
     support: full
   diff_mode:
-    description: Shows files as text and changed options of the container. Of secret files it shows only that they change.
+    description: Shows files as text, and changed options of the container. Secret files appear without their content.
     support: full
   idempotent:
     description:
-      - Changes nothing when files and container are as wanted. What the Docker engine reports is compared, not only what was asked for
-        last time.
+      - Changes nothing if the files and the container match the options. The module compares with what the Docker
+        engine reports, not only with the options of the last run.
     support: full
 options:
   services:
@@ -51,13 +57,16 @@ options:
         required: true
       state:
         description:
-          - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with O(services[].remove_data).
+          - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with
+            O(services[].remove_data).
           - V(present) removes no volume.
         type: str
         choices: [present, absent]
         default: present
       remove_data:
-        description: With O(services[].state=absent), whether the volumes that were made for the service, and its files with C(force=false), go too.
+        description:
+          - With O(services[].state=absent), whether the volumes that were made for the service, and its files with
+            C(force=false), go too.
         type: bool
         default: false
       image:
@@ -69,7 +78,9 @@ options:
         choices: [missing, always, never]
         default: missing
       also_pull:
-        description: Images of other services, without which this one is of no use. Where they cannot be pulled, nothing is changed.
+        description:
+          - Images of other services, without which this one is of no use. Where they cannot be pulled, nothing is
+            changed.
         type: list
         elements: str
         default: []
@@ -78,7 +89,9 @@ options:
         type: list
         elements: str
       env:
-        description: Environment variables, as text or numbers. They are shown by C(docker inspect), so secrets belong in O(services[].secret_files).
+        description:
+          - Environment variables, as text or numbers. They are shown by C(docker inspect), so secrets belong in
+            O(services[].secret_files).
         type: dict
         default: {}
       user:
@@ -99,7 +112,9 @@ options:
             choices: [bind, volume]
             default: bind
           source:
-            description: Path on the host or name of the volume. A missing volume is made, and so is a folder that holds O(services[].files).
+            description:
+              - Path on the host or name of the volume. A missing volume is made, and so is a folder that holds
+                O(services[].files).
             type: str
             required: true
           target:
@@ -117,8 +132,8 @@ options:
         default: []
       networks:
         description:
-          - Docker networks of the container; missing ones are made as bridges. The first is where O(services[].health) and
-            O(services[].reload) reach it.
+          - Docker networks of the container; missing ones are made as bridges. The first is where O(services[].health)
+            and O(services[].reload) reach it.
         type: list
         elements: str
         default: []
@@ -167,8 +182,10 @@ options:
       gpus:
         description:
           - How the container gets all NVIDIA GPUs of the host.
-          - V(auto) takes CDI where the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the runtime C(nvidia).
-          - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set where neither the image nor O(services[].env) does.
+          - V(auto) takes CDI where the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the
+            runtime C(nvidia).
+          - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set where neither the
+            image nor O(services[].env) does.
         type: str
         choices: [none, auto, cdi, runtime]
         default: none
@@ -187,7 +204,8 @@ options:
         type: dict
         default: {}
       log_options:
-        description: Options of the C(json-file) log driver. C(max-size) is 10m and C(max-file) is 3 where they are not given.
+        description:
+          - Options of the C(json-file) log driver. C(max-size) is 10m and C(max-file) is 3 where they are not given.
         type: dict
         default: {}
       restart_policy:
@@ -201,7 +219,8 @@ options:
         default: 10
       files:
         description:
-          - Files of the service. They should lie in directories that are mounted whole, since a single mounted file does not follow a rename.
+          - Files of the service. They should lie in directories that are mounted whole, since a single mounted file
+            does not follow a rename.
         type: list
         elements: dict
         default: []
@@ -227,7 +246,7 @@ options:
             type: str
             default: root
           force:
-            description: V(false) writes the file only where there is none, and leaves it as it is from then on.
+            description: V(false) writes the file only if it does not exist, and never changes it.
             type: bool
             default: true
           on_change:
@@ -262,7 +281,7 @@ options:
             type: str
             default: root
           force:
-            description: V(false) writes the file only where there is none, and leaves it as it is from then on.
+            description: V(false) writes the file only if it does not exist, and never changes it.
             type: bool
             default: true
           on_change:
@@ -272,11 +291,14 @@ options:
             default: recreate
       validate:
         description:
-          - A check of the new files before they are put in place. It sees the mounted folders as they will be, but no volume and no network.
+          - A check of the new files before they are put in place. It sees the mounted folders as they will be, but no
+            volume and no network.
         type: dict
         suboptions:
           command:
-            description: Program and arguments, run in a container of the new image with the staged files where the mounts put them.
+            description:
+              - Program and arguments, run in a container of the new image with the staged files where the mounts put
+                them.
             type: list
             elements: str
             required: true
@@ -300,7 +322,9 @@ options:
                 type: str
                 required: true
               scheme:
-                description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
+                description:
+                  - V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own
+                    container that is asked.
                 type: str
                 choices: [http, https]
                 default: http
@@ -308,7 +332,8 @@ options:
                 description: Name for basic authentication.
                 type: str
               password_file:
-                description: File of the host that holds the password of C(username), such as one of O(services[].secret_files).
+                description:
+                  - File of the host that holds the password of C(username), such as one of O(services[].secret_files).
                 type: path
               method:
                 description: Method of the request.
@@ -316,7 +341,8 @@ options:
                 default: POST
       health:
         description:
-          - When the service counts as healthy, by one of C(http), C(command) and C(image). Without them, when it has stayed up for a second.
+          - When the service counts as healthy, by one of C(http), C(command) and C(image). Without them, when it has
+            stayed up for a second.
         type: dict
         suboptions:
           http:
@@ -332,7 +358,9 @@ options:
                 type: str
                 required: true
               scheme:
-                description: V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own container that is asked.
+                description:
+                  - V(https) for a service that speaks TLS. Its certificate is not checked, since it is this host's own
+                    container that is asked.
                 type: str
                 choices: [http, https]
                 default: http
@@ -340,7 +368,8 @@ options:
                 description: Name for basic authentication.
                 type: str
               password_file:
-                description: File of the host that holds the password of C(username), such as one of O(services[].secret_files).
+                description:
+                  - File of the host that holds the password of C(username), such as one of O(services[].secret_files).
                 type: path
               status:
                 description: Status of the answer.
@@ -360,10 +389,11 @@ options:
             default: 60
   deferred:
     description:
-      - Whether the services are only collected, without a remote execution. A later task of the same play with O(deferred=false) deploys the
-        collected services of the host before its own, all in one remote execution.
-      - A play must have such a task, and O(docker_host) and O(registry), with its login, must be the same for all services of one
-        remote execution.
+      - V(true) only collects the services, without a remote execution. A later task of the same play with
+        O(deferred=false) deploys the collected services of the host and its own, all in one remote execution.
+      - Collected services are kept in the temporary folder of the run on the controller, which only its user can read.
+      - A play must have such a task, and O(docker_host) and O(registry), with its login, must be the same for all
+        services of one remote execution.
     type: bool
     default: false
   docker_host:
@@ -372,13 +402,16 @@ options:
     default: unix:///var/run/docker.sock
   registry:
     description:
-      - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub where it is empty.
-      - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the user that the module
-        runs as, credential helpers included. A helper that does not work is a warning, and the pull goes on without credentials.
+      - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub
+        where it is empty.
+      - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the
+        user that the module runs as, credential helpers included. A helper that does not work is a warning, and the
+        pull goes on without credentials.
     type: str
     default: ""
   registry_username:
-    description: User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
+    description:
+      - User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
     type: str
     default: ""
   registry_password:
@@ -451,7 +484,7 @@ services:
       elements: str
       sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload"]
     data:
-      description: What of that is data, which was deleted for good, or in check mode would be. Only with O(services[].state=absent).
+      description: Which of the actions delete data for good. Empty unless O(services[].state=absent).
       type: list
       elements: str
       sample: ["volume prometheus-data"]
@@ -551,10 +584,20 @@ SERVICE = {
     "ulimits": {"type": "dict", "default": {}},
     "labels": {"type": "dict", "default": {}},
     "log_options": {"type": "dict", "default": {}},
-    "restart_policy": {"type": "str", "choices": ["no", "always", "on-failure", "unless-stopped"], "default": "unless-stopped"},
+    "restart_policy": {
+        "type": "str",
+        "choices": ["no", "always", "on-failure", "unless-stopped"],
+        "default": "unless-stopped",
+    },
     "stop_timeout": {"type": "int", "default": 10},
     "files": {"type": "list", "elements": "dict", "default": [], "options": _file("0644", False)},
-    "secret_files": {"type": "list", "elements": "dict", "default": [], "no_log": False, "options": _file("0600", True)},
+    "secret_files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "no_log": False,
+        "options": _file("0600", True),
+    },
     "validate": {"type": "dict", "options": {"command": {"type": "list", "elements": "str", "required": True}}},
     "reload": {
         "type": "dict",

@@ -23,10 +23,10 @@ MODULE = "mlops.gpu_monitoring.container_service"
 
 @dataclass
 class Collected:
-    """The services that a play has collected for a host and not deployed yet, and the other options of the tasks that collected them.
+    """The services that a play has collected for a host and not deployed yet, with the other options of their tasks.
 
-    They wait in the run's own temporary folder on the controller, which only its user can read and which Ansible removes with the run. A fact would end in the
-    fact cache, which can be a file or a server, and they hold private keys and passwords.
+    They wait in the temporary folder of the run on the controller. Only its user can read that folder, and Ansible
+    removes it at the end. A fact would go to the fact cache, which can be a server, and services hold private keys.
     """
 
     host: str
@@ -97,7 +97,7 @@ def _runs(task: Task, play: Play, templar: Templar) -> bool:
 
 
 def _lineage(task: Task) -> set[str]:
-    """Ids of a task and of all that holds it: of a task that was included while the play runs, the play lists only the including one."""
+    """Ids of a task and of all that holds it. Of an included task, the play lists only the task that includes it."""
     holder, ids = task, set()
     while holder is not None:
         ids.add(holder._uuid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 OF_MODULE = ("docker_host", "registry", "registry_username", "registry_password")
 
 

@@ -28,7 +28,9 @@ class Result(TypedDict):
 
 
 def _result(name: str) -> Result:
-    return Result(name=name, changed=False, failed=False, msg="", actions=[], data=[], diff=[], container={}, warnings=[])
+    return Result(
+        name=name, changed=False, failed=False, msg="", actions=[], data=[], diff=[], container={}, warnings=[]
+    )
 
 
 def refuse_duplicates(names: Iterable[str]) -> None:
@@ -69,7 +71,9 @@ def failure(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
-def _present(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool, result: Result) -> None:
+def _present(
+    engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool, result: Result
+) -> None:
     options = spec.checked(options)
     if check_mode or engine is None:
         service = apply.read(engine, options, shared, check_mode=True)
@@ -80,7 +84,9 @@ def _present(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswe
     result["container"], result["warnings"] = _facts(container, options.networks), service.warnings
 
 
-def _absent(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool, result: Result) -> None:
+def _absent(
+    engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool, result: Result
+) -> None:
     if engine is None:
         return
     removal = apply.plan_removal(engine, options)
@@ -88,8 +94,11 @@ def _absent(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswer
         with shared.asked_again():
             removal = apply.remove(engine, options)
     things = removal.things()
-    result["changed"], result["data"], result["actions"] = bool(things), removal.data(), [f"remove {thing}" for thing in things]
-    result["diff"] = [{"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things]
+    result["changed"], result["data"] = bool(things), removal.data()
+    result["actions"] = [f"remove {thing}" for thing in things]
+    result["diff"] = [
+        {"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things
+    ]
 
 
 def _facts(container: Optional[Container], networks: list[str]) -> dict[str, Any]:
@@ -97,7 +106,8 @@ def _facts(container: Optional[Container], networks: list[str]) -> dict[str, Any
     if not container:
         return {}
     addresses = {
-        name: settings["IPAddress"] or settings.get("GlobalIPv6Address", "") for name, settings in container["NetworkSettings"]["Networks"].items()
+        name: endpoint["IPAddress"] or endpoint.get("GlobalIPv6Address", "")
+        for name, endpoint in container["NetworkSettings"]["Networks"].items()
     }
     return {
         "id": container["Id"],

@@ -165,7 +165,7 @@ def remove(path: str) -> None:
 
 
 def put_back(path: str, kept: Optional[str]) -> None:
-    """Have the kept file be in its place again; None says that there was none. What is back already stays."""
+    """Restore the kept file; None says that there was no file. A file that is restored already stays."""
     if kept is None:
         if os.path.lexists(path):
             remove(path)
@@ -176,7 +176,7 @@ def put_back(path: str, kept: Optional[str]) -> None:
 
 
 def _move(source: str, path: str, state: FileState) -> None:
-    """Rename a file into place, which needs no room on the disk; `state` is what it holds, written anew where the place is on another one."""
+    """Rename a file into place, which needs no room on the disk. On another disk it is written from `state` instead."""
     make_folder(os.path.dirname(path))
     try:
         with about(path):

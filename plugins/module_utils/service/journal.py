@@ -12,7 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.manif
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Reload, ServiceSpec, parse_reload
 
 KIND = "journal"
-# How far a run has come: nothing that runs is touched yet, it has to be taken back, or only what is left of before has to go.
+# How far a run has come: nothing that runs changed yet, the change must be undone, or only the previous state must go.
 PREPARING, CHANGING, DONE = "preparing", "changing", "done"
 
 
@@ -32,7 +32,7 @@ def reloadable(service: ServiceSpec) -> Reloadable:
 
 @dataclass
 class Journal:
-    """What a run changes of a service and how it is taken back, on disk from before the first step until the last: a killed run tells it the next."""
+    """What a run changes of a service, and how to undo it. It is on disk from before the first step until the last."""
 
     service: Reloadable
     container: str

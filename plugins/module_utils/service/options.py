@@ -127,7 +127,9 @@ def parse(given: Mapping[str, Any]) -> ServiceSpec:
     options["mounts"] = [Mount(**mount) for mount in given.get("mounts") or []]
     options["ports"] = [Port(**port) for port in given.get("ports") or []]
     options["files"] = [
-        ManagedFile(**file, secret=secret) for option, secret in (("files", False), ("secret_files", True)) for file in given.get(option) or []
+        ManagedFile(**file, secret=secret)
+        for option, secret in (("files", False), ("secret_files", True))
+        for file in given.get(option) or []
     ]
     options["validate"] = (given.get("validate") or {}).get("command") or []
     options["reload"] = parse_reload(given.get("reload"))

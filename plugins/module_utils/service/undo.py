@@ -68,7 +68,7 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
 
 
 def _run_again(engine: Engine, failed: journal.Journal) -> None:
-    """Have the service run with the files that were put back."""
+    """Make the service run with the restored files."""
     name = failed.service.name
     if failed.container == "reload":
         try:

@@ -1,6 +1,6 @@
 """Services that are collected and deployed by one task, in plays that ansible-playbook runs on this machine.
 
-The module runs in check mode and finds no engine: it answers what it would do, which shows what it was given and how often.
+The module runs in check mode and finds no engine. It answers what it would do, which shows what it was given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HOST = "localhost"
 
 
 class Run:
-    """A run of ansible-playbook: its exit code, its output, the results of its tasks by name, and how many modules ran on the host."""
+    """A run of ansible-playbook: exit code, output, results of tasks by name, and how many modules ran on the host."""
 
     def __init__(self, done):
         self.code, self.output = done.returncode, done.stdout + done.stderr
@@ -47,12 +47,32 @@ def play(tmp_path):
             path = tmp_path / "roles" / role / "tasks" / "main.yml"
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(tasks))
-        base = {"hosts": HOST, "connection": "local", "gather_facts": False, "check_mode": True, "vars": {"ansible_python_interpreter": sys.executable}}
-        whole = [{**base, "name": f"Play {number}", **(given if isinstance(given, dict) else {"tasks": given})} for number, given in enumerate(plays, 1)]
+        base = {
+            "hosts": HOST,
+            "connection": "local",
+            "gather_facts": False,
+            "check_mode": True,
+            "vars": {"ansible_python_interpreter": sys.executable},
+        }
+        whole = [
+            {**base, "name": f"Play {number}", **(given if isinstance(given, dict) else {"tasks": given})}
+            for number, given in enumerate(plays, 1)
+        ]
         (tmp_path / "play.json").write_text(json.dumps(whole))
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_LOCAL_TEMP": str(temporary)}
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+            "ANSIBLE_LOCAL_TEMP": str(temporary),
+        }
         environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_PIPELINING": "1"}
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-vvv", "-i", f"{HOST},", tmp_path / "play.json", *arguments]
+        command = [
+            Path(sys.executable).with_name("ansible-playbook"),
+            "-vvv",
+            "-i",
+            f"{HOST},",
+            tmp_path / "play.json",
+            *arguments,
+        ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
         assert SECRET not in done.stdout + done.stderr
         assert list(temporary.iterdir()) == [], "the run left something on the controller"
@@ -62,12 +82,22 @@ def play(tmp_path):
 
 
 def service(name, **options):
-    return {"name": name, "image": f"{name}:1", "secret_files": [{"path": f"/nonexistent/{name}", "content": f"password: {SECRET}\n"}], **options}
+    return {
+        "name": name,
+        "image": f"{name}:1",
+        "secret_files": [{"path": f"/nonexistent/{name}", "content": f"password: {SECRET}\n"}],
+        **options,
+    }
 
 
 def task(name, *services, tags=(), when=True, **options):
     """A task that deploys, or collects with `deferred`."""
-    return {"name": name, MODULE: {"docker_host": "unix:///nonexistent.sock", "services": list(services), **options}, "tags": list(tags), "when": when}
+    return {
+        "name": name,
+        MODULE: {"docker_host": "unix:///nonexistent.sock", "services": list(services), **options},
+        "tags": list(tags),
+        "when": when,
+    }
 
 
 def collect(*names, **options):
@@ -100,7 +130,12 @@ def test_a_task_that_defers_nothing_deploys_alone(play):
 
 @pytest.mark.parametrize(
     ("later", "arguments"),
-    [([], ()), ([DEPLOY], ("--tags", "a1")), ([task("Deploy", when=False)], ()), ([task("Deploy", when=[True, "inventory_hostname == 'other'"])], ())],
+    [
+        ([], ()),
+        ([DEPLOY], ("--tags", "a1")),
+        ([task("Deploy", when=False)], ()),
+        ([task("Deploy", when=[True, "inventory_hostname == 'other'"])], ()),
+    ],
     ids=["none", "tags", "false", "condition"],
 )
 def test_a_play_that_deploys_nothing_later_is_refused_and_names_the_service(play, later, arguments):
@@ -111,7 +146,9 @@ def test_a_play_that_deploys_nothing_later_is_refused_and_names_the_service(play
 
 
 def test_a_later_task_of_the_same_tag_deploys(play):
-    assert play([collect("a1", tags=["a1"]), task("Deploy", tags=["a1", "other"])], arguments=("--tags", "a1")).deployed("Deploy") == ["a1"]
+    assert play(
+        [collect("a1", tags=["a1"]), task("Deploy", tags=["a1", "other"])], arguments=("--tags", "a1")
+    ).deployed("Deploy") == ["a1"]
 
 
 def test_what_a_condition_kept_from_being_deployed_is_refused_by_the_next_play(play):
@@ -139,7 +176,9 @@ def test_included_roles_collect_and_an_always_section_deploys(play, how):
 
 
 def test_an_included_role_that_nothing_deploys_after_is_refused(play):
-    run = play([{"name": "Take a role", "ansible.builtin.include_role": {"name": "first"}}], roles={"first": [collect("a1")]})
+    run = play(
+        [{"name": "Take a role", "ansible.builtin.include_role": {"name": "first"}}], roles={"first": [collect("a1")]}
+    )
     assert run.code == 2
     assert "deploys a1" in run.output
 
@@ -149,8 +188,8 @@ def test_an_included_role_that_nothing_deploys_after_is_refused(play):
     [
         ([collect("a1"), collect("a1"), DEPLOY], "a1 is given twice"),
         ([collect("a1"), task("Deploy", docker_host="unix:///other.sock")], "docker_host on localhost: this differs"),
-        ([{"name": "Deploy", MODULE: {"services": {"name": "a1"}}}], "services: this must be a list"),
-        ([{"name": "Deploy", MODULE: {"services": [{"image": "a1"}]}}], "each with a name"),
+        ([{"name": "Deploy", MODULE: {"services": {"name": "a1"}}}], "services: this is not a list"),
+        ([{"name": "Deploy", MODULE: {"services": [{"image": "a1"}]}}], "that each have a name"),
     ],
     ids=["twice", "options", "dictionary", "name"],
 )

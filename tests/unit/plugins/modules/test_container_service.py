@@ -15,7 +15,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import container_s
 
 def run(*services, check=False, **options):
     output = io.StringIO()
-    with patch_module_args({"services": services, **options, "_ansible_check_mode": check}), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+    arguments = {"services": services, **options, "_ansible_check_mode": check}
+    with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
         container_service.main()
     return json.loads(output.getvalue())
 
@@ -36,7 +37,12 @@ def defaults(options):
     by_path = {}
     for name, option in options.items():
         by_path[name] = option.get("default")
-        by_path.update({f"{name}.{key}": value for key, value in defaults(option.get("suboptions") or option.get("options") or {}).items()})
+        by_path.update(
+            {
+                f"{name}.{key}": value
+                for key, value in defaults(option.get("suboptions") or option.get("options") or {}).items()
+            }
+        )
     return by_path
 
 
@@ -57,7 +63,12 @@ def test_without_an_engine_check_mode_tells_what_would_be(no_engine, tmp_path, c
     service = {"name": "fresh", "image": "app:1", "networks": ["monitoring"], "secret_files": [secret]}
     result = run(service, check=True, docker_host=no_engine)
     assert result["changed"]
-    assert result["services"][0]["actions"] == ["pull image", "create network monitoring", f"write {tmp_path}/secret", "create container"]
+    assert result["services"][0]["actions"] == [
+        "pull image",
+        "create network monitoring",
+        f"write {tmp_path}/secret",
+        "create container",
+    ]
     assert result["services"][0]["container"] == {}
     assert "no Docker engine answers" in json.dumps(result) + capfd.readouterr().err
     assert "correct-horse-battery" not in json.dumps(result)
@@ -68,18 +79,24 @@ def test_without_an_engine_check_mode_of_a_removal(no_engine):
     assert not run({"name": "app", "state": "absent"}, check=True, docker_host=no_engine)["changed"]
 
 
-@pytest.mark.parametrize("docker_host", ["tcp://127.0.0.1:2375", "ssh://me@host", "/var/run/docker.sock", "unix://docker.sock"])
+@pytest.mark.parametrize(
+    "docker_host", ["tcp://127.0.0.1:2375", "ssh://me@host", "/var/run/docker.sock", "unix://docker.sock"]
+)
 def test_what_is_no_socket_is_refused_even_in_check_mode(docker_host):
     result = run({"name": "app", "image": "app:1"}, check=True, docker_host=docker_host)
     assert result["failed"]
-    assert result["msg"] == f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock."
+    fix = "Write it like unix:///var/run/docker.sock."
+    assert result["msg"] == f"docker_host: '{docker_host}' is not a Unix socket. {fix}"
 
 
 @pytest.mark.parametrize(
     ("service", "words"),
     [
         ({"name": "app"}, "image"),
-        ({"name": "app", "image": "app:1", "reload": {"signal": "HUP", "http": {"port": 1, "path": "/"}}}, "mutually exclusive"),
+        (
+            {"name": "app", "image": "app:1", "reload": {"signal": "HUP", "http": {"port": 1, "path": "/"}}},
+            "mutually exclusive",
+        ),
         ({"name": "app", "image": "app:1", "gpus": "all"}, "gpus"),
         ({"name": "app", "image": "app:1", "memory": "plenty"}, "memory: 'plenty'"),
     ],
@@ -97,7 +114,10 @@ def test_two_services_of_one_name_are_refused():
 
 
 def test_a_service_that_fails_hides_no_other(no_engine):
-    services = [{"name": name, "image": "app:1", "memory": memory} for name, memory in (("a1", "plenty"), ("a2", "1g"), ("a3", "lots"))]
+    services = [
+        {"name": name, "image": "app:1", "memory": memory}
+        for name, memory in (("a1", "plenty"), ("a2", "1g"), ("a3", "lots"))
+    ]
     result = run(*services, check=True, docker_host=no_engine)
     assert result["failed"]
     assert [(service["name"], service["failed"], service["changed"]) for service in result["services"]] == [
