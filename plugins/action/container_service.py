@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(
                     f"services on {collected.host}: no later task of the play '{collected.play_name}' deploys"
                     f" {', '.join(collected.names)}. End the play with a task {collected_services.MODULE} that has"
-                    " 'services: []', under the same tags, or set gpu_monitoring_deploy: now."
+                    " 'services: []', without conditions and under the same tags, or set gpu_monitoring_deploy: now."
                 )
             collected.save()
             return {**result, "changed": False, "collected": collected.names}

@@ -68,7 +68,7 @@ def _path(host: str) -> str:
 
 
 def deployed_later(task: Task, play: Play, templar: Templar) -> bool:
-    """Whether a later task of the play deploys what was collected, and runs as far as its tags and conditions tell now.
+    """Whether a later task of the play deploys what was collected, and its tags and conditions say already that it runs.
 
     A task that includes others may deploy too.
     """
@@ -92,8 +92,8 @@ def _runs(task: Task, play: Play, templar: Templar) -> bool:
     try:
         return all(templar.evaluate_conditional(condition) for condition in task.when)
     except AnsibleError:
-        # It may depend on what is not known yet.
-        return True
+        # A condition that cannot be answered yet may become false, and the services would then be lost without a word.
+        return False
 
 
 def _lineage(task: Task) -> set[str]:

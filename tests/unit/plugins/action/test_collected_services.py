@@ -135,8 +135,9 @@ def test_a_task_that_defers_nothing_deploys_alone(play):
         ([DEPLOY], ("--tags", "a1")),
         ([task("Deploy", when=False)], ()),
         ([task("Deploy", when=[True, "inventory_hostname == 'other'"])], ()),
+        ([task("Deploy", when="not_known_yet")], ()),
     ],
-    ids=["none", "tags", "false", "condition"],
+    ids=["none", "tags", "false", "condition", "unknown"],
 )
 def test_a_play_that_deploys_nothing_later_is_refused_and_names_the_service(play, later, arguments):
     run = play([task("Deploy before"), collect("a1", tags=["a1"]), *later], arguments=arguments)
@@ -153,7 +154,9 @@ def test_a_later_task_of_the_same_tag_deploys(play):
 
 def test_what_a_condition_kept_from_being_deployed_is_refused_by_the_next_play(play):
     decide = {"name": "Decide", "ansible.builtin.set_fact": {"deploy_it": False}}
-    run = play([collect("a1"), decide, task("Deploy", when="deploy_it")], [collect("a2"), DEPLOY])
+    first = {"vars": {"ansible_python_interpreter": sys.executable, "deploy_it": True}}
+    first["tasks"] = [collect("a1"), decide, task("Deploy", when="deploy_it")]
+    run = play(first, [collect("a2"), DEPLOY])
     assert run.code == 2
     assert "the play 'Play 1' collected a1 and did not deploy them" in run.output
     assert run.remote == 0
