@@ -76,7 +76,7 @@ test: forget-parts lint sanity molecule ## Everything that CI runs
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables remove
-test-all: test bench-grafana bench-rerun bench-overhead bench-freshness bench-queries ## What CI runs, the longer tests, and the benchmarks
+test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-freshness bench-queries ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
@@ -85,6 +85,10 @@ bench-grafana: tools ## Our Grafana module against community.grafana, in one run
 .PHONY: bench-rerun
 bench-rerun: tools ## An unchanged run of the site playbook against a playbook written by hand, each on three hosts
 	python bench/rerun.py
+
+.PHONY: bench-hosts
+bench-hosts: tools ## An unchanged run and a dry run of the site playbook for 200 hosts, for which a stand-in answers
+	python bench/many_hosts.py
 
 .PHONY: bench-overhead
 bench-overhead: tools ## cAdvisor with our flags against its defaults, on this machine's engine

@@ -88,9 +88,15 @@ def run(source: Path, hosts: int, *arguments: str) -> Run:
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     output = "".join(lines)
     if process.returncode:
-        raise RuntimeError(f"The playbook failed:\n{output[-4000:]}")
+        raise RuntimeError(f"The playbook failed:\n{_failures(output)}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Run(deployment - first, wall, cpu, hosts, len(re.findall(r"changed=[1-9]", output)), output)
+
+
+def _failures(output: str) -> str:
+    """The first lines that say what failed, else the end of the output."""
+    failed = [line for line in output.splitlines() if line.startswith(("fatal", "[ERROR]"))]
+    return "\n".join(failed[:3]) or output[-2000:]
 
 
 def measure(hosts: int) -> Iterator[tuple[str, Run]]:

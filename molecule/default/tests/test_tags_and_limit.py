@@ -1,0 +1,55 @@
+"""A run for a part of the roles or of the hosts does all that this part needs, and leaves the rest as it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.stack import SERVICES, wait_until
+
+TARGETS = "/etc/gpu_monitoring/prometheus/targets/nvidia-gpu.json"
+# The roles that deploy a container, and where the test removes it.
+CONTAINERS = {
+    "grafana": ("monitor1", "grafana"),
+    "prometheus": ("monitor1", "prometheus"),
+    "node_exporter": ("gpu1", "node-exporter"),
+    "cadvisor": ("gpu1", "cadvisor-proxy"),
+    "dcgm_exporter": ("gpu2", "dcgm-exporter"),
+}
+
+
+@pytest.mark.parametrize(("tag", "name", "container"), [(tag, *where) for tag, where in CONTAINERS.items()])
+def test_the_name_of_a_role_as_a_tag_deploys_it_alone(site, host, started, tag, name, container):
+    before = started()
+    host(name).check_output(f"docker rm --force {container}")
+    run = site(f"--tags={tag}")
+    assert run.code == 0, run.output
+    after = started()
+    assert {key for key in before if before[key] != after.get(key)} == {(name, container)}
+    assert {(name, service) for name, services in SERVICES.items() for service in services} == {*after}
+
+
+@pytest.mark.parametrize("tag", ["common", "docker_engine", "tls", "nvidia_container_toolkit"])
+def test_a_role_without_a_container_changes_nothing(site, started, tag):
+    before = started()
+    run = site(f"--tags={tag}")
+    assert run.code == 0, run.output
+    assert {counts["changed"] for counts in run.recap.values()} == {0}
+    assert started() == before
+
+
+def test_a_host_without_a_gpu_stays_out_of_the_targets_when_a_run_leaves_it_out(site, host, prometheus):
+    """An earlier run found no GPU in gpu2: it wrote a group without targets."""
+    monitor = host("monitor1")
+    complete = monitor.file(TARGETS).content_string
+    without = [group if group["labels"]["host"] != "gpu2" else {**group, "targets": []} for group in json.loads(complete)]
+    monitor.check_output(f"cat >{TARGETS} <<'END'\n{json.dumps(without, indent=4, sort_keys=True)}\nEND")
+    run = site("--limit=monitor1")
+    assert (run.code, run.recap["monitor1"]["changed"]) == (0, 0), run.output
+    assert json.loads(monitor.file(TARGETS).content_string) == without
+    wait_until(lambda: ("nvidia-gpu", "gpu2") not in prometheus.health(), "Prometheus leaves gpu2 out")
+    run = site()
+    assert run.code == 0, run.output
+    assert monitor.file(TARGETS).content_string == complete
+    wait_until(lambda: prometheus.health().get(("nvidia-gpu", "gpu2")) == "up", "Prometheus scrapes gpu2 again")
