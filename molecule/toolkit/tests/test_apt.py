@@ -597,7 +597,7 @@ def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, job
 def test_a_removal_that_the_engine_does_not_take_leaves_everything(spare, idle, unit):
     unit("ExecReload=\\nExecReload=/bin/false")
     before = state_of(HOST)
-    assert_refused(spare(nvidia_container_toolkit_state="absent"), "did not take a configuration without the runtime nvidia", "Nothing was taken out")
+    assert_refused(spare(nvidia_container_toolkit_state="absent"), "did not take a configuration without the runtime nvidia", "Nothing was removed")
     assert state_of(HOST) == before
 
 
