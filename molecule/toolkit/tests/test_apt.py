@@ -498,13 +498,14 @@ def test_a_key_given_as_a_file_or_as_text(spare, installed, tmp_path):
 
 
 @pytest.fixture
-def late_job(installed):
-    """A container that gets GPUs by the hook, not yet started."""
-    on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
+def late_job():
+    """A container that gets GPUs by the hook, as in the runtime's legacy mode, and a script that starts it."""
+    mode = "nvidia-ctk config --in-place --set nvidia-container-runtime.mode"
     options = "--name late-job --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all --entrypoint /bin/sh"
     on(HOST, f"docker create {options} {image()} -c '{COUNTER}'")
+    on(HOST, f"echo '{mode}=legacy && docker start late-job && {mode}=auto' >/root/late-job")
     yield "late-job"
-    on(HOST, "rm -f /etc/apt/apt.conf.d/99late-job; docker rm --force late-job; nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
+    on(HOST, f"rm -f /root/late-job /etc/apt/apt.conf.d/99late-job; docker rm --force late-job; {mode}=auto")
 
 
 def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(spare, installed, late_job):
@@ -523,7 +524,7 @@ def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(spa
     }
     tasks = [
         {"include_role": {"name": "mlops.gpu_monitoring.docker_engine"}},
-        {"command": f"docker start {late_job}"},
+        {"command": f"sh /root/{late_job}"},
         {ROLE: options, "register": "acted"},
         {"assert": {"that": ["acted is not changed", "acted.host is defined"]}},
     ]
@@ -537,7 +538,7 @@ def test_a_container_that_starts_between_the_look_and_the_act_keeps_its_gpus(spa
 def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(spare, installed, late_job):
     """It starts after the module has decided, when apt has read the repository."""
     before = state_of(HOST)
-    on(HOST, f"echo 'APT::Update::Post-Invoke {{\"docker start {late_job}\";}};' >/etc/apt/apt.conf.d/99late-job")
+    on(HOST, f"echo 'APT::Update::Post-Invoke {{\"sh /root/{late_job}\";}};' >/etc/apt/apt.conf.d/99late-job")
     try:
         assert_skipped(spare(nvidia_container_toolkit_version=OLDER), late_job, "daemon-reload", "Run again when these have ended")
     finally:
@@ -546,21 +547,23 @@ def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(spare
     assert on(HOST, f"docker inspect --format '{{{{.State.Running}}}}' {late_job}") == "true"
 
 
-def test_a_toolkit_that_works_is_left_alone(spare, installed):
-    """Neither its version nor its holds nor another entry of the repository is touched, unless a version is asked for."""
-    other = "/etc/apt/sources.list.d/other.list"
-    on(HOST, f"apt-mark unhold {' '.join(PACKAGES)} && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{other}")
+def test_a_toolkit_that_works_is_left_alone(fresh):
+    """Neither its version nor its holds nor a repository of the site is touched, unless the toolkit is too old."""
+    site, own = "/etc/apt/sources.list.d/site.list", "/etc/apt/sources.list.d/nvidia-container-toolkit.sources"
+    on(HOST, f"apt-mark unhold {' '.join(PACKAGES)} && mv {own} /root && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{site}")
     before = state_of(HOST)
+    given = {"nvidia_container_toolkit_version": "", "nvidia_container_toolkit_default_version": OLDER}
     try:
-        assert_done(spare(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER), changed=False)
+        assert_done(fresh(**given), changed=False)
         assert state_of(HOST) == before
         assert on(HOST, "apt-mark showhold") == ""
-        newer = spare(nvidia_container_toolkit_version="", nvidia_container_toolkit_default_version=OLDER, nvidia_container_toolkit_minimum_version="99.0")
-        assert_done(newer, changed=True)
+        assert_done(fresh(**given, nvidia_container_toolkit_minimum_version="99.0"), changed=True)
         assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
+        assert on(HOST, f"ls {site}.disabled {own}").split() == [own, f"{site}.disabled"]
     finally:
-        on(HOST, f"rm -f {other} {other}.disabled")
-        assert_done(spare())
+        on(HOST, f"rm -f {site} {site}.disabled && mv /root/{own.rpartition('/')[2]} {own}")
+    assert_done(fresh())
+    assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
 
 
 def test_a_role_that_is_not_enabled_touches_nothing(spare, installed):

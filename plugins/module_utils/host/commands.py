@@ -26,8 +26,8 @@ class Commands(Protocol):
     def path(self, program: str) -> Optional[str]:
         """Where a program is; None where there is none."""
 
-    def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None) -> Answer:
-        """Run a program with these arguments, without a shell."""
+    def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "") -> Answer:
+        """Run a program with these arguments and this standard input, without a shell."""
 
 
 class ModuleCommands:
@@ -40,9 +40,8 @@ class ModuleCommands:
         """Where a program is; None where there is none."""
         return self._module.get_bin_path(program)
 
-    def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None) -> Answer:
-        """Run a program with these arguments, without a shell."""
-        code, output, errors = self._module.run_command(
-            arguments, environ_update={"LC_ALL": "C.UTF-8", **(environment or {})}
-        )
+    def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "") -> Answer:
+        """Run a program with these arguments and this standard input, without a shell."""
+        variables = {"LC_ALL": "C.UTF-8", **(environment or {})}
+        code, output, errors = self._module.run_command(arguments, environ_update=variables, data=given or None)
         return Answer(code, output, errors)

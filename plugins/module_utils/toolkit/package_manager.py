@@ -67,7 +67,9 @@ class Apt:
 
     def hold(self, names: Sequence[str], hold: bool) -> None:
         """Keep upgrades from changing packages, or no longer."""
-        _checked(self._commands.run(["apt-mark", "hold" if hold else "unhold", *names]))
+        # apt-mark would read all sources, of which any may be broken.
+        selections = "".join(f"{name} {'hold' if hold else 'install'}\n" for name in names)
+        _checked(self._commands.run(["dpkg", "--set-selections"], given=selections))
 
     def forget(self) -> None:
         """apt keeps nothing that matters."""
