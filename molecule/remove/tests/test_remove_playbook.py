@@ -1,4 +1,4 @@
-"""What the collection put on the hosts is taken out, and only that; the data goes when asked for. The last test of all, since it leaves nothing to test."""
+"""What the collection put on the hosts is taken out, and only that; the data goes when asked for."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def remove():
     return run
 
 
+@pytest.fixture
+def deployed(site):
+    """The stack is there, as converge or an earlier test left it or by another run."""
+    if "prometheus" not in left("monitor1"):
+        run = site()
+        assert run.code == 0, run.output
+
+
 def left(name: str) -> str:
     """What is there of the collection, but for data."""
     containers = on(name, "docker ps --all --format '{{.Names}}' | grep -v training-job || true")
@@ -37,13 +45,13 @@ def volumes() -> set[str]:
     return set(on("monitor1", "docker volume ls --quiet --filter name=prometheus-data --filter name=grafana-storage").split())
 
 
-def test_a_dry_run_removes_nothing(remove):
+def test_a_dry_run_removes_nothing(deployed, remove):
     before = [left(name) for name in HOSTS]
     assert changed(remove("--check", "--diff")) > 0
     assert [left(name) for name in HOSTS] == before
 
 
-def test_the_services_go_and_the_data_stays(remove, prometheus, grafana, site):
+def test_the_services_go_and_the_data_stays(deployed, remove, prometheus, grafana, site):
     oldest = min(float(sample["value"][1]) for sample in prometheus.query("min_over_time(timestamp(up)[1d:1m])"))
     assert changed(remove()) > 0
     assert (left("gpu1"), left("gpu2")) == ("", "")
@@ -59,7 +67,7 @@ def test_the_services_go_and_the_data_stays(remove, prometheus, grafana, site):
     assert wait_until(lambda: grafana.frames("up"), "the datasource's password can still be read")
 
 
-def test_the_data_goes_when_asked_for_and_is_listed_first(remove):
+def test_the_data_goes_when_asked_for_and_is_listed_first(deployed, remove):
     run = remove(gpu_monitoring_remove_data=True)
     assert changed(run) > 0
     listed = run.output.partition("Remove the services")[0]

@@ -21,10 +21,9 @@ def on_spare(command: str) -> str:
 
 @pytest.fixture(scope="module")
 def spare(tmp_path_factory):
-    """An inventory of one fresh host without an engine; the host is removed afterwards."""
+    """An inventory of one host of its own, which is removed afterwards."""
     image = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container("molecule", "monitor1"))
     hosts.start("molecule", hosts.SPARE, image)
-    on_spare("systemctl stop docker.socket docker.service && dpkg --purge docker.io docker-cli && rm -f /var/run/docker.sock")
     connection = {key: value for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items() if key.startswith("ansible_")}
     path = tmp_path_factory.mktemp("spare") / "inventory.yml"
     path.write_text(yaml.safe_dump({"all": {"hosts": {hosts.SPARE: {"ansible_host": hosts.address("molecule", hosts.SPARE)}}, "vars": connection}}))
@@ -39,7 +38,20 @@ def engine_role(spare, tmp_path):
     return lambda *arguments, **variables: run_playbook(playbook, *arguments, inventory=spare, variables=variables)
 
 
-def test_no_engine_is_installed_unasked(engine_role):
+@pytest.fixture
+def no_engine(spare):
+    """The host has no engine."""
+    on_spare("systemctl stop docker.socket docker.service; dpkg --purge docker.io docker-cli && rm -f /var/run/docker.sock")
+
+
+@pytest.fixture
+def an_engine(engine_role):
+    """The host has an engine."""
+    run = engine_role(docker_engine_install=True)
+    assert run.code == 0, run.output
+
+
+def test_no_engine_is_installed_unasked(no_engine, engine_role):
     run = engine_role()
     assert run.code != 0
     assert "docker_engine_install" in run.error
@@ -47,7 +59,7 @@ def test_no_engine_is_installed_unasked(engine_role):
     assert on_spare("command -v dockerd || echo none").strip() == "none"
 
 
-def test_an_engine_is_installed_on_request_once(engine_role):
+def test_an_engine_is_installed_on_request_once(no_engine, engine_role):
     checked = engine_role("--check", docker_engine_install=True)
     assert checked.code == 0, checked.output
     assert on_spare("command -v dockerd || echo none").strip() == "none"
@@ -58,7 +70,7 @@ def test_an_engine_is_installed_on_request_once(engine_role):
     assert (second.code, second.recap[hosts.SPARE]["changed"]) == (0, 0), second.output
 
 
-def test_the_example_inventory_of_one_machine(spare):
+def test_the_example_inventory_of_one_machine(an_engine):
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     archive = subprocess.run(["tar", "-cf", "-", "-T", "-"], cwd=ROOT, input=files.encode(), check=True, capture_output=True).stdout
     on_spare(f"mkdir -p {COLLECTION}")
