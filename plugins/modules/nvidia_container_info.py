@@ -98,7 +98,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.error
 LINES = 200
 # How the container got the GPUs, by which option of docker run, and what to do where it does not see them.
 _WAYS = {
-    "cdi": ("by CDI", f"--device {spec.CDI_REQUEST['DeviceIDs'][0]}", "have the CDI specification written anew (systemctl restart nvidia-cdi-refresh)"),
+    "cdi": (
+        "by CDI",
+        f"--device {spec.CDI_REQUEST['DeviceIDs'][0]}",
+        "write the CDI specification again (systemctl restart nvidia-cdi-refresh)",
+    ),
     "runtime": (
         "by the runtime nvidia",
         "--runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all",
@@ -119,8 +123,17 @@ def _body(image: str, mechanism: str) -> dict[str, Any]:
         host_config["DeviceRequests"] = [spec.CDI_REQUEST]
     else:
         host_config["Runtime"] = "nvidia"
-    environment = [f"{name}={value}" for name, value in spec.NVIDIA_ENVIRONMENT.items()] if mechanism == "runtime" else []
-    return {"Image": image, "Entrypoint": ["nvidia-smi"], "Cmd": ["-L"], "Env": environment, "User": "0", "HostConfig": host_config}
+    environment = (
+        [f"{name}={value}" for name, value in spec.NVIDIA_ENVIRONMENT.items()] if mechanism == "runtime" else []
+    )
+    return {
+        "Image": image,
+        "Entrypoint": ["nvidia-smi"],
+        "Cmd": ["-L"],
+        "Env": environment,
+        "User": "0",
+        "HostConfig": host_config,
+    }
 
 
 def main() -> None:
@@ -148,20 +161,23 @@ def main() -> None:
                 module.warn(warning)
     except ServiceError as error:
         module.fail_json(msg=f"image: {error}")
-    how, option, fix = _WAYS[mechanism]
-    what = f"A container of {image} that got the GPUs {how}"
-    advice = f"Give an image with the GNU C library, or {fix}. To try it by hand: docker run --rm {option} --entrypoint nvidia-smi {image} -L"
+    way, option, fix = _WAYS[mechanism]
+    checked = f"A container of {image} that got the GPUs {way}"
+    by_hand = f"docker run --rm {option} --entrypoint nvidia-smi {image} -L"
+    advice = f"Give an image with the GNU C library, or {fix}. To try it by hand: {by_hand}"
     try:
-        code, output = engine.run(f"gpu-monitoring-check-{os.getpid()}", _body(image, mechanism), module.params["timeout"], LINES)
+        name = f"gpu-monitoring-check-{os.getpid()}"
+        code, output = engine.run(name, _body(image, mechanism), module.params["timeout"], LINES)
     except ServiceError as error:
-        module.fail_json(msg=f"{what} did not run. {error}. {advice}")
-    seen = gpu.parse_list(output)
+        module.fail_json(msg=f"{checked} did not run. {error}. {advice}")
     if code != 0:
-        module.fail_json(msg=f"{what} ended with {code}: {output or 'it said nothing'}. {advice}")
-    problem = gpu.difference(of_host, seen) if of_host is not None else ""
+        module.fail_json(msg=f"{checked} ended with {code}: {output or 'it said nothing'}. {advice}")
+    of_container = gpu.parse_list(output)
+    problem = gpu.difference(of_host, of_container) if of_host is not None else ""
     if problem:
-        module.fail_json(msg=f"{what} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. {advice}")
-    uuids = sorted({*seen, *(instance["uuid"] for instances in seen.values() for instance in instances)})
+        module.fail_json(msg=f"{checked} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. {advice}")
+    instances = (instance["uuid"] for listed in of_container.values() for instance in listed)
+    uuids = sorted({*of_container, *instances})
     module.exit_json(changed=False, mechanism=mechanism, uuids=uuids)
 
 
