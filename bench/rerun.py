@@ -1,6 +1,7 @@
-"""Measures an unchanged run of `playbooks/site.yml` against that of a playbook written by hand for the same stack, `peer/site.yml`.
+"""Measures an unchanged run of `playbooks/site.yml` against one of `peer/site.yml`, written by hand for the same stack.
 
-Each has a lab of three hosts of its own. After the first deployment and one rerun that counts remote executions the two take turns.
+Each has a lab of three hosts of its own. After the first deployment and one rerun that counts remote executions the
+two take turns.
 Exits with 1 where a bar is missed or a rerun reports a change.
 """
 
@@ -70,12 +71,12 @@ def run(contender: Contender, playbook: Path, environment: dict[str, str] | None
     """Run a playbook on the contender's lab, and measure it."""
     paths = os.pathsep.join(str(path) for path in (ROOT / ".cache" / "collections", PACKAGES))
     fixed = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_NOCOLOR": "1"}
+    complete = {**os.environ, **fixed, **(environment or {})}
     inventory = hosts.folder(contender.lab) / "inventory.yml"
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), "-e", json.dumps(contender.variables), str(playbook)]
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory)]
+    command += ["-e", json.dumps(contender.variables), str(playbook)]
     cpu, begin = children_cpu(), time.perf_counter()
-    done = subprocess.run(
-        command, env={**os.environ, **fixed, **(environment or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=complete, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     wall, cpu = time.perf_counter() - begin, children_cpu() - cpu
     counts = re.findall(r"changed=(\d+) +unreachable=0 +failed=0", done.stdout)
     if done.returncode or not counts:
@@ -85,11 +86,12 @@ def run(contender: Contender, playbook: Path, environment: dict[str, str] | None
 
 def bring_up(lab: str) -> None:
     """Have the hosts of a lab running."""
-    subprocess.run([sys.executable, "-m", "tests.lab", "up", "--name", lab], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "tests.lab", "up", "--name", lab]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def write_models(lab: str) -> list[str]:
-    """Write the dashboards that our Grafana has, for the peer to declare; returns the names of the files without their ends."""
+    """Write the dashboards that our Grafana has, for the peer to declare; returns their uids, which name the files."""
     secrets, url = hosts.folder(lab) / "secrets", f"https://{hosts.address(lab, 'monitor1')}:3000"
     session = requests.Session()
     session.trust_env, session.verify = False, str(secrets / "ca" / "ca.crt")
@@ -111,15 +113,17 @@ def require_peer(lab: str, dashboards: list[str]) -> None:
     url = f"http://{hosts.address(lab, 'monitor1')}:3000"
     datasource = session.get(f"{url}/api/datasources/uid/prometheus", timeout=30)
     declared = session.get(f"{url}/api/search?type=dash-db", timeout=30).json()
-    if datasource.status_code != 200 or {(one["uid"], one.get("folderTitle")) for one in declared} != {(uid, "GPU monitoring") for uid in dashboards}:
-        raise SystemExit(f"The peer's Grafana has the datasource: {datasource.status_code}, and of dashboards: {declared}")
+    in_folder = {dashboard["uid"] for dashboard in declared if dashboard.get("folderTitle") == "GPU monitoring"}
+    if datasource.status_code != 200 or in_folder != set(dashboards):
+        raise SystemExit(f"The peer's Grafana: datasource {datasource.status_code}, dashboards {declared}")
 
 
 def deploy(ours: Contender, peer_lab: str) -> Contender:
     """Deploy both stacks; returns the peer."""
     print(f"deploy ours to the lab {ours.lab}: {run(ours, ours.playbook).wall:.0f} s", flush=True)
     dashboards = write_models(ours.lab)
-    peer = Contender(PEER, peer_lab, PEER_FOLDER / "site.yml", {"peer_models": str(MODELS), "peer_dashboards": dashboards})
+    variables = {"peer_models": str(MODELS), "peer_dashboards": dashboards}
+    peer = Contender(PEER, peer_lab, PEER_FOLDER / "site.yml", variables)
     run(peer, PEER_FOLDER / "prepare.yml")
     print(f"deploy the peer to the lab {peer.lab}: {run(peer, peer.playbook).wall:.0f} s", flush=True)
     require_peer(peer.lab, dashboards)
@@ -143,15 +147,16 @@ def measure(contenders: list[Contender], rounds: int) -> dict[str, list[Run]]:
         for contender in contenders if turn % 2 == 0 else reversed(contenders):
             done = run(contender, contender.playbook)
             runs[contender.name].append(done)
-            print(f"rerun {turn + 1}, {contender.name}: {done.wall:.1f} s, {done.cpu:.1f} s of CPU, changed={done.changed}", flush=True)
+            costs = f"{done.wall:.1f} s, {done.cpu:.1f} s of CPU, changed={done.changed}"
+            print(f"rerun {turn + 1}, {contender.name}: {costs}", flush=True)
     return runs
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="reruns of each")
-    parser.add_argument("--ours", default="bench", choices=hosts.LABS, help="the lab that playbooks/site.yml deploys to")
-    parser.add_argument("--peer", default="peer", choices=hosts.LABS, help="the lab that the peer deploys to")
+    parser.add_argument("--ours", default="bench", choices=hosts.LABS, help="the lab of playbooks/site.yml")
+    parser.add_argument("--peer", default="peer", choices=hosts.LABS, help="the lab of the peer")
     given = parser.parse_args()
     if given.rounds < 1 or given.ours == given.peer:
         parser.error("at least one round, and two labs")
@@ -164,13 +169,16 @@ def main() -> int:
     executions = {contender.name: count(contender) for contender in (ours, peer)}
     runs = measure([ours, peer], given.rounds)
 
-    medians = {name: {cost: median(getattr(done, cost) for done in found) for cost in ("wall", "cpu")} for name, found in runs.items()}
-    ratios = {cost: medians[OURS][cost] / medians[PEER][cost] for cost in ("wall", "cpu")}
-    changed = {name: max(done.changed for done in found) for name, found in runs.items()}
+    costs = ("wall", "cpu")
+    medians = {
+        name: {cost: median(getattr(rerun, cost) for rerun in reruns) for cost in costs} for name, reruns in runs.items()
+    }
+    ratios = {cost: medians[OURS][cost] / medians[PEER][cost] for cost in costs}
+    changed = {name: max(rerun.changed for rerun in reruns) for name, reruns in runs.items()}
     print(f"\nansible-core {metadata.version('ansible-core')}, {given.rounds} unchanged runs of each in turn, medians")
     print(f"{'':8}{'wall s':>9}{'CPU s':>9}{'changed':>9}  remote executions")
-    for name, found in executions.items():
-        shown = ", ".join(f"{host} {len(modules)}" for host, modules in sorted(found.items()))
+    for name, of_hosts in executions.items():
+        shown = ", ".join(f"{host} {len(modules)}" for host, modules in sorted(of_hosts.items()))
         print(f"{name:8}{medians[name]['wall']:9.1f}{medians[name]['cpu']:9.1f}{changed[name]:9}  {shown}")
     bars = {
         f"wall {ratios['wall']:.2f} of the peer's, at most {MOST_WALL}": ratios["wall"] <= MOST_WALL,
@@ -182,8 +190,9 @@ def main() -> int:
     }
     for statement, met in bars.items():
         print(f"{statement}: {'met' if met else 'MISSED'}")
-    result = {"runs": {name: [asdict(done) for done in found] for name, found in runs.items()}, "medians": medians, "ratios": ratios}
-    (WORK / "rerun.json").write_text(json.dumps({**result, "executions": executions, "bars": bars}, indent=2) + "\n")
+    result = {"medians": medians, "ratios": ratios, "executions": executions, "bars": bars}
+    result["runs"] = {name: [asdict(rerun) for rerun in reruns] for name, reruns in runs.items()}
+    (WORK / "rerun.json").write_text(json.dumps(result, indent=2) + "\n")
     return 0 if all(bars.values()) else 1
 
 

@@ -73,7 +73,8 @@ def started(host: Callable[[str], Any]) -> Callable[[], dict[tuple[str, str], st
         times = {}
         for name, services in SERVICES.items():
             output = host(name).check_output(
-                "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}' %s" % " ".join(services)
+                "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}}' "
+                + " ".join(services)
             )
             for line in output.splitlines():
                 service, state = line.split(" ", 1)

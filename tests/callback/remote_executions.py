@@ -1,6 +1,7 @@
-"""Counts what Ansible executes on hosts: a line with host and module for each command that a connection other than `local` carries.
+"""Counts what Ansible executes on hosts: each command that a connection other than `local` carries is a line of a file.
 
-Enabled by the environment: ANSIBLE_CALLBACK_PLUGINS names this folder, ANSIBLE_CALLBACKS_ENABLED this plugin, REMOTE_EXECUTIONS the file.
+The environment enables it: ANSIBLE_CALLBACK_PLUGINS names this folder, ANSIBLE_CALLBACKS_ENABLED this plugin, and
+REMOTE_EXECUTIONS the file.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         file = os.environ[VARIABLE]
-        run, execute_module, execute_command = TaskExecutor.run, ActionBase._execute_module, ActionBase._low_level_execute_command
+        run = TaskExecutor.run
+        execute_module, execute_command = ActionBase._execute_module, ActionBase._low_level_execute_command
         current = {"host": "", "module": ""}
 
         def run_task(executor: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Notes what the parts of `make test` take: `python tests/tools/parts.py run NAME COMMAND...`, and `... table` shows it."""
+"""Notes what the parts of `make test` take: `parts.py run NAME COMMAND...`, and `parts.py table` shows it."""
 
 from __future__ import annotations
 

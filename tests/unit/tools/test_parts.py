@@ -25,7 +25,8 @@ def test_shares_of_a_part_are_shown_and_in_the_sum_once():
     parts.note("molecule/toolkit", 50.0)
     parts.note("molecule", 70.0)
     lines = parts.table([*parts.noted(), ("tests/unit", 10.0)]).splitlines()
-    assert [" ".join(line.split()) for line in lines] == ["molecule/toolkit 0 min 50 s", "molecule 1 min 10 s", "tests/unit 0 min 10 s", "all 1 min 20 s"]
+    expected = ["molecule/toolkit 0 min 50 s", "molecule 1 min 10 s", "tests/unit 0 min 10 s", "all 1 min 20 s"]
+    assert [" ".join(line.split()) for line in lines] == expected
 
 
 def test_without_a_file_nothing_is_noted(monkeypatch):
