@@ -171,7 +171,8 @@ def main() -> int:
 
     costs = ("wall", "cpu")
     medians = {
-        name: {cost: median(getattr(rerun, cost) for rerun in reruns) for cost in costs} for name, reruns in runs.items()
+        name: {cost: median(getattr(rerun, cost) for rerun in reruns) for cost in costs}
+        for name, reruns in runs.items()
     }
     ratios = {cost: medians[OURS][cost] / medians[PEER][cost] for cost in costs}
     changed = {name: max(rerun.changed for rerun in reruns) for name, reruns in runs.items()}
