@@ -193,7 +193,7 @@ def test_a_pull(start):
 def test_a_pull_that_fails(start, answer, words):
     stand_in = start()
     stand_in.answers["/images/create"] = answer
-    with pytest.raises(ServiceError, match=rf"image: x:v1 cannot be pulled\. .*{words}.*set gpu_monitoring_registry"):
+    with pytest.raises(ServiceError, match=rf"image: x:v1 cannot be pulled\. .*{words}.*\. Check .*set gpu_monitoring_registry"):
         Engine(stand_in.docker_host).pull("x:v1")
 
 
