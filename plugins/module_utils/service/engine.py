@@ -134,8 +134,9 @@ class Engine:
                         raise EngineRefusal(line["error"])
         except EngineRefusal as error:
             raise ServiceError(
-                f"image: {reference} cannot be pulled. {str(error).rstrip('.')}. Check the version and that this host reaches the"
-                " registry, or set gpu_monitoring_registry to a registry that has the image."
+                f"image: {reference} cannot be pulled. {str(error).rstrip('.')}."
+                " Check the version and that this host reaches the registry,"
+                " or set gpu_monitoring_registry to a registry that has the image."
                 + _login_advice(login, str(error))
             ) from error
         if login.problem:
