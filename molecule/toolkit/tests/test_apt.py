@@ -547,22 +547,22 @@ def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(spare
     assert on(HOST, f"docker inspect --format '{{{{.State.Running}}}}' {late_job}") == "true"
 
 
-def test_a_toolkit_that_works_is_left_alone(fresh):
+def test_a_toolkit_that_works_is_left_alone(spare, installed):
     """Neither its version nor its holds nor a repository of the site is touched, unless the toolkit is too old."""
     site, own = "/etc/apt/sources.list.d/site.list", "/etc/apt/sources.list.d/nvidia-container-toolkit.sources"
     on(HOST, f"apt-mark unhold {' '.join(PACKAGES)} && mv {own} /root && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{site}")
     before = state_of(HOST)
     given = {"nvidia_container_toolkit_version": "", "nvidia_container_toolkit_default_version": OLDER}
     try:
-        assert_done(fresh(**given), changed=False)
+        assert_done(spare(**given), changed=False)
         assert state_of(HOST) == before
         assert on(HOST, "apt-mark showhold") == ""
-        assert_done(fresh(**given, nvidia_container_toolkit_minimum_version="99.0"), changed=True)
+        assert_done(spare(**given, nvidia_container_toolkit_minimum_version="99.0"), changed=True)
         assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
         assert on(HOST, f"ls {site}.disabled {own}").split() == [own, f"{site}.disabled"]
     finally:
         on(HOST, f"rm -f {site} {site}.disabled && mv /root/{own.rpartition('/')[2]} {own}")
-    assert_done(fresh())
+    assert_done(spare())
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
 
 
