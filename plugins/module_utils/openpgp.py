@@ -16,7 +16,9 @@ _PARTS = (2, _PUBLIC_KEY, 13, 14, 17)
 
 
 def keys(text: str) -> dict[str, str]:
-    """The public keys in ASCII-armoured text, each armoured anew and alone, by fingerprint in upper-case digits (RFC 9580, sections 4.2, 5.5.4 and 6).
+    """The public keys in ASCII-armoured text, each armoured alone, by fingerprint in upper-case digits.
+
+    The format is that of RFC 9580, sections 4.2, 5.5.4 and 6.
 
     Raises ValueError that says what is wrong with the text.
     """

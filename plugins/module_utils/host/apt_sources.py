@@ -35,7 +35,7 @@ def _stanzas(lines: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
 
 
 def _of_stanza(stanza: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
+    uris: list[tuple[int, str]] = []
     field = ""
     for number, line in stanza:
         match = _FIELD.match(line)
@@ -43,5 +43,5 @@ def _of_stanza(stanza: list[tuple[int, str]]) -> list[tuple[int, str]]:
         if field == "enabled" and value.strip().lower() in ("no", "false", "without", "off", "disable", "0"):
             return []
         if field == "uris":
-            found += [(number, uri) for uri in value.split()]
-    return found
+            uris += [(number, uri) for uri in value.split()]
+    return uris
