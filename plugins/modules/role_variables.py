@@ -59,4 +59,5 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Nothing beyond what all modules return.
 """
