@@ -11,7 +11,7 @@ from tests.callback import remote_executions
 from tests.stack import ROOT, Run
 
 # How often an unchanged run may execute something on a host.
-MOST_EXECUTIONS = {"gpu1": 25, "gpu2": 25, "monitor1": 9}
+MOST_EXECUTIONS = {"gpu1": 3, "gpu2": 3, "monitor1": 4}
 CORES = ["2.19.14"] + (["2.22.0rc1"] if sys.version_info >= (3, 13) else [])
 
 
