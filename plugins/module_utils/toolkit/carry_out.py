@@ -139,15 +139,15 @@ class Toolkit:
         """Keep the diffs of what an action would write."""
 
     @_preview.register
-    def _(self, action: InstallPackages) -> None:
+    def _preview_installation(self, action: InstallPackages) -> None:
         self._show_installation(action, read(action.places.repository) or "")
 
     @_preview.register
-    def _(self, action: AddRuntime) -> None:
+    def _preview_runtime(self, action: AddRuntime) -> None:
         self._plan_runtime(action.program, "present")
 
     @_preview.register
-    def _(self, action: RemoveToolkit) -> None:
+    def _preview_removal(self, action: RemoveToolkit) -> None:
         self._diffs.append(_diff(action.places.repository, read(action.places.repository) or "", ""))
         self._plan_runtime(DEFAULT_PROGRAM, "absent")
 
@@ -163,7 +163,7 @@ class Toolkit:
         raise TypeError(type(action).__name__)
 
     @_carry_out.register
-    def _(self, action: InstallPackages) -> None:
+    def _install_packages(self, action: InstallPackages) -> None:
         wanted, url = self._wanted, repository.url(action.manager, self._wanted.repository_url)
         try:
             key = openpgp_file.armored(self._module, wanted.key, wanted.key_fingerprint, KEY_SECONDS)
@@ -219,11 +219,11 @@ class Toolkit:
             raise Skipped(f"{problem} {NOTHING_CHANGED}")
 
     @_carry_out.register
-    def _(self, action: HoldPackages) -> None:
+    def _hold_packages(self, action: HoldPackages) -> None:
         package_manager.of("apt", self._commands, "").hold(action.names, action.hold)
 
     @_carry_out.register
-    def _(self, action: WriteCdi) -> None:
+    def _write_cdi(self, action: WriteCdi) -> None:
         if action.by_service:
             answer = self._commands.run(["systemctl", "restart", f"{REFRESH_SERVICE}.service"])
             if action.remove_own_file and answer.code == 0:
@@ -240,11 +240,11 @@ class Toolkit:
             raise ToolkitError(cdi_problem(host, self._wanted))
 
     @_carry_out.register
-    def _(self, action: AddRuntime) -> None:
+    def _add_runtime(self, action: AddRuntime) -> None:
         self._runtime.add(action.program)
 
     @_carry_out.register
-    def _(self, action: RemoveToolkit) -> None:
+    def _remove_toolkit(self, action: RemoveToolkit) -> None:
         self._runtime.remove()
         manager = package_manager.of(action.manager, self._commands, action.places.repository)
         if action.packages:
