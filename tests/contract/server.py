@@ -88,4 +88,3 @@ def actions(result: dict[str, Any]) -> dict[str, str]:
     """What happened to each object, by uid."""
     assert "objects" in result, result
     return {shown["uid"]: shown["action"] for shown in result["objects"]}
-

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.lab import images
-from tests.unit.roles.rendering import arguments
+from tests.unit.roles.rendering import service
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 """What has to be done to one datasource. Grafana never gives secrets back, only the names of those that are set. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, Optional, cast
+from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, compare, declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json

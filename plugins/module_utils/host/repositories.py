@@ -75,6 +75,13 @@ class RepositoryState(TypedDict):
     key: Optional[KeyFile]
 
 
+def files(state: RepositoryState) -> tuple[RepositoryFile, KeyFile]:
+    """The repository file and the key's file of a host that has a package manager."""
+    if state["file"] is None or state["key"] is None:
+        raise ValueError("a host without a package manager has no repository of the toolkit")
+    return state["file"], state["key"]
+
+
 def ask(manager: str) -> RepositoryState:
     """The package repositories of this host."""
     if not manager:

@@ -14,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, ContainerBody, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.plan import Plan, View
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
@@ -31,9 +32,9 @@ class Service:
     options: ServiceSpec
     body: ContainerBody
     inspected: Optional[Container]
-    wanted: plan.View
-    present: Optional[plan.View]
-    plan: plan.Plan
+    wanted: View
+    present: Optional[View]
+    plan: Plan
     warnings: list[str]
 
     @property
@@ -98,7 +99,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     if engine is None:
         body = spec.create_body(options, "none", [])
         wanted = plan.wanted_view(body, options.networks, None, "not pulled yet")
-        return Service(options, body, None, wanted, None, plan.Plan("create", [], changed_files, options.networks, pull=True), warnings)
+        return Service(options, body, None, wanted, None, Plan("create", [], changed_files, options.networks, pull=True), warnings)
 
     image, pulled = _image(engine, options, shared, check_mode, warnings)
     for reference in options.also_pull:
@@ -128,7 +129,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
     missing = [network for network in options.networks if network not in networks]
     orphans = manifest.orphans(options)
-    decided = plan.Plan(container, reasons, changed_files, missing, orphans, journal.pending(options.name), pulled)
+    decided = Plan(container, reasons, changed_files, missing, orphans, journal.pending(options.name), pulled)
     if container in ("create", "recreate", "start"):
         published = [port for port in engine.published() if port.container != options.name + PREVIOUS]
         with _warning_in(check_mode, warnings):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import places, sha256
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import files, places, sha256
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, repository
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
@@ -145,10 +145,8 @@ def _installation(
     host: Host, wanted: Wanted, manager: str, version: str, url: str, present: tuple[str, ...]
 ) -> tuple[InstallPackages, str]:
     """The installation, and why it cannot be done."""
-    where, state = places(manager), host["repositories"]
-    file, key = state["file"], state["key"]
-    assert file is not None and key is not None
-    entries = state["apt_entries"]
+    where, entries = places(manager), host["repositories"]["apt_entries"]
+    file, key = files(host["repositories"])
     mixed = repository.mixed(entries, where.repository, url)
     refusal = (
         f"apt would read no repository on {wanted.name} if that of nvidia_container_toolkit_repository_url were there"
@@ -180,8 +178,7 @@ def _installation(
 
 def _files_differ(host: Host, wanted: Wanted, install: InstallPackages) -> bool:
     """Whether the repository or its key is not as it is wanted."""
-    file, key = host["repositories"]["file"], host["repositories"]["key"]
-    assert file is not None and key is not None
+    file, key = files(host["repositories"])
     if install.set_aside or file["sha256"] != sha256(install.repository):
         return True
     if wanted.key.startswith(("http://", "https://")):

@@ -180,7 +180,12 @@ def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_drive
 @pytest.mark.parametrize("role", ["cadvisor", "dcgm_exporter", "node_exporter", "prometheus"])
 def test_one_variable_defers_the_deployment_of_all_roles_but_grafana(tmp_path, role):
     def deferred(**variables):
-        task = {"cadvisor": "cAdvisor and its proxy", "dcgm_exporter": "the DCGM exporter", "node_exporter": "the node exporter", "prometheus": "Prometheus"}[role]
+        task = {
+            "cadvisor": "cAdvisor and its proxy",
+            "dcgm_exporter": "the DCGM exporter",
+            "node_exporter": "the node exporter",
+            "prometheus": "Prometheus",
+        }[role]
         inventory = fleet({"monitor1": MONITOR}, {"monitor1": MONITOR}, variables)
         return arguments(role, f"Deploy {task}", inventory, "monitor1", tmp_path)["deferred"]
 

@@ -39,7 +39,10 @@ def test_a_choice_that_is_not_known_is_refused(tmp_path):
     assert "grafana_protocol on monitor1: " in refused(tmp_path, "grafana", "monitor1", {"grafana_protocol": "ftp"})
 
 
-@pytest.mark.parametrize(("value", "words"), [("5 sec", "'5 sec' is not a duration. Write it like 5s"), ("2m", "2m is out of range. Set it to"), ("999ms", "1s to 60s")])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("5 sec", "'5 sec' is not a duration. Write it like 5s"), ("2m", "2m is out of range. Set it to"), ("999ms", "1s to 60s")],
+)
 def test_an_interval_that_is_not_valid_is_refused(tmp_path, value, words):
     rules = {"intervals": ["cadvisor_housekeeping_interval"]}
     message = refused(tmp_path, "cadvisor", "gpu1", {"cadvisor_housekeeping_interval": value}, **rules)

@@ -89,12 +89,12 @@ def start(tmp_path):
     """Starts the stand-in of an engine version."""
     started = []
 
-    def one(version=DOCKER_26):
-        stand_in = StandIn(tmp_path / "docker.sock", version)
+    def begin(version=None):
+        stand_in = StandIn(tmp_path / "docker.sock", version or DOCKER_26)
         started.append(stand_in)
         return stand_in
 
-    yield one
+    yield begin
     for stand_in in started:
         stand_in.stop()
 
