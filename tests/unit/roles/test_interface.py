@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -34,3 +35,11 @@ def test_readme_is_made_from_the_specification(role: Path) -> None:
 
 def test_every_role_is_covered() -> None:
     assert {role.name for role in ROLES} == {path.name for path in role_readme.ROLES.iterdir() if path.is_dir()}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_no_role_reads_private_variables_of_another(role: Path) -> None:
+    private = re.compile(rf"\b__({'|'.join(other.name for other in ROLES)})_\w+")
+    files = [file for kind in ("defaults", "vars", "tasks", "templates", "meta") for file in (role / kind).rglob("*.*")]
+    owners = {match[1] for file in files for match in private.finditer(file.read_text())}
+    assert owners <= {role.name}
