@@ -22,7 +22,7 @@ def addresses(evaluated):
 
 def test_addresses_ports_and_switches_of_each_host(fleet):
     gpu_hosts = {
-        "gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "8089", "node_exporter_enabled": "false"},
+        "gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "8089", "node_exporter_enabled": "false", "dcgm_exporter_enabled": "true"},
         "gpu2": {"ansible_host": "10.0.0.2", "gpu_monitoring_address": "2001:db8::2", "dcgm_exporter_enabled": False},
         "10.0.0.4": {},
     }
@@ -71,7 +71,10 @@ def test_an_address_from_facts_that_were_not_gathered_is_refused_with_the_fix(fl
         fleet({"gpu1": {}}, {"monitor1": {}}, FROM_FACTS)
 
 
-@pytest.mark.parametrize(("ips", "tls"), [(["127.0.0.1"], False), (["10.0.0.1"], True), (["10.0.0.1", "10.0.0.2"], True)])
+@pytest.mark.parametrize(
+    ("ips", "tls"),
+    [(["127.0.0.1"], False), (["::1"], False), (["127.0.1.1"], False), (["10.0.0.1"], True), (["10.0.0.1", "10.0.0.2"], True)],
+)
 def test_a_machine_on_its_loopback_alone_speaks_no_tls(fleet, ips, tls):
     hosts = {f"host{number}": {"ansible_host": ip} for number, ip in enumerate(ips)}
     assert fleet(hosts, {"host0": {}})["tls"] is tls

@@ -12,7 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.reposito
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import carry_out, decide
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.carry_out import Outcome, Toolkit
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import Skipped, ToolkitError
-from hosts import by_role, container, fresh, installed, wanted
+from hosts import FINGERPRINT, by_role, container, fresh, installed, wanted
 
 LATE = container("late-job", "hook")
 
@@ -99,6 +99,31 @@ def test_packages_come_with_their_repository_and_are_held(stand, tmp_path):
     assert host.done == ["download", "install", "hold"]
     assert outcome.done == ["InstallPackages", "HoldPackages"]
     assert files(host, tmp_path) == ["key.asc", "toolkit.sources"]
+    assert (outcome.diffs[1]["after_header"], outcome.diffs[1]["after"]) == (host.places.key, f"{FINGERPRINT}\n")
+
+
+def test_a_key_file_that_is_damaged_is_written_again_and_no_package_changes(stand, tmp_path):
+    settled = by_role("1.20.1", places=places_in(tmp_path))
+    key = {**settled["repositories"]["key"], "fingerprint": ""}
+    damaged = {**settled, "repositories": {**settled["repositories"], "key": key}}
+    (tmp_path / "key.asc").write_text("damaged")
+    host = stand(damaged, settled)
+    assert reconcile(host, version="1.20.1").done == ["InstallPackages"]
+    assert (tmp_path / "key.asc").read_text() == "key\n"
+    assert host.done == []
+
+
+def test_a_key_that_is_refused_leaves_the_former_one(stand, tmp_path, monkeypatch):
+    def refuse(*_arguments: Any) -> str:
+        raise ValueError("it holds another key.")
+
+    host = stand(by_role("1.20.0"))
+    monkeypatch.setattr(carry_out.openpgp_file, "armored", refuse)
+    (tmp_path / "key.asc").write_text("former")
+    with pytest.raises(ToolkitError, match="nvidia_container_toolkit_key on gpu1: it holds another key. Nothing was"):
+        reconcile(host, version="1.20.1")
+    assert (tmp_path / "key.asc").read_text() == "former"
+    assert (files(host, tmp_path), host.done) == (["key.asc"], [])
 
 
 def test_a_container_that_starts_while_packages_are_fetched_stops_the_installation(stand, tmp_path):
