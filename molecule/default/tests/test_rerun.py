@@ -39,5 +39,7 @@ def test_other_versions_of_ansible_core(site, started, tmp_path, version):
     assert_nothing_changed(run)
     assert "[DEPRECATION WARNING]" not in run.output
     assert started() == before
-    for name, modules in remote_executions.executions(counted).items():
+    executions = remote_executions.executions(counted)
+    assert set(executions) == set(MOST_EXECUTIONS)
+    for name, modules in executions.items():
         assert len(modules) <= MOST_EXECUTIONS[name], f"{name}: {remote_executions.summary(modules)}"
