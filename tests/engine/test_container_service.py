@@ -406,7 +406,7 @@ def test_a_gpu_that_the_engine_cannot_give(run, options):
 
 
 def test_through_ansible(options, tmp_path):
-    """As people run it: the secret is nowhere in the output, even with all details, and the interpreter's SDK is found."""
+    """As people run it: the secret is nowhere in the output, even with all details."""
     task = {"name": "Deploy", "mlops.gpu_monitoring.container_service": {"services": [options]}}
     play = [
         {

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.stack import PANELS, SERVICES, wait_until
+from tests.lab import hosts
+from tests.stack import LAB_NAME, PANELS, SERVICES, wait_until
 
 
 def everything_is_back(prometheus, grafana) -> None:
@@ -38,5 +39,5 @@ def test_restarted_services_come_back_with_their_data(host, prometheus, grafana,
 
 
 def test_the_monitoring_host_comes_back_from_a_reboot(prometheus, grafana, kept):
-    subprocess.run(["docker", "restart", "--time", "30", "gpu-monitoring-lab-molecule-monitor1"], check=True, capture_output=True)
+    subprocess.run(["docker", "restart", "--time", "30", hosts.container(LAB_NAME, "monitor1")], check=True, capture_output=True)
     everything_is_back(prometheus, grafana)

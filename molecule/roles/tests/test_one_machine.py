@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from tests.lab import hosts, shell
-from tests.stack import INVENTORY, ROOT, on, run_playbook
+from tests.stack import INVENTORY, LAB_NAME, ROOT, on, run_playbook
 
-NAME = hosts.container("molecule", hosts.SPARE)
+NAME = hosts.container(LAB_NAME, hosts.SPARE)
 COLLECTION = "/root/.ansible/collections/ansible_collections/mlops/gpu_monitoring"
 
 
@@ -22,13 +22,13 @@ def on_spare(command: str) -> str:
 @pytest.fixture(scope="module")
 def spare(tmp_path_factory):
     """An inventory of one host of its own, which is removed afterwards."""
-    image = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container("molecule", "monitor1"))
-    hosts.start("molecule", hosts.SPARE, image)
+    image = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "monitor1"))
+    hosts.start(LAB_NAME, hosts.SPARE, image)
     connection = {key: value for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items() if key.startswith("ansible_")}
     path = tmp_path_factory.mktemp("spare") / "inventory.yml"
-    path.write_text(yaml.safe_dump({"all": {"hosts": {hosts.SPARE: {"ansible_host": hosts.address("molecule", hosts.SPARE)}}, "vars": connection}}))
+    path.write_text(yaml.safe_dump({"all": {"hosts": {hosts.SPARE: {"ansible_host": hosts.address(LAB_NAME, hosts.SPARE)}}, "vars": connection}}))
     yield path
-    hosts.remove("molecule", hosts.SPARE)
+    hosts.remove(LAB_NAME, hosts.SPARE)
 
 
 @pytest.fixture

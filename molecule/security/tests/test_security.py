@@ -12,7 +12,7 @@ import trustme
 import yaml
 
 from tests.lab import hosts
-from tests.stack import INVENTORY, LAB, ROOT, SECRETS, SERVICES, on, run_playbook, wait_until
+from tests.stack import INVENTORY, LAB, LAB_NAME, ROOT, SECRETS, SERVICES, on, run_playbook, wait_until
 from tests.tools.security_page import EXCEPTIONS
 
 EVERY_SERVICE = [(name, service) for name, services in SERVICES.items() for service in services]
@@ -33,7 +33,7 @@ def variables():
 def ask(addresses):
     """Asks a service of a host from another host of the lab, with or without the authority and a password; the HTTP status, 000 where there is no answer."""
     subprocess.run(
-        ["docker", "cp", str(SECRETS / "ca" / "ca.crt"), f"{hosts.container('molecule', 'gpu2')}:/root/ca.crt"], check=True, capture_output=True
+        ["docker", "cp", str(SECRETS / "ca" / "ca.crt"), f"{hosts.container(LAB_NAME, 'gpu2')}:/root/ca.crt"], check=True, capture_output=True
     )
 
     def status(target: str, port: int, path: str = "/metrics", scheme: str = "https", user: str = "", trust: bool = True, options: str = "") -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.lab import driver, hosts, shell
-from tests.stack import ROOT, run_playbook, wait_until
+from tests.stack import LAB_NAME, ROOT, run_playbook, wait_until
 
 MARK = "/etc/gpu_monitoring/prometheus.data_since"
 SHIFTED = """
@@ -96,22 +96,22 @@ def test_an_exporter_that_stopped(told, host, name):
 
 def test_an_exporter_that_is_frozen(told):
     there = driver.gpus("gpu2")
-    hosts.set_state("molecule", "gpu2", driver.state(there, frozen=True))
+    hosts.set_state(LAB_NAME, "gpu2", driver.state(there, frozen=True))
     try:
         told("The DCGM exporter of gpu2 is frozen: ", verify_frozen_after="15s")
     finally:
-        hosts.set_state("molecule", "gpu2", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu2", driver.state(there))
 
 
 def test_a_gpu_that_is_not_seen(told):
     """The host gets a third GPU, which the exporter's container was not given."""
     there = driver.gpus("gpu1")
     new = driver.Gpu(2, "GPU-00000001-0000-4000-8000-000000000002", there[0].name, there[0].memory_mib)
-    hosts.set_state("molecule", "gpu1", driver.state([*there, new]))
+    hosts.set_state(LAB_NAME, "gpu1", driver.state([*there, new]))
     try:
         told(f"gpu1 has 3 GPUs and Prometheus sees 2: {new.uuid} (index 2) is missing.")
     finally:
-        hosts.set_state("molecule", "gpu1", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu1", driver.state(there))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_cadvisor_without_labels(told, host, site, dropped, sentence):
 @pytest.mark.long
 def test_a_host_that_is_not_reachable(told):
     """As if its cable were out."""
-    machine = hosts.container("molecule", "gpu2")
+    machine = hosts.container(LAB_NAME, "gpu2")
     cable = ["PREROUTING", "--in-interface", "eth0", "--jump", "DROP"]
     shell.run("docker", "exec", machine, "iptables", "--table", "raw", "--insert", *cable)
     try:
