@@ -30,6 +30,10 @@ options:
     type: list
     elements: path
     default: []
+  only_files:
+    description: Whether to return O(files) alone, without asking the driver, the engine or the package manager.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -40,12 +44,18 @@ EXAMPLES = r"""
 - name: Show the GPUs and how containers can get them
   ansible.builtin.debug:
     msg: "{{ host.gpu.msg }} {{ 'CDI' if host.engine.cdi_gpus else host.engine.runtimes | join(', ') }}"
+
+- name: Look for a file
+  mlops.gpu_monitoring.host_info:
+    files: [/etc/gpu_monitoring/grafana/admin_password]
+    only_files: true
+  register: host_files
 """
 
 RETURN = r"""
 gpu:
   description: The NVIDIA GPUs.
-  returned: success
+  returned: without O(only_files)
   type: dict
   contains:
     present: {description: Whether the driver shows a GPU., type: bool, sample: true}
@@ -78,7 +88,7 @@ gpu:
     error: {description: Why the driver does not list the MIG instances; empty where it does., type: str, sample: ""}
 engine:
   description: The Docker engine.
-  returned: success
+  returned: without O(only_files)
   type: dict
   contains:
     reachable: {description: Whether the engine answers., type: bool, sample: true}
@@ -130,7 +140,7 @@ engine:
       sample: /run/containerd/containerd.sock
 packages:
   description: The packages that matter to the toolkit.
-  returned: success
+  returned: without O(only_files)
   type: dict
   contains:
     manager: {description: "V(apt), V(dnf) or V(dnf5); empty where the host has another one.", type: str, sample: apt}
@@ -145,7 +155,7 @@ packages:
         held: {description: Whether dpkg holds it., type: bool, sample: true}
 repositories:
   description: The package repositories that matter to the toolkit.
-  returned: success
+  returned: without O(only_files)
   type: dict
   contains:
     apt_entries:
@@ -179,7 +189,7 @@ repositories:
           sample: C95B321B61E88C1809C4F759DDCAE044F796ECB0
 toolkit:
   description: The NVIDIA container toolkit, from packages or not.
-  returned: success
+  returned: without O(only_files)
   type: dict
   contains:
     version: {description: Its version; empty where there is none., type: str, sample: 1.20.1}
@@ -194,7 +204,7 @@ toolkit:
     daemon_error: {description: Why C(daemon.json) cannot be read; empty where it can., type: str, sample: ""}
 kernel:
   description: What the kernel measures.
-  returned: success
+  returned: without O(only_files)
   type: dict
   contains:
     pressure: {description: Whether it measures pressure (C(/proc/pressure))., type: bool, sample: true}
@@ -211,6 +221,7 @@ import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import files
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST, look
 
@@ -221,6 +232,7 @@ def main() -> None:
         {
             "docker_host": {"type": "str", "default": DOCKER_HOST},
             "files": {"type": "list", "elements": "path", "default": []},
+            "only_files": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -230,6 +242,8 @@ def main() -> None:
             msg=f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock."
         )
     try:
+        if module.params["only_files"]:
+            module.exit_json(changed=False, files=files.ask(module.params["files"]))
         host = look(ModuleCommands(module), docker_host, module.params["files"])
     except OSError as error:
         module.fail_json(msg=str(error))

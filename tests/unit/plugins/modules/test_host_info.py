@@ -101,3 +101,12 @@ def test_files_by_hash_without_their_content(ask, tmp_path):
         (False, ""),
     ]
     assert "a secret" not in json.dumps(answer)
+
+
+def test_files_alone_ask_nothing_else_of_the_host(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr(host_info, "look", lambda *_given: pytest.fail("the whole host was asked"))
+    answer = ask(f"*) touch {tmp_path}/asked ;;", ["0000:3b:00.0"], files=[str(tmp_path)], only_files=True)
+    assert list(answer["files"]) == [str(tmp_path)]
+    assert "gpu" not in answer
+    assert not (tmp_path / "asked").exists()
+    assert not ask.warnings
