@@ -37,7 +37,6 @@ class ActionModule(ActionBase):
                 )
             collected.save()
             return {**result, "changed": False, "collected": collected.names}
-        collected.clear()
         if not collected.services:
             return {**result, "changed": False, "services": []}
         arguments = {**collected.options, "services": collected.services}
@@ -47,6 +46,9 @@ class ActionModule(ActionBase):
                 module_name=collected_services.MODULE, module_args=arguments, task_vars=variables, wrap_async=wrap_async
             )
         )
+        # Another attempt of this task deploys the same services.
+        if not result.get("failed") or not (self._task.until or self._task.retries):
+            collected.clear()
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result

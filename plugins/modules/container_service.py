@@ -392,7 +392,8 @@ options:
       - V(true) only collects the services, without a remote execution. A later task of the same play with
         O(deferred=false) deploys the collected services of the host and its own, all in one remote execution.
       - Collected services are kept in the temporary folder of the run on the controller, which only its user can read.
-      - A play must have such a task. Its conditions must be true already when services are collected.
+      - A play must have such a task itself, not in an included file. Its conditions must be true already when services
+        are collected.
       - O(docker_host) and O(registry), with its login, must be the same for all services of one remote execution.
     type: bool
     default: false

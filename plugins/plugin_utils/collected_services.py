@@ -15,7 +15,6 @@ from ansible.playbook.block import Block
 from ansible.playbook.play import Play
 from ansible.playbook.role import Role
 from ansible.playbook.task import Task
-from ansible.playbook.task_include import TaskInclude
 from ansible.template import Templar
 
 MODULE = "mlops.gpu_monitoring.container_service"
@@ -70,20 +69,20 @@ def _path(host: str) -> str:
 def deployed_later(task: Task, play: Play, templar: Templar) -> bool:
     """Whether a later task of the play deploys what was collected, and its tags and conditions say already that it runs.
 
-    A task that includes others may deploy too.
+    A task that includes others does not count: which tasks these are is not known yet.
     """
     own, passed = _lineage(task), False
     for later in _tasks(play):
         if later._uuid in own:
             passed = True
-        elif passed and _may_deploy(later) and _runs(later, play, templar):
+        elif passed and _deploys(later) and _runs(later, play, templar):
             return True
     # What is not listed, such as a handler, has no place among the others.
     return not passed
 
 
-def _may_deploy(task: Task) -> bool:
-    return isinstance(task, TaskInclude) or (task.resolved_action == MODULE and not task.args.get("deferred"))
+def _deploys(task: Task) -> bool:
+    return bool(task.resolved_action == MODULE and not task.args.get("deferred"))
 
 
 def _runs(task: Task, play: Play, templar: Templar) -> bool:

@@ -136,8 +136,9 @@ def test_a_task_that_defers_nothing_deploys_alone(play):
         ([task("Deploy", when=False)], ()),
         ([task("Deploy", when=[True, "inventory_hostname == 'other'"])], ()),
         ([task("Deploy", when="not_known_yet")], ()),
+        ([{"name": "Include", "ansible.builtin.include_tasks": "empty.yml"}], ()),
     ],
-    ids=["none", "tags", "false", "condition", "unknown"],
+    ids=["none", "tags", "false", "condition", "unknown", "include"],
 )
 def test_a_play_that_deploys_nothing_later_is_refused_and_names_the_service(play, later, arguments):
     run = play([task("Deploy before"), collect("a1", tags=["a1"]), *later], arguments=arguments)
@@ -200,6 +201,15 @@ def test_what_cannot_be_one_deployment_is_refused(play, tasks, words):
     run = play(tasks)
     assert (run.code, run.remote) == (2, 0)
     assert words in run.output
+
+
+def test_another_attempt_deploys_the_same_services(play):
+    refused = {**task("Deploy", service("a2"), docker_host="not-a-socket"), "retries": 1, "delay": 0}
+    collecting = task("Collect", service("a1"), deferred=True, docker_host="not-a-socket")
+    run = play([collecting, refused])
+    assert (run.code, run.remote) == (2, 2), run.output
+    assert "given twice" not in run.output
+    assert "'not-a-socket' is not a Unix socket" in run.results["Deploy"]["msg"]
 
 
 def test_values_that_are_templates_are_those_of_the_collecting_task(play):
