@@ -203,8 +203,9 @@ def test_what_cannot_be_one_deployment_is_refused(play, tasks, words):
     assert words in run.output
 
 
-def test_another_attempt_deploys_the_same_services(play):
-    refused = {**task("Deploy", service("a2"), docker_host="not-a-socket"), "retries": 1, "delay": 0}
+@pytest.mark.parametrize("own", [[], [service("a2")]], ids=["none", "own"])
+def test_another_attempt_deploys_the_same_services(play, own):
+    refused = {**task("Deploy", *own, docker_host="not-a-socket"), "retries": 1, "delay": 0}
     collecting = task("Collect", service("a1"), deferred=True, docker_host="not-a-socket")
     run = play([collecting, refused])
     assert (run.code, run.remote) == (2, 2), run.output
