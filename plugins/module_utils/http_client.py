@@ -104,20 +104,17 @@ class Response:
 
 @dataclass(frozen=True)
 class Retries:
-    """When a request is repeated. A repeated write may meet its own first try: the caller decides on `writes`."""
+    """When a request is repeated. A repeated write may meet its own first try, so only some callers want this."""
 
     tries: int = 1
     pause_seconds: float = 0.2
     longest_pause_seconds: float = 30.0
     statuses: tuple[int, ...] = (429, 502, 503, 504)
-    writes: bool = True
     also: Optional[Callable[[Response], bool]] = None
 
-    def again(self, method: str, answer: Optional[Response]) -> bool:
-        """Whether another try may do after this answer, or after none."""
-        if not self.writes and method not in ("GET", "HEAD", "OPTIONS"):
-            return False
-        return answer is None or answer.status in self.statuses or bool(self.also and self.also(answer))
+    def again(self, answer: Response) -> bool:
+        """Whether another try may do after this answer."""
+        return answer.status in self.statuses or bool(self.also and self.also(answer))
 
     def pause(self, attempt: int, answer: Optional[Response]) -> float:
         """Seconds to wait after a try, the first being number 1: longer each time, or as long as the server asks for."""
@@ -244,10 +241,10 @@ class Client:
             answer = None
             try:
                 answer = self._redirected(request)
-                if attempt >= policy.tries or not policy.again(method, answer):
+                if attempt >= policy.tries or not policy.again(answer):
                     return answer
             except NotReachable:
-                if attempt >= policy.tries or not policy.again(method, None):
+                if attempt >= policy.tries:
                     raise
             time.sleep(policy.pause(attempt, answer))
             attempt += 1
@@ -485,11 +482,12 @@ def _basic(username: str, password: str) -> str:
 
 def _proxy(split: SplitResult, host: str, port: int) -> Optional[SplitResult]:
     """The environment's proxy for a server; None where there is none, or no_proxy names the server."""
-    from urllib.request import getproxies, proxy_bypass
+    # On macOS, getproxies() would ask the system's settings too, and proxy_bypass() takes the host alone.
+    from urllib.request import getproxies_environment, proxy_bypass
 
-    proxies = getproxies()
+    proxies = getproxies_environment()
     given = proxies.get(split.scheme) or proxies.get("all") or ""
-    if not given or proxy_bypass(f"{host}:{port}", proxies):
+    if not given or proxy_bypass(f"{host}:{port}"):
         return None
     proxy = _split(given if "://" in given else f"http://{given}")
     if proxy.scheme != "http":
@@ -557,7 +555,7 @@ def _decoded(content: bytes, encoding: str) -> bytes:
 def _retry_after(answer: Response) -> float:
     """Seconds that the server asks to wait, which it may say as a date; 0 where it asks for none."""
     asked = answer.headers.get("Retry-After", "").strip()
-    if asked.isdigit():
+    if asked.isdecimal():
         return float(asked)
     try:
         return parsedate_to_datetime(asked).timestamp() - time.time()

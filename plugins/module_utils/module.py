@@ -11,7 +11,8 @@ HIDDEN = "NOT_LOGGING_PARAMETER"
 
 def has_secrets(option: dict[str, Any]) -> bool:
     """Whether an option of an argument specification has a suboption that must not be logged."""
-    return any(one.get("no_log") or has_secrets(one) for one in (option.get("options") or {}).values())
+    suboptions = (option.get("options") or {}).values()
+    return any(suboption.get("no_log") or has_secrets(suboption) for suboption in suboptions)
 
 
 class Module(AnsibleModule):

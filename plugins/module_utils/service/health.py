@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Optional
 
@@ -25,20 +26,19 @@ def request(address: str, probe: HttpProbe, method: str, timeout: float) -> tupl
     its certificate is not checked. Raises OSError where there is no answer.
     """
     host = f"[{address}]" if ":" in address else address
-    client = http_client.Client(
-        f"{probe.scheme}://{host}:{probe.port}",
-        timeout=timeout,
-        connect_timeout=min(timeout, CONNECT_SECONDS),
-        validate_certs=False,
-        username=probe.username,
-        password=_password(probe),
-    )
     try:
-        answer = client.request(method, probe.path)
+        client = http_client.Client(
+            f"{probe.scheme}://{host}:{probe.port}",
+            timeout=timeout,
+            connect_timeout=min(timeout, CONNECT_SECONDS),
+            validate_certs=False,
+            username=probe.username,
+            password=_password(probe),
+        )
+        with contextlib.closing(client):
+            answer = client.request(method, probe.path)
     except http_client.HttpError as error:
         raise OSError(str(error)) from error
-    finally:
-        client.close()
     return answer.status, answer.text.strip()
 
 

@@ -127,10 +127,10 @@ def gpu_mechanism(wanted: str, cdi_enabled: bool, cdi_spec: bool, runtimes: list
             f" and no runtime named nvidia. {TOOLKIT_HINT}."
         )
     if wanted == "cdi" and not (cdi_enabled and cdi_spec):
-        what = (
+        missing = (
             "there is no CDI specification of kind nvidia.com/gpu" if cdi_enabled else "the Docker engine does not read CDI specifications"
         )
-        raise ServiceError(f"gpus: 'cdi' was asked for, but {what}. {TOOLKIT_HINT}, or set gpus to auto.")
+        raise ServiceError(f"gpus: 'cdi' was asked for, but {missing}. {TOOLKIT_HINT}, or set gpus to auto.")
     if wanted == "runtime" and "nvidia" not in runtimes:
         raise ServiceError(
             f"gpus: 'runtime' was asked for, but the Docker engine has no runtime named nvidia (it has {', '.join(runtimes)})."

@@ -7,6 +7,7 @@ import os
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 FOLDER = "/var/lib/gpu_monitoring"
 
@@ -14,7 +15,10 @@ FOLDER = "/var/lib/gpu_monitoring"
 def load(name: str, kind: str) -> Optional[dict[str, Any]]:
     """What is kept of a kind for a service; None where nothing is."""
     kept = files.read(path(name, kind))
-    return dict(json.loads(kept.content)) if kept else None
+    try:
+        return dict(json.loads(kept.content)) if kept else None
+    except (TypeError, ValueError) as error:
+        raise ServiceError(f"name: {path(name, kind)} is damaged: {error}. Restore it, or remove it.") from error
 
 
 def names(kind: str) -> list[str]:

@@ -452,6 +452,13 @@ def test_a_service_that_fails_hides_no_other(engine, options, tmp_path):
     assert SECRET not in str(results)
 
 
+def test_a_damaged_file_of_the_module_hides_no_other_service(engine, options, tmp_path):
+    (tmp_path / "locks" / "app.journal").write_text("{")
+    first, second = deploy_all(engine, *two(options))
+    assert f"{tmp_path}/locks/app.journal is damaged" in first["msg"]
+    assert (first["failed"], second["failed"], second["changed"]) == (True, False, True)
+
+
 def test_a_port_is_free_once_an_earlier_service_of_the_deployment_left_it(engine, options):
     ports = [{"container_port": 80, "host_port": 8088, "address": "127.0.0.1"}]
     first, second = two(options)

@@ -127,6 +127,11 @@ def test_health_over_http(server):
         wait(OneContainer(), http=probe(server, "/other", 200))
 
 
+def test_a_port_that_is_none_is_a_reason_and_no_crash():
+    with pytest.raises(ServiceError, match="GET / on port 70000: Port out of range"):
+        wait(OneContainer(), http=probe(70000, "/", 200))
+
+
 @pytest.fixture
 def protected(tmp_path):
     """A server behind TLS that answers 200 to the user `prometheus` with the password `pw` alone, and otherwise 401."""
