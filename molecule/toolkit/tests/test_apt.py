@@ -617,6 +617,15 @@ def test_removal_takes_out_what_the_role_put_in_and_only_that(spare, idle):
     assert_done(spare(nvidia_container_toolkit_state="absent"), changed=False)
 
 
+def test_a_default_version_is_installed_and_held(spare, bare):
+    given = {"nvidia_container_toolkit_version": "", "nvidia_container_toolkit_default_version": OLDER}
+    assert_done(spare(**given), changed=True)
+    assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
+    assert set(on(HOST, "apt-mark showhold").split()) == set(PACKAGES)
+    assert_done(spare(**given), changed=False)
+    assert_done(spare(nvidia_container_toolkit_state="absent"), changed=True)
+
+
 def test_removal_leaves_what_was_there_before_the_role(spare, bare):
     """A toolkit by NVIDIA's guide, which the role upgrades and holds."""
     guide = "/etc/apt/sources.list.d/nvidia-container-toolkit.list"

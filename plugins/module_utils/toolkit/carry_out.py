@@ -20,6 +20,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decid
     cdi_current,
     cdi_problem,
     decide,
+    usable,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.engine_runtime import EngineRuntime
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import Skipped, ToolkitError
@@ -72,7 +73,7 @@ class Toolkit:
         outcome = Outcome(host, self._decide(host))
         carried_out: set[type[Action]] = set()
         skipped: set[type[Action]] = set()
-        while remaining := [action for action in outcome.plan.actions if type(action) not in skipped]:
+        while remaining := self._remaining(outcome, skipped):
             action = remaining[0]
             if type(action) in carried_out:
                 raise ToolkitError(self._not_settled(action, outcome.host))
@@ -93,10 +94,21 @@ class Toolkit:
             if reason and action in outcome.plan.actions:
                 outcome.warnings.append(reason)
         outcome.warnings += outcome.plan.warnings
-        if AddRuntime in skipped:
+        if AddRuntime in skipped or (InstallPackages in skipped and not self._usable(outcome.host)):
             outcome.plan = replace(outcome.plan, mechanism="")
         outcome.diffs = self._diffs + self._runtime.diffs
         return outcome
+
+    def _remaining(self, outcome: Outcome, skipped: set[type[Action]]) -> list[Action]:
+        """What is still to be done. Without the packages, only a toolkit that works is configured."""
+        if InstallPackages in skipped:
+            skipped = {*skipped, HoldPackages}
+            if not self._usable(outcome.host):
+                return []
+        return [action for action in outcome.plan.actions if type(action) not in skipped]
+
+    def _usable(self, host: Host) -> bool:
+        return usable(host, self._wanted.minimum_version)
 
     def preview(self) -> Outcome:
         """What would be done, without doing it."""
@@ -140,6 +152,8 @@ class Toolkit:
 
     @_preview.register
     def _preview_installation(self, action: InstallPackages) -> None:
+        if action.key_before != action.key_fingerprint or not openpgp_file.is_url(self._wanted.key):
+            self._key()
         self._show_installation(action, read(action.places.repository) or "")
 
     @_preview.register
@@ -165,10 +179,7 @@ class Toolkit:
     @_carry_out.register
     def _install_packages(self, action: InstallPackages) -> None:
         wanted, url = self._wanted, repository.url(action.manager, self._wanted.repository_url)
-        try:
-            key = openpgp_file.armored(self._module, wanted.key, wanted.key_fingerprint, KEY_SECONDS)
-        except (OSError, ValueError) as error:
-            raise ToolkitError(f"nvidia_container_toolkit_key on {wanted.name}: {error} {NOTHING_CHANGED}") from error
+        key = self._key()
         manager = package_manager.of(action.manager, self._commands, action.places.repository)
         names = repository.file_names(action.manager, action.version)
         files = KeptFiles()
@@ -182,19 +193,28 @@ class Toolkit:
                 manager.download(names)
                 self._guard_packages()
                 manager.install(names)
-        except (OSError, ToolkitError) as error:
+        except BaseException as error:
             files.put_back()
             manager.forget()
+            if not isinstance(error, (OSError, ToolkitError)):
+                raise
             raise ToolkitError(
                 f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from"
                 f" {repository.without_credentials(url)} (nvidia_container_toolkit_repository_url,"
-                f" nvidia_container_toolkit_version), and repositories and key were put back as they were: {error}"
+                " nvidia_container_toolkit_version), and repositories and key were put back as they were:"
+                f" {repository.without_credentials(str(error))}"
             ) from error
-        except Skipped:
-            files.put_back()
-            manager.forget()
-            raise
+        # What was installed is what is wanted from here on: it is held, though its version was not asked for.
+        self._wanted = replace(wanted, version=action.version)
         self._show_installation(action, before)
+
+    def _key(self) -> str:
+        """The repository's key, which has the wanted fingerprint."""
+        wanted = self._wanted
+        try:
+            return openpgp_file.armored(self._module, wanted.key, wanted.key_fingerprint, KEY_SECONDS)
+        except (OSError, ValueError) as error:
+            raise ToolkitError(f"nvidia_container_toolkit_key on {wanted.name}: {error} {NOTHING_CHANGED}") from error
 
     def _show_installation(self, action: InstallPackages, before: str) -> None:
         """Keep the diffs of the repository file and of the key, which is shown by its fingerprint."""
@@ -245,10 +265,11 @@ class Toolkit:
 
     @_carry_out.register
     def _remove_toolkit(self, action: RemoveToolkit) -> None:
+        self._guard_removal(action, NOTHING_CHANGED)
         self._runtime.remove()
         manager = package_manager.of(action.manager, self._commands, action.places.repository)
         if action.packages:
-            self._guard_removal()
+            self._guard_removal(action, "The packages were not removed. Run again to remove them.")
             manager.remove(action.packages)
             remove(_SERVICE_CDI_FILE)
         if action.release:
@@ -262,18 +283,18 @@ class Toolkit:
         manager.forget()
         self._diffs.append(_diff(action.places.repository, before, ""))
 
-    def _guard_removal(self) -> None:
-        """Remove no package that a container needs which has started meanwhile."""
+    def _guard_removal(self, action: RemoveToolkit, left: str) -> None:
+        """Remove nothing that a container needs which has started meanwhile. `left` says what was not done."""
         engine = self._runtime.state()
         problem = (
             guard.removal_problem(self._wanted.name, engine)
             if engine["reachable"]
             else f"The Docker engine does not answer: {engine['error']}."
         )
-        if not problem and not self._wanted.allow_daemon_reload:
+        if not problem and action.packages and not self._wanted.allow_daemon_reload:
             problem = guard.package_problem(self._wanted.name, engine["containers"])
         if problem:
-            raise ToolkitError(f"{problem} The packages were not removed. Run again to remove them.")
+            raise ToolkitError(f"{problem} {left}")
 
 
 def _diff(path: str, before: str, after: str) -> Diff:

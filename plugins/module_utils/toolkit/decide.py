@@ -107,7 +107,7 @@ def _packages(host: Host, wanted: Wanted) -> Plan:
     present = tuple(f"{package['name']}={package['version']}" for package in host["packages"]["toolkit"])
     works = usable(host, wanted.minimum_version)
     if works and not wanted.version:
-        return Plan(warnings=_escapes(host["toolkit"]["version"], wanted), mechanism=mechanism(host))
+        return Plan(warnings=_escapes(host["toolkit"]["version"], wanted, left=True), mechanism=mechanism(host))
     version = wanted.version or wanted.default_version
     manager = host["packages"]["manager"]
     if not manager:
@@ -131,7 +131,7 @@ def _packages(host: Host, wanted: Wanted) -> Plan:
     )
     if skipped:
         left = f"{', '.join(present)} stay." if present else "The toolkit is not installed."
-        escapes = _escapes(host["toolkit"]["version"], wanted) if works else ()
+        escapes = _escapes(host["toolkit"]["version"], wanted, left=True) if works else ()
         return Plan(warnings=(f"{skipped} {left}", *escapes), mechanism=mechanism(host) if works else "")
     actions: tuple[Action, ...] = (install,) if install.packages_change or _files_differ(host, wanted, install) else ()
     held = [package["name"] for package in host["packages"]["toolkit"] if package["held"]]
@@ -190,17 +190,19 @@ def _files_differ(host: Host, wanted: Wanted, install: InstallPackages) -> bool:
     return key["sha256"] != sha256(armored)
 
 
-def _escapes(version: str, wanted: Wanted) -> tuple[str, ...]:
+def _escapes(version: str, wanted: Wanted, left: bool = False) -> tuple[str, ...]:
+    """A warning of the escapes that a version has. `left` says that it is on the host, and stays."""
     escapes = known_escapes(version) if version else ()
     if not escapes:
         return ()
     bulletins = sorted({escape.bulletin for escape in escapes})
     fixed = max((escape.fixed for escape in escapes), key=order)
+    option = "nvidia_container_toolkit_version" if wanted.version else "nvidia_container_toolkit_default_version"
     return (
         (
             f"Containers can escape from the NVIDIA container toolkit {version} of {wanted.name}:"
             f" {', '.join(escape.cve for escape in escapes)} ({', '.join(bulletins)})."
-            f" {'nvidia_container_toolkit_version asks for it' if wanted.version else 'It was left as it is'}. Set"
+            f" {'It was left as it is' if left else f'{option} asks for it'}. Set"
             f" nvidia_container_toolkit_version to {fixed} or newer."
         ),
     )

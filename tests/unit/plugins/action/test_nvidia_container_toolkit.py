@@ -36,6 +36,7 @@ CASES: dict[str, dict[str, Any]] = {
     "fresh": {"host": hosts.fresh()},
     "snap": {"host": hosts.fresh(root_dir="/var/snap/docker")},
     "no-key": {"host": hosts.by_role("1.20.1"), "key": "none.asc"},
+    "binary-key": {"host": hosts.by_role("1.20.1"), "version": "1.20.1", "key": "{{ playbook_dir }}/binary.gpg"},
     "bad-version": {"host": hosts.by_role("1.20.1"), "version": "newest"},
     "bad-fingerprint": {"host": hosts.by_role("1.20.1"), "key_fingerprint": "DDCAE044F796ECB0"},
 }
@@ -46,6 +47,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, 
     """The module's result on each case's host, and all warnings in one line."""
     folder = tmp_path_factory.mktemp("toolkit")
     inventory = {"all": {"vars": UNREACHABLE, "hosts": {name: {"options": options} for name, options in CASES.items()}}}
+    (folder / "binary.gpg").write_bytes(b"\x99\x01\x0d\xff\xfe")
     (folder / "inventory.yml").write_text(yaml.safe_dump(json.loads(json.dumps(inventory))))
     task = {"mlops.gpu_monitoring.nvidia_container_toolkit": "{{ defaults | combine(options) }}"}
     play = {"hosts": "all", "gather_facts": False, "vars": {"defaults": OPTIONS}, "tasks": [task]}
@@ -94,6 +96,10 @@ def test_warnings_need_no_contact_either(told: tuple[dict[str, dict[str, Any]], 
 
 def test_the_module_runs_where_there_is_something_to_do(results: dict[str, dict[str, Any]]) -> None:
     assert results["fresh"]["unreachable"]
+
+
+def test_a_binary_key_reaches_the_module_which_says_what_to_do(results: dict[str, dict[str, Any]]) -> None:
+    assert results["binary-key"]["unreachable"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ class Stand:
         self.done: list[str] = []
         self.on_download: Callable[[], None] = lambda: None
         self.on_add: Callable[[], None] = lambda: None
+        self.on_take_out: Callable[[], None] = lambda: None
         self.diffs: list[Any] = []
 
     def look(self, *_arguments: Any) -> Host:
@@ -44,8 +45,11 @@ class Stand:
     def install(self, _names: Any) -> None:
         self.done.append("install")
 
-    def remove(self, *_names: Any) -> None:
-        self.done.append("remove")
+    # Of packages, or of the engine's runtime.
+    def remove(self, *names: Any) -> None:
+        self.done.append("remove" if names else "take out")
+        if not names:
+            self.on_take_out()
 
     def hold(self, _names: Any, hold: bool) -> None:
         self.done.append("hold" if hold else "release")
@@ -124,6 +128,90 @@ def test_a_key_that_is_refused_leaves_the_former_one(stand, tmp_path, monkeypatc
         reconcile(host, version="1.20.1")
     assert (tmp_path / "key.asc").read_text() == "former"
     assert (files(host, tmp_path), host.done) == (["key.asc"], [])
+
+
+def test_a_default_version_is_held_too(stand, tmp_path):
+    """A toolkit that works is left alone, holds included, but not the one that was installed a moment ago."""
+    settled = by_role("1.20.1", places=places_in(tmp_path))
+    free = [{**package, "held": False} for package in settled["packages"]["toolkit"]]
+    host = stand(fresh(), {**settled, "packages": {**settled["packages"], "toolkit": free}}, settled)
+    assert reconcile(host).done == ["InstallPackages", "HoldPackages"]
+    assert host.done == ["download", "install", "hold"]
+
+
+def test_without_its_packages_nothing_of_the_toolkit_is_configured(stand, tmp_path):
+    """The container is gone again when the packages were skipped for it."""
+    host = stand(fresh())
+    host.state = lambda: fresh(containers=[LATE])["engine"]
+    outcome = reconcile(host)
+    assert host.done == ["download", "forget"]
+    assert (outcome.done, outcome.plan.mechanism) == ([], "")
+    assert "late-job" in " ".join(outcome.warnings)
+
+
+def test_a_toolkit_that_works_is_configured_although_its_packages_are_skipped(stand):
+    stale: dict[str, Any] = {"cdi": True, "cdi_gpus": False, "cdi_specifications": []}
+    host = stand(*[installed("1.20.0", **stale)] * 2, installed("1.20.0", cdi=True))
+    host.state = lambda: installed("1.20.0", **stale, containers=[LATE])["engine"]
+    outcome = reconcile(host, version="1.20.1")
+    assert host.done == ["download", "forget", "systemctl restart"]
+    assert (outcome.done, outcome.plan.mechanism) == (["WriteCdi"], "cdi")
+
+
+@pytest.mark.parametrize("error", [KeyError("Id"), SystemExit(1)])
+def test_what_nobody_expects_leaves_the_files_as_they_were_too(stand, tmp_path, error):
+    """A module that ends itself while packages are fetched, for example."""
+    host = stand(by_role("1.20.0"))
+
+    def end() -> None:
+        raise error
+
+    host.on_download = end
+    with pytest.raises(type(error)):
+        reconcile(host, version="1.20.1")
+    assert files(host, tmp_path) == []
+
+
+def test_a_failed_installation_shows_no_password(stand):
+    host = stand(by_role("1.20.0"))
+
+    def fail() -> None:
+        raise ToolkitError("E: Failed to fetch http://user:secret@mirror/nvidia/Packages")
+
+    host.on_download = fail
+    with pytest.raises(ToolkitError, match="http://mirror/nvidia/Packages") as failure:
+        reconcile(host, version="1.20.1", repository_url="http://user:secret@mirror/nvidia")
+    assert "secret" not in str(failure.value)
+
+
+def test_a_dry_run_checks_the_key_that_would_be_written(stand, monkeypatch):
+    def refuse(*_arguments: Any) -> str:
+        raise ValueError("key: http://mirror/key.asc holds another key.")
+
+    host = stand(fresh())
+    monkeypatch.setattr(carry_out.openpgp_file, "armored", refuse)
+    with pytest.raises(ToolkitError, match="nvidia_container_toolkit_key on gpu1: .* another key"):
+        Toolkit(None, host, "", wanted(check_mode=True)).preview()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("late", [LATE, container("late-job", runtime="nvidia")], ids=["hook", "runtime"])
+def test_a_container_that_starts_before_a_removal_leaves_the_engine_as_it_is(stand, tmp_path, late):
+    places = places_in(tmp_path)
+    (tmp_path / "toolkit.sources").write_text("repository")
+    host = stand(by_role("1.20.1", places=places), by_role("1.20.1", places=places, containers=[late]))
+    with pytest.raises(ToolkitError, match="late-job.*Nothing was changed"):
+        reconcile(host, state="absent")
+    assert host.done == []
+    assert files(host, tmp_path) == ["toolkit.sources"]
+
+
+def test_a_container_that_starts_during_a_removal_keeps_the_packages(stand, tmp_path):
+    places = places_in(tmp_path)
+    host = stand(by_role("1.20.1", places=places))
+    host.on_take_out = lambda: host.looks.__setitem__(0, by_role("1.20.1", places=places, containers=[LATE]))
+    with pytest.raises(ToolkitError, match="late-job.*The packages were not removed"):
+        reconcile(host, state="absent")
+    assert host.done == ["take out"]
 
 
 def test_a_container_that_starts_while_packages_are_fetched_stops_the_installation(stand, tmp_path):

@@ -106,6 +106,12 @@ CASES = {
     "pinned-to-escape": Case(
         by_role("1.20.1"), wanted(version="1.17.4"), INSTALL, warnings=("CVE-2025-23266", "asks for it")
     ),
+    "default-to-escape": Case(
+        fresh(),
+        wanted(default_version="1.17.4"),
+        f"{INSTALL} AddRuntime",
+        warnings=("1.17.4", "nvidia_container_toolkit_default_version asks for it"),
+    ),
     "pinned-not-by-role": Case(installed("1.20.1", held=True), PINNED, "InstallPackages"),
     "pinned-free": Case(
         changed(by_role("1.20.1"), packages={"toolkit": installed("1.20.1")["packages"]["toolkit"]}),
@@ -149,6 +155,9 @@ CASES = {
         by_role("1.20.0", containers=HOOKED),
         PINNED,
         warnings=("running containers job,", "allow_daemon_reload", "stay"),
+    ),
+    "hooked-escape": Case(
+        by_role("1.17.7", containers=HOOKED), PINNED, warnings=("running containers job,", "1.17.7", "left as it is")
     ),
     "hooked-allowed": Case(
         by_role("1.20.0", containers=HOOKED), wanted(version="1.20.1", allow_daemon_reload=True), INSTALL
