@@ -14,7 +14,7 @@ FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "mig.mode.c
 # Drivers before 450 know nothing of MIG, and refuse a field that they do not know (`man nvidia-smi`, return value).
 FIELDS_BEFORE_MIG = FIELDS[:-1]
 INVALID_ARGUMENT = 2
-TIMEOUT_SECONDS = "60"
+TIMEOUT_SECONDS = 60
 
 PCI_DEVICES = Path("/sys/bus/pci/devices")
 NVIDIA_VENDOR = "0x10de"
@@ -78,17 +78,17 @@ def ask(commands: Commands) -> GpuState:
 
 def query(commands: Commands) -> Query:
     """What nvidia-smi answers."""
-    smi, timeout = commands.path("nvidia-smi"), commands.path("timeout")
+    smi = commands.path("nvidia-smi")
     if not smi:
         return Query([], "nvidia-smi is not installed")
-    limit = [timeout, TIMEOUT_SECONDS] if timeout else []
     for fields in (FIELDS, FIELDS_BEFORE_MIG):
-        answer = commands.run([*limit, smi, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"])
+        arguments = [smi, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
+        answer = commands.run_within(TIMEOUT_SECONDS, arguments)
         if answer.code != INVALID_ARGUMENT:
             break
     gpus = parse_gpus(answer.output) if answer.code == 0 else []
     if any(gpu["mig_mode"] == "Enabled" for gpu in gpus):
-        listing = commands.run([*limit, smi, "-L"])
+        listing = commands.run_within(TIMEOUT_SECONDS, [smi, "-L"])
         if listing.code != 0:
             reason = f"ended with {listing.code}: {listing.text}. Run it on the host."
             return Query(gpus, "", f"nvidia-smi -L, which lists the MIG instances, {reason}")

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import socket
+import time
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -67,6 +68,21 @@ def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(ask
     (warning,) = ask.warnings
     assert answer["msg"] in warning
     assert "(0000:3b:00.0) but its driver shows no GPU: NVIDIA-SMI has failed. Install the NVIDIA driver" in warning
+
+
+def test_a_driver_that_hangs_is_an_answer(ask, monkeypatch):
+    """Neither the program nor its child ends when it is asked to, as a process that waits for a broken GPU."""
+    monkeypatch.setattr(gpu, "TIMEOUT_SECONDS", 0.2)
+    started = time.monotonic()
+    answer = ask("*) trap '' TERM; sleep 50 ;;", ["0000:3b:00.0"])["gpu"]
+    assert time.monotonic() - started < 10
+    assert "its driver shows no GPU: nvidia-smi did not end within 0.2 s. Install" in answer["msg"]
+
+
+def test_instances_that_are_not_listed_in_time_are_not_taken_for_none(ask, monkeypatch):
+    monkeypatch.setattr(gpu, "TIMEOUT_SECONDS", 0.2)
+    answer = ask(f"{NEW}\n-L) sleep 50 ;;")
+    assert "ended with 124: nvidia-smi did not end within 0.2 s" in answer["gpu"]["error"]
 
 
 def test_a_host_without_hardware_is_no_warning(ask):
