@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -12,7 +11,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet,
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, role_defaults_of
 
 _OPTIONS = {"require_groups": {"type": "bool", "default": False}}
-_RESULT = "gpu_monitoring_fleet"
 
 
 class ActionModule(ActionBase):
@@ -24,19 +22,16 @@ class ActionModule(ActionBase):
         """The fleet."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(_OPTIONS)
-        given = task_vars or {}
-        variables = HostVariables(self._loader, given, role_defaults_of(self._task))
-        variables.use_defaults(*fleet.ROLES)
-        plays_own = [name for name in variables.set_by_play() if name != "gpu_monitoring_deploy"]
-        earlier = given.get(_RESULT)
-        if earlier and not plays_own and not earlier["play_variables"] and {*variables.play_hosts} <= {*earlier["hosts"]}:
-            # A play before this one evaluated the same.
-            return {**result, **earlier}
+        variables = HostVariables(self._loader, task_vars or {}, role_defaults_of(self._task))
+        hosts = variables.play_hosts
         try:
             if options["require_groups"]:
                 fleet.check_groups(variables)
-            evaluated = fleet.evaluate(variables)
-            specifications.check(variables, ["common", "tls"], variables.play_hosts, intervals=["gpu_monitoring_scrape_interval"])
+                # The play is for the whole inventory, which may have hosts that nothing is deployed on.
+                members = {*variables.in_groups("gpu_hosts", "monitoring")}
+                hosts = [host for host in hosts if host in members]
+            evaluated = fleet.evaluate(variables, hosts)
+            specifications.check(variables, ["common", "tls"], hosts, intervals=["gpu_monitoring_scrape_interval"])
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
-        return {**result, **evaluated, "play_variables": plays_own, "id": secrets.token_hex(8), "changed": False}
+        return {**result, **evaluated, "changed": False}

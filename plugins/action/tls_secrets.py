@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any
 
@@ -31,15 +32,16 @@ class ActionModule(ActionBase):
         given = task_vars or {}
         fleet, earlier = given["gpu_monitoring_fleet"], given.get("tls_secrets", {})
         variables = HostVariables(self._loader, given, role_defaults_of(self._task))
-        if earlier.get("fleet") == fleet["id"] and not earlier["missing"] and {*variables.play_hosts} <= {*earlier["hosts"]}:
-            # A play before this one made the same.
-            return {**result, **earlier, "changed": False, "_ansible_no_log": True}
         variables.use_defaults("common", "tls", "grafana")
         known = fleet_secrets.Fleet(fleet["tls"], {host: str(facts["address"]) for host, facts in fleet["hosts"].items()})
         maker = fleet_secrets.SecretMaker(self._password, self._task.check_mode)
         secrets: dict[str, fleet_secrets.HostSecrets] = {}
         try:
             inputs = {host: fleet_secrets.inputs_of(variables, known, host) for host in variables.play_hosts}
+            digests = {host: hashlib.sha256(repr(host_inputs).encode()).hexdigest() for host, host_inputs in inputs.items()}
+            if digests.items() <= earlier.get("inputs", {}).items():
+                # A play before this one made them of the same values.
+                return {**result, **earlier, "changed": False, "_ansible_no_log": True}
             speaking = {host: host_inputs for host, host_inputs in inputs.items() if host_inputs}
             new = {host for host in speaking if boolean(variables.get(host, "tls_new_secrets"), strict=False)}
             stopping = {host: host_inputs for host, host_inputs in speaking.items() if not options["make_missing"] and host not in new}
@@ -51,8 +53,15 @@ class ActionModule(ActionBase):
         if self._task.diff and maker.diffs:
             # Ansible shows no diff of a result that it must not log.
             self._display.display("\n".join(maker.diffs))
-        hosts = {} if missing else {host: secrets.get(host, {}) for host in inputs}
-        return {**result, "changed": maker.changed, "hosts": hosts, "missing": missing, "fleet": fleet["id"], "_ansible_no_log": True}
+        made: dict[str, Any] = {"hosts": {host: secrets.get(host, {}) for host in inputs}, "inputs": digests}
+        if missing:
+            made = {"config_dirs": self._config_dirs(variables)}
+        return {**result, "changed": maker.changed, "missing": missing, **made, "_ansible_no_log": True}
+
+    def _config_dirs(self, variables: HostVariables) -> dict[str, str]:
+        """Where an earlier deployment would be, on the hosts of the play and on monitoring hosts, which know the secrets of all hosts."""
+        hosts = dict.fromkeys([*variables.play_hosts, *variables.in_groups("monitoring")])
+        return {host: str(variables.get(host, "gpu_monitoring_config_dir")) for host in hosts}
 
     def _password(self, path: str) -> str:
         """The password in a file of the controller, generated once. Check mode makes no file; nothing is kept in /dev/null."""

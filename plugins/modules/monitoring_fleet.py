@@ -15,7 +15,7 @@ description:
   - It checks that hosts have different addresses that the monitoring hosts can reach, that they agree on TLS, and that shared variables are valid.
   - It runs on the controller alone. Run it once for all hosts.
 notes:
-  - Register the result as C(gpu_monitoring_fleet), where the roles read it. A later play that sets no variables of the collection returns that result.
+  - Register the result as C(gpu_monitoring_fleet), where the roles read it.
 attributes:
   check_mode:
     description: Evaluates the same.
@@ -25,7 +25,9 @@ attributes:
     support: none
 options:
   require_groups:
-    description: Whether an empty group C(gpu_hosts) or C(monitoring) is an error.
+    description:
+      - Whether an empty group C(gpu_hosts) or C(monitoring) is an error.
+      - Hosts of the play that are in neither group are left out then.
     type: bool
     default: false
 """
@@ -52,13 +54,4 @@ tls:
   description: Whether exporters, Prometheus and Grafana speak TLS.
   returned: success
   type: bool
-id:
-  description: Another text for each evaluation.
-  returned: success
-  type: str
-play_variables:
-  description: Variables of the collection that the play sets.
-  returned: success
-  type: list
-  elements: str
 """

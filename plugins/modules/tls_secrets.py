@@ -41,15 +41,19 @@ EXAMPLES = r"""
 RETURN = r"""
 hosts:
   description: For each host of the play its certificate, key and authority as PEM, and its passwords with their hashes. Empty where a host does not speak TLS.
-  returned: success
+  returned: when no file is missing
   type: dict
 missing:
   description: Files of secrets that are not on this controller.
   returned: success
   type: list
   elements: str
-fleet:
-  description: The C(id) of the fleet that the secrets are for.
-  returned: success
-  type: str
+inputs:
+  description: For each host a digest of the values that its secrets are made of. A later play with the same values returns the same secrets.
+  returned: when no file is missing
+  type: dict
+config_dirs:
+  description: The C(gpu_monitoring_config_dir) of each host on which an earlier deployment may be.
+  returned: when a file is missing
+  type: dict
 """

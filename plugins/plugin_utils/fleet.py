@@ -50,14 +50,14 @@ def check_interval(variables: HostVariables, host: str, name: str) -> None:
         raise VariableError(name, host, f"{text} is out of range", "Set it to something from 1s to 60s")
 
 
-def evaluate(variables: HostVariables) -> Fleet:
-    """Evaluate what hosts know of each other, for the hosts of both groups and of the play. Raises VariableError with the fix for what is wrong."""
+def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
+    """Evaluate what hosts know of each other, for the hosts of both groups and `others`. Raises VariableError with the fix for what is wrong."""
     variables.use_defaults(*ROLES)
     members, monitoring = variables.in_groups("gpu_hosts", "monitoring"), variables.in_groups("monitoring")
     facts: dict[str, HostFacts] = {}
     switches: dict[str, bool | None] = {}
     servers: list[TargetGroup] = []
-    evaluated = dict.fromkeys(members + variables.play_hosts)
+    evaluated = dict.fromkeys([*members, *others])
     for host in dict.fromkeys([*evaluated, *variables.in_groups("all")]):
         address_of = functools.cache(functools.partial(address, variables, host))
         if host in evaluated:

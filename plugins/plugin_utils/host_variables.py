@@ -43,7 +43,7 @@ class HostVariables:
         self._play = {
             name: value
             for name, value in task_vars.items()
-            if not _is_magic(name) and not _same(own, name, value) and not _same(self._defaults, name, value)
+            if not _is_magic(name) and not _same(own if name in own else self._defaults, name, value)
         }
 
     def in_groups(self, *groups: str) -> list[str]:
@@ -60,10 +60,6 @@ class HostVariables:
         """The content of a YAML file of one of the collection's roles, empty where there is none."""
         file = os.path.join(ROLES, role, *path)
         return dict(self._loader.load_from_file(file, trusted_as_template=True) or {}) if os.path.exists(file) else {}
-
-    def set_by_play(self) -> list[str]:
-        """The variables of the roles that the play sets, or what runs before its tasks, rather than the inventory."""
-        return sorted(name for name in self._play if name in self._defaults)
 
     def is_set(self, host: str, name: str) -> bool:
         """Whether the inventory or the play sets a variable, other than to the default of its role."""

@@ -58,6 +58,11 @@ def test_a_variable_of_the_play_counts_for_all_hosts_and_one_of_a_host_for_it_al
     assert {evaluated["hosts"][host]["exporters"]["cadvisor"] for host in ("gpu1", "gpu2")} == {8090}
 
 
+def test_a_default_that_the_play_sets_counts_before_the_inventory(fleet):
+    hosts = {"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": 8090}}
+    assert fleet(hosts, MONITOR, play_variables={"cadvisor_port": 8088})["hosts"]["gpu1"]["exporters"]["cadvisor"] == 8088
+
+
 FROM_FACTS = {"gpu_monitoring_address": "{{ ansible_facts.default_ipv4.address }}"}
 
 
@@ -143,9 +148,14 @@ def test_a_model_server_with_an_address_of_its_own(model_servers):
 def test_a_host_outside_the_groups_without_model_servers_needs_no_address(tmp_path, servers):
     others = {"other1": {"ansible_host": "no-such-host.invalid", "model_servers": servers}}
     variables = host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, others=others)
-    variables.play_hosts = ["gpu1"]
     evaluated = evaluate(variables)
     assert (evaluated["model_servers"], [*evaluated["hosts"]]) == ([], ["gpu1", "monitor1"])
+
+
+def test_a_host_outside_the_groups_is_known_where_a_role_is_for_it(tmp_path):
+    others = {"other1": {"ansible_host": "10.0.0.3"}}
+    evaluated = evaluate(host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, others=others), ["other1"])
+    assert evaluated["hosts"]["other1"] == {"address": "10.0.0.3", "exporters": {}}
 
 
 def test_a_model_server_from_a_variable_of_another_host(fleet):

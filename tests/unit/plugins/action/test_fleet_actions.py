@@ -1,0 +1,101 @@
+"""What is evaluated and made once for all hosts, in plays that ansible-playbook runs for hosts that are not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+SITE = ROOT / "playbooks" / "site.yml"
+NEW = ("--extra-vars", "tls_new_secrets=true")
+
+
+@pytest.fixture
+def playbook(tmp_path):
+    """Runs a playbook, a file or a list of plays, and gives its exit code and output. Every module finds a host that is as wanted."""
+    variables = {
+        "ansible_connection": "unchanged_host",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "gpu_monitoring_secrets_dir": str(tmp_path / "secrets"),
+        "grafana_admin_password": "a password of the test",
+    }
+    gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.0.0.{number}"} for number in (1, 2)}
+    children = {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": {"monitor1": {"ansible_host": "10.0.0.9"}}}}
+    hosts = {"switch1": {"ansible_host": "no-such-host.invalid", "model_servers": []}}
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"vars": variables, "hosts": hosts, "children": children}}))
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "bench" / "many_hosts" / "connection"),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+    }
+
+    def run(source, *arguments):
+        if isinstance(source, list):
+            plays = [{"hosts": "gpu_hosts", "gather_facts": False, **play} for play in source]
+            source = tmp_path / "play.json"
+            source.write_text(json.dumps(plays))
+        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "inventory.json", source, *arguments]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def check(*conditions):
+    return {"ansible.builtin.assert": {"that": list(conditions)}}
+
+
+TLS = {"ansible.builtin.include_role": {"name": "mlops.gpu_monitoring.tls"}}
+
+
+def test_the_site_playbook_needs_nothing_of_a_host_outside_the_groups_and_can_skip_a_role(playbook):
+    code, output = playbook(SITE, *NEW, "--skip-tags=cadvisor")
+    assert code == 0, output
+    assert "Deploy the node exporter" in output
+    assert "Deploy cAdvisor" not in output
+
+
+def test_a_role_whose_condition_leaves_out_the_first_host(playbook):
+    role = {"role": "mlops.gpu_monitoring.tls", "when": "inventory_hostname == 'gpu2'"}
+    condition = "tls_secrets.hosts[inventory_hostname].certificate is match('-----BEGIN')"
+    code, output = playbook([{"roles": [role], "tasks": [{**check(condition), "when": "inventory_hostname == 'gpu2'"}]}], *NEW)
+    assert code == 0, output
+    assert "ok: [gpu2]" in output
+
+
+def test_a_later_play_sees_what_changed_and_takes_the_secrets_of_the_earlier_one(playbook):
+    keep = {"ansible.builtin.set_fact": {"first": "{{ tls_secrets.hosts[inventory_hostname].certificate }}"}, "no_log": True}
+    discovered = {"ansible.builtin.set_fact": {"model_servers": [{"name": "llama", "port": 8000}]}}
+    named = {"ansible.builtin.set_fact": {"tls_alternative_names": ["gpus.example.org"]}}
+    certificate = "tls_secrets.hosts[inventory_hostname].certificate"
+    code, output = playbook(
+        [
+            {"tasks": [TLS, check("gpu_monitoring_fleet.model_servers | length == 0"), keep]},
+            {"tasks": [discovered, TLS, check("gpu_monitoring_fleet.model_servers | length == 2", f"{certificate} == first")]},
+            {"tasks": [named, TLS, check(f"{certificate} != first")]},
+        ],
+        *NEW,
+        # A dry run writes no file, so what it makes again differs.
+        "--check",
+    )
+    assert code == 0, output
+    assert "BEGIN" not in output
+
+
+def test_an_earlier_deployment_is_looked_for_where_each_host_has_its_files(playbook):
+    directory = "/etc/monitoring/{{ hostvars[inventory_hostname].ansible_host }}"
+    missing = {"mlops.gpu_monitoring.tls_secrets": {}, "register": "tls_secrets", "run_once": True}
+    fleet = {"mlops.gpu_monitoring.monitoring_fleet": {}, "register": "gpu_monitoring_fleet", "run_once": True}
+    directories = {f"{host}": f"/etc/monitoring/10.0.0.{number}" for host, number in (("gpu1", 1), ("gpu2", 2), ("monitor1", 9))}
+    code, output = playbook(
+        [{"vars": {"gpu_monitoring_config_dir": directory}, "tasks": [fleet, missing, check(f"tls_secrets.config_dirs == {directories}")]}]
+    )
+    assert code == 0, output
