@@ -456,7 +456,10 @@ def test_a_file_that_cannot_be_used_is_named(tls_server, authority, tmp_path, op
 
 
 def test_an_ipv6_address(start):
-    server = start(("::1", 0))
+    try:
+        server = start(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
     http_client.Client(f"http://[::1]:{server.port}").request("GET", "/")
     assert server.requests[0]["headers"]["Host"] == f"[::1]:{server.port}"
 
@@ -575,7 +578,7 @@ def test_a_stream_that_falls_silent(server, client):
     server.rule = rule
     try:
         with (
-            client().stream("GET", "/", timeout=0.05) as stream,
+            client().stream("GET", "/", timeout=0.5) as stream,
             pytest.raises(http_client.NotReachable, match="no answer in time"),
         ):
             list(stream.lines())

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import engine as service_engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import (
     Engine,
     EngineRefusal,
@@ -371,9 +372,8 @@ def helper(folder, name, script):
 )
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
 def test_a_credential_helper(home, monkeypatch, key, script, credentials, problem):
-    monkeypatch.setattr(
-        "ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login.HELPER_SECONDS", 0.5
-    )
+    if script.startswith("sleep"):
+        monkeypatch.setattr(registry_login, "HELPER_SECONDS", 0.5)
     helper(home, "test", script)
     monkeypatch.setenv("PATH", f"{home}:/usr/bin:/bin")
     (home / ".docker" / "config.json").write_text(
