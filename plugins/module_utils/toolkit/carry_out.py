@@ -190,9 +190,8 @@ class Toolkit:
             files.write(action.places.key, key)
             files.write(action.places.repository, action.repository)
             if action.packages_change:
-                manager.download(names)
-                self._guard_packages()
-                manager.install(names)
+                package_manager.when_free(lambda: manager.download(names))
+                package_manager.when_free(lambda: self._install_guarded(manager, names))
         except BaseException as error:
             files.put_back()
             manager.forget()
@@ -207,6 +206,10 @@ class Toolkit:
         # What was installed is what is wanted from here on: it is held, though its version was not asked for.
         self._wanted = replace(wanted, version=action.version)
         self._show_installation(action, before)
+
+    def _install_guarded(self, manager: package_manager.PackageManager, names: list[str]) -> None:
+        self._guard_packages()
+        manager.install(names)
 
     def _key(self) -> str:
         """The repository's key, which has the wanted fingerprint."""
@@ -240,7 +243,8 @@ class Toolkit:
 
     @_carry_out.register
     def _hold_packages(self, action: HoldPackages) -> None:
-        package_manager.of("apt", self._commands, "").hold(action.names, action.hold)
+        manager = package_manager.of("apt", self._commands, "")
+        package_manager.when_free(lambda: manager.hold(action.names, action.hold))
 
     @_carry_out.register
     def _write_cdi(self, action: WriteCdi) -> None:
@@ -269,11 +273,10 @@ class Toolkit:
         self._runtime.remove()
         manager = package_manager.of(action.manager, self._commands, action.places.repository)
         if action.packages:
-            self._guard_removal(action, "The packages were not removed. Run again to remove them.")
-            manager.remove(action.packages)
+            package_manager.when_free(lambda: self._remove_guarded(manager, action))
             remove(_SERVICE_CDI_FILE)
         if action.release:
-            manager.hold(action.release, False)
+            package_manager.when_free(lambda: manager.hold(action.release, False))
         before = read(action.places.repository) or ""
         # The repository file goes last: by it the role knows that there is something to remove.
         for path in (OWN_CDI_FILE, action.places.key, action.places.repository):
@@ -282,6 +285,10 @@ class Toolkit:
             restore_aside(path)
         manager.forget()
         self._diffs.append(_diff(action.places.repository, before, ""))
+
+    def _remove_guarded(self, manager: package_manager.PackageManager, action: RemoveToolkit) -> None:
+        self._guard_removal(action, "The packages were not removed. Run again to remove them.")
+        manager.remove(action.packages)
 
     def _guard_removal(self, action: RemoveToolkit, left: str) -> None:
         """Remove nothing that a container needs which has started meanwhile. `left` says what was not done."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer, Commands
@@ -16,12 +18,21 @@ _APT_OPTIONS = (
     "--no-install-recommends",
     "--allow-downgrades",
     "--allow-change-held-packages",
-    "--option=DPkg::Lock::Timeout=120",
+    # To wait for a lock would be to wait after the containers were listed.
+    "--option=DPkg::Lock::Timeout=0",
     "--option=Dpkg::Options::=--force-confdef",
     "--option=Dpkg::Options::=--force-confold",
 )
 # needrestart would restart services, the engine among them, after a change of packages.
 _APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+
+# After a boot, apt-daily and unattended-upgrades hold the locks for minutes.
+_LOCKED = re.compile("Could not get lock|locked by another process")
+LOCK_SECONDS, LOCK_PAUSE_SECONDS = 120.0, 2.0
+
+
+class Locked(ToolkitError):
+    """Another process holds the locks of the package manager."""
 
 
 class PackageManager(Protocol):
@@ -119,6 +130,19 @@ def of(manager: str, commands: Commands, repository: str) -> PackageManager:
     return Apt(commands, repository) if manager == "apt" else Dnf(commands, manager == "dnf5")
 
 
+def when_free(act: Callable[[], None]) -> None:
+    """Repeat an act while another process holds the locks. A guard in it looks at the host each time."""
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return act()
+        except Locked:
+            if time.monotonic() > end:
+                raise
+        time.sleep(LOCK_PAUSE_SECONDS)
+
+
 def _checked(answer: Answer) -> None:
     if answer.code != 0:
-        raise ToolkitError(" ".join((answer.errors or answer.output).split()))
+        error = " ".join((answer.errors or answer.output).split())
+        raise Locked(error) if _LOCKED.search(error) else ToolkitError(error)

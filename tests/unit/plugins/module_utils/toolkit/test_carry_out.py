@@ -226,6 +226,35 @@ def test_a_container_that_starts_while_packages_are_fetched_stops_the_installati
     assert outcome.plan.mechanism == "runtime"
 
 
+def test_a_container_that_starts_while_another_process_holds_the_locks_stops_the_installation(stand, monkeypatch):
+    monkeypatch.setattr(carry_out.package_manager, "LOCK_PAUSE_SECONDS", 0)
+    host = stand(by_role("1.20.0"))
+
+    def locked(_names: Any) -> None:
+        host.done.append("locked")
+        if host.done.count("locked") == 3:
+            host.state = lambda: by_role("1.20.0", containers=[LATE])["engine"]
+        raise carry_out.package_manager.Locked("E: Could not get lock /var/lib/dpkg/lock-frontend.")
+
+    host.install = locked
+    outcome = reconcile(host, version="1.20.1")
+    assert host.done == ["download", "locked", "locked", "locked", "forget"]
+    assert "late-job" in " ".join(outcome.warnings)
+
+
+def test_locks_that_are_not_given_back_end_the_run(stand, monkeypatch):
+    monkeypatch.setattr(carry_out.package_manager, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(carry_out.package_manager, "LOCK_PAUSE_SECONDS", 0)
+    host = stand(by_role("1.20.0"))
+
+    def locked() -> None:
+        raise carry_out.package_manager.Locked("E: Could not get lock /var/lib/apt/lists/lock.")
+
+    host.on_download = locked
+    with pytest.raises(ToolkitError, match="put back as they were: E: Could not get lock"):
+        reconcile(host, version="1.20.1")
+
+
 def test_a_container_that_is_gone_again_is_named_all_the_same(stand):
     host = stand(by_role("1.20.0"), by_role("1.20.0", containers=[LATE]), by_role("1.20.0"))
     outcome = reconcile(host, version="1.20.1")
