@@ -84,7 +84,7 @@ def _rendered(
                 known["ansible_search_path"] = task.get_search_path()
                 known["ansible_play_hosts_all"] = [name.name for name in hosts.get_hosts()]
                 of_fleet = HostVariables(loader, known, role_defaults_of(task))
-                known["gpu_monitoring_fleet"] = evaluate(of_fleet)
+                known["gpu_monitoring_fleet"] = evaluate(of_fleet, of_fleet.play_hosts)
                 known["tls_secrets"] = {"hosts": dict.fromkeys(known["ansible_play_hosts_all"], _SECRETS)}
                 known = {**_FACTS, **known, **(facts or {}), "tls_secrets_dir": str(folder)}
                 yield Templar(loader=loader, variables=known).template(task.args)
