@@ -13,13 +13,14 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 _RULE = {name: {"type": "str", "required": True} for name in ("variable", "problem", "fix")}
 _OPTIONS = {
     "role": {"type": "str", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
     "intervals": {"type": "list", "elements": "str", "default": []},
     "refuse": {"type": "list", "elements": "dict", "options": _RULE, "default": []},
 }
 
 
 class ActionModule(ActionBase):
-    """Checks the variables of a role for all hosts of the play on the controller; nothing runs on a host."""
+    """Checks the variables of a role for hosts of the play on the controller; nothing runs on a host."""
 
     _requires_connection = False
 
@@ -28,8 +29,10 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(_OPTIONS)
         variables = HostVariables(self._loader, task_vars or {}, role_defaults_of(self._task))
+        wanted = variables.play_hosts if options["hosts"] is None else options["hosts"]
+        hosts = [host for host in variables.play_hosts if host in wanted]
         try:
-            specifications.check(variables, [options["role"]], variables.play_hosts, options["intervals"], options["refuse"])
+            specifications.check(variables, [options["role"]], hosts, options["intervals"], options["refuse"])
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
         return {**result, "changed": False}

@@ -25,6 +25,10 @@ options:
     description: Name of the role, without that of the collection.
     type: str
     required: true
+  hosts:
+    description: The hosts of which variables are checked, if they are hosts of the play. The default is all hosts of the play.
+    type: list
+    elements: str
   intervals:
     description: Variables that have to be durations from 1s to 60s.
     type: list

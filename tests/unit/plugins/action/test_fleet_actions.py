@@ -18,7 +18,7 @@ NEW = ("--extra-vars", "tls_new_secrets=true")
 @pytest.fixture
 def playbook(tmp_path):
     """Runs a playbook, a file or a list of plays, and gives its exit code and output. Every module finds a host that is as wanted."""
-    variables = {
+    shared = {
         "ansible_connection": "unchanged_host",
         "ansible_python_interpreter": "/usr/bin/python3",
         "gpu_monitoring_secrets_dir": str(tmp_path / "secrets"),
@@ -27,7 +27,7 @@ def playbook(tmp_path):
     gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.0.0.{number}"} for number in (1, 2)}
     children = {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": {"monitor1": {"ansible_host": "10.0.0.9"}}}}
     hosts = {"switch1": {"ansible_host": "no-such-host.invalid", "model_servers": []}}
-    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"vars": variables, "hosts": hosts, "children": children}}))
+    inventory = {"all": {"vars": shared, "hosts": hosts, "children": children}}
     environment = {
         **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
@@ -37,7 +37,11 @@ def playbook(tmp_path):
         "ANSIBLE_FORCE_COLOR": "0",
     }
 
-    def run(source, *arguments):
+    def run(source, *arguments, variables=None):
+        for members in (hosts, *(group["hosts"] for group in children.values())):
+            for host in members:
+                members[host].update((variables or {}).get(host, {}))
+        (tmp_path / "inventory.json").write_text(json.dumps(inventory))
         if isinstance(source, list):
             plays = [{"hosts": "gpu_hosts", "gather_facts": False, **play} for play in source]
             source = tmp_path / "play.json"
@@ -61,6 +65,24 @@ def test_the_site_playbook_needs_nothing_of_a_host_outside_the_groups_and_can_sk
     assert code == 0, output
     assert "Deploy the node exporter" in output
     assert "Deploy cAdvisor" not in output
+
+
+@pytest.mark.parametrize(
+    ("host", "variable", "value"),
+    [("monitor1", "node_exporter_port", "http"), ("gpu2", "dcgm_exporter_interval", "2m"), ("monitor1", "grafana_admin_password", "x ")],
+)
+def test_the_first_play_refuses_a_value_of_any_role_before_anything_is_made(playbook, tmp_path, host, variable, value):
+    code, output = playbook(SITE, *NEW, variables={host: {variable: value}})
+    assert code != 0
+    assert f"{variable} on {host}: " in output
+    assert output.count("PLAY [") == 1
+    assert not (tmp_path / "secrets").exists()
+
+
+def test_a_role_is_checked_for_no_host_that_does_not_get_it(playbook):
+    wrong = {"dcgm_exporter_interval": "2m", "nvidia_container_toolkit_enabled": "perhaps"}
+    code, output = playbook(SITE, *NEW, "--tags=common", variables={"monitor1": wrong, "switch1": {"node_exporter_memory": "{{ none_such }}"}})
+    assert code == 0, output
 
 
 def test_a_role_whose_condition_leaves_out_the_first_host(playbook):
