@@ -214,8 +214,13 @@ def test_another_attempt_deploys_the_same_services(play, own):
 
 
 def test_values_that_are_templates_are_those_of_the_collecting_task(play):
-    labels = {"number": "{{ item_number }}", "list": "{{ [item_number, 'b'] | join('-') }}"}
+    labels = {
+        "number": "{{ item_number }}",
+        "list": "{{ [item_number, 'b'] | join('-') }}",
+        "date": "{{ '2026-01-31' | to_datetime('%Y-%m-%d') }}",
+    }
     collecting = {**task("Collect", service("a1", env=labels), deferred=True), "vars": {"item_number": 7}}
     run = play([collecting, DEPLOY], arguments=("--diff",))
     assert "number: 7" in run.output
     assert "list: 7-b" in run.output
+    assert "date: 2026-01-31T00:00:00" in run.output
