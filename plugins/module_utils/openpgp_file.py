@@ -15,7 +15,7 @@ def fingerprint(text: str) -> str:
     digits = re.sub(r"\s", "", text).upper()
     if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
         raise ValueError(
-            f"fingerprint: '{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints."
+            f"'{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints."
         )
     return digits
 

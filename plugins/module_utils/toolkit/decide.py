@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,14 +30,25 @@ DEFAULT_PROGRAM = "nvidia-container-runtime"
 
 def decide(host: Host, wanted: Wanted) -> Plan:
     """What to do on a host that looks like this. Raises ValueError where what is wanted is not valid."""
-    for version in (wanted.version or wanted.default_version, wanted.minimum_version, wanted.driver_minimum):
-        order(version)
+    _check_versions(wanted)
     if wanted.state == "absent":
         return _absent(host, wanted)
     if not host["gpu"]["present"]:
         return Plan(note=f"{host['gpu']['msg']} The NVIDIA container toolkit is left out here.")
     refusal = _look_problem(host, wanted) or _driver_problem(host, wanted) or _engine_problem(host, wanted)
     return Plan(refusal=refusal) if refusal else _present(host, wanted)
+
+
+def _check_versions(wanted: Wanted) -> None:
+    installed = ("version", wanted.version) if wanted.version else ("default_version", wanted.default_version)
+    minima = [("minimum_version", wanted.minimum_version), ("driver_minimum", wanted.driver_minimum)]
+    for option, version in (installed, *minima):
+        try:
+            order(version)
+            if (option, version) == installed and "-" in version:
+                raise ValueError(f"'{version}' has a revision. Write it without, like 1.20.1")
+        except ValueError as error:
+            raise ValueError(f"nvidia_container_toolkit_{option} on {wanted.name}: {error}.") from error
 
 
 def mechanism(host: Host) -> str:
@@ -52,8 +64,9 @@ def _look_problem(host: Host, wanted: Wanted) -> str:
 
 def _driver_problem(host: Host, wanted: Wanted) -> str:
     driver = host["gpu"]["driver_version"] or ""
-    if order(driver) >= order(wanted.driver_minimum):
-        return ""
+    with contextlib.suppress(ValueError):
+        if order(driver) >= order(wanted.driver_minimum):
+            return ""
     return (
         f"The NVIDIA driver of {wanted.name} is {driver}, and the NVIDIA container toolkit needs"
         f" {wanted.driver_minimum} or newer. Install a newer driver and reboot the host, or remove it from gpu_hosts."

@@ -30,7 +30,7 @@ def wanted(params: Mapping[str, Any], check_mode: bool) -> Wanted:
     try:
         fingerprint = openpgp_file.fingerprint(params["key_fingerprint"])
     except ValueError as error:
-        raise ValueError(f"nvidia_container_toolkit_key_{error}") from error
+        raise ValueError(f"nvidia_container_toolkit_key_fingerprint on {params['name']}: {error}") from error
     return Wanted(
         name=params["name"],
         state=params["state"],

@@ -107,8 +107,8 @@ def test_a_binary_key_reaches_the_module_which_says_what_to_do(results: dict[str
     [
         ("snap", "from a snap"),
         ("no-key", "none.asc"),
-        ("bad-version", "bad-version: 'newest' is not a version"),
-        ("bad-fingerprint", "'DDCAE044F796ECB0' is not a fingerprint"),
+        ("bad-version", "nvidia_container_toolkit_version on bad-version: 'newest' is not a version"),
+        ("bad-fingerprint", "_key_fingerprint on bad-fingerprint: 'DDCAE044F796ECB0' is not a fingerprint"),
     ],
 )
 def test_what_a_person_must_mend_is_told_before_anything_runs(

@@ -69,7 +69,7 @@ def test_a_fingerprint_as_gpg_prints_it():
 
 @pytest.mark.parametrize("fingerprint", ["", "DDCAE044F796ECB0", "nothing"])
 def test_a_text_that_is_not_a_fingerprint(fingerprint):
-    with pytest.raises(ValueError, match="fingerprint:"):
+    with pytest.raises(ValueError, match=f"'{fingerprint}' is not a fingerprint. Write the 40 or 64 digits"):
         openpgp_file.fingerprint(fingerprint)
 
 

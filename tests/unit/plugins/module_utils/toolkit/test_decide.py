@@ -244,6 +244,12 @@ CASES = {
         refusal=("390.157", "418.81.07", "Install a newer driver"),
         mechanism="",
     ),
+    "driver-without-a-version": Case(
+        changed(installed("1.20.1"), gpu={"driver_version": "[Unknown Error]"}),
+        wanted(),
+        refusal=("driver of gpu1 is [Unknown Error]", "418.81.07"),
+        mechanism="",
+    ),
     "silent": Case(
         changed(fresh(), engine=SILENT),
         wanted(),
@@ -366,8 +372,15 @@ def test_the_specification_is_written_by_the_service_where_there_is_one() -> Non
 
 @pytest.mark.parametrize("option", ["version", "default_version", "minimum_version", "driver_minimum"])
 def test_what_is_not_a_version_is_named(option: str) -> None:
-    with pytest.raises(ValueError, match="'newest' is not a version"):
+    with pytest.raises(
+        ValueError, match=f"^nvidia_container_toolkit_{option} on gpu1: 'newest' is not a version. Write it like 1.20.1.$"
+    ):
         decide(installed("1.20.1"), wanted(**{option: "newest"}))
+
+
+def test_a_version_with_a_revision_is_refused() -> None:
+    with pytest.raises(ValueError, match="nvidia_container_toolkit_version on gpu1: '1.20.1-1' has a revision"):
+        decide(installed("1.20.1"), wanted(version="1.20.1-1"))
 
 
 FRESH = SPECIFICATION
