@@ -40,15 +40,11 @@ def armored(module: AnsibleModule, key: str, wanted: str, timeout: int) -> str:
     return keys[wanted]
 
 
-class KeyUnreachable(OSError):
-    """The URL of a key does not give it."""
-
-
 def _fetched(module: AnsibleModule, url: str, timeout: int) -> str:
-    """The answer's text."""
+    """The answer's text. Raises OSError where there is none."""
     response, info = fetch_url(module, url, timeout=timeout)
     if info["status"] != 200:
-        raise KeyUnreachable(
+        raise OSError(
             f"key: {url} cannot be fetched: {info['msg']}. Check that this host reaches it, or give the key itself."
         )
     return response.read().decode(errors="replace")

@@ -34,7 +34,9 @@ def spare(tmp_path_factory):
 @pytest.fixture
 def engine_role(spare, tmp_path):
     playbook = tmp_path / "playbook.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": ["mlops.gpu_monitoring.docker_engine"]}]))
+    looked = {"ansible.builtin.assert": {"that": ["gpu_monitoring_host.engine.installed is defined", "gpu_monitoring_host.gpu.msg is defined"]}}
+    play = {"hosts": "all", "gather_facts": False, "roles": ["mlops.gpu_monitoring.docker_engine"], "tasks": [looked]}
+    playbook.write_text(yaml.safe_dump([play]))
     return lambda *arguments, **variables: run_playbook(playbook, *arguments, inventory=spare, variables=variables)
 
 

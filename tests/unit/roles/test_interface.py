@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
@@ -43,3 +44,15 @@ def test_no_role_reads_private_variables_of_another(role: Path) -> None:
     files = [file for kind in ("defaults", "vars", "tasks", "templates", "meta") for file in (role / kind).rglob("*.*")]
     owners = {match[1] for file in files for match in private.finditer(file.read_text())}
     assert owners <= {role.name}
+
+
+def test_no_look_at_a_host_is_skipped() -> None:
+    """A skipped task would put its own result in the place of an earlier look."""
+    looks = [
+        task
+        for path in role_readme.ROLES.glob("*/tasks/*.yml")
+        for task in yaml.safe_load(path.read_text())
+        if task.get("register") == "gpu_monitoring_host"
+    ]
+    assert len(looks) == 2
+    assert not any("when" in task for task in looks)

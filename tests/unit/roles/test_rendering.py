@@ -147,6 +147,14 @@ def test_the_dcgm_exporter_waits_for_an_engine_that_gives_containers_gpus(tmp_pa
     assert [service["name"] for service in given["services"]] == (["dcgm-exporter"] if deployed else [])
 
 
+def test_a_dry_run_shows_the_dcgm_exporter_of_a_host_that_is_about_to_get_the_toolkit(tmp_path):
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
+    engine = {"cdi_gpus": False, "runtimes": {}}
+    facts = {"ansible_check_mode": True, "gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"], "error": ""}, "engine": engine}}
+    given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
+    assert [service["name"] for service in given["services"]] == ["dcgm-exporter"]
+
+
 def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
     def names(tls):
         inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_tls": tls})
