@@ -35,6 +35,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan 
     HoldPackages,
     InstallPackages,
     Plan,
+    RemoveCdi,
     RemoveToolkit,
     Wanted,
     WriteCdi,
@@ -88,7 +89,7 @@ class Toolkit:
             former = outcome.plan
             outcome.host = self._look()
             outcome.plan = self._decide(outcome.host)
-            if isinstance(action, RemoveToolkit):
+            if isinstance(action, (RemoveToolkit, RemoveCdi)):
                 # What a removal says of containers holds when nothing is left of the toolkit.
                 outcome.plan = replace(outcome.plan, note=former.note)
             if reason and action in outcome.plan.actions:
@@ -285,6 +286,10 @@ class Toolkit:
             restore_aside(path)
         manager.forget()
         self._diffs.append(_diff(action.places.repository, before, ""))
+
+    @_carry_out.register
+    def _remove_cdi(self, action: RemoveCdi) -> None:
+        remove(OWN_CDI_FILE)
 
     def _remove_guarded(self, manager: package_manager.PackageManager, action: RemoveToolkit) -> None:
         self._guard_removal(action, "The packages were not removed. Run again to remove them.")

@@ -18,6 +18,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan 
     HoldPackages,
     InstallPackages,
     Plan,
+    RemoveCdi,
     RemoveToolkit,
     Wanted,
     WriteCdi,
@@ -284,11 +285,14 @@ def _runtime(host: Host, wanted: Wanted) -> Plan:
 def _absent(host: Host, wanted: Wanted) -> Plan:
     manager, file = host["packages"]["manager"], host["repositories"]["file"]
     if file is None or not file["written_by_role"]:
+        own_cdi = host["toolkit"]["own_cdi_file"]
+        left = f"Only its CDI specification {OWN_CDI_FILE} is removed." if own_cdi else "All was left as it is."
         return Plan(
+            actions=(RemoveCdi(),) if own_cdi else (),
             note=(
                 f"The role did not install the NVIDIA container toolkit on {wanted.name}"
-                f" (there is no {file['path'] if file else 'repository'} of its making). All was left as it is."
-            )
+                f" (there is no {file['path'] if file else 'repository'} of its making). {left}"
+            ),
         )
     names = tuple(package["name"] for package in host["packages"]["toolkit"])
     leave = bool(file["installed_before"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import Places
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,16 @@ class RemoveToolkit:
         )
 
 
-Action = Union[InstallPackages, HoldPackages, WriteCdi, AddRuntime, RemoveToolkit]
+@dataclass(frozen=True)
+class RemoveCdi:
+    """Take out the role's own CDI specification, of a toolkit that the role did not install."""
+
+    def describe(self) -> str:
+        """What would be done."""
+        return f"Would remove {OWN_CDI_FILE}."
+
+
+Action = Union[InstallPackages, HoldPackages, WriteCdi, AddRuntime, RemoveToolkit, RemoveCdi]
 
 
 @dataclass(frozen=True)

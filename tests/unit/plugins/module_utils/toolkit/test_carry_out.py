@@ -205,6 +205,19 @@ def test_a_container_that_starts_before_a_removal_leaves_the_engine_as_it_is(sta
     assert files(host, tmp_path) == ["toolkit.sources"]
 
 
+def test_a_specification_of_the_role_goes_without_the_toolkit_of_the_host(stand, tmp_path, monkeypatch):
+    specification = tmp_path / "mlops.gpu_monitoring.yaml"
+    specification.touch()
+    monkeypatch.setattr(carry_out, "OWN_CDI_FILE", str(specification))
+    host = installed("1.20.1", cdi=True)
+    before: Any = {**host, "toolkit": {**host["toolkit"], "own_cdi_file": True}}
+    outcome = reconcile(stand(before, host), state="absent")
+    assert outcome.done == ["RemoveCdi"]
+    assert "did not install" in outcome.plan.note
+    assert "Only its CDI specification" in outcome.plan.note
+    assert not specification.exists()
+
+
 def test_a_container_that_starts_during_a_removal_keeps_the_packages(stand, tmp_path):
     places = places_in(tmp_path)
     host = stand(by_role("1.20.1", places=places))

@@ -278,6 +278,12 @@ CASES = {
     # Removal.
     "absent": Case(by_role("1.20.1"), wanted(state="absent"), "RemoveToolkit", mechanism=""),
     "absent-not-by-role": Case(installed("1.20.1"), wanted(state="absent"), mechanism=""),
+    "absent-not-by-role-with-own-cdi": Case(
+        changed(installed("1.20.1", cdi=True), toolkit={"own_cdi_file": True}),
+        wanted(state="absent"),
+        "RemoveCdi",
+        mechanism="",
+    ),
     "absent-other-manager": Case(fresh(""), wanted(state="absent"), mechanism=""),
     "absent-silent": Case(
         changed(by_role("1.20.1"), engine=SILENT),
