@@ -74,7 +74,7 @@ def deployed_later(task: Task, play: Play, templar: Templar) -> bool:
     A task that includes others does not count: which tasks these are is not known yet.
     """
     own, passed = _lineage(task), False
-    for later in _tasks(play):
+    for later in _tasks(play, own):
         if later._uuid in own:
             passed = True
         elif passed and _deploys(later) and _runs(later, play, templar):
@@ -106,25 +106,29 @@ def _lineage(task: Task) -> set[str]:
     return ids
 
 
-def _tasks(play: Play) -> Iterator[Task]:
-    """The tasks of a play in the order in which they run."""
-    yield from _flat(play.pre_tasks)
+def _tasks(play: Play, own: set[str]) -> Iterator[Task]:
+    """The tasks of a play in the order in which they run. Of a rescue section, only one that holds a task of `own`."""
+    yield from _flat(play.pre_tasks, own)
     for role in play.roles:
         if not role.from_include:
-            yield from _of_role(role)
-    yield from _flat(play.tasks)
-    yield from _flat(play.post_tasks)
+            yield from _of_role(role, own)
+    yield from _flat(play.tasks, own)
+    yield from _flat(play.post_tasks, own)
 
 
-def _of_role(role: Role) -> Iterator[Task]:
+def _of_role(role: Role, own: set[str]) -> Iterator[Task]:
     for dependency in role.get_direct_dependencies():
-        yield from _of_role(dependency)
-    yield from _flat(role.get_task_blocks())
+        yield from _of_role(dependency, own)
+    yield from _flat(role.get_task_blocks(), own)
 
 
-def _flat(entries: list[Block | Task]) -> Iterator[Task]:
+def _flat(entries: list[Block | Task], own: set[str]) -> Iterator[Task]:
     for entry in entries:
         if isinstance(entry, Block):
-            yield from _flat([*entry.block, *entry.rescue, *entry.always])
+            rescue = [*_flat(entry.rescue, own)]
+            rescues = any(task._uuid in own for task in rescue)
+            yield from _flat(entry.block, own)
+            yield from rescue if rescues else []
+            yield from _flat(entry.always, own)
         else:
             yield entry

@@ -137,8 +137,9 @@ def test_a_task_that_defers_nothing_deploys_alone(play):
         ([task("Deploy", when=[True, "inventory_hostname == 'other'"])], ()),
         ([task("Deploy", when="not_known_yet")], ()),
         ([{"name": "Include", "ansible.builtin.include_tasks": "empty.yml"}], ()),
+        ([{"block": [{"name": "Wait", "ansible.builtin.meta": "noop"}], "rescue": [DEPLOY]}], ()),
     ],
-    ids=["none", "tags", "false", "condition", "unknown", "include"],
+    ids=["none", "tags", "false", "condition", "unknown", "include", "rescue"],
 )
 def test_a_play_that_deploys_nothing_later_is_refused_and_names_the_service(play, later, arguments):
     run = play([task("Deploy before"), collect("a1", tags=["a1"]), *later], arguments=arguments)
@@ -177,6 +178,11 @@ def test_included_roles_collect_and_an_always_section_deploys(play, how):
     run = play(tasks, roles=roles)
     assert run.code == 2
     assert run.deployed("Deploy") == ["a1"], run.output
+
+
+def test_a_rescue_section_collects_and_deploys(play):
+    failing = {"name": "Fail", "ansible.builtin.fail": {}}
+    assert play([{"block": [failing], "rescue": [collect("a1"), DEPLOY]}]).deployed("Deploy") == ["a1"]
 
 
 def test_an_included_role_that_nothing_deploys_after_is_refused(play):
