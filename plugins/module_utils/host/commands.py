@@ -75,7 +75,7 @@ class ModuleCommands:
         # A process that waits for a broken device outlives SIGKILL, and would keep pipes open: it is left behind.
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             try:
-                process = subprocess.Popen(
+                process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                     arguments,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
