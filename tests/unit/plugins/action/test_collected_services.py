@@ -65,6 +65,8 @@ def play(tmp_path):
             "ANSIBLE_LOCAL_TEMP": str(temporary),
         }
         environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_PIPELINING": "1"}
+        # ansible-core 2.19 and 2.20 always show it.
+        environment["ANSIBLE_INJECT_INVOCATION"] = "1"
         command = [
             Path(sys.executable).with_name("ansible-playbook"),
             "-vvv",
@@ -85,7 +87,7 @@ def service(name, **options):
     return {
         "name": name,
         "image": f"{name}:1",
-        "secret_files": [{"path": f"/nonexistent/{name}", "content": f"password: {SECRET}\n"}],
+        "secret_files": [{"path": f"/nonexistent/{name}", "content": f"-----BEGIN-----\n{SECRET}\n-----END-----\n"}],
         **options,
     }
 
@@ -116,6 +118,8 @@ def test_collected_services_are_deployed_once_in_order_by_the_next_task_that_dep
     assert run.deployed("Deploy again") == []
     assert run.remote == 1
     assert run.changed == "1"
+    shown = run.results["Deploy with"]["invocation"]["module_args"]["services"]
+    assert [service["name"] for service in shown] == ["a1", "a2", "a3", "a4"]
 
 
 def test_a_task_with_nothing_to_deploy_runs_nothing_on_the_host(play):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
@@ -39,5 +41,8 @@ def test_options_with_secrets_are_left_out(logged):
     assert "/key" not in text
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("ansible.module_utils.secrets") is not None, reason="ansible-core 2.22 masks secrets itself"
+)
 def test_ansible_alone_would_log_a_secret_of_several_lines(logged):
     assert "planted" in logged(AnsibleModule)
