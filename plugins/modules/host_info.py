@@ -173,6 +173,7 @@ repositories:
         path: {description: The file., type: str, sample: /etc/apt/sources.list.d/nvidia-container-toolkit.sources}
         exists: {description: Whether it is there., type: bool, sample: true}
         sha256: {description: Hash of its content; empty where there is none., type: str, sample: ""}
+        mode: {description: Its mode in octal digits; empty where there is none., type: str, sample: "0644"}
         written_by_role: {description: Whether the role wrote it., type: bool, sample: true}
         installed_before: {description: "Packages that were there before the role, as name=version.", type: list, elements: str, sample: []}
         set_aside: {description: Files that the role set aside., type: list, elements: str, sample: []}
@@ -183,6 +184,7 @@ repositories:
         path: {description: The file., type: str, sample: /usr/share/keyrings/nvidia-container-toolkit-keyring.asc}
         exists: {description: Whether it is there., type: bool, sample: true}
         sha256: {description: Hash of its content; empty where there is none., type: str, sample: ""}
+        mode: {description: Its mode in octal digits; empty where there is none., type: str, sample: "0644"}
         fingerprint:
           description: Fingerprint of the key; empty where the file does not hold one key alone.
           type: str

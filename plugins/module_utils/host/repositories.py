@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import re
+import stat
 from typing import NamedTuple, Optional, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
@@ -53,6 +54,7 @@ class RepositoryFile(TypedDict):
     path: str
     exists: bool
     sha256: str
+    mode: str
     written_by_role: bool
     installed_before: list[str]
     set_aside: list[str]
@@ -64,6 +66,7 @@ class KeyFile(TypedDict):
     path: str
     exists: bool
     sha256: str
+    mode: str
     fingerprint: str
 
 
@@ -89,8 +92,8 @@ def ask(manager: str) -> RepositoryState:
     repository, key = places(manager)
     return {
         "apt_entries": apt_entries("/etc/apt") if manager == "apt" else [],
-        "file": repository_file(repository, read(repository)),
-        "key": key_file(key, read(key)),
+        "file": repository_file(repository, read(repository), mode_of(repository)),
+        "key": key_file(key, read(key), mode_of(key)),
     }
 
 
@@ -112,27 +115,28 @@ def without_credentials(uri: str) -> str:
     return _CREDENTIALS.sub("", uri)
 
 
-def repository_file(path: str, text: Optional[str]) -> RepositoryFile:
+def repository_file(path: str, text: Optional[str], mode: str = "") -> RepositoryFile:
     """What a repository file with this text says; None is no file."""
     notes = _HISTORY.findall(text or "")
     return {
         "path": path,
         "exists": text is not None,
         "sha256": sha256(text),
+        "mode": mode,
         "written_by_role": MARK in (text or ""),
         "installed_before": [value for note, value in notes if note == "Installed before"],
         "set_aside": [value for note, value in notes if note == "Set aside"],
     }
 
 
-def key_file(path: str, text: Optional[str]) -> KeyFile:
+def key_file(path: str, text: Optional[str], mode: str = "") -> KeyFile:
     """What a key file with this text holds; None is no file."""
     try:
         keys = openpgp.keys(text or "")
     except ValueError:
         keys = {}
     alone = next((fingerprint for fingerprint, armored in keys.items() if armored == text), "")
-    return {"path": path, "exists": text is not None, "sha256": sha256(text), "fingerprint": alone}
+    return {"path": path, "exists": text is not None, "sha256": sha256(text), "mode": mode, "fingerprint": alone}
 
 
 def read(path: str) -> Optional[str]:
@@ -142,6 +146,14 @@ def read(path: str) -> Optional[str]:
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def mode_of(path: str) -> str:
+    """The mode of a file in octal digits; empty where there is none."""
+    try:
+        return f"{stat.S_IMODE(os.stat(path).st_mode):04o}"
+    except FileNotFoundError:
+        return ""
 
 
 def sha256(text: Optional[str]) -> str:

@@ -26,6 +26,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.versions import known_escapes, order
 
 NOTHING_CHANGED = "Nothing was changed."
+# Programs without privileges read the repository and its key, as apt's own user.
+FILE_MODE = "0644"
 DEFAULT_PROGRAM = "nvidia-container-runtime"
 
 
@@ -194,6 +196,8 @@ def _files_differ(host: Host, wanted: Wanted, install: InstallPackages) -> bool:
     """Whether the repository or its key is not as it is wanted."""
     file, key = files(host["repositories"])
     if install.set_aside or file["sha256"] != sha256(install.repository):
+        return True
+    if {file["mode"], key["mode"]} != {FILE_MODE}:
         return True
     if wanted.key.startswith(("http://", "https://")):
         return key["fingerprint"] != wanted.key_fingerprint

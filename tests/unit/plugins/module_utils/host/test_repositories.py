@@ -80,3 +80,10 @@ def test_a_repository_file_that_is_missing_or_not_of_the_role():
     )
     assert (missing["exists"], missing["sha256"], missing["written_by_role"]) == (False, "", False)
     assert (other["exists"], other["written_by_role"]) == (True, False)
+
+
+def test_the_mode_of_a_file(tmp_path):
+    (tmp_path / "key.asc").touch()
+    (tmp_path / "key.asc").chmod(0o640)
+    assert repositories.mode_of(str(tmp_path / "key.asc")) == "0640"
+    assert repositories.mode_of(str(tmp_path / "none")) == ""

@@ -108,6 +108,12 @@ def by_role(
     host = installed(version, manager, held=manager == "apt", **engine_state)
     places = places or repositories.places(manager)
     text = repository.text(manager, version, URL, places, history)
-    host["repositories"]["file"] = repositories.repository_file(places.repository, text)
-    host["repositories"]["key"] = {"path": places.key, "exists": True, "sha256": "hash", "fingerprint": FINGERPRINT}
+    host["repositories"]["file"] = repositories.repository_file(places.repository, text, "0644")
+    host["repositories"]["key"] = {
+        "path": places.key,
+        "exists": True,
+        "sha256": "hash",
+        "mode": "0644",
+        "fingerprint": FINGERPRINT,
+    }
     return host

@@ -36,6 +36,12 @@ def changed(host: Host, **parts: dict[str, Any]) -> Host:
     return {**host, **{name: {**host[name], **values} for name, values in parts.items()}}  # type: ignore[typeddict-item,literal-required]
 
 
+def with_mode(name: str, mode: str) -> Host:
+    """A host on which the repository's file or its key has another mode."""
+    host = by_role("1.20.1")
+    return changed(host, repositories={name: {**host["repositories"][name], "mode": mode}})  # type: ignore[literal-required]
+
+
 PINNED = wanted(version="1.20.1")
 INSTALL = "InstallPackages HoldPackages"
 SNAP = {"root_dir": "/var/snap/docker/common/var-lib-docker"}
@@ -125,6 +131,9 @@ CASES = {
         by_role("1.20.1"), wanted(version="1.20.1", repository_url="http://other"), "InstallPackages"
     ),
     "pinned-other-key": Case(by_role("1.20.1"), wanted(version="1.20.1", key_fingerprint="0" * 40), "InstallPackages"),
+    "pinned-unreadable-repository": Case(with_mode("file", "0600"), PINNED, "InstallPackages"),
+    "pinned-unreadable-key": Case(with_mode("key", "0600"), PINNED, "InstallPackages"),
+    "unreadable-key-left-alone": Case(with_mode("key", "0600"), wanted()),
     "pinned-key-as-text": Case(
         by_role("1.20.1"), wanted(version="1.20.1", key="-----BEGIN PGP none"), "InstallPackages"
     ),
