@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Any, Mapping
 
 
 def resolve(name: str) -> str:
@@ -21,11 +20,6 @@ def resolve(name: str) -> str:
             " Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
         ) from error
     return str(min((entry[0] != socket.AF_INET, str(entry[4][0])) for entry in found)[1])
-
-
-def of_host(name: str, variables: Mapping[str, Any]) -> Any:
-    """What says under which address a host is reached: gpu_monitoring_address, else ansible_host, else its name."""
-    return variables.get("gpu_monitoring_address") or variables.get("ansible_host") or name
 
 
 def with_port(address: str, port: int) -> str:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import socket
-
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.duration_seconds import duration_seconds
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.ip_address import ip_address
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5s", 5), ("1m", 60), ("1m30s", 90), ("500ms", 0.5), ("15d", 1296000)])
@@ -28,22 +25,3 @@ def test_a_duration_out_of_range_is_refused(text):
 @pytest.mark.parametrize("text", ["1s", "60s", "1m"])
 def test_the_ends_of_the_range_are_in(text):
     assert duration_seconds(text, "my_interval", 1, 60) in (1, 60)
-
-
-@pytest.mark.parametrize(("text", "address"), [("10.0.0.5", "10.0.0.5"), ("2001:DB8::1", "2001:db8::1"), ("localhost", "127.0.0.1")])
-def test_ip_address(text, address):
-    assert ip_address(text) == address
-
-
-def test_a_name_with_several_addresses_is_always_the_same_one(monkeypatch):
-    found = [(socket.AF_INET6, 0, 0, "", ("2001:db8::1", 0, 0, 0)), (socket.AF_INET, 0, 0, "", ("10.0.0.2", 0)), (socket.AF_INET, 0, 0, "", ("10.0.0.1", 0))]
-    for order in (found, found[::-1]):
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, order=order, **_more: order)
-        assert ip_address("gpu1.example.com") == "10.0.0.1"
-
-
-def test_a_name_that_does_not_resolve_is_refused():
-    with pytest.raises(
-        AnsibleFilterError, match="my_address: 'no-such-host.invalid' is no IP address and does not resolve .* Set gpu_monitoring_address"
-    ):
-        ip_address("no-such-host.invalid", "my_address")
