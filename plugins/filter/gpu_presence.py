@@ -10,7 +10,8 @@ def gpu_presence(hosts: Mapping[str, Any], hostvars: Any, previous_targets: Sequ
 
     The run's own look at a host counts, else the previous targets of Prometheus. A host that is in neither is left out.
     """
-    presence = {str(group["labels"]["host"]): bool(group["targets"]) for group in previous_targets}
+    # Targets that a user wrote may have other labels.
+    presence = {str(group.get("labels", {}).get("host")): bool(group["targets"]) for group in previous_targets}
     expected = [host for host, facts in hosts.items() if "dcgm_exporter" in facts["exporters"]]
     for host in expected:
         gpu = hostvars.raw_get(host).get("gpu_monitoring_host", {}).get("gpu")

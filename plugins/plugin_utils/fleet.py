@@ -85,7 +85,7 @@ def _exporters(variables: HostVariables, host: str) -> dict[str, int]:
     for exporter, groups in EXPORTERS.items():
         if host in variables.in_groups(*groups) and _boolean(variables, host, f"{exporter}_enabled", default=True):
             port = variables.get(host, f"{exporter}_port")
-            if not str(port).isdigit():
+            if not str(port).isdigit() or not 1 <= int(port) <= 65535:
                 raise VariableError(f"{exporter}_port", host, f"'{port}' is no port", "Set it to a number from 1 to 65535")
             ports[exporter] = int(port)
     return ports

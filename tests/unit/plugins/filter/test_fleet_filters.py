@@ -53,5 +53,9 @@ def test_without_a_look_the_previous_targets_count():
     assert gpu_presence(HOSTS, HostVars(gpu1=NONE, gpu2=GPU), previous) == {"gpu1": False, "gpu2": True}
 
 
+def test_previous_targets_of_a_user_say_nothing_of_hosts():
+    assert gpu_presence(HOSTS, HostVars(), [{"targets": ["10.0.0.1:9400"]}, {"targets": [], "labels": {"rack": "3"}}]) == {}
+
+
 def test_of_a_host_that_is_new_nothing_is_known():
     assert gpu_presence(HOSTS, HostVars()) == {}

@@ -103,6 +103,7 @@ def test_one_variable_switches_tls(fleet, value, tls):
             ["gpu_monitoring_tls is not the same on all hosts", "gpu1 False, monitor1 not set", "group all"],
         ),
         ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "http"}}, MONITOR, ["cadvisor_port on gpu1: 'http' is no port", "1 to 65535"]),
+        ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": 65536}}, MONITOR, ["cadvisor_port on gpu1: '65536' is no port", "1 to 65535"]),
         ({"gpu1": {"ansible_host": "10.0.0.1", "node_exporter_enabled": "x"}}, MONITOR, ["node_exporter_enabled on gpu1: 'x'", "true or false"]),
         ({"gpu1": {"ansible_host": "{{ none_such }}"}}, MONITOR, ["ansible_host on gpu1", "none_such", "Correct the value"]),
     ],
