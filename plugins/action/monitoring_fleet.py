@@ -8,7 +8,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet, specifications
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, role_defaults_of
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {"require_groups": {"type": "bool", "default": False}}
 
@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         """The fleet."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(_OPTIONS)
-        variables = HostVariables(self._loader, task_vars or {}, role_defaults_of(self._task))
+        variables = HostVariables(self._loader, task_vars or {}, self._task.get_play(), self._task)
         hosts = variables.play_hosts
         try:
             if options["require_groups"]:

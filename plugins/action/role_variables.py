@@ -8,7 +8,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import specifications
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, role_defaults_of
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _RULE = {name: {"type": "str", "required": True} for name in ("variable", "problem", "fix")}
 _OPTIONS = {
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         """Nothing where all is well."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(_OPTIONS)
-        variables = HostVariables(self._loader, task_vars or {}, role_defaults_of(self._task))
+        variables = HostVariables(self._loader, task_vars or {}, self._task.get_play(), self._task)
         wanted = variables.play_hosts if options["hosts"] is None else options["hosts"]
         hosts = [host for host in variables.play_hosts if host in wanted]
         try:

@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificate_folder, certificates, fleet_secrets
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, role_defaults_of
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {"make_missing": {"type": "bool", "default": False}}
 _LOOKUP = "{{ lookup('ansible.builtin.password', path, length=32, chars=['ascii_letters', 'digits']) }}"
@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(_OPTIONS)
         given = task_vars or {}
         fleet, earlier = given["gpu_monitoring_fleet"], given.get("tls_secrets", {})
-        variables = HostVariables(self._loader, given, role_defaults_of(self._task))
+        variables = HostVariables(self._loader, given, self._task.get_play(), self._task)
         variables.use_defaults("common", "tls", "grafana")
         known = fleet_secrets.Fleet(fleet["tls"], {host: str(facts["address"]) for host, facts in fleet["hosts"].items()})
         maker = fleet_secrets.SecretMaker(self._password, self._task.check_mode)

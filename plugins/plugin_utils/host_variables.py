@@ -23,28 +23,21 @@ class VariableError(ValueError):
 
 
 class HostVariables:
-    """The variables of the inventory's hosts, each evaluated in the context of its own host.
+    """The variables of the inventory's hosts, each evaluated in the context of its own host, as the task would see them there.
 
     `hostvars[host]` of a template has neither `hostvars` nor what the play sets, so a variable that needs them fails there.
     """
 
-    def __init__(self, loader: Any, task_vars: Mapping[str, Any], role_defaults: Mapping[str, Any] | None = None) -> None:
-        """`role_defaults` are those of the task's roles, which any other value of a variable overrides."""
+    def __init__(self, loader: Any, task_vars: Mapping[str, Any], play: Any, task: Any = None) -> None:
         self._loader = loader
+        self._play, self._task = play, task
         self._hostvars = task_vars["hostvars"]
         self._templar = Templar(loader=loader)
         self._current = ""
         self._variables: dict[str, Any] = {}
-        self._defaults = dict(role_defaults or {})
+        self._defaults = _role_defaults(play, task)
         self.play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [task_vars["inventory_hostname"]])]
         self.groups = {name: [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}
-        # What the play sets counts for all its hosts: it is what the task has beyond the inventory's variables of its host.
-        own = self._hostvars.raw_get(task_vars["inventory_hostname"])
-        self._play = {
-            name: value
-            for name, value in task_vars.items()
-            if not _is_magic(name) and not _same(own if name in own else self._defaults, name, value)
-        }
 
     def in_groups(self, *groups: str) -> list[str]:
         """The hosts of groups, each once, in the order of the inventory."""
@@ -87,25 +80,31 @@ class HostVariables:
 
     def _of(self, host: str) -> dict[str, Any]:
         if host != self._current:
-            variables = {**self._defaults, **self._hostvars.raw_get(host), "hostvars": self._hostvars, **self._play}
+            manager = self._play.get_variable_manager()
+            known = manager.get_vars(
+                play=self._play,
+                host=manager._inventory.get_host(host),
+                task=self._task,
+                include_hostvars=False,
+                # Ansible would match the play's pattern against the inventory for each host.
+                _hosts=self.play_hosts,
+                _hosts_all=self.play_hosts,
+            )
+            variables = {**self._defaults, **known, "hostvars": self._hostvars}
             self._templar.available_variables = variables
             self._current, self._variables = host, variables
         return self._variables
-
-
-def _is_magic(name: str) -> bool:
-    return name == "vars" or name.startswith("ansible_")
 
 
 def _same(variables: Mapping[str, Any], name: str, value: Any) -> bool:
     return name in variables and (variables[name] is value or variables[name] == value)
 
 
-def role_defaults_of(task: Any) -> dict[str, Any]:
+def _role_defaults(play: Any, task: Any) -> dict[str, Any]:
     """The defaults of the roles that a task runs in, and of those that its play names."""
     defaults: dict[str, Any] = {}
-    for role in task.get_play().roles:
+    for role in play.roles:
         defaults.update(role.get_default_vars())
-    if task._role:
+    if task and task._role:
         defaults.update(task._role.get_default_vars(task.get_dep_chain()))
     return defaults

@@ -15,7 +15,7 @@ from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, role_defaults_of
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 
 _SECRETS = {
@@ -83,7 +83,7 @@ def _rendered(
                 known = variables.get_vars(play=play, host=hosts.get_host(host), task=task)
                 known["ansible_search_path"] = task.get_search_path()
                 known["ansible_play_hosts_all"] = [name.name for name in hosts.get_hosts()]
-                of_fleet = HostVariables(loader, known, role_defaults_of(task))
+                of_fleet = HostVariables(loader, known, play, task)
                 known["gpu_monitoring_fleet"] = evaluate(of_fleet, of_fleet.play_hosts)
                 known["tls_secrets"] = {"hosts": dict.fromkeys(known["ansible_play_hosts_all"], _SECRETS)}
                 known = {**_FACTS, **known, **(facts or {}), "tls_secrets_dir": str(folder)}

@@ -112,6 +112,14 @@ def test_a_later_play_sees_what_changed_and_takes_the_secrets_of_the_earlier_one
     assert "BEGIN" not in output
 
 
+def test_a_file_of_variables_for_each_host_counts_for_it_alone(playbook, tmp_path):
+    for host, port in (("gpu1", 9001), ("gpu2", 9002)):
+        (tmp_path / f"{host}.yml").write_text(f"cadvisor_port: {port}\n")
+    ports = {host: f"gpu_monitoring_fleet.hosts.{host}.exporters.cadvisor == {port}" for host, port in (("gpu1", 9001), ("gpu2", 9002))}
+    code, output = playbook([{"vars_files": ["{{ inventory_hostname }}.yml"], "tasks": [TLS, check(*ports.values())]}], *NEW)
+    assert code == 0, output
+
+
 def test_an_earlier_deployment_is_looked_for_where_each_host_has_its_files(playbook):
     directory = "/etc/monitoring/{{ hostvars[inventory_hostname].ansible_host }}"
     missing = {"mlops.gpu_monitoring.tls_secrets": {}, "register": "tls_secrets", "run_once": True}

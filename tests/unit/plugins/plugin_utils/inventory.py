@@ -39,4 +39,4 @@ def host_variables(
     play = Play.load(loader.load_from_file(str(play_file), trusted_as_template=True), variable_manager=manager, loader=loader)
     names = [host.name for host in inventory.get_hosts()]
     known = manager.get_vars(play=play, host=inventory.get_host(next(iter(gpu_hosts or monitoring))))
-    return HostVariables(loader, {**known, "ansible_play_hosts_all": names})
+    return HostVariables(loader, {**known, "ansible_play_hosts_all": names}, play)
