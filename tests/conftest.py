@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from ansible.plugins.loader import init_plugin_loader
+from ansible.utils.display import Display
 
 from tests.tools import parts
 
@@ -24,6 +26,12 @@ def link_collection() -> None:
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
 init_plugin_loader([str(COLLECTIONS)])
+
+
+@pytest.fixture(autouse=True)
+def _every_warning_is_shown():
+    """Forget the warnings of earlier tests: Ansible shows a text only once a process."""
+    Display()._warns.clear()
 
 
 def pytest_terminal_summary(terminalreporter):
