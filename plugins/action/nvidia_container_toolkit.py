@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
             try:
                 plan = decide(host, wanted(options, self._task.check_mode))
             except ValueError as error:
-                raise AnsibleActionFail(str(error)) from error
+                raise AnsibleActionFail(str(error)) from None
             if plan.refusal:
                 raise AnsibleActionFail(plan.refusal)
             if not plan.actions:

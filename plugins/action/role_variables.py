@@ -11,10 +11,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import specif
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _RULE = {name: {"type": "str", "required": True} for name in ("variable", "problem", "fix")}
+_PATTERN = {name: {"type": "str", "required": True} for name in ("variable", "pattern", "fix")}
 _OPTIONS = {
     "role": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str"},
     "intervals": {"type": "list", "elements": "str", "default": []},
+    "patterns": {"type": "list", "elements": "dict", "options": _PATTERN, "default": []},
     "refuse": {"type": "list", "elements": "dict", "options": _RULE, "default": []},
 }
 
@@ -32,7 +34,8 @@ class ActionModule(ActionBase):
         wanted = variables.play_hosts if options["hosts"] is None else options["hosts"]
         hosts = [host for host in variables.play_hosts if host in wanted]
         try:
-            specifications.check(variables, [options["role"]], hosts, options["intervals"], options["refuse"])
+            rules = {name: options[name] for name in ("intervals", "patterns", "refuse")}
+            specifications.check(variables, [options["role"]], hosts, **rules)
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
         return {**result, "changed": False}

@@ -34,6 +34,24 @@ options:
     type: list
     elements: str
     default: []
+  patterns:
+    description: Variables whose values have to match a regular expression from their beginning to their end.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      variable:
+        description: The variable.
+        type: str
+        required: true
+      pattern:
+        description: The regular expression, as Python takes it.
+        type: str
+        required: true
+      fix:
+        description: What to do about a value that does not match.
+        type: str
+        required: true
   refuse:
     description: Rules that the argument specification cannot express.
     type: list

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -9,6 +10,14 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+
+
+class Pattern(TypedDict):
+    """A variable of a role, the regular expression that its whole value has to match, and the fix."""
+
+    variable: str
+    pattern: str
+    fix: str
 
 
 class Refusal(TypedDict):
@@ -20,7 +29,12 @@ class Refusal(TypedDict):
 
 
 def check(
-    variables: HostVariables, roles: Sequence[str], hosts: Sequence[str], intervals: Sequence[str] = (), refuse: Sequence[Refusal] = ()
+    variables: HostVariables,
+    roles: Sequence[str],
+    hosts: Sequence[str],
+    intervals: Sequence[str] = (),
+    patterns: Sequence[Pattern] = (),
+    refuse: Sequence[Refusal] = (),
 ) -> None:
     """Raises VariableError for the first value of a host that a role's argument specification, or one of the rules, does not allow."""
     variables.use_defaults("common", "tls", *roles)
@@ -32,6 +46,8 @@ def check(
             _raise_first(host, given, options)
         for name in intervals:
             check_interval(variables, host, name)
+        for pattern in patterns:
+            _check_pattern(variables, host, pattern)
         for rule in refuse:
             problem = variables.expression(host, rule["variable"], rule["problem"])
             if problem:
@@ -45,10 +61,20 @@ def _options(variables: HostVariables, role: str) -> dict[str, dict[str, Any]]:
     return options
 
 
+def _check_pattern(variables: HostVariables, host: str, pattern: Pattern) -> None:
+    name = pattern["variable"]
+    if variables.is_set(host, name):
+        value = str(variables.get(host, name))
+        if not re.fullmatch(pattern["pattern"], value):
+            raise VariableError(name, host, f"'{value}' is not valid", pattern["fix"])
+
+
 def _raise_first(host: str, given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
     for name, value in given.items():
         messages = ArgumentSpecValidator({name: dict(options[name])}).validate({name: value}).error_messages
         if messages:
             kind = options[name]["type"]
             problem = f"the value is not of the type {kind}" if options[name].get("no_log") else messages[0]
-            raise VariableError(name, host, problem, f"Set it to a value of the type {kind}, as in the README of its role")
+            choices = options[name].get("choices")
+            fix = f"Set it to {' or '.join(choices)}" if choices else f"Set it to a value of the type {kind}, as in the README of its role"
+            raise VariableError(name, host, problem, fix)

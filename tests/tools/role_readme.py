@@ -67,13 +67,23 @@ def render(role: Path) -> str:
     description = spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
     lines = [f"# {role.name}", "", f"{spec['short_description']}.", ""]
     lines += [_plain(paragraph) + "\n" for paragraph in description]
-    lines += ["```yaml", f"- hosts: {HOSTS.get(role.name, 'all')}", "  become: true", "  roles:", f"    - role: mlops.gpu_monitoring.{role.name}", "```", ""]
+    lines += ["```yaml", f"- hosts: {HOSTS.get(role.name, 'all')}", *_example(role), "```", ""]
     lines += ["| Variable | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
     for name, option in spec["options"].items():
         default = defaults.get(name, option.get("default"))
         shown = "none" if default is None else _default(default)
         lines.append(f"| `{name}` | {option['type']} | {shown} | {_plain(option['description'])} |")
     return "\n".join(lines) + "\n"
+
+
+def _example(role: Path) -> list[str]:
+    """The play's lines after its hosts; a role whose work is its checks is used by its entry point `validate`."""
+    if (role / "tasks" / "main.yml").exists():
+        return ["  become: true", "  roles:", f"    - role: mlops.gpu_monitoring.{role.name}"]
+    return [
+        *("  gather_facts: false", "  tasks:", "    - ansible.builtin.import_role:"),
+        *(f"        name: mlops.gpu_monitoring.{role.name}", "        tasks_from: validate"),
+    ]
 
 
 def roles() -> list[Path]:

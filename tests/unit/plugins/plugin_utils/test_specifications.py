@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 
+ROLES = Path(__file__).resolve().parents[4] / "roles"
 MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
 RULE = {"variable": "prometheus_volume", "problem": "prometheus_volume ~ ' is too short' if prometheus_volume | length < 3 else ''", "fix": "Choose another"}
 
@@ -36,7 +40,42 @@ def test_a_secret_of_another_type_is_refused_without_its_value(tmp_path):
 
 
 def test_a_choice_that_is_not_known_is_refused(tmp_path):
-    assert "grafana_protocol on monitor1: " in refused(tmp_path, "grafana", "monitor1", {"grafana_protocol": "ftp"})
+    message = refused(tmp_path, "grafana", "monitor1", {"grafana_protocol": "ftp"})
+    assert message.startswith("grafana_protocol on monitor1: ")
+    assert message.endswith("Set it to http or https.")
+
+
+def rules_of(role):
+    """The rules that a role's own entry point gives."""
+    [task] = yaml.safe_load((ROLES / role / "tasks" / "validate.yml").read_text())
+    [options] = [value for key, value in task.items() if key.endswith(".role_variables")]
+    return {name: options.get(name, []) for name in ("intervals", "patterns", "refuse")}
+
+
+@pytest.mark.parametrize(
+    ("role", "variable", "value", "fix"),
+    [
+        ("cadvisor", "cadvisor_memory", "lots", "Write it like 512m or 1g."),
+        ("prometheus", "prometheus_memory", "4 GB", "Write it like 512m or 1g."),
+        ("prometheus", "prometheus_retention_time", "15 days", "Write it like 15d."),
+        ("prometheus", "prometheus_retention_size", "lots", "Write it like 100GB."),
+        ("nvidia_container_toolkit", "nvidia_container_toolkit_version", "latest", "Write it in quotation marks like '1.20.1'."),
+        ("nvidia_container_toolkit", "nvidia_container_toolkit_version", 1.20, "Write it in quotation marks like '1.20.1'."),
+        ("docker_engine", "gpu_monitoring_registry", "https://r.example.com", "Write host and port alone, like registry.example.com:5000."),
+        ("docker_engine", "gpu_monitoring_network", "bad name", "Use letters, digits, _, . and -."),
+        ("docker_engine", "gpu_monitoring_nofile", -5, "Set it to a number from 1."),
+    ],
+)
+def test_a_value_of_another_form_is_refused_before_anything_changes(tmp_path, role, variable, value, fix):
+    message = refused(tmp_path, role, "monitor1", {variable: value}, **rules_of(role))
+    assert message == f"{variable} on monitor1: '{value}' is not valid. {fix}"
+
+
+def test_values_of_the_right_form_pass(tmp_path):
+    values = {"prometheus_memory": "4g", "prometheus_retention_time": "1y6w", "prometheus_retention_size": "512MB", "gpu_monitoring_nofile": 20000}
+    values.update(gpu_monitoring_registry="registry.example.com:5000/mirror", nvidia_container_toolkit_version="1.17.8")
+    for role in ("docker_engine", "nvidia_container_toolkit", "prometheus", "cadvisor"):
+        check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
 
 
 @pytest.mark.parametrize(
