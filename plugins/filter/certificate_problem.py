@@ -38,8 +38,8 @@ def certificate_problem(certificate: str, private_key: str, names: Sequence[str]
         return "the key is not that of the certificate, which has to be the first of the text"
     if not certificates.lasts(leaf, datetime.now(timezone.utc), 0):
         return f"the certificate is valid from {certificates.begins(leaf):%Y-%m-%d} to {certificates.ends(leaf):%Y-%m-%d}"
-    there = certificates.names_of(leaf)
-    missing = [name for name in names if certificates.general_name(name) not in there]
+    valid_names = certificates.names_of(leaf)
+    missing = [name for name in names if certificates.general_name(name) not in valid_names]
     return f"the certificate is not for {', '.join(missing)}" if missing else ""
 
 

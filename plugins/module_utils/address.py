@@ -13,13 +13,13 @@ def resolve(name: str) -> str:
     except ValueError:
         pass
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ValueError(
             f"'{name}' is no IP address and does not resolve ({error.strerror})."
             " Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
         ) from error
-    return str(min((entry[0] != socket.AF_INET, str(entry[4][0])) for entry in found)[1])
+    return str(min((entry[0] != socket.AF_INET, str(entry[4][0])) for entry in answers)[1])
 
 
 def with_port(address: str, port: int) -> str:

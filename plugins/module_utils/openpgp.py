@@ -27,7 +27,7 @@ def keys(text: str) -> dict[str, str]:
         raise ValueError(
             "it has no -----BEGIN PGP PUBLIC KEY BLOCK-----; a binary key FILE becomes such text by gpg --no-default-keyring --keyring ./FILE --armor --export"
         )
-    found: dict[str, bytes] = {}
+    packets: dict[str, bytes] = {}
     try:
         for block in blocks:
             fingerprint = ""
@@ -36,10 +36,10 @@ def keys(text: str) -> dict[str, str]:
                     fingerprint = _fingerprint(body)
                 elif not fingerprint:
                     raise IndexError("it does not begin with a key")
-                found[fingerprint] = found.get(fingerprint, b"") + packet
+                packets[fingerprint] = packets.get(fingerprint, b"") + packet
     except (IndexError, binascii.Error) as error:
         raise ValueError(f"it is cut off or damaged ({error})") from error
-    return {fingerprint: _armored(data) for fingerprint, data in found.items()}
+    return {fingerprint: _armored(data) for fingerprint, data in packets.items()}
 
 
 def _armored(data: bytes) -> str:

@@ -134,12 +134,12 @@ ARGUMENTS = {
 def _gather(module):
     client = reconcile.connect(module)
     version = client.wait(reconcile.patience(module))
-    found = gather(client, module.warn)
-    if any(secret in json.dumps(found, ensure_ascii=False) for secret in module.no_log_values):
+    gathered = gather(client, module.warn)
+    if any(secret in json.dumps(gathered, ensure_ascii=False) for secret in module.no_log_values):
         raise GrafanaError(
             "password: it occurs in what was gathered, where Ansible would replace it by asterisks. Use a token, or a password that is no common word."
         )
-    return {"changed": False, "gathered": found, "requests": client.count, "grafana_version": version}
+    return {"changed": False, "gathered": gathered, "requests": client.count, "grafana_version": version}
 
 
 def main():

@@ -95,10 +95,10 @@ def _pair(path: str) -> certificates.Pair | None:
 
 def _authority(path: str) -> certificates.Pair | None:
     """The CA, None where it is still to be made. A part of it is an error: every client would have to trust another one."""
-    there = [suffix for suffix in ("crt", "key") if os.path.lexists(f"{path}.{suffix}")]
-    if len(there) == 1:
+    suffixes = [suffix for suffix in ("crt", "key") if os.path.lexists(f"{path}.{suffix}")]
+    if len(suffixes) == 1:
         raise ValueError(
-            f"{path}.{there[0]} is there without its {'key' if there == ['crt'] else 'certificate'}."
+            f"{path}.{suffixes[0]} is there without its {'key' if suffixes == ['crt'] else 'certificate'}."
             " Put that back from a backup, or move the file away to have a new CA made, which all clients then have to trust"
         )
     pair = _pair(path)
