@@ -7,7 +7,7 @@ import socket
 
 
 def resolve(name: str) -> str:
-    """The IP address of `name`, which may be one already; the lowest of several, IPv4 first. Raises ValueError with the fix where there is none."""
+    """The IP address of `name`, which may be one already; the lowest of several, IPv4 first. Raises ValueError with the fix if the name does not resolve."""
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:

@@ -70,7 +70,7 @@ def write(module: AnsibleModule, change: DaemonChange, backup: bool) -> DaemonCh
 
 
 def _read(path: str) -> str:
-    """The file's text; empty where there is none."""
+    """The file's text; empty if missing."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()

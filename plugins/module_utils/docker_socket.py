@@ -20,7 +20,7 @@ Query = Mapping[str, object]
 
 
 class EngineError(OSError):
-    """No answer from the engine, or a refusal. `status` is that of the answer, 0 where there is none."""
+    """No answer from the engine, or a refusal. `status` is that of the answer, 0 if missing."""
 
     def __init__(self, reason: str, status: int = 0) -> None:
         super().__init__(reason)

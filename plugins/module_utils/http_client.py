@@ -233,7 +233,7 @@ class Client:
         timeout: Optional[float] = None,
         retries: Optional[Retries] = None,
     ) -> Response:
-        """The whole answer to a request, whatever its status. Raises HttpError where there is none."""
+        """The whole answer to a request, whatever its status. Raises HttpError if no answer comes."""
         request = self._request(method, path, body, headers, json_body, timeout)
         policy = retries or self._retries
         attempt = 1
@@ -481,7 +481,7 @@ def _basic(username: str, password: str) -> str:
 
 
 def _proxy(split: SplitResult, host: str, port: int) -> Optional[SplitResult]:
-    """The environment's proxy for a server; None where there is none, or no_proxy names the server."""
+    """The environment's proxy for a server; None if there is no proxy, or no_proxy names the server."""
     # On macOS, getproxies() would ask the system's settings too, and proxy_bypass() takes the host alone.
     from urllib.request import getproxies_environment, proxy_bypass
 

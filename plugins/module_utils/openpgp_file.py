@@ -41,7 +41,7 @@ def armored(module: AnsibleModule, key: str, wanted: str, timeout: int) -> str:
 
 
 def _fetched(module: AnsibleModule, url: str, timeout: int) -> str:
-    """The answer's text. Raises OSError where there is none."""
+    """The answer's text. Raises OSError if there is no answer."""
     response, info = fetch_url(module, url, timeout=timeout)
     if info["status"] != 200:
         raise OSError(

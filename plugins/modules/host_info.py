@@ -172,8 +172,8 @@ repositories:
       contains:
         path: {description: The file., type: str, sample: /etc/apt/sources.list.d/nvidia-container-toolkit.sources}
         exists: {description: Whether it is there., type: bool, sample: true}
-        sha256: {description: Hash of its content; empty where there is none., type: str, sample: ""}
-        mode: {description: Its mode in octal digits; empty where there is none., type: str, sample: "0644"}
+        sha256: {description: Hash of its content; empty if missing., type: str, sample: ""}
+        mode: {description: Its mode in octal digits; empty if missing., type: str, sample: "0644"}
         written_by_role: {description: Whether the role wrote it., type: bool, sample: true}
         installed_before: {description: "Packages that were there before the role, as name=version.", type: list, elements: str, sample: []}
         set_aside: {description: Files that the role set aside., type: list, elements: str, sample: []}
@@ -183,8 +183,8 @@ repositories:
       contains:
         path: {description: The file., type: str, sample: /usr/share/keyrings/nvidia-container-toolkit-keyring.asc}
         exists: {description: Whether it is there., type: bool, sample: true}
-        sha256: {description: Hash of its content; empty where there is none., type: str, sample: ""}
-        mode: {description: Its mode in octal digits; empty where there is none., type: str, sample: "0644"}
+        sha256: {description: Hash of its content; empty if missing., type: str, sample: ""}
+        mode: {description: Its mode in octal digits; empty if missing., type: str, sample: "0644"}
         fingerprint:
           description: Fingerprint of the key; empty where the file does not hold one key alone.
           type: str
@@ -194,7 +194,7 @@ toolkit:
   returned: without O(only_files)
   type: dict
   contains:
-    version: {description: Its version; empty where there is none., type: str, sample: 1.20.1}
+    version: {description: Its version; empty if missing., type: str, sample: 1.20.1}
     programs: {description: Path of each of its programs that is in the search path., type: dict, sample: {nvidia-ctk: /usr/bin/nvidia-ctk}}
     cdi_refresh_service: {description: Whether the host has the service C(nvidia-cdi-refresh)., type: bool, sample: true}
     own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit is there., type: bool, sample: false}

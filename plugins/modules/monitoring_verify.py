@@ -57,7 +57,7 @@ options:
     type: int
     default: 10
   wait:
-    description: Seconds within which a fault may pass, as after a deployment. Not spent where there is none.
+    description: Seconds within which a fault may pass, as after a deployment. Not spent if all is well.
     type: int
     default: 0
   hosts:
@@ -253,7 +253,7 @@ def clients(params):
 
 
 def changed_at(path):
-    """When the file was last changed, None where there is none."""
+    """When the file was last changed, None if missing."""
     try:
         return os.stat(path).st_mtime
     except FileNotFoundError:

@@ -63,7 +63,7 @@ options:
         type: str
         required: true
       problem:
-        description: A Jinja expression, without braces, that gives the problem. It gives an empty text where there is none.
+        description: A Jinja expression, without braces, that gives the problem. It gives an empty text if all is well.
         type: str
         required: true
       fix:

@@ -55,7 +55,7 @@ class CertificateFolder:
             raise ValueError(f"{where}: {error.strerror}. Give a folder of the controller that you can read and write") from error
 
     def reconcile(self, names: Sequence[x509.GeneralName]) -> Issued:
-        """The certificate for a host with these names, of which the first names its file; made where there is none that is still good."""
+        """The certificate for a host with these names, of which the first names its file; made if the present certificate is missing or no longer good."""
         now, days = self._now, self._days
         ca_path, host_path = os.path.join(self._path, "ca"), os.path.join(self._path, "hosts", str(names[0].value))
         old_ca, old = self._made_ca or _authority(ca_path), _pair(host_path)

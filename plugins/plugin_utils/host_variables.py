@@ -50,7 +50,7 @@ class HostVariables:
         self._current = ""
 
     def read_of_role(self, role: str, *path: str) -> dict[str, Any]:
-        """The content of a YAML file of one of the collection's roles, empty where there is none."""
+        """The content of a YAML file of one of the collection's roles, empty if missing."""
         file = os.path.join(ROLES, role, *path)
         return dict(self._loader.load_from_file(file, trusted_as_template=True) or {}) if os.path.exists(file) else {}
 
@@ -60,7 +60,7 @@ class HostVariables:
         return name in variables and variables[name] is not None and not _same(self._defaults, name, variables[name])
 
     def get(self, host: str, name: str) -> Any:
-        """The value of a variable; None where there is none. Raises VariableError where it cannot be evaluated."""
+        """The value of a variable; None if missing. Raises VariableError where it cannot be evaluated."""
         return self._evaluate(host, name, lambda variables: self._templar.template(variables.get(name)))
 
     def expression(self, host: str, name: str, expression: str) -> Any:

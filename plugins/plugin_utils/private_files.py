@@ -18,7 +18,7 @@ def check_folder(path: str) -> None:
 
 
 def read(path: str, secret: bool) -> bytes | None:
-    """The content of a file, None where there is none.
+    """The content of a file, None if missing.
 
     Raises ValueError with the fix for a link, and for a file that others can write to or, if it is secret, read.
     """

@@ -21,7 +21,7 @@ class Pattern(TypedDict):
 
 
 class Refusal(TypedDict):
-    """A rule of a role for one of its variables: an expression that gives the problem, empty where there is none, and the fix."""
+    """A rule of a role for one of its variables: an expression that gives the problem, empty if all is well, and the fix."""
 
     variable: str
     problem: str

@@ -116,7 +116,7 @@ def serial(addresses, name: str, service: str) -> str:
 
 
 def test_a_new_certificate_is_taken_without_a_restart(site, started, addresses, prometheus):
-    """A run makes one where there is none, as in the last 30 days of the old one's year. The proxy is reloaded, the exporters read it by themselves."""
+    """A run makes a missing certificate, as in the last 30 days of the old one's year. The proxy is reloaded, the exporters read it by themselves."""
     before = started()
     old = {service: serial(addresses, "gpu1", service) for service in EXPORTERS}
     for kind in ("crt", "key"):

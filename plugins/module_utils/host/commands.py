@@ -34,7 +34,7 @@ class Commands(Protocol):
     """Runs programs of the host."""
 
     def path(self, program: str) -> Optional[str]:
-        """Where a program is; None where there is none."""
+        """Where a program is; None if missing."""
 
     def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "") -> Answer:
         """Run a program with these arguments and this standard input, without a shell.
@@ -53,7 +53,7 @@ class ModuleCommands:
         self._module = module
 
     def path(self, program: str) -> Optional[str]:
-        """Where a program is; None where there is none."""
+        """Where a program is; None if missing."""
         return self._module.get_bin_path(program)
 
     def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "") -> Answer:

@@ -140,7 +140,7 @@ def key_file(path: str, text: Optional[str], mode: str = "") -> KeyFile:
 
 
 def read(path: str) -> Optional[str]:
-    """The text of a file; None where there is none."""
+    """The text of a file; None if missing."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -149,7 +149,7 @@ def read(path: str) -> Optional[str]:
 
 
 def mode_of(path: str) -> str:
-    """The mode of a file in octal digits; empty where there is none."""
+    """The mode of a file in octal digits; empty if missing."""
     try:
         return f"{stat.S_IMODE(os.stat(path).st_mode):04o}"
     except FileNotFoundError:

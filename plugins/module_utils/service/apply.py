@@ -92,7 +92,7 @@ def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple
 
 
 def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool) -> Service:
-    """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None where there is none yet."""
+    """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None if missing."""
     warnings: list[str] = []
     _refuse_second_of_a_kind(options)
     changed_files = files.changes(options.files)

@@ -82,7 +82,7 @@ def wanted_state(file: ManagedFile) -> FileState:
 
 
 def read(path: str) -> Optional[FileState]:
-    """The file as it is; None where there is none."""
+    """The file as it is; None if missing."""
     try:
         with about(path), open(path, "rb") as file:
             status = os.fstat(file.fileno())

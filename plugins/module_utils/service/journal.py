@@ -60,7 +60,7 @@ def pending(name: str) -> bool:
 
 
 def read(name: str) -> Optional[Journal]:
-    """The journal that a run left; None where there is none."""
+    """The journal that a run left; None if missing."""
     kept = state.load(name, KIND)
     if not kept:
         return None

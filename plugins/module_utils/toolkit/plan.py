@@ -31,7 +31,7 @@ class Wanted:
 class InstallPackages:
     """Place the repository and its key, and install the packages from it, as one transaction.
 
-    Lists of packages are name=version. `key_before` is the fingerprint of the present key; empty where there is none.
+    Lists of packages are name=version. `key_before` is the fingerprint of the present key; empty if missing.
     """
 
     manager: str

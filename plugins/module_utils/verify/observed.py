@@ -46,7 +46,7 @@ class Target(TypedDict):
 class Database(TypedDict):
     """Prometheus' database. Times are seconds, sizes bytes.
 
-    `oldest` is the time of the oldest sample, None where there is none. A `size_limit` of 0 is no limit.
+    `oldest` is the time of the oldest sample, None if missing. A `size_limit` of 0 is no limit.
     """
 
     oldest: Optional[float]

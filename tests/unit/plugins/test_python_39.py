@@ -19,7 +19,7 @@ def test_syntax(path: Path) -> None:
 
 
 def python_39() -> str:
-    """A Python 3.9 of this machine; skips the test where there is none."""
+    """A Python 3.9 of this machine; skips the test if missing."""
     known = [shutil.which("python3.9"), *map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"))]
     for path in known:
         if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:

@@ -26,7 +26,7 @@ class Users:
         self._set_password(self._all[login], password)
 
     def add_administrator(self, login: str, password: str) -> None:
-        """Add the administrator where there is none; the login and password of a later start do not count."""
+        """Add the administrator if missing; the login and password of a later start do not count."""
         if not any(one["serverAdmin"] for one in self._all.values()):
             self.add(login, password, "Admin", email=f"{login}@localhost", server_admin=True)
 
