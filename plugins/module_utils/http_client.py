@@ -40,6 +40,10 @@ class BadUrl(HttpError):
     """The URL cannot be one of a server."""
 
 
+class BadToken(HttpError):
+    """The token cannot be one of a server."""
+
+
 class BadFile(HttpError):
     """A certificate's or key's file cannot be read."""
 
@@ -206,7 +210,7 @@ class Client:
         self._context: Optional[ssl.SSLContext] = None
         self._headers = {"Accept-Encoding": "gzip, deflate", **(headers or {})}
         if token is not None:
-            self._headers["Authorization"] = f"Bearer {token}"
+            self._headers["Authorization"] = f"Bearer {_token(token)}"
         elif username is not None:
             self._headers["Authorization"] = _basic(username, password or "")
         elif split.username is not None:
@@ -474,6 +478,14 @@ def _split(url: str) -> SplitResult:
 
 def _without_login(split: SplitResult) -> str:
     return split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
+
+
+def _token(given: str) -> str:
+    """The token, without the end of line that files have."""
+    token = given.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise BadToken("empty, or with characters that no token has")
+    return token
 
 
 def _basic(username: str, password: str) -> str:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.connection import ConnectionBase
 
 DOCUMENTATION = """
@@ -44,11 +45,11 @@ class Connection(ConnectionBase):
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Refuses files."""
-        raise NotImplementedError(f"{out_path}: this stand-in takes no files")
+        raise AnsibleError(f"{out_path}: this stand-in takes no files")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         """Has no files."""
-        raise NotImplementedError(f"{in_path}: this stand-in has no files")
+        raise AnsibleError(f"{in_path}: this stand-in has no files")
 
     def close(self) -> None:
         """Ends nothing."""

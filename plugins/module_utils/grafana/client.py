@@ -51,7 +51,7 @@ class Client:
                 client_key=options["client_key"],
                 username=self._username,
                 password=options["password"],
-                token=_token(options["token"]) if options["token"] is not None else None,
+                token=options["token"],
                 headers=headers,
                 use_proxy=options["use_proxy"],
                 redirects=REDIRECTS,
@@ -59,6 +59,8 @@ class Client:
             )
         except http_client.BadUrl as error:
             raise GrafanaError(f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
+        except http_client.BadToken as error:
+            raise GrafanaError(f"token: {error}. Give the token of a service account as Grafana showed it.") from error
 
     @property
     def url(self) -> str:
@@ -174,14 +176,6 @@ class Client:
 def _is_locked(answer: http_client.Response) -> bool:
     """Whether the server's SQLite database was busy with another write."""
     return answer.status == 500 and LOCKED in answer.text
-
-
-def _token(given: str) -> str:
-    """The token, without the end of line that files have."""
-    token = given.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise GrafanaError("token: empty, or with characters that no token has. Give the token of a service account as Grafana showed it.")
-    return token
 
 
 def _json(answer: http_client.Response, method: str, path: str) -> Any:

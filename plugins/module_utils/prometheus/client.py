@@ -74,7 +74,7 @@ class Client:
                 client_key=options["client_key"],
                 username=options["url_username"],
                 password=options["url_password"],
-                token=_token(options["token"]) if options["token"] is not None else None,
+                token=options["token"],
                 headers={"Accept": "application/json"},
                 use_proxy=options["use_proxy"],
             )
@@ -82,6 +82,8 @@ class Client:
             raise PrometheusError(
                 f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:9090."
             ) from error
+        except http_client.BadToken as error:
+            raise PrometheusError(f"token: {error}. Give it as it was made.") from error
         self.url = self._http.url
 
     def query(self, expression: str, moment: Optional[str] = None) -> Answer:
@@ -214,11 +216,3 @@ def _reason(answer: http_client.Response) -> str:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         return " ".join(answer.text.split())[:500] or responses.get(answer.status, "no reason")
-
-
-def _token(given: str) -> str:
-    """The token, without the end of line that files have."""
-    token = given.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise PrometheusError("token: empty, or with characters that no token has. Give it as it was made.")
-    return token

@@ -283,10 +283,21 @@ def test_authentication(server, options, login, expected):
     assert client.url == f"http://127.0.0.1:{server.port}"
 
 
-def test_a_token_that_is_no_header_is_not_shown(client):
+def test_a_header_that_http_does_not_allow_is_not_shown(client):
     with pytest.raises(http_client.ProtocolError) as caught:
-        client(token="sec\nret").request("GET", "/")
+        client(headers={"Authorization": "Bearer sec\nret"}).request("GET", "/")
     assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["sec\nret", "sec ret", "sécret", " \n"])
+def test_what_is_no_token_is_refused_before_a_request_and_not_shown(client, token):
+    with pytest.raises(http_client.BadToken) as caught:
+        client(token=token)
+    assert str(caught.value) == "empty, or with characters that no token has"
+
+
+def test_a_token_is_sent_without_the_end_of_line_of_its_file(client):
+    assert client(token="token\n")._headers["Authorization"] == "Bearer token"
 
 
 def raw_deflate(text):
