@@ -105,6 +105,16 @@ def test_a_textfile_directory_is_read_through_the_mount_of_the_root(node_exporte
     assert not any("textfile" in flag for flag in node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")["command"])
 
 
+def test_textfiles_of_the_collection_are_beside_those_of_the_site(tmp_path):
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_textfile_dir": "/var/lib/node_exporter", "gpu_monitoring_tls": False})
+    own = [{"path": "/etc/gpu_monitoring/node_exporter/textfile/x.prom", "content": "x 1\n", "on_change": "none"}]
+    options = service("node_exporter", "node-exporter", inventory, "gpu1", tmp_path, {"__node_exporter_textfiles": own})
+    folders = [flag.partition("=")[2] for flag in options["command"] if flag.startswith("--collector.textfile.directory=")]
+    assert folders == ["/host/var/lib/node_exporter", "/etc/gpu_monitoring/textfile"]
+    assert options["files"] == own
+    assert {mount["source"]: mount["target"] for mount in options["mounts"]}["/etc/gpu_monitoring/node_exporter"] == "/etc/gpu_monitoring"
+
+
 def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_exporter, prometheus):
     machine = {"ansible_connection": "local"}
     inventory = fleet({"localhost": machine}, {"localhost": machine})
