@@ -125,6 +125,13 @@ options:
             description: Whether the container can only read it.
             type: bool
             default: false
+          adopt:
+            description:
+              - Whether to use a volume that exists and that the module did not make for this service. V(false) fails
+                instead, before anything changes.
+              - A volume that the service has used before is never refused.
+            type: bool
+            default: true
       tmpfs:
         description: Paths in the container that are kept in memory, as C(path[:options]).
         type: list
@@ -560,6 +567,7 @@ SERVICE = {
             "source": {"type": "str", "required": True},
             "target": {"type": "str", "required": True},
             "read_only": {"type": "bool", "default": False},
+            "adopt": {"type": "bool", "default": True},
         },
     },
     "tmpfs": {"type": "list", "elements": "str", "default": []},

@@ -374,6 +374,29 @@ def test_a_volume_of_somebody_else_is_no_data_of_ours(api, run, options):
     assert api.inspect_volume(f"{PREFIX}-data")
 
 
+def test_a_volume_of_another_owner_is_refused(api, run, options, tmp_path):
+    options["mounts"][1]["adopt"] = False
+    for labels in ({}, {"mlops.gpu_monitoring.service": "another"}):
+        api.create_volume(f"{PREFIX}-data", labels=labels)
+        for check in (True, False):
+            with pytest.raises(Failed, match=f"the volume {PREFIX}-data exists.*adopt: true"):
+                run(check=check, **options)
+        assert not list(tmp_path.iterdir())
+        api.remove_volume(f"{PREFIX}-data")
+    api.create_volume(f"{PREFIX}-data")
+    options["mounts"][1]["adopt"] = True
+    assert run(**options)["changed"]
+    options["mounts"][1]["adopt"] = False
+    assert not run(**options)["changed"]
+
+
+def test_a_volume_of_the_service_is_not_refused(run, options, tmp_path):
+    options["mounts"][1]["adopt"] = False
+    run(**options)
+    assert run(name=options["name"], state="absent")["changed"]
+    assert run(**options)["changed"]
+
+
 def test_removal_of_what_is_remembered(api, run, options, deployed, tmp_path):
     absent = {"name": options["name"], "state": "absent", "networks": options["networks"]}
     things = [f"container {options['name']}", f"{tmp_path}/etc/app.conf", f"{tmp_path}/etc/secret", f"network {PREFIX}"]

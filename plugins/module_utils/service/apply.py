@@ -111,6 +111,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
             f"health: image is true, but {options.image} has no health check of its own. Set health.http or health.command."
         )
     inspected = _inspect(engine, options.name)
+    _refuse_foreign_volumes(engine, options)
     networks = shared.networks()
     own_image = _own_image(engine, inspected, image)
     image_id = image["Id"] if image else "not pulled yet"
@@ -214,6 +215,19 @@ def _refuse_foreign(inspected: Container, name: str) -> None:
             f"name: a container named {name} is there that mlops.gpu_monitoring did not make (image {inspected['Config']['Image']});"
             " it is left as it is. Rename or remove it first."
         )
+
+
+def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
+    """Refuse a volume of another owner where the mount does not adopt it. A volume that the service has had already counts as its own."""
+    own = manifest.read(options.name).volumes
+    for mount in options.mounts:
+        if mount.type == "volume" and not mount.adopt and mount.source not in own:
+            volume = engine.volume(mount.source)
+            if volume and (volume.get("Labels") or {}).get(spec.OWNER_LABEL) != options.name:
+                raise ServiceError(
+                    f"mounts: the volume {mount.source} exists, and mlops.gpu_monitoring did not make it for {options.name}; it is left as it is."
+                    " Choose another name, or set adopt: true for the mount."
+                )
 
 
 def carry_out(engine: Engine, service: Service) -> Container:

@@ -24,6 +24,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
     Image,
     Info,
     ListedContainer,
+    Volume,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
@@ -176,13 +177,18 @@ class Engine:
         with _asking(f"remove the network {name}"):
             self._api.delete(f"/networks/{segment(name)}")
 
-    def owned_volume(self, name: str) -> bool:
-        """Whether there is such a volume that was made for a service of this module."""
+    def volume(self, name: str) -> Optional[Volume]:
+        """The volume as the engine reports it, or None."""
         with _asking(f"report the volume {name}"):
             try:
-                return OWNER_LABEL in (self._api.get(f"/volumes/{segment(name)}").get("Labels") or {})
+                return self._api.get(f"/volumes/{segment(name)}")
             except NotFound:
-                return False
+                return None
+
+    def owned_volume(self, name: str) -> bool:
+        """Whether there is such a volume that was made for a service of this module."""
+        volume = self.volume(name)
+        return bool(volume and OWNER_LABEL in (volume.get("Labels") or {}))
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume with all that is in it."""

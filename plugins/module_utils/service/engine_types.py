@@ -118,6 +118,16 @@ class Image(TypedDict, total=False):
     Config: Optional[Config]
 
 
+class Volume(TypedDict, total=False):
+    """A volume."""
+
+    Name: str
+    Driver: str
+    Mountpoint: str
+    Labels: Optional[dict[str, str]]
+    Options: Optional[dict[str, str]]
+
+
 class Info(TypedDict, total=False):
     """The engine itself."""
 

@@ -9,12 +9,13 @@ from typing import Any, Optional
 
 @dataclass(frozen=True)
 class Mount:
-    """A folder of the host or a volume in the container."""
+    """A folder of the host or a volume in the container; `adopt` says whether the volume may be another owner's."""
 
     source: str
     target: str
     type: str = "bind"
     read_only: bool = False
+    adopt: bool = True
 
 
 @dataclass(frozen=True)
