@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -212,6 +213,81 @@ def test_two_bindings_of_one_port_and_a_changed_address(run, options, deployed):
     everywhere = [dict(ports[0], address="0.0.0.0")]
     assert run(**options, ports=everywhere)["actions"] == ["recreate container: ports.8080/tcp"]
     assert not run(**options, ports=everywhere)["changed"]
+
+
+def held(path, target):
+    return f"recreate container: mounts.{target} (the container holds a folder that is no longer at {path})"
+
+
+def test_a_folder_that_was_restored_under_the_container(run, options, deployed, tmp_path):
+    folder = tmp_path / "etc"
+    folder.rename(tmp_path / "moved")
+    shutil.copytree(tmp_path / "moved", folder)
+    new = with_content(options, "two\n")
+    planned = run(check=True, **new)
+    assert planned["actions"] == [f"write {folder}/app.conf", held(folder, "/etc/svc")]
+    assert f"/etc/svc: bind {folder} read-only (the container holds" in planned["diff"][-1]["before"]
+    result = run(**new)
+    assert result["actions"] == planned["actions"]
+    assert loaded(result) == "two\n"
+    assert not run(**new)["changed"]
+
+
+def test_a_folder_that_was_removed_under_the_container(run, options, deployed, tmp_path):
+    folder = tmp_path / "etc"
+    shutil.rmtree(folder)
+    gone = f"recreate container: mounts./etc/svc ({folder} is gone from the host)"
+    assert run(check=True, **options)["actions"][-1] == gone
+    result = run(**options)
+    assert (result["actions"][-1], loaded(result)) == (gone, "one\n")
+    assert not run(**options)["changed"]
+
+
+def test_every_kind_of_mount_that_was_replaced(api, run, options, tmp_path):
+    mounted, proc = tmp_path / "mounted", tmp_path / "with blank"
+    mounted.mkdir()
+    proc.mkdir()
+    file = tmp_path / "file"
+    file.write_text("1")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "sock"))
+    sources = {"/": "/rootfs", "/sys": "/sys", "/proc/1/net": "/procfs/net", "/proc/meminfo": "/procfs/meminfo"}
+    sources |= {str(file): "/file", str(tmp_path / "sock"): "/var/run/app.sock", str(mounted): "/mounted", str(proc): "/with blank"}
+    options["mounts"] += [{"source": source, "target": target, "read_only": True} for source, target in sources.items()]
+    run(**options)
+    assert not run(**options)["changed"]
+
+    listener.close()
+    (tmp_path / "sock").unlink()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "sock"))
+    (tmp_path / "new").write_text("2")
+    (tmp_path / "new").rename(file)
+    proc.rename(tmp_path / "previous")
+    proc.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=True)
+    try:
+        reasons = run(check=True, **options)["actions"]
+        assert reasons == [
+            f"recreate container: mounts./file (the container holds a file that is no longer at {file}),"
+            f" mounts./mounted (the container holds a folder that is no longer at {mounted}),"
+            f" mounts./var/run/app.sock (the container holds a socket that is no longer at {tmp_path / 'sock'}),"
+            f" mounts./with blank (the container holds a folder that is no longer at {proc})"
+        ]
+        assert run(**options)["actions"] == reasons
+        assert not run(**options)["changed"]
+    finally:
+        api.remove_container(options["name"], force=True)
+        subprocess.run(["umount", mounted], check=True)
+        listener.close()
+
+
+def test_a_volume_that_was_replaced_under_the_container(api, run, options, deployed):
+    data = Path(api.inspect_volume(f"{PREFIX}-data")["Mountpoint"])
+    data.rename(data.with_name("previous"))
+    data.mkdir()
+    assert run(**options)["actions"] == [held(data, "/data")]
+    assert not run(**options)["changed"]
 
 
 def test_a_tag_that_points_to_another_image(api, run, options, images, deployed):

@@ -9,7 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, plan, ports, spec, undo
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    files,
+    health,
+    held_mounts,
+    journal,
+    manifest,
+    plan,
+    ports,
+    spec,
+    undo,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, ContainerBody, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -99,7 +109,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     if engine is None:
         body = spec.create_body(options, "none", [])
         wanted = plan.wanted_view(body, options.networks, None, "not pulled yet")
-        return Service(options, body, None, wanted, None, Plan("create", [], changed_files, options.networks, pull=True), warnings)
+        return Service(options, body, None, wanted, None, Plan("create", files=changed_files, networks=options.networks, pull=True), warnings)
 
     image, pulled = _image(engine, options, shared, check_mode, warnings)
     for reference in options.also_pull:
@@ -121,21 +131,34 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     gpus = _gpus(options, shared, check_mode, warnings)
     body = spec.create_body(options, gpus, ((image or {}).get("Config") or {}).get("Env") or [])
     wanted = plan.wanted_view(body, options.networks, image, image_id)
-    present = None
+    present, replaced = None, {}
     if inspected:
         default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
-        present = plan.present_view(inspected, own_image, wanted, networks, default_runtime)
+        replaced = _replaced_mounts(inspected, options.name, warnings)
+        present = plan.present_view(inspected, own_image, wanted, networks, default_runtime, replaced)
     different = plan.differences(wanted, present) if present else []
     effects = {change.path: change.on_change for change in changed_files}
     container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
+    explanations = {f"mounts.{target}": reason for target, reason in replaced.items()}
     missing = [network for network in options.networks if network not in networks]
     orphans = manifest.orphans(options)
-    decided = Plan(container, reasons, changed_files, missing, orphans, journal.pending(options.name), pulled)
+    decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
     if container in ("create", "recreate", "start"):
         published = [port for port in engine.published() if port.container != options.name + PREVIOUS]
         with _warning_in(check_mode, warnings):
             ports.check(options.name, options.ports, published, ports.bind_error)
     return Service(options, body, inspected, wanted, present, decided, warnings)
+
+
+def _replaced_mounts(inspected: Container, name: str, warnings: list[str]) -> dict[str, str]:
+    try:
+        return held_mounts.replaced(inspected)
+    except PermissionError as error:
+        warnings.append(
+            f"mounts: whether {name} still has the folders and files of the host mounted is not known: {error.filename}: {error.strerror}."
+            " Run this as root of the host."
+        )
+        return {}
 
 
 def _own_image(engine: Engine, inspected: Optional[Container], image: Optional[Image]) -> Optional[Image]:

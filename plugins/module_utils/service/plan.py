@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Config, Container, ContainerBody, Image, Mount
@@ -97,12 +98,18 @@ def wanted_view(body: ContainerBody, networks: list[str], image: Optional[Image]
 
 
 def present_view(
-    inspected: Container, image: Optional[Image], wanted: View, networks: dict[str, str], default_runtime: str
+    inspected: Container,
+    image: Optional[Image],
+    wanted: View,
+    networks: dict[str, str],
+    default_runtime: str,
+    replaced: Mapping[str, str] = MappingProxyType({}),
 ) -> View:
     """The settings of the container that is there, as the engine reports them.
 
     `image` is the container's own image, `networks` the ids of the engine's networks by name. What the daemon's configuration adds
     by itself (log options, ulimits, the default runtime) and labels of the image are left out, unless they contradict what is wanted.
+    `replaced` are the targets of mounts that are other folders on the host by now, with the reason.
     """
     config, host, of_image = inspected["Config"], inspected["HostConfig"], _image_config(image)
     view = _settings(config, host, of_image)
@@ -118,6 +125,9 @@ def present_view(
         for mount in inspected["Mounts"]
         if not _belongs_to_image(mount, image)
     }
+    for target, reason in replaced.items():
+        if target in view["mounts"]:
+            view["mounts"][target] += f" ({reason})"
     for name in ("log_options", "ulimits", "labels"):
         view[name] = {key: value for key, value in view[name].items() if key in wanted[name]}
     if image is None:
@@ -151,10 +161,14 @@ def differences(wanted: View, present: View) -> list[str]:
 
 @dataclass
 class Plan:
-    """What has to be done. `container` is one of keep, create, recreate, start, reload; `reasons` says why it is recreated."""
+    """What has to be done. `container` is one of keep, create, recreate, start, reload.
+
+    `reasons` are the options and files for which it is recreated. `explanations` has those of them that a name alone does not explain.
+    """
 
     container: str
     reasons: list[str] = field(default_factory=list)
+    explanations: dict[str, str] = field(default_factory=dict)
     files: list[FileChange] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
@@ -177,9 +191,10 @@ class Plan:
         said += ["pull image"] if self.pull else []
         said += [f"create network {name}" for name in self.networks]
         said += [f"write {change.path}" for change in self.files]
+        reasons = [f"{reason} ({self.explanations[reason]})" if reason in self.explanations else reason for reason in self.reasons]
         words = {
             "create": "create container",
-            "recreate": f"recreate container: {', '.join(self.reasons)}",
+            "recreate": f"recreate container: {', '.join(reasons)}",
             "start": "start container",
             "reload": "reload",
         }
