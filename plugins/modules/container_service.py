@@ -27,6 +27,9 @@ description:
   - The previous container stops before the new one starts, because both use the same ports and data. If the run is
     killed between the two, neither runs until the next run. At any other moment one of them runs.
   - Two runs for one service at the same time do not mix. The second one fails.
+  - The engine does not try again if the start of a container fails at boot, for example because a published address or
+    a CDI specification comes late. Where systemd runs, the module installs the unit C(gpu-monitoring-services.service),
+    which starts such a container again. systemd reads the unit at the next boot, without a daemon-reload.
   - The module does not touch a container of the same name that it did not create. With O(services[].state=present)
     such a container is an error.
 attributes:
@@ -515,7 +518,7 @@ services:
 """
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import deployment, options, registry_login
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, boot_unit, deployment, options, registry_login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -653,6 +656,16 @@ def _connect(module):
         return None
 
 
+def _settle_boot_unit(module, services):
+    """The changes of the unit that starts services after a boot. A host on which it cannot be written is warned of."""
+    socket_path = module.params["docker_host"].partition("://")[2]
+    try:
+        return boot_unit.settle(socket_path, apply.LOCK_FOLDER, services, module.check_mode)
+    except ServiceError as error:
+        module.warn(f"{error} A service whose start fails at the next boot is not started again by itself.")
+        return []
+
+
 def main():
     """Runs the module."""
     module = Module(ARGUMENTS, supports_check_mode=True)
@@ -663,15 +676,16 @@ def main():
         module.fail_json(msg=str(error))
     services = [options.parse(service) for service in module.params["services"]]
     results = deployment.deploy(engine, services, module.check_mode)
+    boot_changes = _settle_boot_unit(module, services)
     for warning in engine.warnings if engine else []:
         module.warn(warning)
     for result in results:
         for warning in result.pop("warnings"):
             module.warn(warning)
     outcome = {
-        "changed": any(result["changed"] for result in results),
+        "changed": any(result["changed"] for result in results) or bool(boot_changes),
         "services": results,
-        "diff": [change for result in results for change in result["diff"]],
+        "diff": [change for result in results for change in result["diff"]] + boot_changes,
     }
     failure = deployment.failure(results)
     if failure:

@@ -41,6 +41,11 @@ def read(name: str) -> Manifest:
     return Manifest(**(state.load(name, KIND) or {}))
 
 
+def deployed() -> list[str]:
+    """The services that are deployed on this host: of a removed service only data may be noted."""
+    return [name for name in state.names(KIND) if read(name).networks or read(name).files]
+
+
 def _made_above(paths: list[str]) -> list[str]:
     """Folders above the paths that the module made, for whatever service: the last one that is removed takes them away."""
     made = {folder for name in state.names(KIND) for folder in read(name).folders}
