@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = Path(__file__).with_name("many_hosts")
-# The first play that looks at a host.
+# The first play that changes a host.
 DEPLOYMENT = "PLAY [Deploy the exporters]"
 CHECK_SECONDS, CPU_SECONDS_PER_HOST = 20.0, 1.5
 

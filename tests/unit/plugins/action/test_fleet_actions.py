@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,44 +9,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 SITE = ROOT / "playbooks" / "site.yml"
 NEW = ("--extra-vars", "tls_new_secrets=true")
-
-
-@pytest.fixture
-def playbook(tmp_path):
-    """Runs a playbook, a file or a list of plays, and gives its exit code and output. Every module finds a host that is as wanted."""
-    shared = {
-        "ansible_connection": "unchanged_host",
-        "ansible_python_interpreter": "/usr/bin/python3",
-        "gpu_monitoring_secrets_dir": str(tmp_path / "secrets"),
-        "grafana_admin_password": "a password of the test",
-    }
-    gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.0.0.{number}"} for number in (1, 2)}
-    children = {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": {"monitor1": {"ansible_host": "10.0.0.9"}}}}
-    hosts = {"switch1": {"ansible_host": "no-such-host.invalid", "model_servers": []}}
-    inventory = {"all": {"vars": shared, "hosts": hosts, "children": children}}
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-        "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "bench" / "many_hosts" / "connection"),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_FORCE_COLOR": "0",
-    }
-
-    def run(source, *arguments, variables=None):
-        for members in (hosts, *(group["hosts"] for group in children.values())):
-            for host in members:
-                members[host].update((variables or {}).get(host, {}))
-        (tmp_path / "inventory.json").write_text(json.dumps(inventory))
-        if isinstance(source, list):
-            plays = [{"hosts": "gpu_hosts", "gather_facts": False, **play} for play in source]
-            source = tmp_path / "play.json"
-            source.write_text(json.dumps(plays))
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "inventory.json", source, *arguments]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    return run
 
 
 def check(*conditions):

@@ -1,0 +1,57 @@
+"""How the playbook site ends where hosts cannot be reached, or a part of the deployment fails."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+NEW = ("--extra-vars", "tls_new_secrets=true")
+SITE = Path(__file__).resolve().parents[4] / "playbooks" / "site.yml"
+# Nothing listens on this port of the controller, so that SSH is refused at once.
+UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+GPU1, GPU2 = ({**UNREACHABLE, "gpu_monitoring_address": f"10.0.0.{number}"} for number in (1, 2))
+MONITOR1 = {**UNREACHABLE, "gpu_monitoring_address": "10.0.0.9"}
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    lines = re.findall(r"^(\S+)\s+: (ok=.*)$", output.partition("PLAY RECAP")[2], re.MULTILINE)
+    return {host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--forks=1"]], ids=["parallel", "one by one"])
+def test_an_unreachable_host_is_tried_once_and_named_and_the_others_are_deployed(playbook, arguments):
+    code, output = playbook(SITE, *arguments, variables={"gpu2": GPU2})
+    assert code == 4, output
+    assert output.count("UNREACHABLE!") == 1
+    assert recap(output)["gpu2"]["unreachable"] == 1
+    assert "gpu2: Nothing was deployed: " in output and "Connection refused" in output
+    for host, task in {"gpu1": "Deploy the collected services", "monitor1": "Declare datasources, folders and dashboards"}.items():
+        assert re.search(rf"^TASK \[.*{task}\] \*+\n(?:.*\n)?(ok|changed): \[{host}\]", output, re.MULTILINE), output
+
+
+def test_prometheus_and_grafana_are_deployed_where_no_gpu_host_answers(playbook):
+    code, output = playbook(SITE, variables={"gpu1": GPU1, "gpu2": GPU2})
+    assert code == 4, output
+    assert "gpu1: Nothing was deployed: " in output and "gpu2: Nothing was deployed: " in output
+    assert "TASK [mlops.gpu_monitoring.grafana : Declare datasources, folders and dashboards]" in output
+    assert recap(output)["monitor1"]["failed"] == 0
+
+
+def test_a_first_run_for_one_host_needs_no_answer_of_the_monitoring_host(playbook):
+    code, output = playbook(SITE, "--limit=gpu1", variables={"monitor1": MONITOR1})
+    assert code == 0, output
+    assert re.search(r"^TASK \[Deploy the collected services\] \*+\nok: \[gpu1\]", output, re.MULTILINE), output
+
+
+def test_a_failure_on_every_gpu_host_keeps_nothing_else_from_being_deployed(playbook):
+    # The first play can evaluate the value, and the role cannot.
+    late = "{{ '/var/lib/docker' if gpu_monitoring_host is not defined else gpu_monitoring_host.no_such_key }}"
+    code, output = playbook(SITE, *NEW, variables={host: {"cadvisor_docker_root": late} for host in ("gpu1", "gpu2")})
+    assert code == 2, output
+    assert recap(output)["monitor1"]["failed"] == 0
+    assert "TASK [mlops.gpu_monitoring.grafana : Declare datasources, folders and dashboards]" in output
+    for host in ("gpu1", "gpu2"):
+        assert recap(output)[host]["failed"] == 1
+        assert f"{host}: Deploy cAdvisor and its proxy: " in output
