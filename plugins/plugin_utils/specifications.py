@@ -8,8 +8,13 @@ from typing import Any, TypedDict
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import cadvisor_variables, prometheus_variables
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+
+
+# What the argument specification of a role and the rules of its task cannot express.
+_CHECKS = {"cadvisor": cadvisor_variables.check, "prometheus": prometheus_variables.check}
 
 
 class Pattern(TypedDict):
@@ -52,6 +57,9 @@ def check(
             problem = variables.expression(host, rule["variable"], rule["problem"])
             if problem:
                 raise VariableError(rule["variable"], host, problem, rule["fix"])
+        for role in roles:
+            if role in _CHECKS:
+                _CHECKS[role](variables, host)
 
 
 def _options(variables: HostVariables, role: str) -> dict[str, dict[str, Any]]:
@@ -76,5 +84,8 @@ def _raise_first(host: str, given: Mapping[str, Any], options: Mapping[str, Mapp
             kind = options[name]["type"]
             problem = f"the value is not of the type {kind}" if options[name].get("no_log") else messages[0]
             choices = options[name].get("choices")
+            unknown = [item for item in value if item not in choices] if choices and isinstance(value, list) else []
+            if unknown:
+                problem = f"'{unknown[0]}' is not valid"
             fix = f"Set it to {' or '.join(choices)}" if choices else f"Set it to a value of the type {kind}, as in the README of its role"
             raise VariableError(name, host, problem, fix)

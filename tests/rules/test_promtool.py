@@ -31,6 +31,16 @@ RULES = [
         ],
     }
 ]
+LOGIN = {"username": "me", "password_file": "secrets/remote"}
+SECTIONS = {
+    "prometheus_secret_files": {"remote": "a password"},
+    "prometheus_external_labels": {"site": "a", "replica": 1},
+    "prometheus_remote_write": [{"url": "https://example.com/write", "basic_auth": LOGIN, "queue_config": {"max_shards": 4}}],
+    "prometheus_remote_read": [{"url": "https://example.com/read", "read_recent": False}],
+    "prometheus_alertmanagers": [{"scheme": "https", "basic_auth": LOGIN, "static_configs": [{"targets": ["alertmanager.example.com:9093"]}]}],
+    "prometheus_scrape_configs": JOBS,
+    "prometheus_rules_extra": RULES,
+}
 
 
 @pytest.mark.parametrize(
@@ -42,10 +52,11 @@ RULES = [
         fleet({"monitor1": {}}, {"monitor1": {}}, {"gpu_monitoring_address": "127.0.0.1"}),
         fleet({**GPU_HOSTS, "gpu1": {**GPU_HOSTS["gpu1"], "model_servers": MODEL_SERVERS}}, WATCHER),
         fleet(GPU_HOSTS, WATCHER, {"prometheus_scrape_configs": JOBS, "prometheus_rules_extra": RULES}),
+        fleet(GPU_HOSTS, WATCHER, SECTIONS),
         fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "1s"}),
         fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "60s"}),
     ],
-    ids=["no host", "one host", "three hosts", "one machine", "model servers", "jobs and rules of the site", "every second", "every minute"],
+    ids=["no host", "one host", "three hosts", "one machine", "model servers", "jobs and rules of the site", "all sections", "every second", "every minute"],
 )
 def test_the_configuration_is_accepted(config, promtool, inventory):
     checked = promtool(config(inventory), "check", "config", "prometheus.yml")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags
 
 from tests.unit.roles.rendering import arguments, fleet, service
 
@@ -73,6 +74,72 @@ def test_every_rule_file_is_loaded_and_the_sites_rules_are_one(prometheus):
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_rules_extra": rules}))
     assert files["rules/extra.yml"] == {"groups": rules}
     assert sorted(files["prometheus.yml"]["rule_files"]) == sorted(name for name in files if name.startswith("rules/"))
+
+
+EVERYTHING = {
+    "prometheus_secret_files": {"remote": "x"},
+    "prometheus_external_labels": {"site": "a", "replica": 1},
+    "prometheus_remote_write": [{"url": "https://example.com/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}],
+    "prometheus_remote_read": [{"url": "https://example.com/read"}],
+    "prometheus_alertmanagers": [{"scheme": "https", "static_configs": [{"targets": ["alertmanager.example.com:9093"]}]}],
+    "prometheus_scrape_configs": [{"job_name": "mine"}],
+}
+
+
+def test_the_sections_that_a_site_writes_are_taken_as_they_are(prometheus):
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, EVERYTHING))
+    config = files["prometheus.yml"]
+    assert config["global"]["external_labels"] == {"site": "a", "replica": 1}
+    assert config["remote_write"] == EVERYTHING["prometheus_remote_write"]
+    assert config["remote_read"] == EVERYTHING["prometheus_remote_read"]
+    assert config["alerting"] == {"alertmanagers": EVERYTHING["prometheus_alertmanagers"]}
+    assert [job["job_name"] for job in config["scrape_configs"]][-1] == "mine"
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}))
+    assert not {"remote_write", "remote_read", "alerting"} & set(files["prometheus.yml"])
+    assert "external_labels" not in files["prometheus.yml"]["global"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "flags", "prefix"),
+    [
+        ({}, [], ""),
+        ({"prometheus_external_url": "https://x.example.com"}, ["--web.external-url=https://x.example.com", "--web.route-prefix=/"], ""),
+        ({"prometheus_external_url": "https://x/p/q/"}, ["--web.external-url=https://x/p/q/", "--web.route-prefix=/p/q/"], "/p/q"),
+        ({"prometheus_external_url": "https://x/p", "prometheus_route_prefix": "/"}, ["--web.external-url=https://x/p", "--web.route-prefix=/"], ""),
+        ({"prometheus_route_prefix": "/p"}, ["--web.route-prefix=/p/"], "/p"),
+    ],
+)
+def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_path, variables, flags, prefix):
+    needed = {"grafana_admin_password": "x", "tls_prometheus_password": "x", "verify_dashboards": []}
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**variables, **needed})
+    options, _files = prometheus(inventory)
+    assert [flag for flag in options["command"] if "external-url" in flag or "prefix" in flag] == flags
+    assert options["health"]["http"]["path"] == f"{prefix}/-/ready"
+    assert options["reload"]["http"]["path"] == f"{prefix}/-/reload"
+    compared = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
+    assert compared["prometheus_url"] == f"https://10.0.0.9:9090{prefix}"
+    resources = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)
+    assert resources["datasources"][0]["url"] == f"https://prometheus:9090{prefix}"
+
+
+@pytest.mark.parametrize(("role", "name", "own"), [("prometheus", "prometheus", flags.PROMETHEUS), ("cadvisor", "cadvisor", flags.CADVISOR)])
+def test_every_flag_of_a_role_is_refused_as_a_further_one(tmp_path, role, name, own):
+    variables = {"prometheus_external_url": "https://x/p", "prometheus_retention_size": "1GB", "cadvisor_container_labels": ["a", "b"]}
+    added = {f"{role}_flags_extra": ["--further=1"]}
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**variables, **added})
+    *command, last = service(role, name, inventory, "gpu1" if role == "cadvisor" else "monitor1", tmp_path)["command"]
+    assert last == "--further=1"
+    assert {flag.removeprefix("--").partition("=")[0] for flag in command} <= set(own)
+
+
+def test_labels_of_containers_are_kept_where_a_site_names_them(tmp_path):
+    def kept(labels):
+        inventory = fleet({"gpu1": {**GPU1, "cadvisor_container_labels": labels}}, {"monitor1": MONITOR})
+        command = service("cadvisor", "cadvisor", inventory, "gpu1", tmp_path)["command"]
+        return [flag.partition("=")[2] for flag in command if flag.startswith("--whitelisted_container_labels=")]
+
+    assert kept(["com.docker.compose.project", "com.docker.compose.service"]) == ["com.docker.compose.project,com.docker.compose.service"]
+    assert kept([]) == []
 
 
 def test_retention_by_time_and_by_size(prometheus):

@@ -103,3 +103,56 @@ def test_a_value_that_cannot_be_evaluated_is_refused(tmp_path):
     message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_port": "{{ none_such }}"})
     assert message.startswith("prometheus_port on monitor1: the value cannot be evaluated: ")
     assert "none_such" in message
+
+
+WORD = "word-of-mine"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("prometheus_scrape_configs", [{"job_name": "x", "basic_auth": {"password": WORD}}], "[0].basic_auth.password is a secret in the configuration. Put it"),
+        ("prometheus_remote_write", [{"url": f"https://me:{WORD}@example.com"}], "[0].url is a URL with a login. Remove the login"),
+        ("prometheus_remote_read", [{"authorization": {"credentials": WORD}}], "[0].authorization.credentials is a secret in the configuration."),
+        ("prometheus_alertmanagers", [{"basic_auth": {"password_file": "secrets/am"}}], "[0].basic_auth.password_file names the file secrets/am, which"),
+        ("prometheus_rules_extra", [{"name": "g", "source": f"http://me:{WORD}@example.com"}], "[0].source is a URL with a login."),
+        ("prometheus_flags_extra", [f"--proxy=http://me:{WORD}@example.com"], "[0] is a URL with a login."),
+        ("prometheus_flags_extra", ["--web.enable-lifecycle"], "--web.enable-lifecycle is a flag that the role sets. Remove it."),
+        ("prometheus_flags_extra", ["--no-web.enable-lifecycle"], "--no-web.enable-lifecycle is a flag that the role sets. Remove it."),
+        ("prometheus_flags_extra", ["--web.external-url=http://x"], "--web.external-url is a flag that the role sets. Set prometheus_external_url."),
+        ("prometheus_flags_extra", ["--log.level", "debug"], "a flag does not begin with '--'. Write each flag with its value"),
+        ("prometheus_flags_extra", ["--log.level=debug", "--log.level=info"], "--log.level is there twice. Remove one of them."),
+        ("prometheus_scrape_configs", [{"job_name": "node"}], "the job node is one of the role. Choose another job_name."),
+        ("prometheus_scrape_configs", [{"job_name": "x"}, {"job_name": "x"}], "the job x is there twice. Give each job its own job_name."),
+        ("prometheus_external_labels", {"data-center": "a"}, "'data-center' is not a name of a label. Use letters"),
+        ("prometheus_external_labels", {"production": True}, "the label production has no text as value."),
+        ("prometheus_external_url", f"https://me:{WORD}@example.com/", "the value is not a URL without login and query. Write it like https://"),
+        ("prometheus_external_url", "monitoring.example.com", "the value is not a URL without login and query. Write it like https://"),
+        ("prometheus_route_prefix", "prometheus", "'prometheus' is not a path. Write it like /prometheus."),
+        ("cadvisor_flags_extra", ["--store_container_labels=true"], "--store_container_labels is a flag that the role sets. Remove it."),
+        ("cadvisor_flags_extra", ["-v=2"], "a flag does not begin with '--'. Write each flag with its value"),
+        ("cadvisor_container_labels", ["a, b"], "'a, b' is not a name of a label. Write it like com.docker.compose.service."),
+        ("cadvisor_metrics", ["cpu", "gpu"], "'gpu' is not valid. Set it to advtcp or app or cpu or cpuLoad or "),
+    ],
+)
+def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, variable, value, message):
+    refusal = refused(tmp_path, variable.partition("_")[0], "monitor1", {variable: value})
+    assert refusal.startswith(f"{variable} on monitor1: {message}")
+    assert WORD not in refusal
+
+
+def test_settings_with_their_secrets_in_files_pass(tmp_path):
+    values = {
+        "prometheus_secret_files": {"remote": "{{ remote_password }}"},
+        "remote_password": "x",
+        "prometheus_scrape_configs": [{"job_name": "mine", "authorization": {"credentials_file": "secrets/remote"}}],
+        "prometheus_remote_write": [{"url": "https://example.com/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}],
+        "prometheus_external_labels": {"site": "a", "rack": 12},
+        "prometheus_external_url": "https://monitoring.example.com:8443/prometheus/",
+        "prometheus_flags_extra": ["--log.level=debug", "--web.enable-remote-write-receiver"],
+        "cadvisor_flags_extra": ["--v=2"],
+        "cadvisor_container_labels": ["com.docker.compose.project", "com.docker.compose.service"],
+        "cadvisor_metrics": ["cpu", "pressure"],
+    }
+    for role in ("prometheus", "cadvisor"):
+        check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"])

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Secrets that stand in Prometheus' configuration itself, and secret files that it names in vain. Pure; no value is ever shown."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+# Fields of the type Secret in https://prometheus.io/docs/prometheus/latest/configuration/configuration/, each with
+# the field that reads the same from a file; empty if Prometheus has none.
+_SECRET_KEYS = {
+    "application_credential_secret": "",
+    "application_secret": "",
+    "auth_token": "auth_token_file",
+    "bearer_token": "bearer_token_file",
+    "client_certificate_key": "client_certificate_key_file",
+    "client_secret": "client_secret_file",
+    "consumer_key": "",
+    "credentials": "credentials_file",
+    "key": "key_file",
+    "password": "password_file",
+    "private_key": "",
+    "secret": "",
+    "secret_key": "",
+    "secrets": "files",
+    "service_account_key": "",
+    "token": "",
+}
+# Their keys are names that the site chose, not settings of Prometheus.
+_NAMED_BY_SITE = {"annotations", "external_labels", "labels", "params"}
+_SECRET_HEADER = re.compile(r"authorization|cookie|token|api-?key|secret|password", re.IGNORECASE)
+_URL_WITH_LOGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s?#'\"]*@")
+_SECRET_FILE = re.compile(r"(?:/etc/prometheus/)?secrets/(?P<name>.+)")
+
+
+class Problem(NamedTuple):
+    """What is wrong at a place of a configuration, and what to do about it."""
+
+    text: str
+    fix: str
+
+
+def problem_of(configuration: Any, secret_files: Collection[str]) -> Problem | None:
+    """The first inline secret, or the first name of a secret file that is not one of `secret_files`; None if all is well."""
+    return next(_problems(configuration, "", secret_files), None)
+
+
+def _problems(value: Any, path: str, secret_files: Collection[str]) -> Iterator[Problem]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _problems_of_entry(str(key), item, f"{path}.{key}" if path else str(key), secret_files)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _problems(item, f"{path}[{index}]", secret_files)
+    elif isinstance(value, str):
+        if _URL_WITH_LOGIN.search(value):
+            yield Problem(f"{path} is a URL with a login", "Remove the login from the URL, and use basic_auth with password_file: secrets/NAME")
+        yield from _dangling_file(value, path, secret_files)
+
+
+def _problems_of_entry(key: str, value: Any, path: str, secret_files: Collection[str]) -> Iterator[Problem]:
+    if key in _NAMED_BY_SITE:
+        return
+    if key in _SECRET_KEYS and value and not isinstance(value, Mapping):
+        yield Problem(f"{path} is a secret in the configuration", _fix(_SECRET_KEYS[key]))
+    elif key in ("headers", "http_headers", "proxy_connect_header") and isinstance(value, Mapping):
+        yield from _problems_of_headers(value, path, secret_files)
+    else:
+        yield from _problems(value, path, secret_files)
+
+
+def _problems_of_headers(headers: Mapping[Any, Any], path: str, secret_files: Collection[str]) -> Iterator[Problem]:
+    for name, value in headers.items():
+        inline = value.get("values") if isinstance(value, Mapping) else value
+        if _SECRET_HEADER.search(str(name)) and inline:
+            fix = f"Put it into prometheus_secret_files, and write http_headers: {{{name}: {{files: [secrets/NAME]}}}}, or authorization"
+            yield Problem(f"{path}.{name} is a secret in the configuration", fix)
+        else:
+            yield from _problems(value, f"{path}.{name}", secret_files)
+
+
+def _fix(file_key: str) -> str:
+    if not file_key:
+        return "Prometheus has no setting that reads it from a file. Log in by authorization or basic_auth with a file of prometheus_secret_files"
+    reference = "[secrets/NAME]" if file_key == "files" else "secrets/NAME"
+    return f"Put it into prometheus_secret_files, and write {file_key}: {reference}"
+
+
+def _dangling_file(value: str, path: str, secret_files: Collection[str]) -> Iterator[Problem]:
+    file = _SECRET_FILE.fullmatch(value)
+    if file and file["name"] not in secret_files:
+        name = file["name"]
+        yield Problem(f"{path} names the file secrets/{name}, which prometheus_secret_files does not have", f"Add {name} to prometheus_secret_files")

@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags, inline_secrets, target_labels
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+
+# The parts of Prometheus' configuration that a site writes itself.
+_CONFIGURATION = (
+    "prometheus_scrape_configs",
+    "prometheus_remote_write",
+    "prometheus_remote_read",
+    "prometheus_alertmanagers",
+    "prometheus_rules_extra",
+    "prometheus_flags_extra",
+)
+JOBS = ("cadvisor", "nvidia-gpu", "node", "model-server")
+
+
+def check(variables: HostVariables, host: str) -> None:
+    """Raises VariableError for a setting of Prometheus that would not work, or that would show a secret."""
+    secret_files = [str(name) for name in variables.get(host, "prometheus_secret_files") or {}]
+    for name in _CONFIGURATION:
+        problem = inline_secrets.problem_of(variables.get(host, name), secret_files)
+        if problem:
+            raise VariableError(name, host, problem.text, problem.fix)
+    for name, found in (
+        ("prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])),
+        ("prometheus_external_labels", target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {})),
+        ("prometheus_external_url", _problem_of_url(str(variables.get(host, "prometheus_external_url") or ""))),
+        ("prometheus_route_prefix", _problem_of_prefix(str(variables.get(host, "prometheus_route_prefix") or ""))),
+        ("prometheus_flags_extra", flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS)),
+    ):
+        if found:
+            raise VariableError(name, host, *found)
+
+
+def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
+    names = [str(job["job_name"]) for job in jobs if "job_name" in job]
+    for name in names:
+        if name in JOBS:
+            return f"the job {name} is one of the role", "Choose another job_name"
+        if names.count(name) > 1:
+            return f"the job {name} is there twice", "Give each job its own job_name"
+    return None
+
+
+def _problem_of_url(url: str) -> tuple[str, str] | None:
+    split = urlsplit(url)
+    if not url or (split.scheme in ("http", "https") and split.hostname and "@" not in split.netloc and not re.search(r"[\s?#]", url)):
+        return None
+    # A login in it would be a secret.
+    return "the value is not a URL without login and query", "Write it like https://monitoring.example.com/prometheus"
+
+
+def _problem_of_prefix(prefix: str) -> tuple[str, str] | None:
+    if re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", prefix):
+        return None
+    return f"'{prefix}' is not a path", "Write it like /prometheus"
