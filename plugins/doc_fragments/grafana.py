@@ -355,6 +355,9 @@ options:
     description: Seconds to wait until Grafana answers. Not spent in check mode.
     type: int
     default: 60
+  login_help:
+    description: Advice at the end of the error where Grafana refuses the account, such as how to reset its password.
+    type: str
 """
 
     LOGIN = """

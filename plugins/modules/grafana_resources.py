@@ -26,6 +26,12 @@ options:
     description: Whether to remove what has the mark O(owner) and is not declared. A folder that holds anything else stays, and is an error.
     type: bool
     default: false
+  secret_key_file:
+    description:
+      - File on the host that runs the module, with the key with which Grafana encrypts secrets (C(secret_key) in its section C([security])).
+      - Where the key is another one than at the last run, Grafana can neither read nor update the secrets of its datasources. The declared
+        datasources with secrets are then removed and created again. A keyed hash in the datasource's C(jsonData) tells.
+    type: path
   state:
     description: >-
       V(present) brings the objects about, each as its own C(state) says. V(gathered) writes nothing and returns all that the organization has in
@@ -117,6 +123,7 @@ import json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.gather import gather
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.secret_key import identify
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 
 ARGUMENTS = {
@@ -127,6 +134,7 @@ ARGUMENTS = {
     "folders": options.items(options.FOLDER, options.FOLDER_RULES),
     "dashboards": options.items(options.DASHBOARD, []),
     "prune": {"type": "bool", "default": False},
+    "secret_key_file": {"type": "path", "no_log": False},
     "state": {"type": "str", "choices": ["present", "gathered"], "default": "present"},
 }
 
@@ -147,7 +155,11 @@ def main():
     module = Module(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES, **options.LOGIN_RULES)
     wanted = {name: module.params[name] for name in ("datasources", "folders", "dashboards", "prune")}
     try:
-        result = _gather(module) if module.params["state"] == "gathered" else reconcile.run(module, **wanted)
+        if module.params["state"] == "gathered":
+            result = _gather(module)
+        else:
+            secret_key = identify(module.params["secret_key_file"], may_be_missing=module.check_mode)
+            result = reconcile.run(module, **wanted, secret_key=secret_key)
     except GrafanaError as error:
         module.fail_json(msg=str(error))
     module.fail_json(**result) if result.get("failed") else module.exit_json(**result)

@@ -45,6 +45,9 @@ options:
     description: The account's password.
     type: str
     required: true
+  grafana_login_help:
+    description: Advice at the end of the error where Grafana refuses the account, such as how to reset its password.
+    type: str
   validate_certs:
     description: Whether the servers' certificates must be trusted.
     type: bool
@@ -219,6 +222,7 @@ ARGUMENTS = {
     "grafana_url": {"type": "str", "required": True},
     "grafana_username": {"type": "str", "required": True},
     "grafana_password": {"type": "str", "required": True, "no_log": True},
+    "grafana_login_help": {"type": "str"},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "timeout": {"type": "int", "default": 10},
@@ -247,7 +251,14 @@ def clients(params):
             {**common, "url": params["prometheus_url"], "url_username": params["prometheus_username"], "url_password": params["prometheus_password"]}
         ),
         grafana.Client(
-            {**common, "url": params["grafana_url"], "username": params["grafana_username"], "password": params["grafana_password"], "org_id": None}
+            {
+                **common,
+                "url": params["grafana_url"],
+                "username": params["grafana_username"],
+                "password": params["grafana_password"],
+                "org_id": None,
+                "login_help": params["grafana_login_help"],
+            }
         ),
     )
 

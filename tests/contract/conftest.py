@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,20 @@ def grafana() -> Iterator[Grafana]:
         server = Grafana(url, username, password, wire)
         stack.callback(server.clean)
         yield server
+
+
+@pytest.fixture
+def with_key(tmp_path: Path) -> Callable[[str], contextlib.AbstractContextManager[Grafana]]:
+    """The stand-in on one database, started with a secret_key. A real server takes its key from its configuration."""
+
+    @contextlib.contextmanager
+    def start(secret_key: str) -> Iterator[Grafana]:
+        with served(create_app(Store(tmp_path / "database.json"), "admin", "admin", secret_key)) as url:
+            wire = Wire(url)
+            yield Grafana(url, "admin", "admin", wire)
+            wire.stop()
+
+    return start
 
 
 @pytest.fixture

@@ -57,6 +57,54 @@ def test_a_secret_that_somebody_removed_is_set_again(grafana):
     assert sent(grafana, given) == ([{"basicAuthPassword": FIRST}], ["<set>"])
 
 
+def test_a_new_secret_key_makes_secrets_be_sent_again(with_key, tmp_path, capfd):
+    """On the day of the loss too, whose data key the server cannot read."""
+    kept = tmp_path / "secret_key"
+    given = datasource(json_data={"timeInterval": "7s"}, secure_json_data={"httpHeaderValue1": FIRST})
+    plain = datasource(uid="ct-q", name="CT Q")
+
+    def run(grafana, check=False):
+        grafana.wire.clear()
+        result = grafana.run(grafana_resources, check, datasources=[given, plain], secret_key_file=str(kept))
+        assert "failed" not in result, result["msg"]
+        return result
+
+    kept.write_text("first-key")
+    with with_key("first-key") as grafana:
+        assert run(grafana)["changed"]
+        stored = grafana.api("GET", "/api/datasources/uid/ct-p")
+        grafana.api("PUT", "/api/datasources/uid/ct-p", {**stored, "jsonData": {**stored["jsonData"], "ofAPerson": 1}})
+        assert not run(grafana)["changed"]
+        assert "first-key" not in json.dumps(stored)
+    kept.write_text("second-key")
+    with with_key("second-key") as grafana:
+        refused = grafana.run(grafana_resources, datasources=[given])
+        assert "ct-p" in refused["msg"]
+        planned = run(grafana, check=True)
+        assert [entry["action"] for entry in planned["objects"]] == ["updated", "unchanged"]
+        assert grafana.wire.writes == []
+        assert "contact points" in capfd.readouterr().err
+        assert run(grafana)["changed"]
+        stored = grafana.api("GET", "/api/datasources/uid/ct-p")
+        assert stored["secureJsonFields"] == {"httpHeaderValue1": True}
+        assert (stored["jsonData"]["timeInterval"], stored["jsonData"]["ofAPerson"]) == ("7s", 1)
+        assert not run(grafana)["changed"]
+
+
+def test_a_secret_key_file_that_does_not_exist(grafana, tmp_path):
+    missing = str(tmp_path / "secret_key")
+    assert "does not exist" in grafana.run(grafana_resources, datasources=[datasource()], secret_key_file=missing)["msg"]
+    assert grafana.run(grafana_resources, check=True, datasources=[datasource()], secret_key_file=missing)["changed"]
+
+
+def test_a_refused_password_comes_with_the_advice_of_the_task(grafana):
+    given = {"username": grafana.username, "password": "wrong-password", "login_help": "Reset the password."}
+    for module, declared in ((grafana_resources, {"datasources": [datasource()]}), (grafana_admin_password, {})):
+        result = grafana.run(module, **given, **declared)
+        assert "Invalid username or password" in result["msg"]
+        assert result["msg"].endswith(" Reset the password.")
+
+
 def test_a_server_that_repeats_a_secret_in_its_error_does_not_have_it_shown(grafana):
     grafana.wire.rule = lambda method, url, send: answer(400, {"message": f"bad value {FIRST}"}) if method == "POST" else None
     result = grafana.run(grafana_resources, datasources=[datasource(secure_json_data={"httpHeaderValue1": FIRST})])

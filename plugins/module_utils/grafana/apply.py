@@ -22,6 +22,11 @@ COUNT_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0)
 NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
 
+def forget_lost_key(client: Client) -> None:
+    """Make Grafana encrypt with new data keys: those of the lost key are in use for the day, and cannot be read."""
+    _must_exist(client.post("/api/admin/encryption/rotate-data-keys", {}))
+
+
 def apply(client: Client, changes: list[Change], wanted: Declared, existing: present.Present) -> None:
     """Write what has changed; what could not be written has its `error` set.
 
@@ -122,9 +127,11 @@ def _write_datasource(client: Client, change: Change) -> None:
     if change.action == "deleted":
         client.delete(path)
         return
-    if change.action != "created":
+    if change.action != "created" and not change.recreate:
         _must_exist(client.put(path, change.body))
         return
+    if change.recreate:
+        client.delete(path)
     made = _must_exist(client.post("/api/datasources", change.body)).get("datasource", {})
     if change.body.get("isDefault") is False and made.get("isDefault"):
         # The first datasource of an organization becomes the default one, whatever is sent.

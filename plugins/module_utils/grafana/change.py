@@ -28,6 +28,7 @@ class Change:
     """What happens to one object, what is sent, and how the object looks before and after. `error` stands where it could not be done.
 
     `item` is what was asked for; it is planned again where the server turns out to be different from what was read.
+    `recreate` says that the server cannot update the object, so that it is removed and created.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Change:
     path: str = ""
     version: Optional[int] = None
     error: str = ""
+    recreate: bool = False
 
     @property
     def changed(self) -> bool:

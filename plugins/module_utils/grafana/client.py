@@ -37,7 +37,7 @@ class Client:
     def __init__(self, options: Connection) -> None:
         if options["timeout"] < 1:
             raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        self._username = options["username"]
+        self._username, self._login_help = options["username"], options["login_help"] or ""
         headers = {"Accept": "application/json"}
         if options["org_id"] is not None:
             headers["X-Grafana-Org-Id"] = str(options["org_id"])
@@ -153,6 +153,8 @@ class Client:
         status = answer.status
         if status == 404 and "json" in answer.headers.get("Content-Type", "json"):
             return None
+        if status == 204:
+            return {}
         if status < 300:
             return _json(answer, method, path)
         message = _message(answer)
@@ -163,7 +165,7 @@ class Client:
                 if self._username
                 else "Make a new one."
             )
-            raise NotAllowed(f"{self.url} refuses {self._who()}: {message}. {advice}")
+            raise NotAllowed(f"{self.url} refuses {self._who()}: {message}. {advice} {self._login_help}".rstrip())
         if status == 403:
             raise GrafanaError(f"{self.url} forbids {self._who()} {method} {path}: {message}. Use an account that may do it.")
         unclear = status in (409, 412) or (status == 500 and method != "GET")

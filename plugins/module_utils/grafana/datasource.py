@@ -13,6 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.chang
 
 OWNER_KEY = "ansibleOwner"
 SECRETS_VERSION_KEY = "ansibleSecretsVersion"
+SECRET_KEY_KEY = "ansibleSecretKey"
 # Two names of one plugin (Grafana 10.3 and newer know the second).
 _ALIASES = {"postgres": "grafana-postgresql-datasource"}
 # What a PUT resets where it is left out.
@@ -23,16 +24,21 @@ _REPEATED = (
 
 
 def change(
-    item: declared.Datasource, stored: Optional[answers.Datasource], names: dict[str, str], owner: Optional[str]
+    item: declared.Datasource,
+    stored: Optional[answers.Datasource],
+    names: dict[str, str],
+    owner: Optional[str],
+    secret_key: Optional[str] = None,
 ) -> Change:
-    """The change; `names` maps the names of all datasources to their uids."""
+    """The change; `names` maps the names of all datasources to their uids, `secret_key` identifies Grafana's key."""
     uid, name = item["uid"], item["name"] or (stored or {}).get("name") or item["uid"]
     planned = Change("datasource", uid, name, item, path=f"/connections/datasources/edit/{uid}")
     if item["state"] == "absent":
         if stored:
             planned.action, planned.before = "deleted", {"name": stored["name"], "type": stored["type"]}
     else:
-        _compare(planned, item, stored, _wanted(item, owner))
+        planned.recreate = lost_key(stored, secret_key) and any(item["secure_json_data"].values())
+        _compare(planned, item, stored, _wanted(item, owner, secret_key))
     if not planned.changed:
         return planned
     planned.error = read_only(uid, stored)
@@ -51,7 +57,13 @@ def read_only(uid: str, stored: Optional[answers.Datasource]) -> str:
     return f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
 
 
-def _wanted(item: declared.Datasource, owner: Optional[str]) -> Json:
+def lost_key(stored: Optional[answers.Datasource], secret_key: Optional[str]) -> bool:
+    """Whether the secrets were stored under another key, so that Grafana can neither read nor update them."""
+    stored_under = ((stored or {}).get("jsonData") or {}).get(SECRET_KEY_KEY)
+    return None not in (stored_under, secret_key) and stored_under != secret_key
+
+
+def _wanted(item: declared.Datasource, owner: Optional[str], secret_key: Optional[str]) -> Json:
     wanted: Json = {"name": item["name"], "type": item["type"], "access": item["access"]}
     optional = {
         "url": item["url"],
@@ -64,6 +76,8 @@ def _wanted(item: declared.Datasource, owner: Optional[str]) -> Json:
     if item["basic_auth_user"] is not None:
         wanted["basicAuth"] = True
     marks = {OWNER_KEY: owner, SECRETS_VERSION_KEY: item["secrets_version"]}
+    if any(item["secure_json_data"].values()):
+        marks[SECRET_KEY_KEY] = secret_key
     wanted["jsonData"] = {**item["json_data"], **{key: value for key, value in marks.items() if value is not None}}
     return wanted
 
@@ -71,23 +85,25 @@ def _wanted(item: declared.Datasource, owner: Optional[str]) -> Json:
 def _compare(planned: Change, item: declared.Datasource, stored: Optional[answers.Datasource], wanted: Json) -> None:
     if stored and _ALIASES.get(wanted["type"], wanted["type"]) == _ALIASES.get(stored["type"], stored["type"]):
         wanted["type"] = stored["type"]
-    secrets = _secrets(item, stored)
+    secrets = _secrets(item, stored, planned.recreate)
     if stored and not secrets and compare.includes(stored, wanted):
         return
     planned.before = _shown(stored, wanted, item, {}) if stored else {}
     planned.after = _shown(compare.merged(stored or {}, wanted), wanted, item, secrets)
     planned.action = "created" if not stored else "renamed" if _differing(planned) == ["name"] else "updated"
     repeated = {key: value for key, value in (stored or {}).items() if key in _REPEATED}
+    if planned.recreate:
+        repeated.pop("version", None)
     planned.body = {**compare.merged(repeated, wanted), "uid": planned.uid}
     if secrets:
         planned.body["secureJsonData"] = {key: item["secure_json_data"][key] or "" for key in secrets}
 
 
-def _secrets(item: declared.Datasource, stored: Optional[answers.Datasource]) -> dict[str, str]:
+def _secrets(item: declared.Datasource, stored: Optional[answers.Datasource], recreate: bool) -> dict[str, str]:
     """What is done to which secret: set where it is missing, rotated where secrets_version changes, removed if null."""
     have = _names_of_secrets(stored or {})
     version = ((stored or {}).get("jsonData") or {}).get(SECRETS_VERSION_KEY)
-    rotate = item["secrets_version"] is not None and item["secrets_version"] != version
+    rotate = recreate or (item["secrets_version"] is not None and item["secrets_version"] != version)
     actions = {}
     for key, value in item["secure_json_data"].items():
         if value is None:

@@ -24,6 +24,7 @@ class Connection(TypedDict):
     client_key: Optional[str]
     timeout: int
     use_proxy: bool
+    login_help: Optional[str]
 
 
 class AccountOptions(Connection):
@@ -164,10 +165,14 @@ Item = Union[Datasource, Folder, Dashboard]
 
 @dataclass
 class Declared:
-    """All that a task declares. `owner` marks it, and `prune` removes what has the mark and is not declared."""
+    """All that a task declares. `owner` marks it, and `prune` removes what has the mark and is not declared.
+
+    `secret_key` identifies the key with which Grafana encrypts secrets, where it is known.
+    """
 
     datasources: list[Datasource] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     dashboards: list[Dashboard] = field(default_factory=list)
     owner: Optional[str] = None
     prune: bool = False
+    secret_key: Optional[str] = None

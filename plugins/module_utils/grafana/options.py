@@ -28,6 +28,7 @@ CONNECTION: dict[str, Any] = {
     "timeout": {"type": "int", "default": 10},
     "use_proxy": {"type": "bool", "default": False},
     "wait": {"type": "int", "default": 60},
+    "login_help": {"type": "str"},
 }
 CONNECTION_RULES: dict[str, Any] = {"required_by": {"client_key": "client_cert"}}
 

@@ -50,7 +50,7 @@ def change_of(kind: str, item: declared.Item, wanted: declared.Declared, present
         going = {other["uid"] for other in wanted.datasources if other["state"] == "absent"}
         names = {name: uid for name, uid in present.names().items() if uid not in going}
         stored = present.datasources.get(item["uid"])
-        change = datasource.change(cast(declared.Datasource, item), stored, names, wanted.owner)
+        change = datasource.change(cast(declared.Datasource, item), stored, names, wanted.owner, wanted.secret_key)
     else:
         change = _dashboard(cast(declared.Dashboard, item), present.dashboards.get(item["uid"]), wanted.owner)
     if (kind, item["uid"]) in present.errors:

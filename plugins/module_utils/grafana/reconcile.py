@@ -9,10 +9,16 @@ from typing import Any, Optional, TypedDict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, desired, plan, present
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply, forget_lost_key
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change, Report
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
+
+
+LOST_KEY = (
+    "Grafana's secret_key is another one than at the last run. The secrets of the declared datasources are sent again."
+    " Enter other secrets in Grafana again: those of other datasources, contact points and SSO settings."
+)
 
 
 class _Outcome(TypedDict):
@@ -46,13 +52,14 @@ def run(
     folders: Optional[list[declared.Folder]] = None,
     dashboards: Optional[list[declared.Dashboard]] = None,
     prune: bool = False,
+    secret_key: Optional[str] = None,
 ) -> Result:
     """Bring these objects about, or say in check mode what that would change; returns the module's result.
 
     Raises GrafanaError for what is wrong before anything was written. What failed afterwards is in the result's `msg`, with `failed`.
     """
     owner = module.params.get("owner")
-    wanted = declared.Declared(datasources or [], folders or [], dashboards or [], owner, prune)
+    wanted = declared.Declared(datasources or [], folders or [], dashboards or [], owner, prune, secret_key)
     desired.complete(wanted)
     client, version, changes = _carry_out(module, wanted)
     done = [change for change in changes if not change.error]
@@ -84,6 +91,11 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     _complete_datasources(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)
     _refuse_refresh(client, changes)
+    key_is_lost = any(change.recreate for change in changes)
+    if key_is_lost:
+        module.warn(LOST_KEY)
+    if key_is_lost and not module.check_mode:
+        forget_lost_key(client)
     if not module.check_mode:
         apply(client, changes, wanted, existing)
     return client, version, changes

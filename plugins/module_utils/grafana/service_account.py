@@ -121,6 +121,7 @@ class ServiceAccount:
             "client_key": given["client_key"],
             "timeout": given["timeout"],
             "use_proxy": given["use_proxy"],
+            "login_help": given["login_help"],
         }
 
     def _make_token(self, account: ExistingAccount) -> None:

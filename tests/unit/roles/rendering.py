@@ -38,7 +38,13 @@ _FACTS = {
         "kernel": {"pressure": False},
         "engine": {"cdi_gpus": False, "runtimes": {"nvidia": "nvidia-container-runtime"}},
     },
-    "grafana_host": {"files": {f"{_GRAFANA}/admin_password": _MISSING, f"{_GRAFANA}.previous_admin_password": _MISSING}},
+    "grafana_host": {
+        "files": {
+            f"{_GRAFANA}/admin_password": _MISSING,
+            f"{_GRAFANA}.previous_admin_password": _MISSING,
+            f"{_GRAFANA}/secret_key": _MISSING,
+        }
+    },
 }
 
 

@@ -11,15 +11,24 @@ from werkzeug.serving import run_simple
 
 from stand_in.app import create_app
 from stand_in.store import Store
+from stand_in.sub_path import SubPath
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 logging.info("This is a stand-in for Grafana, for tests.")
 
-password = os.environ.get("GF_SECURITY_ADMIN_PASSWORD", "admin")
-if password.startswith("$__file{"):
-    password = Path(password[len("$__file{") : -1]).read_text().strip()
+
+
+def setting(name: str, default: str) -> str:
+    """A setting of the environment, or of the file that it names."""
+    value = os.environ.get(name, default)
+    return Path(value[len("$__file{") : -1]).read_text().strip() if value.startswith("$__file{") else value
+
+
+user, password = setting("GF_SECURITY_ADMIN_USER", "admin"), setting("GF_SECURITY_ADMIN_PASSWORD", "admin")
 data = Path(os.environ.get("GF_PATHS_DATA", "/var/lib/grafana"))
-app = create_app(Store(data / "stand-in.json"), os.environ.get("GF_SECURITY_ADMIN_USER", "admin"), password)
+app = create_app(Store(data / "stand-in.json"), user, password, setting("GF_SECURITY_SECRET_KEY", ""))
+if os.environ.get("GF_SERVER_SERVE_FROM_SUB_PATH") == "true":
+    app.wsgi_app = SubPath(app.wsgi_app, os.environ["GF_SERVER_ROOT_URL"])
 port = int(os.environ.get("GF_SERVER_HTTP_PORT", "3000"))
 if os.environ.get("GF_SERVER_PROTOCOL") == "https":
     # waitress has no TLS.

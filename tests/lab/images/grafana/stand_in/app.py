@@ -14,6 +14,7 @@ from stand_in.access_routes import add_access_routes
 from stand_in.auth import Auth
 from stand_in.dashboards import Dashboards
 from stand_in.datasources import Datasources
+from stand_in.encryption import Encryption
 from stand_in.errors import ApiError
 from stand_in.folders import Folders
 from stand_in.payload import body, number
@@ -27,10 +28,11 @@ VERSION = "12.4.0"
 OPEN = ("/api/health", "/healthz", "/login", "/")
 
 
-def create_app(store: Store, user: str, password: str) -> Flask:
+def create_app(store: Store, user: str, password: str, secret_key: str = "") -> Flask:
     """The stand-in on a store, with an administrator whose password counts until it is changed."""
     app = Flask(__name__)
-    users, tokens, datasources, folders = Users(store), Tokens(store), Datasources(store), Folders(store)
+    encryption = Encryption(store, secret_key)
+    users, tokens, datasources, folders = Users(store), Tokens(store), Datasources(store, encryption), Folders(store)
     accounts, dashboards, search = ServiceAccounts(store, tokens), Dashboards(store, folders), Search(store, folders)
     auth = Auth(users, accounts, tokens)
     users.add_administrator(user, password)
@@ -165,6 +167,11 @@ def create_app(store: Store, user: str, password: str) -> Flask:
         lists = (tuple(given.getlist(key)) for key in ("tag", "folderUIDs", "dashboardUIDs"))
         wanted = Wanted(given.get("type", ""), given.get("query", ""), *lists)
         return jsonify(search.find(wanted, number("limit", 1000), number("page", 1)))
+
+    @app.post("/api/admin/encryption/rotate-data-keys")
+    def rotate_data_keys() -> Any:
+        encryption.rotate()
+        return "", 204
 
     add_access_routes(app, auth, users, accounts, tokens)
     app.add_url_rule("/", view_func=pages.login, endpoint="front")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from stand_in import connection
+from stand_in.encryption import Encryption
 from stand_in.errors import ApiError
 from stand_in.store import Store
 
@@ -21,8 +22,8 @@ _LOGOS = {"prometheus": "prometheus_logo.svg", "loki": "loki_icon.svg"}
 class Datasources:
     """The datasources of the stand-in."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, encryption: Encryption | None = None) -> None:
+        self._store, self._encryption = store, encryption or Encryption(store, "")
         self._all: dict[str, dict[str, Any]] = store.state["datasources"]
         self._secrets: dict[str, dict[str, str]] = store.state["datasource_secrets"]
 
@@ -36,11 +37,14 @@ class Datasources:
         """One by uid."""
         if uid not in self._all:
             raise ApiError(404, _NOT_FOUND)
+        if not self._encryption.can_read(uid):
+            return {**self._all[uid], "secureJsonFields": {}}
         return self._all[uid]
 
     def session(self, uid: str) -> requests.Session:
         """A session for requests to one, with what its settings and secrets ask for."""
-        return connection.session(self.get(uid), self._secrets.get(uid, {}))
+        secrets = self._secrets.get(uid, {}) if self._encryption.can_read(uid) else {}
+        return connection.session(self.get(uid), secrets)
 
     def by_name(self, name: str) -> dict[str, Any]:
         """One by name."""
@@ -70,6 +74,8 @@ class Datasources:
             raise ApiError(409, "data source with the same name already exists")
         if uid in self._all:
             raise ApiError(409, "data source with the same uid already exists")
+        if body.get("secureJsonData") and not self._encryption.can_encrypt():
+            raise ApiError(500, "Failed to add datasource")
         identifier = self._store.next_id("datasource")
         uid = uid or f"generated-{identifier}"
         first = not self._all
@@ -86,7 +92,9 @@ class Datasources:
             raise ApiError(403, "Cannot update read-only data source")
         if body["type"] in _NEEDS_URL or body.get("url"):
             _check_url(body.get("url") or "")
-        if body.get("uid") not in (None, "", uid):
+        if body.get("uid") not in (None, "", uid) or not self._encryption.can_read(uid):
+            raise ApiError(500, "Failed to update datasource")
+        if body.get("secureJsonData") and not self._encryption.can_encrypt():
             raise ApiError(500, "Failed to update datasource")
         if any(one["name"] == body["name"] for one in self._all.values() if one["uid"] != uid):
             raise ApiError(409, "Failed to update datasource: data source with the same name already exists")
@@ -104,6 +112,7 @@ class Datasources:
             raise ApiError(403, "Cannot delete read-only data source")
         del self._all[there["uid"]]
         self._secrets.pop(there["uid"], None)
+        self._encryption.removed(there["uid"])
         self._store.save()
         return {"id": there["id"], "message": "Data source deleted"}
 
@@ -114,6 +123,8 @@ class Datasources:
         self._all[one["uid"]] = one
         merged = {**self._secrets.get(one["uid"], {}), **(body.get("secureJsonData") or {})}
         self._secrets[one["uid"]] = {key: value for key, value in merged.items() if value}
+        if body.get("secureJsonData"):
+            self._encryption.encrypted(one["uid"])
         self._store.save()
 
 

@@ -30,6 +30,7 @@ _RULES = (
     ("DELETE", r"/api/serviceaccounts/\d+", "serviceaccounts:delete", "Admin"),
     ("POST|PATCH|DELETE", "/api/serviceaccounts/.*", "serviceaccounts:write", "Admin"),
     ("PUT", "/api/admin/users/.*", "users.password:write", _SERVER_ADMIN),
+    ("POST", "/api/admin/encryption/.*", "server admin", _SERVER_ADMIN),
 )
 
 
