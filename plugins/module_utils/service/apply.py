@@ -104,8 +104,8 @@ def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple
 def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool) -> Service:
     """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None if missing."""
     warnings: list[str] = []
-    _refuse_second_of_a_kind(options)
-    changed_files = files.changes(options.files)
+    moved = manifest.moved(options)
+    changed_files = files.changes(options.files, moved)
     if engine is None:
         body = spec.create_body(options, "none", [])
         wanted = plan.wanted_view(body, options.networks, None, "not pulled yet")
@@ -141,7 +141,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
     explanations = {f"mounts.{target}": reason for target, reason in replaced.items()}
     missing = [network for network in options.networks if network not in networks]
-    orphans = manifest.orphans(options)
+    orphans = [*manifest.orphans(options), *moved.values()]
     decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
     if container in ("create", "recreate", "start"):
         published = [port for port in engine.published() if port.container != options.name + PREVIOUS]
@@ -166,12 +166,6 @@ def _own_image(engine: Engine, inspected: Optional[Container], image: Optional[I
     if inspected is None or (image and image["Id"] == inspected["Image"]):
         return image if inspected else None
     return engine.image(inspected["Image"])
-
-
-def _refuse_second_of_a_kind(options: ServiceSpec) -> None:
-    """Refuse a new path for a file that is made once, such as a key, as a second one would be made there."""
-    for new, old in manifest.moved(options):
-        raise ServiceError(f"files: {new} is made only once, and {options.name} has it at {old}. Move that file there, so that nothing is lost.")
 
 
 def _staging(options: ServiceSpec) -> files.Staging:

@@ -36,13 +36,14 @@ class FileState:
 
 @dataclass
 class FileChange:
-    """A file to be written, and the file that is there now."""
+    """A file to be written, and the file that is there now. `taken_from` is the path that it had before."""
 
     path: str
     wanted: FileState
     present: Optional[FileState]
     on_change: str
     secret: bool
+    taken_from: Optional[str] = None
 
     def diff(self) -> dict[str, str]:
         """The change in Ansible's form of a diff; of a secret it shows only that it changes."""
@@ -93,13 +94,16 @@ def read(path: str) -> Optional[FileState]:
         raise
 
 
-def changes(files: list[ManagedFile]) -> list[FileChange]:
-    """The files that are not as they are wanted."""
+def changes(files: list[ManagedFile], moved: Optional[dict[str, str]] = None) -> list[FileChange]:
+    """The files that are not as they are wanted. Those of `moved` keep the content that they have at another path."""
     changed = []
     for file in files:
-        wanted, present = wanted_state(file), read(file.path)
+        wanted, present, taken_from = wanted_state(file), read(file.path), (moved or {}).get(file.path)
+        existing = read(taken_from) if taken_from else None
+        if existing:
+            wanted.content = existing.content
         if wanted != present and (file.force or present is None):
-            changed.append(FileChange(file.path, wanted, present, file.on_change, file.secret))
+            changed.append(FileChange(file.path, wanted, present, file.on_change, file.secret, taken_from))
     return changed
 
 
@@ -230,6 +234,10 @@ class Staging:
                     os.chmod(folder, 0o755)
         for change in changed:
             _put_into(self._within(change, "staged"), change.wanted)
+            if change.taken_from:
+                with about(change.taken_from):
+                    shutil.copystat(change.taken_from, self._within(change, "staged"))
+                    os.chmod(self._within(change, "staged"), change.wanted.mode)
             if change.present:
                 _put_into(self._within(change, "previous"), change.present)
         return staged

@@ -71,7 +71,7 @@ def settled(service: ServiceSpec) -> bool:
 
 def _after(service: ServiceSpec) -> Manifest:
     before, now = read(service.name), wanted(service)
-    kept = sorted({*before.kept, *now.kept} - {*now.files})
+    kept = sorted({*filter(os.path.lexists, before.kept), *now.kept} - {*now.files})
     return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), sorted({*before.networks, *now.networks}), before.folders)
 
 
@@ -95,11 +95,11 @@ def orphans(service: ServiceSpec) -> list[str]:
     return [path for path in read(service.name).files if path not in asked and os.path.lexists(path)]
 
 
-def moved(service: ServiceSpec) -> list[tuple[str, str]]:
-    """Files that are made once and not there, each with the path at which the service has one of that name."""
+def moved(service: ServiceSpec) -> dict[str, str]:
+    """Files that are made once and not there, each with the path at which the service has a file of that name."""
     existing, asked = [path for path in read(service.name).kept if os.path.lexists(path)], wanted(service).kept
     missing = [path for path in asked if not os.path.lexists(path)]
-    return [(new, old) for new in missing for old in existing if old not in asked and os.path.basename(old) == os.path.basename(new)]
+    return {new: old for new in missing for old in existing if old not in asked and os.path.basename(old) == os.path.basename(new)}
 
 
 def leave(name: str, data: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import json
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -352,17 +353,25 @@ def test_a_file_that_is_not_wanted_any_more_goes_once_the_service_is_healthy(eng
     assert not deploy(engine, fewer)[0].plan.changed
 
 
-def test_a_file_that_is_made_once_is_not_made_again_in_another_place(engine, options, file_options, tmp_path):
+def test_a_file_that_is_made_once_moves_along_to_another_place(engine, options, file_options, tmp_path):
     def with_key(path):
         return dict(options, secret_files=[dict(file_options(path, "first\n"), force=False)])
 
     deploy(engine, with_key("etc/key"))
-    with pytest.raises(ServiceError, match=f"{tmp_path}/new/key is made only once, and app has it at {tmp_path}/etc/key. Move that file there"):
-        deploy(engine, with_key("new/key"))
-    (tmp_path / "new").mkdir()
-    (tmp_path / "etc" / "key").rename(tmp_path / "new" / "key")
-    deploy(engine, with_key("new/key"))
-    assert (tmp_path / "new" / "key").read_text() == "first\n"
+    old, new = tmp_path / "etc" / "key", tmp_path / "new" / "key"
+    os.utime(old, (1_000_000, 1_000_000))
+    second = with_key("new/key")
+    second["secret_files"][0]["content"] = "second\n"
+    engine.sick = {"sha256:1"}
+    with pytest.raises(ServiceError, match="not healthy"):
+        deploy(engine, second)
+    assert (old.read_text(), new.exists()) == ("first\n", False)
+    engine.sick = set()
+    service, _container = deploy(engine, second)
+    assert f"remove {old}" in service.plan.actions()
+    assert (old.exists(), new.read_text(), new.stat().st_mtime) == (False, "first\n", 1_000_000)
+    assert not deploy(engine, second)[0].plan.changed
+    assert apply.plan_removal(engine, parse(dict(nothing_asked(options), remove_data=True))).kept == [str(new)]
 
 
 def test_a_network_of_before_goes_with_the_service(engine, options, deployed):
