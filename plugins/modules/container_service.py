@@ -55,9 +55,16 @@ options:
     required: true
     suboptions:
       name:
-        description: Name of the container.
+        description: Name of the service.
         type: str
         required: true
+      container_name:
+        description:
+          - Name of the container, where it is not O(services[].name). Containers of the same networks reach the service
+            by both names.
+          - The module finds the service's container by its label. A container that somebody renamed, or that had
+            another name before, is replaced.
+        type: str
       state:
         description:
           - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with
@@ -165,6 +172,10 @@ options:
             description: IP address of the host to listen on.
             type: str
             default: 127.0.0.1
+          variable:
+            description: Name of the variable that sets C(host_port), for errors.
+            type: str
+            default: host_port
       cap_add:
         description: Capabilities to add.
         type: list
@@ -202,6 +213,10 @@ options:
       memory:
         description: Memory limit in Docker's notation, such as V(512m).
         type: str
+      cpus:
+        description: How many CPUs the container may use, such as V(1.5). V(0) sets no limit.
+        type: float
+        default: 0
       pids_limit:
         description: Limit of processes.
         type: int
@@ -213,9 +228,16 @@ options:
         description: Labels of the container.
         type: dict
         default: {}
+      log_driver:
+        description:
+          - Log driver of the container, as in C(docker run --log-driver). Where a driver does not let logs be read,
+            errors cannot show what the container wrote.
+        type: str
+        default: json-file
       log_options:
         description:
-          - Options of the C(json-file) log driver. C(max-size) is 10m and C(max-file) is 3 where they are not given.
+          - Options of O(services[].log_driver). With V(json-file) and V(local), C(max-size) is 10m and C(max-file) is 3
+            where they are not given.
         type: dict
         default: {}
       restart_policy:
@@ -552,6 +574,7 @@ def _file(mode, secret):
 
 SERVICE = {
     "name": {"type": "str", "required": True},
+    "container_name": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "remove_data": {"type": "bool", "default": False},
     "image": {"type": "str"},
@@ -583,6 +606,7 @@ SERVICE = {
             "container_port": {"type": "int", "required": True},
             "host_port": {"type": "int", "required": True},
             "address": {"type": "str", "default": "127.0.0.1"},
+            "variable": {"type": "str", "default": "host_port"},
         },
     },
     "cap_add": {"type": "list", "elements": "str", "default": []},
@@ -592,9 +616,11 @@ SERVICE = {
     "devices": {"type": "list", "elements": "str", "default": []},
     "gpus": {"type": "str", "choices": ["none", "auto", "cdi", "runtime"], "default": "none"},
     "memory": {"type": "str"},
+    "cpus": {"type": "float", "default": 0},
     "pids_limit": {"type": "int"},
     "ulimits": {"type": "dict", "default": {}},
     "labels": {"type": "dict", "default": {}},
+    "log_driver": {"type": "str", "default": "json-file"},
     "log_options": {"type": "dict", "default": {}},
     "restart_policy": {
         "type": "str",

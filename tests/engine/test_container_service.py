@@ -148,6 +148,35 @@ def test_a_container_that_does_not_run_runs_again(api, run, options, deployed, c
     assert not run(**options)["changed"]
 
 
+def test_a_renamed_container_and_another_name(api, run, options, deployed, images):
+    api.rename(options["name"], f"{PREFIX}-mine")
+    assert run(**options)["actions"] == ["recreate container: container_name"]
+    foreign = api.create_container(images[0], name=f"{PREFIX}-taken")["Id"]
+    with pytest.raises(Failed, match=f"a container named {PREFIX}-taken is there.*gpu_monitoring_container_prefix"):
+        run(**options, container_name=f"{PREFIX}-taken")
+    port = [{"container_port": 8080, "host_port": free_port()}]
+    run(**options, ports=port)
+    named = {**options, "ports": port, "container_name": f"{PREFIX}-prefixed"}
+    assert run(**named)["actions"] == ["recreate container: aliases, container_name"]
+    assert not run(**named)["changed"]
+    client = api.create_container(images[0], command=["wget", "-qO-", f"http://{options['name']}:8080/loaded"], name=f"{PREFIX}-client")
+    api.connect_container_to_network(client["Id"], PREFIX)
+    api.start(client["Id"])
+    assert api.wait(client["Id"])["StatusCode"] == 0
+    assert api.logs(client["Id"]) == b"one\n"
+    api.remove_container(client["Id"])
+    assert run(name=options["name"], state="absent")["actions"][0] == f"remove container {PREFIX}-prefixed"
+    assert [one["Id"] for one in api.containers(all=True, filters={"name": PREFIX})] == [foreign]
+
+
+def test_a_log_that_cannot_be_read(run, options, deployed):
+    with pytest.raises(Failed, match="it ended (with exit code 3|and was restarted).*") as failure:
+        run(**with_content(options, "crash\n", log_driver="none"))
+    assert "cannot be read with its log driver" in str(failure.value)
+    assert "are as they were before" in str(failure.value)
+    assert not run(**options)["changed"]
+
+
 def test_limits_changed_by_hand_are_repaired(api, run, options, deployed):
     api.update_container(options["name"], mem_limit="32m", memswap_limit="64m", cpu_shares=512, restart_policy={"Name": "no"})
     assert run(**options)["actions"] == ["recreate container: memory, restart_policy, settings.CpuShares"]
@@ -193,6 +222,8 @@ def test_a_network_left_by_hand_is_joined_again(api, run, options, deployed):
         ({"read_only": False, "tmpfs": []}, "tmpfs./run"),
         ({"labels": {"team": "ml"}}, "labels.team"),
         ({"log_options": {"max-size": "1m"}}, "log_options.max-size"),
+        ({"log_driver": "local"}, "log_driver"),
+        ({"cpus": 0.5}, "cpus"),
         ({"ulimits": {}}, "spec"),
         ({"devices": ["/dev/null:/dev/gpu"]}, "devices"),
         ({"stop_timeout": 3}, "stop_timeout"),

@@ -49,7 +49,7 @@ class Service:
 
     @property
     def name(self) -> str:
-        """Name of the container."""
+        """Name of the service."""
         return self.options.name
 
     def diff(self) -> list[dict[str, str]]:
@@ -108,7 +108,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     changed_files = files.changes(options.files, moved)
     if engine is None:
         body = spec.create_body(options, "none", [])
-        wanted = plan.wanted_view(body, options.networks, None, "not pulled yet")
+        wanted = plan.wanted_view(body, options.container, options.networks, None, "not pulled yet")
         return Service(options, body, None, wanted, None, Plan("create", files=changed_files, networks=options.networks, pull=True), warnings)
 
     image, pulled = _image(engine, options, shared, check_mode, warnings)
@@ -120,7 +120,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
         raise ServiceError(
             f"health: image is true, but {options.image} has no health check of its own. Set health.http or health.command."
         )
-    inspected = _inspect(engine, options.name)
+    inspected = _inspect(engine, options)
     _refuse_foreign_volumes(engine, options)
     networks = shared.networks()
     own_image = _own_image(engine, inspected, image)
@@ -130,7 +130,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
 
     gpus = _gpus(options, shared, check_mode, warnings)
     body = spec.create_body(options, gpus, ((image or {}).get("Config") or {}).get("Env") or [])
-    wanted = plan.wanted_view(body, options.networks, image, image_id)
+    wanted = plan.wanted_view(body, options.container, options.networks, image, image_id)
     present, replaced = None, {}
     if inspected:
         default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
@@ -144,9 +144,9 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     orphans = [*manifest.orphans(options), *moved.values()]
     decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
     if container in ("create", "recreate", "start"):
-        published = [port for port in engine.published() if port.container != options.name + PREVIOUS]
+        own = {options.name + PREVIOUS, *([_name(inspected)] if inspected else [])}
         with _warning_in(check_mode, warnings):
-            ports.check(options.name, options.ports, published, ports.bind_error)
+            ports.check(options.name, own, options.ports, engine.published(), ports.bind_error)
     return Service(options, body, inspected, wanted, present, decided, warnings)
 
 
@@ -216,21 +216,34 @@ def _warning_in(check_mode: bool, warnings: list[str]) -> Iterator[None]:
         warnings.append(error.reason)
 
 
-def _inspect(engine: Engine, name: str) -> Optional[Container]:
-    """The service's container, which a killed run may have put aside."""
-    inspected = engine.container(name)
+def _inspect(engine: Engine, options: ServiceSpec) -> Optional[Container]:
+    """The service's container, which may have another name, and which a killed run may have put aside."""
+    inspected, left = engine.container(options.container), journal.read(options.name)
     if inspected:
-        _refuse_foreign(inspected, name)
-    left = journal.read(name)
-    put_aside = engine.container(name + PREVIOUS) if left and left.phase == journal.CHANGING else None
-    return put_aside or inspected
+        _refuse_foreign(inspected, options)
+    put_aside = engine.container(options.name + PREVIOUS) if left and left.phase == journal.CHANGING else None
+    if left and put_aside:
+        put_aside["Name"] = f"/{left.previous_name}"
+    return put_aside or inspected or _of_another_name(engine, options.name)
 
 
-def _refuse_foreign(inspected: Container, name: str) -> None:
-    if (inspected["Config"]["Labels"] or {}).get(spec.OWNER_LABEL) != name:
+def _of_another_name(engine: Engine, service: str) -> Optional[Container]:
+    """The service's container where somebody renamed it, or its prefix was another one."""
+    temporary = {service + suffix for suffix in (NEXT, PREVIOUS, VALIDATOR)}
+    names = [name for name in engine.owned(service) if name not in temporary]
+    return engine.container(names[0]) if names else None
+
+
+def _name(inspected: Container) -> str:
+    return inspected["Name"].lstrip("/")
+
+
+def _refuse_foreign(inspected: Container, options: ServiceSpec) -> None:
+    if (inspected["Config"]["Labels"] or {}).get(spec.OWNER_LABEL) != options.name:
         raise ServiceError(
-            f"name: a container named {name} is there that mlops.gpu_monitoring did not make (image {inspected['Config']['Image']});"
-            " it is left as it is. Rename or remove it first."
+            f"name: a container named {options.container} is there that mlops.gpu_monitoring did not make"
+            f" (image {inspected['Config']['Image']}); it is left as it is."
+            " Rename or remove it, or choose another container_name (gpu_monitoring_container_prefix)."
         )
 
 
@@ -253,8 +266,15 @@ def carry_out(engine: Engine, service: Service) -> Container:
     parts = secret_parts(options.secrets)
     staging = _staging(options)
     ran = planned.container in ("reload", "recreate") and _runs(service.inspected)
-    before = manifest.read(service.name)
-    record = journal.Journal(journal.reloadable(options), planned.container, ran, staging.kept(planned.files), staging.folders(), before)
+    record = journal.Journal(
+        journal.reloadable(options),
+        planned.container,
+        ran,
+        staging.kept(planned.files),
+        staging.folders(),
+        manifest.read(service.name),
+        _name(service.inspected) if service.inspected else options.container,
+    )
     try:
         record.enter(journal.PREPARING)
         manifest.begin(options)
@@ -321,7 +341,7 @@ def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
 
 def _bring_up(engine: Engine, service: Service) -> Container:
     """Do what the plan says of the container and wait until it is healthy."""
-    options, name = service.options, service.name
+    options = service.options
     restarts, steady = 0, health.steady_seconds(options.health)
     if service.plan.container == "keep":
         return look(engine, service)
@@ -330,7 +350,7 @@ def _bring_up(engine: Engine, service: Service) -> Container:
         steady = health.STEADY_SECONDS
         reload(engine, journal.reloadable(options))
     elif service.plan.container == "start":
-        engine.start(name)
+        engine.start(options.container)
     else:
         _replace(engine, service)
     return health.wait(engine, options, restarts, steady)
@@ -341,11 +361,11 @@ def _replace(engine: Engine, service: Service) -> None:
     name = service.name
     engine.create(name + NEXT, service.body, service.options.networks)
     if service.inspected:
-        engine.rename(name, name + PREVIOUS)
-    engine.rename(name + NEXT, name)
+        engine.rename(_name(service.inspected), name + PREVIOUS)
+    engine.rename(name + NEXT, service.options.container)
     if service.inspected:
         engine.stop(name + PREVIOUS)
-    engine.start(name)
+    engine.start(service.options.container)
 
 
 @dataclass
@@ -380,7 +400,7 @@ def plan_removal(engine: Engine, options: ServiceSpec) -> Removal:
     name, data = options.name, options.remove_data
     known = manifest.read(name).with_all_of(manifest.wanted(options))
     return Removal(
-        [container for container in engine.owned(name) if container in (name, name + NEXT, name + PREVIOUS, name + VALIDATOR)],
+        engine.owned(name),
         [path for path in known.files if os.path.lexists(path)],
         [path for path in known.kept if data and os.path.lexists(path)],
         [volume for volume in known.volumes if data and engine.owned_volume(volume)],

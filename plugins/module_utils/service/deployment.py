@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterable
 from typing import Any, Optional, TypedDict
 
@@ -10,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
 
 
@@ -57,8 +60,17 @@ def deploy(engine: Optional[Engine], services: list[ServiceSpec], check_mode: bo
                 _absent(engine, options, shared, check_mode, result)
         except ServiceError as error:
             result["failed"], result["msg"] = True, str(error)
+        except Exception as error:
+            result["failed"], result["msg"] = True, masked(_unexpected(error), secret_parts(options.secrets))
         results.append(result)
     return results
+
+
+def _unexpected(error: Exception) -> str:
+    """What a person can report of an error that is no refusal."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    reason = traceback.format_exception_only(type(error), error)[-1].strip()
+    return f"Unexpected error: {reason} ({os.path.basename(place.filename)}, line {place.lineno}). Report it as a fault of mlops.gpu_monitoring."
 
 
 def failure(results: list[Result]) -> str:

@@ -29,7 +29,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import GivenLogin, Login
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL, aliases
 
 ANSWER_SECONDS = 60
 PULL_SILENCE_SECONDS = 600
@@ -221,7 +221,8 @@ class Engine:
         with _asking(f"create the container {name}"):
             self._api.post("/containers/create", {"name": name}, body)
             for network in networks[1:]:
-                self._api.post(f"/networks/{segment(network)}/connect", body={"Container": name})
+                endpoint = {"Container": name, "EndpointConfig": {"Aliases": aliases(body)}}
+                self._api.post(f"/networks/{segment(network)}/connect", body=endpoint)
 
     def start(self, name: str) -> None:
         """Start a container, or let a paused one go on."""

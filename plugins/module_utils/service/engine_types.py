@@ -53,6 +53,7 @@ class Endpoint(TypedDict, total=False):
     """A container on a network."""
 
     NetworkID: str
+    Aliases: Optional[list[str]]
     IPAddress: str
     GlobalIPv6Address: str
 

@@ -16,7 +16,7 @@ POLL_SECONDS = 0.25
 PROBE_SECONDS = 5
 CONNECT_SECONDS = 1
 STEADY_SECONDS = 1.0
-LOG_LINES = 20
+LOG_LINES, FIRST_LOG_LINES, MOST_LOG_LINES = 20, 5, 1000
 
 
 def request(address: str, probe: HttpProbe, method: str, timeout: float) -> tuple[int, str]:
@@ -105,21 +105,35 @@ def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, ins
     begin = time.monotonic()
     deadline = begin + service.health.timeout
     while True:
-        container, inspected = inspected or engine.container(name), None
+        container, inspected = inspected or engine.container(service.container), None
         end = _ended(container, restarts)
         problem = end or _problem(engine, container or {}, service.health, service.networks)
         now = time.monotonic()
         if container and not problem and now - begin >= steady:
             return container
         if now > deadline and not end:
-            end = _ended(engine.container(name), restarts)
+            end = _ended(engine.container(service.container), restarts)
             problem = end or problem
         if end or now > deadline:
-            logs = engine.logs(name, LOG_LINES) if container else ""
             raise ServiceError(
-                f"health: {name} is not healthy after {now - begin:.0f} s: {problem}.", f"Last lines of {name}:\n{logs}" if logs else ""
+                f"health: {name} is not healthy after {now - begin:.0f} s: {problem}.",
+                _written(engine, container, name, ended=bool(end)) if container else "",
             )
         time.sleep(POLL_SECONDS)
+
+
+def _written(engine: Engine, container: Container, name: str, ended: bool) -> str:
+    """The last lines that a container wrote, and the first ones if it ended: many programs name a wrong option before pages of help."""
+    try:
+        lines = engine.logs(container["Id"], MOST_LOG_LINES).splitlines()
+    except EngineRefusal as error:
+        return f"What {name} wrote cannot be read with its log driver: {error.reason}"
+    if not lines:
+        return ""
+    if not ended or len(lines) <= LOG_LINES or len(lines) >= MOST_LOG_LINES:
+        return "\n".join([f"Last lines of {name}:", *lines[-LOG_LINES:]])
+    last = LOG_LINES - FIRST_LOG_LINES
+    return "\n".join([f"First lines of {name}:", *lines[:FIRST_LOG_LINES], f"Last lines of {name}:", *lines[-last:]])
 
 
 def steady_seconds(health: Health) -> float:

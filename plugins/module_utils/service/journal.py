@@ -18,21 +18,25 @@ PREPARING, CHANGING, DONE = "preparing", "changing", "done"
 
 @dataclass
 class Reloadable:
-    """What is needed of a service to make it read its files again."""
+    """What is needed of a service to make it read its files again; `container` is the name of its container."""
 
     name: str
+    container: str
     networks: list[str]
     reload: Reload
 
 
 def reloadable(service: ServiceSpec) -> Reloadable:
     """That of a service."""
-    return Reloadable(service.name, service.networks, service.reload)
+    return Reloadable(service.name, service.container, service.networks, service.reload)
 
 
 @dataclass
 class Journal:
-    """What a run changes of a service, and how to undo it. It is on disk from before the first step until the last."""
+    """What a run changes of a service, and how to undo it. It is on disk from before the first step until the last.
+
+    `previous_name` is the name of the container that the service had before.
+    """
 
     service: Reloadable
     container: str
@@ -40,6 +44,7 @@ class Journal:
     files: dict[str, Optional[str]]
     folders: list[str]
     manifest: Manifest
+    previous_name: str
     phase: str = PREPARING
 
     def enter(self, phase: str) -> None:
@@ -65,5 +70,7 @@ def read(name: str) -> Optional[Journal]:
     if not kept:
         return None
     service = kept["service"]
-    reloaded = Reloadable(service["name"], service["networks"], parse_reload(service["reload"]))
-    return Journal(**{**kept, "service": reloaded, "manifest": Manifest(**kept["manifest"])})
+    # A journal of version 0.1.0 has no names of containers, which were those of the services.
+    container = service.get("container", service["name"])
+    reloaded = Reloadable(service["name"], container, service["networks"], parse_reload(service["reload"]))
+    return Journal(**{"previous_name": container, **kept, "service": reloaded, "manifest": Manifest(**kept["manifest"])})

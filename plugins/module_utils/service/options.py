@@ -20,11 +20,12 @@ class Mount:
 
 @dataclass(frozen=True)
 class Port:
-    """A port that the host publishes."""
+    """A port that the host publishes; `variable` is where a person sets it."""
 
     container_port: int
     host_port: int
     address: str = "127.0.0.1"
+    variable: str = "host_port"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class ServiceSpec:
     """A service as the module's options describe it."""
 
     name: str
+    container_name: str = ""
     state: str = "present"
     remove_data: bool = False
     image: str = ""
@@ -97,9 +99,11 @@ class ServiceSpec:
     devices: list[str] = field(default_factory=list)
     gpus: str = "none"
     memory: str = ""
+    cpus: float = 0
     pids_limit: int = 0
     ulimits: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, Any] = field(default_factory=dict)
+    log_driver: str = "json-file"
     log_options: dict[str, Any] = field(default_factory=dict)
     restart_policy: str = "unless-stopped"
     stop_timeout: int = 10
@@ -107,6 +111,11 @@ class ServiceSpec:
     validate: list[str] = field(default_factory=list)
     reload: Reload = Reload()
     health: Health = Health()
+
+    @property
+    def container(self) -> str:
+        """Name of the container."""
+        return self.container_name or self.name
 
     @property
     def bind_sources(self) -> list[str]:

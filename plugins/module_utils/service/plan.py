@@ -12,12 +12,12 @@ from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Config, Container, ContainerBody, Image, Mount
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.files import FileChange
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import HASH_LABEL, environment
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import HASH_LABEL, aliases, environment
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 # What container_service never sets: a container that has one of them was made or changed by somebody else.
 _FOREIGN = (
-    "Privileged PidMode UTSMode UsernsMode CgroupParent CpuShares NanoCpus CpuPeriod CpuQuota CpusetCpus CpusetMems"
+    "Privileged PidMode UTSMode UsernsMode CgroupParent CpuShares CpuPeriod CpuQuota CpusetCpus CpusetMems"
     " MemoryReservation BlkioWeight AutoRemove PublishAllPorts VolumesFrom Links Dns DnsOptions DnsSearch ExtraHosts GroupAdd"
     " Sysctls StorageOpt DeviceCgroupRules OomScoreAdj Init"
 ).split()
@@ -73,6 +73,7 @@ def _settings(config: Mapping[str, Any], host: dict[str, Any], image: Config) ->
         "gpus": _gpus(host.get("DeviceRequests")),
         "runtime": host.get("Runtime") or "",
         "memory": host.get("Memory") or 0,
+        "cpus": (host.get("NanoCpus") or 0) / 10**9,
         "pids_limit": max(host.get("PidsLimit") or 0, 0),
         "ulimits": {limit["Name"]: f"{limit['Soft']}:{limit['Hard']}" for limit in host.get("Ulimits") or []},
         "log_driver": log.get("Type"),
@@ -87,11 +88,13 @@ def _image_config(image: Optional[Image]) -> Config:
     return (image or {}).get("Config") or {}
 
 
-def wanted_view(body: ContainerBody, networks: list[str], image: Optional[Image], image_id: str) -> View:
+def wanted_view(body: ContainerBody, name: str, networks: list[str], image: Optional[Image], image_id: str) -> View:
     """The settings of the wanted container by option names; `image` as the engine reports it, None where it is not here yet."""
     view = _settings(body, body["HostConfig"], _image_config(image))
-    view["image"] = f"{body['Image']} ({image_id})"
+    view["container_name"] = name
     view["networks"] = sorted(networks) or ["bridge"]
+    view["aliases"] = aliases(body)
+    view["image"] = f"{body['Image']} ({image_id})"
     view["hostname"] = body.get("Hostname", "")
     view["mounts"] = {mount["Target"]: _mount(mount["Type"], mount["Source"], mount["ReadOnly"]) for mount in body["HostConfig"]["Mounts"]}
     return view
@@ -113,10 +116,11 @@ def present_view(
     """
     config, host, of_image = inspected["Config"], inspected["HostConfig"], _image_config(image)
     view = _settings(config, host, of_image)
+    view["container_name"] = inspected["Name"].lstrip("/")
     view["image"] = f"{config['Image']} ({inspected['Image']})"
-    view["networks"] = sorted(
-        name for name, endpoint in inspected["NetworkSettings"]["Networks"].items() if endpoint.get("NetworkID") in ("", networks.get(name))
-    )
+    endpoints = inspected["NetworkSettings"]["Networks"]
+    view["networks"] = sorted(name for name, endpoint in endpoints.items() if endpoint.get("NetworkID") in ("", networks.get(name)))
+    view["aliases"] = [alias for alias in wanted["aliases"] if all(alias in (endpoint.get("Aliases") or []) for endpoint in endpoints.values())]
     view["hostname"] = "" if inspected["Id"].startswith(config["Hostname"]) else config["Hostname"]
     view["mounts"] = {
         os.path.normpath(mount["Destination"]): _mount(

@@ -39,16 +39,18 @@ def overlap(address: str, other: str) -> bool:
     return first.version == second.version and (first == second or first.is_unspecified or second.is_unspecified)
 
 
-def check(service: str, wanted: list[Port], published: list[Published], bind: Callable[[str, int], Optional[int]]) -> None:
-    """Refuse a port of the host that somebody else has; `bind` tries one, as bind_error() does."""
+def check(
+    service: str, own: set[str], wanted: list[Port], published: list[Published], bind: Callable[[str, int], Optional[int]]
+) -> None:
+    """Refuse a port of the host that somebody else has; `own` are the service's containers, `bind` tries a port as bind_error() does."""
     for port in wanted:
         address, number = port.address, port.host_port
         holders = {holder.container for holder in published if holder.port == number and overlap(address, holder.address)}
-        others = sorted(holders - {service})
+        others = sorted(holders - own)
         if others:
             raise ServiceError(
                 f"ports: port {number} of {address}, wanted for {service}, is taken by the container {others[0]}."
-                " Stop that container or choose another host_port."
+                f" Stop that container or choose another {port.variable}."
             )
         problem = None if holders else bind(address, number)
         if problem == errno.EADDRNOTAVAIL:
@@ -58,5 +60,5 @@ def check(service: str, wanted: list[Port], published: list[Published], bind: Ca
         if problem == errno.EADDRINUSE:
             raise ServiceError(
                 f"ports: port {number} of {address}, wanted for {service}, is taken by another process"
-                f" (`ss -ltnp sport = :{number}` names it). Stop it or choose another host_port."
+                f" (`ss -ltnp sport = :{number}` names it). Stop it or choose another {port.variable}."
             )

@@ -14,13 +14,13 @@ def reload(engine: Engine, service: Reloadable) -> None:
     """Make the running service read its files again."""
     name, probe = service.name, service.reload.http
     if service.reload.signal:
-        engine.signal(name, service.reload.signal)
+        engine.signal(service.container, service.reload.signal)
         return
     if probe is None:
         raise ServiceError(f"reload: {name} cannot be reloaded. Set reload.signal or reload.http.")
     asked = f"{probe.method} {probe.path} on port {probe.port}"
     try:
-        address = health.address_of(engine.container(name) or {}, service.networks)
+        address = health.address_of(engine.container(service.container) or {}, service.networks)
         status, answer = health.request(address, probe, probe.method, RELOAD_SECONDS)
     except OSError as error:
         raise ServiceError(f"reload: {name} does not answer {asked}: {error}.") from error

@@ -18,8 +18,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.optio
 OWNER_LABEL = "mlops.gpu_monitoring.service"
 NETWORK_LABEL = "mlops.gpu_monitoring.network"
 HASH_LABEL = "mlops.gpu_monitoring.spec-hash"
-LOG_DRIVER = "json-file"
+VALIDATOR_LOG_DRIVER = "json-file"
 DEFAULT_LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+_ROTATING_LOG_DRIVERS = ("json-file", "local")
+_NANO = 10**9
+# Docker gives names to containers only on networks that somebody made.
+_WITHOUT_ALIASES = ("bridge", "host", "none")
 CDI_REQUEST = {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}
 NVIDIA_ENVIRONMENT = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility,compute"}
 TOOLKIT_HINT = "Run the role mlops.gpu_monitoring.nvidia_container_toolkit on this host first"
@@ -30,8 +34,11 @@ _FACTORS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 def checked(service: ServiceSpec) -> ServiceSpec:
     """The service with values in their final form; raises ServiceError for a value that the engine or the module cannot use."""
-    if not _NAME.fullmatch(service.name):
-        raise ServiceError(f"name: '{service.name}' is no name for a container. Use letters, digits, '_', '.' and '-'.")
+    for option, name in (("name", service.name), ("container_name", service.container)):
+        if not _NAME.fullmatch(name):
+            raise ServiceError(f"{option}: '{name}' is no name for a container. Use letters, digits, '_', '.' and '-'.")
+    if service.cpus < 0:
+        raise ServiceError(f"cpus: {service.cpus} is less than 0. Give the number of CPUs, such as 1.5, or 0 for no limit.")
     result = replace(
         service,
         env={name: _text("env", name, value) for name, value in service.env.items()},
@@ -191,10 +198,12 @@ def create_body(service: ServiceSpec, gpus: str, image_env: list[str]) -> Contai
         "Memory": size_bytes(service.memory) if service.memory else 0,
         "PidsLimit": service.pids_limit or 0,
         "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in sorted(service.ulimits.items())],
-        "LogConfig": {"Type": LOG_DRIVER, "Config": {**DEFAULT_LOG_OPTIONS, **service.log_options}},
+        "LogConfig": {"Type": service.log_driver, "Config": _log_options(service)},
         "RestartPolicy": {"Name": service.restart_policy},
         "NetworkMode": service.networks[0] if service.networks else "bridge",
     }
+    if service.cpus:
+        host_config["NanoCpus"] = round(service.cpus * _NANO)
     if gpus == "runtime":
         host_config["Runtime"] = "nvidia"
     body: ContainerBody = {
@@ -211,8 +220,21 @@ def create_body(service: ServiceSpec, gpus: str, image_env: list[str]) -> Contai
         body["User"] = service.user
     if service.hostname:
         body["Hostname"] = service.hostname
+    if service.container != service.name and host_config["NetworkMode"] not in _WITHOUT_ALIASES:
+        body["NetworkingConfig"] = {"EndpointsConfig": {service.networks[0]: {"Aliases": [service.name]}}}
     body["Labels"][HASH_LABEL] = spec_hash(body, service.networks)
     return body
+
+
+def aliases(body: ContainerBody) -> list[str]:
+    """Names beside that of the container by which other containers of its networks reach it."""
+    endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    return [alias for endpoint in endpoints.values() for alias in endpoint["Aliases"]]
+
+
+def _log_options(service: ServiceSpec) -> dict[str, str]:
+    defaults = DEFAULT_LOG_OPTIONS if service.log_driver in _ROTATING_LOG_DRIVERS else {}
+    return {**defaults, **service.log_options}
 
 
 def spec_hash(body: ContainerBody, networks: list[str]) -> str:
@@ -228,7 +250,7 @@ def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, 
         for mount in host["Mounts"]
         if mount["Type"] == "bind"
     ]
-    kept = ("Tmpfs", "CapAdd", "CapDrop", "ReadonlyRootfs", "SecurityOpt", "Memory", "PidsLimit", "Ulimits")
+    kept = ("Tmpfs", "CapAdd", "CapDrop", "ReadonlyRootfs", "SecurityOpt", "Memory", "NanoCpus", "PidsLimit", "Ulimits")
     return {
         "Image": body["Image"],
         "Entrypoint": service.validate[:1],
@@ -236,5 +258,10 @@ def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, 
         "User": body.get("User", ""),
         "Env": body["Env"],
         "Labels": {OWNER_LABEL: service.name},
-        "HostConfig": {**{name: host[name] for name in kept}, "Mounts": mounts, "NetworkMode": "none"},
+        "HostConfig": {
+            **{name: host[name] for name in kept if name in host},
+            "Mounts": mounts,
+            "NetworkMode": "none",
+            "LogConfig": {"Type": VALIDATOR_LOG_DRIVER, "Config": {}},
+        },
     }

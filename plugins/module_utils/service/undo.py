@@ -51,7 +51,7 @@ def take_back(engine: Engine, failed: journal.Journal) -> list[str]:
 
 
 def _container(engine: Engine, failed: journal.Journal) -> None:
-    name = failed.service.name
+    name, container = failed.service.name, failed.service.container
     engine.wait_for_answer(COME_BACK_SECONDS)
     owned = engine.owned(name)
     for extra in (name + NEXT, name + VALIDATOR):
@@ -59,21 +59,20 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
             engine.remove(extra, unnamed_volumes=True)
     if failed.phase != journal.CHANGING:
         return
-    if name in owned and (name + PREVIOUS in owned or failed.container == "create"):
-        engine.remove(name, unnamed_volumes=True)
+    if container in owned and (name + PREVIOUS in owned or failed.container == "create"):
+        engine.remove(container, unnamed_volumes=True)
     if name + PREVIOUS in owned:
-        engine.rename(name + PREVIOUS, name)
+        engine.rename(name + PREVIOUS, failed.previous_name)
     if failed.ran:
         _run_again(engine, failed)
 
 
 def _run_again(engine: Engine, failed: journal.Journal) -> None:
     """Make the service run with the restored files."""
-    name = failed.service.name
     if failed.container == "reload":
         try:
             reload(engine, failed.service)
             return
         except ServiceError:
-            engine.stop(name)
-    engine.start(name)
+            engine.stop(failed.previous_name)
+    engine.start(failed.previous_name)

@@ -6,7 +6,7 @@ import copy
 import itertools
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import EngineRefusal
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL, aliases
 
 IMAGE_CONFIG = {"Env": ["PATH=/bin", "VERSION=1"], "Cmd": ["serve"], "Labels": {"origin": "test"}, "Volumes": {"/cache": {}}}
 
@@ -93,7 +93,7 @@ class FakeEngine:
         self._called("create", name)
         assert not self._find(name)
         identifier = f"{next(self._made):064x}"
-        config = copy.deepcopy({key: value for key, value in body.items() if key != "HostConfig"})
+        config = copy.deepcopy({key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")})
         image = self.image(body["Image"])["Config"]
         config["Env"] = image["Env"] + config["Env"]
         config.setdefault("Cmd", image["Cmd"])
@@ -116,7 +116,10 @@ class FakeEngine:
                 for one in body["HostConfig"]["Mounts"]
             ],
             "NetworkSettings": {
-                "Networks": {network: {"NetworkID": self.ids[network], "IPAddress": "172.18.0.2"} for network in networks or ["bridge"]}
+                "Networks": {
+                    network: {"NetworkID": self.ids[network], "IPAddress": "172.18.0.2", "Aliases": aliases(body)}
+                    for network in networks or ["bridge"]
+                }
             },
             "State": {"Running": False, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "created"},
             "RestartCount": 0,

@@ -157,6 +157,79 @@ def test_a_kill_between_files_and_reload_is_taken_back_first(engine, options, de
     assert state(engine, new)[1][0] == "two\n"
 
 
+@pytest.mark.usefixtures("deployed")
+def test_a_container_that_somebody_renamed_is_replaced(engine, options):
+    engine.rename("app", "mine")
+    assert deploy(engine, options)[0].plan.actions() == ["recreate container: container_name"]
+    assert list(state(engine, options)[0]) == ["/app"]
+    engine.rename("app", "mine")
+    assert apply.remove(engine, parse(options)).containers == ["mine"]
+    assert state(engine, options)[0] == {}
+
+
+@pytest.mark.usefixtures("deployed")
+def test_another_name_replaces_the_container_and_keeps_the_services_own_name_on_its_networks(engine, options):
+    named = dict(options, container_name="gpu-app", networks=["monitoring", "other"])
+    planned = apply.read(engine, wanted_service(named), SharedAnswers(engine), check_mode=True).plan.actions()
+    assert planned == ["create network other", "recreate container: aliases, container_name, networks"]
+    assert deploy(engine, named)[0].plan.actions() == planned
+    (container,) = engine.containers.values()
+    assert (container["Name"], container["State"]["Running"]) == ("/gpu-app", True)
+    assert {name: endpoint["Aliases"] for name, endpoint in container["NetworkSettings"]["Networks"].items()} == {
+        "monitoring": ["app"],
+        "other": ["app"],
+    }
+    assert not deploy(engine, named)[0].plan.changed
+    del container["NetworkSettings"]["Networks"]["other"]["Aliases"]
+    assert deploy(engine, named)[0].plan.actions() == ["recreate container: aliases"]
+    assert deploy(engine, options)[0].plan.actions() == ["recreate container: container_name, networks"]
+
+
+def test_a_foreign_container_with_the_name_is_no_hindrance_under_another_name(engine, options):
+    deploy(engine, dict(options, name="foreign"))
+    engine.rename("foreign", "app")
+    with pytest.raises(ServiceError, match="a container named app is there.*gpu_monitoring_container_prefix"):
+        deploy(engine, options)
+    deploy(engine, dict(options, container_name="gpu-app"))
+    assert sorted(state(engine, options)[0]) == ["/app", "/gpu-app"]
+    apply.remove(engine, parse(options))
+    assert list(state(engine, options)[0]) == ["/app"]
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+@pytest.mark.parametrize("rerun", ["previous", "new"])
+def test_a_kill_at_any_step_of_a_new_name(engine, options, deployed, changed, step, rerun, monkeypatch):
+    changed["container_name"] = "gpu-app"
+    engine.kill_at = step
+    with killed(monkeypatch):
+        deploy(engine, changed)
+    again = changed if rerun == "new" else options
+    apply.read(engine, wanted_service(again), SharedAnswers(engine), check_mode=True)
+    container = deploy(engine, again)[1]
+    assert state(engine, again)[0] == {"/gpu-app" if rerun == "new" else "/app": (container["Id"], True)}
+    assert not deploy(engine, again)[0].plan.changed
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_refusal_at_any_step_of_a_new_name_is_taken_back(engine, options, deployed, changed, step):
+    engine.fail_at = step
+    with pytest.raises(ServiceError, match="the disk is full"):
+        deploy(engine, {**changed, "container_name": "gpu-app"})
+    assert state(engine, options) == deployed
+
+
+def test_a_fault_in_one_service_does_not_end_the_others(engine, options, monkeypatch):
+    def fail(reference):
+        raise KeyError(f"Id {SECRET}")
+
+    monkeypatch.setattr(engine, "pull", fail)
+    services = [parse(dict(options, name="first", image="app:9")), parse(dict(options, name="second"))]
+    first, second = deployment.deploy(engine, services, check_mode=False)
+    assert (first["failed"], second["failed"]) == (True, False)
+    assert first["msg"].startswith("Unexpected error: KeyError: 'Id <secret>' (test_service_apply.py, line ")
+    assert second["container"]["status"] == "running"
+
+
 def test_a_removal_clears_up_first(engine, options, deployed, changed, tmp_path, monkeypatch):
     with killed(monkeypatch) as patch:
         kill_after_a_file(patch)

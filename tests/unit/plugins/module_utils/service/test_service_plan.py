@@ -27,7 +27,7 @@ def views(engine, options):
         inspected = engine.container("app")
         inspected["HostConfig"]["CapAdd"] = ["CAP_" + name for name in inspected["HostConfig"]["CapAdd"]]
         change(inspected)
-        wanted = plan.wanted_view(body, checked.networks, IMAGE, IMAGE["Id"])
+        wanted = plan.wanted_view(body, "app", checked.networks, IMAGE, IMAGE["Id"])
         return plan.differences(wanted, plan.present_view(inspected, image, wanted, NETWORKS, default_runtime))
 
     return compare

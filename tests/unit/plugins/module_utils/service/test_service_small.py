@@ -27,16 +27,16 @@ def free(_address, _port):
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_of_another_container_is_refused(address):
     with pytest.raises(ServiceError, match="ports: port 9090 of 127.0.0.1, wanted for app, is taken by the container other"):
-        ports.check("app", WANTED, [ports.Published("other", address, 9090)], free)
+        ports.check("app", {"app"}, WANTED, [ports.Published("other", address, 9090)], free)
 
 
 @pytest.mark.parametrize("published", [("other", "10.0.0.1", 9090), ("other", "::", 9090), ("other", "127.0.0.1", 9091)])
 def test_ports_that_do_not_meet(published):
-    ports.check("app", WANTED, [ports.Published(*published)], free)
+    ports.check("app", {"app"}, WANTED, [ports.Published(*published)], free)
 
 
 def test_the_service_holds_its_own_port():
-    ports.check("app", WANTED, [ports.Published("app", "0.0.0.0", 9090)], lambda address, port: errno.EADDRINUSE)
+    ports.check("app", {"app"}, WANTED, [ports.Published("app", "0.0.0.0", 9090)], lambda address, port: errno.EADDRINUSE)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_service_holds_its_own_port():
 )
 def test_a_port_that_the_host_refuses(number, words):
     with pytest.raises(ServiceError, match=f"ports: .*127.0.0.1, wanted for app, {words.replace('taken', 'is taken')}"):
-        ports.check("app", WANTED, [], lambda address, port: number)
+        ports.check("app", {"app"}, WANTED, [], lambda address, port: number)
 
 
 def test_binding():
@@ -166,6 +166,38 @@ def test_health_over_https_with_a_password(protected, tmp_path):
         wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(kept)))
     with pytest.raises(ServiceError, match=rf"GET / on port {protected}: .*No such file"):
         wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(tmp_path / "none")))
+
+
+def ended(lines):
+    engine = OneContainer(Running=False, ExitCode=2)
+    engine.logs = lambda _name, most: "\n".join(lines[-most:])
+    with pytest.raises(ServiceError, match="it ended with exit code 2") as failure:
+        wait(engine)
+    return failure.value.output.splitlines()
+
+
+def test_the_first_lines_of_a_program_that_ended_are_shown_too():
+    usage = [f"  -flag_{number}" for number in range(100)]
+    shown = ended(['invalid value "nonsense" for flag -enable_metrics', *usage])
+    assert shown[:2] == ["First lines of app:", 'invalid value "nonsense" for flag -enable_metrics']
+    assert shown[-1] == "  -flag_99"
+    assert len(shown) == 22
+    assert ended(usage[:20]) == ["Last lines of app:", *usage[:20]]
+    assert ended(usage * 10) == ["Last lines of app:", *usage[-20:]]
+    assert ended([]) == []
+
+
+def test_a_log_that_cannot_be_read_does_not_hide_the_reason():
+    def refuse(_name, _most):
+        raise service_engine.EngineRefusal("configured logging driver does not support reading")
+
+    engine = OneContainer(Running=False, ExitCode=2)
+    engine.logs = refuse
+    with pytest.raises(ServiceError, match="it ended with exit code 2") as failure:
+        wait(engine)
+    assert failure.value.output == (
+        "What app wrote cannot be read with its log driver: configured logging driver does not support reading"
+    )
 
 
 def test_a_container_without_an_address_is_not_looked_for_on_this_host(server):
