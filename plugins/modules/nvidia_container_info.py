@@ -117,7 +117,7 @@ def _body(image: str, mechanism: str) -> dict[str, Any]:
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "NetworkMode": "none",
-        "LogConfig": {"Type": spec.LOG_DRIVER},
+        "LogConfig": {"Type": spec.READABLE_LOG_DRIVER},
     }
     if mechanism == "cdi":
         host_config["DeviceRequests"] = [spec.CDI_REQUEST]

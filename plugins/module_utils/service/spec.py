@@ -18,7 +18,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.optio
 OWNER_LABEL = "mlops.gpu_monitoring.service"
 NETWORK_LABEL = "mlops.gpu_monitoring.network"
 HASH_LABEL = "mlops.gpu_monitoring.spec-hash"
-VALIDATOR_LOG_DRIVER = "json-file"
+READABLE_LOG_DRIVER = "json-file"
 DEFAULT_LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 _ROTATING_LOG_DRIVERS = ("json-file", "local")
 _NANO = 10**9
@@ -262,6 +262,6 @@ def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, 
             **{name: host[name] for name in kept if name in host},
             "Mounts": mounts,
             "NetworkMode": "none",
-            "LogConfig": {"Type": VALIDATOR_LOG_DRIVER, "Config": {}},
+            "LogConfig": {"Type": READABLE_LOG_DRIVER, "Config": {}},
         },
     }
