@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         folder = certificate_folder.CertificateFolder(self._loader.path_dwim(options["folder"]), days, self._task.check_mode)
         try:
             with folder.opened():
-                issued = folder.reconcile(names)
+                issued = folder.reconcile(str(names[0].value), names)
         except ValueError as error:
             raise AnsibleActionFail(f"folder: {error}.") from error
         if self._task.diff and issued.changed:

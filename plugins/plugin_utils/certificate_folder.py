@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, private_files
 
@@ -54,10 +56,13 @@ class CertificateFolder:
             where = error.filename or self._path
             raise ValueError(f"{where}: {error.strerror}. Give a folder of the controller that you can read and write") from error
 
-    def reconcile(self, names: Sequence[x509.GeneralName]) -> Issued:
-        """The certificate for a host with these names, of which the first names its file; made if the present certificate is missing or no longer good."""
+    def reconcile(self, host_name: str, names: Sequence[x509.GeneralName]) -> Issued:
+        """The certificate for a host with these names, in a file named by `host_name`, which may be any text.
+
+        A certificate is made if the present one is missing or no longer good.
+        """
         now, days = self._now, self._days
-        ca_path, host_path = os.path.join(self._path, "ca"), os.path.join(self._path, "hosts", str(names[0].value))
+        ca_path, host_path = os.path.join(self._path, "ca"), os.path.join(self._path, "hosts", _file_name(host_name))
         old_ca, old = self._made_ca or _authority(ca_path), _pair(host_path)
         if old_ca is None:
             ca = certificates.new_authority(now, days.ca_valid)
@@ -80,6 +85,12 @@ class CertificateFolder:
         before, after = _described(old, old_ca), _described(host, ca)
         lines = difflib.unified_diff(before, after, f"before: {host_path}.crt", f"after: {host_path}.crt", lineterm="") if changed else ()
         return Issued(changed, host, ca, "\n".join(lines))
+
+
+def _file_name(host_name: str) -> str:
+    """The name of a host's files, without the suffix. File systems take at most 255 bytes."""
+    quoted = quote(host_name, safe=":")
+    return quoted if len(quoted) <= 200 else f"{quoted[:150]}-{hashlib.sha256(host_name.encode()).hexdigest()[:16]}"
 
 
 def _pair(path: str) -> certificates.Pair | None:

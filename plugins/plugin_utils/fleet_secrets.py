@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Sequence
@@ -124,8 +125,7 @@ class SecretMaker:
         try:
             with folder.opened():
                 for host, host_inputs in inputs.items():
-                    names = [host, *host_inputs.names, "localhost", "127.0.0.1", *host_inputs.alternative_names]
-                    pair = folder.reconcile(_general_names(host, names))
+                    pair = folder.reconcile(host, _certificate_names(host, host_inputs))
                     self.changed = self.changed or pair.changed
                     self.diffs += [pair.diff] if pair.changed else []
                     secrets[host]["certificate"] = certificates.certificate_pem(pair.host).decode()
@@ -172,6 +172,14 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
             problem = f"it cannot be used: {problem}. Prometheus and Grafana reach the host by {', '.join(inputs.names)}"
             fix = f"Set another tls_certificate with its tls_private_key, or leave both and tls_ca_certificate empty. {_UNCHANGED}"
             raise VariableError("tls_certificate", host, problem, fix)
+
+
+def _certificate_names(host: str, inputs: TlsInputs) -> list[certificates.x509.GeneralName]:
+    """The names in the certificate of a host. The name in the inventory is a label, which belongs there only where it is a DNS name or an address."""
+    names = _general_names(host, [*inputs.names, "localhost", "127.0.0.1", *inputs.alternative_names])
+    with contextlib.suppress(ValueError):
+        names.insert(0, certificates.general_name(host))
+    return names
 
 
 def _general_names(host: str, names: Sequence[str]) -> list[certificates.x509.GeneralName]:

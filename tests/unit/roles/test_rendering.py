@@ -276,3 +276,19 @@ def test_one_variable_defers_the_deployment_of_all_roles_but_grafana(tmp_path, r
 
     assert (deferred(), deferred(gpu_monitoring_deploy="deferred")) == (False, True)
     assert "deferred" not in arguments("grafana", "Deploy Grafana", fleet({}, {"monitor1": MONITOR}), "monitor1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "host_name"),
+    [
+        ("gpu_1.Example.org", "gpu_1.Example.org"),
+        ("GPU Node 1", "GPU-Node-1"),
+        ("x" * 87, "x" * 64),
+        ("a" * 63 + ".example.org", "a" * 63),
+        ("rechner-für-gpus", "rechner-f-r-gpus"),
+        ("显卡", "host"),
+    ],
+)
+def test_the_host_name_of_the_node_exporter_is_one_that_the_kernel_takes(tmp_path, name, host_name):
+    inventory = fleet({name: {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}})
+    assert service("node_exporter", "node-exporter", inventory, name, tmp_path)["hostname"] == host_name

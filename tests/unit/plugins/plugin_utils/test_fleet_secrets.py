@@ -48,6 +48,22 @@ def test_every_host_has_a_certificate_of_one_authority_with_its_names(inputs, ma
     assert len({host["private_key"] for host in secrets.values()}) == 3
 
 
+ODD_NAMES = ["101", "rack3.12", "GPU Node 1", "rechner-für-gpus", "GPU/1", "..", "x" * 300, "a-very-long-name." * 5 + "example.org", "GPU1", "gpu1"]
+
+
+def test_a_name_of_the_inventory_is_a_label_and_in_the_certificate_where_it_is_a_dns_name(inputs, maker, tmp_path):
+    hosts = {name: {"ansible_host": f"10.0.1.{number}"} for number, name in enumerate(ODD_NAMES)}
+    first, second = maker(), maker()
+    secrets = first.make(inputs(hosts))
+    assert second.make(inputs(hosts)) == secrets
+    assert not second.changed
+    always = {"localhost", "127.0.0.1"}
+    for name, variables in hosts.items():
+        dns_name = {name.lower()} if name.lower() in ("gpu1", ODD_NAMES[7]) else set()
+        assert names(secrets[name]["certificate"]) == {variables["ansible_host"], *always, *dns_name}
+    assert len([*(tmp_path / "secrets" / "ca" / "hosts").glob("*.crt")]) == len(hosts) + 1
+
+
 def test_a_machine_in_both_groups_is_reached_by_all_its_containers(inputs, maker):
     secrets = maker().make(inputs({"both": {"ansible_host": "10.0.0.1"}}, {"both": {}}))
     assert {"prometheus", "node-exporter", "cadvisor-proxy", "dcgm-exporter"} < names(secrets["both"]["certificate"])
