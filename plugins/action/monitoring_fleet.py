@@ -7,7 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet, specifications
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet, published_addresses, specifications
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {"require_groups": {"type": "bool", "default": False}}
@@ -31,7 +31,10 @@ class ActionModule(ActionBase):
                 members = {*variables.in_groups("gpu_hosts", "monitoring")}
                 hosts = [host for host in hosts if host in members]
             evaluated = fleet.evaluate(variables, hosts)
+            published_addresses.check(variables, evaluated["hosts"], hosts)
             specifications.check(variables, ["common", "tls"], hosts, intervals=["gpu_monitoring_scrape_interval"])
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
+        if options["require_groups"] and evaluated["addresses"]:
+            self._display.display(evaluated["addresses"])
         return {**result, **evaluated, "changed": False}

@@ -3,25 +3,71 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
+from typing import Optional, Union
+
+IP = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+# Resolvers take such a name for an IPv4 address: 101 for 0.0.0.101 (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+_ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 
-def resolve(name: str) -> str:
-    """The IP address of `name`, which may be one already; the lowest of several, IPv4 first. Raises ValueError with the fix if the name does not resolve."""
+def literal(text: str) -> Optional[str]:
+    """The IP address that a text is, None for a name. Raises ValueError for an address at which no host can be reached."""
     try:
-        return str(ipaddress.ip_address(name))
+        address = ipaddress.ip_address(text)
     except ValueError:
-        pass
-    try:
-        answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ValueError(
-            f"'{name}' is no IP address and does not resolve ({error.strerror})."
-            " Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
-        ) from error
-    return str(min((entry[0] != socket.AF_INET, str(entry[4][0])) for entry in answers)[1])
+        return None
+    plain = getattr(address, "ipv4_mapped", None) or address
+    problem = "has a zone" if "%" in text else _problem(plain)
+    if problem:
+        raise ValueError(f"{text} {problem}. Set it to an IP address of the host on the network")
+    return str(plain)
+
+
+def resolved(name: str) -> list[str]:
+    """The IP addresses of a name at which a host can be reached, in the order of their numbers, IPv4 first.
+
+    Addresses of the loopback are among them. Raises ValueError with the fix if there are none.
+    """
+    reason = "its last part is a number"
+    if not _ENDS_IN_A_NUMBER.fullmatch(name):
+        try:
+            answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except UnicodeError:
+            reason = "a part of it is too long"
+        else:
+            texts = {str(answer[4][0]) for answer in answers}
+            addresses = {ipaddress.ip_address(text) for text in texts if "%" not in text}
+            usable = sorted((address for address in addresses if not _problem(address)), key=order)
+            if usable:
+                return [str(address) for address in usable]
+            reason = f"it has only {', '.join(sorted(texts))}"
+    raise ValueError(
+        f"'{name}' is no IP address and does not resolve ({reason})."
+        " Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
+    )
+
+
+def order(address: IP) -> tuple[int, int]:
+    """The place of an address among others."""
+    return address.version, int(address)
 
 
 def with_port(address: str, port: int) -> str:
     """`address:port`, with the brackets that IPv6 needs."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _problem(address: IP) -> str:
+    if address.is_unspecified:
+        return "stands for all addresses of a host"
+    if address.is_multicast:
+        return "is a multicast address"
+    if address.version == 6 and address.is_link_local:
+        return "is a link-local address, which has a meaning on one link alone"
+    if address.version == 4 and (address.is_reserved or address in ipaddress.ip_network("0.0.0.0/8")):
+        return "is no address of a host"
+    return ""

@@ -210,6 +210,21 @@ kernel:
   type: dict
   contains:
     pressure: {description: Whether it measures pressure (C(/proc/pressure))., type: bool, sample: true}
+addresses:
+  description: The addresses of the host.
+  returned: without O(only_files)
+  type: dict
+  contains:
+    own:
+      description: Those that are not of the loopback and not link-local.
+      type: list
+      elements: dict
+      contains:
+        address: {description: The address., type: str, sample: 192.0.2.11}
+        network: {description: The address with the length of its prefix., type: str, sample: 192.0.2.11/24}
+        interface: {description: Name of the interface., type: str, sample: eth0}
+        bridge: {description: "Whether that is a bridge without a network card, as those of containers are.", type: bool, sample: false}
+    nonlocal_bind: {description: Whether programs may bind to an address that the host does not have (C(ip_nonlocal_bind))., type: bool, sample: false}
 files:
   description: The state of each file of O(files) by its path.
   returned: success

@@ -12,7 +12,13 @@ author:
 description:
   - Evaluates addresses, ports of exporters, model servers and the use of TLS of all hosts of the groups C(gpu_hosts) and C(monitoring) and of the play.
   - It evaluates each variable in the context of its own host, so variables may use C(hostvars) and the variables of the play.
-  - It checks that hosts have different addresses that the monitoring hosts can reach, that they agree on TLS, and that shared variables are valid.
+  - It checks that hosts have different addresses that the other hosts can reach, that they agree on TLS, and that shared variables are valid.
+  - >-
+    Of hosts whose M(mlops.gpu_monitoring.host_info) is registered as C(gpu_monitoring_host), it also checks that the addresses on which ports are published are
+    the host's own and not those of a bridge of containers.
+  - A name is resolved by the controller. Of several addresses it takes one that is not of the loopback or of a bridge of containers on the controller, IPv4 first,
+    then the one that is nearest to the address of the monitoring host. The controller itself has the address from which it sends to the other hosts.
+  - A run that leaves out the monitoring hosts resolves the names of its own hosts alone.
   - It runs on the controller alone. Run it once for all hosts.
 notes:
   - Register the result as C(gpu_monitoring_fleet), where the roles read it.
@@ -27,7 +33,7 @@ options:
   require_groups:
     description:
       - Whether an empty group C(gpu_hosts) or C(monitoring) is an error.
-      - Hosts of the play that are in neither group are left out then.
+      - Hosts of the play that are in neither group are left out then, and the line C(addresses) is printed.
     type: bool
     default: false
 """
@@ -50,6 +56,11 @@ model_servers:
   returned: success
   type: list
   elements: dict
+addresses:
+  description: The addresses of the monitoring hosts, and of other hosts whose name has several, in one line.
+  returned: success
+  type: str
+  sample: "Addresses: monitor1 192.0.2.9; gpu1 192.0.2.11, its name has 192.0.2.11, 198.51.100.11."
 tls:
   description: Whether exporters, Prometheus and Grafana speak TLS.
   returned: success

@@ -9,9 +9,9 @@ from typing import TypedDict
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import resolve
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts, TargetGroup
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_addresses import AddressError, HostAddresses
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers import target_groups
 
@@ -27,6 +27,7 @@ class Fleet(TypedDict):
     hosts: dict[str, HostFacts]
     model_servers: list[TargetGroup]
     tls: bool
+    addresses: str
 
 
 def check_groups(variables: HostVariables) -> None:
@@ -51,32 +52,35 @@ def check_interval(variables: HostVariables, host: str, name: str) -> None:
 
 
 def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
-    """Evaluate what hosts know of each other, for the hosts of both groups and `others`. Raises VariableError with the fix for what is wrong."""
+    """Evaluate what hosts know of each other, for the hosts of both groups and `others`. Raises VariableError with the fix for what is wrong.
+
+    A run that leaves out the monitoring hosts needs the addresses of its own hosts alone. Names of other hosts are not resolved then.
+    """
     variables.use_defaults(*ROLES)
     members, monitoring = variables.in_groups("gpu_hosts", "monitoring"), variables.in_groups("monitoring")
+    addresses = HostAddresses(variables, members)
+    needs_all = not {*monitoring}.isdisjoint(variables.play_hosts)
     facts: dict[str, HostFacts] = {}
     switches: dict[str, bool | None] = {}
     servers: list[TargetGroup] = []
     evaluated = dict.fromkeys([*members, *others])
     for host in dict.fromkeys([*evaluated, *variables.in_groups("all")]):
-        address_of = functools.cache(functools.partial(address, variables, host))
-        if host in evaluated:
-            switches[host] = _switch(variables, host)
-            facts[host] = {"address": address_of(), "exporters": _exporters(variables, host)}
-        servers += target_groups(host, variables.get(host, "model_servers") or [], address_of, monitoring)
-    _check_addresses({host: facts[host]["address"] for host in members}, monitoring)
-    return {"hosts": facts, "model_servers": servers, "tls": _tls(switches, [host["address"] for host in facts.values()])}
-
-
-def address(variables: HostVariables, host: str) -> str:
-    """The IP address under which other hosts reach a host."""
-    source = "gpu_monitoring_address" if variables.is_set(host, "gpu_monitoring_address") else "ansible_host"
-    name = str(variables.get(host, source) or host)
-    try:
-        return resolve(name)
-    except ValueError as error:
-        problem, _stop, fix = str(error).partition(". ")
-        raise VariableError("gpu_monitoring_address", host, problem, fix) from error
+        needed = needs_all or host in variables.play_hosts
+        if not needed and host not in monitoring and addresses.needs_resolver(host):
+            switches.update({host: _switch(variables, host)} if host in evaluated else {})
+            continue
+        try:
+            if host in evaluated:
+                switches[host] = _switch(variables, host)
+                facts[host] = {"address": addresses.of(host), "exporters": _exporters(variables, host)}
+            servers += target_groups(host, variables.get(host, "model_servers") or [], functools.partial(addresses.of, host), monitoring)
+        except AddressError:
+            if needed:
+                raise
+    known = {host: facts[host]["address"] for host in members if host in facts}
+    _check_addresses(known, members)
+    is_open = len(members) > 1 or not all(ipaddress.ip_address(host["address"]).is_loopback for host in facts.values())
+    return {"hosts": facts, "model_servers": servers, "tls": _tls(switches, is_open), "addresses": addresses.summary()}
 
 
 def _exporters(variables: HostVariables, host: str) -> dict[str, int]:
@@ -107,23 +111,26 @@ def _switch(variables: HostVariables, host: str) -> bool | None:
     return None
 
 
-def _tls(switches: dict[str, bool | None], addresses: list[str]) -> bool:
+def _tls(switches: dict[str, bool | None], default: bool) -> bool:
     answers = {*switches.values()}
     if len(answers) > 1:
         shown = ", ".join(f"{host} {'not set' if answer is None else answer}" for host, answer in switches.items())
         raise ValueError(f"gpu_monitoring_tls is not the same on all hosts ({shown}). Set it for the group all.")
     answer = answers.pop() if answers else None
-    return not all(ipaddress.ip_address(ip).is_loopback for ip in addresses) if answer is None else answer
+    return default if answer is None else answer
 
 
-def _check_addresses(addresses: dict[str, str], monitoring: Sequence[str]) -> None:
-    """Raises an error for two hosts with one address, and for one that a monitoring host cannot reach."""
+def _check_addresses(addresses: dict[str, str], members: Sequence[str]) -> None:
+    """Raises an error for two hosts with one address, and for one that the other hosts cannot reach."""
     owners: dict[str, str] = {}
     for host, ip in addresses.items():
         if ip in owners:
-            raise ValueError(f"The hosts {owners[ip]} and {host} have the same address, {ip}. Give each its own gpu_monitoring_address or ansible_host.")
+            raise ValueError(
+                f"The hosts {owners[ip]} and {host} have the same address, {ip}. Give each its own gpu_monitoring_address or ansible_host."
+                " One machine has the same name in both groups."
+            )
         owners[ip] = host
-        others = [name for name in monitoring if name != host]
+        others = [member for member in members if member != host]
         if others and ipaddress.ip_address(ip).is_loopback:
             problem = f"{ip} is an address of the loopback, which {others[0]} cannot reach"
             raise VariableError("gpu_monitoring_address", host, problem, f"Set it to an address of {host} on the network")

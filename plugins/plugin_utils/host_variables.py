@@ -19,6 +19,7 @@ class VariableError(ValueError):
     """A variable of a host that cannot be used, as `<variable> on <host>: <problem>. <Fix>.`"""
 
     def __init__(self, variable: str, host: str, problem: object, fix: str) -> None:
+        self.parts = variable, host, problem, fix
         super().__init__(f"{variable} on {host}: {str(problem).rstrip('.')}. {fix.rstrip('.')}.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import (
+    addresses,
     engine,
     files,
     gpu,
@@ -27,6 +28,7 @@ class Host(TypedDict):
     repositories: repositories.RepositoryState
     toolkit: toolkit.ToolkitState
     kernel: kernel.KernelState
+    addresses: addresses.AddressState
     files: dict[str, files.FileState]
 
 
@@ -41,5 +43,6 @@ def look(commands: Commands, docker_host: str, paths: list[str]) -> Host:
         "repositories": repositories.ask(package_state["manager"]),
         "toolkit": toolkit.ask(commands, package_state, engine_state),
         "kernel": kernel.ask(),
+        "addresses": addresses.ask(),
         "files": files.ask(paths),
     }

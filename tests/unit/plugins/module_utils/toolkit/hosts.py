@@ -78,6 +78,7 @@ def fresh(manager: str = "apt", **engine_state: Any) -> Host:
             "daemon_error": "",
         },
         "kernel": {"pressure": True},
+        "addresses": {"own": [], "nonlocal_bind": False},
         "files": {},
     }
 
