@@ -78,7 +78,7 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
             if needed:
                 raise
     known = {host: facts[host]["address"] for host in members if host in facts}
-    _check_addresses(known, members)
+    _check_addresses(variables, known, members)
     is_open = len(members) > 1 or not all(ipaddress.ip_address(host["address"]).is_loopback for host in facts.values())
     return {"hosts": facts, "model_servers": servers, "tls": _tls(switches, is_open), "addresses": addresses.summary()}
 
@@ -120,8 +120,11 @@ def _tls(switches: dict[str, bool | None], default: bool) -> bool:
     return default if answer is None else answer
 
 
-def _check_addresses(addresses: dict[str, str], members: Sequence[str]) -> None:
-    """Raises an error for two hosts with one address, and for one that the other hosts cannot reach."""
+def _check_addresses(variables: HostVariables, addresses: dict[str, str], members: Sequence[str]) -> None:
+    """Raises an error for two hosts with one address, and for one that the other hosts cannot reach.
+
+    Nothing has to reach a monitoring host but people, so its own gpu_monitoring_address may be of the loopback.
+    """
     owners: dict[str, str] = {}
     for host, ip in addresses.items():
         if ip in owners:
@@ -131,6 +134,7 @@ def _check_addresses(addresses: dict[str, str], members: Sequence[str]) -> None:
             )
         owners[ip] = host
         others = [member for member in members if member != host]
-        if others and ipaddress.ip_address(ip).is_loopback:
+        is_closed = variables.in_groups("monitoring") == [host] and variables.is_set(host, "gpu_monitoring_address")
+        if others and not is_closed and ipaddress.ip_address(ip).is_loopback:
             problem = f"{ip} is an address of the loopback, which {others[0]} cannot reach"
             raise VariableError("gpu_monitoring_address", host, problem, f"Set it to an address of {host} on the network")

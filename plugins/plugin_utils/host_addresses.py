@@ -50,9 +50,7 @@ class HostAddresses:
         """The address of a host. Raises AddressError with the fix."""
         if host not in self._choices:
             try:
-                text = self._text(host)
-                literal = address.literal(text)
-                self._choices[host] = Choice(literal, []) if literal is not None else self._choose(host, text)
+                self._choices[host] = self._choose(host, self._text(host))
             except VariableError as error:
                 raise AddressError(*error.parts) from error
             except ValueError as error:
@@ -85,24 +83,28 @@ class HostAddresses:
         source = "gpu_monitoring_address" if self._variables.is_set(host, "gpu_monitoring_address") else "ansible_host"
         return str(self._variables.get(host, source) or host)
 
-    def _choose(self, host: str, name: str) -> Choice:
-        """The address of a name. A name that has one of the loopback is that of this controller."""
-        found = self._resolved(name)
+    def _choose(self, host: str, text: str) -> Choice:
+        """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller."""
+        literal, is_local = address.literal(text), self._variables.get(host, "ansible_connection") in _LOCAL
+        if literal is not None:
+            if not is_local or not ipaddress.ip_address(literal).is_loopback or self._variables.is_set(host, "gpu_monitoring_address"):
+                return Choice(literal, [])
+        found = self._resolved(text) if literal is None else [literal]
         outside = [ip for ip in found if not ipaddress.ip_address(ip).is_loopback]
         others = [member for member in self._members if member != host]
         if not outside and not others:
-            return Choice("127.0.0.1" if "." in found[0] else "::1", found)
+            return Choice(found[0] if literal else "127.0.0.1" if "." in found[0] else "::1", found)
         own = {entry["address"]: entry for entry in self._interfaces()["own"]}
         usable = [ip for ip in outside if ip not in own or not own[ip]["bridge"]]
         reference = self._reference(host, others) if len(usable) != 1 else ""
-        if len(outside) < len(found) or own.keys() & {*found} or self._variables.get(host, "ansible_connection") in _LOCAL:
+        if len(outside) < len(found) or own.keys() & {*found} or is_local:
             cards = [ip for ip, entry in own.items() if not entry["bridge"]]
             source = _source(reference)
             usable = [ip for ip in usable if ip in own] or usable or cards or ([source] if source else [])
             if source in usable:
                 return Choice(source, found)
         if not usable:
-            problem = f"'{name}' has {', '.join(found)} on this controller, which other hosts cannot reach"
+            problem = f"'{text}' has {', '.join(found)} on this controller, which other hosts cannot reach"
             raise ValueError(f"{problem}. Set it to an address of {host} on the network")
         return Choice(min(usable, key=functools.partial(_preference, reference)), found)
 

@@ -72,7 +72,7 @@ def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, name, ad
 
 @pytest.mark.parametrize("host", ["gpu1", "monitor1"])
 def test_a_watcher_on_its_loopback_and_a_host_on_the_network_both_speak_tls(host, tmp_path):
-    mixed = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "127.0.0.1"}})
+    mixed = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"gpu_monitoring_address": "127.0.0.1"}})
     assert service("node_exporter", "node-exporter", mixed, host, tmp_path)["health"]["http"]["scheme"] == "https"
 
 

@@ -93,11 +93,24 @@ def test_a_machine_that_monitors_itself_alone_stays_closed_and_that_is_said(cont
         assert said == f"Addresses: {name} 127.0.0.1, closed to other machines unless gpu_monitoring_address is an address on the network."
 
 
-@pytest.mark.parametrize("monitor", [{"ansible_host": "127.0.0.1", "ansible_port": 2222}, {"gpu_monitoring_address": "127.0.1.1"}])
-def test_a_loopback_address_in_a_fleet_is_refused(controller, address, monitor):
+def test_a_loopback_address_of_a_local_connection_is_a_name_of_the_controller(controller, address):
+    controller({}, source="192.168.1.10")
+    assert address(GPU1, {"monitor1": {"ansible_host": "127.0.0.1", **LOCAL}})[0] == "192.168.1.10"
+    assert address({"monitor1": {"ansible_host": "127.0.1.1", **LOCAL}}, {"monitor1": {}})[0] == "127.0.1.1"
+
+
+def test_a_loopback_address_in_a_fleet_is_refused(controller, address):
     controller({})
-    with pytest.raises(ValueError, match="^gpu_monitoring_address on monitor1: 127.0.[01].1 is an address of the loopback, which gpu1 cannot reach"):
-        address(GPU1, {"monitor1": monitor})
+    with pytest.raises(ValueError, match="^gpu_monitoring_address on monitor1: 127.0.0.1 is an address of the loopback, which gpu1 cannot reach"):
+        address(GPU1, {"monitor1": {"ansible_host": "127.0.0.1", "ansible_port": 2222}})
+    with pytest.raises(ValueError, match="^gpu_monitoring_address on gpu1: 127.0.0.1 is an address of the loopback, which monitor1 cannot reach"):
+        address({"gpu1": {"gpu_monitoring_address": "127.0.0.1"}}, {"monitor1": {"ansible_host": "192.168.1.10"}})
+
+
+def test_a_monitoring_host_that_somebody_closes_is_closed_and_that_is_said(controller, address):
+    controller({})
+    ip, said = address(GPU1, {"monitor1": {"gpu_monitoring_address": "127.0.0.1", **LOCAL}})
+    assert (ip, "closed to other machines" in said) == ("127.0.0.1", True)
 
 
 def test_of_several_addresses_the_nearest_to_the_other_hosts_counts_and_is_said(controller, tmp_path):
