@@ -12,7 +12,7 @@ author:
 description:
   - Answers in one remote execution all that the roles of this collection ask a host on a run that changes nothing.
   - A host without a GPU, without a Docker engine or without the toolkit is an answer, not a failure.
-  - Hardware whose driver shows no GPU is a warning that says what to do.
+  - Hardware whose driver shows no GPU, or not all GPUs, is a warning that says what to do.
 attributes:
   check_mode:
     description: Runs in check mode and changes nothing.
@@ -69,6 +69,8 @@ gpu:
         name: {description: Product name., type: str, sample: NVIDIA A100-SXM4-80GB}
         driver_version: {description: Version of the driver., type: str, sample: 580.95.05}
         memory_mib: {description: Memory in MiB; null where the driver does not say., type: int, sample: 81920}
+        pci_address: {description: Its PCI address; empty where it is not on a PCI bus., type: str, sample: "0000:3b:00.0"}
+        virtual: {description: Whether it is a vGPU., type: bool, sample: false}
         mig_mode: {description: "V(Enabled), V(Disabled) or V([N/A]).", type: str, sample: Enabled}
         mig_devices:
           description: The MIG instances of a GPU in MIG mode.
@@ -82,9 +84,27 @@ gpu:
       type: list
       elements: str
       sample: [MIG-4f0c3a52-0000-0000-0000-000000000000]
+    devices:
+      description: >-
+        What a container with all GPUs is given: PCI addresses, those of lost GPUs too, and UUIDs of MIG instances. A GPU
+        that is not on a PCI bus is there by its UUID.
+      type: list
+      elements: str
+      sample: ["0000:3b:00.0"]
     driver_version: {description: Version of the driver; null where no GPU is shown., type: str, sample: 580.95.05}
-    pci_devices: {description: "PCI addresses of NVIDIA's display controllers.", type: list, elements: str, sample: ["0000:3b:00.0"]}
+    pci_devices:
+      description: PCI addresses of NVIDIA's display controllers that are not passed through.
+      type: list
+      elements: str
+      sample: ["0000:3b:00.0"]
+    passed_through:
+      description: PCI addresses of those that the kernel holds for virtual machines.
+      type: list
+      elements: str
+      sample: []
+    lost_devices: {description: PCI addresses of the GPUs that do not answer although others do., type: list, elements: str, sample: []}
     msg: {description: "In plain words what is there, or what to do.", type: str, sample: "2 NVIDIA GPUs, driver 580.95.05."}
+    hostengine: {description: Command line of an C(nv-hostengine) that runs on the host; empty where none does., type: str, sample: ""}
     error: {description: Why the driver does not list the MIG instances; empty where it does., type: str, sample: ""}
 engine:
   description: The Docker engine.
@@ -264,7 +284,7 @@ def main() -> None:
         host = look(ModuleCommands(module), docker_host, module.params["files"])
     except OSError as error:
         module.fail_json(msg=str(error))
-    if host["gpu"]["pci_devices"] and not host["gpu"]["present"]:
+    if host["gpu"]["lost_devices"] or (host["gpu"]["pci_devices"] and not host["gpu"]["present"]):
         module.warn(f"{platform.node()}: {host['gpu']['msg']}")
     module.exit_json(changed=False, **host)
 

@@ -90,7 +90,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu, nvidia_smi
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_login, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -170,10 +170,11 @@ def main() -> None:
         code, output = engine.run(name, _body(image, mechanism), module.params["timeout"], LINES)
     except ServiceError as error:
         module.fail_json(msg=f"{checked} did not run. {error}. {advice}")
-    if code != 0:
-        module.fail_json(msg=f"{checked} ended with {code}: {output or 'it said nothing'}. {advice}")
-    of_container = gpu.parse_list(output)
+    of_container = nvidia_smi.parse_list(output)
     problem = gpu.difference(of_host, of_container) if of_host is not None else ""
+    # A lost GPU makes nvidia-smi end with an error, though it lists the others.
+    if code != 0 and (problem or not of_host):
+        module.fail_json(msg=f"{checked} ended with {code}: {output or 'it said nothing'}. {advice}")
     if problem:
         module.fail_json(msg=f"{checked} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. {advice}")
     instances = (instance["uuid"] for listed in of_container.values() for instance in listed)

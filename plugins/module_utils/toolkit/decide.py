@@ -234,7 +234,9 @@ def cdi_current(host: Host) -> bool:
     engine, gpu = host["engine"], host["gpu"]
     uuids = sorted(uuid for specification in engine["cdi_specifications"] for uuid in specification["uuids"])
     drivers = sorted({driver for specification in engine["cdi_specifications"] for driver in specification["drivers"]})
-    return engine["cdi_gpus"] and uuids in ([], gpu["uuids"]) and drivers in ([], [gpu["driver_version"]])
+    # nvidia-ctk may fail while a GPU is lost, and the specification from before serves the others.
+    complete = set(gpu["uuids"]) <= set(uuids) if gpu["lost_devices"] else uuids == gpu["uuids"]
+    return engine["cdi_gpus"] and (not uuids or complete) and drivers in ([], [gpu["driver_version"]])
 
 
 def _cdi(host: Host, wanted: Wanted, installing: bool) -> Plan:

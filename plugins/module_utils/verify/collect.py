@@ -24,8 +24,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observ
     Target,
 )
 
-# What of a GPU never stands still, by the names of all versions of the DCGM exporter.
-_RESTLESS = '{job="nvidia-gpu",__name__=~"DCGM_FI_DEV_.*(ENERGY|POWER|TEMP|CLOCK).*"}'
+# What of a GPU never stands still, by the names of all versions of the DCGM exporter. Clocks of an idle GPU do.
+_RESTLESS = (
+    '{job="nvidia-gpu",__name__=~"DCGM_FI_DEV_('
+    'TOTAL_ENERGY_CONSUMPTION|GPU_ENERGY_JOULES_TOTAL|POWER_USAGE|BOARD_POWER_WATTS|(GPU|MEMORY)_TEMP(_CELSIUS)?)"}'
+)
 _CPU = 'container_cpu_usage_seconds_total{job="cadvisor"}'
 _GPUS = 'count by (host, UUID, gpu_uuid, GPU_I_ID) ({job="nvidia-gpu",__name__=~"DCGM_FI_DEV_.+"})'
 _CONTAINERS = 'count by (host, name, image) (container_last_seen{job="cadvisor"})'
@@ -42,6 +45,9 @@ def from_prometheus(client: Prometheus, window: float) -> Measured:
     now = client.query("time()").series[0]["value"] or 0.0
     gpu_age: dict[str, dict[str, float]] = {}
     for labels, samples in client.samples(f"{_RESTLESS}[{window:.0f}s]"):
+        # A vGPU may say 0 of what it does not measure.
+        if not any(value for _moment, value in samples):
+            continue
         of_host = gpu_age.setdefault(labels.get("host", ""), {})
         uuid = _uuid(labels)
         of_host[uuid] = min(of_host.get(uuid, window), now - last_change(samples))

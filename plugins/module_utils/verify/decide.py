@@ -11,7 +11,8 @@ import re
 import time
 from typing import NamedTuple, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.gpu import Gpu
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.gpu import lost_message
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_smi import Gpu
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import (
     EngineInfo,
     GpuInfo,
@@ -26,8 +27,12 @@ _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node
 _SITE = "Run the playbook site."
 # How the names of what a job measures begin.
 _METRICS = {CONTAINERS: r"\bcontainer_", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
-# A GPU in MIG mode has no utilization of its own.
+# Queries that find nothing of some GPUs. A GPU in MIG mode has no utilization of its own.
 _NOT_WITH_MIG = r"^DCGM_FI_DEV_GPU_UTIL$"
+# DCGM reads memory, clocks, XIDs and the license of a vGPU alone (https://github.com/NVIDIA/dcgm-exporter/issues/193).
+_NOT_WITH_VGPU = r"\bDCGM_FI_(DEV_(\w+_UTIL|\w+_TEMP|POWER_USAGE|ENFORCED_POWER_LIMIT|TOTAL_ENERGY_CONSUMPTION)|PROF_\w+)\b"
+# A GPU that shares the host's memory has no framebuffer. A query with an alternative is asked all the same.
+_NOT_WITHOUT_FRAMEBUFFER = r"^(?!.*\bor\b).*\bDCGM_FI_DEV_FB_"
 # Of a size limit as much may be in use after the oldest block, which is the largest, was dropped.
 _LEAST_OF_SIZE_LIMIT = 0.1
 # The first deployment is remembered once Prometheus is healthy, and the first scrape comes after that.
@@ -67,7 +72,7 @@ class Wanted(NamedTuple):
 class Drawable(NamedTuple):
     """What dashboards can draw.
 
-    - hosts: those of which there is all that any host has. absent: regular expressions of the queries that find nothing in a fleet like this.
+    - hosts: those of which there is all that any host has, and whose GPUs measure most. absent: regular expressions of the queries that find nothing in a fleet like this.
     """
 
     hosts: list[str]
@@ -86,8 +91,11 @@ def drawable(wanted: Wanted, prometheus: Measured) -> Drawable:
     """What can be drawn of the wanted hosts."""
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
     absent = [metrics for job, metrics in _METRICS.items() if not any(job in host.jobs for host in hosts)]
-    gpus = [instances for of_host in prometheus["gpus"].values() for instances in of_host.values()]
-    return Drawable([host.name for host in _whole(hosts)], [*absent, *([_NOT_WITH_MIG] if gpus and all(gpus) else [])])
+    whole = _whole(hosts)
+    fewest = min((len(host.unmeasured) for host in whole), default=0)
+    chosen = [host for host in whole if len(host.unmeasured) == fewest]
+    unmeasured = sorted(set().union(*(host.unmeasured for host in chosen or hosts)))
+    return Drawable([host.name for host in chosen], [*absent, *unmeasured])
 
 
 def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
@@ -107,7 +115,9 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     problems += lost
     problems += _dashboards(grafana, not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS))
     unknown = [host.name for host in hosts if host.states and host.skew is None]
+    still = [host.name for host in hosts if host.nothing_moves]
     notes += [note] if note else []
+    notes += [f"Whether values of GPUs of {_listed(still)} are frozen was not checked, since these GPUs measure no energy, power or temperature."] if still else []
     notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
     return Verdict([host.row() for host in hosts], problems, notes)
 
@@ -136,6 +146,18 @@ class _Host:
         self._containers = set(prometheus.get("containers", {}).get(name, []))
         self._lately = set(prometheus.get("containers_lately", {}).get(name, []))
         self.skew: Optional[float] = prometheus.get("clock_skew", {}).get(name)
+
+    @property
+    def unmeasured(self) -> set[str]:
+        """Regular expressions of the queries that find nothing of any GPU of the host."""
+        known = {gpu["uuid"]: gpu for gpu in self._gpu_info.get("gpus") or []}
+        lacks = [_unmeasured(known.get(uuid), instances) for uuid, instances in self._seen.items()]
+        return set.intersection(*lacks) if lacks else set()
+
+    @property
+    def nothing_moves(self) -> bool:
+        """Whether GPUs are seen of which nothing is that changes all the time."""
+        return self._up(GPUS) and bool(set(self._seen) - set(self._ages))
 
     def _without_gpu(self) -> bool:
         """Whether the host was asked and has no NVIDIA hardware: then the role dcgm_exporter deploys nothing there."""
@@ -179,6 +201,7 @@ class _Host:
         """The faults of this host."""
         problems = self.unreachable() or self._down()
         problems += self._clock()
+        problems += self._lost()
         problems += self._gpu_faults() if self._up(GPUS) else []
         problems += self._container_faults() if self._up(CONTAINERS) else []
         return problems
@@ -208,6 +231,11 @@ class _Host:
         if target and target["health"] == "up":
             return None
         exporter = f"The model server {server}" if job == SERVERS else _EXPORTERS.get(job, f"The job {job}")
+        if job == CONTAINERS and target and "502 Bad Gateway" in target["error"]:
+            return self._fault(
+                "targets",
+                f"{exporter} of {self.name} does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See docker logs cadvisor there.",
+            )
         if job == GPUS and self._gpu_info.get("present") is False:
             return self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")
         if target is None:
@@ -226,12 +254,22 @@ class _Host:
         side = "ahead of" if self.skew > 0 else "behind"
         return [self._fault("clock", f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Set both by NTP.")]
 
+    def _lost(self) -> list[Problem]:
+        """That GPUs of the host do not answer its driver."""
+        lost = self._gpu_info.get("lost_devices") or []
+        if not lost or GPUS not in self.jobs:
+            return []
+        return [self._fault("gpus", f"{self.name} has {lost_message(len(self._gpus or []), lost)}")]
+
     def _gpu_faults(self) -> list[Problem]:
+        if self._gpu_info.get("present") is False:
+            # The exporter may have the GPUs from before, so they are not compared.
+            return [self._fault("gpus", f"The driver of {self.name} shows no GPU: {self._gpu_info.get('msg', '')}")]
         faults = self._gpus_missing() if self._gpus is not None else []
         frozen = sorted(uuid for uuid, age in self._ages.items() if age >= self._wanted.frozen_after)
         if not frozen:
             return faults
-        still = f"no energy, power, temperature or clock has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
+        still = f"no energy, power or temperature has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
         if len(frozen) == len(self._ages):
             return [*faults, self._fault("age", f"The DCGM exporter of {self.name} is frozen: {still}.")]
         return [*faults, *(self._fault("age", f"The values of {uuid} of {self.name} are frozen: {still}.") for uuid in frozen)]
@@ -246,7 +284,8 @@ class _Host:
         if missing:
             counts = f"{self.name} has {_count(len(visible), 'GPU')} and Prometheus sees {len(visible) - len(missing)}"
             faults.append(self._fault("gpus", f"{counts}: {_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing."))
-        if strange:
+        # A lost GPU may still have series, and was told by its PCI address.
+        if len(strange) > len(self._gpu_info.get("lost_devices") or []):
             faults.append(self._fault("gpus", f"Prometheus sees {_listed(strange)} on {self.name}, which the driver there does not show."))
         for uuid, gpu in visible.items():
             instances, seen = _instances(gpu), len(set(self._seen.get(uuid, [])))
@@ -299,6 +338,16 @@ class _Host:
             "containers_there": len(running) if running is not None else None,
             "clock_skew": round(self.skew, 1) if self.skew is not None else None,
         }
+
+
+def _unmeasured(gpu: Optional[Gpu], instances: list[str]) -> set[str]:
+    """Regular expressions of the queries that find nothing of a GPU. Nothing is known of one that the driver does not show."""
+    lacks = {_NOT_WITH_MIG} if instances else set()
+    if gpu and gpu.get("virtual"):
+        lacks.add(_NOT_WITH_VGPU)
+    if gpu and gpu.get("memory_mib", 0) is None:
+        lacks.add(_NOT_WITHOUT_FRAMEBUFFER)
+    return lacks
 
 
 def _instances(gpu: Gpu) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Optional, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import EngineState
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.gpu import Gpu
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_smi import Gpu
 
 
 class _Asked(TypedDict, total=False):
@@ -23,6 +23,7 @@ class GpuInfo(_Asked, total=False):
 
     present: bool
     pci_devices: list[str]
+    lost_devices: list[str]
     gpus: list[Gpu]
 
 

@@ -10,6 +10,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags
 
 from tests.unit.roles.rendering import arguments, fleet, service
 
+GPU = {"present": True, "devices": ["0000:3b:00.0"], "driver_version": "580.95.05", "hostengine": "", "error": ""}
 GPU1, GPU2, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.2"}, {"ansible_host": "10.0.0.9"}
 
 
@@ -219,15 +220,33 @@ def test_the_mark_of_the_data_is_begun_anew_with_another_retention_alone(tmp_pat
 )
 def test_the_dcgm_exporter_waits_for_an_engine_that_gives_containers_gpus(tmp_path, engine, error, deployed):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
-    facts = {"gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"], "error": error}, "engine": engine}}
+    facts = {"gpu_monitoring_host": {"gpu": {**GPU, "error": error}, "engine": engine}}
     given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
     assert [service["name"] for service in given["services"]] == (["dcgm-exporter"] if deployed else [])
+
+
+def test_another_driver_or_device_recreates_the_dcgm_exporter_and_a_lost_gpu_does_not(tmp_path):
+    def labels(**gpu):
+        engine = {"cdi_gpus": True, "runtimes": {}}
+        facts = {"gpu_monitoring_host": {"gpu": {**GPU, **gpu}, "engine": engine}}
+        return service("dcgm_exporter", "dcgm-exporter", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1", tmp_path, facts)["labels"]
+
+    assert labels() == labels(uuids=[], lost_devices=["0000:3b:00.0"])
+    assert labels() != labels(driver_version="580.126.09")
+    assert labels() != labels(devices=["0000:3b:00.0", "0000:86:00.0"])
+
+
+@pytest.mark.parametrize("address", ["", "10.0.0.1:5555"])
+def test_the_dcgm_exporter_asks_the_host_engine_that_it_is_given(tmp_path, address):
+    inventory = fleet({"gpu1": {**GPU1, "dcgm_exporter_remote_hostengine": address}}, {"monitor1": MONITOR})
+    environment = service("dcgm_exporter", "dcgm-exporter", inventory, "gpu1", tmp_path)["env"]
+    assert environment.get("DCGM_REMOTE_HOSTENGINE_INFO", "") == address
 
 
 def test_a_dry_run_shows_the_dcgm_exporter_of_a_host_that_is_about_to_get_the_toolkit(tmp_path):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
     engine = {"cdi_gpus": False, "runtimes": {}}
-    facts = {"ansible_check_mode": True, "gpu_monitoring_host": {"gpu": {"present": True, "uuids": ["GPU-1"], "error": ""}, "engine": engine}}
+    facts = {"ansible_check_mode": True, "gpu_monitoring_host": {"gpu": GPU, "engine": engine}}
     given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
     assert [service["name"] for service in given["services"]] == ["dcgm-exporter"]
 
@@ -256,7 +275,7 @@ def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
 )
 def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_driver_fails(tmp_path, enabled, present, devices, states):
     inventory = fleet({"gpu1": {**GPU1, "dcgm_exporter_enabled": enabled}}, {"monitor1": MONITOR})
-    gpu = {"present": present, "pci_devices": devices, "uuids": ["GPU-1"], "error": ""}
+    gpu = {**GPU, "present": present, "pci_devices": devices}
     facts = {"gpu_monitoring_host": {"gpu": gpu, "engine": {"cdi_gpus": True, "runtimes": {}}}}
     services = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)["services"]
     assert [options.get("state", "present") for options in services] == states

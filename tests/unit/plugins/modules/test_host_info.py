@@ -12,12 +12,12 @@ import time
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import hostengine, nvidia_smi, pci
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import host_info
 
-NEW = "*mig.mode*) echo '0, GPU-aaaa, NVIDIA A100, 580.95.05, 81920, Enabled' ;;"
+NEW = "*mig.mode*) echo '0, GPU-aaaa, NVIDIA A100, 580.95.05, 81920, 00000000:3B:00.0, Enabled' ;;"
 OLD = """*mig.mode*) echo 'Field "mig.mode.current" is not a valid field to query.'; exit 2 ;;
---query-gpu=*) echo '0, GPU-aaaa, Tesla V100, 418.67, 16130' ;;"""
+--query-gpu=*) echo '0, GPU-aaaa, Tesla V100, 418.67, 16130, 00000000:3B:00.0' ;;"""
 BROKEN = "*) echo 'NVIDIA-SMI has failed.'; exit 9 ;;"
 
 
@@ -32,7 +32,9 @@ def ask(tmp_path, monkeypatch):
         smi.write_text(f'#!/bin/sh\ncase "$1" in\n{cases}\nesac\n')
         smi.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        monkeypatch.setattr(gpu, "pci_gpus", lambda _devices: list(hardware))
+        on_bus = [pci.PciGpu(address, "nvidia") for address in hardware]
+        monkeypatch.setattr(pci, "gpus", lambda _devices: on_bus)
+        monkeypatch.setattr(hostengine, "PROCESSES", tmp_path / "proc")
         output = io.StringIO()
         options = {"docker_host": f"unix://{tmp_path}/docker.sock", **options}
         with patch_module_args(options), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
@@ -72,15 +74,16 @@ def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(ask
 
 def test_a_driver_that_hangs_is_an_answer(ask, monkeypatch):
     """Neither the program nor its child ends when it is asked to, as a process that waits for a broken GPU."""
-    monkeypatch.setattr(gpu, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(nvidia_smi, "TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
     answer = ask("*) trap '' TERM; sleep 50 ;;", ["0000:3b:00.0"])["gpu"]
     assert time.monotonic() - started < 10
-    assert "its driver shows no GPU: nvidia-smi did not end within 0.2 s. Install" in answer["msg"]
+    assert "its driver shows no GPU: nvidia-smi did not end within 0.2 s. The driver hangs" in answer["msg"]
+    assert "Install" not in answer["msg"]
 
 
 def test_instances_that_are_not_listed_in_time_are_not_taken_for_none(ask, monkeypatch):
-    monkeypatch.setattr(gpu, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(nvidia_smi, "TIMEOUT_SECONDS", 0.2)
     answer = ask(f"{NEW}\n-L) sleep 50 ;;")
     assert "ended with 124: nvidia-smi did not end within 0.2 s" in answer["gpu"]["error"]
 

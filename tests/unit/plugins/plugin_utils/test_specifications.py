@@ -12,6 +12,7 @@ from tests.unit.plugins.plugin_utils.inventory import host_variables
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
 MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
+HOSTENGINE_FIX = "Write an address that containers reach, which no loopback address is, like 10.0.0.11:5555."
 RULE = {"variable": "prometheus_volume", "problem": "prometheus_volume ~ ' is too short' if prometheus_volume | length < 3 else ''", "fix": "Choose another"}
 
 
@@ -56,6 +57,9 @@ def rules_of(role):
     ("role", "variable", "value", "fix"),
     [
         ("cadvisor", "cadvisor_memory", "lots", "Write it like 512m or 1g."),
+        ("dcgm_exporter", "dcgm_exporter_remote_hostengine", "unix:///run/nv", HOSTENGINE_FIX),
+        ("dcgm_exporter", "dcgm_exporter_remote_hostengine", "127.0.0.1:5555", HOSTENGINE_FIX),
+        ("dcgm_exporter", "dcgm_exporter_remote_hostengine", "localhost:5555", HOSTENGINE_FIX),
         ("prometheus", "prometheus_memory", "4 GB", "Write it like 512m or 1g."),
         ("prometheus", "prometheus_retention_time", "15 days", "Write it like 15d."),
         ("prometheus", "prometheus_retention_size", "lots", "Write it like 100GB."),
@@ -74,7 +78,8 @@ def test_a_value_of_another_form_is_refused_before_anything_changes(tmp_path, ro
 def test_values_of_the_right_form_pass(tmp_path):
     values = {"prometheus_memory": "4g", "prometheus_retention_time": "1y6w", "prometheus_retention_size": "512MB", "gpu_monitoring_nofile": 20000}
     values.update(gpu_monitoring_registry="registry.example.com:5000/mirror", nvidia_container_toolkit_version="1.17.8")
-    for role in ("docker_engine", "nvidia_container_toolkit", "prometheus", "cadvisor"):
+    values.update(dcgm_exporter_remote_hostengine="gpu1.lan:5555")
+    for role in ("docker_engine", "nvidia_container_toolkit", "prometheus", "cadvisor", "dcgm_exporter"):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
 
 

@@ -1,78 +1,84 @@
+"""The GPUs of a host: those that answer, those that are lost, and those of virtual machines."""
+
 from __future__ import annotations
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu
-
-OUTPUT = """\
-0, GPU-aaaa, NVIDIA A100-SXM4-80GB, 580.95.05, 81920, Disabled
-1, GPU-bbbb, NVIDIA GB10, 580.95.05, [N/A], [N/A]
-"""
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_smi import Query
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.pci import PciGpu
 
 
-def test_gpus_are_read_from_what_nvidia_smi_prints():
-    first, second = gpu.parse_gpus(OUTPUT)
-    assert first == {
-        "index": 0,
-        "uuid": "GPU-aaaa",
-        "name": "NVIDIA A100-SXM4-80GB",
-        "driver_version": "580.95.05",
-        "memory_mib": 81920,
-        "mig_mode": "Disabled",
-        "mig_devices": [],
-    }
-    assert second["memory_mib"] is None
-
-
-def test_a_message_of_nvidia_smi_is_no_gpu():
-    assert gpu.parse_gpus("No devices were found\n") == []
-    assert gpu.parse_gpus("Unable to determine the device handle, GPU, 0000:3B, lost, a, b\n") == []
-
-
-@pytest.mark.parametrize(
-    ("vendor", "kind", "found"),
-    [
-        ("0x10de", "0x030200", True),
-        ("0x10de", "0x030000", True),
-        ("0x10de", "0x0c0330", False),
-        ("0x8086", "0x030000", False),
-    ],
-)
-def test_only_display_controllers_of_nvidia_count(tmp_path, vendor, kind, found):
-    device = tmp_path / "0000:3b:00.0"
-    device.mkdir()
-    (device / "vendor").write_text(vendor + "\n")
-    (device / "class").write_text(kind + "\n")
-    assert gpu.pci_gpus(tmp_path) == (["0000:3b:00.0"] if found else [])
-
-
-def test_messages_say_what_is_there_or_what_to_do():
-    assert gpu.message(gpu.parse_gpus(OUTPUT), [], "") == "2 NVIDIA GPUs, driver 580.95.05."
-    assert gpu.message([], [], "nvidia-smi is not installed") == "This host has no NVIDIA GPU."
-    assert "Install the NVIDIA driver" in gpu.message([], ["0000:3b:00.0"], "nvidia-smi is not installed")
-
-
-LISTED = """\
-GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-aaaa)
-  MIG 3g.40gb     Device  0: (UUID: MIG-1111)
-  MIG 1g.10gb+me  Device  1: (UUID: MIG-2222)
-GPU 1: NVIDIA A100-SXM4-80GB (UUID: GPU-bbbb)
-"""
-
-
-def make_gpu(uuid, mig_mode="Disabled", *instances):
+def make_gpu(uuid, mig_mode="Disabled", *instances, address=""):
     return {
         "uuid": uuid,
+        "driver_version": "580.95.05",
+        "pci_address": address,
         "mig_mode": mig_mode,
         "mig_devices": [{"uuid": instance, "profile": "1g.10gb"} for instance in instances],
     }
 
 
-def test_mig_instances_are_listed_under_their_gpu():
-    assert gpu.parse_list(LISTED) == {
-        "GPU-aaaa": [{"uuid": "MIG-1111", "profile": "3g.40gb"}, {"uuid": "MIG-2222", "profile": "1g.10gb+me"}],
-        "GPU-bbbb": [],
-    }
-    assert gpu.parse_list("No devices found.\n") == {}
+EIGHT = [f"0000:{bus:02x}:00.0" for bus in range(0x10, 0x18)]
+SEVEN = [make_gpu(f"GPU-{address}", address=address) for address in EIGHT if address != EIGHT[2]]
+FAILURE = f"Unable to determine the device handle for GPU2: {EIGHT[2]}: Unknown Error"
+
+
+def on_bus(addresses, driver="nvidia"):
+    return [PciGpu(address, driver) for address in addresses]
+
+
+@pytest.mark.parametrize(
+    ("answer", "devices", "lost"),
+    [
+        (Query(SEVEN, [EIGHT[2]]), on_bus(EIGHT), [EIGHT[2]]),
+        (Query(SEVEN), on_bus(EIGHT), [EIGHT[2]]),
+        (Query(SEVEN, [EIGHT[2]]), on_bus(EIGHT[:2] + EIGHT[3:]), [EIGHT[2]]),
+        (Query(SEVEN), on_bus(EIGHT[:2] + EIGHT[3:]) + on_bus([EIGHT[2]], ""), [EIGHT[2]]),
+        (Query(SEVEN), on_bus(EIGHT[:2] + EIGHT[3:]) + on_bus([EIGHT[2]], "vfio-pci"), []),
+        (Query(SEVEN), on_bus(EIGHT[:2] + EIGHT[3:]) + on_bus([EIGHT[2]], "nouveau"), []),
+        (Query([make_gpu("GPU-a")]), on_bus(EIGHT[:1]), []),
+        (Query([]), on_bus(EIGHT), []),
+        (Query(SEVEN), [], []),
+    ],
+    ids=["named", "rc 0", "gone from the bus", "no driver", "passed through", "nouveau", "no address", "none answers", "no bus"],
+)
+def test_lost_gpus(answer, devices, lost):
+    assert gpu.lost_devices(answer, devices) == lost
+
+
+def test_a_lost_gpu_changes_nothing_of_what_a_container_is_given():
+    whole = [make_gpu(f"GPU-{address}", address=address) for address in EIGHT]
+    assert gpu.devices(whole, []) == gpu.devices(SEVEN, [EIGHT[2]]) == EIGHT
+
+
+def test_what_a_container_is_given_changes_with_the_instances_and_the_gpus():
+    first = gpu.devices([make_gpu("GPU-a", "Enabled", "MIG-1", address="0000:10:00.0"), make_gpu("GPU-b")], [])
+    assert first == ["0000:10:00.0", "GPU-b", "MIG-1"]
+    assert gpu.devices([make_gpu("GPU-a", "Enabled", "MIG-2", address="0000:10:00.0")], []) != first
+
+
+def test_messages_say_what_the_host_has_or_what_to_do():
+    assert gpu.message(Query(SEVEN), EIGHT, [], []) == "7 NVIDIA GPUs, driver 580.95.05."
+    assert gpu.message(Query([]), [], [], []) == "This host has no NVIDIA GPU."
+    failed = gpu.message(Query([], error="nvidia-smi is not installed", fix="Install the NVIDIA driver."), EIGHT[:1], [], [])
+    assert failed == (
+        "NVIDIA hardware is there (0000:10:00.0) but its driver shows no GPU: nvidia-smi is not installed."
+        " Install the NVIDIA driver."
+    )
+
+
+def test_the_message_names_the_eighth():
+    answer = Query(SEVEN, [EIGHT[2]], FAILURE, "A GPU fell off the bus.")
+    assert gpu.message(answer, EIGHT, [], [EIGHT[2]]) == (
+        "7 NVIDIA GPUs, driver 580.95.05. 8 NVIDIA PCI devices, 7 GPUs answer: 0000:12:00.0 does not."
+        f" The kernel's log says why (journalctl -k --grep NVRM). nvidia-smi says: {FAILURE}. A GPU fell off the bus."
+    )
+
+
+def test_gpus_of_virtual_machines_are_no_fault():
+    told = gpu.message(Query([]), [], EIGHT[:2], [])
+    assert told.startswith("0000:10:00.0, 0000:11:00.0 are passed through to virtual machines")
+    assert gpu.message(Query(SEVEN), EIGHT, ["0000:20:00.0"], []).startswith("7 NVIDIA GPUs, driver 580.95.05. 0000:20:00.0 is passed")
 
 
 def test_work_runs_on_instances_where_mig_is_on():
@@ -109,5 +115,5 @@ def test_what_a_container_sees_is_compared_with_what_the_host_has(there, seen, d
 
 
 def test_the_message_counts_instances():
-    there = [{**make_gpu("GPU-aaaa", "Enabled", "MIG-1111", "MIG-2222"), "driver_version": "580.95.05"}]
-    assert gpu.message(there, [], "") == "1 NVIDIA GPU with 2 MIG instances, driver 580.95.05."
+    answer = Query([make_gpu("GPU-aaaa", "Enabled", "MIG-1111", "MIG-2222")])
+    assert gpu.message(answer, [], [], []) == "1 NVIDIA GPU with 2 MIG instances, driver 580.95.05."

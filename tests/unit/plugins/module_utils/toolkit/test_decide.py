@@ -419,6 +419,14 @@ def test_cdi_specifications_are_current_where_they_are_of_these_gpus_and_this_dr
     assert cdi_current(fresh(cdi_gpus=bool(specifications), cdi_specifications=specifications)) is current
 
 
+def test_a_lost_gpu_leaves_a_specification_current_that_has_all_others():
+    specification = {"path": "/var/run/cdi/nvidia.yaml", "uuids": sorted([*hosts.UUIDS, "GPU-lost"]), "drivers": []}
+    host = fresh(cdi_gpus=True, cdi_specifications=[specification])
+    assert not cdi_current(host)
+    assert cdi_current(changed(host, gpu={"lost_devices": ["0000:ba:00.0"]}))
+    assert not cdi_current(changed(host, gpu={"lost_devices": ["0000:ba:00.0"], "uuids": [*hosts.UUIDS, "GPU-new"]}))
+
+
 @pytest.mark.parametrize(
     ("engine", "allowed", "words"),
     [

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import table
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels, table
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
 
 NOW = 1_795_000_000.0
@@ -182,7 +182,7 @@ def test_a_target_that_was_not_scraped_yet(fleet):
 def test_a_frozen_exporter_though_it_is_up(fleet):
     fleet.prometheus["gpu_age"]["gpu1"] = {"GPU-a0": 75.0, "GPU-a1": 75.0}
     assert fleet.messages == [
-        "The DCGM exporter of gpu1 is frozen: no energy, power, temperature or clock has changed for 60 s or more, though Prometheus scrapes it."
+        "The DCGM exporter of gpu1 is frozen: no energy, power or temperature has changed for 60 s or more, though Prometheus scrapes it."
     ]
     assert fleet.verdict().rows[0]["sample_age"] == 75
 
@@ -223,6 +223,92 @@ def test_a_lost_gpu_is_not_frozen_too(fleet):
 def test_a_gpu_that_the_driver_lost(fleet):
     fleet.gpus["gpu1"]["gpus"].pop()
     assert fleet.messages == ["Prometheus sees GPU-a1 on gpu1, which the driver there does not show."]
+
+
+LOST = (
+    "gpu1 has 2 NVIDIA PCI devices, 1 GPU answers: 0000:ba:00.0 does not."
+    " The kernel's log says why (journalctl -k --grep NVRM)."
+)
+
+
+def lose_a_gpu(fleet: Fleet) -> None:
+    fleet.gpus["gpu1"]["gpus"].pop()
+    fleet.gpus["gpu1"].update(pci_devices=["0000:3b:00.0", "0000:ba:00.0"], lost_devices=["0000:ba:00.0"])
+
+
+def test_a_lost_gpu_is_told_by_its_pci_address(fleet):
+    lose_a_gpu(fleet)
+    del fleet.prometheus["gpus"]["gpu1"]["GPU-a1"]
+    assert fleet.messages == [LOST]
+
+
+def test_what_prometheus_still_has_of_a_lost_gpu_is_not_told_again(fleet):
+    lose_a_gpu(fleet)
+    assert fleet.messages == [LOST]
+    fleet.prometheus["gpus"]["gpu1"]["GPU-x"] = []
+    assert fleet.messages[1] == "Prometheus sees GPU-a1 and GPU-x on gpu1, which the driver there does not show."
+
+
+def test_a_lost_gpu_is_told_though_the_exporter_is_down(fleet):
+    lose_a_gpu(fleet)
+    fleet.down("gpu1", "nvidia-gpu")
+    assert fleet.messages[1:] == [LOST]
+
+
+def test_a_driver_that_shows_no_gpu_says_nothing_of_those_that_the_exporter_sees(fleet):
+    fleet.gpus["gpu1"].update(present=False, gpus=[], msg="Driver/library version mismatch. Reboot.")
+    assert fleet.messages == ["The driver of gpu1 shows no GPU: Driver/library version mismatch. Reboot."]
+
+
+def test_a_gpu_of_which_nothing_moves_is_a_note_and_no_fault(fleet):
+    """As an idle vGPU, of which DCGM reads memory and clocks alone."""
+    del fleet.prometheus["gpu_age"]["gpu2"]
+    verdict = fleet.verdict()
+    assert verdict.problems == []
+    assert verdict.notes == [
+        "Whether values of GPUs of gpu2 are frozen was not checked, since these GPUs measure no energy, power or temperature."
+    ]
+
+
+def measures_less(fleet: Fleet, host: str, **gpu: Any) -> None:
+    for known in fleet.gpus[host]["gpus"]:
+        known.update(gpu)
+
+
+VGPU, UNIFIED = {"virtual": True}, {"memory_mib": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "asked"),
+    [
+        ("DCGM_FI_DEV_GPU_UTIL", VGPU, False),
+        ('max by (host) (DCGM_FI_DEV_GPU_TEMP{host=~"x"})', VGPU, False),
+        ("DCGM_FI_DEV_FB_USED / 1024", VGPU, True),
+        ("DCGM_FI_DEV_SM_CLOCK", VGPU, True),
+        ("DCGM_FI_DEV_FB_USED / 1024", UNIFIED, False),
+        ("DCGM_FI_DEV_FB_USED or node_memory_MemTotal_bytes", UNIFIED, True),
+        ("DCGM_FI_DEV_GPU_UTIL", UNIFIED, True),
+    ],
+)
+def test_what_no_gpu_of_a_fleet_measures_cannot_be_drawn(fleet, query, kind, asked):
+    for host in UUIDS:
+        measures_less(fleet, host, **kind)
+    found = panels.Query(0, "P", "prom", query, query, "")
+    assert panels.is_optional("ml", found, drawable(fleet.wanted, fleet.prometheus).absent) is not asked
+
+
+def test_dashboards_of_one_host_are_opened_with_one_whose_gpus_measure_most(fleet):
+    measures_less(fleet, "gpu1", **VGPU)
+    assert drawable(fleet.wanted, fleet.prometheus) == (["gpu2"], [])
+    measures_less(fleet, "gpu2", **UNIFIED)
+    assert drawable(fleet.wanted, fleet.prometheus).hosts == ["gpu1", "gpu2"]
+
+
+def test_a_cadvisor_that_stopped_behind_its_proxy_is_named(fleet):
+    fleet.down("gpu2", "cadvisor", error="server returned HTTP status 502 Bad Gateway")
+    assert fleet.messages == [
+        "cAdvisor of gpu2 does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See docker logs cadvisor there."
+    ]
 
 
 def test_mig_instances_count_by_themselves(fleet):
