@@ -72,7 +72,8 @@ class Wanted(NamedTuple):
 class Drawable(NamedTuple):
     """What dashboards can draw.
 
-    - hosts: those of which there is all that any host has, and whose GPUs measure most. absent: regular expressions of the queries that find nothing in a fleet like this.
+    - hosts: those of which there is all that any host has, and whose GPUs measure most.
+    - absent: regular expressions of the queries that find nothing in a fleet like this.
     """
 
     hosts: list[str]
@@ -117,7 +118,9 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     unknown = [host.name for host in hosts if host.states and host.skew is None]
     still = [host.name for host in hosts if host.nothing_moves]
     notes += [note] if note else []
-    notes += [f"Whether values of GPUs of {_listed(still)} are frozen was not checked, since these GPUs measure no energy, power or temperature."] if still else []
+    if still:
+        reason = "since these GPUs measure no energy, power or temperature"
+        notes.append(f"Whether values of GPUs of {_listed(still)} are frozen was not checked, {reason}.")
     notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
     return Verdict([host.row() for host in hosts], problems, notes)
 

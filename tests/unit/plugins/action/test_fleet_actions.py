@@ -19,10 +19,12 @@ TLS = {"ansible.builtin.include_role": {"name": "mlops.gpu_monitoring.tls"}}
 
 
 def test_the_site_playbook_needs_nothing_of_a_host_outside_the_groups_and_can_skip_a_role(playbook):
-    code, output = playbook(SITE, *NEW, "--skip-tags=cadvisor")
+    code, output = playbook(SITE, *NEW, "--skip-tags=cadvisor", variables={"gpu1": {"dcgm_exporter_interval": "1s"}})
     assert code == 0, output
     assert "Deploy the node exporter" in output
     assert "Deploy cAdvisor" not in output
+    assert output.count("Warning: dcgm_exporter_interval on ") == 1
+    assert "on gpu1 is 1s, and the counters have DCGM_FI_DEV_PCIE_TX_THROUGHPUT, DCGM_FI_DEV_PCIE_RX_THROUGHPUT. " in output
 
 
 @pytest.mark.parametrize(
