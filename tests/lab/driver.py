@@ -45,6 +45,8 @@ def gpus(host: str) -> list[Gpu]:
         return [Gpu(minor, f"GPU-00000001-0000-4000-8000-00000000000{minor}", "NVIDIA A100-SXM4-80GB", 81920) for minor in range(2)]
     if host == "gpu3":
         return [Gpu(0, "GPU-00000003-0000-4000-8000-000000000000", "NVIDIA L40S", 46068)]
+    if host == "debian12":
+        return [Gpu(0, "GPU-00000012-0000-4000-8000-000000000000", "Tesla T4", 15360)]
     if host == "gpu2":
         return [Gpu(0, "GPU-00000002-0000-4000-8000-000000000000", "NVIDIA H100 80GB HBM3", 81559)]
     return []

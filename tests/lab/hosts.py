@@ -22,6 +22,8 @@ IMAGES = {"monitor1": "host", "gpu1": "host", "gpu2": "host_cdi"}
 # Hosts that some tests start besides, one without a GPU and one with.
 SPARE = "spare1"
 GPU_SPARE = "gpu3"
+# Hosts of older Debian releases: Docker 20.10, with Python 3.11 and a GPU, and with Python 3.9 and none.
+RELEASES = {"debian12": "bookworm", "debian11": "bullseye"}
 ISOLATION = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host", "--stop-signal", "SIGRTMIN+3"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined"),
@@ -43,7 +45,7 @@ def container(lab: str, host: str) -> str:
 
 def address(lab: str, host: str) -> str:
     """A host's IP address, the same after a restart."""
-    return f"10.213.77.{LABS[lab] + (*HOSTS, SPARE, GPU_SPARE).index(host)}"
+    return f"10.213.77.{LABS[lab] + (*HOSTS, SPARE, GPU_SPARE, *RELEASES).index(host)}"
 
 
 def up(lab: str, built: dict[str, str], variables: dict[str, str]) -> dict[str, str]:
@@ -148,6 +150,6 @@ def remove(lab: str, host: str) -> None:
 
 def down(lab: str) -> None:
     """Remove the hosts with their data."""
-    for host in (*HOSTS, SPARE, GPU_SPARE):
+    for host in (*HOSTS, SPARE, GPU_SPARE, *RELEASES):
         remove(lab, host)
     shutil.rmtree(folder(lab), ignore_errors=True)

@@ -116,6 +116,11 @@ def build_all() -> dict[str, str]:
     return built | {"host_cdi": build("host_cdi", {"LAB_HOST": built["host"]})}
 
 
+def debian_host(release: str) -> str:
+    """Name of the image of a host with a Debian release, with that release's Docker engine and Python."""
+    return build("host_debian", {"LAB_RELEASE": release})
+
+
 def apt_repository() -> str:
     """Folder of the signed apt repository with the toolkit's packages."""
     folder = CACHE / f"apt-{content_tag(TOOLKIT)}"

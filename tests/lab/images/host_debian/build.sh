@@ -12,5 +12,5 @@ for unit in systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-cont
     ln -sf /dev/null "$work/root/etc/systemd/system/$unit"
 done
 cp "$(dirname "$0")/../host/daemon.json" "$work/root/etc/docker/daemon.json"
-rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* "$work"/root/etc/ssh/ssh_host_* "$work/root/etc/machine-id"
+rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* "$work/root/etc/machine-id"
 tar -C "$work/root" -c . | docker import --change 'ENV container=docker' --change 'CMD ["/sbin/init"]' - "$1"
