@@ -10,7 +10,7 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Evaluates addresses, ports of exporters, model servers and the use of TLS of all hosts of the groups C(gpu_hosts) and C(monitoring) and of the play.
+  - Evaluates addresses, labels, ports of exporters, model servers and the use of TLS of all hosts of the groups C(gpu_hosts) and C(monitoring) and of the play.
   - It evaluates each variable in the context of its own host, so variables may use C(hostvars) and the variables of the play.
   - It checks that hosts have different addresses that the other hosts can reach, that they agree on TLS, and that shared variables are valid.
   - >-
@@ -47,10 +47,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: For each host its address and the ports of the exporters that Prometheus should expect there.
+  description: For each host its address, the labels of its targets and the ports of the exporters that Prometheus should expect there.
   returned: success
   type: dict
-  sample: {"gpu1": {"address": "192.0.2.11", "exporters": {"cadvisor": 8088, "dcgm_exporter": 9400, "node_exporter": 9100}}}
+  sample: {"gpu1": {"address": "192.0.2.11", "labels": {"team": "vision"}, "exporters": {"cadvisor": 8088, "dcgm_exporter": 9400, "node_exporter": 9100}}}
 model_servers:
   description: Target groups of the model servers of all hosts, in the form of Prometheus' C(file_sd_config).
   returned: success

@@ -11,6 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts, TargetGroup
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import target_labels
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_addresses import AddressError, HostAddresses
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers import target_groups
@@ -70,10 +71,12 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
             switches.update({host: _switch(variables, host)} if host in evaluated else {})
             continue
         try:
+            model_servers = variables.get(host, "model_servers") or []
+            labels = _labels(variables, host) if host in evaluated or model_servers else {}
             if host in evaluated:
                 switches[host] = _switch(variables, host)
-                facts[host] = {"address": addresses.of(host), "exporters": _exporters(variables, host)}
-            servers += target_groups(host, variables.get(host, "model_servers") or [], functools.partial(addresses.of, host), monitoring)
+                facts[host] = {"address": addresses.of(host), "labels": labels, "exporters": _exporters(variables, host)}
+            servers += target_groups(host, model_servers, functools.partial(addresses.of, host), monitoring, labels)
         except AddressError:
             if needed:
                 raise
@@ -93,6 +96,15 @@ def _exporters(variables: HostVariables, host: str) -> dict[str, int]:
                 raise VariableError(f"{exporter}_port", host, f"'{port}' is no port", "Set it to a number from 1 to 65535")
             ports[exporter] = int(port)
     return ports
+
+
+def _labels(variables: HostVariables, host: str) -> dict[str, str]:
+    """The labels that a site gives to all targets of a host."""
+    labels = variables.get(host, "gpu_monitoring_labels") or {}
+    problem = target_labels.problem_of(labels, target_labels.OF_SERIES)
+    if problem:
+        raise VariableError("gpu_monitoring_labels", host, *problem)
+    return {str(name): str(value) for name, value in labels.items()}
 
 
 def _boolean(variables: HostVariables, host: str, name: str, default: bool) -> bool:

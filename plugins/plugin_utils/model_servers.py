@@ -25,8 +25,11 @@ class ModelServer(NamedTuple):
     address: str
 
 
-def target_groups(host: str, servers: Any, address_of: Callable[[], str], monitoring: Sequence[str]) -> list[TargetGroup]:
-    """Target groups for Prometheus' file_sd_config, one for each entry of a host's `model_servers`, with the labels `host` and `server`.
+def target_groups(
+    host: str, servers: Any, address_of: Callable[[], str], monitoring: Sequence[str], labels_of_host: Mapping[str, str]
+) -> list[TargetGroup]:
+    """Target groups for Prometheus' file_sd_config, one for each entry of a host's `model_servers`, with the labels `host` and `server`
+    and the host's own labels.
 
     `address_of` gives the host's address, which is asked for only if an entry has none. Raises VariableError for an entry that cannot be
     used, for a name or a URL that the host has twice, and for an address that Prometheus on the hosts `monitoring` cannot reach.
@@ -42,7 +45,7 @@ def target_groups(host: str, servers: Any, address_of: Callable[[], str], monito
             if key in seen:
                 raise VariableError("model_servers", host, f"{key} is there twice", "Give each server its own name and port")
             seen.add(key)
-        labels = {"host": host, "server": server.name, "__metrics_path__": server.path, "__scheme__": server.scheme}
+        labels = {**labels_of_host, "host": host, "server": server.name, "__metrics_path__": server.path, "__scheme__": server.scheme}
         groups.append({"targets": [target], "labels": labels})
     return groups
 

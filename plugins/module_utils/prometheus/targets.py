@@ -16,16 +16,17 @@ class TargetGroup(TypedDict):
 
 
 class HostFacts(TypedDict):
-    """What the other hosts know of a host: its address, and the ports of the exporters that it should have."""
+    """What the other hosts know of a host: its address, the labels of its targets, and the ports of the exporters that it should have."""
 
     address: str
+    labels: dict[str, str]
     exporters: dict[str, int]
 
 
 def of_exporter(
     exporter: str, hosts: Mapping[str, HostFacts], monitoring_host: str, container: str, container_port: int, without: Collection[str] = ()
 ) -> list[TargetGroup]:
-    """One target group for each host that has the exporter, with the label `host`.
+    """One target group for each host that has the exporter, with the label `host` and the host's own labels.
 
     The monitoring host itself is reached as `container:container_port`, over the Docker network that they share. Hosts in `without` get a
     group without targets: they are known not to have what the exporter measures.
@@ -35,5 +36,5 @@ def of_exporter(
         if exporter in facts["exporters"]:
             here = f"{container}:{container_port}"
             target = here if host == monitoring_host else with_port(facts["address"], facts["exporters"][exporter])
-            groups.append({"targets": [] if host in without else [target], "labels": {"host": host}})
+            groups.append({"targets": [] if host in without else [target], "labels": {**facts["labels"], "host": host}})
     return groups

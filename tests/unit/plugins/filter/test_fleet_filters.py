@@ -6,10 +6,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.filter.gpu_presence import
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_targets import prometheus_targets
 
 HOSTS = {
-    "gpu1": {"address": "10.0.0.1", "exporters": {"dcgm_exporter": 9400, "node_exporter": 9100}},
-    "gpu2": {"address": "2001:db8::2", "exporters": {"dcgm_exporter": 9500}},
-    "both": {"address": "10.0.0.3", "exporters": {"dcgm_exporter": 9400}},
-    "monitor1": {"address": "10.0.0.4", "exporters": {"node_exporter": 9100}},
+    "gpu1": {"address": "10.0.0.1", "labels": {}, "exporters": {"dcgm_exporter": 9400, "node_exporter": 9100}},
+    "gpu2": {"address": "2001:db8::2", "labels": {}, "exporters": {"dcgm_exporter": 9500}},
+    "both": {"address": "10.0.0.3", "labels": {}, "exporters": {"dcgm_exporter": 9400}},
+    "monitor1": {"address": "10.0.0.4", "labels": {}, "exporters": {"node_exporter": 9100}},
 }
 
 
@@ -24,6 +24,12 @@ def test_targets_by_address_and_by_container_name():
 
 def test_a_host_without_hardware_has_a_group_without_targets():
     assert targets(without=["gpu2"]) == {"gpu1": ["10.0.0.1:9400"], "gpu2": [], "both": ["dcgm-exporter:9400"]}
+
+
+def test_labels_of_the_host_are_those_of_its_target():
+    labelled = {"gpu1": {**HOSTS["gpu1"], "labels": {"team": "vision"}}}
+    [group] = prometheus_targets(labelled, "dcgm_exporter", "both", container="dcgm-exporter", container_port=9400)
+    assert group["labels"] == {"host": "gpu1", "team": "vision"}
 
 
 class HostVars:

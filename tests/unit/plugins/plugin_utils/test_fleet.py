@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import target_labels
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_groups, evaluate
 
 from tests.unit.plugins.plugin_utils.inventory import host_variables
@@ -156,7 +160,7 @@ def test_a_host_outside_the_groups_without_model_servers_needs_no_address(tmp_pa
 def test_a_host_outside_the_groups_is_known_where_a_role_is_for_it(tmp_path):
     others = {"other1": {"ansible_host": "10.0.0.3"}}
     evaluated = evaluate(host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, others=others), ["other1"])
-    assert evaluated["hosts"]["other1"] == {"address": "10.0.0.3", "exporters": {}}
+    assert evaluated["hosts"]["other1"] == {"address": "10.0.0.3", "labels": {}, "exporters": {}}
 
 
 def test_a_model_server_from_a_variable_of_another_host(fleet):
@@ -197,3 +201,50 @@ def test_a_model_server_that_is_not_valid_is_refused(model_servers, servers, wor
 def test_a_model_server_that_prometheus_cannot_reach_is_refused(model_servers):
     with pytest.raises(ValueError, match=r"model_servers on gpu1: llama has no address.*127\.0\.0\.1.*Set the server's address"):
         model_servers([{"name": "llama", "port": 8000}], ansible_host="127.0.0.1")
+
+
+def test_labels_of_a_host_are_on_all_its_targets_as_text(fleet):
+    hosts = {
+        "gpu1": {"ansible_host": "10.0.0.1", "gpu_monitoring_labels": {"team": "vision", "rack": 12}, "model_servers": [{"name": "llama", "port": 8000}]},
+        "gpu2": {"ansible_host": "10.0.0.2"},
+    }
+    evaluated = fleet(hosts, MONITOR)
+    assert {host: facts["labels"] for host, facts in evaluated["hosts"].items()} == {
+        "gpu1": {"team": "vision", "rack": "12"},
+        "gpu2": {},
+        "monitor1": {},
+    }
+    [server] = evaluated["model_servers"]
+    assert {key: value for key, value in server["labels"].items() if not key.startswith("__")} == {
+        "team": "vision",
+        "rack": "12",
+        "host": "gpu1",
+        "server": "llama",
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["team"], "the value is not a dictionary of labels. Write it like {team: vision, rack: r12}."),
+        ({"data-center": "a"}, "'data-center' is not a name of a label. Use letters, digits and '_', and begin with a letter."),
+        ({"__address__": "a"}, "the label __address__ is one of Prometheus itself. Choose a name that does not begin with '__'."),
+        ({"host": "a"}, "the label host is one of the metrics or of the collection. Choose another name."),
+        ({"gpu": "a"}, "the label gpu is one of the metrics or of the collection. Choose another name."),
+        ({"spare": True}, "the label spare has no text as value. Write it like {team: vision, rack: r12}, true and false in quotation marks."),
+        ({"team": ""}, "the label team has no text as value."),
+    ],
+)
+def test_labels_that_prometheus_or_dashboards_could_not_use_are_refused(fleet, labels, words):
+    with pytest.raises(ValueError) as error:
+        fleet({"gpu1": {"ansible_host": "10.0.0.1", "gpu_monitoring_labels": labels}}, MONITOR)
+    assert str(error.value).startswith(f"gpu_monitoring_labels on gpu1: {words}")
+
+
+def test_labels_by_which_dashboards_and_rules_group_are_refused_for_hosts():
+    roles = Path(__file__).resolve().parents[4] / "roles"
+    files = [*roles.glob("grafana/files/dashboards/*.yml"), *roles.glob("prometheus/files/rules/*.yml")]
+    clauses = [clause for file in files for clause in re.findall(r"\b(?:by|on|without) ?\(([a-zA-Z_, ]+)\)", file.read_text())]
+    grouped = {label.strip() for clause in clauses for label in clause.split(",")} - {"__name__", ""}
+    assert {"host", "gpu", "name", "mountpoint"} <= grouped
+    assert grouped <= target_labels.OF_SERIES
