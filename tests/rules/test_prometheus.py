@@ -12,8 +12,11 @@ import time
 import pytest
 import requests
 
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
+
+from tests.lab import images
 from tests.rules.exporters import answer, serve
-from tests.unit.roles.rendering import fleet
+from tests.unit.roles.rendering import fleet, service
 
 WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
 SECOND = {
@@ -41,14 +44,21 @@ def group(port, host, **labels):
     return {"targets": [f"127.0.0.1:{port}"], "labels": {"host": host, **labels}}
 
 
+def free_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
 class Prometheus:
     """The running Prometheus over HTTP."""
 
-    def __init__(self, url):
+    def __init__(self, url, login=None):
         self.url = url
+        self.login = login
 
     def query(self, expression):
-        found = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=10)
+        found = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, auth=self.login, timeout=10)
         found.raise_for_status()
         return [(sample["metric"], float(sample["value"][1])) for sample in found.json()["data"]["result"]]
 
@@ -63,17 +73,15 @@ def prometheus(image):
     """Starts Prometheus on a folder of configuration, in the network of this machine."""
     with contextlib.ExitStack() as stack:
 
-        def start(folder):
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                address = f"127.0.0.1:{free.getsockname()[1]}"
+        def start(folder, *further, path="", login=None):
+            address = free_address()
             mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
             command = ["docker", "run", "--rm", "--detach", "--network=host", "--mount", mount, image]
-            flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address={address}"]
+            flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address={address}", *further]
             container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
             stack.callback(subprocess.run, ["docker", "rm", "--force", container], check=True, capture_output=True)
-            one = Prometheus(f"http://{address}")
-            wait_until(lambda: requests.get(f"{one.url}/-/ready", timeout=10).ok, "Prometheus is not ready")
+            one = Prometheus(f"http://{address}{path}", login)
+            wait_until(lambda: requests.get(f"{one.url}/-/ready", auth=login, timeout=10).ok, "Prometheus is not ready")
             return one
 
         yield start
@@ -138,3 +146,60 @@ def test_a_removed_container_is_gone_at_once_and_an_empty_answer_is_no_failure(c
         pages["/metrics"] = containers("web")
         wait_until(lambda: [labels["name"] for labels, _value in one.query("container_memory_usage_bytes")] == ["web"], "the container is still drawn", 5)
         assert one.query('up{job="nvidia-gpu"} == 1')
+
+
+@pytest.fixture
+def receiver(prometheus, tmp_path):
+    """Another Prometheus, which takes samples from who has a password."""
+    folder = tmp_path / "receiver"
+    folder.mkdir()
+    (folder / "prometheus.yml").write_text("{}")
+    (folder / "web.yml").write_text(json.dumps({"basic_auth_users": {"sender": web_password_hash("word of the sender", "sender")}}))
+    flags = ["--web.enable-remote-write-receiver", "--web.config.file=/etc/prometheus/web.yml"]
+    return prometheus(folder, *flags, login=("sender", "word of the sender"))
+
+
+@pytest.fixture
+def alertmanager(tmp_path):
+    """URL of a real Alertmanager without receivers."""
+    image = images.build("alertmanager", {"LAB_BASE": images.build("base", {})})
+    address = free_address()
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(json.dumps({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}))
+    command = ["docker", "run", "--rm", "--detach", "--network=host", f"--volume={file}:/alertmanager.yml:ro", image]
+    flags = ["--config.file=/alertmanager.yml", "--storage.path=/alertmanager", "--cluster.listen-address=", f"--web.listen-address={address}"]
+    container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        wait_until(lambda: requests.get(f"http://{address}/-/ready", timeout=10).ok, "Alertmanager is not ready")
+        yield f"http://{address}"
+    finally:
+        subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
+
+
+@pytest.mark.long
+def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(config, prometheus, receiver, alertmanager, tmp_path):
+    rules = [{"name": "site", "rules": [{"alert": "Busy", "expr": "gpu_busy > 0", "labels": {"severity": "info"}}]}]
+    with serve({"/metrics": "gpu_busy 1\n"}) as port:
+        variables = {
+            **SECOND,
+            "prometheus_node_targets": [group(port, "gpu1", team="vision")],
+            "prometheus_external_labels": {"site": "lab", "replica": 1},
+            "prometheus_secret_files": {"receiver": "word of the sender"},
+            "prometheus_remote_write": [
+                {"url": f"{receiver.url}/api/v1/write", "basic_auth": {"username": "sender", "password_file": "secrets/receiver"}}
+            ],
+            "prometheus_alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}],
+            "prometheus_rules_extra": rules,
+            "prometheus_external_url": "https://monitoring.example.com/prometheus",
+            "prometheus_flags_extra": ["--rules.alert.resend-delay=1s"],
+        }
+        inventory = fleet({}, WATCHER, variables)
+        command = service("prometheus", "prometheus", inventory, "monitor1", tmp_path)["command"]
+        flags = [flag for flag in command if flag.startswith(("--web.external-url", "--web.route-prefix", "--rules."))]
+        one = prometheus(config(inventory), *flags, path="/prometheus")
+        assert wait_until(lambda: one.query("gpu_busy"), "the sender has no samples")[0][0].get("site") is None
+        [(labels, _value)] = wait_until(lambda: receiver.query('gpu_busy{site="lab"}'), "no sample reached the receiver")
+        assert {"host": "gpu1", "team": "vision", "job": "node", "site": "lab", "replica": "1"}.items() <= labels.items()
+        [alert] = wait_until(lambda: requests.get(f"{alertmanager}/api/v2/alerts", timeout=10).json(), "no alert reached the Alertmanager")
+        assert {"alertname": "Busy", "host": "gpu1", "team": "vision", "site": "lab", "severity": "info"}.items() <= alert["labels"].items()
+        assert alert["generatorURL"].startswith("https://monitoring.example.com/prometheus/graph?")

@@ -17,6 +17,7 @@ cat >"$work/Dockerfile" <<'EOF'
 FROM scratch
 COPY libraries/ /
 COPY root/usr/bin/prometheus-alertmanager /bin/alertmanager
+COPY root/usr/share/prometheus /usr/share/prometheus
 COPY --chown=65534:65534 data /alertmanager
 WORKDIR /alertmanager
 USER 65534:65534
