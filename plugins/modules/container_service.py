@@ -107,6 +107,12 @@ options:
       user:
         description: User and group that the container runs as; the image's own where it is not given.
         type: str
+      userns_mode:
+        description:
+          - V(host) leaves the container out of the engine's C(userns-remap), for a service that reads files of the
+            host. It changes nothing where the engine has no C(userns-remap).
+        type: str
+        choices: [host]
       hostname:
         description: Host name inside the container.
         type: str
@@ -191,7 +197,10 @@ options:
         type: bool
         default: false
       security_opts:
-        description: Security options, such as C(no-new-privileges).
+        description:
+          - Security options, such as C(no-new-privileges).
+          - Where the engine has SELinux enabled, a container with a folder of the host gets C(label=disable), unless
+            an option here begins with C(label).
         type: list
         elements: str
         default: []
@@ -270,15 +279,17 @@ options:
             type: str
             default: "0644"
           owner:
-            description: Owner, a name that the host knows or a number.
+            description:
+              - Owner, a name that the host knows, or the number of a user of the container. The number is that of the
+                host too, unless C(userns-remap) makes another of it.
             type: str
             default: root
           group:
-            description: Group, a name that the host knows or a number.
+            description: Group, a name that the host knows, or the number of a group of the container.
             type: str
             default: root
           force:
-            description: V(false) writes the file only if it does not exist, and never changes it.
+            description: V(false) writes the file only if it does not exist, and never changes its content.
             type: bool
             default: true
           on_change:
@@ -305,15 +316,17 @@ options:
             type: str
             default: "0600"
           owner:
-            description: Owner, a name that the host knows or a number.
+            description:
+              - Owner, a name that the host knows, or the number of a user of the container. The number is that of the
+                host too, unless C(userns-remap) makes another of it.
             type: str
             default: root
           group:
-            description: Group, a name that the host knows or a number.
+            description: Group, a name that the host knows, or the number of a group of the container.
             type: str
             default: root
           force:
-            description: V(false) writes the file only if it does not exist, and never changes it.
+            description: V(false) writes the file only if it does not exist, and never changes its content.
             type: bool
             default: true
           on_change:
@@ -583,6 +596,7 @@ SERVICE = {
     "command": {"type": "list", "elements": "str"},
     "env": {"type": "dict", "default": {}},
     "user": {"type": "str"},
+    "userns_mode": {"type": "str", "choices": ["host"]},
     "hostname": {"type": "str"},
     "mounts": {
         "type": "list",

@@ -114,6 +114,23 @@ engine:
     reachable: {description: Whether the engine answers., type: bool, sample: true}
     installed: {description: Whether C(dockerd) is in the search path., type: bool, sample: true}
     error: {description: Why the engine does not answer; empty where it does., type: str, sample: ""}
+    kind:
+      description: "V(docker), V(snap), V(rootless) or V(podman); empty where no engine answers."
+      type: str
+      sample: docker
+    problem:
+      description: Why the roles cannot use the engine, with the fix; empty where they can.
+      type: str
+      sample: ""
+    warnings:
+      description: Settings of the engine that can make services unreachable.
+      type: list
+      elements: str
+      sample: []
+    apparmor: {description: Whether AppArmor confines containers., type: bool, sample: true}
+    selinux: {description: Whether SELinux confines containers (C(selinux-enabled))., type: bool, sample: false}
+    user_remapping: {description: Whether the engine maps users of containers to others (C(userns-remap))., type: bool, sample: false}
+    cgroup_version: {description: Version of the control groups., type: str, sample: "2"}
     version: {description: Version of the engine., type: str, sample: 28.5.1}
     api_version: {description: Newest API version of the engine., type: str, sample: "1.51"}
     cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}
@@ -286,6 +303,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if host["gpu"]["lost_devices"] or (host["gpu"]["pci_devices"] and not host["gpu"]["present"]):
         module.warn(f"{platform.node()}: {host['gpu']['msg']}")
+    for warning in host["engine"]["warnings"]:
+        module.warn(f"{platform.node()}: {warning}")
     module.exit_json(changed=False, **host)
 
 

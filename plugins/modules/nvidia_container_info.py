@@ -111,11 +111,12 @@ _WAYS = {
 }
 
 
-def _body(image: str, mechanism: str) -> dict[str, Any]:
+def _body(image: str, mechanism: str, selinux: bool) -> dict[str, Any]:
     """The body of ContainerCreate (https://docs.docker.com/reference/api/engine/)."""
     host_config: dict[str, Any] = {
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges"],
+        # SELinux keeps containers from devices and from the driver's files.
+        "SecurityOpt": ["no-new-privileges", *(["label=disable"] if selinux else [])],
         "NetworkMode": "none",
         "LogConfig": {"Type": spec.READABLE_LOG_DRIVER},
     }
@@ -155,6 +156,7 @@ def main() -> None:
     try:
         engine = Engine(module.params["docker_host"], registry_login.given(module.params))
         mechanism = spec.gpu_mechanism(module.params["mechanism"], *engine.gpu_abilities())
+        selinux = engine.confinement().selinux
         if engine.image(image) is None:
             engine.pull(image)
             for warning in engine.warnings:
@@ -167,7 +169,7 @@ def main() -> None:
     advice = f"Give an image with the GNU C library, or {fix}. To try it by hand: {by_hand}"
     try:
         name = f"gpu-monitoring-check-{os.getpid()}"
-        code, output = engine.run(name, _body(image, mechanism), module.params["timeout"], LINES)
+        code, output = engine.run(name, _body(image, mechanism, selinux), module.params["timeout"], LINES)
     except ServiceError as error:
         module.fail_json(msg=f"{checked} did not run. {error}. {advice}")
     of_container = nvidia_smi.parse_list(output)

@@ -2,9 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from typing import TypedDict
+import glob
+import os
+from typing import Any, TypedDict
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config, docker_socket
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine_traits
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine_traits import EngineTraits, OtherEngines
+
+DAEMON_JSON = "/etc/docker/daemon.json"
+_ROOTLESS_SOCKETS = "/run/user/*/docker.sock"
+_SNAP = "/var/snap/docker"
 
 
 class Container(TypedDict):
@@ -26,7 +34,7 @@ class CdiSpecification(TypedDict):
     drivers: list[str]
 
 
-class EngineState(TypedDict):
+class EngineState(EngineTraits):
     """The Docker engine of a host."""
 
     reachable: bool
@@ -51,11 +59,15 @@ def ask(docker_host: str, installed: bool) -> EngineState:
     state = unknown(installed)
     try:
         api = docker_socket.Api(docker_host)
-        described = docker_socket.describe(api.version, api.get("/info"))
+        info = api.get("/info")
+        traits = engine_traits.of_answers(api.version, info, _daemon_settings())
+        described = docker_socket.describe(api.version, info)
         containers = docker_socket.containers(api)
     except OSError as error:
         state["error"] = f"{docker_host}: {error.strerror or error}"
+        state["problem"] = engine_traits.without_answer(_others())
         return state
+    state.update(traits)  # type: ignore[typeddict-item]
     state.update(described)  # type: ignore[typeddict-item]
     state.update({"reachable": True, "containers": containers})  # type: ignore[typeddict-item]
     return state
@@ -64,6 +76,7 @@ def ask(docker_host: str, installed: bool) -> EngineState:
 def unknown(installed: bool) -> EngineState:
     """What is known of an engine that does not answer."""
     return {
+        **engine_traits.none(),
         "reachable": False,
         "installed": installed,
         "error": "",
@@ -80,3 +93,17 @@ def unknown(installed: bool) -> EngineState:
         "root_dir": "",
         "containerd_socket": "",
     }
+
+
+def _others() -> OtherEngines:
+    """Engines of this host that do not answer at the system's socket."""
+    return OtherEngines(tuple(sorted(glob.glob(_ROOTLESS_SOCKETS))), os.path.isdir(_SNAP))
+
+
+def _daemon_settings() -> dict[str, Any]:
+    """daemon.json; empty where it is missing or broken, which the role nvidia_container_toolkit reports."""
+    try:
+        with open(DAEMON_JSON, encoding="utf-8") as file:
+            return daemon_config.parse(file.read(), DAEMON_JSON)
+    except (OSError, ValueError):
+        return {}

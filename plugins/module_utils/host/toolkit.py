@@ -8,11 +8,10 @@ from typing import NamedTuple, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import EngineState
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import DAEMON_JSON, EngineState
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import PackageState
 
 PROGRAMS = ("nvidia-ctk", "nvidia-container-runtime", "nvidia-container-runtime-hook", "nvidia-cdi-hook")
-DAEMON_JSON = "/etc/docker/daemon.json"
 # Only the role writes to this file.
 OWN_CDI_FILE = "/etc/cdi/mlops.gpu_monitoring.yaml"
 REFRESH_SERVICE = "nvidia-cdi-refresh"

@@ -105,6 +105,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None if missing."""
     warnings: list[str] = []
     moved = manifest.moved(options)
+    options = spec.with_owners(options, shared.confinement())
     changed_files = files.changes(options.files, moved)
     if engine is None:
         body = spec.create_body(options, "none", [])
@@ -129,7 +130,8 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
         image, image_id = own_image, inspected["Image"]
 
     gpus = _gpus(options, shared, check_mode, warnings)
-    body = spec.create_body(options, gpus, ((image or {}).get("Config") or {}).get("Env") or [])
+    image_env = ((image or {}).get("Config") or {}).get("Env") or []
+    body = spec.create_body(options, gpus, image_env, shared.confinement())
     wanted = plan.wanted_view(body, options.container, options.networks, image, image_id)
     present, replaced = None, {}
     if inspected:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, engine_confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.docker_socket import (
     Api,
     BadSocket,
@@ -17,6 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.docker_socket
     NotSupported,
     segment,
 )
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import (
     Container,
@@ -200,6 +201,10 @@ class Engine:
         info = self._info()
         folders = info.get("CDISpecDirs") or []
         return bool(folders), bool(cdi.describe(folders)), sorted(info.get("Runtimes") or {})
+
+    def confinement(self) -> Confinement:
+        """How the engine confines containers."""
+        return engine_confinement.of_info(self._info())
 
     def default_runtime(self, used: str) -> str:
         """The engine's default runtime; it is asked only if the `used` one may be another than the usual."""

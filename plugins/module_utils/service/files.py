@@ -102,7 +102,9 @@ def changes(files: list[ManagedFile], moved: Optional[dict[str, str]] = None) ->
         existing = read(taken_from) if taken_from else None
         if existing:
             wanted.content = existing.content
-        if wanted != present and (file.force or present is None):
+        if present and not file.force:
+            wanted.content = present.content
+        if wanted != present:
             changed.append(FileChange(file.path, wanted, present, file.on_change, file.secret, taken_from))
     return changed
 

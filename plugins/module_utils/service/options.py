@@ -87,6 +87,7 @@ class ServiceSpec:
     command: list[str] = field(default_factory=list)
     env: dict[str, Any] = field(default_factory=dict)
     user: str = ""
+    userns_mode: str = ""
     hostname: str = ""
     mounts: list[Mount] = field(default_factory=list)
     tmpfs: list[str] = field(default_factory=list)

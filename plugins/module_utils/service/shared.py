@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Image
 
@@ -22,6 +23,7 @@ class SharedAnswers:
         self._images: dict[str, Optional[Image]] = {}
         self._networks: Optional[dict[str, str]] = None
         self._gpu_abilities: Optional[tuple[bool, bool, list[str]]] = None
+        self._confinement: Optional[Confinement] = None
 
     @contextmanager
     def asked_again(self) -> Iterator[None]:
@@ -49,3 +51,9 @@ class SharedAnswers:
         if self._gpu_abilities is None:
             self._gpu_abilities = self._engine.gpu_abilities() if self._engine else (False, False, [])
         return self._gpu_abilities
+
+    def confinement(self) -> Confinement:
+        """How the engine confines containers."""
+        if self._confinement is None:
+            self._confinement = self._engine.confinement() if self._engine else Confinement()
+        return self._confinement

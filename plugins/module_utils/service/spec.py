@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import ContainerBody
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Mount, Port, ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ManagedFile, Mount, Port, ServiceSpec
 
 OWNER_LABEL = "mlops.gpu_monitoring.service"
 NETWORK_LABEL = "mlops.gpu_monitoring.network"
@@ -55,6 +56,23 @@ def checked(service: ServiceSpec) -> ServiceSpec:
     _once("ports: host_port", [f"{port.address}:{port.host_port}" for port in result.ports])
     _check_conditions(service)
     return result
+
+
+def with_owners(service: ServiceSpec, confinement: Confinement) -> ServiceSpec:
+    """The service with its files owned by those whom its container's users are on the host.
+
+    Owners that are numbers are users of the container, which userns-remap makes others on the host.
+    """
+    if confinement.remapping is None or service.userns_mode == "host":
+        return service
+    uid, gid = confinement.remapping
+    return replace(service, files=[_remapped(file, uid, gid) for file in service.files])
+
+
+def _remapped(file: ManagedFile, uid: int, gid: int) -> ManagedFile:
+    owner = str(int(file.owner) + uid) if file.owner.isdigit() else file.owner
+    group = str(int(file.group) + gid) if file.group.isdigit() else file.group
+    return replace(file, owner=owner, group=group)
 
 
 def _check_conditions(service: ServiceSpec) -> None:
@@ -177,10 +195,20 @@ def _environment(service: ServiceSpec, gpus: str, image_env: list[str]) -> dict[
     return {**defaults, **service.env}
 
 
-def create_body(service: ServiceSpec, gpus: str, image_env: list[str]) -> ContainerBody:
+def _security_opts(service: ServiceSpec, confinement: Confinement) -> list[str]:
+    """SELinux would hide the folders of the host, whose labels are for the host's own services."""
+    labelled = any(option.startswith("label") for option in service.security_opts)
+    unlabelled = confinement.selinux and bool(service.bind_sources) and not labelled
+    return service.security_opts + (["label=disable"] if unlabelled else [])
+
+
+def create_body(
+    service: ServiceSpec, gpus: str, image_env: list[str], confinement: Confinement = Confinement()
+) -> ContainerBody:
     """The body of ContainerCreate (https://docs.docker.com/reference/api/engine/) for a checked service.
 
-    `gpus` is what gpu_mechanism() decided, `image_env` the environment that the image sets by itself.
+    `gpus` is what gpu_mechanism() decided, `image_env` the environment that the image sets by itself, `confinement`
+    that by the engine.
     """
     host_config: dict[str, Any] = {
         "Mounts": [
@@ -192,7 +220,7 @@ def create_body(service: ServiceSpec, gpus: str, image_env: list[str]) -> Contai
         "CapAdd": service.cap_add,
         "CapDrop": service.cap_drop,
         "ReadonlyRootfs": service.read_only,
-        "SecurityOpt": service.security_opts,
+        "SecurityOpt": _security_opts(service, confinement),
         "Devices": [_device(device) for device in service.devices],
         "DeviceRequests": [dict(CDI_REQUEST)] if gpus == "cdi" else [],
         "Memory": size_bytes(service.memory) if service.memory else 0,
@@ -206,6 +234,8 @@ def create_body(service: ServiceSpec, gpus: str, image_env: list[str]) -> Contai
         host_config["NanoCpus"] = round(service.cpus * _NANO)
     if gpus == "runtime":
         host_config["Runtime"] = "nvidia"
+    if service.userns_mode and confinement.remapping:
+        host_config["UsernsMode"] = service.userns_mode
     body: ContainerBody = {
         "Image": service.image,
         "Env": [f"{name}={value}" for name, value in sorted(_environment(service, gpus, image_env).items())],
@@ -250,7 +280,7 @@ def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, 
         for mount in host["Mounts"]
         if mount["Type"] == "bind"
     ]
-    kept = ("Tmpfs", "CapAdd", "CapDrop", "ReadonlyRootfs", "SecurityOpt", "Memory", "NanoCpus", "PidsLimit", "Ulimits")
+    kept = "Tmpfs CapAdd CapDrop ReadonlyRootfs SecurityOpt UsernsMode Memory NanoCpus PidsLimit Ulimits".split()
     return {
         "Image": body["Image"],
         "Entrypoint": service.validate[:1],

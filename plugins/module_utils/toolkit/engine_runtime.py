@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_file
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer, Commands
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import DAEMON_JSON
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import DAEMON_JSON
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import DEFAULT_PROGRAM
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import Skipped, ToolkitError

@@ -311,3 +311,10 @@ def test_one_variable_defers_the_deployment_of_all_roles_but_grafana(tmp_path, r
 def test_the_host_name_of_the_node_exporter_is_one_that_the_kernel_takes(tmp_path, name, host_name):
     inventory = fleet({name: {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}})
     assert service("node_exporter", "node-exporter", inventory, name, tmp_path)["hostname"] == host_name
+
+
+@pytest.mark.parametrize(("apparmor", "expected"), [(True, ["no-new-privileges", "apparmor=unconfined"]), (False, ["no-new-privileges"])])
+def test_cadvisor_leaves_the_profile_that_hides_privileged_containers(tmp_path, apparmor, expected):
+    facts = {"gpu_monitoring_host": {"engine": {"apparmor": apparmor}}}
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
+    assert service("cadvisor", "cadvisor", inventory, "gpu1", tmp_path, facts)["security_opts"] == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import EngineRefusal
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL, aliases
 
@@ -27,6 +28,7 @@ class FakeEngine:
         self.fail_at = self.kill_at = None
         self.sick = set()
         self.validator = (0, "")
+        self.confined = Confinement()
         self.ports = []
         self._made = itertools.count(1)
 
@@ -82,6 +84,9 @@ class FakeEngine:
 
     def gpu_abilities(self):
         return False, False, ["runc"]
+
+    def confinement(self):
+        return self.confined
 
     def default_runtime(self, used):
         return used

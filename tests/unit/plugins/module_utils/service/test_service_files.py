@@ -145,3 +145,13 @@ def test_folders_are_made_readable_whatever_the_umask(tmp_path):
 def test_bad_files_are_named(file_options, change, words):
     with pytest.raises(ServiceError, match=words):
         changes([{**file_options("etc/app.conf", ""), **change}])
+
+
+def test_a_file_that_is_made_once_keeps_its_content_and_gets_its_rights_again(folder, file_options):
+    (folder / "key").write_text("first")
+    os.chmod(folder / "key", 0o644)
+    wanted = {**file_options("etc/key", "second", mode="0600"), "force": False}
+    [change] = changes([], [wanted])
+    assert (change.wanted.content, change.wanted.mode) == (b"first", 0o600)
+    files.write(change.path, change.wanted)
+    assert changes([], [wanted]) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement, Remapping
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import parse
@@ -149,3 +150,41 @@ def test_the_validator_runs_as_the_service_would_without_data_and_network(option
     assert validator["HostConfig"]["NetworkMode"] == "none"
     assert validator["HostConfig"]["CapDrop"] == ["ALL"]
     assert "RestartPolicy" not in validator["HostConfig"]
+
+
+REMAPPED = Confinement(Remapping(100000, 200000))
+
+
+def test_userns_remap_leaves_out_a_service_that_reads_the_host(options):
+    service = spec.checked(parse({**options, "userns_mode": "host"}))
+    body = spec.create_body(service, "none", [], REMAPPED)
+    assert body["HostConfig"]["UsernsMode"] == "host"
+    assert spec.validator_body(service, body, {})["HostConfig"]["UsernsMode"] == "host"
+    assert spec.with_owners(service, REMAPPED) == service
+    # An engine without userns-remap gets the same container as before.
+    assert spec.create_body(service, "none", []) == body_of(options)
+
+
+def test_userns_remap_moves_the_owners_that_are_users_of_the_container(options):
+    rights = {"owner": "472", "group": "0"}
+    files = [{**options["files"][0], **rights}, {**options["files"][0], "path": "/etc/b", "owner": "root", "group": "root"}]
+    service = spec.checked(parse({**options, "files": files, "secret_files": []}))
+    owners = [(file.owner, file.group) for file in spec.with_owners(service, REMAPPED).files]
+    assert owners == [("100472", "200000"), ("root", "root")]
+    assert spec.with_owners(service, Confinement()) == service
+    assert "UsernsMode" not in spec.create_body(service, "none", [], REMAPPED)["HostConfig"]
+
+
+@pytest.mark.parametrize(
+    ("given", "mounts", "expected"),
+    [
+        (["no-new-privileges"], True, ["no-new-privileges", "label=disable"]),
+        (["label=type:own_t"], True, ["label=type:own_t"]),
+        (["no-new-privileges"], False, ["no-new-privileges"]),
+    ],
+)
+def test_selinux_does_not_hide_folders_of_the_host(options, given, mounts, expected):
+    changes = {"security_opts": given, **({} if mounts else {"mounts": []})}
+    service = spec.checked(parse({**options, **changes}))
+    assert spec.create_body(service, "none", [], Confinement(selinux=True))["HostConfig"]["SecurityOpt"] == expected
+    assert spec.create_body(service, "none", [])["HostConfig"]["SecurityOpt"] == given
