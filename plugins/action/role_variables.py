@@ -7,7 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import specifications
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import foreign_variables, specifications
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _RULE = {name: {"type": "str", "required": True} for name in ("variable", "problem", "fix")}
@@ -38,4 +38,5 @@ class ActionModule(ActionBase):
             specifications.check(variables, [options["role"]], hosts, **rules)
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
-        return {**result, "changed": False}
+        warnings = foreign_variables.without_effect(variables, options["role"], hosts)
+        return {**result, "changed": False, "warnings": warnings}

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import cadvisor_variables, prometheus_variables
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import cadvisor_variables, foreign_variables, prometheus_variables
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
@@ -46,6 +46,8 @@ def check(
     options = {name: option for role in roles for name, option in _options(variables, role).items()}
     validator = ArgumentSpecValidator(options)
     for host in hosts:
+        for role in roles:
+            foreign_variables.check(variables, role, host)
         given = {name: variables.get(host, name) for name in options if variables.is_set(host, name)}
         if given and validator.validate(given).error_messages:
             _raise_first(host, given, options)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import foreign_variables
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.foreign_variables import without_effect
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
 from tests.unit.plugins.plugin_utils.inventory import host_variables
@@ -144,6 +147,44 @@ def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, var
     refusal = refused(tmp_path, variable.partition("_")[0], "monitor1", {variable: value})
     assert refusal.startswith(f"{variable} on monitor1: {message}")
     assert WORD not in refusal
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("prometheus_version", "latest", "'latest' is not a version. Write it like 3.5.3, without a leading v"),
+        ("grafana_version", "v12.4.0", "'v12.4.0' is not a version."),
+        ("prometheus_rules_extra", [{"alert": "Down", "expr": "up == 0"}], "the key alert is one of a rule, as in prometheus_alert_rules"),
+        ("prometheus_alertmanagers", [{"targets": ["am:9093"]}], "an entry is not an alertmanager_config of Prometheus. Write it like"),
+        ("prometheus_alertmanagers", ["am:9093"], "an entry is not an alertmanager_config of Prometheus. Write it like"),
+        ("grafana_datasources", [{"name": "x", "access": "proxy"}], "the key access is one of Grafana's provisioning files, as in grafana.grafana."),
+        ("grafana_datasources_extra", [{"name": "x", "isDefault": True}], "the key isDefault is one of Grafana's provisioning files"),
+        ("grafana_dashboards", [{"dashboard_id": 1860, "revision_id": 37}], "the key dashboard_id is one of grafana.grafana, which downloads"),
+        ("node_exporter_collectors", ["cpu", {"textfile": {"directory": "/x"}}], "an entry is a dictionary, as in node_exporter_enabled_collectors"),
+        ("node_exporter_collectors", ["--collector.cpu"], "'--collector.cpu' is not the name of a collector. Write it without"),
+    ],
+)
+def test_a_value_of_the_form_of_another_collection_is_refused(tmp_path, variable, value, message):
+    role = "node_exporter" if variable.startswith("node_exporter") else variable.partition("_")[0]
+    assert refused(tmp_path, role, "monitor1", {variable: value}).startswith(f"{variable} on monitor1: {message}")
+
+
+def test_variables_that_other_collections_alone_have_are_named_once(tmp_path):
+    others = {"node_exporter_enabled_collectors": ["systemd"], "prometheus_targets": {}, "prometheus_port": 9091}
+    variables = host_variables(tmp_path, {"gpu1": {}, "gpu2": {}}, MONITOR, others)
+    assert without_effect(variables, "node_exporter", ["gpu1", "gpu2", "monitor1"]) == [
+        "node_exporter_enabled_collectors on gpu1 is a variable of prometheus.prometheus, and has no effect here. Use node_exporter_collectors."
+    ]
+    assert [warning.partition(" ")[0] for warning in without_effect(variables, "prometheus", ["monitor1"])] == ["prometheus_targets"]
+
+
+@pytest.mark.parametrize("role", ["cadvisor", "grafana", "node_exporter", "prometheus"])
+def test_what_has_no_effect_is_no_variable_of_the_role_and_the_advice_is(role):
+    [options] = [entry["options"] for entry in yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"].values()]
+    table = foreign_variables._WITHOUT_EFFECT[role]
+    assert not set(table) & set(options)
+    advised = {name for _collection, ours in table.values() for name in re.findall(rf"\b{role}_\w+", ours)}
+    assert advised - {"grafana_environment_extra"} <= set(options)
 
 
 def test_settings_with_their_secrets_in_files_pass(tmp_path):
