@@ -22,7 +22,10 @@ MOST_POINTS = 300
 
 @dataclass(frozen=True)
 class Query:
-    """One query of a panel, with its variables still in it. `panel` is the number that its dashboard knows it by."""
+    """One query of a panel, with its variables still in it.
+
+    `panel` is the number that its dashboard knows it by, and `no_value` what it shows where it has no data.
+    """
 
     dashboard: str
     panel: int
@@ -30,6 +33,7 @@ class Query:
     legend: str
     expr: str
     instant: bool
+    no_value: str
 
 
 def item(path: Path) -> Dashboard:
@@ -51,8 +55,10 @@ def of(path: Path) -> Iterator[Query]:
     """Every query of a dashboard of the role."""
     made = model(path)
     for panel in made["panels"]:
+        no_value = panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "")
         for target in panel.get("targets", []):
-            yield Query(made["uid"], panel["id"], panel["title"], target["legendFormat"], target["expr"], target["instant"])
+            legend, expr, instant = target["legendFormat"], target["expr"], target["instant"]
+            yield Query(made["uid"], panel["id"], panel["title"], legend, expr, instant, no_value)
 
 
 def step(seconds: int) -> int:

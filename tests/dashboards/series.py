@@ -37,6 +37,10 @@ DATA_CENTER_GAUGES = {
 DATA_CENTER_COUNTERS = {"ECC_SBE_VOL_TOTAL": 0.001}
 PROFILING = {"GR_ENGINE_ACTIVE": (0, 1), "PIPE_TENSOR_ACTIVE": (0, 1), "DRAM_ACTIVE": (0, 1), "PCIE_RX_BYTES": (0, 2e10), "PCIE_TX_BYTES": (0, 2e10)}
 PCIE = {"PCIE_RX_THROUGHPUT": (0, 2e7), "PCIE_TX_THROUGHPUT": (0, 2e7)}
+# What DCGM reads of a vGPU (https://github.com/NVIDIA/dcgm-exporter/issues/193); its clocks stand still.
+OF_VGPU = ("FB_USED", "FB_FREE", "SM_CLOCK", "MEM_CLOCK", "XID_ERRORS")
+# A GPU that shares the host's memory has no framebuffer.
+NOT_WITH_SHARED_MEMORY = ("FB_USED", "FB_FREE", "MEMORY_TEMP", "XID_ERRORS")
 NOT_WITH_MIG = ("GPU_UTIL", "MEM_COPY_UTIL", "ENC_UTIL", "DEC_UTIL", "PCIE_RX_THROUGHPUT", "PCIE_TX_THROUGHPUT")
 LATENCY_BUCKETS = "0.001 0.005 0.01 0.02 0.04 0.06 0.08 0.1 0.25 0.5 0.75 1.0 2.5 5.0 7.5 10.0 20.0 40.0 80.0 160.0 640.0 2560.0 +Inf".split()
 
@@ -72,7 +76,11 @@ def up(job: str, host: str, **labels: str) -> Series:
 
 
 def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = True) -> Iterator[Series]:
-    """The job nvidia-gpu of a host, whose GPUs are of the kind `data center`, `consumer` or `mig`; those for consumers are never profiled."""
+    """The job nvidia-gpu of a host, whose GPUs are all of one kind.
+
+    The kinds are `data center`, `consumer`, `mig`, `vgpu`, and `shared memory` for one without memory of its own. Only
+    those for data centers and in MIG mode are ever profiled.
+    """
     yield up("nvidia-gpu", host)
     for gpu in range(gpus):
         labels = {
@@ -87,19 +95,27 @@ def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = 
         }
         parts = [{**labels, "GPU_I_PROFILE": "3g.40gb", "GPU_I_ID": str(part)} for part in (1, 2)] if kind == "mig" else [labels]
         for one in parts:
-            yield from _gpu(one, kind, profiling and kind != "consumer")
+            yield from _gpu(one, kind, profiling and kind in ("data center", "mig"))
 
 
 def _gpu(labels: dict[str, str], kind: str, profiling: bool) -> Iterator[Series]:
+    if kind == "vgpu":
+        for field in OF_VGPU:
+            low, high = GAUGES[field]
+            yield gauge(f"DCGM_FI_DEV_{field}", high if "CLOCK" in field else low, high, **labels)
+        return
     gauges = {**GAUGES, **({} if kind == "consumer" else DATA_CENTER_GAUGES), **({} if profiling else PCIE)}
     for field, (low, high) in gauges.items():
-        if kind != "mig" or field not in NOT_WITH_MIG:
+        if field not in {"mig": NOT_WITH_MIG, "shared memory": NOT_WITH_SHARED_MEMORY}.get(kind, ()):
             yield gauge(f"DCGM_FI_DEV_{field}", low, high, **labels)
     for field, rate in {**COUNTERS, **({} if kind == "consumer" else DATA_CENTER_COUNTERS)}.items():
         yield counter(f"DCGM_FI_DEV_{field}", rate, **labels)
     if profiling:
         for field, (low, high) in PROFILING.items():
             yield gauge(f"DCGM_FI_PROF_{field}", low, high, **labels)
+    if kind == "shared memory":
+        # Some versions have no series of XIDs and of clock events before the first.
+        return
     yield gauge("DCGM_EXP_XID_ERRORS_COUNT", 0, 0, window_size_in_ms="300000", **labels)
     for event in ("gpu_idle", "power_cap", "sw_thermal"):
         yield gauge("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, 60, window_size_in_ms="300000", clock_event=event, **labels)

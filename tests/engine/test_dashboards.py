@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, drawable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.panels import is_optional
 
 from tests.dashboards import queries, series, server
 
@@ -29,7 +32,12 @@ GPU_HOSTS = {
     "with-data-center-gpus-not-profiled": ("data center", False),
     "with-mig": ("mig", True),
     "with-mig-not-profiled": ("mig", False),
+    "with-vgpus": ("vgpu", False),
+    "with-shared-memory": ("shared memory", False),
 }
+# What the driver says of a GPU of some kinds.
+GPUS = {"vgpu": {"virtual": True}, "shared memory": {"memory_mib": None}}
+WITHOUT_GPU = "without-gpus"
 SERVERS = {f"serves-with-{engine}": engine for engine in series.ENGINES}
 ON_MIG = {"serves-with-triton": ("mig", False)}
 
@@ -41,6 +49,7 @@ def prometheus(tmp_path_factory):
     for host, (kind, profiling) in {**GPU_HOSTS, **dict.fromkeys(SERVERS, ("consumer", False)), **ON_MIG}.items():
         found += [*series.gpu_host(host, 2, kind, profiling), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
     found += series.machine("watcher", 2)
+    found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
     found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
     for host, engine in SERVERS.items():
         found += series.model_server(host, engine)
@@ -55,24 +64,79 @@ def cases():
     """Every panel with every kind of host that its dashboard shows."""
     for path in queries.FILES:
         hosts = {"model-serving": SERVERS, "machines": {**GPU_HOSTS, "watcher": ()}}.get(path.stem, GPU_HOSTS)
-        panels = itertools.groupby(queries.of(path), key=lambda query: (query.panel, query.title))
-        for (_number, title), asked in panels:
+        of_panels = itertools.groupby(queries.of(path), key=lambda query: (query.panel, query.title))
+        for (_number, title), asked in of_panels:
             asked = list(asked)
             for host in hosts:
                 yield pytest.param(host, asked, id=f"{path.stem}-{title}-{host}")
 
 
+def not_measured(host):
+    """The regular expressions of what verify does not ask of a fleet of this host alone."""
+    jobs = {"cadvisor": [(host, "")], "nvidia-gpu": [] if host == WITHOUT_GPU else [(host, "")], "node": [(host, "")]}
+    kind, _profiling = GPU_HOSTS.get(host, ("consumer", False))
+    gpus = [] if host == WITHOUT_GPU else [{"uuid": "GPU-0", **GPUS.get(kind, {})}]
+    info = {host: {"present": bool(gpus), "pci_devices": [], "gpus": gpus}}
+    wanted = Wanted([host], jobs, info, {}, 5, 60, 5, None, None)
+    targets = [{"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5} for job in jobs]
+    instances = ["1"] if kind == "mig" else []
+    measured = {"targets": targets, "gpus": {host: {gpu["uuid"]: instances for gpu in gpus}}, "containers": {host: ["job"]}}
+    return drawable(wanted, measured).absent
+
+
+def values_of(prometheus, query, chosen):
+    """The values that a query draws."""
+    expr = queries.sent(query.expr, chosen, SECONDS)
+    if query.instant:
+        return [one["value"] for one in prometheus.query(expr, END)]
+    step = queries.step(SECONDS)
+    return [value for one in prometheus.query_range(expr, END - SECONDS, END, step) for value in one["values"]]
+
+
+def chosen_on(host):
+    return {"host": host, "gpu": ["0", "1"], "container": ["training-0", "training-1"], "server": SERVERS.get(host, ""), "quantile": "0.95"}
+
+
 @pytest.mark.parametrize(("host", "asked"), list(cases()))
-def test_no_panel_is_empty(prometheus, host, asked):
-    chosen = {"host": host, "gpu": ["0", "1"], "container": ["training-0", "training-1"], "server": SERVERS.get(host, ""), "quantile": "0.95"}
-    values = []
-    for query in asked:
-        expr = queries.sent(query.expr, chosen, SECONDS)
-        if query.instant:
-            values += [one["value"] for one in prometheus.query(expr, END)]
-        else:
-            values += [value for one in prometheus.query_range(expr, END - SECONDS, END, queries.step(SECONDS)) for value in one["values"]]
-    assert any(not math.isnan(float(value)) for _time, value in values)
+def test_no_panel_is_empty_without_a_reason(prometheus, host, asked):
+    drawn = any(not math.isnan(float(value)) for query in asked for _time, value in values_of(prometheus, query, chosen_on(host)))
+    required = [query for query in asked if not is_optional(query.dashboard, as_asked(query), not_measured(host))]
+    # What verify asks is drawn. What verify does not ask is drawn, or the panel says why not.
+    assert drawn or not required
+    assert drawn or asked[0].no_value.startswith("No data. ")
+
+
+def as_asked(query):
+    return panels.Query(query.panel, query.title, "", query.expr, query.expr, "")
+
+
+def test_the_dashboards_of_a_fleet_without_a_gpu_are_whole(prometheus):
+    absent = not_measured(WITHOUT_GPU)
+    for path in queries.FILES:
+        if path.stem == "model-serving":
+            continue
+        of_panels = itertools.groupby(queries.of(path), key=lambda query: (query.panel, query.title))
+        for (_number, title), asked in of_panels:
+            required = [query for query in asked if not is_optional(path.stem, as_asked(query), absent)]
+            drawn = [value for query in required for value in values_of(prometheus, query, chosen_on(WITHOUT_GPU))]
+            assert drawn or not required, f"{path.stem}: {title}"
+
+
+def test_a_host_without_a_gpu_can_be_chosen_on_gpu_host(prometheus):
+    [host] = [variable for variable in queries.model(queries.FILES[0].with_name("gpu-host.yml"))["templating"]["list"] if variable["name"] == "host"]
+    selector = re.fullmatch(r"label_values\((.*), host\)", host["query"]["query"])[1]
+    found = {one["metric"]["host"] for one in prometheus.query(f"group by (host) ({selector})", END)}
+    assert {WITHOUT_GPU, *GPU_HOSTS} <= found
+    assert "watcher" not in found
+
+
+@pytest.mark.parametrize("dashboard", ["gpu-fleet", "gpu-host"])
+@pytest.mark.parametrize("host", GPU_HOSTS)
+def test_every_gpu_is_in_the_tables_and_none_is_in_trouble(prometheus, dashboard, host):
+    path = queries.FILES[0].with_name(f"{dashboard}.yml")
+    [trouble] = [query for query in queries.of(path) if query.legend == "Trouble"]
+    rows = prometheus.query(queries.sent(trouble.expr, chosen_on(host), SECONDS), END)
+    assert {(one["metric"]["gpu"], float(one["value"][1])) for one in rows} == {("0", 0), ("1", 0)}
 
 
 def test_of_a_server_that_says_nothing_yet_no_panel_is_empty_that_verify_looks_at(prometheus):

@@ -29,8 +29,8 @@ _SITE = "Run the playbook site."
 _METRICS = {CONTAINERS: r"\bcontainer_", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
 # Queries that find nothing of some GPUs. A GPU in MIG mode has no utilization of its own.
 _NOT_WITH_MIG = r"^DCGM_FI_DEV_GPU_UTIL$"
-# DCGM reads memory, clocks, XIDs and the license of a vGPU alone (https://github.com/NVIDIA/dcgm-exporter/issues/193).
-_NOT_WITH_VGPU = r"\bDCGM_FI_(DEV_(\w+_UTIL|\w+_TEMP|POWER_USAGE|ENFORCED_POWER_LIMIT|TOTAL_ENERGY_CONSUMPTION)|PROF_\w+)\b"
+# Of a vGPU DCGM reads memory, clocks, XIDs, NVLinks and the license alone (NVIDIA/dcgm-exporter#193).
+_NOT_WITH_VGPU = r"^(?!.*\bDCGM_FI_DEV_\(?(FB_|SM_CLOCK|MEM_CLOCK|XID_|NVLINK_|VGPU_)).*\bDCGM_"
 # A GPU that shares the host's memory has no framebuffer. A query with an alternative is asked all the same.
 _NOT_WITHOUT_FRAMEBUFFER = r"^(?!.*\bor\b).*\bDCGM_FI_DEV_FB_"
 # Of a size limit as much may be in use after the oldest block, which is the largest, was dropped.
