@@ -43,7 +43,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "dcgm-exporter": {
         "user": "root, as NVIDIA runs it; DCGM's library gives profiling fields to root alone",
         "SYS_ADMIN": "only with `dcgm_exporter_profiling: true`: the driver gives the hardware's counters to nobody else",
-        "read_only": "its root file system is not read-only, since the image's entry point runs `ldconfig`; nothing of the host is in it",
+        "read_only": "its root file system is not read-only, since a hook of the NVIDIA container toolkit runs `ldconfig` there",
     },
 }
 
