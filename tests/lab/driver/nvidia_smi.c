@@ -30,6 +30,8 @@ static bool print_field(const struct device *gpu, const char *field)
         printf("%s", DRIVER_VERSION);
     else if (!strcmp(field, "memory.total"))
         printf("%llu", gpu->memory_mib);
+    else if (!strcmp(field, "pci.bus_id"))
+        printf("%s", gpu->pci_bus_id);
     else if (!strcmp(field, "mig.mode.current"))
         printf("%s", gpu->mig_mode);
     else
