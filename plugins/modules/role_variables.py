@@ -70,6 +70,25 @@ options:
         description: What to do about it.
         type: str
         required: true
+  secrets:
+    description: Variables with secrets. The messages do not show the secrets.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      variable:
+        description:
+          - A variable with a password, or with a dictionary of secrets. A password that is set has no white space at its
+            ends and no control characters. A secret of a dictionary is text that is not empty.
+        type: str
+        required: true
+      file:
+        description: A variable with the path of the password's file on the controller, which counts where no password is set.
+        type: str
+      longest:
+        description: How many bytes the password has at most. V(0) means no limit.
+        type: int
+        default: 0
 """
 
 EXAMPLES = r"""
@@ -81,5 +100,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-# Nothing beyond what all modules return.
+problems:
+  description: >-
+    The wrong variables, with those of earlier tasks that registered C(gpu_monitoring_problems). Empty unless
+    C(gpu_monitoring_collect_problems) is true, because the task fails otherwise.
+  returned: success
+  type: list
+  elements: str
+  sample: ["prometheus_port on monitor1: the value is not of the type int, but a boolean. Set it to a value of the type int."]
 """

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.certificate_problem import certificate_problem
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, secret_values
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import CertificateFolder, Days
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
@@ -138,12 +138,19 @@ class SecretMaker:
             raise VariableError("tls_ca_dir", next(iter(inputs)), problem, fix or "Correct it on the controller") from error
 
     def _add_passwords(self, host: str, inputs: TlsInputs, secrets: HostSecrets) -> None:
-        exporter = inputs.exporter_password or self._password_of(inputs.exporter_password_file)
-        prometheus = inputs.prometheus_password or self._password_of(inputs.prometheus_password_file)
+        exporter = self._password(host, "tls_exporter_password", inputs.exporter_password, inputs.exporter_password_file)
+        prometheus = self._password(host, "tls_prometheus_password", inputs.prometheus_password, inputs.prometheus_password_file)
         secrets["exporter_password"], secrets["prometheus_password"] = exporter, prometheus
         secrets["exporter_password_bcrypt"] = self._hashed("tls_exporter_password", host, exporter, "bcrypt")
         secrets["exporter_password_sha512"] = self._hashed("tls_exporter_password", host, exporter, "sha512")
         secrets["prometheus_password_bcrypt"] = self._hashed("tls_prometheus_password", host, prometheus, "bcrypt")
+
+    def _password(self, host: str, variable: str, given: str, file: str) -> str:
+        password = given or self._password_of(file)
+        problem = secret_values.password_problem(password, secret_values.BCRYPT_BYTES)
+        if problem:
+            raise VariableError(variable if given else f"{variable}_file ({file})", host, problem.problem, problem.fix)
+        return password
 
     def _hashed(self, variable: str, host: str, password: str, algorithm: str) -> str:
         try:

@@ -60,6 +60,11 @@ class HostVariables:
         variables = self._of(host)
         return name in variables and variables[name] is not None and not _same(self._defaults, name, variables[name])
 
+    def is_null(self, host: str, name: str) -> bool:
+        """Whether the inventory or the play sets a variable to null, which is no default of its role."""
+        variables = self._of(host)
+        return name in variables and variables[name] is None and self._defaults.get(name) is not None
+
     def get(self, host: str, name: str) -> Any:
         """The value of a variable; None if missing. Raises VariableError where it cannot be evaluated."""
         return self._evaluate(host, name, lambda variables: self._templar.template(variables.get(name)))

@@ -2,18 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Optional, TypedDict
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import cadvisor_variables, foreign_variables, prometheus_variables
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    cadvisor_variables,
+    foreign_variables,
+    prometheus_variables,
+    secret_values,
+    value_types,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
+# How many hosts with the same problem a message names.
+_NAMED_HOSTS = 5
 
-# What the argument specification of a role and the rules of its task cannot express.
+
+# What the argument specification of a role and the rules of its task cannot express, for values of the right types.
 _CHECKS = {"cadvisor": cadvisor_variables.check, "prometheus": prometheus_variables.check}
 
 
@@ -33,35 +41,64 @@ class Refusal(TypedDict):
     fix: str
 
 
-def check(
+class Secret(TypedDict):
+    """A variable with a password or a dictionary of secrets, and the variable with the password's file on the controller."""
+
+    variable: str
+    file: Optional[str]
+    longest: int
+
+
+def check(variables: HostVariables, roles: Sequence[str], hosts: Sequence[str], **rules: Any) -> None:
+    """Raises ValueError with all values of hosts that the roles' argument specifications, or one of the rules, do not allow."""
+    found = problems(variables, roles, hosts, **rules)
+    if found:
+        raise ValueError("\n".join(found))
+
+
+def problems(
     variables: HostVariables,
     roles: Sequence[str],
     hosts: Sequence[str],
     intervals: Sequence[str] = (),
     patterns: Sequence[Pattern] = (),
     refuse: Sequence[Refusal] = (),
-) -> None:
-    """Raises VariableError for the first value of a host that a role's argument specification, or one of the rules, does not allow."""
+    secrets: Sequence[Secret] = (),
+) -> list[str]:
+    """The values of hosts that the roles' argument specifications, or one of the rules, do not allow; at most one problem of each variable."""
     variables.use_defaults("common", "tls", *roles)
     options = {name: option for role in roles for name, option in _options(variables, role).items()}
-    validator = ArgumentSpecValidator(options)
+    hosts_of: dict[tuple[str, str, str], list[str]] = {}
     for host in hosts:
-        for role in roles:
-            foreign_variables.check(variables, role, host)
-        given = {name: variables.get(host, name) for name in options if variables.is_set(host, name)}
-        if given and validator.validate(given).error_messages:
-            _raise_first(host, given, options)
-        for name in intervals:
-            check_interval(variables, host, name)
-        for pattern in patterns:
-            _check_pattern(variables, host, pattern)
-        for rule in refuse:
-            problem = variables.expression(host, rule["variable"], rule["problem"])
-            if problem:
-                raise VariableError(rule["variable"], host, problem, rule["fix"])
-        for role in roles:
-            if role in _CHECKS:
+        refused: dict[str, VariableError] = {}
+        checks: tuple[tuple[str, Callable[[HostVariables, str, str, Any], None], Any], ...] = (
+            *((role, _check_foreign, None) for role in roles),
+            *((pattern["variable"], _check_pattern, pattern) for pattern in patterns),
+            *((name, _check_type, option) for name, option in options.items()),
+            *((secret["variable"], _check_secret, secret) for secret in secrets),
+            *((name, _check_interval, None) for name in intervals),
+            *((rule["variable"], _check_rule, rule) for rule in refuse),
+        )
+        for name, checked, rule in checks:
+            if name not in refused:
+                try:
+                    checked(variables, host, name, rule)
+                except VariableError as error:
+                    refused.setdefault(error.parts[0], error)
+        for role in _CHECKS.keys() & {*roles} if not refused else ():
+            try:
                 _CHECKS[role](variables, host)
+            except VariableError as error:
+                refused.setdefault(error.parts[0], error)
+        for refusal in refused.values():
+            variable, _host, problem, fix = refusal.parts
+            hosts_of.setdefault((variable, str(problem), fix), []).append(host)
+    return [str(VariableError(name, _listed(names), problem, fix)) for (name, problem, fix), names in hosts_of.items()]
+
+
+def _listed(hosts: Sequence[str]) -> str:
+    named = ", ".join(hosts[:_NAMED_HOSTS])
+    return named if len(hosts) <= _NAMED_HOSTS else f"{named} and {len(hosts) - _NAMED_HOSTS} more hosts"
 
 
 def _options(variables: HostVariables, role: str) -> dict[str, dict[str, Any]]:
@@ -71,23 +108,56 @@ def _options(variables: HostVariables, role: str) -> dict[str, dict[str, Any]]:
     return options
 
 
-def _check_pattern(variables: HostVariables, host: str, pattern: Pattern) -> None:
-    name = pattern["variable"]
+def _check_type(variables: HostVariables, host: str, name: str, option: Mapping[str, Any]) -> None:
+    if variables.is_set(host, name) or variables.is_null(host, name):
+        _refuse(name, host, value_types.type_problem(name, variables.get(host, name), option))
+
+
+def _check_pattern(variables: HostVariables, host: str, name: str, pattern: Pattern) -> None:
     if variables.is_set(host, name):
         value = str(variables.get(host, name))
         if not re.fullmatch(pattern["pattern"], value):
             raise VariableError(name, host, f"'{value}' is not valid", pattern["fix"])
 
 
-def _raise_first(host: str, given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
-    for name, value in given.items():
-        messages = ArgumentSpecValidator({name: dict(options[name])}).validate({name: value}).error_messages
-        if messages:
-            kind = options[name]["type"]
-            problem = f"the value is not of the type {kind}" if options[name].get("no_log") else messages[0]
-            choices = options[name].get("choices")
-            unknown = [item for item in value if item not in choices] if choices and isinstance(value, list) else []
-            if unknown:
-                problem = f"'{unknown[0]}' is not valid"
-            fix = f"Set it to {' or '.join(choices)}" if choices else f"Set it to a value of the type {kind}, as in the README of its role"
-            raise VariableError(name, host, problem, fix)
+def _check_foreign(variables: HostVariables, host: str, role: str, _rule: None) -> None:
+    foreign_variables.check(variables, role, host)
+
+
+def _check_interval(variables: HostVariables, host: str, name: str, _rule: None) -> None:
+    check_interval(variables, host, name)
+
+
+def _check_rule(variables: HostVariables, host: str, name: str, rule: Refusal) -> None:
+    problem = variables.expression(host, name, rule["problem"])
+    if problem:
+        raise VariableError(name, host, problem, rule["fix"])
+
+
+def _check_secret(variables: HostVariables, host: str, name: str, secret: Secret) -> None:
+    value, file = variables.get(host, name), secret.get("file")
+    if isinstance(value, Mapping):
+        _refuse(name, host, secret_values.contents_problem(value))
+    elif isinstance(value, str) and variables.is_set(host, name):
+        _refuse(name, host, secret_values.password_problem(value, secret["longest"]))
+    elif value:
+        raise VariableError(name, host, "the value is not text", "Put the value into quotation marks")
+    elif file:
+        path = os.path.expanduser(str(variables.get(host, file)))
+        if os.path.isfile(path):
+            _refuse(f"{file} ({path})", host, secret_values.password_problem(_password_in(path, file, host), secret["longest"]))
+
+
+def _password_in(path: str, name: str, host: str) -> str:
+    """The password in a file as ansible.builtin.password reads it: white space at its end is no part of it."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().rstrip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "the file is not UTF-8 text"
+        raise VariableError(f"{name} ({path})", host, reason, "Give a text file of the controller that you can read") from error
+
+
+def _refuse(name: str, host: str, problem: Optional[value_types.Problem]) -> None:
+    if problem:
+        raise VariableError(name, host, problem.problem, problem.fix)

@@ -89,3 +89,22 @@ def test_an_earlier_deployment_is_looked_for_where_each_host_has_its_files(playb
         [{"vars": {"gpu_monitoring_config_dir": directory}, "tasks": [fleet, missing, check(f"tls_secrets.config_dirs == {directories}")]}]
     )
     assert code == 0, output
+
+
+def test_the_first_play_names_the_wrong_variables_of_all_roles_at_once(playbook, tmp_path):
+    wrong = {"monitor1": {"grafana_admin_password": 12345678, "prometheus_port": "none"}, "gpu2": {"cadvisor_memory": "lots"}}
+    code, output = playbook(SITE, variables=wrong)
+    assert code == 2, output
+    for variable in ("grafana_admin_password on monitor1", "prometheus_port on monitor1", "cadvisor_memory on gpu2"):
+        assert f"{variable}: " in output
+    assert "12345678" not in output
+    assert output.count("PLAY [") == 1
+    assert not (tmp_path / "secrets").exists()
+
+
+def test_a_role_refuses_a_wrong_variable_in_a_play_of_its_own(playbook):
+    role = {"ansible.builtin.include_role": {"name": "mlops.gpu_monitoring.grafana", "tasks_from": "validate"}}
+    code, output = playbook([{"hosts": "monitoring", "tasks": [role]}], variables={"monitor1": {"grafana_admin_password": 12345678}})
+    assert code == 2, output
+    assert "grafana_admin_password on monitor1: the value is a number and not text. Put the value into quotation marks." in output
+    assert "12345678" not in output

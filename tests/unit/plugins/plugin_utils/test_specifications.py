@@ -27,7 +27,7 @@ def refused(tmp_path, role, host, variables, **rules):
 
 def test_defaults_and_values_of_the_right_types_pass(tmp_path):
     values = {"prometheus_port": "9091", "prometheus_scrape_configs": [{"job_name": "{{ name_of_job }}"}], "name_of_job": "x"}
-    check(host_variables(tmp_path, {}, MONITOR, values), ["prometheus"], ["monitor1"], ["prometheus_scrape_interval"], [RULE])
+    check(host_variables(tmp_path, {}, MONITOR, values), ["prometheus"], ["monitor1"], intervals=["prometheus_scrape_interval"], refuse=[RULE])
 
 
 @pytest.mark.parametrize("value", ["none", "{{ 'no' ~ 'ne' }}"])
@@ -53,7 +53,9 @@ def rules_of(role):
     """The rules that a role's own entry point gives."""
     [task] = yaml.safe_load((ROLES / role / "tasks" / "validate.yml").read_text())
     [options] = [value for key, value in task.items() if key.endswith(".role_variables")]
-    return {name: options.get(name, []) for name in ("intervals", "patterns", "refuse")}
+    rules = {name: options.get(name, []) for name in ("intervals", "patterns", "refuse")}
+    secrets = [{"file": None, "longest": 0, **secret} for secret in options.get("secrets", [])]
+    return {**rules, "secrets": secrets}
 
 
 @pytest.mark.parametrize(
@@ -202,3 +204,71 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
     }
     for role in ("prometheus", "cadvisor"):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"])
+
+
+@pytest.mark.parametrize(
+    ("role", "variable", "value", "problem"),
+    [
+        ("grafana", "grafana_admin_password", 12345678, "the value is a number and not text. Put the value into quotation marks."),
+        ("grafana", "grafana_admin_user", True, "the value is a boolean and not text. Put the value into quotation marks."),
+        ("grafana", "grafana_root_url", None, "the value is null. Remove the variable to get the default, or set it to ''."),
+        ("grafana", "grafana_version", 12.1, "the value is a number and not text. Put the value into quotation marks."),
+        ("grafana", "grafana_volume", ["a"], "the value is a list and not text. Put the value into quotation marks."),
+        ("grafana", "grafana_admin_user", "{{ 1000 }}", "the value is a number and not text. Put the value into quotation marks."),
+        ("grafana", "grafana_datasources_extra", "a, b", "the value is not of the type list, but text. Set it to a value of the type list,"),
+        ("prometheus", "prometheus_secret_files", "a=b", "the value is not of the type dict, but text. Set it to a value of the type dict,"),
+        ("prometheus", "prometheus_port", True, "the value is not of the type int, but a boolean. Set it to a value of the type int,"),
+        ("prometheus", "prometheus_rules_extra", ["a"], "an element of the list is text and not a mapping."),
+        ("tls", "tls_alternative_names", [False], "an element of the list is a boolean and not text. Put the elements into quotation marks."),
+        ("tls", "tls_exporter_password", 12345678, "the value is a number and not text. Put the value into quotation marks."),
+    ],
+)
+def test_a_value_that_tasks_would_get_in_another_type_is_refused(tmp_path, role, variable, value, problem):
+    message = refused(tmp_path, role, "monitor1", {variable: value}, **rules_of(role))
+    assert message.startswith(f"{variable} on monitor1: {problem}")
+    assert "12345678" not in message
+
+
+@pytest.mark.parametrize(
+    ("role", "variable", "value", "problem"),
+    [
+        ("tls", "tls_exporter_password", "x" * 73, "the password has more than the 72 bytes that bcrypt reads. Set a shorter one."),
+        ("tls", "tls_prometheus_password", "\u20ac" * 25, "the password has more than the 72 bytes that bcrypt reads. Set a shorter one."),
+        ("tls", "tls_prometheus_password", " ", "the password is empty or has only white space. Set another one."),
+        ("tls", "tls_exporter_password", "word of mine ", "the password begins or ends with white space,"),
+        ("grafana", "grafana_admin_password", "word\tof mine", "the password has a control character, such as a line break. Set another one."),
+        ("docker_engine", "gpu_monitoring_registry_password", "word of mine\n", "the password begins or ends with white space,"),
+        ("docker_engine", "gpu_monitoring_registry_password", 12345678, "the value is not text. Put the value into quotation marks."),
+        ("prometheus", "prometheus_secret_files", {"token": " "}, "the content of 'token' is empty."),
+        ("prometheus", "prometheus_secret_files", {"token": 12345678}, "the content of 'token' is not text. Put the content into quotation marks."),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, role, variable, value, problem):
+    message = refused(tmp_path, role, "monitor1", {variable: value}, **rules_of(role))
+    assert message.startswith(f"{variable} on monitor1: {problem}")
+    assert "word" not in message.replace("password", "") and "12345678" not in message
+
+
+@pytest.mark.parametrize("content", ["", "\n", "x" * 73])
+def test_a_secret_that_a_file_of_the_controller_has_is_refused(tmp_path, content):
+    (tmp_path / "exporter_password").write_text(content)
+    message = refused(tmp_path, "tls", "monitor1", {"tls_secrets_dir": str(tmp_path)}, **rules_of("tls"))
+    assert message.startswith(f"tls_exporter_password_file ({tmp_path}/exporter_password) on monitor1: the password ")
+
+
+def test_secrets_that_can_be_used_pass(tmp_path):
+    (tmp_path / "prometheus_password").write_text(f"{'x' * 72}\n")
+    values = {"tls_secrets_dir": str(tmp_path), "tls_exporter_password": "\u20ac" * 24, "grafana_admin_password": "a long one " * 10 + "!"}
+    values["prometheus_secret_files"] = {"ca.crt": "a certificate\n"}
+    for role in ("tls", "grafana", "prometheus", "docker_engine"):
+        check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
+
+
+def test_one_message_has_all_wrong_variables_and_their_hosts(tmp_path):
+    values = {"prometheus_port": "none", "prometheus_memory": "lots", "prometheus_volume": 1}
+    hosts = {f"monitor{number}": {"ansible_host": f"10.0.0.{number}"} for number in range(1, 8)}
+    with pytest.raises(ValueError) as error:
+        check(host_variables(tmp_path, {}, hosts, values), ["prometheus"], [*hosts], **rules_of("prometheus"))
+    lines = str(error.value).splitlines()
+    assert [line.partition(" on ")[0] for line in lines] == ["prometheus_memory", "prometheus_port", "prometheus_volume"]
+    assert all(" on monitor1, monitor2, monitor3, monitor4, monitor5 and 2 more hosts: " in line for line in lines)
