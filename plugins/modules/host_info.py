@@ -170,6 +170,15 @@ engine:
               V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where it has none.
           type: str
           sample: devices
+    stopped_services:
+      description: The services of this collection whose container does not run, by name.
+      type: list
+      elements: dict
+      contains:
+        service: {description: Name of the service., type: str, sample: prometheus}
+        container: {description: Name of the container., type: str, sample: prometheus}
+        status: {description: "V(created), V(exited), V(dead) or V(paused).", type: str, sample: exited}
+        error: {description: Why the start failed; empty where the container was stopped., type: str, sample: "cannot assign requested address"}
     root_dir: {description: Directory in which the engine keeps its data., type: str, sample: /var/lib/docker}
     containerd_socket:
       description: Socket of the containerd that the engine runs on; empty where it does not say, as before 27.0.

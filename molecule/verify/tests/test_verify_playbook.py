@@ -89,7 +89,7 @@ def test_a_dry_run_checks_as_well(verify):
 def test_an_exporter_that_stopped(told, host, name):
     host(name).check_output("docker stop dcgm-exporter")
     try:
-        told(f"The DCGM exporter of {name} does not answer Prometheus: ")
+        told(f"The DCGM exporter of {name} does not run: its container dcgm-exporter is exited. ")
     finally:
         host(name).check_output("docker start dcgm-exporter")
 

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config, docker_socket
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine_traits
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine_traits import EngineTraits, OtherEngines
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import StoppedService, stopped_services
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 _ROOTLESS_SOCKETS = "/run/user/*/docker.sock"
@@ -50,6 +51,7 @@ class EngineState(EngineTraits):
     default_runtime: str
     live_restore: bool
     containers: list[Container]
+    stopped_services: list[StoppedService]
     root_dir: str
     containerd_socket: str
 
@@ -62,14 +64,14 @@ def ask(docker_host: str, installed: bool) -> EngineState:
         info = api.get("/info")
         traits = engine_traits.of_answers(api.version, info, _daemon_settings())
         described = docker_socket.describe(api.version, info)
-        containers = docker_socket.containers(api)
+        containers, stopped = docker_socket.containers(api), stopped_services(api)
     except OSError as error:
         state["error"] = f"{docker_host}: {error.strerror or error}"
         state["problem"] = engine_traits.without_answer(_others())
         return state
     state.update(traits)  # type: ignore[typeddict-item]
     state.update(described)  # type: ignore[typeddict-item]
-    state.update({"reachable": True, "containers": containers})  # type: ignore[typeddict-item]
+    state.update({"reachable": True, "containers": containers, "stopped_services": stopped})  # type: ignore[typeddict-item]
     return state
 
 
@@ -90,6 +92,7 @@ def unknown(installed: bool) -> EngineState:
         "default_runtime": "",
         "live_restore": False,
         "containers": [],
+        "stopped_services": [],
         "root_dir": "",
         "containerd_socket": "",
     }

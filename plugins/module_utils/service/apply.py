@@ -28,7 +28,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.plan 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.undo import NEXT, PREVIOUS, VALIDATOR
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import NEXT, PREVIOUS, VALIDATOR
 
 VALIDATE_SECONDS = 120
 VALIDATE_LINES = 100

@@ -22,6 +22,8 @@ from typing import Any
 
 OWNER_LABEL = "mlops.gpu_monitoring.service"
 POLICIES = ("always", "unless-stopped")
+# How the names of containers end that a deployment has for a while.
+OF_DEPLOYMENTS = (".next", ".previous", ".validation")
 REQUEST_SECONDS = 120
 # For so long an engine that does not answer counts as one that starts.
 ENGINE_SECONDS = 900
@@ -64,13 +66,14 @@ def failed_to_start(container: dict[str, Any]) -> bool:
 
     The engine keeps an error for such a container alone. A container that a person stopped has no error.
     """
-    state, name = container["State"], container["Name"].lstrip("/")
+    state, labels = container["State"], container["Config"]["Labels"] or {}
     return (
         bool(state["Error"])
         and not state["Running"]
         and not state["Restarting"]
         and container["HostConfig"]["RestartPolicy"]["Name"] in POLICIES
-        and (container["Config"]["Labels"] or {}).get(OWNER_LABEL) == name
+        and OWNER_LABEL in labels
+        and not container["Name"].endswith(OF_DEPLOYMENTS)
     )
 
 

@@ -8,9 +8,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import NEXT, PREVIOUS, VALIDATOR
 
-# Names beside the service's own: the container that will be it, the one that was it, and the validator's.
-NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
 COME_BACK_SECONDS = 60
 
 

@@ -36,7 +36,7 @@ _CONTAINERS = 'count by (host, name, image) (container_last_seen{job="cadvisor"}
 _LATELY = 'count by (host, name) (last_over_time(container_last_seen{job="cadvisor",name!="",image!=""}[2m]))'
 _SKEW = 'node_time_seconds{job="node"} - timestamp(node_time_seconds{job="node"})'
 _GLOBAL_INTERVAL = re.compile(r"^global:\n(?:  .*\n)*?  scrape_interval: (\S+)$", re.MULTILINE)
-# An empty database says the greatest number that it can.
+# An empty database says the greatest or the least number that it can.
 _NO_SAMPLE = 1e12
 
 
@@ -124,9 +124,10 @@ def _global_interval(yaml: str) -> float:
 def _database(metrics: str) -> Database:
     own = dict(re.findall(r"^prometheus_tsdb_(\w+) (\S+)$", metrics, re.MULTILINE))
     try:
-        oldest = float(own["lowest_timestamp_seconds"])
+        oldest, newest = float(own["lowest_timestamp_seconds"]), float(own["head_max_time_seconds"])
         return {
             "oldest": oldest if oldest < _NO_SAMPLE else None,
+            "newest": newest if abs(newest) < _NO_SAMPLE else None,
             "retention": float(own["retention_limit_seconds"]),
             "size_limit": float(own["retention_limit_bytes"]),
             "size": sum(float(own[f"{part}_bytes"]) for part in ("storage_blocks", "wal_storage_size", "head_chunks_storage_size")),

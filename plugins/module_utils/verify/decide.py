@@ -25,6 +25,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observ
 CONTAINERS, GPUS, NODE, SERVERS = "cadvisor", "nvidia-gpu", "node", "model-server"
 _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node exporter"}
 _SITE = "Run the playbook site."
+# What a target of a job needs running on its host. The proxy stands before cAdvisor.
+_SERVICES = {CONTAINERS: ["cadvisor", "cadvisor-proxy"], GPUS: ["dcgm-exporter"], NODE: ["node-exporter"]}
 # How the names of what a job measures begin.
 _METRICS = {CONTAINERS: r"\bcontainer_", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
 # Queries that find nothing of some GPUs. A GPU in MIG mode has no utilization of its own.
@@ -104,8 +106,9 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     problems: list[Problem] = []
     notes: list[str] = []
     if prometheus.get("error"):
-        problems.append(Problem("prometheus", "", f"Prometheus cannot be asked: {prometheus['error']}"))
         hosts = [_Host(wanted, {}, name) for name in wanted.hosts]
+        stopped = "".join(host.not_running("prometheus") for host in hosts)
+        problems.append(Problem("prometheus", "", f"Prometheus cannot be asked: {prometheus['error']}{stopped}"))
         problems += [fault for host in hosts for fault in host.unreachable()]
         return Verdict([host.row() for host in hosts], problems, notes)
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
@@ -114,7 +117,9 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     problems += _intervals(wanted, prometheus)
     lost, note = _lost_data(wanted, prometheus)
     problems += lost
-    problems += _dashboards(grafana, not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS))
+    stopped = "".join(host.not_running("grafana") for host in hosts)
+    problems += _future_samples(wanted, prometheus)
+    problems += _dashboards(grafana, stopped, not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS))
     unknown = [host.name for host in hosts if host.states and host.skew is None]
     still = [host.name for host in hosts if host.nothing_moves]
     notes += [note] if note else []
@@ -234,6 +239,9 @@ class _Host:
         if target and target["health"] == "up":
             return None
         exporter = f"The model server {server}" if job == SERVERS else _EXPORTERS.get(job, f"The job {job}")
+        stopped = next((stopped for service in _SERVICES.get(job, []) for stopped in self._stopped(service)), "")
+        if stopped:
+            return self._fault("targets", f"{exporter} of {self.name} does not run: {stopped}")
         if job == CONTAINERS and target and "502 Bad Gateway" in target["error"]:
             return self._fault(
                 "targets",
@@ -247,6 +255,21 @@ class _Host:
         if target["health"] == "unknown":
             return self._fault("targets", f"{exporter} of {self.name} has not been scraped yet.")
         return self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {_one_line(target['error']).rstrip('.')}.")
+
+    def _stopped(self, service: str) -> list[str]:
+        """Why the service does not run here; nothing where it runs, or where the host was not asked."""
+        engine = self._engine_info.get("engine")
+        services = (engine.get("stopped_services") or []) if engine else []
+        return [
+            f"its container {stopped['container']} is {stopped['status']}"
+            + (f", and its start failed: {_one_line(stopped['error']).rstrip('.')}. {_SITE}" if stopped["error"] else f". {_SITE}")
+            for stopped in services
+            if stopped["service"] == service
+        ]
+
+    def not_running(self, service: str) -> str:
+        """A clause that says that the service does not run here, and why; empty where it runs."""
+        return "".join(f" {service.capitalize()} does not run on {self.name}: {reason}" for reason in self._stopped(service))
 
     def _wrong_clock(self) -> bool:
         return self.skew is not None and abs(self.skew) > self._wanted.clock_skew
@@ -401,9 +424,22 @@ def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str
     return [Problem("data", "", f"Prometheus lost its data: {text}. If that is accepted, remove {wanted.data_since_file} and run the playbook site.")], ""
 
 
-def _dashboards(grafana: Shown, blind: bool) -> list[Problem]:
+def _future_samples(wanted: Wanted, prometheus: Measured) -> list[Problem]:
+    """Samples from the time when a clock was ahead: of these series Prometheus takes no sample that is older."""
+    newest, now = prometheus["database"]["newest"], prometheus["now"]
+    skews = [skew for skew in prometheus["clock_skew"].values() if skew is not None]
+    # cAdvisor's samples carry the time of their host, whose clock is told of already.
+    ahead = max([0.0, *skews]) + wanted.clock_skew
+    if newest is None or newest - now <= ahead:
+        return []
+    text = f"Prometheus has samples of {_moment(newest)}, and its clock says {_moment(now)}: a clock was ahead."
+    fix = "It drops newer samples of the same series until then. Set the clocks by NTP, and wait, or remove the volume of Prometheus with all its data."
+    return [Problem("clock", "", f"{text} {fix}")]
+
+
+def _dashboards(grafana: Shown, stopped: str, blind: bool) -> list[Problem]:
     if grafana.get("error"):
-        return [Problem("grafana", "", f"Grafana cannot be asked: {grafana['error']}")]
+        return [Problem("grafana", "", f"Grafana cannot be asked: {grafana['error']}{stopped}")]
     problems = []
     for uid, dashboard in grafana["dashboards"].items():
         if dashboard is None:

@@ -47,10 +47,11 @@ class Target(TypedDict):
 class Database(TypedDict):
     """Prometheus' database. Times are seconds, sizes bytes.
 
-    `oldest` is the time of the oldest sample, None if missing. A `size_limit` of 0 is no limit.
+    `oldest` and `newest` are the times of the oldest and of the newest sample, None if missing. A `size_limit` of 0 is no limit.
     """
 
     oldest: Optional[float]
+    newest: Optional[float]
     retention: float
     size_limit: float
     size: float

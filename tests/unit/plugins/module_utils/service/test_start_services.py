@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import service_containers
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import start_services
 
 # `docker inspect` of Docker 26.1.5 and 28.5.2 after a restart of the engine, cut to what the script reads.
@@ -88,6 +89,16 @@ def run(tmp_path: Path) -> str:
 
 def know(engine: Server, *containers: dict) -> None:
     engine.containers.update({one["Name"].lstrip("/"): copy.deepcopy(one) for one in containers})
+
+
+def test_the_script_knows_the_containers_of_deployments():
+    assert start_services.OWNER_LABEL == service_containers.LABEL
+    assert start_services.OF_DEPLOYMENTS == (service_containers.NEXT, service_containers.PREVIOUS, service_containers.VALIDATOR)
+
+
+def test_a_container_with_a_prefix_in_its_name(engine, tmp_path):
+    know(engine, container("site-grafana", ADDRESS, labels={start_services.OWNER_LABEL: "grafana"}))
+    assert run(tmp_path) == f"grafana is started, after: {ADDRESS}\n"
 
 
 def test_nothing_to_start(engine, tmp_path):

@@ -49,7 +49,7 @@ class Fleet:
             "containers": {host: list(CONTAINERS) for host in UUIDS},
             "containers_lately": {host: list(CONTAINERS) for host in UUIDS},
             "clock_skew": {"gpu1": 0.1, "gpu2": -0.2, "m1": 0.0},
-            "database": {"oldest": NOW - 5 * DAY + 8, "retention": 15.0 * DAY, "size_limit": 0.0, "size": 5e9},
+            "database": {"oldest": NOW - 5 * DAY + 8, "newest": NOW - 1, "retention": 15.0 * DAY, "size_limit": 0.0, "size": 5e9},
         }
         self.grafana: dict[str, Any] = {"error": "", "dashboards": {"ml": {"title": "ML system monitoring", "panels": 4, "faults": []}}}
 
@@ -553,3 +553,63 @@ def test_two_faults_are_two_sentences(fleet):
     fleet.down("gpu1", "cadvisor")
     del fleet.prometheus["gpus"]["gpu1"]["GPU-a0"]
     assert [(problem.check, problem.host) for problem in fleet.verdict().problems] == [("targets", "gpu1"), ("gpus", "gpu1")]
+
+
+LATE_ADDRESS = "driver failed programming external connectivity: listen tcp4 192.0.2.1:9400: bind: cannot assign requested address"
+
+
+def stop(fleet: Fleet, host: str, service: str, error: str = "", container: str = "") -> None:
+    """As host_info tells of a service that does not run."""
+    stopped = {"service": service, "container": container or service, "status": "exited", "error": error}
+    fleet.engines.setdefault(host, {"engine": {"reachable": True, "containers": []}})["engine"]["stopped_services"] = [stopped]
+
+
+def test_an_exporter_whose_start_failed_at_boot_is_told_with_the_reason(fleet):
+    fleet.down("gpu1", "nvidia-gpu")
+    stop(fleet, "gpu1", "dcgm-exporter", LATE_ADDRESS, "site-dcgm-exporter")
+    assert fleet.messages == [
+        "The DCGM exporter of gpu1 does not run: its container site-dcgm-exporter is exited, and its start failed:"
+        f" {LATE_ADDRESS}. Run the playbook site."
+    ]
+
+
+def test_an_exporter_that_was_stopped(fleet):
+    fleet.down("m1", "node")
+    stop(fleet, "m1", "node-exporter")
+    assert "The node exporter of m1 does not run: its container node-exporter is exited. Run the playbook site." in fleet.messages
+
+
+def test_the_proxy_of_cadvisor_is_part_of_its_target(fleet):
+    fleet.down("gpu2", "cadvisor")
+    stop(fleet, "gpu2", "cadvisor-proxy")
+    assert fleet.messages == ["cAdvisor of gpu2 does not run: its container cadvisor-proxy is exited. Run the playbook site."]
+
+
+def test_a_stopped_prometheus_is_told_with_the_reason(fleet):
+    fleet.prometheus = {"error": "connection refused."}
+    stop(fleet, "m1", "prometheus", LATE_ADDRESS)
+    assert fleet.messages == [
+        "Prometheus cannot be asked: connection refused. Prometheus does not run on m1: its container prometheus is exited, and its"
+        f" start failed: {LATE_ADDRESS}. Run the playbook site."
+    ]
+
+
+def test_a_stopped_grafana_is_told_with_the_reason(fleet):
+    fleet.grafana = {"error": "connection refused.", "dashboards": {}}
+    stop(fleet, "m1", "grafana")
+    assert fleet.messages == [
+        "Grafana cannot be asked: connection refused. Grafana does not run on m1: its container grafana is exited. Run the playbook site."
+    ]
+
+
+def test_samples_of_a_time_when_a_clock_was_ahead(fleet):
+    fleet.prometheus["database"]["newest"] = NOW + DAY
+    (message,) = fleet.messages
+    assert message.startswith("Prometheus has samples of ") and "a clock was ahead. It drops newer samples of the same series until then." in message
+
+
+@pytest.mark.parametrize(("newest", "skew"), [(NOW + 4, 0.0), (NOW + 63, 60.0), (None, 0.0)])
+def test_samples_that_no_clock_explains_are_told_alone(fleet, newest, skew):
+    fleet.prometheus["database"]["newest"] = newest
+    fleet.prometheus["clock_skew"]["gpu1"] = skew
+    assert not [message for message in fleet.messages if "samples of" in message]
