@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     foreign_variables,
     prometheus_variables,
     secret_values,
+    service_extras,
     value_types,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval
@@ -85,9 +86,11 @@ def problems(
                     checked(variables, host, name, rule)
                 except VariableError as error:
                     refused.setdefault(error.parts[0], error)
-        for role in _CHECKS.keys() & {*roles} if not refused else ():
+        for role in roles if not refused else ():
             try:
-                _CHECKS[role](variables, host)
+                service_extras.check(variables, role, host)
+                if role in _CHECKS:
+                    _CHECKS[role](variables, host)
             except VariableError as error:
                 refused.setdefault(error.parts[0], error)
         for refusal in refused.values():

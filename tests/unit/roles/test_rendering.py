@@ -158,7 +158,7 @@ def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exp
     assert all(mount["read_only"] for mount in options["mounts"])
     assert {"/", "/proc/1/net", "/proc/pressure"} <= {mount["source"] for mount in options["mounts"]}
     assert "/proc" not in {mount["source"] for mount in options["mounts"]}
-    assert options["ports"] == [{"container_port": 9100, "host_port": 9100, "address": "10.0.0.1"}]
+    assert options["ports"] == [{"container_port": 9100, "host_port": 9100, "address": "10.0.0.1", "variable": "node_exporter_port"}]
 
 
 def test_a_kernel_without_pressure_gets_no_mount_of_it(node_exporter):
