@@ -256,6 +256,13 @@ kernel:
   type: dict
   contains:
     pressure: {description: Whether it measures pressure (C(/proc/pressure))., type: bool, sample: true}
+capacity:
+  description: What the host has, in bytes. V(0) means that it is not known.
+  returned: without O(only_files)
+  type: dict
+  contains:
+    memory: {description: Its memory., type: int, sample: 270463938560}
+    engine_disk: {description: Size of the file system with the data of the Docker engine., type: int, sample: 982900588544}
 addresses:
   description: The addresses of the host.
   returned: without O(only_files)

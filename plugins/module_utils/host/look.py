@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import (
     addresses,
+    capacity,
     engine,
     files,
     gpu,
@@ -28,6 +29,7 @@ class Host(TypedDict):
     repositories: repositories.RepositoryState
     toolkit: toolkit.ToolkitState
     kernel: kernel.KernelState
+    capacity: capacity.Capacity
     addresses: addresses.AddressState
     files: dict[str, files.FileState]
 
@@ -43,6 +45,7 @@ def look(commands: Commands, docker_host: str, paths: list[str]) -> Host:
         "repositories": repositories.ask(package_state["manager"]),
         "toolkit": toolkit.ask(commands, package_state, engine_state),
         "kernel": kernel.ask(),
+        "capacity": capacity.ask(engine_state["root_dir"]),
         "addresses": addresses.ask(),
         "files": files.ask(paths),
     }

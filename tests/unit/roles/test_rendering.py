@@ -151,6 +151,21 @@ def test_retention_by_time_and_by_size(prometheus):
     assert {"--storage.tsdb.retention.time=30d", "--storage.tsdb.retention.size=100GB"} <= set(options["command"])
 
 
+def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
+    def limits(**variables):
+        gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.1.0.{number}"} for number in range(1, 60)}
+        facts = {"gpu_monitoring_host": {"capacity": {"memory": 4 * 1024**3, "engine_disk": 100 * 1024**3}, "gpu": {"present": False}}}
+        inventory = fleet(gpu_hosts, {"monitor1": MONITOR}, variables)
+        options = service("prometheus", "prometheus", inventory, "monitor1", tmp_path, facts)
+        said = arguments("prometheus", "Say what the host is too small for", inventory, "monitor1", tmp_path, facts)["msg"]
+        sizes = [flag.partition("=")[2] for flag in options["command"] if flag.startswith("--storage.tsdb.retention.size=")]
+        return options["memory"], sizes, len(said)
+
+    assert limits() == ("3g", ["70GB"], 1)
+    assert limits(prometheus_memory="2g", prometheus_retention_size="20GB") == ("2g", ["20GB"], 0)
+    assert limits(prometheus_retention_time="2d") == ("3g", [], 0)
+
+
 def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exporter):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": True}}})
     options = node_exporter(inventory, "gpu1")

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Memory and disk that a Prometheus needs for a number of hosts. Pure."""
+
+from typing import TypedDict
+
+GIB = 1024**3
+_STEP = 256 * 1024**2
+# A host with 8 GPUs and 30 containers.
+SERIES_PER_HOST = 3100
+# A series in memory, and as much again for garbage and queries (https://www.robustperception.io/how-much-ram-does-prometheus-2-x-need-for-cardinality-and-ingestion/).
+BYTES_PER_SERIES = 2 * 3000
+# "1-2 bytes per sample": https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects
+BYTES_PER_SAMPLE = 2
+_LEAST_MEMORY = 4 * GIB
+# What Prometheus may take of the host's memory, and its data of a file system that images and logs share.
+_MEMORY_SHARE = 0.75
+_DISK_SHARE = 0.7
+
+
+class Size(TypedDict):
+    """Limits in the notation of Docker and Prometheus. Texts are empty if the time alone limits the data, and if the host is large enough."""
+
+    memory: str
+    memory_problem: str
+    retention_size: str
+    retention_problem: str
+
+
+def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -> Size:
+    """Limits that fit `hosts` scraped each `interval` seconds and kept for `retention` seconds.
+
+    `memory` and `disk` are the bytes that the monitoring host has, 0 where they are not known. The limits grow in large
+    steps, since each other limit restarts Prometheus.
+    """
+    needed = GIB + hosts * SERIES_PER_HOST * BYTES_PER_SERIES
+    limit = _LEAST_MEMORY
+    while limit < needed:
+        limit *= 2
+    if memory:
+        limit = min(limit, max(_STEP, int(memory * _MEMORY_SHARE) // _STEP * _STEP))
+    memory_problem = retention_size = retention_problem = ""
+    if limit < needed:
+        memory_problem = (
+            f"Prometheus needs about {_gib(needed)} of memory for {hosts} hosts, and gets {_gib(limit)} of the {_gib(memory)} of this host."
+            " Move it to a host with more memory, or set prometheus_memory."
+        )
+    written = hosts * SERIES_PER_HOST / interval * BYTES_PER_SAMPLE
+    allowed = int(disk * _DISK_SHARE) // GIB * GIB
+    if disk and written * retention > allowed:
+        retention_size = f"{max(1, allowed // GIB)}GB"
+        retention_problem = (
+            f"Prometheus writes about {_gib(written * 86400)} a day for {hosts} hosts, and the disk of this host has {_gib(disk)}. So it keeps about"
+            f" {allowed / written / 86400:.1f} days. Use a larger disk, or set prometheus_retention_time or prometheus_retention_size."
+        )
+    return {
+        "memory": _docker_size(limit),
+        "memory_problem": memory_problem,
+        "retention_size": retention_size,
+        "retention_problem": retention_problem,
+    }
+
+
+def _docker_size(size: int) -> str:
+    return f"{size // GIB}g" if size % GIB == 0 else f"{size // 1024**2}m"
+
+
+def _gib(size: float) -> str:
+    return f"{size / GIB:.1f} GiB"
