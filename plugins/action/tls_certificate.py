@@ -33,10 +33,12 @@ class ActionModule(ActionBase):
         if certificates.MISSING:
             raise AnsibleActionFail(certificate_folder.MISSING_PACKAGE) from certificates.MISSING
         _validation, options = self.validate_argument_spec(_OPTIONS)
-        _check_days(**{name: options[name] for name in ("valid_days", "renew_days", "ca_valid_days")})
         given = options["name"] if options["name"] is not None else (task_vars or {})["inventory_hostname"]
         names = [_name("name", given), *(_name("alternative_names", name) for name in options["alternative_names"])]
         days = certificate_folder.Days(options["valid_days"], options["renew_days"], options["ca_valid_days"])
+        out_of_range = days.problem()
+        if out_of_range:
+            raise AnsibleActionFail("{}: {}. {}.".format(*out_of_range))
         folder = certificate_folder.CertificateFolder(self._loader.path_dwim(options["folder"]), days, self._task.check_mode)
         try:
             with folder.opened():
@@ -55,13 +57,6 @@ class ActionModule(ActionBase):
             "not_after": f"{certificates.ends(issued.host.certificate):%Y-%m-%dT%H:%M:%SZ}",
             "_ansible_no_log": True,
         }
-
-
-def _check_days(valid_days: int, renew_days: int, ca_valid_days: int) -> None:
-    if not 1 <= valid_days < ca_valid_days:
-        raise AnsibleActionFail(f"valid_days: {valid_days} is out of range. Set it to 1 or more, and to less than ca_valid_days, which is {ca_valid_days}.")
-    if not 0 <= renew_days < valid_days:
-        raise AnsibleActionFail(f"renew_days: {renew_days} is out of range. Set it to 0 or more, and to less than valid_days, which is {valid_days}.")
 
 
 def _name(option: str, text: str) -> x509.GeneralName:

@@ -26,6 +26,16 @@ class Days(NamedTuple):
     renew: int = 30
     ca_valid: int = 3650
 
+    def problem(self, prefix: str = "") -> tuple[str, str, str] | None:
+        """The option that is out of range, whose name begins with `prefix`, the problem and the fix; None where all is well."""
+        if not 1 <= self.valid < self.ca_valid:
+            fix = f"Set it to 1 or more, and to less than {prefix}ca_valid_days, which is {self.ca_valid}"
+            return f"{prefix}valid_days", f"{self.valid} is out of range", fix
+        if not 0 <= self.renew < self.valid:
+            fix = f"Set it to 0 or more, and to less than {prefix}valid_days, which is {self.valid}"
+            return f"{prefix}renew_days", f"{self.renew} is out of range", fix
+        return None
+
 
 class Issued(NamedTuple):
     """The certificate of a host and that of its CA, with what a diff shows where a run made one of them."""

@@ -7,13 +7,14 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as error:
     MISSING: ImportError | None = error
@@ -22,6 +23,10 @@ else:
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _EARLIER = timedelta(days=1)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_CONTEXT = "mlops.gpu_monitoring certificate"
+# The order of the group of P-256 (https://csrc.nist.gov/pubs/sp/800/186/final).
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 class Pair(NamedTuple):
@@ -29,6 +34,13 @@ class Pair(NamedTuple):
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+
+
+class Authority(NamedTuple):
+    """A CA of a site, whose key is one for ECDSA or RSA."""
+
+    certificate: x509.Certificate
+    key: Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
 
 def general_name(text: str) -> x509.GeneralName:
@@ -56,6 +68,27 @@ def names_of(certificate: x509.Certificate) -> list[x509.GeneralName]:
         return []
 
 
+def certificates_of(text: str) -> list[x509.Certificate]:
+    """The certificates in a PEM text; none where one of them cannot be read. cryptography before 39 reads one alone."""
+    try:
+        return [x509.load_pem_x509_certificate(block) for block in _PEM.findall(text.encode())]
+    except ValueError:
+        return []
+
+
+def authority_key(text: str) -> Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]:
+    """The key of a CA of a site. Raises ValueError that says what it is instead."""
+    try:
+        key = serialization.load_pem_private_key(text.encode(), password=None)
+    except TypeError as error:
+        raise ValueError("the key has a passphrase") from error
+    except ValueError as error:
+        raise ValueError("the key is no PEM text that can be read") from error
+    if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+        raise ValueError("the key is neither one for RSA nor one for ECDSA")
+    return key
+
+
 def loaded(certificate: bytes, key: bytes) -> Pair:
     """The pair of two PEM texts. Raises ValueError that says which of them is damaged or not of the kind made here."""
     try:
@@ -75,7 +108,12 @@ def loaded(certificate: bytes, key: bytes) -> Pair:
 
 def certificate_pem(pair: Pair) -> bytes:
     """The certificate as PEM."""
-    return pair.certificate.public_bytes(serialization.Encoding.PEM)
+    return pem(pair.certificate)
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    """A certificate as PEM."""
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def key_pem(pair: Pair) -> bytes:
@@ -101,6 +139,20 @@ def ends(certificate: x509.Certificate) -> datetime:
 def is_authority(pair: Pair) -> bool:
     """Whether a pair is a root: its key signed its certificate."""
     return _fits(pair) and _signed_by(pair.certificate, pair.certificate)
+
+
+def authority_problem(authority: Authority, now: datetime) -> str:
+    """Why a CA of a site cannot sign; empty where it can."""
+    certificate = authority.certificate
+    if certificate.public_key() != authority.key.public_key():
+        return "the key is not that of the certificate, which has to be the first of the text"
+    if not lasts(certificate, now, 0):
+        return f"the certificate is valid from {begins(certificate):%Y-%m-%d} to {ends(certificate):%Y-%m-%d}"
+    try:
+        is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        is_ca = False
+    return "" if is_ca else "the certificate is not that of an authority (basicConstraints CA:TRUE)"
 
 
 def still_good(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> bool:
@@ -134,16 +186,61 @@ def issued(authority: Pair, names: Sequence[x509.GeneralName], now: datetime, da
     The common name is for people: servers are known by their alternative names alone (https://www.rfc-editor.org/rfc/rfc9525#section-2).
     """
     key = _new_key()
+    builder = _of_server(authority.certificate, names, key, now, now + timedelta(days=days))
+    return Pair(builder.serial_number(x509.random_serial_number()).sign(authority.key, hashes.SHA256()), key)
+
+
+def derived(authority: Authority, host: str, names: Sequence[x509.GeneralName], begin: datetime, end: datetime) -> Pair:
+    """A certificate for a server that is the same each time. Raises ValueError where the controller cannot sign twice alike.
+
+    Key and serial number are derived from the authority's key (https://www.rfc-editor.org/rfc/rfc5869). Whoever has that can make
+    certificates anyhow. RSA signs alike each time (https://www.rfc-editor.org/rfc/rfc8017#section-8.2).
+    """
+    context = "\0".join([_CONTEXT, host, *(str(name.value) for name in names), begin.isoformat(), end.isoformat()])
+    numbers = authority.key.private_numbers()
+    secret = numbers.d if isinstance(numbers, rsa.RSAPrivateNumbers) else numbers.private_value
+    length = (secret.bit_length() + 7) // 8
+    material = HKDF(hashes.SHA256(), 48 + 16, None, context.encode()).derive(secret.to_bytes(length, "big"))
+    # 16 bytes more than the order has leave no bias (https://csrc.nist.gov/pubs/fips/186-5/final, A.2.1).
+    key = ec.derive_private_key(int.from_bytes(material[:48], "big") % (_P256_ORDER - 1) + 1, ec.SECP256R1())
+    serial = int.from_bytes(material[48:], "big") | 1
+    builder = _of_server(authority.certificate, names, key, begin, end).serial_number(serial)
+    return Pair(_signed_alike(builder, authority), key)
+
+
+def _signed_alike(builder: x509.CertificateBuilder, authority: Authority) -> x509.Certificate:
+    if isinstance(authority.key, rsa.RSAPrivateKey):
+        return builder.sign(authority.key, hashes.SHA256())
+    try:
+        return builder.sign(authority.key, hashes.SHA256(), ecdsa_deterministic=True)
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(
+            "the key is one for ECDSA, and the controller's Python package cryptography is too old to sign twice alike with such a key"
+        ) from error
+
+
+def _of_server(
+    issuer: x509.Certificate, names: Sequence[x509.GeneralName], key: ec.EllipticCurvePrivateKey, begin: datetime, end: datetime
+) -> x509.CertificateBuilder:
+    """The certificate of a server, without serial number."""
     unique = list(dict.fromkeys(names))
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(unique[0].value)[:64])])
-    builder = (
-        _builder(subject, authority.certificate.subject, key, now, days)
+    return (
+        _builder(subject, issuer.subject, key, begin, end)
         .add_extension(x509.SubjectAlternativeName(unique), critical=False)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
+        .add_extension(_authority_key_identifier(issuer), critical=False)
     )
-    return Pair(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """The identifier that the issuer's certificate has, which is not always made of its key in the same way."""
+    try:
+        identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
 def _new_key() -> ec.EllipticCurvePrivateKey:
@@ -153,23 +250,23 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
 
 def _self_signed(key: ec.EllipticCurvePrivateKey, name: x509.Name, now: datetime, days: int) -> Pair:
     builder = (
-        _builder(name, name, key, now, days)
+        _builder(name, name, key, now, now + timedelta(days=days))
+        .serial_number(x509.random_serial_number())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
     )
     return Pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, days: int) -> x509.CertificateBuilder:
-    """What all certificates have. They begin in the past, for hosts whose clocks are behind."""
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, end: datetime) -> x509.CertificateBuilder:
+    """What all certificates have. They are valid from a day before `begin`, for hosts whose clocks are behind."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _EARLIER)
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_before(begin - _EARLIER)
+        .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 

@@ -6,14 +6,16 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from typing import NamedTuple, TypedDict
 
 from ansible.errors import AnsibleError
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.certificate_problem import certificate_problem
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, secret_values
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificate_metrics, certificates, secret_values
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import CertificateFolder, Days
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.given_authority import GivenAuthority
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 _USER = "prometheus"
@@ -27,6 +29,7 @@ class HostSecrets(TypedDict, total=False):
     certificate: str
     private_key: str
     ca_certificate: str
+    certificate_metrics: str
     exporter_password: str
     exporter_password_bcrypt: str
     exporter_password_sha512: str
@@ -39,6 +42,8 @@ class TlsInputs(NamedTuple):
 
     passwords: bool
     own: tuple[str, str, str]
+    ca_private_key: str
+    days: Days
     names: list[str]
     alternative_names: list[str]
     ca_dir: str
@@ -49,7 +54,7 @@ class TlsInputs(NamedTuple):
 
     def files(self) -> list[str]:
         """The files on the controller without which new secrets would be made."""
-        files = [] if any(self.own) else [os.path.join(self.ca_dir, "ca.crt")]
+        files = [] if self.own[2] else [os.path.join(self.ca_dir, "ca.crt")]
         files += [] if self.exporter_password else [self.exporter_password_file]
         return files + ([] if self.prometheus_password else [self.prometheus_password_file])
 
@@ -78,6 +83,8 @@ def inputs_of(variables: HostVariables, fleet: Fleet, host: str) -> TlsInputs | 
     inputs = TlsInputs(
         fleet.tls,
         (text(_OWN[0]), text(_OWN[1]), text(_OWN[2])),
+        text("tls_ca_private_key"),
+        _days(variables, host),
         [reached, *_containers(variables, host)],
         [str(name) for name in variables.get(host, "tls_alternative_names")],
         os.path.expanduser(text("tls_ca_dir")),
@@ -101,6 +108,7 @@ class SecretMaker:
     def __init__(self, password_of: Callable[[str], str], check_mode: bool) -> None:
         self._password_of = functools.cache(password_of)
         self._hash = functools.cache(web_password_hash)
+        self._authority = functools.cache(functools.partial(GivenAuthority, now=datetime.now(timezone.utc)))
         self._check_mode = check_mode
         self.changed = False
         self.diffs: list[str] = []
@@ -108,20 +116,33 @@ class SecretMaker:
     def make(self, inputs: dict[str, TlsInputs]) -> dict[str, HostSecrets]:
         """The secrets of the hosts. Raises VariableError for a folder or a value that cannot be used."""
         secrets: dict[str, HostSecrets] = {}
-        for folder in dict.fromkeys(host_inputs.ca_dir for host_inputs in inputs.values()):
-            of_folder = {host: host_inputs for host, host_inputs in inputs.items() if host_inputs.ca_dir == folder}
-            issued = {host: host_inputs for host, host_inputs in of_folder.items() if not any(host_inputs.own)}
-            for host, host_inputs in of_folder.items():
-                secrets[host] = dict(zip(("certificate", "private_key", "ca_certificate"), host_inputs.own))  # type: ignore[assignment]
-            if issued:
-                self._issue(folder, issued, secrets)
+        of_folders: dict[tuple[str, Days], dict[str, TlsInputs]] = {}
         for host, host_inputs in inputs.items():
+            secrets[host] = dict(zip(("certificate", "private_key", "ca_certificate"), host_inputs.own))  # type: ignore[assignment]
+            if host_inputs.ca_private_key and not host_inputs.own[0]:
+                self._derive(host, host_inputs, secrets[host])
+            elif not host_inputs.own[2]:
+                of_folders.setdefault((host_inputs.ca_dir, host_inputs.days), {})[host] = host_inputs
+        for (folder, days), of_folder in of_folders.items():
+            self._issue(folder, days, of_folder, secrets)
+        for host, host_inputs in inputs.items():
+            secrets[host]["certificate_metrics"] = certificate_metrics.text(secrets[host]["certificate"], secrets[host]["ca_certificate"])
             if host_inputs.passwords:
                 self._add_passwords(host, host_inputs, secrets[host])
         return secrets
 
-    def _issue(self, path: str, inputs: dict[str, TlsInputs], secrets: dict[str, HostSecrets]) -> None:
-        folder = CertificateFolder(path, Days(), self._check_mode)
+    def _derive(self, host: str, inputs: TlsInputs, secrets: HostSecrets) -> None:
+        try:
+            authority = self._authority(inputs.own[2], inputs.ca_private_key, inputs.days)
+            secrets["certificate"], secrets["private_key"] = authority.certificate(host, _certificate_names(host, inputs))
+        except VariableError:
+            raise
+        except ValueError as error:
+            fix = f"Set tls_ca_private_key to the key of the first certificate of tls_ca_certificate, for RSA or ECDSA, without a passphrase. {_UNCHANGED}"
+            raise VariableError("tls_ca_private_key", host, f"it cannot be used: {error}", fix) from error
+
+    def _issue(self, path: str, days: Days, inputs: dict[str, TlsInputs], secrets: dict[str, HostSecrets]) -> None:
+        folder = CertificateFolder(path, days, self._check_mode)
         try:
             with folder.opened():
                 for host, host_inputs in inputs.items():
@@ -167,13 +188,28 @@ def _containers(variables: HostVariables, host: str) -> list[str]:
     return ["prometheus", "node-exporter", *(["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else [])]
 
 
+def _days(variables: HostVariables, host: str) -> Days:
+    days = Days(*(int(variables.get(host, f"tls_{name}_days")) for name in Days._fields))
+    out_of_range = days.problem("tls_")
+    if out_of_range:
+        option, problem, fix = out_of_range
+        raise VariableError(option, host, problem, fix)
+    return days
+
+
 def _check_own(host: str, inputs: TlsInputs) -> None:
     given = [name for name, value in zip(_OWN, inputs.own) if value]
+    if inputs.ca_private_key and not inputs.own[2]:
+        raise VariableError("tls_ca_private_key", host, "tls_ca_certificate is not set", f"Set it to the certificate of the same authority. {_UNCHANGED}")
+    if inputs.ca_private_key and given == ["tls_ca_certificate"]:
+        return
     if given and len(given) < len(_OWN):
         problem = f"of tls_certificate, tls_private_key and tls_ca_certificate only {' and '.join(given)} is set"
         raise VariableError(given[0], host, problem, f"Set all three to PEM text, or none to have a private authority made. {_UNCHANGED}")
     if given:
         _general_names(host, inputs.names)
+        if not certificates.certificates_of(inputs.own[2]):
+            raise VariableError("tls_ca_certificate", host, "it is no PEM text of certificates", f"Set it to the authorities of tls_certificate. {_UNCHANGED}")
         problem = certificate_problem(inputs.own[0], inputs.own[1], inputs.names)
         if problem:
             problem = f"it cannot be used: {problem}. Prometheus and Grafana reach the host by {', '.join(inputs.names)}"

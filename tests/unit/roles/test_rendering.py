@@ -185,7 +185,15 @@ def test_a_textfile_directory_is_read_through_the_mount_of_the_root(node_exporte
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_textfile_dir": "/var/lib/node_exporter"})
     command = node_exporter(inventory, "gpu1")["command"]
     assert {"--collector.textfile", "--collector.textfile.directory=/host/var/lib/node_exporter"} <= set(command)
-    assert not any("textfile" in flag for flag in node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")["command"])
+    assert not any("directory=/host" in flag for flag in node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")["command"])
+
+
+def test_the_ends_of_certificates_are_metrics_of_the_host(node_exporter):
+    options = node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")
+    assert [(file["path"], file["content"], file["on_change"]) for file in options["files"]] == [
+        ("/etc/gpu_monitoring/node_exporter/textfile/certificates.prom", "the ends of certificates", "none")
+    ]
+    assert "--collector.textfile.directory=/etc/gpu_monitoring/textfile" in options["command"]
 
 
 def test_textfiles_of_the_collection_are_beside_those_of_the_site(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timezone
+
 import pytest
 import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, fleet_secrets
@@ -159,3 +162,70 @@ def test_a_folder_that_others_can_write_to_is_refused_with_the_fix(inputs, maker
     (tmp_path / "secrets" / "ca").chmod(0o777)
     with pytest.raises(ValueError, match=r"tls_ca_dir on gpu1: .*/secrets/ca has the mode 0777\. Take the rights of others away: chmod"):
         maker().make(inputs())
+
+
+@pytest.fixture(scope="module")
+def vault():
+    """All that a site keeps in Vault for a controller without files."""
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    return {
+        "tls_ca_certificate": authority.cert_pem.bytes().decode(),
+        "tls_ca_private_key": authority.private_key_pem.bytes().decode(),
+        "tls_exporter_password": "a password of the exporters",
+        "tls_prometheus_password": "a password of Prometheus",
+    }
+
+
+def test_with_everything_from_vault_no_file_is_needed_or_made_and_another_controller_makes_the_same(inputs, maker, vault, tmp_path):
+    of_vault = inputs(**vault)
+    assert [path for host_inputs in of_vault.values() for path in fleet_secrets.missing(host_inputs)] == []
+    first, second = maker(), maker()
+    secrets = first.make(of_vault)
+    assert second.make(inputs(**vault)) == secrets
+    assert (first.changed, first.diffs) == (False, [])
+    assert not (tmp_path / "secrets").exists()
+    assert names(secrets["gpu1"]["certificate"]) == {"gpu1", "10.0.0.1", "localhost", "127.0.0.1"}
+    assert len({host["private_key"] for host in secrets.values()}) == 3
+    assert {host["ca_certificate"] for host in secrets.values()} == {vault["tls_ca_certificate"]}
+
+
+def test_a_host_with_a_certificate_of_its_own_takes_that_before_the_authority_from_vault(inputs, maker, vault):
+    given = own("10.0.0.1")
+    secrets = maker().make(inputs({"gpu1": {"ansible_host": "10.0.0.1", **given}, "gpu2": {"ansible_host": "10.0.0.2"}}, **vault))
+    assert secrets["gpu1"]["certificate"] == given["tls_certificate"]
+    assert secrets["gpu2"]["ca_certificate"] == vault["tls_ca_certificate"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"tls_ca_certificate": ""}, "tls_ca_private_key on gpu1: tls_ca_certificate is not set"),
+        ({"tls_ca_private_key": "x"}, "tls_ca_private_key on gpu1: it cannot be used: the key is no PEM text"),
+        ({"tls_ca_certificate": "x"}, "tls_ca_private_key on gpu1: it cannot be used: tls_ca_certificate is no PEM text"),
+        ({"tls_certificate": "x"}, "tls_certificate on gpu1: .* only tls_certificate and tls_ca_certificate is set"),
+        ({"tls_valid_days": 30}, "tls_renew_days on gpu1: 30 is out of range. Set it to 0 or more, and to less than tls_valid_days, which is 30"),
+        ({"tls_valid_days": 4000}, "tls_valid_days on gpu1: 4000 is out of range"),
+    ],
+)
+def test_what_cannot_be_used_from_vault_is_refused_without_showing_it(inputs, maker, vault, variables, words):
+    with pytest.raises(ValueError, match=words) as refused:
+        maker().make(inputs(**{**vault, **variables}))
+    assert "PRIVATE KEY" not in str(refused.value)
+
+
+def test_validity_and_renewal_are_variables(inputs, maker):
+    def end(**variables):
+        pem = maker().make(inputs(**variables))["gpu1"]["certificate"].encode()
+        return certificates.ends(certificates.x509.load_pem_x509_certificate(pem))
+
+    ninety_days = end(tls_valid_days=90)
+    assert round((ninety_days - datetime.now(timezone.utc)).total_seconds() / 86400) == 90
+    assert end() == ninety_days
+    assert end(tls_renew_days=91) > ninety_days
+
+
+def test_the_ends_of_all_certificates_are_metrics(inputs, maker):
+    secrets = maker().make(inputs())["gpu1"]
+    samples = dict(re.findall(r'^gpu_monitoring_certificate_expiry_timestamp_seconds{kind="(\w+)",subject="[^"]+"} (\d+)$', secrets["certificate_metrics"], re.M))
+    leaf, ca = (certificates.certificates_of(secrets[name])[0] for name in ("certificate", "ca_certificate"))
+    assert samples == {"server": f"{certificates.ends(leaf).timestamp():.0f}", "ca": f"{certificates.ends(ca).timestamp():.0f}"}
