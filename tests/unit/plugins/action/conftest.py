@@ -27,7 +27,6 @@ def playbook(tmp_path):
     hosts = {"switch1": {"ansible_host": "no-such-host.invalid", "model_servers": []}}
     inventory = {"all": {"vars": shared, "hosts": hosts, "children": children}}
     environment = {
-        **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
         "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "bench" / "many_hosts" / "connection"),
@@ -45,7 +44,7 @@ def playbook(tmp_path):
             source = tmp_path / "play.json"
             source.write_text(json.dumps(plays))
         command = [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "inventory.json", source, *arguments]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env={**os.environ, **environment}, cwd=tmp_path, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
     return run

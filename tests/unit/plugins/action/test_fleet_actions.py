@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+import trustme
 
 ROOT = Path(__file__).resolve().parents[4]
 SITE = ROOT / "playbooks" / "site.yml"
@@ -108,3 +111,32 @@ def test_a_role_refuses_a_wrong_variable_in_a_play_of_its_own(playbook):
     assert code == 2, output
     assert "grafana_admin_password on monitor1: the value is a number and not text. Put the value into quotation marks." in output
     assert "12345678" not in output
+
+
+def test_two_controllers_with_everything_from_vault_and_an_empty_home_make_the_same(playbook, tmp_path, monkeypatch):
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    content = {
+        "gpu_monitoring_secrets_dir": "~/.config/gpu_monitoring",
+        "tls_ca_certificate": authority.cert_pem.bytes().decode(),
+        "tls_ca_private_key": authority.private_key_pem.bytes().decode(),
+        "tls_exporter_password": "a password of the exporters",
+        "tls_prometheus_password": "a password of Prometheus",
+    }
+    vault = tmp_path / "vault.json"
+    vault.write_text(json.dumps(content))
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "ansible"))
+    shown = {"ansible.builtin.debug": {"msg": "made {{ tls_secrets.hosts[inventory_hostname] | string | hash('sha256') }}"}}
+    made = []
+    for name in ("first", "second"):
+        home = tmp_path / name
+        home.mkdir()
+        monkeypatch.setenv("HOME", str(home))
+        code, output = playbook([{"hosts": "gpu_hosts:monitoring", "tasks": [TLS, shown]}], f"--extra-vars=@{vault}")
+        assert code == 0, output
+        made.append(re.findall(r"made \w+", output))
+        code, output = playbook(SITE, f"--extra-vars=@{vault}")
+        assert code == 0, output
+        assert "PRIVATE KEY" not in output
+        assert [*home.rglob("*")] == []
+    assert made[0] == made[1]
+    assert len({*made[0]}) == 3
