@@ -159,6 +159,7 @@ engine:
       type: list
       elements: dict
       contains:
+        service: {description: The service of this collection that it runs; empty where it is another's., type: str, sample: dcgm-exporter}
         name: {description: Name., type: str, sample: training}
         id: {description: Id., type: str, sample: 4f66ad9a0b2e}
         image: {description: "Image, as it was asked for.", type: str, sample: "pytorch/pytorch:2.9.0"}
@@ -192,13 +193,17 @@ packages:
     manager: {description: "V(apt), V(dnf) or V(dnf5); empty where the host has another one.", type: str, sample: apt}
     error: {description: Why the installed packages are not known; empty where they are., type: str, sample: ""}
     toolkit:
-      description: Those of the toolkit's four packages that are installed, by name.
+      description: Those of the toolkit's four packages that are on the host, by name.
       type: list
       elements: dict
       contains:
         name: {description: Name., type: str, sample: nvidia-container-toolkit}
         version: {description: Version without the revision., type: str, sample: 1.20.1}
         held: {description: Whether dpkg holds it., type: bool, sample: true}
+        state:
+          description: V(installed), or V(half-installed), V(unpacked) or V(half-configured) where dpkg was interrupted or failed.
+          type: str
+          sample: installed
 repositories:
   description: The package repositories that matter to the toolkit.
   returned: without O(only_files)

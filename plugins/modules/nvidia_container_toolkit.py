@@ -75,6 +75,12 @@ options:
     description: Whether the engine may be restarted where it does not take the runtime with a reload, and no container stops.
     type: bool
     default: false
+  services_removed:
+    description:
+      - Whether the services of this collection are removed before, as the playbook C(remove) does.
+      - In check mode, where they are still there, O(state=absent) then does not count their containers.
+    type: bool
+    default: false
   name:
     description: Name of the host in messages.
     type: str

@@ -15,6 +15,7 @@ from tests.lab.shell import CACHE, ROOT, LabError, run, succeeds
 
 FOLDER = Path(__file__).resolve().parent / "images"
 TOOLKIT = Path(__file__).resolve().parent / "toolkit"
+FAILING_TOOLKIT = Path(__file__).resolve().parent / "failing_toolkit"
 TOOLKIT_VERSION = (TOOLKIT / "version.txt").read_text().strip()
 PREFIX = "gpu-monitoring-lab"
 
@@ -127,6 +128,15 @@ def apt_repository() -> str:
     if not (folder / "key.asc").exists():
         print("building the NVIDIA container toolkit's packages", flush=True)
         run(str(TOOLKIT / "build.sh"), str(folder))
+    return str(folder)
+
+
+def failing_repository() -> str:
+    """Folder of a signed apt repository with packages of the toolkit whose installation fails."""
+    packages = apt_repository()
+    folder = CACHE / f"failing-{content_tag(FAILING_TOOLKIT, packages)}"
+    if not (folder / "key.asc").exists():
+        run(str(FAILING_TOOLKIT / "build.sh"), packages, str(folder))
     return str(folder)
 
 

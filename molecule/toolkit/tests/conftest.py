@@ -6,8 +6,27 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.stack import on
-from toolkit import jobs, longest_pause
+from tests.lab import hosts
+from tests.stack import LAB_NAME, on
+from toolkit import HOST, RoleOnSpare, end_jobs, jobs, longest_pause, packages, start_spare
+
+
+@pytest.fixture(scope="module")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoleOnSpare]:
+    """Runs the role on gpu3, which is removed afterwards."""
+    start_spare()
+    yield RoleOnSpare(tmp_path_factory.mktemp("toolkit"))
+    hosts.remove(LAB_NAME, HOST)
+
+
+@pytest.fixture
+def bare(spare: RoleOnSpare, jobs_go_on: Callable[[str, str], str]) -> None:
+    """gpu3 without a toolkit. The host is created again where another test left something."""
+    configuration = on(HOST, "cat /etc/docker/daemon.json")
+    if packages(HOST) or "nvidia" in configuration or "live-restore" in configuration:
+        end_jobs(jobs_go_on)
+        hosts.remove(LAB_NAME, HOST)
+        start_spare()
 
 
 @pytest.fixture(autouse=True)

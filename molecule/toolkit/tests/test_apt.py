@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab import driver, hosts, images, shell
+from tests.lab import driver, hosts, images
 from tests.stack import LAB_NAME, Run, on, wait_until
 from toolkit import (
     COUNTER,
@@ -24,12 +23,12 @@ from toolkit import (
     assert_done,
     assert_refused,
     assert_skipped,
+    end_jobs,
     engine,
     image,
     jobs,
     longest_pause,
     packages,
-    RoleOnSpare,
     start_job,
 )
 
@@ -45,37 +44,6 @@ def role(play):
         return play({"hosts": target, "roles": [ROLE]}, *arguments, variables=given)
 
     return run
-
-
-@pytest.fixture(scope="module")
-def spare(tmp_path_factory):
-    """Runs the role on gpu3, which is removed afterwards."""
-    start_spare()
-    yield RoleOnSpare(tmp_path_factory.mktemp("toolkit"))
-    hosts.remove(LAB_NAME, HOST)
-
-
-def start_spare() -> None:
-    """Create gpu3: a host with an engine, a GPU, the emulated driver, and a job that counts, and nothing else."""
-    of_gpu1 = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "gpu1"))
-    hosts.start(LAB_NAME, HOST, of_gpu1, images.emulated_driver())
-    start_job(HOST, "job")
-
-
-def end_jobs(end: Callable[[str, str], str], *kept: str) -> None:
-    """End the jobs of gpu3 but these."""
-    for name, job in jobs():
-        if name == HOST and job not in kept:
-            end(name, job)
-
-
-@pytest.fixture
-def bare(spare, jobs_go_on):
-    """gpu3 without a toolkit. The host is created again where another test left something."""
-    if packages(HOST) or "nvidia" in on(HOST, "cat /etc/docker/daemon.json") or "live-restore" in on(HOST, "cat /etc/docker/daemon.json"):
-        end_jobs(jobs_go_on)
-        hosts.remove(LAB_NAME, HOST)
-        start_spare()
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.lab import hosts, shell
+from tests.lab import hosts, images, shell
 from tests.stack import INVENTORY, LAB_NAME, ROOT, Run, on, run_playbook
 
 HOST = hosts.GPU_SPARE
@@ -15,6 +16,7 @@ ROLE = "mlops.gpu_monitoring.nvidia_container_toolkit"
 PACKAGES = ["libnvidia-container-tools", "libnvidia-container1", "nvidia-container-toolkit", "nvidia-container-toolkit-base"]
 OLDER = (ROOT / "tests" / "lab" / "toolkit" / "older-version.txt").read_text().strip()
 PRESENT = (ROOT / "tests" / "lab" / "toolkit" / "version.txt").read_text().strip()
+LISTS = "/etc/apt/sources.list.d"
 COUNTER = "while true; do date +%s%N >> /tmp/steps; sleep 0.1; done"
 QUERIES = {
     "dpkg": r"dpkg-query --show --showformat '${db:Status-Status} ${Package} ${Version}\n'",
@@ -52,6 +54,20 @@ def jobs() -> dict[tuple[str, str], str]:
             listed = on(name, "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'")
             found |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
     return found
+
+
+def start_spare() -> None:
+    """Create gpu3: a host with an engine, a GPU, the emulated driver, and a job that counts, and nothing else."""
+    of_gpu1 = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "gpu1"))
+    hosts.start(LAB_NAME, HOST, of_gpu1, images.emulated_driver())
+    start_job(HOST, "job")
+
+
+def end_jobs(end: Callable[[str, str], str], *kept: str) -> None:
+    """End the jobs of gpu3 but these."""
+    for name, job in jobs():
+        if name == HOST and job not in kept:
+            end(name, job)
 
 
 def longest_pause(name: str, job: str) -> float:

@@ -36,8 +36,10 @@ class Commands(Protocol):
     def path(self, program: str) -> Optional[str]:
         """Where a program is; None if missing."""
 
-    def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "") -> Answer:
-        """Run a program with these arguments and this standard input, without a shell.
+    def run(
+        self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "", folder: str = ""
+    ) -> Answer:
+        """Run a program with these arguments and this standard input in a folder, without a shell.
 
         A program that cannot be run ends with NOT_RUN.
         """
@@ -56,15 +58,21 @@ class ModuleCommands:
         """Where a program is; None if missing."""
         return self._module.get_bin_path(program)
 
-    def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "") -> Answer:
-        """Run a program with these arguments and this standard input, without a shell.
+    def run(
+        self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "", folder: str = ""
+    ) -> Answer:
+        """Run a program with these arguments and this standard input in a folder, without a shell.
 
         A program that cannot be run ends with NOT_RUN.
         """
         variables = {**_LOCALE, **(environment or {})}
         try:
             code, output, errors = self._module.run_command(
-                arguments, environ_update=variables, data=given or None, handle_exceptions=False
+                arguments,
+                environ_update=variables,
+                data=given or None,
+                cwd=folder or None,
+                handle_exceptions=False,
             )
         except OSError as error:
             return Answer(NOT_RUN, "", f"{arguments[0]}: {error.strerror or error}")

@@ -17,7 +17,7 @@ _SNAP = "/var/snap/docker"
 
 
 class Container(TypedDict):
-    """A running container."""
+    """A running container. `service` is the service of this collection that it runs, empty where it is another's."""
 
     name: str
     id: str
@@ -25,6 +25,7 @@ class Container(TypedDict):
     age: int
     runtime: str
     gpu_access: str
+    service: str
 
 
 class CdiSpecification(TypedDict):

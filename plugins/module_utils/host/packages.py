@@ -18,21 +18,27 @@ TOOLKIT_PACKAGES = (
 # Fedora and what is made from it have this file.
 RED_HAT_RELEASE = "/etc/redhat-release"
 _QUERIES = {
-    "apt": ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package} ${Version} ${db:Status-Want}\\n"],
-    "dnf": ["rpm", "--query", "--queryformat", "installed %{NAME} %{VERSION}-%{RELEASE} install\\n"],
+    "apt": ["dpkg-query", "--show", "--showformat=${db:Status-Status}\\t${Package}\\t${Version}\\t${db:Status-Want}\\n"],
+    "dnf": ["rpm", "--query", "--queryformat", "installed\\t%{NAME}\\t%{VERSION}-%{RELEASE}\\tinstall\\n"],
 }
 
 
+# States in which an installation or a removal left a package halfway, in dpkg's words (man 1 dpkg).
+INCOMPLETE = ("half-installed", "unpacked", "half-configured")
+_PRESENT = ("installed", "triggers-awaited", "triggers-pending", *INCOMPLETE)
+
+
 class Package(TypedDict):
-    """An installed package; `version` is without the revision."""
+    """A package of the host; `version` is without the revision, `state` is installed or one of INCOMPLETE."""
 
     name: str
     version: str
     held: bool
+    state: str
 
 
 class PackageState(TypedDict):
-    """The package manager of a host, the installed packages of the toolkit, and why they are not known."""
+    """The package manager of a host, the packages of the toolkit, and why they are not known."""
 
     manager: str
     toolkit: list[Package]
@@ -53,15 +59,36 @@ def ask(commands: Commands) -> PackageState:
 
 
 def parse(output: str) -> list[Package]:
-    """The installed packages from lines of state, name, version and selection."""
+    """The packages from lines of state, name, version and selection."""
     packages: list[Package] = []
     for line in output.splitlines():
-        fields = line.split()
-        if len(fields) == 4 and fields[0] == "installed":
+        fields = line.split("\t")
+        if len(fields) == 4 and fields[0] in _PRESENT:
+            state, name, version, selection = fields
             packages.append(
-                {"name": fields[1], "version": fields[2].rpartition("-")[0] or fields[2], "held": fields[3] == "hold"}
+                {
+                    "name": name,
+                    "version": version.rpartition("-")[0] or version,
+                    "held": selection == "hold",
+                    "state": state if state in INCOMPLETE else "installed",
+                }
             )
     return sorted(packages, key=lambda package: package["name"])
+
+
+def incomplete(packages: list[Package]) -> list[Package]:
+    """Those that an installation or a removal left halfway."""
+    return [package for package in packages if package["state"] in INCOMPLETE]
+
+
+def describe(packages: list[Package]) -> str:
+    """The packages in words."""
+    return ", ".join(
+        package["name"]
+        + (f"={package['version']}" if package["version"] else "")
+        + (f" ({package['state']})" if package["state"] in INCOMPLETE else "")
+        for package in packages
+    )
 
 
 def package_manager(commands: Commands) -> str:

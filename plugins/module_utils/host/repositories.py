@@ -110,6 +110,14 @@ def apt_entries(folder: str) -> list[AptEntry]:
     return entries
 
 
+def located(problem: str, entries: list[AptEntry]) -> str:
+    """A problem that apt has with its source files, without credentials, and the entries whose URIs it names."""
+    text = without_credentials(problem)
+    words = {word.rstrip("/") for word in text.split()}
+    named = [f"{entry['path']}, line {entry['line']}" for entry in entries if entry["uri"].rstrip("/") in words]
+    return f"{text.rstrip(' .')}." + (f" The entries are {'; '.join(named)}." if named else "")
+
+
 def without_credentials(uri: str) -> str:
     """A URI without user and password."""
     return _CREDENTIALS.sub("", uri)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 
@@ -11,8 +12,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpg
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.daemon_file import Diff
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host, look
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import read
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import Package, describe
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import ask as ask_packages
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import apt_entries, located, read
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE, REFRESH_SERVICE
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.locks import when_free
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, package_manager, repository
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import (
     DEFAULT_PROGRAM,
@@ -32,6 +37,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.kept_
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
     Action,
     AddRuntime,
+    ConfigurePackages,
     HoldPackages,
     InstallPackages,
     Plan,
@@ -67,6 +73,7 @@ class Toolkit:
         self._wanted = wanted
         self._runtime = EngineRuntime(module, commands, docker_host, wanted)
         self._diffs: list[Diff] = []
+        self._warnings: list[str] = []
 
     def reconcile(self) -> Outcome:
         """Bring the host to what is wanted. Raises ToolkitError where that fails."""
@@ -94,15 +101,16 @@ class Toolkit:
                 outcome.plan = replace(outcome.plan, note=former.note)
             if reason and action in outcome.plan.actions:
                 outcome.warnings.append(reason)
-        outcome.warnings += outcome.plan.warnings
-        if AddRuntime in skipped or (InstallPackages in skipped and not self._usable(outcome.host)):
+        outcome.warnings += [*outcome.plan.warnings, *self._warnings]
+        packages_skipped = {InstallPackages, ConfigurePackages} & skipped
+        if AddRuntime in skipped or (packages_skipped and not self._usable(outcome.host)):
             outcome.plan = replace(outcome.plan, mechanism="")
         outcome.diffs = self._diffs + self._runtime.diffs
         return outcome
 
     def _remaining(self, outcome: Outcome, skipped: set[type[Action]]) -> list[Action]:
         """What is still to be done. Without the packages, only a toolkit that works is configured."""
-        if InstallPackages in skipped:
+        if {InstallPackages, ConfigurePackages} & skipped:
             skipped = {*skipped, HoldPackages}
             if not self._usable(outcome.host):
                 return []
@@ -182,21 +190,21 @@ class Toolkit:
         wanted, url = self._wanted, repository.url(action.manager, self._wanted.repository_url)
         key = self._key()
         manager = package_manager.of(action.manager, self._commands, action.places.repository)
-        names = repository.file_names(action.manager, action.version)
         files = KeptFiles()
-        before = read(action.places.repository) or ""
+        before, packages = read(action.places.repository) or "", ask_packages(self._commands)["toolkit"]
         try:
+            problem_before = manager.sources_problem()
             for path in action.set_aside:
                 files.set_aside(path)
             files.write(action.places.key, key)
             files.write(action.places.repository, action.repository)
+            self._check_sources(manager, problem_before)
             if action.packages_change:
-                package_manager.when_free(lambda: manager.download(names))
-                package_manager.when_free(lambda: self._install_guarded(manager, names))
+                self._change_packages(manager, repository.file_names(action.manager, action.version), packages)
         except BaseException as error:
             files.put_back()
             manager.forget()
-            if not isinstance(error, (OSError, ToolkitError)):
+            if not isinstance(error, (OSError, PackageError, ToolkitError)):
                 raise
             raise ToolkitError(
                 f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from"
@@ -204,13 +212,69 @@ class Toolkit:
                 " nvidia_container_toolkit_version), and repositories and key were put back as they were:"
                 f" {repository.without_credentials(str(error))}"
             ) from error
+        finally:
+            manager.close()
         # What was installed is what is wanted from here on: it is held, though its version was not asked for.
         self._wanted = replace(wanted, version=action.version)
         self._show_installation(action, before)
 
-    def _install_guarded(self, manager: package_manager.PackageManager, names: list[str]) -> None:
-        self._guard_packages()
-        manager.install(names)
+    def _check_sources(self, manager: package_manager.PackageManager, before: str) -> None:
+        """Refuse a repository with which apt reads no other one, and name entries of others that apt cannot read."""
+        problem = manager.sources_problem()
+        if not problem:
+            return
+        text = located(problem, apt_entries("/etc/apt"))
+        if not before:
+            raise ToolkitError(f"apt would not read the repositories of the host with it: {text}")
+        self._warnings.append(
+            f"apt does not read the repositories of {self._wanted.name}: {text} The toolkit needs its own repository only."
+        )
+
+    def _change_packages(
+        self, manager: package_manager.PackageManager, names: list[str], before: list[Package]
+    ) -> None:
+        """Install packages. Where that fails, the former packages come back."""
+        when_free(lambda: manager.download(names))
+        manager.keep(before)
+        changing = False
+
+        def install() -> None:
+            nonlocal changing
+            self._guard_packages()
+            changing = True
+            manager.install(names)
+
+        try:
+            when_free(install)
+        except Skipped:
+            raise
+        except BaseException as error:
+            if not changing:
+                raise
+            left = self._packages_put_back(manager, before)
+            if not isinstance(error, (OSError, PackageError, ToolkitError)):
+                raise
+            raise PackageError(f"{_sentence(error)} {left}") from error
+
+    def _packages_put_back(self, manager: package_manager.PackageManager, before: list[Package]) -> str:
+        """Put the former packages back; says what there is now."""
+
+        def put_back() -> None:
+            self._guard_packages("The packages stay as they are.")
+            manager.put_back(before)
+
+        now = ask_packages(self._commands)["toolkit"]
+        problem = ""
+        if now != before:
+            try:
+                when_free(put_back)
+            except (PackageError, ToolkitError, Skipped) as error:
+                problem = f" Putting the former packages back failed too: {_sentence(error)}"
+            now = ask_packages(self._commands)["toolkit"]
+        if now == before:
+            return f"The host has the same packages as before: {describe(before) or 'none'}."
+        return f"The host has now {describe(now) or 'none of the packages'}, and had {describe(before) or 'none'}.{problem}"
+
 
     def _key(self) -> str:
         """The repository's key, which has the wanted fingerprint."""
@@ -228,8 +292,8 @@ class Toolkit:
                 _diff(action.places.key, action.key_before and f"{action.key_before}\n", f"{action.key_fingerprint}\n")
             )
 
-    def _guard_packages(self) -> None:
-        """Do not go on where a container that has started meanwhile could lose its GPUs."""
+    def _guard_packages(self, left: str = NOTHING_CHANGED) -> None:
+        """Do not go on where a container that has started meanwhile could lose its GPUs. `left` says what is left."""
         if self._wanted.allow_daemon_reload:
             return
         engine = self._runtime.state()
@@ -240,12 +304,35 @@ class Toolkit:
             )
         problem = guard.package_problem(self._wanted.name, engine["containers"])
         if problem:
-            raise Skipped(f"{problem} {NOTHING_CHANGED}")
+            raise Skipped(f"{problem} {left}")
+
+    @_carry_out.register
+    def _configure_packages(self, action: ConfigurePackages) -> None:
+        manager = package_manager.of("apt", self._commands, "")
+
+        def configure() -> None:
+            self._guard_packages()
+            manager.configure(action.names)
+
+        try:
+            when_free(configure)
+        except PackageError as error:
+            raise ToolkitError(
+                f"dpkg left {', '.join(action.names)} of {self._wanted.name} halfway, and cannot finish the"
+                f" installation: {_sentence(error)} Set nvidia_container_toolkit_version to another version, or remove the"
+                f" packages with dpkg --remove {' '.join(action.names)}."
+            ) from error
 
     @_carry_out.register
     def _hold_packages(self, action: HoldPackages) -> None:
-        manager = package_manager.of("apt", self._commands, "")
-        package_manager.when_free(lambda: manager.hold(action.names, action.hold))
+        self._hold(package_manager.of("apt", self._commands, ""), action.names, action.hold)
+
+    def _hold(self, manager: package_manager.PackageManager, names: Sequence[str], hold: bool) -> None:
+        try:
+            when_free(lambda: manager.hold(names, hold))
+        except PackageError as error:
+            verb = "held" if hold else "released"
+            raise ToolkitError(f"{', '.join(names)} of {self._wanted.name} cannot be {verb}: {error}") from error
 
     @_carry_out.register
     def _write_cdi(self, action: WriteCdi) -> None:
@@ -271,13 +358,13 @@ class Toolkit:
     @_carry_out.register
     def _remove_toolkit(self, action: RemoveToolkit) -> None:
         self._guard_removal(action, NOTHING_CHANGED)
-        self._runtime.remove()
+        self._runtime.remove(engine_gone=action.engine_gone)
         manager = package_manager.of(action.manager, self._commands, action.places.repository)
         if action.packages:
-            package_manager.when_free(lambda: self._remove_guarded(manager, action))
+            self._remove_packages(manager, action)
             remove(_SERVICE_CDI_FILE)
         if action.release:
-            package_manager.when_free(lambda: manager.hold(action.release, False))
+            self._hold(manager, action.release, False)
         before = read(action.places.repository) or ""
         # The repository file goes last: by it the role knows that there is something to remove.
         for path in (OWN_CDI_FILE, action.places.key, action.places.repository):
@@ -291,13 +378,25 @@ class Toolkit:
     def _remove_cdi(self, action: RemoveCdi) -> None:
         remove(OWN_CDI_FILE)
 
-    def _remove_guarded(self, manager: package_manager.PackageManager, action: RemoveToolkit) -> None:
-        self._guard_removal(action, "The packages were not removed. Run again to remove them.")
-        manager.remove(action.packages)
+    def _remove_packages(self, manager: package_manager.PackageManager, action: RemoveToolkit) -> None:
+        def remove_guarded() -> None:
+            self._guard_removal(action, "The packages were not removed. Run again to remove them.")
+            manager.remove(action.packages)
+
+        try:
+            when_free(remove_guarded)
+        except PackageError as error:
+            now = describe(ask_packages(self._commands)["toolkit"])
+            raise ToolkitError(
+                f"{', '.join(action.packages)} of {self._wanted.name} cannot be removed: {_sentence(error)}"
+                f" The host has {now or 'none of the packages'}. Run again when the reason is gone."
+            ) from error
 
     def _guard_removal(self, action: RemoveToolkit, left: str) -> None:
         """Remove nothing that a container needs which has started meanwhile. `left` says what was not done."""
         engine = self._runtime.state()
+        if action.engine_gone and not engine["reachable"]:
+            return
         problem = (
             guard.removal_problem(self._wanted.name, engine)
             if engine["reachable"]
@@ -307,6 +406,11 @@ class Toolkit:
             problem = guard.package_problem(self._wanted.name, engine["containers"])
         if problem:
             raise ToolkitError(f"{problem} {left}")
+
+
+def _sentence(error: BaseException) -> str:
+    """What an error says, as a sentence."""
+    return f"{str(error).rstrip(' .')}."
 
 
 def _diff(path: str, before: str, after: str) -> Diff:

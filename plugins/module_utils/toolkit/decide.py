@@ -7,14 +7,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import EngineState
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import (
+    TOOLKIT_PACKAGES,
+    Package,
+    describe,
+    incomplete,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import files, places, sha256
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, repository
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
     Action,
     AddRuntime,
+    ConfigurePackages,
     HoldPackages,
     InstallPackages,
     Plan,
@@ -111,6 +118,8 @@ def _present(host: Host, wanted: Wanted) -> Plan:
 def usable(host: Host, minimum_version: str) -> bool:
     """Whether the host has a toolkit that works with the mechanism of its engine and is not older than this."""
     toolkit = host["toolkit"]
+    if incomplete(host["packages"]["toolkit"]):
+        return False
     if not toolkit["version"]:
         return cdi_current(host) if mechanism(host) == "cdi" else bool(toolkit["runtime_program"])
     needed = ["nvidia-ctk"] if mechanism(host) == "cdi" else ["nvidia-container-runtime"]
@@ -120,10 +129,17 @@ def usable(host: Host, minimum_version: str) -> bool:
 
 def _packages(host: Host, wanted: Wanted) -> Plan:
     """The part of the plan that concerns packages; `mechanism` is empty where there is no toolkit afterwards."""
-    present = tuple(f"{package['name']}={package['version']}" for package in host["packages"]["toolkit"])
+    halfway = incomplete(host["packages"]["toolkit"])
+    present = tuple(
+        f"{package['name']}={package['version']}"
+        for package in host["packages"]["toolkit"]
+        if package not in halfway
+    )
     works = usable(host, wanted.minimum_version)
     if works and not wanted.version:
         return Plan(warnings=_escapes(host["toolkit"]["version"], wanted, left=True), mechanism=mechanism(host))
+    if halfway and _configurable(host, wanted):
+        return _finish(host, wanted, tuple(package["name"] for package in halfway))
     version = wanted.version or wanted.default_version
     manager = host["packages"]["manager"]
     if not manager:
@@ -155,6 +171,29 @@ def _packages(host: Host, wanted: Wanted) -> Plan:
     free = TOOLKIT_PACKAGES if install.packages_change else tuple(name for name in TOOLKIT_PACKAGES if name not in held)
     actions += (HoldPackages(tuple(free)),) if manager == "apt" and free else ()
     return Plan(actions=actions, warnings=_escapes(version, wanted), mechanism=mechanism(host))
+
+
+def _configurable(host: Host, wanted: Wanted) -> bool:
+    """Whether the packages need no more than their maintainer scripts to be in the version that is wanted."""
+    packages = host["packages"]["toolkit"]
+    versions = {package["version"] for package in packages}
+    if len(packages) != len(TOOLKIT_PACKAGES) or len(versions) != 1:
+        return False
+    (version,) = versions
+    unpacked = all(package["state"] != "half-installed" for package in packages)
+    return unpacked and (version == wanted.version or (not wanted.version and _new_enough(version, wanted)))
+
+
+def _new_enough(version: str, wanted: Wanted) -> bool:
+    return order(version) >= order(wanted.minimum_version)
+
+
+def _finish(host: Host, wanted: Wanted, names: tuple[str, ...]) -> Plan:
+    """Let dpkg finish what it left halfway."""
+    skipped = "" if wanted.allow_daemon_reload else guard.package_problem(wanted.name, host["engine"]["containers"])
+    if skipped:
+        return Plan(warnings=(f"{skipped} {describe(host['packages']['toolkit'])} stay.",))
+    return Plan(actions=(ConfigurePackages(names),), mechanism=mechanism(host))
 
 
 def _installation(
@@ -290,6 +329,7 @@ def _runtime(host: Host, wanted: Wanted) -> Plan:
 
 def _absent(host: Host, wanted: Wanted) -> Plan:
     manager, file = host["packages"]["manager"], host["repositories"]["file"]
+    halfway = incomplete(host["packages"]["toolkit"])
     if file is None or not file["written_by_role"]:
         own_cdi = host["toolkit"]["own_cdi_file"]
         left = f"Only its CDI specification {OWN_CDI_FILE} is removed." if own_cdi else "All was left as it is."
@@ -299,16 +339,19 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
                 f"The role did not install the NVIDIA container toolkit on {wanted.name}"
                 f" (there is no {file['path'] if file else 'repository'} of its making). {left}"
             ),
+            warnings=_left_halfway(halfway, wanted),
         )
     names = tuple(package["name"] for package in host["packages"]["toolkit"])
     leave = bool(file["installed_before"])
     packages_go = bool(names) and not leave
+    engine = _engine_at_removal(host, wanted)
+    engine_gone = not engine["reachable"] and not engine["installed"]
     checks: list[Callable[[], str]] = [
         lambda: host["packages"]["error"],
-        lambda: _engine_problem(host, wanted).replace(f" {NOTHING_CHANGED}", ""),
-        lambda: guard.removal_problem(wanted.name, host["engine"]),
+        lambda: "" if engine_gone else _engine_problem(host, wanted).replace(f" {NOTHING_CHANGED}", ""),
+        lambda: guard.removal_problem(wanted.name, engine),
         lambda: (
-            guard.package_problem(wanted.name, host["engine"]["containers"])
+            guard.package_problem(wanted.name, engine["containers"])
             if packages_go and not wanted.allow_daemon_reload
             else ""
         ),
@@ -316,7 +359,7 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
     problem = next((problem for check in checks if (problem := check())), "")
     if problem:
         return Plan(refusal=f"{problem} {NOTHING_CHANGED}")
-    going_on = guard.with_devices(host["engine"]["containers"]) if packages_go else []
+    going_on = guard.with_devices(engine["containers"]) if packages_go else []
     note = (
         f"The containers {', '.join(going_on)} of {wanted.name} keep their GPUs and go on running. Once stopped they do"
         " not start again without the toolkit."
@@ -328,5 +371,28 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
         if leave and manager == "apt"
         else ()
     )
-    removal = RemoveToolkit(manager, names if packages_go else (), release, places(manager), tuple(file["set_aside"]))
-    return Plan(actions=(removal,), note=note)
+    removal = RemoveToolkit(
+        manager, names if packages_go else (), release, places(manager), tuple(file["set_aside"]), engine_gone
+    )
+    return Plan(actions=(removal,), note=note, warnings=_left_halfway(halfway, wanted) if leave else ())
+
+
+def _engine_at_removal(host: Host, wanted: Wanted) -> EngineState:
+    """The engine when the toolkit is removed. In check mode the services that go before are still there."""
+    engine = host["engine"]
+    if not (wanted.services_removed and wanted.check_mode):
+        return engine
+    return {**engine, "containers": [container for container in engine["containers"] if not container["service"]]}
+
+
+def _left_halfway(packages: list[Package], wanted: Wanted) -> tuple[str, ...]:
+    """A warning of packages that are not the role's and that dpkg left halfway."""
+    if not packages:
+        return ()
+    names = " ".join(package["name"] for package in packages)
+    return (
+        (
+            f"dpkg left packages of {wanted.name} halfway, and the role did not install them: {describe(packages)}."
+            f" Finish them with dpkg --configure {names}, or remove them with dpkg --remove {names}."
+        ),
+    )

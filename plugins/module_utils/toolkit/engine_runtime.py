@@ -57,12 +57,12 @@ class EngineRuntime:
             self._put_back(change)
             raise ToolkitError(self._refused(str(error), changed=change is not None)) from error
 
-    def remove(self) -> None:
+    def remove(self, engine_gone: bool = False) -> None:
         """Take the runtime nvidia out of daemon.json, if it is as the role wrote it, and have the engine read that."""
         change = None
         try:
             change = self._write(DEFAULT_PROGRAM, "absent")
-            if change or "nvidia" in self.state()["runtimes"]:
+            if not engine_gone and (change or "nvidia" in self.state()["runtimes"]):
                 _checked(self._systemctl("reload"))
         except (OSError, ValueError, ToolkitError) as error:
             self._put_back(change)

@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "key_fingerprint": {"type": "str", "required": True, "no_log": False},
     "allow_daemon_reload": {"type": "bool", "default": False},
     "allow_restart": {"type": "bool", "default": False},
+    "services_removed": {"type": "bool", "default": False},
     "name": {"type": "str", "required": True},
 }
 
@@ -43,5 +44,6 @@ def wanted(params: Mapping[str, Any], check_mode: bool) -> Wanted:
         key_fingerprint=fingerprint,
         allow_daemon_reload=params["allow_daemon_reload"],
         allow_restart=params["allow_restart"],
+        services_removed=params["services_removed"],
         check_mode=check_mode,
     )

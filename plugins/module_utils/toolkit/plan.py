@@ -24,6 +24,7 @@ class Wanted:
     key_fingerprint: str
     allow_daemon_reload: bool
     allow_restart: bool
+    services_removed: bool
     check_mode: bool
 
 
@@ -54,6 +55,17 @@ class InstallPackages:
         if self.packages_change:
             return f"Would install {', '.join(self.wanted)} instead of {', '.join(self.present) or 'nothing'}."
         return f"Would write {self.places.repository} and its key."
+
+
+@dataclass(frozen=True)
+class ConfigurePackages:
+    """Finish the installation of packages that dpkg left halfway, in the version that they have."""
+
+    names: tuple[str, ...]
+
+    def describe(self) -> str:
+        """What would be done."""
+        return f"Would finish the installation of {', '.join(self.names)}."
 
 
 @dataclass(frozen=True)
@@ -94,13 +106,17 @@ class AddRuntime:
 
 @dataclass(frozen=True)
 class RemoveToolkit:
-    """Take out what the role put in: `packages` are the names to remove, `release` those to hold no longer."""
+    """Take out what the role put in: `packages` are the names to remove, `release` those to hold no longer.
+
+    `engine_gone` says that the host has no Docker engine any more, and so no container that needs the toolkit.
+    """
 
     manager: str
     packages: tuple[str, ...]
     release: tuple[str, ...]
     places: Places
     put_back: tuple[str, ...]
+    engine_gone: bool = False
 
     def describe(self) -> str:
         """What would be done."""
@@ -119,7 +135,7 @@ class RemoveCdi:
         return f"Would remove {OWN_CDI_FILE}."
 
 
-Action = Union[InstallPackages, HoldPackages, WriteCdi, AddRuntime, RemoveToolkit, RemoveCdi]
+Action = Union[InstallPackages, ConfigurePackages, HoldPackages, WriteCdi, AddRuntime, RemoveToolkit, RemoveCdi]
 
 
 @dataclass(frozen=True)

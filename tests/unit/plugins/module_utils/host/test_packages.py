@@ -6,17 +6,22 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import packages
 
 DPKG = """\
-installed nvidia-container-toolkit 1.20.1-1 hold
-installed libnvidia-container1 1:1.20.1~rc.1-1 install
-config-files nvidia-container-toolkit-base 1.18.0-1 deinstall
+installed\tnvidia-container-toolkit\t1.20.1-1\thold
+triggers-pending\tlibnvidia-container1\t1:1.20.1~rc.1-1\tinstall
+config-files\tnvidia-container-toolkit-base\t1.18.0-1\tdeinstall
+half-installed\tlibnvidia-container-tools\t\tinstall
 """
 
 
-def test_only_installed_packages_count():
-    assert packages.parse(DPKG) == [
-        {"name": "libnvidia-container1", "version": "1:1.20.1~rc.1", "held": False},
-        {"name": "nvidia-container-toolkit", "version": "1.20.1", "held": True},
+def test_packages_that_were_removed_do_not_count_and_those_that_are_halfway_do():
+    found = packages.parse(DPKG)
+    assert found == [
+        {"name": "libnvidia-container-tools", "version": "", "held": False, "state": "half-installed"},
+        {"name": "libnvidia-container1", "version": "1:1.20.1~rc.1", "held": False, "state": "installed"},
+        {"name": "nvidia-container-toolkit", "version": "1.20.1", "held": True, "state": "installed"},
     ]
+    assert packages.incomplete(found) == found[:1]
+    assert packages.describe(found[:2]) == "libnvidia-container-tools (half-installed), libnvidia-container1=1:1.20.1~rc.1"
 
 
 def test_what_rpm_does_not_know_does_not_count():

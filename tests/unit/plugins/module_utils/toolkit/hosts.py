@@ -33,13 +33,22 @@ def wanted(**given: Any) -> Wanted:
         "key_fingerprint": FINGERPRINT,
         "allow_daemon_reload": False,
         "allow_restart": False,
+        "services_removed": False,
         "check_mode": False,
     }
     return Wanted(**{**defaults, **given})
 
 
-def container(name: str, gpu_access: str = "none", runtime: str = "runc") -> engine.Container:
-    return {"name": name, "id": name, "image": "image", "age": 3600, "runtime": runtime, "gpu_access": gpu_access}
+def container(name: str, gpu_access: str = "none", runtime: str = "runc", service: str = "") -> engine.Container:
+    return {
+        "name": name,
+        "id": name,
+        "image": "image",
+        "age": 3600,
+        "runtime": runtime,
+        "gpu_access": gpu_access,
+        "service": service,
+    }
 
 
 def fresh(manager: str = "apt", **engine_state: Any) -> Host:
@@ -92,7 +101,7 @@ def installed(version: str, manager: str = "apt", cdi: bool = False, held: bool 
     by_runtime = {"runtimes": {"runc": "runc", "nvidia": PROGRAM}, "nvidia_runtimes": ["nvidia"]}
     by_cdi = {"cdi_enabled": True, "cdi_gpus": True, "cdi_specifications": [SPECIFICATION]}
     host = fresh(manager, **{**(by_cdi if cdi else by_runtime), **engine_state})
-    host["packages"]["toolkit"] = [{"name": name, "version": version, "held": held} for name in TOOLKIT_PACKAGES]
+    host["packages"]["toolkit"] = [{"name": name, "version": version, "held": held, "state": "installed"} for name in TOOLKIT_PACKAGES]
     host["toolkit"]["version"] = version
     host["toolkit"]["programs"] = {program: f"/usr/bin/{program}" for program in ("nvidia-ctk", PROGRAM)}
     host["toolkit"]["cdi_refresh_service"] = True

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import Places
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages import locks
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import Locked, PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import carry_out, decide
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.carry_out import Outcome, Toolkit
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import Skipped, ToolkitError
@@ -29,26 +32,51 @@ class Stand:
         self.places = places_in(folder)
         self.looks = looks
         self.done: list[str] = []
+        self.problems: list[str] = []
+        self.packages: list[Any] = looks[0]["packages"]["toolkit"]
         self.on_download: Callable[[], None] = lambda: None
+        self.on_install: Callable[[], None] = lambda: None
+        self.on_put_back: Callable[[Any], None] = lambda _present: None
+        self.on_configure: Callable[[], None] = lambda: None
         self.on_add: Callable[[], None] = lambda: None
         self.on_take_out: Callable[[], None] = lambda: None
+        self.engine_gone = False
         self.diffs: list[Any] = []
 
     def look(self, *_arguments: Any) -> Host:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
     # The package manager.
+    def sources_problem(self) -> str:
+        return self.problems.pop(0) if self.problems else ""
+
     def download(self, _names: Any) -> None:
         self.done.append("download")
         self.on_download()
 
+    def keep(self, _present: Any) -> None:
+        pass
+
     def install(self, _names: Any) -> None:
         self.done.append("install")
+        self.on_install()
+
+    def put_back(self, present: Any) -> None:
+        self.done.append("put back")
+        self.on_put_back(present)
+
+    def configure(self, names: Any) -> None:
+        self.done.append(f"configure {' '.join(names)}")
+        self.on_configure()
+
+    def close(self) -> None:
+        pass
 
     # Of packages, or of the engine's runtime.
-    def remove(self, *names: Any) -> None:
+    def remove(self, *names: Any, engine_gone: bool = False) -> None:
         self.done.append("remove" if names else "take out")
         if not names:
+            self.engine_gone = engine_gone
             self.on_take_out()
 
     def hold(self, _names: Any, hold: bool) -> None:
@@ -78,6 +106,7 @@ def stand(tmp_path, monkeypatch):
     def make(*looks: Host) -> Stand:
         made = Stand(tmp_path, list(looks))
         monkeypatch.setattr(carry_out, "look", made.look)
+        monkeypatch.setattr(carry_out, "ask_packages", lambda _commands: {"toolkit": made.packages})
         monkeypatch.setattr(carry_out.package_manager, "of", lambda *_arguments: made)
         monkeypatch.setattr(carry_out, "EngineRuntime", lambda *_arguments: made)
         monkeypatch.setattr(carry_out.openpgp_file, "armored", lambda *_arguments: "key\n")
@@ -240,14 +269,14 @@ def test_a_container_that_starts_while_packages_are_fetched_stops_the_installati
 
 
 def test_a_container_that_starts_while_another_process_holds_the_locks_stops_the_installation(stand, monkeypatch):
-    monkeypatch.setattr(carry_out.package_manager, "LOCK_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(locks, "PAUSE_SECONDS", 0)
     host = stand(by_role("1.20.0"))
 
     def locked(_names: Any) -> None:
         host.done.append("locked")
         if host.done.count("locked") == 3:
             host.state = lambda: by_role("1.20.0", containers=[LATE])["engine"]
-        raise carry_out.package_manager.Locked("E: Could not get lock /var/lib/dpkg/lock-frontend.")
+        raise Locked("E: Could not get lock /var/lib/dpkg/lock-frontend.")
 
     host.install = locked
     outcome = reconcile(host, version="1.20.1")
@@ -256,15 +285,15 @@ def test_a_container_that_starts_while_another_process_holds_the_locks_stops_the
 
 
 def test_locks_that_are_not_given_back_end_the_run(stand, monkeypatch):
-    monkeypatch.setattr(carry_out.package_manager, "LOCK_SECONDS", 0)
-    monkeypatch.setattr(carry_out.package_manager, "LOCK_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(locks, "PAUSE_SECONDS", 0)
     host = stand(by_role("1.20.0"))
 
     def locked() -> None:
-        raise carry_out.package_manager.Locked("E: Could not get lock /var/lib/apt/lists/lock.")
+        raise Locked("E: Could not get lock /var/lib/apt/lists/lock.")
 
     host.on_download = locked
-    with pytest.raises(ToolkitError, match="put back as they were: E: Could not get lock"):
+    with pytest.raises(ToolkitError, match="put back as they were: E: Could not get lock .* was waited for 0 s"):
         reconcile(host, version="1.20.1")
 
 
@@ -303,6 +332,133 @@ def test_packages_that_do_not_come_although_their_manager_says_so_are_an_error(s
     host = stand(by_role("1.20.0"))
     with pytest.raises(ToolkitError, match="not as it should be after the change"):
         reconcile(host, version="1.20.1")
+
+
+FAILED = "dpkg: error processing package nvidia-container-toolkit-base (--install): exit status 1"
+
+
+def failing(stand: Stand, after: Any) -> None:
+    """Installations fail and leave these packages."""
+
+    def fail() -> None:
+        stand.packages = after
+        raise PackageError(FAILED)
+
+    stand.on_install = fail
+
+
+def halfway(host: Host) -> Any:
+    return [{**package, "version": "1.20.1", "state": "half-configured"} for package in host["packages"]["toolkit"]]
+
+
+def test_after_a_failed_upgrade_the_former_packages_are_back_and_its_reason_is_quoted(stand, tmp_path):
+    before = by_role("1.20.0")
+    host = stand(before)
+    failing(host, halfway(before))
+    host.on_put_back = lambda present: setattr(host, "packages", present)
+    with pytest.raises(ToolkitError, match="exit status 1. The host has the same packages as before: lib.*=1.20.0"):
+        reconcile(host, version="1.20.1")
+    assert host.done == ["download", "install", "put back", "forget"]
+    assert files(host, tmp_path) == []
+
+
+def test_what_a_failed_installation_left_is_named_where_it_cannot_be_put_back(stand):
+    before = by_role("1.20.0")
+    host = stand(before)
+    failing(host, halfway(before))
+
+    def fail(_present: Any) -> None:
+        raise PackageError("dpkg: error: no space")
+
+    host.on_put_back = fail
+    with pytest.raises(ToolkitError) as failure:
+        reconcile(host, version="1.20.1")
+    assert "nvidia-container-toolkit-base=1.20.1 (half-configured)" in str(failure.value)
+    assert "nvidia-container-toolkit-base=1.20.0" in str(failure.value)
+    assert "failed too: dpkg: error: no space." in str(failure.value)
+
+
+def test_packages_are_not_put_back_while_a_container_has_gpus_by_the_hook(stand):
+    before = by_role("1.20.0")
+    host = stand(before)
+    failing(host, halfway(before))
+    install = host.on_install
+
+    def start_late() -> None:
+        host.looks[0] = by_role("1.20.0", containers=[LATE])
+        install()
+
+    host.on_install = start_late
+    with pytest.raises(ToolkitError, match="failed too:.*daemon-reload.*late-job.*packages stay as they are"):
+        reconcile(host, version="1.20.1")
+    assert "put back" not in host.done
+
+
+def test_what_dpkg_left_halfway_is_finished_by_name(stand):
+    settled = installed("1.20.1")
+    before: Any = {**settled, "packages": {**settled["packages"], "toolkit": halfway(settled)}}
+    host = stand(before, settled)
+    outcome = reconcile(host)
+    assert outcome.done == ["ConfigurePackages"]
+    assert host.done == [f"configure {' '.join(TOOLKIT_PACKAGES)}"]
+
+
+def test_what_dpkg_cannot_finish_ends_the_run_in_its_words(stand):
+    settled = installed("1.20.1")
+    host = stand({**settled, "packages": {**settled["packages"], "toolkit": halfway(settled)}})
+
+    def fail() -> None:
+        raise PackageError(FAILED)
+
+    host.on_configure = fail
+    with pytest.raises(ToolkitError, match="halfway, and cannot finish the installation: dpkg: error.*--remove"):
+        reconcile(host)
+
+
+CONFLICT = "E: Conflicting values set for option Signed-By regarding source http://u:secret@x.example/ stable"
+
+
+def test_entries_of_others_that_apt_cannot_read_are_named_and_do_not_matter(stand, tmp_path, monkeypatch):
+    entry = {"path": "/etc/apt/sources.list.d/x.list", "line": 3, "uri": "http://x.example"}
+    monkeypatch.setattr(carry_out, "apt_entries", lambda _folder: [entry])
+    settled = by_role("1.20.1", places=places_in(tmp_path))
+    host = stand(fresh(), settled)
+    host.problems = [CONFLICT, CONFLICT]
+    outcome = reconcile(host, version="1.20.1")
+    assert "install" in host.done
+    assert "/etc/apt/sources.list.d/x.list, line 3" in " ".join(outcome.warnings)
+    assert "secret" not in " ".join(outcome.warnings)
+
+
+def test_a_repository_with_which_apt_reads_no_other_is_refused(stand, tmp_path):
+    host = stand(fresh())
+    host.problems = ["", CONFLICT]
+    with pytest.raises(ToolkitError, match="put back as they were: apt would not read.*http://x.example/ stable"):
+        reconcile(host, version="1.20.1")
+    assert (host.done, files(host, tmp_path)) == (["forget"], [])
+
+
+def test_without_an_engine_the_toolkit_is_removed_and_no_engine_is_told(stand, tmp_path):
+    gone = by_role("1.20.1", places=places_in(tmp_path))
+    gone["engine"].update(reachable=False, installed=False, error="no such file")
+    host = stand(gone, fresh())
+    assert reconcile(host, state="absent").done == ["RemoveToolkit"]
+    assert host.engine_gone
+    assert host.done == ["take out", "remove", "forget"]
+
+
+def test_packages_that_cannot_be_removed_are_named(stand, tmp_path):
+    host = stand(by_role("1.20.1", places=places_in(tmp_path)))
+    remove = host.remove
+
+    def fail(*names: Any, **options: Any) -> None:
+        remove(*names, **options)
+        if names:
+            raise PackageError("dpkg: dependency problems: nvidia-docker2 depends on nvidia-container-toolkit")
+
+    host.remove = fail
+    with pytest.raises(ToolkitError, match="cannot be removed: .*nvidia-docker2.*The host has lib"):
+        reconcile(host, state="absent")
 
 
 def test_a_restart_that_would_stop_containers_is_skipped_and_leaves_no_mechanism(stand):

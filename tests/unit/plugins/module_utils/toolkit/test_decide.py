@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import hosts
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import cdi_current, decide
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
@@ -34,6 +35,17 @@ class Case(NamedTuple):
 def changed(host: Host, **parts: dict[str, Any]) -> Host:
     """A host with some parts of its state changed."""
     return {**host, **{name: {**host[name], **values} for name, values in parts.items()}}  # type: ignore[typeddict-item,literal-required]
+
+
+def package(name: str, state: str = "installed", version: str = "1.20.1", held: bool = False) -> Any:
+    return {"name": name, "version": version, "held": held, "state": state}
+
+
+def halfway(host: Host, state: str = "half-configured", version: str = "1.20.1") -> Host:
+    """A host on which dpkg failed in the package with the programs, so that the package that needs it is only unpacked."""
+    states = dict.fromkeys(TOOLKIT_PACKAGES, "installed")
+    states |= {"nvidia-container-toolkit-base": state, "nvidia-container-toolkit": "unpacked"}
+    return changed(host, packages={"toolkit": [package(name, state, version) for name, state in states.items()]})
 
 
 def with_mode(name: str, mode: str) -> Host:
@@ -96,7 +108,7 @@ CASES = {
     "base-is-enough-for-cdi": Case(
         changed(
             installed("1.20.1", cdi=True),
-            packages={"toolkit": [{"name": "nvidia-container-toolkit-base", "version": "1.20.1", "held": False}]},
+            packages={"toolkit": [package("nvidia-container-toolkit-base")]},
             toolkit={"programs": {"nvidia-ctk": "/usr/bin/nvidia-ctk"}},
         ),
         wanted(),
@@ -285,6 +297,43 @@ CASES = {
     ),
     "snap": Case(fresh(**SNAP), wanted(), refusal=("from a snap", "Nothing was changed"), mechanism=""),
     # Removal.
+    # What dpkg left halfway.
+    "halfway": Case(halfway(installed("1.20.1")), wanted(), "ConfigurePackages"),
+    "halfway-same-version": Case(halfway(installed("1.20.1")), PINNED, "ConfigurePackages"),
+    "halfway-other-version": Case(halfway(installed("1.20.1")), wanted(version="1.20.0"), INSTALL),
+    "halfway-too-old": Case(halfway(installed("1.11.0"), version="1.11.0"), wanted(), INSTALL),
+    "halfway-half-installed": Case(halfway(installed("1.20.1"), "half-installed"), wanted(), INSTALL),
+    "halfway-hooked": Case(
+        halfway(installed("1.20.1", containers=HOOKED)),
+        wanted(),
+        warnings=("job", "daemon-reload", "nvidia-container-toolkit-base=1.20.1 (half-configured)", "stay"),
+        mechanism="",
+    ),
+    "absent-halfway": Case(halfway(by_role("1.20.1")), wanted(state="absent"), "RemoveToolkit", mechanism=""),
+    "absent-halfway-not-by-role": Case(
+        halfway(installed("1.20.1")),
+        wanted(state="absent"),
+        warnings=("dpkg left packages of gpu1 halfway", "half-configured", "dpkg --remove nvidia-container-toolkit"),
+        mechanism="",
+    ),
+    "absent-engine-gone": Case(
+        changed(by_role("1.20.1"), engine={"reachable": False, "installed": False}),
+        wanted(state="absent"),
+        "RemoveToolkit",
+        mechanism="",
+    ),
+    "absent-dry-run-services-go-first": Case(
+        by_role("1.20.1", containers=[container("dcgm-exporter", "hook", runtime="nvidia", service="dcgm-exporter")]),
+        wanted(state="absent", services_removed=True, check_mode=True),
+        "RemoveToolkit",
+        mechanism="",
+    ),
+    "absent-services-should-have-gone": Case(
+        by_role("1.20.1", containers=[container("dcgm-exporter", "hook", runtime="nvidia", service="dcgm-exporter")]),
+        wanted(state="absent", services_removed=True),
+        refusal=("dcgm-exporter",),
+        mechanism="",
+    ),
     "absent": Case(by_role("1.20.1"), wanted(state="absent"), "RemoveToolkit", mechanism=""),
     "absent-not-by-role": Case(installed("1.20.1"), wanted(state="absent"), mechanism=""),
     "absent-not-by-role-with-own-cdi": Case(

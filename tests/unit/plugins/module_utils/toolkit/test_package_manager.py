@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Optional
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages import locks
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import Locked, PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import package_manager
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.errors import ToolkitError
 
 FRONTEND = """\
 E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)
@@ -28,7 +30,9 @@ class Programs:
     def path(self, program: str) -> Optional[str]:
         return program
 
-    def run(self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "") -> Answer:
+    def run(
+        self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "", folder: str = ""
+    ) -> Answer:
         self.asked.append(arguments)
         self.given += given
         return self._answers.pop(0) if self._answers else Answer(0, "", "")
@@ -37,38 +41,98 @@ class Programs:
         return self.run(arguments)
 
 
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder for packages that are fetched and kept."""
+    monkeypatch.setattr(package_manager, "_FOLDER", str(tmp_path))
+    return tmp_path
+
+
 @pytest.mark.parametrize("errors", [FRONTEND, LISTS, DPKG])
 def test_locks_of_another_process_are_waited_for(monkeypatch, errors):
-    monkeypatch.setattr(package_manager, "LOCK_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(locks, "PAUSE_SECONDS", 0)
     programs = Programs(Answer(100, "", errors), Answer(100, "", errors))
     manager = package_manager.of("apt", programs, "")
-    package_manager.when_free(lambda: manager.hold(["nvidia-container-toolkit"], True))
-    assert programs.asked == [["dpkg", "--set-selections"]] * 3
+    locks.when_free(lambda: manager.hold(["nvidia-container-toolkit"], True))
+    assert programs.asked == [["dpkg", "--force-confdef", "--force-confold", "--set-selections"]] * 3
 
 
 def test_another_error_is_not_waited_for():
     programs = Programs(Answer(100, "", "E: Unable to locate package\n"))
     manager = package_manager.of("apt", programs, "")
-    with pytest.raises(ToolkitError, match="E: Unable to locate package"):
-        package_manager.when_free(lambda: manager.install(["nvidia-container-toolkit=9-1"]))
+    with pytest.raises(PackageError, match="E: Unable to locate package"):
+        locks.when_free(lambda: manager.install(["nvidia-container-toolkit=9-1"]))
     assert len(programs.asked) == 1
 
 
-def test_apt_itself_waits_for_no_lock():
-    """It would wait between the list of the containers and the change of packages."""
-    programs = Programs()
-    package_manager.of("apt", programs, "").install(["nvidia-container-toolkit=1.20.1-1"])
-    (arguments,) = programs.asked
-    assert "--option=DPkg::Lock::Timeout=0" in arguments
+def test_the_process_that_holds_a_lock_is_named():
+    answer = Answer(2, "", f"dpkg: error: dpkg frontend lock was locked by another process with pid {os.getpid()}\n")
+    manager = package_manager.of("apt", Programs(answer), "")
+    with pytest.raises(Locked, match=f"process {os.getpid()} is \\S+"):
+        manager.hold(["nvidia-container-toolkit"], True)
 
 
-def test_apt_reads_this_repository_alone():
+def test_apt_reads_this_repository_alone(folder):
     programs = Programs()
     package_manager.of("apt", programs, "/own.sources").download(["nvidia-container-toolkit=1.20.1-1"])
-    update, fetch = programs.asked
-    assert "--option=Dir::Etc::SourceList=/own.sources" in update
-    assert "--option=Dir::Etc::SourceParts=/dev/null" in update
-    assert {"install", "--download-only", "--allow-downgrades", "--allow-change-held-packages"} <= set(fetch)
+    for arguments, verb in zip(programs.asked, ("update", "download")):
+        assert verb in arguments
+        assert "--option=Dir::Etc::SourceList=/own.sources" in arguments
+        assert "--option=Dir::Etc::SourceParts=/dev/null" in arguments
+
+
+def test_no_package_but_those_of_the_toolkit_is_touched(folder):
+    """apt-get install and remove would finish packages of others that were left halfway, such as a driver."""
+    programs = Programs()
+    manager = package_manager.of("apt", programs, "")
+    manager.download(["nvidia-container-toolkit=1.20.1-1"])
+    (new,) = folder.glob("*/new")
+    (new / "nvidia-container-toolkit_1.20.1-1_amd64.deb").touch()
+    manager.install(["nvidia-container-toolkit=1.20.1-1"])
+    manager.configure(["nvidia-container-toolkit"])
+    manager.remove(["nvidia-container-toolkit"])
+    install, configure, remove = programs.asked[2:]
+    assert install[0] == configure[0] == remove[0] == "dpkg"
+    assert install[-2:] == ["--install", str(new / "nvidia-container-toolkit_1.20.1-1_amd64.deb")]
+    assert configure[-2:] == ["--configure", "nvidia-container-toolkit"]
+    assert remove[-2:] == ["--remove", "nvidia-container-toolkit"]
+    manager.close()
+    assert list(folder.iterdir()) == []
+
+
+def test_what_was_not_there_goes_before_the_kept_packages_come_back(folder, monkeypatch):
+    kept = {"name": "nvidia-container-toolkit", "version": "1.9.0", "held": True, "state": "installed"}
+    monkeypatch.setattr(package_manager, "repack", lambda _commands, name, path: open(f"{path}/{name}.deb", "w").close())
+    after = "installed\tnvidia-container-toolkit\t1.20.1-1\tinstall\nhalf-configured\tnvidia-container-toolkit-base\t1.20.1-1\tinstall\n"
+    programs = Programs(Answer(1, after, ""))
+    manager = package_manager.of("apt", programs, "")
+    manager.keep([kept])
+    manager.put_back([kept])
+    _query, remove, install, _hold = programs.asked
+    assert remove[-2:] == ["--remove", "nvidia-container-toolkit-base"]
+    assert install[-1].endswith("/kept/nvidia-container-toolkit.deb")
+    assert programs.given == "nvidia-container-toolkit hold\n"
+
+
+DPKG_FAILED = """\
+(Reading database ... 9064 files and directories currently installed.)
+Preparing to unpack nvidia-container-toolkit-base_1.20.1-1_amd64.deb ...
+Unpacking nvidia-container-toolkit-base (1.20.1-1) ...
+Setting up nvidia-container-toolkit-base (1.20.1-1) ...
+"""
+DPKG_ERRORS = """\
+/usr/bin/nvidia-ctk: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /usr/bin/nvidia-ctk)
+dpkg: error processing package nvidia-container-toolkit-base (--install):
+ installed nvidia-container-toolkit-base package post-installation script subprocess returned error exit status 1
+"""
+
+
+def test_dpkg_is_quoted_without_its_progress(folder):
+    manager = package_manager.of("apt", Programs(Answer(1, DPKG_FAILED, DPKG_ERRORS)), "")
+    with pytest.raises(PackageError) as failure:
+        manager.install([])
+    assert str(failure.value).startswith("/usr/bin/nvidia-ctk: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34'")
+    assert str(failure.value).endswith("post-installation script subprocess returned error exit status 1")
 
 
 @pytest.mark.parametrize(("hold", "given"), [(True, "a hold\nb hold\n"), (False, "a install\nb install\n")])
