@@ -70,6 +70,8 @@ options:
           - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with
             O(services[].remove_data).
           - V(present) removes no volume.
+          - On a host whose engine is gone, V(absent) removes the files, and warns of what cannot be looked for. A host
+            whose engine is installed and does not answer is an error.
         type: str
         choices: [present, absent]
         default: present
@@ -686,13 +688,23 @@ ARGUMENTS = {
 
 
 def _connect(module):
-    """The engine; None in check mode on a host that has none yet."""
+    """The engine; None on a host that has none: in check mode, and where services are only removed."""
     try:
         return Engine(module.params["docker_host"], registry_login.given(module.params))
     except EngineUnreachable as error:
-        if not module.check_mode:
-            raise
-        module.warn(f"{error} The result says what would be created on a host without services.")
+        if any(service["state"] == "present" for service in module.params["services"]):
+            if not module.check_mode:
+                raise
+            module.warn(f"{error} The result says what would be created on a host without services.")
+            return None
+        if module.get_bin_path("dockerd") and not module.check_mode:
+            raise ServiceError(
+                f"{error.reason} A Docker engine is installed, and may have containers of the services. Nothing was removed."
+            ) from error
+        module.warn(
+            "No Docker engine answers on this host, so that containers, networks and volumes of the services could not be"
+            " looked for. What of them is in the folder of an engine, such as /var/lib/docker, stays. The files go."
+        )
         return None
 
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import images, services
-from tests.stack import on
+from tests.lab import hosts, images, services, shell
+from tests.stack import LAB_NAME, on
 from toolkit import HOST, LISTS, OLDER, PACKAGES, PRESENT, assert_done, assert_refused, packages
 
 FOREIGN_PYTHON = "/opt/python/bin/python3"
 # Holds the lock of apt's lists until somebody has asked for it.
 HOLD_LOCK = """
-import fcntl, glob, time
+import fcntl, subprocess, time
 lock = open("/var/lib/apt/lists/lock", "w")
 fcntl.lockf(lock, fcntl.LOCK_EX)
 open("/root/locked", "w").close()
-while not any(open(path).read().strip() == "apt-get" for path in glob.glob("/proc/[0-9]*/comm")):
+while subprocess.run(["pgrep", "--exact", "apt-get"], stdout=subprocess.DEVNULL).returncode != 0:
     time.sleep(0.05)
 time.sleep(3)
 open("/root/waited", "w").close()
@@ -65,7 +65,7 @@ def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, b
     """Two entries of somebody else contradict each other, another repository is not there, a driver is halfway, another process has the lock."""
     on(HOST, f"printf '{CONTRADICTION % 'a'}\\ndeb http://apt.lab/none /\\n' >{LISTS}/a.list; echo '{CONTRADICTION % 'b'}' >{LISTS}/b.list")
     on(HOST, "rm -f /root/waited; python3 -m venv --without-pip /opt/python")
-    on(HOST, f"nohup python3 -c '{HOLD_LOCK}' >/dev/null 2>&1 & until [ -e /root/locked ]; do sleep 0.1; done")
+    on(HOST, f"nohup /usr/bin/python3 -c '{HOLD_LOCK}' >/dev/null 2>&1 & until [ -e /root/locked ]; do sleep 0.1; done")
     driver = broken_driver()
     try:
         run = spare(ansible_python_interpreter=FOREIGN_PYTHON)
@@ -105,15 +105,21 @@ def test_an_upgrade_that_fails_leaves_the_former_packages_without_any_repository
 
 
 def test_packages_that_were_left_halfway_are_finished_by_name_or_removed(spare, broken_driver):
-    """As a host that lost its power leaves them."""
+    """As a host that lost its power leaves them. The host has no network: the repository is a folder."""
     driver = broken_driver()
-    assert_done(spare())
+    repository = Path(images.apt_repository())
+    shell.run("docker", "cp", str(repository), f"{hosts.container(LAB_NAME, HOST)}:/srv/nvidia")
+    no_network = {
+        "nvidia_container_toolkit_repository_url": "file:///srv/nvidia",
+        "nvidia_container_toolkit_key": str(repository / "key.asc"),
+    }
+    assert_done(spare(**no_network), changed=True)
     halfway = "cd /root && apt-get download nvidia-container-toolkit-base nvidia-container-toolkit && dpkg --unpack nvidia-*.deb"
     on(HOST, halfway)
-    assert_done(spare(), changed=True)
+    assert_done(spare(**no_network), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
     on(HOST, halfway)
     assert_done(spare(nvidia_container_toolkit_state="absent"), changed=True)
     assert on(HOST, "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n' | grep nvidia | grep -v ^config-files || true") == ""
     assert broken_driver() == driver
-    on(HOST, "rm /root/*.deb")
+    on(HOST, "rm -r /root/*.deb /srv/nvidia")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
@@ -372,13 +372,17 @@ def _replace(engine: Engine, service: Service) -> None:
 
 @dataclass
 class Removal:
-    """What is to go of a service: names of containers, volumes and networks, and paths of files."""
+    """What is to go of a service: names of containers, volumes and networks, and paths of files.
+
+    `left` says what stays although it is of the service, and why.
+    """
 
     containers: list[str]
     files: list[str]
     kept: list[str]
     volumes: list[str]
     networks: list[str]
+    left: list[str] = field(default_factory=list)
 
     def things(self) -> list[str]:
         """All of it in words, in the order in which it goes."""
@@ -394,36 +398,68 @@ class Removal:
         return [*self.kept, *(f"volume {name}" for name in self.volumes)]
 
 
-def plan_removal(engine: Engine, options: ServiceSpec) -> Removal:
-    """What there is of the service, and of its data only if asked for.
+def plan_removal(engine: Optional[Engine], options: ServiceSpec, removed: Collection[str] = ()) -> Removal:
+    """What there is of the service, and of its data only if asked for. `engine` is None on a host that has none any more.
 
-    A container of the name that somebody else made does not count, nor does such a volume, and a network only where nobody but this service has it.
+    A container of the name that somebody else made does not count, nor does such a volume, and a network only where
+    nobody but this service and those that are removed before has it.
     """
     name, data = options.name, options.remove_data
     known = manifest.read(name).with_all_of(manifest.wanted(options))
-    return Removal(
-        engine.owned(name),
+    removal = Removal(
+        [],
         [path for path in known.files if os.path.lexists(path)],
         [path for path in known.kept if data and os.path.lexists(path)],
-        [volume for volume in known.volumes if data and engine.owned_volume(volume)],
-        [network for network in known.networks if engine.unused_network(network, by=name)],
+        [],
+        [],
     )
+    if engine is not None:
+        removal.containers = engine.owned(name)
+        removal.volumes = [volume for volume in known.volumes if data and engine.owned_volume(volume)]
+        removal.networks, removal.left = _networks_to_remove(engine, known.networks, {name, *removed})
+    return removal
 
 
-def remove(engine: Engine, options: ServiceSpec) -> Removal:
+def _networks_to_remove(engine: Engine, networks: list[str], services: set[str]) -> tuple[list[str], list[str]]:
+    """The networks that only these services have, and why others are left."""
+    free, left = [], []
+    for network in networks:
+        users = engine.network_users(network)
+        foreign = sorted(container for container, service in (users or {}).items() if not service)
+        if foreign:
+            left.append(f"The network {network} is left, because these containers use it: {', '.join(foreign)}.")
+        elif users is not None and set(users.values()) <= services:
+            free.append(network)
+    return free, left
+
+
+def remove(engine: Optional[Engine], options: ServiceSpec) -> Removal:
     """Remove what `plan_removal` finds, and the folders that were made for it and are empty."""
     name = options.name
     with lock(name):
-        undo.recover(engine, name)
+        if engine is not None:
+            undo.recover(engine, name)
+        elif interrupted := journal.read(name):
+            interrupted.close()
         removal = plan_removal(engine, options)
-        for container in removal.containers:
-            engine.stop(container)
-            engine.remove(container)
+        if engine is not None:
+            _remove_containers(engine, removal.containers)
         for path in removal.files + removal.kept:
             files.remove(path)
-        for volume in removal.volumes:
-            engine.remove_volume(volume)
-        for network in removal.networks:
-            engine.remove_network(network)
+        if engine is not None:
+            _remove_volumes_and_networks(engine, removal)
         manifest.leave(name, options.remove_data)
         return removal
+
+
+def _remove_containers(engine: Engine, names: list[str]) -> None:
+    for name in names:
+        engine.stop(name)
+        engine.remove(name)
+
+
+def _remove_volumes_and_networks(engine: Engine, removal: Removal) -> None:
+    for volume in removal.volumes:
+        engine.remove_volume(volume)
+    for network in removal.networks:
+        engine.remove_network(network)

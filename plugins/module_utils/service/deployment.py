@@ -48,16 +48,21 @@ def refuse_duplicates(names: Iterable[str]) -> None:
 def deploy(engine: Optional[Engine], services: list[ServiceSpec], check_mode: bool) -> list[Result]:
     """Deploy the services in order, each as a transaction of its own; one that fails does not stop the next ones.
 
-    `engine` is None in check mode on a host that has none yet.
+    `engine` is None on a host that has none: in check mode, or where services are only removed.
     """
-    results, shared = [], SharedAnswers(engine)
+    results: list[Result] = []
+    removed: list[str] = []
+    shared = SharedAnswers(engine)
     for options in services:
         result = _result(options.name)
         try:
             if options.state == "present":
                 _present(engine, options, shared, check_mode, result)
             else:
-                _absent(engine, options, shared, check_mode, result)
+                _absent(engine, options, removed, shared, check_mode, result)
+                removed.append(options.name)
+                said = [warning for earlier in results for warning in earlier["warnings"]]
+                result["warnings"] = [warning for warning in result["warnings"] if warning not in said]
         except ServiceError as error:
             result["failed"], result["msg"] = True, str(error)
         except Exception as error:
@@ -97,16 +102,20 @@ def _present(
 
 
 def _absent(
-    engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool, result: Result
+    engine: Optional[Engine],
+    options: ServiceSpec,
+    removed: list[str],
+    shared: SharedAnswers,
+    check_mode: bool,
+    result: Result,
 ) -> None:
-    if engine is None:
-        return
-    removal = apply.plan_removal(engine, options)
+    """Remove a service. In check mode the services that are `removed` before are still there."""
+    removal = apply.plan_removal(engine, options, removed)
     if (removal.things() or journal.pending(options.name)) and not check_mode:
         with shared.asked_again():
             removal = apply.remove(engine, options)
     things = removal.things()
-    result["changed"], result["data"] = bool(things), removal.data()
+    result["changed"], result["data"], result["warnings"] = bool(things), removal.data(), removal.left
     result["actions"] = [f"remove {thing}" for thing in things]
     result["diff"] = [
         {"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things

@@ -162,16 +162,24 @@ class Engine:
         with _asking(f"create the network {name} (option networks)"):
             self._api.post("/networks/create", body=body)
 
-    def unused_network(self, name: str, by: str) -> bool:
-        """Whether there is such a network that this module made and no container has but those of the service `by`."""
+    def network_users(self, name: str) -> Optional[dict[str, str]]:
+        """The service of each container of a network by its name, empty for a container of others.
+
+        None where there is no such network, or this module did not make it.
+        """
         with _asking(f"report the network {name} (option networks)"):
             try:
                 network = self._api.get(f"/networks/{segment(name)}")
             except NotFound:
-                return False
+                return None
+            if NETWORK_LABEL not in (network.get("Labels") or {}):
+                return None
             attached = self._containers("network", network["Id"])
-        others = [container for container in attached if (container.get("Labels") or {}).get(OWNER_LABEL) != by]
-        return NETWORK_LABEL in (network.get("Labels") or {}) and not others
+        return {
+            container["Names"][0].lstrip("/"): (container.get("Labels") or {}).get(OWNER_LABEL, "")
+            for container in attached
+            if container.get("Names")
+        }
 
     def remove_network(self, name: str) -> None:
         """Remove a network."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 NEW = ("--extra-vars", "tls_new_secrets=true")
-SITE = Path(__file__).resolve().parents[4] / "playbooks" / "site.yml"
+PLAYBOOKS = Path(__file__).resolve().parents[4] / "playbooks"
+SITE, REMOVE = PLAYBOOKS / "site.yml", PLAYBOOKS / "remove.yml"
 # Nothing listens on this port of the controller, so that SSH is refused at once.
 UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 GPU1, GPU2 = ({**UNREACHABLE, "gpu_monitoring_address": f"10.0.0.{number}"} for number in (1, 2))
@@ -55,3 +56,19 @@ def test_a_failure_on_every_gpu_host_keeps_nothing_else_from_being_deployed(play
     for host in ("gpu1", "gpu2"):
         assert recap(output)[host]["failed"] == 1
         assert f"{host}: Deploy cAdvisor and its proxy: " in output
+
+
+def test_a_toolkit_that_is_refused_leaves_the_host_its_other_exporters(playbook):
+    code, output = playbook(SITE, *NEW, variables={"gpu1": {"nvidia_container_toolkit_driver_minimum": "999.0"}})
+    assert code == 2, output
+    assert "gpu1: Install, configure or remove the toolkit: The NVIDIA driver of gpu1 is" in output
+    for task in ("Deploy the node exporter", "Deploy cAdvisor and its proxy", "Deploy the collected services"):
+        assert re.search(rf"^TASK \[.*{task}\] \*+\n(?:.*\n)?(ok|changed): \[gpu1\]", output, re.MULTILINE), output
+
+
+def test_a_removal_goes_on_past_an_unreachable_host_and_names_it(playbook):
+    code, output = playbook(REMOVE, "--skip-tags=nvidia_container_toolkit", variables={"gpu2": GPU2})
+    assert code == 4, output
+    assert "Not everything was removed from gpu2:" in output
+    for host in ("gpu1", "monitor1"):
+        assert (recap(output)[host]["ok"], recap(output)[host]["failed"]) == (1 + (host == "gpu1"), 0)

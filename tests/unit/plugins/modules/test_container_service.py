@@ -145,3 +145,17 @@ def test_secrets_of_several_lines_are_nowhere_in_the_result_or_the_log(no_engine
     shown = json.dumps(result) + str(logged) + "".join(capfd.readouterr())
     assert "Invoked with" in shown
     assert "planted-secret" not in shown
+
+
+def test_without_an_engine_services_are_removed_as_far_as_they_can_be(no_engine, monkeypatch, capfd):
+    monkeypatch.setattr(AnsibleModule, "get_bin_path", lambda *_arguments, **_options: None)
+    result = run({"name": "gone", "state": "absent"}, docker_host=no_engine)
+    assert not result.get("failed")
+    assert "could not be looked for" in json.dumps(result) + capfd.readouterr().err
+
+
+def test_an_engine_that_is_stopped_is_not_taken_for_one_that_is_gone(no_engine, monkeypatch):
+    monkeypatch.setattr(AnsibleModule, "get_bin_path", lambda *_arguments, **_options: "/usr/bin/dockerd")
+    result = run({"name": "gone", "state": "absent"}, docker_host=no_engine)
+    assert result["failed"]
+    assert "Nothing was removed" in result["msg"]

@@ -67,9 +67,11 @@ class FakeEngine:
         self._called("create_network", name)
         self.ids[name] = f"net-{name}"
 
-    def unused_network(self, name, by):
+    def network_users(self, name):
+        if name not in self.ids or name == "bridge":
+            return None
         users = [one for one in self.containers.values() if name in one["NetworkSettings"]["Networks"]]
-        return name in self.ids and name != "bridge" and all(one["Config"]["Labels"].get(OWNER_LABEL) == by for one in users)
+        return {one["Name"].lstrip("/"): one["Config"]["Labels"].get(OWNER_LABEL, "") for one in users}
 
     def remove_network(self, name):
         self._called("remove_network", name)

@@ -406,6 +406,33 @@ def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_p
     assert not (tmp_path / "new").exists()
 
 
+def test_a_network_that_a_container_of_others_has_stays_and_that_is_said(engine, options, deployed):
+    deploy(engine, dict(options, name="other", files=[], secret_files=[]))
+    (other,) = [container for container in engine.containers.values() if container["Name"] == "/other"]
+    other["Config"]["Labels"] = {}
+    removal = apply.remove(engine, parse(nothing_asked(options)))
+    assert removal.networks == []
+    assert removal.left == ["The network monitoring is left, because these containers use it: other."]
+
+
+def test_a_dry_run_counts_the_services_that_are_removed_before(engine, options, deployed):
+    other = dict(options, name="other", files=[], secret_files=[])
+    deploy(engine, other)
+    absent = [parse(nothing_asked(options)), parse(nothing_asked(other))]
+    results = deployment.deploy(engine, absent, check_mode=True)
+    assert [result["actions"][-1] for result in results] == [f"remove {results[0]['diff'][-1]['before_header']}", "remove network monitoring"]
+    assert len(engine.containers) == 2
+
+
+def test_without_an_engine_the_files_of_a_service_go(engine, options, deployed, tmp_path):
+    """The journal is what a killed run left."""
+    (result,) = deployment.deploy(None, [parse(nothing_asked(options))], check_mode=False)
+    assert not result["failed"]
+    assert result["actions"] == [f"remove {tmp_path}/etc/app.conf", f"remove {tmp_path}/etc/secret"]
+    assert not (tmp_path / "etc").exists()
+    assert apply.plan_removal(None, parse(nothing_asked(options))).things() == []
+
+
 def test_a_network_that_others_have_stays(engine, options, deployed):
     deploy(engine, dict(options, name="other", files=[], secret_files=[]))
     assert apply.plan_removal(engine, parse(nothing_asked(options))).networks == []
