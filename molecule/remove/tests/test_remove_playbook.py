@@ -47,8 +47,32 @@ def volumes() -> set[str]:
 
 def test_a_dry_run_removes_nothing(deployed, remove):
     before = [left(name) for name in HOSTS]
-    assert changed(remove("--check", "--diff")) > 0
+    run = remove("--check", "--diff")
+    assert changed(run) > 0
+    for thing in ("container dcgm-exporter", "network monitoring", "nvidia-container-toolkit.sources", "/etc/docker/daemon.json"):
+        assert thing in run.output
     assert [left(name) for name in HOSTS] == before
+
+
+@pytest.fixture
+def no_engine():
+    """The engine of monitor1 is gone, and comes back after the test."""
+    on("monitor1", "systemctl stop docker.socket docker.service && mv /usr/sbin/dockerd /root && rm -f /run/docker.sock")
+    yield
+    on("monitor1", "[ ! -e /root/dockerd ] || mv /root/dockerd /usr/sbin; systemctl start docker.socket docker.service")
+
+
+def test_a_host_whose_engine_is_gone_loses_the_files_and_the_rest_when_the_engine_is_back(deployed, no_engine, remove):
+    run = remove("--limit=monitor1")
+    assert changed(run) > 0
+    assert "could not be looked for" in run.error
+    assert on("monitor1", f"find {FOLDERS} -type f").split() == [
+        "/etc/gpu_monitoring/grafana/secret_key",
+        *(f"/var/lib/gpu_monitoring/{service}.manifest" for service in ("grafana", "prometheus")),
+    ]
+    on("monitor1", "mv /root/dockerd /usr/sbin && systemctl start docker.socket docker.service")
+    assert changed(remove("--limit=monitor1")) > 0
+    assert on("monitor1", "docker ps --all --quiet") == ""
 
 
 def test_the_services_go_and_the_data_stays(deployed, remove, prometheus, grafana, site):

@@ -281,7 +281,13 @@ class Toolkit:
         wanted = self._wanted
         try:
             return openpgp_file.armored(self._module, wanted.key, wanted.key_fingerprint, KEY_SECONDS)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise ToolkitError(
+                f"nvidia_container_toolkit_key on {wanted.name}: {error} A host without internet needs"
+                " nvidia_container_toolkit_repository_url too: a mirror, or a folder of the host such as"
+                f" file:///srv/nvidia. {NOTHING_CHANGED}"
+            ) from error
+        except ValueError as error:
             raise ToolkitError(f"nvidia_container_toolkit_key on {wanted.name}: {error} {NOTHING_CHANGED}") from error
 
     def _show_installation(self, action: InstallPackages, before: str) -> None:
