@@ -23,6 +23,26 @@ from toolkit import packages as versions
 pytestmark = pytest.mark.long
 # A repository of the site that has the packages in a newer version, as CUDA's.
 CUDA = r"[cuda]\nname=cuda\nbaseurl=http://apt.lab/rpm/cuda/\$basearch\ngpgcheck=0\n"
+# Adds the four packages in a newer version to the repository in /srv/failing, and signs its metadata by a new key.
+FAILING = r"""
+set -e
+for name in libnvidia-container1 libnvidia-container-tools nvidia-container-toolkit-base nvidia-container-toolkit; do
+    {
+        printf 'Name: %s\nVersion: 99.0.0\nRelease: 1\nSummary: failing\nLicense: none\n%%description\nfailing\n' "$name"
+        [ "$name" != nvidia-container-toolkit-base ] || printf '%%pre\necho this host does not do >&2\nexit 1\n'
+        echo %files
+    } >/root/spec
+    rpmbuild -bb --quiet --target x86_64 --define "_topdir /root/rpm" --define "_rpmdir /srv/failing" --define 'debug_package %{nil}' /root/spec
+done
+rm -rf /srv/failing/repodata
+createrepo_c --quiet /srv/failing
+export GNUPGHOME=$(mktemp -d)
+gpg --batch --quiet --passphrase '' --quick-generate-key 'mlops.gpu_monitoring test lab' rsa3072 sign never
+gpg --batch --quiet --armor --detach-sign /srv/failing/repodata/repomd.xml
+gpg --batch --quiet --with-colons --fingerprint | awk -F : '/^fpr/ {print $10}' >/srv/failing/fingerprint
+gpg --batch --quiet --armor --export >/srv/failing/key.asc
+gpgconf --kill all
+"""
 
 
 def on_host(command: str) -> str:
@@ -151,6 +171,31 @@ def test_a_key_that_does_not_do_leaves_the_former_one_and_is_not_trusted_any_mor
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
     assert on_host(files) == before
     assert_done(role(nvidia_container_toolkit_version=PRESENT), changed=True)
+
+
+@pytest.fixture(scope="module")
+def failing(role, repositories) -> dict[str, str]:
+    """The variables of a repository on the host that has a newer version too, whose package with the programs cannot be installed."""
+    shell.run("docker", "cp", f"{repositories}/nvidia/x86_64", f"{hosts.container(LAB_NAME, HOST)}:/srv/failing")
+    on_host(FAILING)
+    return {
+        "nvidia_container_toolkit_version": "99.0.0",
+        "nvidia_container_toolkit_repository_url": "file:///srv/failing",
+        "nvidia_container_toolkit_key": on_host("cat /srv/failing/key.asc"),
+        "nvidia_container_toolkit_key_fingerprint": on_host("cat /srv/failing/fingerprint").strip(),
+    }
+
+
+def test_a_first_installation_that_fails_leaves_no_package(role, bare, failing):
+    assert_refused(role(**failing), "nvidia-container-toolkit-base", "The host has the same packages as before: none")
+    assert packages() == {}
+    assert on_host("ls /etc/yum.repos.d") == "cuda.repo"
+
+
+def test_an_upgrade_that_fails_leaves_the_previous_packages(role, older, failing):
+    before = on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*")
+    assert_refused(role(**failing), f"The host has the same packages as before: libnvidia-container-tools={OLDER}")
+    assert on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*") == before
 
 
 def test_removal_takes_out_what_the_role_put_in_and_only_that(role, older):
