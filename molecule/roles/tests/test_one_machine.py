@@ -61,13 +61,26 @@ def test_no_engine_is_installed_unasked(no_engine, engine_role):
     assert on_spare("command -v dockerd || echo none").strip() == "none"
 
 
-def test_an_engine_is_installed_on_request_once(no_engine, engine_role):
+@pytest.fixture
+def broken_repositories(spare):
+    """Two entries of the toolkit's repository contradict each other, so that apt reads no source, and another repository is not there."""
+    entry = "deb [signed-by=/etc/%s.gpg] https://nvidia.github.io/libnvidia-container/stable/deb/amd64 /"
+    lists = {"guide": entry % "a", "nvidia-docker": entry % "b", "gone": "deb http://apt.lab/none /"}
+    for name, line in lists.items():
+        on_spare(f"echo '{line}' >/etc/apt/sources.list.d/{name}.list")
+    yield
+    on_spare("rm -f /etc/apt/sources.list.d/*.list")
+
+
+def test_an_engine_is_installed_on_request_once_whatever_repositories_there_are(no_engine, broken_repositories, engine_role):
     checked = engine_role("--check", docker_engine_install=True)
     assert checked.code == 0, checked.output
     assert on_spare("command -v dockerd || echo none").strip() == "none"
     first = engine_role(docker_engine_install=True)
     assert first.code == 0, first.output
     assert on_spare("systemctl is-active docker").strip() == "active"
+    for words in ("Conflicting values set for option Signed-By", "/etc/apt/sources.list.d/guide.list, line 1", "http://apt.lab/none"):
+        assert words in first.error
     second = engine_role(docker_engine_install=True)
     assert (second.code, second.recap[hosts.SPARE]["changed"]) == (0, 0), second.output
 

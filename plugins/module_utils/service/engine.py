@@ -37,6 +37,7 @@ PULL_SILENCE_SECONDS = 600
 COME_BACK_POLL_SECONDS = 0.5
 _FRAME_HEADER = 8
 _PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
+_DISK_FULL = "no space left on device"
 # Words of registries that miss a login, or refuse the one they got.
 _LOGIN_WORDS = ("unauthorized", "denied", "authentication", "no basic auth")
 
@@ -136,10 +137,7 @@ class Engine:
                         raise EngineRefusal(line["error"])
         except EngineRefusal as error:
             raise ServiceError(
-                f"image: {reference} cannot be pulled. {str(error).rstrip('.')}."
-                " Check the version and that this host reaches the registry,"
-                " or set gpu_monitoring_registry to a registry that has the image."
-                + _login_advice(login, str(error))
+                f"image: {reference} cannot be pulled. {str(error).rstrip('.')}.{_pull_advice(login, str(error))}"
             ) from error
         if login.problem:
             self.warnings.append(f"{reference} was pulled without credentials: {login.problem}.")
@@ -311,6 +309,17 @@ def split_reference(reference: str) -> tuple[str, str]:
     if not colon or "/" in tag:
         repository, tag = named, "latest"
     return repository, digest or tag
+
+
+def _pull_advice(login: Login, refusal: str) -> str:
+    """What to do about a pull that failed."""
+    if _DISK_FULL in refusal:
+        return " The disk with the engine's data is full. Free space on it, for example with `docker image prune`."
+    return (
+        " Check the version and that this host reaches the registry,"
+        " or set gpu_monitoring_registry to a registry that has the image."
+        + _login_advice(login, refusal)
+    )
 
 
 def _login_advice(login: Login, refusal: str) -> str:

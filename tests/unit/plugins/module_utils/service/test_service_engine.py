@@ -198,6 +198,15 @@ def test_a_pull_that_fails(start, answer, words):
         Engine(stand_in.docker_host).pull("x:v1")
 
 
+def test_a_pull_that_fills_the_disk_says_nothing_of_the_registry(start):
+    stand_in = start()
+    refusal = b'{"error": "failed to register layer: write /usr/bin/prometheus: no space left on device"}\r\n'
+    stand_in.answers["/images/create"] = (200, PULLED + refusal)
+    with pytest.raises(ServiceError, match="no space left on device. The disk .* is full. Free space") as failure:
+        Engine(stand_in.docker_host).pull("x:v1")
+    assert "registry" not in str(failure.value)
+
+
 def test_a_pull_that_falls_silent(start, monkeypatch):
     monkeypatch.setattr(service_engine, "PULL_SILENCE_SECONDS", 0.05)
     stand_in, end = start(), threading.Event()
