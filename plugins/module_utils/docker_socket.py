@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Optional
 from urllib.parse import quote, urlencode
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, gpu_access, http_client, service_containers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, gpu_access, http_client, service_label
 
 TIMEOUT_SECONDS = 30
 # Of the Engine API, 1.47 (Docker 27.2) is the newest version that is spoken here, as nothing later is needed.
@@ -123,7 +123,7 @@ def containers(api: Api) -> list[dict[str, Any]]:
                 "age": round(time.time() - calendar.timegm(started)),
                 "runtime": inspected["HostConfig"].get("Runtime", ""),
                 "gpu_access": gpu_access.of_container(inspected),
-                "service": (inspected["Config"].get("Labels") or {}).get(service_containers.LABEL, ""),
+                "service": (inspected["Config"].get("Labels") or {}).get(service_label.LABEL, ""),
             }
         )
     return sorted(described, key=lambda container: container["name"])

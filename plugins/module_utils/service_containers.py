@@ -7,10 +7,9 @@ from __future__ import annotations
 import json
 from typing import TypedDict
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket, service_label
 
-# A container of the collection has its service in this label.
-LABEL = "mlops.gpu_monitoring.service"
+LABEL = service_label.LABEL
 # What follows the service's name in the names of containers that a deployment has for a while: the container that will
 # be the service's, the previous one, and the validator's.
 NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"

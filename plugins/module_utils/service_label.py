@@ -1,0 +1,6 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+# A container of the collection has its service in this label.
+LABEL = "mlops.gpu_monitoring.service"
