@@ -24,7 +24,7 @@ class Own:
 
 
 _CONFIGURATION = "/etc/gpu_monitoring"
-# Of Grafana's environment, a site may change all but what the role itself relies on.
+# What a site may set of Grafana's environment is in grafana_variables.
 SERVICES = {
     "cadvisor": Own(mounts=("/rootfs", "/var/run", "/sys")),
     "dcgm_exporter": Own(
@@ -38,19 +38,7 @@ SERVICES = {
         mounts=(_CONFIGURATION,),
         labels=("driver", "gpus"),
     ),
-    "grafana": Own(
-        environment=(
-            "GF_SECURITY_ADMIN_PASSWORD",
-            "GF_SECURITY_ADMIN_USER",
-            "GF_SECURITY_SECRET_KEY",
-            "GF_SERVER_CERT_FILE",
-            "GF_SERVER_CERT_KEY",
-            "GF_SERVER_HTTP_PORT",
-            "GF_SERVER_PROTOCOL",
-            "GF_SERVER_ROOT_URL",
-        ),
-        mounts=(_CONFIGURATION, "/var/lib/grafana", "/tmp"),
-    ),
+    "grafana": Own(mounts=(_CONFIGURATION, "/var/lib/grafana", "/tmp")),
     "node_exporter": Own(mounts=("/host", "/procfs", _CONFIGURATION)),
     "prometheus": Own(mounts=("/etc/prometheus", "/prometheus")),
 }

@@ -10,6 +10,7 @@ from typing import Any, Optional, TypedDict
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     cadvisor_variables,
     foreign_variables,
+    grafana_variables,
     prometheus_variables,
     secret_values,
     service_extras,
@@ -23,7 +24,7 @@ _NAMED_HOSTS = 5
 
 
 # What the argument specification of a role and the rules of its task cannot express, for values of the right types.
-_CHECKS = {"cadvisor": cadvisor_variables.check, "prometheus": prometheus_variables.check}
+_CHECKS = {"cadvisor": cadvisor_variables.check, "grafana": grafana_variables.check, "prometheus": prometheus_variables.check}
 
 
 class Pattern(TypedDict):

@@ -45,3 +45,52 @@ def test_a_lost_password_comes_with_a_command_that_shows_it_to_nobody(tmp_path):
         assert "reset it on monitor1" in given["login_help"]
         assert "docker exec grafana sh -c 'grafana cli admin reset-admin-password --password-from-stdin <" in given["login_help"]
         assert given["password"] not in given["login_help"]
+
+
+def test_below_a_sub_path_everything_asks_there(grafana, tmp_path):
+    options = grafana(grafana_root_url="https://example.com/grafana/")
+    assert options["env"]["GF_SERVER_SERVE_FROM_SUB_PATH"] == "true"
+    assert options["health"]["http"]["path"] == "/grafana/api/health"
+    inventory = fleet({}, {"monitor1": {"ansible_host": "10.0.0.9", "grafana_root_url": "https://example.com/grafana/"}})
+    declared = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)
+    assert declared["url"] == "https://10.0.0.9:3000/grafana"
+
+
+@pytest.mark.parametrize(
+    ("root_url", "extra"),
+    [("https://grafana.example.com/", {}), ("https://example.com/grafana/", {"GF_SERVER_SERVE_FROM_SUB_PATH": "false"})],
+)
+def test_without_a_sub_path_of_its_own_grafana_serves_at_the_root(grafana, root_url, extra):
+    options = grafana(grafana_root_url=root_url, grafana_environment_extra=extra)
+    assert options["env"].get("GF_SERVER_SERVE_FROM_SUB_PATH", "false") == "false"
+    assert options["health"]["http"]["path"] == "/api/health"
+
+
+def test_settings_of_a_site_replace_those_of_the_role(grafana):
+    environment = grafana(grafana_environment_extra={"GF_AUTH_ANONYMOUS_ENABLED": "true", "GF_SMTP_HOST": "mail:25"})["env"]
+    assert (environment["GF_AUTH_ANONYMOUS_ENABLED"], environment["GF_SMTP_HOST"]) == ("true", "mail:25")
+    assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    assert "NO_PROXY" not in environment
+
+
+def test_plugins_are_fetched_only_where_a_site_names_some(grafana):
+    assert grafana()["env"]["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    named = grafana(grafana_environment_extra={"GF_PLUGINS_PREINSTALL": "grafana-clock-panel@2.1.8"})["env"]
+    assert (named["GF_PLUGINS_PREINSTALL_DISABLED"], named["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"]) == ("false", "false")
+
+
+@pytest.mark.parametrize(
+    ("extra", "no_proxy"),
+    [
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "prometheus"),
+        ({"http_proxy": "http://proxy:3128", "no_proxy": "10.0.0.0/8"}, "10.0.0.0/8,prometheus"),
+        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "localhost"}, "localhost,prometheus"),
+    ],
+)
+def test_a_proxy_for_grafana_is_none_for_prometheus(grafana, extra, no_proxy):
+    assert grafana(grafana_environment_extra=extra)["env"]["NO_PROXY"] == no_proxy
+
+
+def test_secret_files_of_a_site_are_for_grafana_alone(grafana):
+    file = secret_file(grafana(grafana_secret_files={"ldap.toml": "[[servers]]\n"}), "secrets/ldap.toml")
+    assert (file["content"], file["owner"], file["mode"]) == ("[[servers]]\n", "472", "0400")

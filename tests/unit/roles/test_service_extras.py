@@ -67,7 +67,7 @@ def test_errors_name_the_variable_of_a_port(role, tmp_path):
     ("role", "variable", "value", "problem"),
     [
         ("dcgm_exporter", "dcgm_exporter_environment_extra", {"DCGM_EXPORTER_LISTEN": ":1"}, "the role sets DCGM_EXPORTER_LISTEN itself"),
-        ("grafana", "grafana_environment_extra", {"GF_SECURITY_SECRET_KEY": "x"}, "the role sets GF_SECURITY_SECRET_KEY itself"),
+        ("grafana", "grafana_environment_extra", {"GF_SECURITY_SECRET_KEY": "x"}, "the role sets GF_SECURITY_SECRET_KEY. Set grafana_secret_key"),
         ("grafana", "grafana_environment_extra", {"GF_LIVE_ENABLED": True}, "the value of GF_LIVE_ENABLED is not text"),
         ("cadvisor", "cadvisor_environment_extra", {"A=B": "x"}, "'A=B' is not a name of an environment variable"),
         ("dcgm_exporter", "dcgm_exporter_labels_extra", {"gpus": "none"}, "the role sets gpus itself"),

@@ -241,6 +241,8 @@ def test_a_value_that_tasks_would_get_in_another_type_is_refused(tmp_path, role,
         ("docker_engine", "gpu_monitoring_registry_password", 12345678, "the value is not text. Put the value into quotation marks."),
         ("prometheus", "prometheus_secret_files", {"token": " "}, "the content of 'token' is empty."),
         ("prometheus", "prometheus_secret_files", {"token": 12345678}, "the content of 'token' is not text. Put the content into quotation marks."),
+        ("grafana", "grafana_secret_files", {"token": 12345678}, "the content of 'token' is not text. Put the content into quotation marks."),
+        ("grafana", "grafana_secret_key", "word of mine ", "the password begins or ends with white space,"),
     ],
 )
 def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, role, variable, value, problem):
@@ -272,3 +274,42 @@ def test_one_message_has_all_wrong_variables_and_their_hosts(tmp_path):
     lines = str(error.value).splitlines()
     assert [line.partition(" on ")[0] for line in lines] == ["prometheus_memory", "prometheus_port", "prometheus_volume"]
     assert all(" on monitor1, monitor2, monitor3, monitor4, monitor5 and 2 more hosts: " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("grafana_root_url", "example.com/grafana", "the value is not a URL without login and query."),
+        ("grafana_root_url", "%(protocol)s://%(domain)s/grafana/", "the value is not a URL without login and query."),
+        ("grafana_secret_files", {"../x": WORD}, "'../x' is no name of a file."),
+        ("grafana_environment_extra", {"GF_SMTP_PASSWORD": WORD}, "GF_SMTP_PASSWORD is a secret, which everybody can read"),
+        ("grafana_environment_extra", {"GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET": WORD}, "GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET is a secret"),
+        ("grafana_environment_extra", {"GF_DATABASE_URL": f"mysql://me:{WORD}@db/x"}, "GF_DATABASE_URL is a secret"),
+        ("grafana_environment_extra", {"GF_REMOTE_CACHE_CONNSTR": f"addr=x,password={WORD}"}, "GF_REMOTE_CACHE_CONNSTR is a secret"),
+        ("grafana_environment_extra", {"GF_SECURITY_SECRET_KEY": WORD}, "the role sets GF_SECURITY_SECRET_KEY. Set grafana_secret_key instead."),
+        ("grafana_environment_extra", {"GF_SECURITY_ADMIN_PASSWORD__FILE": "/x"}, "Set grafana_admin_password instead."),
+        (
+            "grafana_environment_extra",
+            {"GF_SMTP_PASSWORD": "$__file{/etc/gpu_monitoring/secrets/smtp}"},
+            "GF_SMTP_PASSWORD names the file smtp, which grafana_secret_files does not have.",
+        ),
+    ],
+)
+def test_a_setting_of_grafana_that_would_not_work_is_refused(tmp_path, variable, value, message):
+    said = refused(tmp_path, "grafana", "monitor1", {variable: value})
+    assert said.startswith(f"{variable} on monitor1: ")
+    assert message in said
+    assert WORD not in said
+
+
+def test_settings_of_grafana_with_secrets_in_files_pass(tmp_path):
+    environment = {
+        "GF_SMTP_PASSWORD": "$__file{/etc/gpu_monitoring/secrets/smtp}",
+        "GF_SMTP_USER__FILE": "/etc/gpu_monitoring/secrets/smtp",
+        "GF_AUTH_GENERIC_OAUTH_USE_REFRESH_TOKEN": "true",
+        "GF_AUTH_GENERIC_OAUTH_TLS_CLIENT_KEY": "/etc/gpu_monitoring/secrets/smtp",
+        "GF_AUTH_GENERIC_OAUTH_TOKEN_URL": "https://sso.example.com/token",
+        "GF_LOG_LEVEL": "debug",
+    }
+    values = {"grafana_environment_extra": environment, "grafana_secret_files": {"smtp": WORD}, "grafana_root_url": "https://example.com/grafana/"}
+    check(host_variables(tmp_path, {}, MONITOR, values), ["grafana"], ["monitor1"])

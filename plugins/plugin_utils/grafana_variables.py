@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+
+# Settings that the role derives from a variable of its own (https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/).
+_OF_THE_ROLE = {
+    "GF_PATHS_DATA": "grafana_volume",
+    "GF_SECURITY_ADMIN_PASSWORD": "grafana_admin_password",
+    "GF_SECURITY_ADMIN_USER": "grafana_admin_user",
+    "GF_SECURITY_SECRET_KEY": "grafana_secret_key",
+    "GF_SERVER_CERT_FILE": "grafana_protocol",
+    "GF_SERVER_CERT_KEY": "grafana_protocol",
+    "GF_SERVER_HTTP_ADDR": "grafana_address",
+    "GF_SERVER_HTTP_PORT": "grafana_port",
+    "GF_SERVER_PROTOCOL": "grafana_protocol",
+    "GF_SERVER_ROOT_URL": "grafana_root_url",
+}
+_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSPHRASE)$", re.IGNORECASE)
+_LOGIN_IN_VALUE = re.compile(r"://[^/\s@]*:[^/\s@]+@|\bpassword=", re.IGNORECASE)
+# A switch, such as that of use_refresh_token, a path, such as that of tls_client_key, or a reference to where the secret is.
+_HARMLESS = re.compile(r"true|false|/.*|\$__(file|vault|env)\{.*\}|", re.IGNORECASE)
+_SECRET_FILE = re.compile(r"/etc/gpu_monitoring/secrets/([^}]*)")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def check(variables: HostVariables, host: str) -> None:
+    """Raises VariableError for a setting of Grafana that would not work, or that would show a secret."""
+    secret_files = variables.get(host, "grafana_secret_files") or {}
+    environment = variables.get(host, "grafana_environment_extra") or {}
+    for name, found in (
+        ("grafana_root_url", _problem_of_url(str(variables.get(host, "grafana_root_url") or ""))),
+        ("grafana_secret_files", _problem_of_files(secret_files)),
+        ("grafana_environment_extra", _problem_of_environment(environment, secret_files)),
+    ):
+        if found:
+            raise VariableError(name, host, *found)
+
+
+def _problem_of_url(url: str) -> tuple[str, str] | None:
+    split = urlsplit(url)
+    if not url or (split.scheme in ("http", "https") and split.hostname and not re.search(r"[\s?#@]", url)):
+        return None
+    return "the value is not a URL without login and query", "Write it like https://example.com/grafana/"
+
+
+def _problem_of_files(files: Mapping[str, Any]) -> tuple[str, str] | None:
+    for name in files:
+        if not _FILE_NAME.fullmatch(str(name)):
+            return f"'{name}' is no name of a file", "Use letters, digits, '_', '.' and '-'"
+    return None
+
+
+def _problem_of_environment(environment: Mapping[str, Any], secret_files: Collection[str]) -> tuple[str, str] | None:
+    for name, value in environment.items():
+        own = _OF_THE_ROLE.get(name[: -len("__FILE")] if name.endswith("__FILE") else name)
+        if own:
+            return f"the role sets {name}", f"Set {own} instead"
+        text = str(value)
+        if (_SECRET_NAME.search(name) and not _HARMLESS.fullmatch(text)) or _LOGIN_IN_VALUE.search(text):
+            reference = "$__file{/etc/gpu_monitoring/secrets/NAME}"
+            return f"{name} is a secret, which everybody can read in an environment", (
+                f"Put it into grafana_secret_files, and set {name} to '{reference}'"
+            )
+        missing = [file for file in _SECRET_FILE.findall(text) if file not in secret_files]
+        if missing:
+            return f"{name} names the file {missing[0]}, which grafana_secret_files does not have", "Add it there"
+    return None
