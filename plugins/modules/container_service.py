@@ -434,6 +434,38 @@ options:
             description: Seconds to wait.
             type: int
             default: 60
+      data:
+        description:
+          - Data in a volume that the program changes for a new version. A version that is older than the version that
+            last ran on the volume is refused before anything changes.
+          - Where the versions differ, O(services[].data.files) are copied while neither container runs. When the
+            deployment fails, the copy is put back together with the previous container. Where the host does not see the
+            files, the previous container is put back and not started.
+          - The version is kept in C(/var/lib/gpu_monitoring). Where no version is known, tags of the images of
+            containers with that volume count.
+        type: dict
+        suboptions:
+          version:
+            description: Version of the program in O(services[].image), such as V(12.4.10). Others than numbers are not compared.
+            type: str
+            required: true
+          volume:
+            description: Volume of O(services[].mounts) with the data.
+            type: str
+            required: true
+          files:
+            description: Paths in the volume of the files that a new version changes, such as a database and its journals.
+            type: list
+            elements: str
+            required: true
+          allow_older:
+            description: Whether an older version may start on the data, such as after a restored backup.
+            type: bool
+            default: false
+          advice:
+            description: What to do, at the end of the error about an older version.
+            type: str
+            default: ""
   deferred:
     description:
       - V(true) only collects the services, without a remote execution. A later task of the same play with
@@ -669,6 +701,16 @@ SERVICE = {
             "command": {"type": "list", "elements": "str"},
             "image": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},
+        },
+    },
+    "data": {
+        "type": "dict",
+        "options": {
+            "version": {"type": "str", "required": True},
+            "volume": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "str", "required": True},
+            "allow_older": {"type": "bool", "default": False},
+            "advice": {"type": "str", "default": ""},
         },
     },
 }

@@ -19,11 +19,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
     ports,
     spec,
     undo,
+    volume_data,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, ContainerBody, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data, ServiceSpec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.plan import Plan, View
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
@@ -123,6 +124,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
         )
     inspected = _inspect(engine, options)
     _refuse_foreign_volumes(engine, options)
+    last_version = _last_version(engine, options)
     networks = shared.networks()
     own_image = _own_image(engine, inspected, image)
     image_id = image["Id"] if image else "not pulled yet"
@@ -145,6 +147,8 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     missing = [network for network in options.networks if network not in networks]
     orphans = [*manifest.orphans(options), *moved.values()]
     decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
+    if options.data and decided.replaces and volume_data.changes_version(options.data, last_version):
+        decided.data_of = last_version
     if container in ("create", "recreate", "start"):
         own = {options.name + PREVIOUS, *([_name(inspected)] if inspected else [])}
         with _warning_in(check_mode, warnings):
@@ -262,6 +266,22 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
                 )
 
 
+def _last_version(engine: Engine, options: ServiceSpec) -> str:
+    """The version that last ran on the data; empty where none is known. Raises ServiceError for an older one, and for data in use."""
+    if not options.data or engine.volume(options.data.volume) is None:
+        return ""
+    last = manifest.read(options.name).versions.get(options.data.volume, "")
+    if not last:
+        users = engine.users_of_volume(options.data.volume)
+        for user in users:
+            if user.get("State") == "running" and (user.get("Labels") or {}).get(spec.OWNER_LABEL) != options.name:
+                container = user["Names"][0].lstrip("/")
+                raise ServiceError(f"data: the container {container} runs on the volume {options.data.volume}. Stop that container first.")
+        last = volume_data.version_of(user["Image"] for user in users)
+    volume_data.refuse_older(options.data, last)
+    return last
+
+
 def carry_out(engine: Engine, service: Service) -> Container:
     """Carry the plan out and return the container. Where that fails, files and container are put back as they were."""
     options, planned = service.options, service.plan
@@ -289,11 +309,11 @@ def carry_out(engine: Engine, service: Service) -> Container:
         record.enter(journal.CHANGING)
         for change in planned.files:
             staging.put(change)
-        container = _bring_up(engine, service)
+        container = _bring_up(engine, service, record)
         record.enter(journal.DONE)
     except ServiceError as error:
         problems = undo.take_back(engine, record)
-        raise ServiceError(masked(f"{error.reason} {_outcome(service, problems)}", parts), masked(error.output, parts)) from error
+        raise ServiceError(masked(f"{error.reason} {_outcome(service, record, problems)}", parts), masked(error.output, parts)) from error
     except BaseException:
         undo.take_back(engine, record)
         raise
@@ -317,13 +337,20 @@ def look(engine: Engine, service: Service, inspected: Optional[Container] = None
         raise ServiceError(masked(error.reason, parts), masked(error.output, parts)) from error
 
 
-def _outcome(service: Service, problems: list[str]) -> str:
+def _outcome(service: Service, record: journal.Journal, problems: list[str]) -> str:
     if problems:
         return f"Putting back what was there failed too: {' '.join(problems)} The next run tries it again."
     if service.plan.container == "start":
         return f"The container {service.name} was only started."
+    if record.data and record.data_is_lost:
+        return (
+            f"The previous container {record.previous_name} exists and is not started, as the new version may have changed the data in the"
+            f" volume {record.data.volume}, and no copy of the data could be made. Deploy the new version again,"
+            " or restore a backup of the data before you start that container."
+        )
     if service.inspected:
-        return f"The files and the container {service.name} are as they were before."
+        data_too = " and its data" if record.data else ""
+        return f"The files and the container {service.name}{data_too} are as they were before."
     return f"There was no container {service.name} before, and none is left."
 
 
@@ -341,7 +368,7 @@ def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
         )
 
 
-def _bring_up(engine: Engine, service: Service) -> Container:
+def _bring_up(engine: Engine, service: Service, record: journal.Journal) -> Container:
     """Do what the plan says of the container and wait until it is healthy."""
     options = service.options
     restarts, steady = 0, health.steady_seconds(options.health)
@@ -354,11 +381,11 @@ def _bring_up(engine: Engine, service: Service) -> Container:
     elif service.plan.container == "start":
         engine.start(options.container)
     else:
-        _replace(engine, service)
+        _replace(engine, service, record)
     return health.wait(engine, options, restarts, steady)
 
 
-def _replace(engine: Engine, service: Service) -> None:
+def _replace(engine: Engine, service: Service, record: journal.Journal) -> None:
     """Make the new container and give it the name while the old one still runs, so that only stop and start lie between the two."""
     name = service.name
     engine.create(name + NEXT, service.body, service.options.networks)
@@ -367,7 +394,21 @@ def _replace(engine: Engine, service: Service) -> None:
     engine.rename(name + NEXT, service.options.container)
     if service.inspected:
         engine.stop(name + PREVIOUS)
+    if service.options.data:
+        _keep_data(engine, service.options.data, service.plan.data_of, record)
     engine.start(service.options.container)
+
+
+def _keep_data(engine: Engine, kept: Data, last_version: str, record: journal.Journal) -> None:
+    """Copy what another version is about to change, and note that version."""
+    volume = engine.volume(kept.volume)
+    if volume and last_version:
+        record.folders.append(volume_data.copies_to(volume_data.folder_of(volume)))
+        record.enter(journal.CHANGING)
+        record.data = volume_data.copy(kept, volume, last_version)
+        record.enter(journal.CHANGING)
+    if volume_data.numbers(kept.version):
+        manifest.note_version(record.service.name, kept.volume, kept.version)
 
 
 @dataclass

@@ -197,6 +197,11 @@ class Engine:
         volume = self.volume(name)
         return bool(volume and OWNER_LABEL in (volume.get("Labels") or {}))
 
+    def users_of_volume(self, name: str) -> list[ListedContainer]:
+        """The containers that have a volume, running or not."""
+        with _asking(f"list the containers of the volume {name}"):
+            return self._containers("volume", name)
+
     def remove_volume(self, name: str) -> None:
         """Remove a volume with all that is in it."""
         with _asking(f"remove the volume {name}"):

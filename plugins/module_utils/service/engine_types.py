@@ -27,6 +27,7 @@ class ListedContainer(TypedDict, total=False):
     Image: str
     Labels: Optional[dict[str, str]]
     Ports: Optional[list[Port]]
+    State: str
 
 
 class Health(TypedDict, total=False):

@@ -10,6 +10,7 @@ from typing import Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import state
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.manifest import Manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Reload, ServiceSpec, parse_reload
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volume_data import Copy
 
 KIND = "journal"
 # How far a run has come: nothing that runs changed yet, the change must be undone, or only the previous state must go.
@@ -46,6 +47,12 @@ class Journal:
     manifest: Manifest
     previous_name: str
     phase: str = PREPARING
+    data: Optional[Copy] = None
+
+    @property
+    def data_is_lost(self) -> bool:
+        """Whether a new version may have changed data of which there is no copy, so that the previous version must not start."""
+        return self.data is not None and not self.data.exists
 
     def enter(self, phase: str) -> None:
         """Write down that a phase begins."""
@@ -73,4 +80,5 @@ def read(name: str) -> Optional[Journal]:
     # A journal of version 0.1.0 has no names of containers, which were those of the services.
     container = service.get("container", service["name"])
     reloaded = Reloadable(service["name"], container, service["networks"], parse_reload(service["reload"]))
-    return Journal(**{"previous_name": container, **kept, "service": reloaded, "manifest": Manifest(**kept["manifest"])})
+    data = Copy(**kept["data"]) if kept.get("data") else None
+    return Journal(**{"previous_name": container, **kept, "service": reloaded, "manifest": Manifest(**kept["manifest"]), "data": data})

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, state
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volume_data import numbers
 
 KIND = "manifest"
 
 
 @dataclass
 class Manifest:
-    """What the module put on the host for a service beside its container; `kept` are files that are made once, which count as data as `volumes` do."""
+    """What the module put on the host for a service beside its container; `kept` are files that are made once, which count as data as `volumes` do.
+
+    `versions` has, by volume, the version of the program that last ran on the data.
+    """
 
     files: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
 
     def with_all_of(self, other: Manifest) -> Manifest:
         """What one of the two has."""
-        return Manifest(**{name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items()})
+        lists = {name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items() if name != "versions"}
+        return Manifest(**lists, versions={**self.versions, **other.versions})
 
 
 def wanted(service: ServiceSpec) -> Manifest:
@@ -71,8 +77,15 @@ def settled(service: ServiceSpec) -> bool:
 
 def _after(service: ServiceSpec) -> Manifest:
     before, now = read(service.name), wanted(service)
+    versions = {**before.versions, **({service.data.volume: service.data.version} if service.data and numbers(service.data.version) else {})}
     kept = sorted({*filter(os.path.lexists, before.kept), *now.kept} - {*now.files})
-    return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), sorted({*before.networks, *now.networks}), before.folders)
+    return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), sorted({*before.networks, *now.networks}), before.folders, versions)
+
+
+def note_version(name: str, volume: str, version: str) -> None:
+    """Note that a version of the program runs on the data in a volume."""
+    before = read(name)
+    _note(name, before, replace(before, versions={**before.versions, volume: version}))
 
 
 def restore(name: str, before: Manifest) -> None:
@@ -106,7 +119,8 @@ def leave(name: str, data: bool) -> None:
     """Note that the service was removed, and with `data` its data: what is left is remembered, and empty folders go."""
     removed = read(name)
     files.remove_empty(removed.folders)
-    left = Manifest(kept=removed.kept, volumes=removed.volumes, folders=[folder for folder in removed.folders if os.path.isdir(folder)])
+    folders = [folder for folder in removed.folders if os.path.isdir(folder)]
+    left = Manifest(kept=removed.kept, volumes=removed.volumes, folders=folders, versions=removed.versions)
     if data or not (left.kept or left.volumes):
         state.drop(name, KIND)
         files.remove_empty([state.FOLDER])

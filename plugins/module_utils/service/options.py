@@ -64,6 +64,17 @@ class Reload:
 
 
 @dataclass(frozen=True)
+class Data:
+    """The version of the program whose data is in `volume`. `files` of the volume are what a new version changes."""
+
+    version: str
+    volume: str
+    files: list[str]
+    allow_older: bool = False
+    advice: str = ""
+
+
+@dataclass(frozen=True)
 class Health:
     """When the service counts as healthy: by one of request, command and the image's own check, or by staying up."""
 
@@ -112,6 +123,7 @@ class ServiceSpec:
     validate: list[str] = field(default_factory=list)
     reload: Reload = Reload()
     health: Health = Health()
+    data: Optional[Data] = None
 
     @property
     def container(self) -> str:
@@ -144,6 +156,7 @@ def parse(given: Mapping[str, Any]) -> ServiceSpec:
     ]
     options["validate"] = (given.get("validate") or {}).get("command") or []
     options["reload"] = parse_reload(given.get("reload"))
+    options["data"] = Data(**given["data"]) if given.get("data") else None
     health = dict(given.get("health") or {})
     options["health"] = Health(**{**health, "http": _probe(health.get("http"))})
     return ServiceSpec(**options)

@@ -179,6 +179,7 @@ class Plan:
     orphans: list[str] = field(default_factory=list)
     interrupted: bool = False
     pull: bool = False
+    data_of: str = ""
 
     @property
     def changed(self) -> bool:
@@ -196,6 +197,7 @@ class Plan:
         said += ["pull image"] if self.pull else []
         said += [f"create network {name}" for name in self.networks]
         said += [f"write {change.path}" for change in self.files]
+        said += [f"copy the data of version {self.data_of}"] if self.data_of else []
         reasons = [f"{reason} ({self.explanations[reason]})" if reason in self.explanations else reason for reason in self.reasons]
         words = {
             "create": "create container",

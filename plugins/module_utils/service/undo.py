@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, journal, manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, journal, manifest, volume_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
@@ -44,7 +44,10 @@ def take_back(engine: Engine, failed: journal.Journal) -> list[str]:
         except ServiceError as error:
             problems.append(error.reason)
     if not problems:
+        versions = manifest.read(failed.service.name).versions if failed.data_is_lost else {}
         manifest.restore(failed.service.name, failed.manifest)
+        for volume, version in versions.items():
+            manifest.note_version(failed.service.name, volume, version)
         failed.close()
     return problems
 
@@ -62,7 +65,9 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
         engine.remove(container, unnamed_volumes=True)
     if name + PREVIOUS in owned:
         engine.rename(name + PREVIOUS, failed.previous_name)
-    if failed.ran:
+    if failed.data:
+        volume_data.put_back(failed.data)
+    if failed.ran and not failed.data_is_lost:
         _run_again(engine, failed)
 
 

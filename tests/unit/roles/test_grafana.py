@@ -94,3 +94,18 @@ def test_a_proxy_for_grafana_is_none_for_prometheus(grafana, extra, no_proxy):
 def test_secret_files_of_a_site_are_for_grafana_alone(grafana):
     file = secret_file(grafana(grafana_secret_files={"ldap.toml": "[[servers]]\n"}), "secrets/ldap.toml")
     assert (file["content"], file["owner"], file["mode"]) == ("[[servers]]\n", "472", "0400")
+
+
+@pytest.mark.parametrize(
+    ("variables", "version"),
+    [
+        ({"grafana_version": "13.0.1"}, "13.0.1"),
+        ({"grafana_image": "mirror.example.com:5000/grafana/grafana:v11.6.2"}, "11.6.2"),
+        ({"grafana_image": f"mirror.example.com:5000/grafana@sha256:{'0' * 64}", "grafana_version": "12.0.0"}, "12.0.0"),
+        ({"grafana_image": f"grafana/grafana:12.1.0@sha256:{'0' * 64}"}, "12.1.0"),
+    ],
+)
+def test_the_version_of_the_database_is_that_of_the_image(grafana, variables, version):
+    data = grafana(**variables)["data"]
+    assert (data["version"], data["volume"], data["allow_older"]) == (version, "grafana-storage", False)
+    assert "grafana.db" in data["files"]

@@ -40,4 +40,3 @@ def test_an_example_is_accepted_and_arrives(tmp_path, example):
     assert files.keys() == example.get("grafana_secret_files", {}).keys()
     assert not any("{{" in content for content in files.values())
     assert not any(secret in value for secret in VAULT.values() for value in options["env"].values())
-    assert all(mount in options["mounts"] for mount in example.get("grafana_mounts_extra", []))

@@ -24,6 +24,7 @@ class FakeEngine:
         self.images = {"app:1": {"Id": "sha256:1", "Config": IMAGE_CONFIG}}
         self.ids = {"bridge": "net-bridge"}
         self.volumes = {"data"}
+        self.mountpoints = {}
         self.calls = []
         self.fail_at = self.kill_at = None
         self.sick = set()
@@ -76,6 +77,16 @@ class FakeEngine:
     def remove_network(self, name):
         self._called("remove_network", name)
         del self.ids[name]
+
+    def volume(self, name):
+        return {"Name": name, "Mountpoint": self.mountpoints.get(name, "/nonexistent")} if name in self.volumes else None
+
+    def users_of_volume(self, name):
+        return [
+            {"Names": [one["Name"]], "Image": one["Config"]["Image"], "Labels": one["Config"]["Labels"], "State": one["State"]["Status"]}
+            for one in self.containers.values()
+            if name in [mount["Source"] for mount in one["Mounts"]]
+        ]
 
     def owned_volume(self, name):
         return name in self.volumes

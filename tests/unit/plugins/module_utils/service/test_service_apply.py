@@ -504,7 +504,9 @@ def test_a_journal_and_a_manifest_of_an_earlier_version_are_read(engine, options
     folder = tmp_path / "locks"
     probe = {"port": 80, "path": "/-/reload", "scheme": "http", "username": None, "password_file": None, "method": "POST"}
     manifest_kept = json.loads((folder / "app.manifest").read_text())
+    assert manifest_kept.pop("versions") == {}
     assert sorted(manifest_kept) == ["files", "folders", "kept", "networks", "volumes"]
+    (folder / "app.manifest").write_text(json.dumps(manifest_kept))
     kept = {"service": {"name": "app", "networks": ["monitoring"], "reload": {"signal": None, "http": probe}}, "container": "reload", "ran": True,
             "files": {}, "folders": [], "manifest": manifest_kept, "phase": "changing"}  # fmt: skip
     (folder / "app.journal").write_text(json.dumps(kept))

@@ -1,0 +1,214 @@
+"""Data in a volume never meets a version older than the one that changed it, wherever an upgrade fails or is killed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec, volume_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data, parse
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
+from fake_engine import IMAGE_CONFIG, Killed
+
+ADVICE = "Set the version of the test."
+
+
+def deploy(engine, options, check=False):
+    service = spec.checked(parse(options))
+    if check:
+        return apply.read(engine, service, SharedAnswers(engine), check_mode=True)
+    return apply.deploy(engine, service, SharedAnswers(engine))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "volume"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def program(engine, folder, monkeypatch):
+    """Versions 1.9.0, 1.10.0 and 2.0.0 of a program that migrates its database when it starts, and does not start on a newer one."""
+    engine.mountpoints["data"] = str(folder)
+    for version in ("1.9.0", "1.10.0", "2.0.0"):
+        engine.images[f"app:{version}"] = {"Id": f"sha256:{version}", "Config": IMAGE_CONFIG}
+    start = engine.start
+
+    def start_and_migrate(name):
+        start(name)
+        version = engine._find(name)["Config"]["Image"].partition(":")[2]
+        database = folder / "app.db"
+        before = database.read_text().split()[-1] if database.exists() else version
+        assert volume_data.numbers(before) <= volume_data.numbers(version), f"{version} started on the data of {before}"
+        database.write_text(f"{database.read_text() if database.exists() else ''}{version}\n" if before != version else f"{version}\n")
+        if version == "2.0.0":
+            (folder / "app.db-wal").write_text("of 2.0.0")
+
+    monkeypatch.setattr(engine, "start", start_and_migrate)
+    return engine
+
+
+@pytest.fixture
+def at(options):
+    """The options of the service in a version."""
+
+    def make(version, **changes):
+        mounts = [*options["mounts"], {"type": "volume", "source": "data", "target": "/data", "read_only": False}]
+        data = {"version": version, "volume": "data", "files": ["app.db", "app.db-wal"], "advice": ADVICE}
+        return dict(copy.deepcopy(options), image=f"app:{version}", mounts=mounts, data=data, **changes)
+
+    return make
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_an_upgrade_works_and_leaves_no_copy(program, at, folder):
+    deploy(program, at("1.9.0"))
+    service, _container = deploy(program, at("2.0.0"))
+    assert "copy the data of version 1.9.0" in service.plan.actions()
+    assert contents(folder) == {"app.db": "1.9.0\n2.0.0\n", "app.db-wal": "of 2.0.0"}
+    assert not deploy(program, at("2.0.0"))[0].plan.changed
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_older_version_is_refused_before_anything_changes(program, at, folder, check):
+    deploy(program, at("1.10.0"))
+    program.calls.clear()
+    for _times in range(2):
+        with pytest.raises(ServiceError, match=f"version 1.10.0 ran on the volume data last, and 1.9.0 is older.*{ADVICE}"):
+            deploy(program, at("1.9.0"), check)
+    assert program.calls == []
+    assert program.container("app")["State"]["Running"]
+
+
+def test_an_older_version_is_refused_after_the_service_was_removed(program, at):
+    deploy(program, at("2.0.0"))
+    apply.remove(program, parse(at("2.0.0", state="absent")))
+    with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
+        deploy(program, at("1.10.0"))
+    program.volumes.clear()
+    assert deploy(program, at("1.10.0", check=True), check=True).plan.container == "create"
+
+
+def test_an_older_version_after_a_restored_backup(program, at, folder):
+    deploy(program, at("2.0.0"))
+    program.stop("app")
+    (folder / "app.db").write_text("1.9.0\n")
+    older = at("1.9.0")
+    older["data"]["allow_older"] = True
+    deploy(program, older)
+    assert not deploy(program, at("1.9.0"))[0].plan.changed
+
+
+def test_a_failed_upgrade_puts_the_data_back(program, at, folder):
+    deploy(program, at("1.9.0"))
+    program.sick = {"sha256:2.0.0"}
+    with pytest.raises(ServiceError, match="The files and the container app and its data are as they were before"):
+        deploy(program, at("2.0.0"))
+    assert contents(folder) == {"app.db": "1.9.0\n"}
+    assert program.container("app")["State"]["Running"]
+    assert not deploy(program, at("1.9.0"))[0].plan.changed
+
+
+# The calls of a recreation: create, rename, rename, stop, start, and remove once the new version counts.
+STEPS = 6
+
+
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
+@pytest.mark.parametrize("rerun", ["1.9.0", "2.0.0"])
+def test_a_kill_at_any_step_of_an_upgrade(program, at, folder, step, rerun, monkeypatch):
+    """The program itself asserts that it is no older than its data."""
+    deploy(program, at("1.9.0"))
+    program.kill_at = len(program.calls) + step
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(apply.undo, "take_back", lambda engine, record: [])
+        deploy(program, at("2.0.0"))
+    program.kill_at = None
+    if rerun == "1.9.0" and step == STEPS:
+        with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
+            deploy(program, at(rerun))
+        rerun = "2.0.0"
+    deploy(program, at(rerun))
+    assert contents(folder)["app.db"].split()[-1] == rerun
+    assert not (folder / volume_data.COPY_FOLDER).exists()
+    assert not deploy(program, at(rerun))[0].plan.changed
+
+
+def test_data_that_cannot_be_copied_does_not_meet_the_older_version(program, at, folder, monkeypatch):
+    """As in a volume that only a container can see, such as one on a server."""
+    deploy(program, at("1.9.0"))
+    program.mountpoints.clear()
+    program.sick = {"sha256:2.0.0"}
+    with pytest.raises(ServiceError, match="The previous container app exists and is not started.*no copy of the data"):
+        deploy(program, at("2.0.0"))
+    container = program.container("app")
+    assert (container["Config"]["Image"], container["State"]["Running"]) == ("app:1.9.0", False)
+    with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
+        deploy(program, at("1.9.0"))
+    program.sick = set()
+    assert deploy(program, at("2.0.0"))[1]["State"]["Running"]
+
+
+def test_no_room_for_the_copy(program, at, folder, monkeypatch):
+    deploy(program, at("1.9.0"))
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(volume_data.shutil, "copy2", full)
+    with pytest.raises(ServiceError, match="No space left on device.*are as they were before"):
+        deploy(program, at("2.0.0"))
+    assert contents(folder) == {"app.db": "1.9.0\n"}
+    assert program.container("app")["State"]["Running"]
+
+
+def other_program(engine, name, version, labels):
+    mounts = [{"Type": "volume", "Source": "data", "Target": "/data", "ReadOnly": False}]
+    body = {"Image": f"app:{version}", "Env": [], "Labels": labels, "HostConfig": {"Mounts": mounts}}
+    engine.create(name, body, [])
+
+
+def test_a_volume_of_another_newer_program(program, at):
+    """Where the collection never deployed the volume, images of containers tell the version."""
+    other_program(program, "theirs", "2.0.0", {})
+    with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
+        deploy(program, at("1.10.0"))
+    program.start("theirs")
+    with pytest.raises(ServiceError, match="the container theirs runs on the volume data. Stop that container first"):
+        deploy(program, at("2.0.0"))
+
+
+@pytest.mark.parametrize(
+    ("images", "version"),
+    [
+        (["docker.io/grafana/grafana:12.4.10"], "12.4.10"),
+        (["registry:5000/grafana:v9.5.1", "grafana:10.0.0-ubuntu"], "10.0.0-ubuntu"),
+        (["registry:5000/grafana", "grafana:latest", "sha256:0123", "grafana@sha256:0123"], ""),
+        ([f"grafana:12.4.10@sha256:{'0' * 64}"], "12.4.10"),
+    ],
+)
+def test_the_version_that_images_name(images, version):
+    assert volume_data.version_of(images) == version
+
+
+@pytest.mark.parametrize(("wanted", "last", "refused"), [("1.9", "1.10", True), ("1.10", "1.9", False), ("main", "2.0", False), ("1.0", "", False)])
+def test_what_counts_as_older(wanted, last, refused):
+    data = Data(wanted, "data", [])
+    try:
+        volume_data.refuse_older(data, last)
+    except ServiceError:
+        assert refused
+    else:
+        assert not refused
+
+
+def test_a_volume_that_binds_a_folder():
+    bound = {"Mountpoint": "/var/lib/docker/volumes/data/_data", "Options": {"type": "none", "o": "bind", "device": "/srv/grafana"}}
+    assert volume_data.folder_of(bound) == "/srv/grafana"
+    assert volume_data.folder_of({"Mountpoint": "/x", "Options": {"type": "nfs", "o": "addr=nas", "device": ":/srv"}}) == "/x"
+    assert Path(volume_data.copies_to("/x")).parent == Path("/x")
