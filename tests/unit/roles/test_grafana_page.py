@@ -40,3 +40,5 @@ def test_an_example_is_accepted_and_arrives(tmp_path, example):
     assert files.keys() == example.get("grafana_secret_files", {}).keys()
     assert not any("{{" in content for content in files.values())
     assert not any(secret in value for secret in VAULT.values() for value in options["env"].values())
+    targets = {mount["target"] for mount in options["mounts"]}
+    assert {mount["target"] for mount in example.get("grafana_mounts_extra", [])} < targets
