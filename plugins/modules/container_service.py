@@ -430,6 +430,22 @@ options:
             description: Whether the image's own health check decides.
             type: bool
             default: false
+          log_hints:
+            description:
+              - What lines of the container's log mean that do not say so themselves. The first that fits is added to the
+                error where the service does not become healthy.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              pattern:
+                description: Regular expression that is looked for in the lines.
+                type: str
+                required: true
+              text:
+                description: The sentences to add.
+                type: str
+                required: true
           timeout:
             description: Seconds to wait.
             type: int
@@ -700,6 +716,12 @@ SERVICE = {
             "http": _http(status={"type": "int", "default": 200}),
             "command": {"type": "list", "elements": "str"},
             "image": {"type": "bool", "default": False},
+            "log_hints": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {name: {"type": "str", "required": True} for name in ("pattern", "text")},
+            },
             "timeout": {"type": "int", "default": 60},
         },
     },

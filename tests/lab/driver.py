@@ -58,16 +58,25 @@ def sliced(gpu: Gpu, *profiles: str) -> Gpu:
     return Gpu(gpu.minor, gpu.uuid, gpu.name, gpu.memory_mib, mig=True, instances=instances)
 
 
-def state(there: Iterable[Gpu], values: Mapping[str, Mapping[str, float]] | None = None, frozen: bool = False) -> str:
+def state(
+    there: Iterable[Gpu],
+    values: Mapping[str, Mapping[str, float]] | None = None,
+    frozen: bool = False,
+    lost: Iterable[Gpu] = (),
+    absent: Iterable[str] = (),
+    smi: str = "",
+) -> str:
     """Content of the state file, one fact on a line.
 
     `values` fixes what the DCGM exporter reports: number of the GPU, for it and its instances, or GPU.GI of an instance, then field and value in the units
     of DCGM's old names. DCGM_EXP_GPU_HEALTH_STATUS:WATCH is a field too. `frozen` stops the exporter's collections. A GPU that is left out is one that
-    fell off the bus.
+    went without a trace; of those of `lost` nvidia-smi says that it cannot reach them. `absent` are fields that no GPU measures. `smi` is
+    `hangs`, or `mismatch` for a library of another version than the kernel module.
     """
     lines = []
     for gpu in there:
         lines.append(f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id} {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}")
         lines += [f"instance {gpu.minor} {one.gi} {one.ci} {one.profile} {one.uuid}" for one in gpu.instances]
     lines += [f"value {entity} {field} {value}" for entity, fields in (values or {}).items() for field, value in fields.items()]
-    return "\n".join(lines + ["frozen"] * frozen) + "\n"
+    lines += [f"lost {gpu.pci_bus_id}" for gpu in lost] + [f"absent {field}" for field in absent]
+    return "\n".join(lines + [f"smi {smi}"] * bool(smi) + ["frozen"] * frozen) + "\n"

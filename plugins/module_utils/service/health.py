@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from typing import Optional
 
@@ -115,11 +116,16 @@ def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, ins
             end = _ended(engine.container(service.container), restarts)
             problem = end or problem
         if end or now > deadline:
-            raise ServiceError(
-                f"health: {name} is not healthy after {now - begin:.0f} s: {problem}.",
-                _written(engine, container, name, ended=bool(end)) if container else "",
-            )
+            written = _written(engine, container, name, ended=bool(end)) if container else ""
+            reason = f"health: {name} is not healthy after {now - begin:.0f} s: {problem}."
+            raise ServiceError(reason + _hint(service.health, written), written)
         time.sleep(POLL_SECONDS)
+
+
+def _hint(health: Health, written: str) -> str:
+    """What the container's log means, where a hint knows more than the log says."""
+    hints = (f" {hint.text}" for hint in health.log_hints if re.search(hint.pattern, written, re.MULTILINE))
+    return next(hints, "")
 
 
 def _written(engine: Engine, container: Container, name: str, ended: bool) -> str:

@@ -75,6 +75,14 @@ class Data:
 
 
 @dataclass(frozen=True)
+class LogHint:
+    """What a line of the container's log means, where the line itself does not say so."""
+
+    pattern: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Health:
     """When the service counts as healthy: by one of request, command and the image's own check, or by staying up."""
 
@@ -82,6 +90,7 @@ class Health:
     command: Optional[list[str]] = None
     image: bool = False
     timeout: int = 60
+    log_hints: list[LogHint] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -158,7 +167,8 @@ def parse(given: Mapping[str, Any]) -> ServiceSpec:
     options["reload"] = parse_reload(given.get("reload"))
     options["data"] = Data(**given["data"]) if given.get("data") else None
     health = dict(given.get("health") or {})
-    options["health"] = Health(**{**health, "http": _probe(health.get("http"))})
+    hints = [LogHint(**hint) for hint in health.get("log_hints") or []]
+    options["health"] = Health(**{**health, "http": _probe(health.get("http")), "log_hints": hints})
     return ServiceSpec(**options)
 
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct state state;
 
@@ -78,9 +79,19 @@ int main(int argc, char **argv)
              "Make sure that the latest NVIDIA driver is installed and running.\n");
         return 9;
     }
-    if (state.gpus == 0) {
+    if (state.gpus == 0 && state.smi == SMI_ANSWERS) {
         puts("No devices were found");
         return 6;
     }
-    return all ? list() : query(fields);
+    if (state.smi == SMI_HANGS)
+        for (;;)
+            pause();
+    if (state.smi == SMI_MISMATCH) {
+        puts("Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 580.126");
+        return 18;
+    }
+    int code = all ? list() : query(fields);
+    for (int i = 0; i < state.lost; i++)
+        printf("Unable to determine the device handle for GPU%d: %s: Unknown Error\n", state.gpus + i, state.lost_bus_id[i] + 4);
+    return state.lost ? 255 : code;
 }

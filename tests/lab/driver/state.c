@@ -42,6 +42,12 @@ bool state_read(struct state *state)
             one.index = state->gpus;
             one.instance = state->instance[state->gpus];
             state->gpu[state->gpus++] = one;
+        } else if (sscanf(line, "lost %31s", one.pci_bus_id) == 1 && state->lost < MAX_GPUS) {
+            strcpy(state->lost_bus_id[state->lost++], one.pci_bus_id);
+        } else if (!strcmp(line, "smi hangs\n")) {
+            state->smi = SMI_HANGS;
+        } else if (!strcmp(line, "smi mismatch\n")) {
+            state->smi = SMI_MISMATCH;
         } else if (sscanf(line, "instance %d %d %d %31s %47s", &one.minor, &one.gi, &one.ci, one.profile, one.uuid) == 5) {
             struct device *gpu = by_minor(state, one.minor);
             if (!gpu || gpu->instances == MAX_INSTANCES || !capable(one.minor, one.gi, one.ci)

@@ -26,7 +26,13 @@ struct device {
     struct device *instance; // of a GPU: its instances
 };
 
+// How nvidia-smi answers.
+enum smi { SMI_ANSWERS, SMI_HANGS, SMI_MISMATCH };
+
 struct state {
+    enum smi smi;
+    int lost; // number of GPUs that fell off the bus
+    char lost_bus_id[MAX_GPUS][32];
     int gpus;
     struct device gpu[MAX_GPUS];
     struct device instance[MAX_GPUS][MAX_INSTANCES];

@@ -54,6 +54,9 @@ func values(now state, one entity, moment time.Time) map[string]float64 {
 	all := sample(one, float64(moment.UnixMilli())/1000)
 	maps.Copy(all, now.values[strconv.Itoa(one.minor)])
 	maps.Copy(all, now.values[one.key()])
+	for field := range now.absent {
+		delete(all, field)
+	}
 	if one.instance != nil {
 		for _, field := range []string{"DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_MEM_COPY_UTIL", "DCGM_FI_DEV_ENC_UTIL", "DCGM_FI_DEV_DEC_UTIL"} {
 			delete(all, field)
@@ -107,7 +110,7 @@ func (c *collector) render(now state, moment time.Time) string {
 	}
 	var text strings.Builder
 	for _, row := range c.counters {
-		if row.kind == "label" {
+		if row.kind == "label" || now.absent[row.field] {
 			continue
 		}
 		header := fmt.Sprintf("# HELP %s %s\n# TYPE %s %s\n", row.field, row.help, row.field, row.kind)

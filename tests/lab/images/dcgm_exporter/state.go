@@ -31,6 +31,8 @@ type state struct {
 	// values that are fixed: number of the GPU, or GPU.GI of an instance, then field.
 	values map[string]map[string]float64
 	frozen bool
+	// fields that no GPU measures.
+	absent map[string]bool
 }
 
 func there(path string) bool {
@@ -46,7 +48,7 @@ func capable(minor int, one instance) bool {
 
 // readState reads the state as far as this container may see it: the GPUs and instances whose device nodes it was given.
 func readState() (state, error) {
-	found := state{values: map[string]map[string]float64{}}
+	found := state{values: map[string]map[string]float64{}, absent: map[string]bool{}}
 	paths, err := filepath.Glob(stateFiles)
 	if err != nil || len(paths) == 0 {
 		return found, fmt.Errorf("no GPU was given to this container: no %s", stateFiles)
@@ -90,6 +92,8 @@ func readState() (state, error) {
 				found.values[words[1]] = map[string]float64{}
 			}
 			found.values[words[1]][words[2]] = value
+		case len(words) == 2 && words[0] == "absent":
+			found.absent[words[1]] = true
 		case len(words) == 1 && words[0] == "frozen":
 			found.frozen = true
 		}

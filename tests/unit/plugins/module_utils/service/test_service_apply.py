@@ -262,6 +262,15 @@ def test_an_unhealthy_container_gives_way_to_the_old_one(engine, options, deploy
     assert state(engine, options) == deployed
 
 
+@pytest.mark.parametrize(("pattern", "told"), [("^bye$", True), ("^by$", False)])
+def test_a_hint_says_what_a_line_of_the_log_means(engine, options, pattern, told):
+    hints = [{"pattern": "never", "text": "Another thing."}, {"pattern": pattern, "text": "It says so when it leaves."}]
+    with pytest.raises(ServiceError) as failure:
+        deploy(engine, dict(options, command=["crash"], health={**options["health"], "log_hints": hints}))
+    assert ("ended with exit code 3. It says so when it leaves. " in failure.value.reason) is told
+    assert "Another thing." not in failure.value.reason
+
+
 def test_secrets_are_masked_in_last_lines(engine, options):
     with pytest.raises(ServiceError, match="ended with exit code 3") as failure:
         deploy(engine, dict(options, command=["crash"]))
