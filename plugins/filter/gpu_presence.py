@@ -16,7 +16,7 @@ def gpu_presence(hosts: Mapping[str, Any], hostvars: Any, previous_targets: Sequ
     for host in expected:
         gpu = hostvars.raw_get(host).get("gpu_monitoring_host", {}).get("gpu")
         if gpu:
-            presence[host] = bool(gpu["present"] or gpu["pci_devices"])
+            presence[host] = bool(gpu["hardware"])
     return {host: presence[host] for host in expected if host in presence}
 
 

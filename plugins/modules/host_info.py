@@ -59,6 +59,7 @@ gpu:
   type: dict
   contains:
     present: {description: Whether the driver shows a GPU., type: bool, sample: true}
+    hardware: {description: "Whether the host has a GPU of its own, with a driver that works or without.", type: bool, sample: true}
     gpus:
       description: The GPUs.
       type: list
@@ -322,7 +323,7 @@ def main() -> None:
         host = look(ModuleCommands(module), docker_host, module.params["files"])
     except OSError as error:
         module.fail_json(msg=str(error))
-    if host["gpu"]["lost_devices"] or (host["gpu"]["pci_devices"] and not host["gpu"]["present"]):
+    if host["gpu"]["lost_devices"] or (host["gpu"]["hardware"] and not host["gpu"]["present"]):
         module.warn(f"{platform.node()}: {host['gpu']['msg']}")
     for warning in host["engine"]["warnings"]:
         module.warn(f"{platform.node()}: {warning}")

@@ -76,7 +76,7 @@ def not_measured(host):
     jobs = {"cadvisor": [(host, "")], "nvidia-gpu": [] if host == WITHOUT_GPU else [(host, "")], "node": [(host, "")]}
     kind, _profiling = GPU_HOSTS.get(host, ("consumer", False))
     gpus = [] if host == WITHOUT_GPU else [{"uuid": "GPU-0", **GPUS.get(kind, {})}]
-    info = {host: {"present": bool(gpus), "pci_devices": [], "gpus": gpus}}
+    info = {host: {"present": bool(gpus), "hardware": bool(gpus), "gpus": gpus}}
     wanted = Wanted([host], jobs, info, {}, 5, 60, 5, None, None)
     targets = [{"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5} for job in jobs]
     instances = ["1"] if kind == "mig" else []

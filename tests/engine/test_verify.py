@@ -221,7 +221,7 @@ def test_where_all_gpus_are_in_mig_mode_their_utilization_may_be_missing(fleet, 
 
 
 def test_a_fleet_without_a_gpu_and_without_node_exporters(fleet):
-    fleet.gpu_info = {name: {"present": False, "pci_devices": [], "gpus": []} for name in GPUS}
+    fleet.gpu_info = {name: {"present": False, "hardware": False, "gpus": []} for name in GPUS}
     ports = {"cadvisor": fleet.ports["cadvisor"]}
     fleet.prometheus.configure(ports)
     fleet.prometheus.reload()

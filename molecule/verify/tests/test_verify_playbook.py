@@ -114,6 +114,37 @@ def test_a_gpu_that_is_not_seen(told):
         hosts.set_state(LAB_NAME, "gpu1", driver.state(there))
 
 
+def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, host, site):
+    """The exporter goes on with the others, and is not recreated."""
+    first, second = driver.gpus("gpu1")
+    started = host("gpu1").check_output("docker inspect --format '{{.State.StartedAt}}' dcgm-exporter")
+    try:
+        hosts.set_state(LAB_NAME, "gpu1", driver.state([first], lost=[second]))
+        run = site("--limit=gpu1", "--tags=nvidia_container_toolkit,dcgm_exporter")
+        assert run.code == 0, run.output
+        assert "2 NVIDIA PCI devices, 1 GPU answers: 0000:02:00.0 does not." in run.output
+        told("gpu1 has 2 NVIDIA PCI devices, 1 GPU answers: 0000:02:00.0 does not. ")
+        hosts.set_state(LAB_NAME, "gpu1", driver.state([first, second], smi="mismatch"))
+        run = site("--limit=gpu1", "--tags=nvidia_container_toolkit,dcgm_exporter")
+        assert run.code == 0, run.output
+        told("GPUs of gpu1 were not compared: NVIDIA hardware is there but its driver shows no GPU: Failed to initialize NVML: ")
+        assert host("gpu1").check_output("docker inspect --format '{{.State.StartedAt}}' dcgm-exporter") == started
+    finally:
+        hosts.set_state(LAB_NAME, "gpu1", driver.state([first, second]))
+
+
+@pytest.mark.long
+def test_a_host_engine_beside_that_of_the_exporter_is_a_warning(host, site):
+    """Something else of this name stands in for NVIDIA's."""
+    host("gpu2").check_output("cp /bin/sleep /usr/local/bin/nv-hostengine && systemd-run --unit=hostengine nv-hostengine 600")
+    try:
+        run = site("--limit=gpu2", "--tags=dcgm_exporter")
+        assert run.code == 0, run.output
+        assert "Warning: nv-hostengine runs on gpu2 (/usr/local/bin/nv-hostengine 600)" in run.output
+    finally:
+        host("gpu2").check_output("systemctl stop hostengine && rm /usr/local/bin/nv-hostengine")
+
+
 @pytest.mark.parametrize(
     ("dropped", "sentence"),
     [("--docker_only=true", "The containers of gpu2 have no name: "), ("", "cAdvisor of gpu2 says nothing of ")],

@@ -17,6 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_s
 class GpuState(TypedDict):
     """The GPUs of a host, with driver or without.
 
+    - hardware: whether the host has a GPU of its own, with a driver that works or without.
     - devices: what a container that gets all GPUs is given, in a form that does not change when a GPU is lost.
     - pci_devices: PCI addresses of the GPUs that the host keeps for itself; passed_through: those of the others.
     - lost_devices: PCI addresses of the GPUs that do not answer although others do.
@@ -25,6 +26,7 @@ class GpuState(TypedDict):
     """
 
     present: bool
+    hardware: bool
     gpus: list[Gpu]
     uuids: list[str]
     devices: list[str]
@@ -46,6 +48,7 @@ def ask(commands: Commands) -> GpuState:
     lost = lost_devices(answer, on_bus)
     return {
         "present": bool(answer.gpus),
+        "hardware": bool(answer.gpus or own or answer.driver_failed),
         "gpus": answer.gpus,
         "uuids": computing(answer.gpus),
         "devices": devices(answer.gpus, lost),
@@ -113,11 +116,10 @@ def message(answer: Query, pci_devices: list[str], passed_through: list[str], lo
         if lost:
             said = f" nvidia-smi says: {answer.error.rstrip('.')}. {answer.fix}" if answer.error else ""
             parts.append(lost_message(len(answer.gpus), lost) + said)
-    elif pci_devices:
+    elif pci_devices or answer.driver_failed:
+        where = f" ({', '.join(pci_devices)})" if pci_devices else ""
         reason = answer.error.rstrip(".")
-        parts.append(
-            f"NVIDIA hardware is there ({', '.join(pci_devices)}) but its driver shows no GPU: {reason}. {answer.fix}"
-        )
+        parts.append(f"NVIDIA hardware is there{where} but its driver shows no GPU: {reason}. {answer.fix}")
     elif not passed_through:
         parts.append("This host has no NVIDIA GPU.")
     if passed_through:

@@ -56,6 +56,11 @@ class Query(NamedTuple):
     fix: str = ""
     mig_error: str = ""
 
+    @property
+    def driver_failed(self) -> bool:
+        """Whether a driver is loaded that shows no GPU: then the host has GPUs, whatever else is known of its hardware."""
+        return not self.gpus and self.fix in _OF_A_LOADED_DRIVER
+
 
 def query(commands: Commands) -> Query:
     """What nvidia-smi answers."""
@@ -152,6 +157,7 @@ _HANGS = (
     "The driver hangs, as it does for a GPU in a bad state: the kernel's log says more (journalctl -k --grep NVRM)."
     " Reboot the host when its jobs allow."
 )
+_OF_A_LOADED_DRIVER = (_REBOOT_PENDING, _LOST, _HANGS)
 # What nvidia-smi says, and what to do. Return codes: `man nvidia-smi`.
 _FIXES = (
     (re.compile("version mismatch", re.I), _REBOOT_PENDING),

@@ -169,7 +169,7 @@ class _Host:
 
     def _without_gpu(self) -> bool:
         """Whether the host was asked and has no NVIDIA hardware: then the role dcgm_exporter deploys nothing there."""
-        return self._gpu_info.get("present") is False and not self._gpu_info.get("pci_devices")
+        return self._gpu_info.get("hardware") is False
 
     def _state(self, job: str) -> str:
         """The health of the job's targets, of several the worst."""
@@ -290,7 +290,7 @@ class _Host:
     def _gpu_faults(self) -> list[Problem]:
         if self._gpu_info.get("present") is False:
             # The exporter may have the GPUs from before, so they are not compared.
-            return [self._fault("gpus", f"The driver of {self.name} shows no GPU: {self._gpu_info.get('msg', '')}")]
+            return [self._fault("gpus", f"GPUs of {self.name} were not compared: {self._gpu_info.get('msg', '')}")]
         faults = self._gpus_missing() if self._gpus is not None else []
         frozen = sorted(uuid for uuid, age in self._ages.items() if age >= self._wanted.frozen_after)
         if not frozen:

@@ -22,7 +22,7 @@ class GpuInfo(_Asked, total=False):
     """The GPUs of a host."""
 
     present: bool
-    pci_devices: list[str]
+    hardware: bool
     lost_devices: list[str]
     gpus: list[Gpu]
 

@@ -10,7 +10,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags
 
 from tests.unit.roles.rendering import arguments, fleet, service
 
-GPU = {"present": True, "devices": ["0000:3b:00.0"], "driver_version": "580.95.05", "hostengine": "", "error": ""}
+GPU = {"present": True, "hardware": True, "devices": ["0000:3b:00.0"], "driver_version": "580.95.05", "hostengine": "", "error": ""}
 GPU1, GPU2, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.2"}, {"ansible_host": "10.0.0.9"}
 
 
@@ -287,18 +287,18 @@ def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("enabled", "present", "devices", "states"),
+    ("enabled", "present", "hardware", "states"),
     [
-        (True, True, ["0000:01:00.0"], ["present"]),
-        (True, False, ["0000:01:00.0"], []),
-        (True, False, [], ["absent"]),
-        (False, True, ["0000:01:00.0"], ["absent"]),
+        (True, True, True, ["present"]),
+        (True, False, True, []),
+        (True, False, False, ["absent"]),
+        (False, True, True, ["absent"]),
     ],
     ids=["driver works", "driver fails", "no GPU", "not wanted"],
 )
-def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_driver_fails(tmp_path, enabled, present, devices, states):
+def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_driver_fails(tmp_path, enabled, present, hardware, states):
     inventory = fleet({"gpu1": {**GPU1, "dcgm_exporter_enabled": enabled}}, {"monitor1": MONITOR})
-    gpu = {**GPU, "present": present, "pci_devices": devices}
+    gpu = {**GPU, "present": present, "hardware": hardware}
     facts = {"gpu_monitoring_host": {"gpu": gpu, "engine": {"cdi_gpus": True, "runtimes": {}}}}
     services = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)["services"]
     assert [options.get("state", "present") for options in services] == states

@@ -42,7 +42,7 @@ class HostVars:
         return {"gpu_monitoring_host": {"gpu": self._looks[host]}} if host in self._looks else {}
 
 
-GPU, NONE, BROKEN = ({"present": present, "pci_devices": devices} for present, devices in ((True, ["0000:01:00.0"]), (False, []), (False, ["0000:01:00.0"])))
+GPU, NONE, BROKEN = ({"present": present, "hardware": hardware} for present, hardware in ((True, True), (False, False), (False, True)))
 
 
 def group(host, *addresses):

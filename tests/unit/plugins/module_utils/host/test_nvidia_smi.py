@@ -108,9 +108,10 @@ def test_every_form_of_a_lost_gpu(text, addresses):
         (Answer(6, "No devices were found", ""), "Install the NVIDIA driver"),
     ],
 )
-def test_each_failure_says_what_to_do(answer, start):
+def test_each_failure_says_what_to_do_and_whether_a_driver_is_loaded(answer, start):
     found = nvidia_smi.query(Smi(answer))
     assert found.gpus == []
+    assert found.driver_failed is not start.startswith("Install")
     assert found.fix.startswith(start)
 
 

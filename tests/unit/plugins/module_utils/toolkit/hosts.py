@@ -57,6 +57,7 @@ def fresh(manager: str = "apt", **engine_state: Any) -> Host:
     return {
         "gpu": {
             "present": True,
+            "hardware": True,
             "gpus": [],
             "uuids": UUIDS,
             "devices": UUIDS,

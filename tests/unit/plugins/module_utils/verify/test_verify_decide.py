@@ -26,7 +26,7 @@ class Fleet:
         self.gpus: dict[str, Any] = {
             host: {
                 "present": True,
-                "pci_devices": ["0000:3b:00.0"],
+                "hardware": True,
                 "msg": "fine",
                 "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled", "mig_devices": []} for index, uuid in enumerate(uuids)],
             }
@@ -133,7 +133,7 @@ def test_what_no_host_is_to_have_cannot_be_drawn(fleet):
     assert drawable(fleet.wanted, fleet.prometheus).absent == []
     del fleet.jobs["node"]
     for info in fleet.gpus.values():
-        info.update(present=False, pci_devices=[], gpus=[])
+        info.update(present=False, hardware=False, gpus=[])
     assert drawable(fleet.wanted, fleet.prometheus).absent == [r"\bDCGM_", r"\bnode_"]
 
 
@@ -233,7 +233,7 @@ LOST = (
 
 def lose_a_gpu(fleet: Fleet) -> None:
     fleet.gpus["gpu1"]["gpus"].pop()
-    fleet.gpus["gpu1"].update(pci_devices=["0000:3b:00.0", "0000:ba:00.0"], lost_devices=["0000:ba:00.0"])
+    fleet.gpus["gpu1"].update(lost_devices=["0000:ba:00.0"])
 
 
 def test_a_lost_gpu_is_told_by_its_pci_address(fleet):
@@ -257,7 +257,7 @@ def test_a_lost_gpu_is_told_though_the_exporter_is_down(fleet):
 
 def test_a_driver_that_shows_no_gpu_says_nothing_of_those_that_the_exporter_sees(fleet):
     fleet.gpus["gpu1"].update(present=False, gpus=[], msg="Driver/library version mismatch. Reboot.")
-    assert fleet.messages == ["The driver of gpu1 shows no GPU: Driver/library version mismatch. Reboot."]
+    assert fleet.messages == ["GPUs of gpu1 were not compared: Driver/library version mismatch. Reboot."]
 
 
 def test_a_gpu_of_which_nothing_moves_is_a_note_and_no_fault(fleet):
@@ -343,7 +343,7 @@ def test_gpus_without_the_key_of_mig_instances(fleet):
 
 
 def test_a_host_without_a_gpu_needs_no_gpu_exporter(fleet):
-    fleet.gpus["gpu2"] = {"present": False, "pci_devices": [], "gpus": [], "msg": "This host has no NVIDIA GPU."}
+    fleet.gpus["gpu2"] = {"present": False, "hardware": False, "gpus": [], "msg": "This host has no NVIDIA GPU."}
     fleet.prometheus["targets"].remove(fleet.target("nvidia-gpu", "gpu2"))
     fleet.prometheus["gpus"].pop("gpu2")
     assert fleet.messages == []
