@@ -16,6 +16,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, g
 TIMEOUT_SECONDS = 30
 # Of the Engine API, 1.47 (Docker 27.2) is the newest version that is spoken here, as nothing later is needed.
 NEWEST_VERSION = (1, 47)
+# Keys of `proxies` in daemon.json, and how /info names them. Credentials in /info are replaced by xxxxx.
+_PROXIES = {"http-proxy": "HttpProxy", "https-proxy": "HttpsProxy", "no-proxy": "NoProxy"}
 Query = Mapping[str, object]
 
 
@@ -145,6 +147,7 @@ def describe(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
         "default_runtime": info.get("DefaultRuntime", ""),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "root_dir": info.get("DockerRootDir", ""),
+        "proxies": {key: info.get(name) or "" for key, name in _PROXIES.items()},
         "containerd_socket": (info.get("Containerd") or {}).get("Address", ""),
     }
 

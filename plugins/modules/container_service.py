@@ -489,7 +489,8 @@ options:
       - Collected services are kept in the temporary folder of the run on the controller, which only its user can read.
       - A play must have such a task itself, not in an included file. Its conditions must be true already when services
         are collected.
-      - O(docker_host) and O(registry), with its login, must be the same for all services of one remote execution.
+      - O(docker_host), O(registry) with its login, and the options of networks must be the same for all services of one
+        remote execution.
     type: bool
     default: false
   docker_host:
@@ -514,6 +515,30 @@ options:
     description: Password or access token of O(registry_username).
     type: str
     default: ""
+  registry_ca:
+    description:
+      - PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The module writes them to
+        C(/etc/docker/certs.d/HOST[:PORT]/ca.crt), which the engine reads at each pull, without a restart.
+      - A file there that the module did not write is never changed. It is an error where the file lacks the certificate.
+    type: str
+    default: ""
+  mirrors:
+    description:
+      - Registries from which images come in place of upstream ones, as C(host[:port]) or with a path. O(registry_ca) is
+        for them too, and O(registry_username) where O(registry) is empty and all of them are one registry.
+    type: list
+    elements: str
+    default: []
+  network_subnet:
+    description:
+      - IPv4 subnet of networks of O(services[].networks) that the module makes, such as V(10.213.0.0/24). Where it is
+        empty, the engine chooses one. A network that exists is never changed, and a warning tells that it differs.
+    type: str
+    default: ""
+  network_mtu:
+    description: MTU of networks that the module makes. With V(0), it is that of the engine.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -603,7 +628,15 @@ services:
 """
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, boot_unit, deployment, options, registry_login
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    apply,
+    boot_unit,
+    deployment,
+    networks,
+    options,
+    registry_ca,
+    registry_login,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -748,13 +781,14 @@ ARGUMENTS = {
     "deferred": {"type": "bool", "default": False},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     **registry_login.OPTIONS,
+    **networks.OPTIONS,
 }
 
 
 def _connect(module):
     """The engine; None on a host that has none: in check mode, and where services are only removed."""
     try:
-        return Engine(module.params["docker_host"], registry_login.given(module.params))
+        return Engine(module.params["docker_host"], registry_login.given(module.params), networks.given(module.params))
     except EngineUnreachable as error:
         if any(service["state"] == "present" for service in module.params["services"]):
             if not module.check_mode:
@@ -788,20 +822,21 @@ def main():
     try:
         deployment.refuse_duplicates(service["name"] for service in module.params["services"])
         engine = _connect(module)
+        trusted = registry_ca.of_options(module.params, module.check_mode)
     except ServiceError as error:
         module.fail_json(msg=str(error))
     services = [options.parse(service) for service in module.params["services"]]
     results = deployment.deploy(engine, services, module.check_mode)
     boot_changes = _settle_boot_unit(module, services)
-    for warning in engine.warnings if engine else []:
+    warnings = [*(engine.warnings if engine else []), *(line for result in results for line in result.pop("warnings"))]
+    for warning in dict.fromkeys(warnings):
         module.warn(warning)
-    for result in results:
-        for warning in result.pop("warnings"):
-            module.warn(warning)
     outcome = {
-        "changed": any(result["changed"] for result in results) or bool(boot_changes),
+        "changed": any(result["changed"] for result in results) or bool(trusted) or bool(boot_changes),
         "services": results,
-        "diff": [change for result in results for change in result["diff"]] + boot_changes,
+        "diff": [change.diff() for change in trusted]
+        + [change for result in results for change in result["diff"]]
+        + boot_changes,
     }
     failure = deployment.failure(results)
     if failure:

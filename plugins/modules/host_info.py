@@ -181,6 +181,10 @@ engine:
         container: {description: Name of the container., type: str, sample: prometheus}
         status: {description: "V(created), V(exited), V(dead) or V(paused).", type: str, sample: exited}
         error: {description: Why the start failed; empty where the container was stopped., type: str, sample: "cannot assign requested address"}
+    proxies:
+      description: Proxies of the engine for pulls, by their keys in C(daemon.json). The engine replaces credentials by C(xxxxx).
+      type: dict
+      sample: {http-proxy: "", https-proxy: "http://proxy.example.com:3128", no-proxy: ""}
     root_dir: {description: Directory in which the engine keeps its data., type: str, sample: /var/lib/docker}
     containerd_socket:
       description: Socket of the containerd that the engine runs on; empty where it does not say, as before 27.0.

@@ -58,6 +58,15 @@ options:
     description: Password or access token of O(registry_username).
     type: str
     default: ""
+  registry_ca:
+    description: As the option O(mlops.gpu_monitoring.container_service#module:registry_ca).
+    type: str
+    default: ""
+  mirrors:
+    description: As the option O(mlops.gpu_monitoring.container_service#module:mirrors).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -91,7 +100,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu, nvidia_smi
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_login, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_ca, registry_login, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -157,6 +166,7 @@ def main() -> None:
         engine = Engine(module.params["docker_host"], registry_login.given(module.params))
         mechanism = spec.gpu_mechanism(module.params["mechanism"], *engine.gpu_abilities())
         selinux = engine.confinement().selinux
+        trusted = registry_ca.of_options(module.params, check_mode=False)
         if engine.image(image) is None:
             engine.pull(image)
             for warning in engine.warnings:
@@ -181,7 +191,7 @@ def main() -> None:
         module.fail_json(msg=f"{checked} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. {advice}")
     instances = (instance["uuid"] for listed in of_container.values() for instance in listed)
     uuids = sorted({*of_container, *instances})
-    module.exit_json(changed=False, mechanism=mechanism, uuids=uuids)
+    module.exit_json(changed=bool(trusted), mechanism=mechanism, uuids=uuids, diff=[change.diff() for change in trusted])
 
 
 if __name__ == "__main__":

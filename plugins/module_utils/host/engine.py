@@ -54,6 +54,7 @@ class EngineState(EngineTraits):
     containers: list[Container]
     stopped_services: list[StoppedService]
     root_dir: str
+    proxies: dict[str, str]
     containerd_socket: str
 
 
@@ -95,6 +96,7 @@ def unknown(installed: bool) -> EngineState:
         "containers": [],
         "stopped_services": [],
         "root_dir": "",
+        "proxies": {},
         "containerd_socket": "",
     }
 

@@ -15,6 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
     held_mounts,
     journal,
     manifest,
+    networks,
     plan,
     ports,
     spec,
@@ -125,7 +126,12 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     inspected = _inspect(engine, options)
     _refuse_foreign_volumes(engine, options)
     last_version = _last_version(engine, options)
-    networks = shared.networks()
+    known = shared.networks()
+    warnings += [
+        problem
+        for name in options.networks
+        if name in known and (problem := networks.difference(name, known[name], engine.network_options))
+    ]
     own_image = _own_image(engine, inspected, image)
     image_id = image["Id"] if image else "not pulled yet"
     if image is None and inspected and inspected["Config"]["Image"] == options.image:
@@ -139,12 +145,14 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     if inspected:
         default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
         replaced = _replaced_mounts(inspected, options.name, warnings)
-        present = plan.present_view(inspected, own_image, wanted, networks, default_runtime, replaced)
+        present = plan.present_view(
+            inspected, own_image, wanted, {name: network["Id"] for name, network in known.items()}, default_runtime, replaced
+        )
     different = plan.differences(wanted, present) if present else []
     effects = {change.path: change.on_change for change in changed_files}
     container, reasons = plan.decide(inspected is not None, _runs(inspected), different, effects)
     explanations = {f"mounts.{target}": reason for target, reason in replaced.items()}
-    missing = [network for network in options.networks if network not in networks]
+    missing = [network for network in options.networks if network not in known]
     orphans = [*manifest.orphans(options), *moved.values()]
     decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
     if options.data and decided.replaces and volume_data.changes_version(options.data, last_version):

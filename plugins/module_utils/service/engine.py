@@ -18,16 +18,18 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.docker_socket
     segment,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_login
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import networks, pull_advice, registry_login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import (
     Container,
     ContainerBody,
     Image,
     Info,
     ListedContainer,
+    Network,
     Volume,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.networks import NetworkOptions
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import GivenLogin, Login
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL, aliases
@@ -37,9 +39,6 @@ PULL_SILENCE_SECONDS = 600
 COME_BACK_POLL_SECONDS = 0.5
 _FRAME_HEADER = 8
 _PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
-_DISK_FULL = "no space left on device"
-# Words of registries that miss a login, or refuse the one they got.
-_LOGIN_WORDS = ("unauthorized", "denied", "authentication", "no basic auth")
 
 
 class EngineUnreachable(ServiceError):
@@ -63,13 +62,19 @@ def _asking(action: str) -> Iterator[None]:
 class Engine:
     """The engine of one host: the only place that changes containers, images, networks and volumes.
 
-    `login` is the user of a registry; other registries get what root's `docker login` left. `warnings` grows with what
-    a person should know of pulls that worked all the same.
+    `login` is the user of a registry; other registries get what root's `docker login` left. `network_options` say how
+    missing networks are made. `warnings` grows with what a person should know of pulls that worked all the same.
     """
 
-    def __init__(self, docker_host: str, login: Optional[GivenLogin] = None) -> None:
+    def __init__(
+        self,
+        docker_host: str,
+        login: Optional[GivenLogin] = None,
+        network_options: NetworkOptions = NetworkOptions(),
+    ) -> None:
         self.warnings: list[str] = []
         self._login = login
+        self.network_options = network_options
         try:
             self._api = Api(docker_host, ANSWER_SECONDS)
         except BadSocket as error:
@@ -137,7 +142,8 @@ class Engine:
                         raise EngineRefusal(line["error"])
         except EngineRefusal as error:
             raise ServiceError(
-                f"image: {reference} cannot be pulled. {str(error).rstrip('.')}.{_pull_advice(login, str(error))}"
+                f"image: {reference} cannot be pulled. {str(error).rstrip('.')}."
+                f" {pull_advice.advice(reference, login, str(error))}"
             ) from error
         if login.problem:
             self.warnings.append(f"{reference} was pulled without credentials: {login.problem}.")
@@ -149,16 +155,21 @@ class Engine:
             )
         return image
 
-    def networks(self) -> dict[str, str]:
-        """Ids of the networks by name."""
+    def networks(self) -> dict[str, Network]:
+        """The networks by name."""
         with _asking("list networks"):
-            return {network["Name"]: network["Id"] for network in self._api.get("/networks")}
+            return {network["Name"]: network for network in self._api.get("/networks")}
 
     def create_network(self, name: str) -> None:
         """Make a bridge network, with a label that tells that it is ours."""
         body = {"Name": name, "Driver": "bridge", "CheckDuplicate": True, "Labels": {NETWORK_LABEL: "true"}}
-        with _asking(f"create the network {name} (option networks)"):
-            self._api.post("/networks/create", body=body)
+        body.update(networks.create_options(self.network_options))
+        try:
+            with _asking(f"create the network {name} (option networks)"):
+                self._api.post("/networks/create", body=body)
+        except EngineRefusal as error:
+            advice = networks.advice(name, str(error), self.network_options)
+            raise EngineRefusal(f"{str(error).rstrip('.')}.{advice}") from error
 
     def network_users(self, name: str) -> Optional[dict[str, str]]:
         """The service of each container of a network by its name, empty for a container of others.
@@ -314,31 +325,6 @@ def split_reference(reference: str) -> tuple[str, str]:
     if not colon or "/" in tag:
         repository, tag = named, "latest"
     return repository, digest or tag
-
-
-def _pull_advice(login: Login, refusal: str) -> str:
-    """What to do about a pull that failed."""
-    if _DISK_FULL in refusal:
-        return " The disk with the engine's data is full. Free space on it, for example with `docker image prune`."
-    return (
-        " Check the version and that this host reaches the registry,"
-        " or set gpu_monitoring_registry to a registry that has the image."
-        + _login_advice(login, refusal)
-    )
-
-
-def _login_advice(login: Login, refusal: str) -> str:
-    """What the registry was asked with, where that may be why it refused."""
-    if login.problem:
-        return f" It was asked without credentials, as {login.problem}."
-    if not any(word in refusal.lower() for word in _LOGIN_WORDS):
-        return ""
-    if login.credentials:
-        return f" It was asked with the login of {login.source}."
-    return (
-        " It was asked without credentials: set gpu_monitoring_registry_username and gpu_monitoring_registry_password,"
-        " or run `docker login` as root on this host."
-    )
 
 
 def _text(content: bytes) -> str:

@@ -59,6 +59,15 @@ class Endpoint(TypedDict, total=False):
     GlobalIPv6Address: str
 
 
+class Network(TypedDict, total=False):
+    """A network in a list."""
+
+    Id: str
+    Name: str
+    IPAM: Optional[dict[str, Any]]
+    Options: Optional[dict[str, str]]
+
+
 class NetworkSettings(TypedDict, total=False):
     """Networks of a container by name."""
 

@@ -19,6 +19,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "registry": {"type": "str", "default": ""},
     "registry_username": {"type": "str", "default": ""},
     "registry_password": {"type": "str", "default": "", "no_log": True},
+    "registry_ca": {"type": "str", "default": ""},
+    "mirrors": {"type": "list", "elements": "str", "default": []},
 }
 DOCKER_HUB = "docker.io"
 # Under these keys, `docker login` keeps what it knows of Docker Hub.
@@ -48,7 +50,7 @@ class Login:
 
 @dataclass(frozen=True)
 class GivenLogin:
-    """A user of one registry, as options name it."""
+    """A user of one registry, as options name it. The registry is empty for Docker Hub."""
 
     registry: str
     username: str
@@ -64,7 +66,22 @@ def given(options: Mapping[str, Any]) -> Optional[GivenLogin]:
             f"registry_{missing}: it is empty, but registry_{other} is set."
             " Set both (gpu_monitoring_registry_username and gpu_monitoring_registry_password), or neither."
         )
-    return GivenLogin(options["registry"], username, password) if username else None
+    if not username:
+        return None
+    registries = mirrors(options)
+    if not options["registry"] and len(registries) > 1:
+        raise ServiceError(
+            f"registry_username: the mirrors are of several registries ({', '.join(registries)}), and one login is not"
+            " sent to all. Set gpu_monitoring_registry to the registry that the user is of, and run `docker login` as"
+            " root on the hosts for the others."
+        )
+    return GivenLogin(options["registry"] or "".join(registries), username, password)
+
+
+def mirrors(options: Mapping[str, Any]) -> list[str]:
+    """The registries that OPTIONS name in place of the upstream ones, each once."""
+    names = [options["registry"], *options["mirrors"]]
+    return list(dict.fromkeys(_normal(name) for name in names if name))
 
 
 def registry_of(reference: str) -> str:

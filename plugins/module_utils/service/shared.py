@@ -8,7 +8,7 @@ from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Image
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Image, Network
 
 
 class SharedAnswers:
@@ -21,7 +21,7 @@ class SharedAnswers:
     def forget(self) -> None:
         """Ask the engine again from now on."""
         self._images: dict[str, Optional[Image]] = {}
-        self._networks: Optional[dict[str, str]] = None
+        self._networks: Optional[dict[str, Network]] = None
         self._gpu_abilities: Optional[tuple[bool, bool, list[str]]] = None
         self._confinement: Optional[Confinement] = None
 
@@ -40,8 +40,8 @@ class SharedAnswers:
             self._images[reference] = self._engine.image(reference)
         return self._images.get(reference)
 
-    def networks(self) -> dict[str, str]:
-        """Ids of the networks by name."""
+    def networks(self) -> dict[str, Network]:
+        """The networks by name."""
         if self._networks is None:
             self._networks = self._engine.networks() if self._engine else {}
         return self._networks

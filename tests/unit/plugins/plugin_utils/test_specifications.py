@@ -72,6 +72,8 @@ def rules_of(role):
         ("nvidia_container_toolkit", "nvidia_container_toolkit_version", 1.20, "Write it in quotation marks like '1.20.1'."),
         ("docker_engine", "gpu_monitoring_registry", "https://r.example.com", "Write host and port alone, like registry.example.com:5000."),
         ("docker_engine", "gpu_monitoring_network", "bad name", "Use letters, digits, _, . and -."),
+        ("docker_engine", "gpu_monitoring_network_subnet", "172.30.0.0", "Write it like 10.213.0.0/24."),
+        ("docker_engine", "gpu_monitoring_network_mtu", 9, "Write bytes like 1450, or 0 for the MTU of the engine."),
         ("docker_engine", "gpu_monitoring_nofile", -5, "Set it to a number from 1."),
     ],
 )
@@ -80,10 +82,28 @@ def test_a_value_of_another_form_is_refused_before_anything_changes(tmp_path, ro
     assert message == f"{variable} on monitor1: '{value}' is not valid. {fix}"
 
 
+CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"gpu_monitoring_registries": {"gcr.io": "h.example.com"}}, "gpu_monitoring_registries on monitor1: no image comes from 'gcr.io'."),
+        ({"gpu_monitoring_registries": {"quay.io": "https://h.example.com"}}, "'https://h.example.com' is not a registry with a path."),
+        ({"gpu_monitoring_registry_ca": "/etc/ca.crt"}, "gpu_monitoring_registry_ca on monitor1: it holds no certificate."),
+        ({"gpu_monitoring_registry_ca": CERTIFICATE}, "no registry is set that the authority is for. Set it to PEM text"),
+    ],
+)
+def test_mirrors_that_no_image_can_come_from_are_refused(tmp_path, values, message):
+    assert message in refused(tmp_path, "docker_engine", "monitor1", values, **rules_of("docker_engine"))
+
+
 def test_values_of_the_right_form_pass(tmp_path):
     values = {"prometheus_memory": "4g", "prometheus_retention_time": "1y6w", "prometheus_retention_size": "512MB", "gpu_monitoring_nofile": 20000}
     values.update(gpu_monitoring_registry="registry.example.com:5000/mirror", nvidia_container_toolkit_version="1.17.8")
     values.update(dcgm_exporter_remote_hostengine="gpu1.lan:5555")
+    values.update(gpu_monitoring_network_subnet="10.213.0.0/24", gpu_monitoring_network_mtu=1450, gpu_monitoring_registry_ca=CERTIFICATE)
+    values.update(gpu_monitoring_registries={"docker.io": "harbor.example.com:8443/hub/", "quay.io": "harbor.example.com/quay"})
     for role in ("docker_engine", "nvidia_container_toolkit", "prometheus", "cadvisor", "dcgm_exporter"):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
 

@@ -7,6 +7,7 @@ import itertools
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import EngineRefusal
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.networks import NetworkOptions
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL, aliases
 
 IMAGE_CONFIG = {"Env": ["PATH=/bin", "VERSION=1"], "Cmd": ["serve"], "Labels": {"origin": "test"}, "Volumes": {"/cache": {}}}
@@ -29,6 +30,7 @@ class FakeEngine:
         self.fail_at = self.kill_at = None
         self.sick = set()
         self.validator = (0, "")
+        self.network_options = NetworkOptions()
         self.confined = Confinement()
         self.ports = []
         self._made = itertools.count(1)
@@ -62,7 +64,7 @@ class FakeEngine:
         return self.images[reference]
 
     def networks(self):
-        return dict(self.ids)
+        return {name: {"Name": name, "Id": identifier} for name, identifier in self.ids.items()}
 
     def create_network(self, name):
         self._called("create_network", name)

@@ -186,15 +186,15 @@ def test_a_pull(start):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, PULLED + b'{"errorDetail": {"message": "no space"}, "error": "no space left"}\r\n'), "no space left"),
-        ((404, {"message": "manifest unknown"}), "could not pull it: manifest unknown"),
-        ((200, PULLED + b"<html>"), "did not pull it"),
+        ((200, PULLED + b'{"errorDetail": {"message": "no space"}, "error": "no space left"}\r\n'), "no space left.*Free space"),
+        ((404, {"message": "manifest unknown"}), "could not pull it: manifest unknown.*Check the version.*gpu_monitoring_registry"),
+        ((200, PULLED + b"<html>"), "did not pull it.*docker.io.*gpu_monitoring_registry"),
     ],
 )
 def test_a_pull_that_fails(start, answer, words):
     stand_in = start()
     stand_in.answers["/images/create"] = answer
-    with pytest.raises(ServiceError, match=rf"image: x:v1 cannot be pulled\. .*{words}.*\. Check .*set gpu_monitoring_registry"):
+    with pytest.raises(ServiceError, match=rf"image: x:v1 cannot be pulled\. .*{words}"):
         Engine(stand_in.docker_host).pull("x:v1")
 
 
@@ -275,7 +275,7 @@ def test_a_broken_helper_is_a_warning_and_named_with_a_refusal(start, home):
 
 
 def options(username, password):
-    return {"registry": "r.example", "registry_username": username, "registry_password": password}
+    return {"registry": "r.example", "mirrors": [], "registry_username": username, "registry_password": password}
 
 
 def test_the_login_of_the_options():
@@ -406,3 +406,33 @@ def test_docker_hub_is_asked_of_a_helper_by_its_old_address(home, monkeypatch):
     monkeypatch.setenv("PATH", f"{home}:/usr/bin:/bin")
     (home / ".docker" / "config.json").write_text('{"credsStore": "test"}')
     assert login_for("prom/x", None).credentials == {"username": "me", "password": HUB, "serveraddress": HUB}
+
+
+def login_options(registry="", mirrors=()):
+    return {"registry": registry, "mirrors": list(mirrors), "registry_username": "robot", "registry_password": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("options", "image", "sent"),
+    [
+        (login_options(mirrors=["harbor.example.com/hub", "harbor.example.com/quay"]), "harbor.example.com/hub/x:1", True),
+        (login_options("harbor.example.com", ["mirror.example.com"]), "harbor.example.com/x:1", True),
+        (login_options("harbor.example.com", ["mirror.example.com"]), "mirror.example.com/x:1", False),
+        (login_options(), "docker.io/x:1", True),
+    ],
+)
+def test_the_login_is_for_one_registry(options, image, sent):
+    assert bool(login_for(image, given(options)).credentials) == sent
+
+
+def test_a_login_is_not_sent_to_several_mirrors():
+    with pytest.raises(ServiceError, match=r"several registries \(a.example.com, b.example.com\).*Set gpu_monitoring_registry"):
+        given(login_options(mirrors=["a.example.com/hub", "b.example.com"]))
+
+
+def test_a_network_without_a_free_subnet_names_the_way_out(start):
+    stand_in = start()
+    message = "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+    stand_in.answers["/networks/create"] = (404, {"message": message})
+    with pytest.raises(EngineRefusal, match="non-overlapping IPv4 address pool.*gpu_monitoring_network_subnet.*docker network create"):
+        Engine(stand_in.docker_host).create_network("monitoring")
