@@ -34,6 +34,29 @@ options:
     description: Whether to return O(files) alone, without asking the driver, the engine or the package manager.
     type: bool
     default: false
+  roles:
+    description:
+      - Roles of this collection that the run is about to deploy on the host. Names of containers and ports that
+        something else has are returned as C(conflicts).
+      - Roles that the tags of the run leave out do not count.
+    type: list
+    elements: str
+    choices: [cadvisor, dcgm_exporter, grafana, node_exporter, prometheus]
+    default: []
+  planned_services:
+    description: The containers of O(roles). The action plugin sets the option from the variables of the roles.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      role: {description: The role., type: str, required: true}
+      container: {description: Name of the container., type: str, required: true}
+      address: {description: IP address on which the port is published., type: str, default: ""}
+      port: {description: The port of the host. V(0) means that none is published., type: int, default: 0}
+  inventory_hostname:
+    description: Name of the host in errors. The action plugin sets the option.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -295,15 +318,41 @@ files:
   contains:
     exists: {description: Whether it is there., type: bool, sample: true}
     sha256: {description: Hash of its content; empty where it is not a regular file., type: str, sample: ""}
+conflicts:
+  description: Names of containers and ports that O(roles) need and something else has, each with the fix.
+  returned: without O(only_files)
+  type: list
+  elements: str
+  sample: []
 """
 
 import platform
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import files
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import conflicts, files
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST, look
+
+
+ROLES = ["cadvisor", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
+PLANNED_SERVICE = {
+    "role": {"type": "str", "required": True},
+    "container": {"type": "str", "required": True},
+    "address": {"type": "str", "default": ""},
+    "port": {"type": "int", "default": 0},
+}
+
+
+def _conflicts(options: dict[str, Any], gpu_present: bool) -> list[str]:
+    planned = [conflicts.PlannedService(**service) for service in options["planned_services"]]
+    planned = [service for service in planned if service.role != "dcgm_exporter" or gpu_present]
+    if not planned:
+        return []
+    return conflicts.find(
+        options["inventory_hostname"], planned, conflicts.existing_containers(options["docker_host"])
+    )
 
 
 def main() -> None:
@@ -313,6 +362,9 @@ def main() -> None:
             "docker_host": {"type": "str", "default": DOCKER_HOST},
             "files": {"type": "list", "elements": "path", "default": []},
             "only_files": {"type": "bool", "default": False},
+            "roles": {"type": "list", "elements": "str", "choices": ROLES, "default": []},
+            "planned_services": {"type": "list", "elements": "dict", "default": [], "options": PLANNED_SERVICE},
+            "inventory_hostname": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -331,7 +383,7 @@ def main() -> None:
         module.warn(f"{platform.node()}: {host['gpu']['msg']}")
     for warning in host["engine"]["warnings"]:
         module.warn(f"{platform.node()}: {warning}")
-    module.exit_json(changed=False, **host)
+    module.exit_json(changed=False, **host, conflicts=_conflicts(module.params, host["gpu"]["present"]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import errno
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket, service_label
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import listeners
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import bind_error, overlap
+
+# How a site can use the exporter that has the port, instead of the collection's.
+_TARGETS = {"dcgm_exporter": "prometheus_gpu_targets", "node_exporter": "prometheus_node_targets"}
+# Says who has a port of an address; empty where nobody has it.
+Holder = Callable[[str, int], str]
+
+
+@dataclass(frozen=True)
+class PlannedService:
+    """A container that a run is about to make, and the port that it publishes; `port` is 0 where it publishes none."""
+
+    role: str
+    container: str
+    address: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class ExistingContainer:
+    """A container of the host. `service` is empty where the collection did not make it."""
+
+    name: str
+    service: str
+    image: str
+    published: tuple[tuple[str, int], ...] = ()
+
+
+def existing_containers(docker_host: str) -> list[ExistingContainer]:
+    """All containers of the host; none where no engine answers."""
+    try:
+        listed = docker_socket.Api(docker_host).get("/containers/json", {"all": True})
+    except OSError:
+        return []
+    return [_existing(container) for container in listed if container.get("Names")]
+
+
+def _existing(listed: dict[str, Any]) -> ExistingContainer:
+    published = {
+        (port.get("IP") or "0.0.0.0", port["PublicPort"])
+        for port in listed.get("Ports") or []
+        if port.get("PublicPort") and port.get("Type") == "tcp"
+    }
+    service = (listed.get("Labels") or {}).get(service_label.LABEL, "")
+    return ExistingContainer(listed["Names"][0].lstrip("/"), service, listed["Image"], tuple(sorted(published)))
+
+
+def other_program(address: str, port: int) -> str:
+    """The program that keeps this host from listening at an address and port; empty where nothing does."""
+    return listeners.program_at(port) if bind_error(address, port) == errno.EADDRINUSE else ""
+
+
+def find(
+    host: str, planned: Sequence[PlannedService], existing: Sequence[ExistingContainer], holder: Holder = other_program
+) -> list[str]:
+    """The names and ports of planned services that something else has, each with the fix.
+
+    A port of a container of the collection is no conflict: the run replaces the container, or frees its port.
+    """
+    found = [*_taken_names(host, planned, existing), *_equal_ports(host, planned)]
+    for service in planned:
+        if service.port:
+            taken = _taken_by(service, existing, holder)
+            if taken:
+                found.append(
+                    f"{service.role}_port on {host}: {taken} has port {service.port} of {service.address}, which the role"
+                    f" {service.role} needs. {_fix(service.role)}"
+                )
+    return found
+
+
+def _taken_names(host: str, planned: Iterable[PlannedService], existing: Iterable[ExistingContainer]) -> Iterator[str]:
+    names = {service.container for service in planned}
+    for container in existing:
+        if container.name in names and not container.service:
+            yield (
+                f"gpu_monitoring_container_prefix on {host}: a container named {container.name} exists, and the collection"
+                f" did not make it (image {container.image}). Rename or remove the container, or set a prefix such as gpu-."
+            )
+
+
+def _equal_ports(host: str, planned: Iterable[PlannedService]) -> Iterator[str]:
+    for first, second in itertools.combinations([service for service in planned if service.port], 2):
+        if first.port == second.port and overlap(first.address, second.address):
+            yield f"{second.role}_port on {host}: {first.role}_port is {first.port} too. Choose another port for one of them."
+
+
+def _taken_by(service: PlannedService, existing: Iterable[ExistingContainer], holder: Holder) -> str:
+    for container in existing:
+        if any(port == service.port and overlap(address, service.address) for address, port in container.published):
+            return "" if container.service else f"the container {container.name}"
+    return holder(service.address, service.port)
+
+
+def _fix(role: str) -> str:
+    targets: Optional[str] = _TARGETS.get(role)
+    other = f", or set {role}_enabled: false and put the target of that program into {targets}" if targets else ""
+    return f"Stop it, or choose another {role}_port{other}."

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
+
+# The containers of each role. With TLS, a proxy of its own publishes cAdvisor's port.
+_CONTAINERS = {
+    "cadvisor": ["cadvisor"],
+    "dcgm_exporter": ["dcgm-exporter"],
+    "grafana": ["grafana"],
+    "node_exporter": ["node-exporter"],
+    "prometheus": ["prometheus"],
+}
+_PROXY = "cadvisor-proxy"
+
+
+def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[dict[str, Any]]:
+    """The containers that roles are about to make on a host, and the ports that these publish, as host_info takes them."""
+    variables.use_defaults("common", "tls", *roles)
+    prefix = variables.get(host, "gpu_monitoring_container_prefix")
+    services: list[dict[str, Any]] = []
+    for role in roles:
+        enabled = variables.get(host, f"{role}_enabled")
+        if enabled is None or boolean(enabled):
+            behind_proxy = role == "cadvisor" and boolean(variables.get(host, "tls_enabled"))
+            containers = [*_CONTAINERS[role], *([_PROXY] if behind_proxy else [])]
+            services += [{"role": role, "container": f"{prefix}{name}"} for name in containers]
+            address = _address(variables.get(host, f"{role}_address"))
+            if address:
+                services[-1] |= {"address": address, "port": int(variables.get(host, f"{role}_port"))}
+    return services
+
+
+def deployed_roles(roles: Sequence[str], tags: Sequence[str], skipped: Sequence[str]) -> list[str]:
+    """Those of the roles that a run with these tags deploys. The name of a role is its tag."""
+    everything = {"all", "tagged"} & {*tags}
+    return [role for role in roles if (everything or role in tags) and role not in skipped]
+
+
+def _address(value: Any) -> Optional[str]:
+    """The IP address; None for a value that is none, which the role refuses."""
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError:
+        return None

@@ -1,0 +1,93 @@
+"""Names and ports that something else has, before a run changes anything."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import conflicts, listeners
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.conflicts import ExistingContainer, PlannedService
+
+PROMETHEUS = PlannedService("prometheus", "prometheus", "10.0.0.9", 9090)
+NODE = PlannedService("node_exporter", "node-exporter", "10.0.0.9", 9100)
+
+
+def found(*existing, planned=(PROMETHEUS, NODE), programs=()):
+    return conflicts.find("monitor1", planned, existing, lambda address, port: "the program cockpit-tls (process 7)" if port in programs else "")
+
+
+def test_a_free_host_and_containers_of_the_collection_are_no_conflict():
+    own = ExistingContainer("prometheus", "prometheus", "prom", (("10.0.0.9", 9090),))
+    moved = ExistingContainer("grafana", "grafana", "graf", (("0.0.0.0", 9100),))
+    assert found() == []
+    assert found(own, moved, programs=(9090, 9100)) == []
+
+
+def test_a_foreign_container_of_the_name_names_the_prefix():
+    [problem] = found(ExistingContainer("prometheus", "", "prom/prometheus:v2"))
+    assert problem == (
+        "gpu_monitoring_container_prefix on monitor1: a container named prometheus exists, and the collection did not make it"
+        " (image prom/prometheus:v2). Rename or remove the container, or set a prefix such as gpu-."
+    )
+
+
+@pytest.mark.parametrize(("address", "taken"), [("10.0.0.9", True), ("0.0.0.0", True), ("127.0.0.1", False), ("::", False)])
+def test_a_port_of_a_foreign_container(address, taken):
+    problems = found(ExistingContainer("other", "", "app", ((address, 9100),)))
+    assert problems == (
+        [
+            "node_exporter_port on monitor1: the container other has port 9100 of 10.0.0.9, which the role node_exporter needs."
+            " Stop it, or choose another node_exporter_port, or set node_exporter_enabled: false"
+            " and put the target of that program into prometheus_node_targets."
+        ]
+        if taken
+        else []
+    )
+
+
+def test_every_conflict_is_named():
+    problems = found(ExistingContainer("node-exporter", "", "node"), programs=(9090, 9100))
+    assert [problem.partition(" on monitor1: ")[0] for problem in problems] == [
+        "gpu_monitoring_container_prefix",
+        "prometheus_port",
+        "node_exporter_port",
+    ]
+    assert "the program cockpit-tls (process 7) has port 9090" in problems[1]
+
+
+def test_two_services_with_one_port():
+    grafana = PlannedService("grafana", "grafana", "0.0.0.0", 9090)
+    assert found(planned=(PROMETHEUS, grafana)) == [
+        "grafana_port on monitor1: prometheus_port is 9090 too. Choose another port for one of them."
+    ]
+    assert found(planned=(PROMETHEUS, PlannedService("grafana", "grafana", "127.0.0.1", 9090))) == []
+    assert found(planned=(PROMETHEUS, PlannedService("cadvisor", "cadvisor"))) == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::"])
+def test_the_program_at_a_port_of_this_host(address):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listening:
+        listening.bind((address, 0))
+        port = listening.getsockname()[1]
+        assert conflicts.other_program("127.0.0.1", port) == "a program that is not visible here"
+        listening.listen()
+        assert conflicts.other_program("127.0.0.1", port).endswith(f"(process {os.getpid()})")
+    assert conflicts.other_program("127.0.0.1", port) == ""
+
+
+def test_a_socket_unit_is_told_from_its_service(tmp_path):
+    (tmp_path / "net").mkdir()
+    row = "   0: 00000000:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 {inode} 1 0000 100 0 0 10 0"
+    rows = [row.format(port=9090, state="0A", inode=42), row.format(port=9100, state="01", inode=43)]
+    (tmp_path / "net" / "tcp").write_text("  sl  local_address\n" + "\n".join(rows) + "\n")
+    descriptors = tmp_path / "1" / "fd"
+    descriptors.mkdir(parents=True)
+    (descriptors / "3").symlink_to("socket:[42]")
+    (tmp_path / "1" / "comm").write_text("systemd\n")
+    assert "socket unit" in listeners.program_at(9090, str(tmp_path))
+    assert listeners.program_at(9100, str(tmp_path)) == "a program that is not visible here"
+
+
+def test_a_host_without_an_engine_has_no_containers(tmp_path):
+    assert conflicts.existing_containers(f"unix://{tmp_path}/docker.sock") == []

@@ -1,0 +1,48 @@
+"""The containers that roles are about to make, known on the controller."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.planned_services import deployed_roles, planned
+
+from tests.unit.plugins.plugin_utils.inventory import host_variables
+
+GPU1, MONITOR = {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}
+ALL = ["node_exporter", "cadvisor", "dcgm_exporter", "prometheus", "grafana"]
+
+
+def services(tmp_path, host, roles, **variables):
+    fleet = evaluate(host_variables(tmp_path, GPU1, MONITOR, variables), ["gpu1", "monitor1"])
+    known = host_variables(tmp_path, GPU1, MONITOR, {**variables, "gpu_monitoring_fleet": fleet})
+    return {service["container"]: (service.get("address"), service.get("port")) for service in planned(known, host, roles)}
+
+
+def test_the_services_of_a_gpu_host(tmp_path):
+    assert services(tmp_path, "gpu1", ALL[:3]) == {
+        "node-exporter": ("10.0.0.1", 9100),
+        "cadvisor": (None, None),
+        "cadvisor-proxy": ("10.0.0.1", 8088),
+        "dcgm-exporter": ("10.0.0.1", 9400),
+    }
+
+
+def test_variables_count_as_the_roles_take_them(tmp_path):
+    variables = {
+        "gpu_monitoring_tls": False,
+        "gpu_monitoring_container_prefix": "gpu-",
+        "node_exporter_enabled": "no",
+        "cadvisor_port": "8089",
+        "cadvisor_address": "0.0.0.0",
+        "dcgm_exporter_address": "no address",
+    }
+    assert services(tmp_path, "gpu1", ALL[:3], **variables) == {"gpu-cadvisor": ("0.0.0.0", 8089), "gpu-dcgm-exporter": (None, None)}
+    assert services(tmp_path, "monitor1", ALL[3:]) == {"prometheus": ("10.0.0.9", 9090), "grafana": ("10.0.0.9", 3000)}
+
+
+@pytest.mark.parametrize(
+    ("tags", "skipped", "roles"),
+    [(["all"], [], ALL), (["grafana"], [], ["grafana"]), (["all"], ["cadvisor"], [role for role in ALL if role != "cadvisor"]), (["x"], [], [])],
+)
+def test_roles_that_tags_leave_out_do_not_count(tags, skipped, roles):
+    assert deployed_roles(ALL, tags, skipped) == roles
