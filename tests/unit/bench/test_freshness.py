@@ -63,13 +63,14 @@ def test_a_change_that_never_comes_through_ends_the_run():
         freshness.follow(Simulation({KEY: 1000.0}).world(), [KEY], each=1)
 
 
+@pytest.mark.parametrize(("collected", "bar"), [(5, 11.0), (1, 7.0)])
 @pytest.mark.parametrize(("late", "met"), [(0, True), (2, True), (3, False)])
-def test_one_change_in_a_hundred_may_be_late(late, met):
-    assert freshness.met(streams_with(*[11.0] * (200 - late), *[11.1] * late), interval=5) is met
+def test_one_change_in_a_hundred_may_be_late(late, met, collected, bar):
+    assert freshness.met(streams_with(*[bar] * (200 - late), *[bar + 0.1] * late), interval=5, collected=collected) is met
 
 
 def test_the_table_has_a_row_for_each_host_and_one_for_all():
-    text = freshness.table([*streams_with(4.0, 6.0), freshness.Stream(OTHER, due=0, delays=[9.5, 9.5])], interval=5)
+    text = freshness.table([*streams_with(4.0, 6.0), freshness.Stream(OTHER, due=0, delays=[9.5, 9.5])], interval=5, collected=1)
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:4]}
     assert rows == {"gpu1": ["2", "5.00", "6.00", "6.00", "6.00"], "gpu2": ["2", "9.50", "9.50", "9.50", "9.50"], "all": ["4", "7.75", "9.50", "9.50", "9.50"]}
 
