@@ -102,6 +102,12 @@ options:
     type: list
     elements: str
     default: []
+  certificate_days:
+    description: >-
+      How many days before its end a certificate is a fault: one that Grafana, Prometheus or an exporter of a target that is up serves, or an authority of
+      O(ca_path). Exporters that only Prometheus reaches, by the name of a container, are left out.
+    type: float
+    default: 30
   data_since_file:
     description:
       - >-
@@ -212,7 +218,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import client as prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import collect, table
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import certificates, collect, table
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
 
 ARGUMENTS = {
@@ -236,6 +242,7 @@ ARGUMENTS = {
     "dashboards": {"type": "list", "elements": "dict", "default": []},
     "optional_panels": {"type": "list", "elements": "str", "default": []},
     "data_since_file": {"type": "path"},
+    "certificate_days": {"type": "float", "default": 30},
 }
 PAUSE_SECONDS = 2
 # Enough samples beyond the time that may pass without a change.
@@ -326,8 +333,16 @@ def look(params, wanted):
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))
         verdict = decide(wanted, measured, shown)
         if not verdict.problems or time.monotonic() >= deadline:
-            return shown.get("dashboards", {}), verdict
+            return shown.get("dashboards", {}), verdict._replace(problems=[*verdict.problems, *certificate_problems(params, measured)])
         time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def certificate_problems(params, measured):
+    """The certificates that end soon, of those that are served now and of those that are trusted."""
+    urls = {"Grafana": params["grafana_url"], "Prometheus": params["prometheus_url"]}
+    owners = certificates.owners(measured.get("targets", []), urls)
+    seen = certificates.served(owners, params["ca_path"], params["timeout"])
+    return certificates.problems(seen, certificates.authorities(params["ca_path"]), time.time(), params["certificate_days"])
 
 
 def main():

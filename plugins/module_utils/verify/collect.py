@@ -107,6 +107,7 @@ def _target(given: Any) -> Target:
         "job": labels.get("job", ""),
         "host": labels.get("host", ""),
         "server": labels.get("server", ""),
+        "url": given["scrapeUrl"],
         "health": given["health"],
         "error": given["lastError"],
         "interval": seconds(given["scrapeInterval"]),

@@ -34,11 +34,12 @@ class EngineInfo(_Asked, total=False):
 
 
 class Target(TypedDict):
-    """A target that Prometheus scrapes every `interval` seconds. Only model servers have a `server`."""
+    """A target that Prometheus scrapes at `url` every `interval` seconds. Only model servers have a `server`."""
 
     job: str
     host: str
     server: str
+    url: str
     health: str
     error: str
     interval: float
