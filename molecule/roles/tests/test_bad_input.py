@@ -110,9 +110,20 @@ def test_a_port_that_another_process_has(play, host):
     host("monitor1").check_output("systemd-run --unit=taken-port python3 -m http.server 9191")
     try:
         run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_port": 9191})
-        assert_refused(run, "9191", "prometheus", "port")
+        assert_refused(run, "port 9191", "taken by another process", "choose another prometheus_port")
     finally:
         host("monitor1").check_output("systemctl stop taken-port")
+
+
+def test_names_and_ports_of_others_are_named_before_anything_changes(site, host):
+    host("monitor1").check_output("systemd-run --unit=taken-port python3 -m http.server 9191")
+    host("monitor1").check_output("docker create --name site-grafana $(docker inspect --format '{{.Image}}' grafana)")
+    try:
+        run = site("--limit=monitor1", variables={"prometheus_port": 9191, "gpu_monitoring_container_prefix": "site-"})
+        assert_refused(run, "a container named site-grafana exists", "prometheus_port on monitor1: the program python3 (process ")
+        assert run.recap["monitor1"]["changed"] == 0
+    finally:
+        host("monitor1").check_output("systemctl stop taken-port; docker rm site-grafana")
 
 
 def test_an_image_that_cannot_be_pulled(play):

@@ -7,6 +7,8 @@ import json
 import pytest
 import yaml
 
+from tests.stack import ROOT, SERVICES, run_playbook
+
 pytestmark = pytest.mark.long
 
 
@@ -32,6 +34,33 @@ def test_one_variable_changes_the_interval_everywhere(site, host, prometheus, gr
     after = started()
     same = {service for name, service in before if before[name, service] == after[name, service]}
     assert same == {"cadvisor-proxy", "grafana", "node-exporter", "prometheus"}
+
+
+@pytest.mark.usefixtures("taken_back")
+def test_a_prefix_names_all_containers_and_a_site_adds_to_them(site, host, tmp_path):
+    variables = {
+        "gpu_monitoring_container_prefix": "gpu-",
+        "gpu_monitoring_log_driver": "local",
+        "prometheus_labels_extra": {"team": "ml"},
+        "grafana_cpus": 1.5,
+        "node_exporter_environment_extra": {"TZ": "UTC"},
+        "cadvisor_mounts_extra": [{"source": "/srv", "target": "/srv", "read_only": True}],
+    }
+    run = site(variables=variables)
+    assert run.code == 0, run.output
+    assert site(variables=variables).recap["gpu1"]["changed"] == 0
+    for name, services in SERVICES.items():
+        names = host(name).check_output("docker ps --all --format '{{.Names}}' | grep -v training-job").split()
+        assert sorted(names) == [f"gpu-{service}" for service in services]
+    asked = {"gpu_monitoring_container_prefix": "gpu-", "verify_report": str(tmp_path / "verify.json"), "verify_wait": "60s"}
+    run = run_playbook(ROOT / "playbooks" / "verify.yml", variables=asked)
+    assert run.code == 0, run.output
+    prometheus, grafana = json.loads(host("monitor1").check_output("docker inspect gpu-prometheus gpu-grafana"))
+    assert (prometheus["Config"]["Labels"]["team"], prometheus["HostConfig"]["LogConfig"]["Type"]) == ("ml", "local")
+    assert grafana["HostConfig"]["NanoCpus"] == 1_500_000_000
+    node, cadvisor = json.loads(host("gpu2").check_output("docker inspect gpu-node-exporter gpu-cadvisor"))
+    assert "TZ=UTC" in node["Config"]["Env"]
+    assert "/srv" in [mount["Destination"] for mount in cadvisor["Mounts"]]
 
 
 def test_a_dashboard_folder_and_datasource_of_the_site(site, grafana, tmp_path):
