@@ -62,9 +62,13 @@ def dpkg_state() -> str:
 
 
 def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, bare, broken_driver):
-    """Two entries of somebody else contradict each other, another repository is not there, a driver is halfway, another process has the lock."""
+    """Entries of the toolkit's repository contradict each other, and entries of somebody else do. Another repository is not there, a file of preferences
+    is damaged, a driver is halfway, and another process has the lock."""
+    toolkit_lists = [f"{LISTS}/guide.list", f"{LISTS}/nvidia-docker.list"]
+    for path in toolkit_lists:
+        on(HOST, f"echo 'deb [signed-by=/etc/{Path(path).stem}.gpg] http://apt.lab/nvidia /' >{path}")
     on(HOST, f"printf '{CONTRADICTION % 'a'}\\ndeb http://apt.lab/none /\\n' >{LISTS}/a.list; echo '{CONTRADICTION % 'b'}' >{LISTS}/b.list")
-    on(HOST, "rm -f /root/waited; python3 -m venv --without-pip /opt/python")
+    on(HOST, "rm -f /root/waited; python3 -m venv --without-pip /opt/python; echo nonsense >/etc/apt/preferences.d/site")
     on(HOST, f"nohup /usr/bin/python3 -c '{HOLD_LOCK}' >/dev/null 2>&1 & until [ -e /root/locked ]; do sleep 0.1; done")
     driver = broken_driver()
     try:
@@ -75,12 +79,14 @@ def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, b
         assert "Conflicting values set for option Signed-By regarding source http://apt.lab/other" in warning
         assert f"{LISTS}/a.list, line 1; {LISTS}/b.list, line 1" in warning
         assert on(HOST, "ls /root/waited") == "/root/waited"
+        assert on(HOST, f"ls {LISTS}/*.disabled").split() == [f"{path}.disabled" for path in toolkit_lists]
         assert broken_driver() == driver
         assert_done(spare(ansible_python_interpreter=FOREIGN_PYTHON, nvidia_container_toolkit_state="absent"), changed=True)
         assert packages(HOST) == {}
         assert broken_driver() == driver
+        on(HOST, f"ls {' '.join(toolkit_lists)}")
     finally:
-        on(HOST, f"rm -rf {LISTS}/a.list {LISTS}/b.list /opt/python /root/locked /root/waited")
+        on(HOST, f"rm -rf {LISTS}/*.list /opt/python /etc/apt/preferences.d/site /root/locked /root/waited")
 
 
 def test_a_first_installation_that_fails_leaves_no_package(spare, bare, failing):

@@ -92,6 +92,9 @@ class Apt:
         self._only_this = [
             f"--option=Dir::Etc::SourceList={repository}",
             "--option=Dir::Etc::SourceParts=/dev/null",
+            # The version is exact, so that no preference matters.
+            "--option=Dir::Etc::Preferences=/dev/null",
+            "--option=Dir::Etc::PreferencesParts=/dev/null",
         ]
         self._folder = _Folder()
 
