@@ -1,4 +1,4 @@
-"""The toolkit on a host whose package manager is not well, and after installations that fail: only its own packages are touched, and the former ones come back."""
+"""The toolkit where apt is not well, and after installations that fail: only its own packages are touched, and the former ones come back."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import packages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer, Commands
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES, Package
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import Package
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages import apt
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.repack import repack
