@@ -48,7 +48,7 @@ def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -
             " Move it to a host with more memory, or set prometheus_memory."
         )
     written = hosts * SERIES_PER_HOST / interval * BYTES_PER_SAMPLE
-    allowed = int(disk * _DISK_SHARE) // GIB * GIB
+    allowed = _rounded(int(disk * _DISK_SHARE))
     if disk and written * retention > allowed:
         retention_size = f"{max(1, allowed // GIB)}GB"
         retention_problem = (
@@ -61,6 +61,13 @@ def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -
         "retention_size": retention_size,
         "retention_problem": retention_problem,
     }
+
+
+def _rounded(size: int) -> int:
+    """Down to one of eight sizes between two powers of two, since file systems such as ZFS change their size all the time."""
+    gib = size // GIB
+    step = 1 << max(0, gib.bit_length() - 4)
+    return gib // step * step * GIB
 
 
 def _docker_size(size: int) -> str:

@@ -161,7 +161,7 @@ def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
         sizes = [flag.partition("=")[2] for flag in options["command"] if flag.startswith("--storage.tsdb.retention.size=")]
         return options["memory"], sizes, len(said)
 
-    assert limits() == ("3g", ["70GB"], 1)
+    assert limits() == ("3g", ["64GB"], 1)
     assert limits(prometheus_memory="2g", prometheus_retention_size="20GB") == ("2g", ["20GB"], 0)
     assert limits(prometheus_retention_time="2d") == ("3g", [], 0)
 

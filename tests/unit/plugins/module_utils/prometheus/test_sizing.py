@@ -35,7 +35,7 @@ def test_a_host_with_too_little_memory_is_named_with_both_numbers():
     [
         (2, 5.0, 15 * DAY, 100 * GIB, ""),
         (40, 5.0, 15 * DAY, 100 * GIB, ""),
-        (50, 5.0, 15 * DAY, 100 * GIB, "70GB"),
+        (50, 5.0, 15 * DAY, 100 * GIB, "64GB"),
         (50, 15.0, 15 * DAY, 100 * GIB, ""),
         (50, 5.0, 5 * DAY, 100 * GIB, ""),
         (50, 5.0, 15 * DAY, 0, ""),
@@ -48,6 +48,10 @@ def test_data_is_limited_where_the_time_does_not_fit_on_the_disk(hosts, interval
     assert bool(fitted["retention_problem"]) == bool(limit)
 
 
+def test_a_file_system_that_changes_its_size_a_little_changes_nothing():
+    assert {size(100, disk=int(share * 100 * GIB))["retention_size"] for share in (0.95, 0.98, 1.0, 1.02)} == {"64GB"}
+
+
 def test_a_disk_that_is_too_small_is_named_with_the_days_that_it_holds():
     text = size(100, disk=100 * GIB)["retention_problem"]
-    assert text.startswith("Prometheus writes about 10.0 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB. So it keeps about 7.0 days.")
+    assert text.startswith("Prometheus writes about 10.0 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB. So it keeps about 6.4 days.")
