@@ -101,7 +101,7 @@ def _collectors(value: Any) -> tuple[str, str] | None:
     entries = value if isinstance(value, list) else []
     if any(isinstance(entry, Mapping) for entry in entries):
         form = f"an entry is a dictionary, as in node_exporter_enabled_collectors of {_PROMETHEUS}"
-        return form, "Name collectors alone, like [cpu, meminfo], and further arguments like cpu.info=true"
+        return form, "Name collectors alone, like [cpu, meminfo], and further arguments like filesystem.mount-timeout=5s"
     flags = [str(entry) for entry in entries if not re.fullmatch(r"[a-z][a-z0-9_]*([.][a-z0-9.-]+(=.*)?)?", str(entry))]
     return (f"'{flags[0]}' is not the name of a collector", "Write it without --collector., like cpu") if flags else None
 
@@ -138,6 +138,7 @@ _FORMS: dict[str, Callable[[Any], tuple[str, str] | None]] = {
     "grafana_datasources_extra": _DATASOURCES,
     "grafana_version": _version,
     "node_exporter_collectors": _collectors,
+    "node_exporter_collectors_extra": _collectors,
     "node_exporter_version": _version,
     "prometheus_alertmanagers": _alertmanagers,
     "prometheus_rules_extra": _RULES,

@@ -21,13 +21,13 @@ def exporter_image():
 
 
 @pytest.fixture
-def deployed(run, name, exporter_image, tmp_path):
-    """The role's options for this machine and what a first run of them made."""
+def deployed(request, run, name, exporter_image, tmp_path):
+    """The role's options for this machine, with the variables of the parameter, and what a first run of them made."""
     pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}}}
-    variables = {**pressure, "node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024}
+    variables = {**pressure, "node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024, **getattr(request, "param", {})}
     inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, variables)
     options = service("node_exporter", "node-exporter", inventory, "this-host", tmp_path)
-    options.update(name=name, networks=[PREFIX], ports=[])
+    options.update(name=name, container_name=name, networks=[PREFIX], ports=[])
     return options, run(**options)
 
 
@@ -47,6 +47,18 @@ def test_it_sees_the_machine_and_not_its_container(deployed):
     nameless = {"hwmon", "infiniband", "nvme", "edac", "timex"}  # A machine need not have what these read.
     failed = {re.search('collector="([^"]+)"', series)[1] for series, value in seen.items() if series.startswith("node_scrape_collector_success") and not value}
     assert failed <= nameless
+
+
+EXTRA = ["arp", "cpufreq", "entropy", "interrupts", "netstat", "sockstat", "softirqs", "softnet", "thermal_zone", "udp_queues"]
+
+
+@pytest.mark.parametrize("deployed", [{"node_exporter_collectors_extra": EXTRA}], indirect=True)
+def test_further_collectors_see_the_machine_too(deployed):
+    seen = metrics(deployed[1])
+    assert {name: seen[f'node_scrape_collector_success{{collector="{name}"}}'] for name in EXTRA} == dict.fromkeys(EXTRA, 1)
+    assert "node_entropy_available_bits" in seen
+    used = int(re.search(r"sockets: used (\d+)", Path("/proc/net/sockstat").read_text())[1])
+    assert abs(seen["node_sockstat_sockets_used"] - used) < max(100, used / 2)
 
 
 def test_another_run_changes_nothing(deployed, run):

@@ -176,6 +176,17 @@ def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exp
     assert options["ports"] == [{"container_port": 9100, "host_port": 9100, "address": "10.0.0.1", "variable": "node_exporter_port"}]
 
 
+def test_a_further_collector_gets_what_it_reads_and_no_more(node_exporter):
+    def mounted(*collectors):
+        options = node_exporter(fleet({"gpu1": {**GPU1, "node_exporter_collectors_extra": [*collectors]}}, {"monitor1": MONITOR}), "gpu1")
+        return {mount["source"] for mount in options["mounts"]}, options["command"]
+
+    default, command = mounted()
+    more, longer = mounted("interrupts", "arp", "netstat")
+    assert more - default == {"/proc/interrupts"}
+    assert set(longer) - set(command) == {"--collector.interrupts", "--collector.arp", "--no-collector.arp.netlink", "--collector.netstat"}
+
+
 def test_a_kernel_without_pressure_gets_no_mount_of_it(node_exporter):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": False}}})
     assert "/proc/pressure" not in {mount["source"] for mount in node_exporter(inventory, "gpu1")["mounts"]}

@@ -183,7 +183,7 @@ def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, var
         ("grafana_datasources_extra", [{"name": "x", "isDefault": True}], "the key isDefault is one of Grafana's provisioning files"),
         ("grafana_dashboards", [{"dashboard_id": 1860, "revision_id": 37}], "the key dashboard_id is one of grafana.grafana, which downloads"),
         ("node_exporter_collectors", ["cpu", {"textfile": {"directory": "/x"}}], "an entry is a dictionary, as in node_exporter_enabled_collectors"),
-        ("node_exporter_collectors", ["--collector.cpu"], "'--collector.cpu' is not the name of a collector. Write it without"),
+        ("node_exporter_collectors_extra", ["--collector.cpu"], "'--collector.cpu' is not the name of a collector. Write it without"),
     ],
 )
 def test_a_value_of_the_form_of_another_collection_is_refused(tmp_path, variable, value, message):
