@@ -41,8 +41,8 @@ def package_problem(name: str, containers: Sequence[Container]) -> str:
     return (
         f"The packages of the NVIDIA container toolkit on {name} are to change, and their scripts run systemctl"
         f" daemon-reload. That can take the GPUs from the running containers {', '.join(names)}, which got them by"
-        " NVIDIA's hook. Run again when these have ended (dcgm-exporter, which its role starts again, may be stopped"
-        " by hand), or set nvidia_container_toolkit_allow_daemon_reload: true."
+        " NVIDIA's hook. Run again when these have ended (that of the DCGM exporter, which its role starts again, may"
+        " be stopped by hand), or set nvidia_container_toolkit_allow_daemon_reload: true."
     )
 
 

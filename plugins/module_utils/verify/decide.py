@@ -245,7 +245,7 @@ class _Host:
         if job == CONTAINERS and target and "502 Bad Gateway" in target["error"]:
             return self._fault(
                 "targets",
-                f"{exporter} of {self.name} does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See docker logs cadvisor there.",
+                f"{exporter} of {self.name} does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See the logs of its container there.",
             )
         if job == GPUS and self._gpu_info.get("present") is False:
             return self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")
@@ -329,7 +329,7 @@ class _Host:
             if self._series:
                 return [self._fault("containers", f"The containers of {self.name} have no name: cAdvisor cannot reach the socket of Docker or containerd.")]
             silent = f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')}, though Prometheus scrapes it."
-            text = f"{silent} It may not reach the socket of Docker or containerd: see docker logs cadvisor there."
+            text = f"{silent} It may not reach the socket of Docker or containerd: see the logs of its container there."
             return [self._fault("containers", text)]
         age = self._container_age
         if self._series and (age is None or age >= self._wanted.frozen_after) and not self._wrong_clock():

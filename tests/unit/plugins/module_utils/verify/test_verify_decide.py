@@ -307,7 +307,7 @@ def test_dashboards_of_one_host_are_opened_with_one_whose_gpus_measure_most(flee
 def test_a_cadvisor_that_stopped_behind_its_proxy_is_named(fleet):
     fleet.down("gpu2", "cadvisor", error="server returned HTTP status 502 Bad Gateway")
     assert fleet.messages == [
-        "cAdvisor of gpu2 does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See docker logs cadvisor there."
+        "cAdvisor of gpu2 does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See the logs of its container there."
     ]
 
 
@@ -376,7 +376,7 @@ def test_cadvisor_without_a_word(fleet):
     fleet.prometheus["container_series"].pop("gpu2")
     assert fleet.messages == [
         "cAdvisor of gpu2 says nothing of 3 running containers, though Prometheus scrapes it."
-        " It may not reach the socket of Docker or containerd: see docker logs cadvisor there."
+        " It may not reach the socket of Docker or containerd: see the logs of its container there."
     ]
 
 
