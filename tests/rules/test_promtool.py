@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
+from tests.unit.plugins.plugin_utils.inventory import host_variables
 from tests.unit.roles.rendering import fleet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +66,23 @@ def test_the_configuration_is_accepted(config, promtool, inventory):
     checked = promtool(config(inventory), "check", "config", "prometheus.yml")
     assert checked.returncode == 0, checked.stdout
     assert "WARNING" not in checked.stdout and "does not exist" not in checked.stdout
+
+
+def examples():
+    """The variables of each example of the documentation, with the secrets that they name."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "prometheus.md").read_text(), re.DOTALL)
+    loader = type("Loader", (yaml.SafeLoader,), {})
+    # The inventory of the test is plain YAML, where a text is a template.
+    loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
+    return [{**yaml.load(block, loader), "vault_alertmanager_password": "x", "vault_metrics_token": "x"} for block in blocks]  # noqa: S506
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))
+def test_every_example_of_the_documentation_is_accepted(config, promtool, tmp_path, example):
+    for role in ("prometheus", "cadvisor"):
+        check(host_variables(tmp_path, GPU_HOSTS, WATCHER, example), [role], ["monitor1"])
+    checked = promtool(config(fleet(GPU_HOSTS, WATCHER, example)), "check", "config", "prometheus.yml")
+    assert checked.returncode == 0, checked.stdout
 
 
 @pytest.mark.parametrize(
