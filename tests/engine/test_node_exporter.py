@@ -24,7 +24,7 @@ def exporter_image():
 def deployed(request, run, name, exporter_image, tmp_path):
     """The role's options for this machine, with the variables of the parameter, and what a first run of them made."""
     pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}}}
-    variables = {**pressure, "node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024, **getattr(request, "param", {})}
+    variables = {**pressure, "node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024, "gpu_monitoring_config_dir": str(tmp_path), **getattr(request, "param", {})}
     inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, variables)
     options = service("node_exporter", "node-exporter", inventory, "this-host", tmp_path)
     options.update(name=name, container_name=name, networks=[PREFIX], ports=[])
@@ -59,6 +59,12 @@ def test_further_collectors_see_the_machine_too(deployed):
     assert "node_entropy_available_bits" in seen
     used = int(re.search(r"sockets: used (\d+)", Path("/proc/net/sockstat").read_text())[1])
     assert abs(seen["node_sockstat_sockets_used"] - used) < max(100, used / 2)
+
+
+def test_it_has_the_ends_of_the_certificates(deployed):
+    seen = metrics(deployed[1])
+    assert seen['gpu_monitoring_certificate_expiry_timestamp_seconds{kind="server",subject="CN=gpu1"}'] == 1800000000
+    assert seen["node_textfile_scrape_error"] == 0
 
 
 def test_another_run_changes_nothing(deployed, run):

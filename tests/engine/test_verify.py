@@ -319,7 +319,7 @@ def test_a_fault_that_passes_within_the_wait_is_none(fleet):
 @pytest.fixture
 def playbook(fleet, tmp_path):
     """Runs the playbook verify with this machine as every host; returns the exit code, the output and the report. `group` are variables of the GPU hosts."""
-    hosts = {name: {"ansible_host": f"192.0.2.{number}"} for number, name in enumerate(GPUS, 1)}
+    hosts = {name: {"ansible_host": f"198.51.100.{number}"} for number, name in enumerate(GPUS, 1)}
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
     targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in fleet.ports.items()}
     variables = {
@@ -336,7 +336,7 @@ def playbook(fleet, tmp_path):
     }
 
     def call(*arguments, group=None):
-        children = {"gpu_hosts": {"hosts": hosts, "vars": group or {}}, "monitoring": {"hosts": {"m1": {"ansible_host": "127.0.0.1"}}}}
+        children = {"gpu_hosts": {"hosts": hosts, "vars": group or {}}, "monitoring": {"hosts": {"m1": {"gpu_monitoring_address": "127.0.0.1"}}}}
         (tmp_path / "inventory.json").write_text(json.dumps({"all": {"vars": connection, "children": children}}))
         command = ["ansible-playbook", "-i", tmp_path / "inventory.json", "-e", json.dumps(variables), *arguments, ROOT / "playbooks" / "verify.yml"]
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1"}

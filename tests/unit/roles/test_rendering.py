@@ -201,9 +201,8 @@ def test_a_textfile_directory_is_read_through_the_mount_of_the_root(node_exporte
 
 def test_the_ends_of_certificates_are_metrics_of_the_host(node_exporter):
     options = node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")
-    assert [(file["path"], file["content"], file["on_change"]) for file in options["files"]] == [
-        ("/etc/gpu_monitoring/node_exporter/textfile/certificates.prom", "the ends of certificates", "none")
-    ]
+    assert [(file["path"], file["on_change"]) for file in options["files"]] == [("/etc/gpu_monitoring/node_exporter/textfile/certificates.prom", "none")]
+    assert options["files"][0]["content"].startswith("gpu_monitoring_certificate_expiry_timestamp_seconds{")
     assert "--collector.textfile.directory=/etc/gpu_monitoring/textfile" in options["command"]
 
 
