@@ -24,7 +24,8 @@ def exporter_image():
 def deployed(request, run, name, exporter_image, tmp_path):
     """The role's options for this machine, with the variables of the parameter, and what a first run of them made."""
     pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}}}
-    variables = {**pressure, "node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024, "gpu_monitoring_config_dir": str(tmp_path), **getattr(request, "param", {})}
+    shared = {"node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024, "gpu_monitoring_config_dir": str(tmp_path)}
+    variables = {**pressure, **shared, **getattr(request, "param", {})}
     inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, variables)
     options = service("node_exporter", "node-exporter", inventory, "this-host", tmp_path)
     options.update(name=name, container_name=name, networks=[PREFIX], ports=[])
