@@ -371,3 +371,13 @@ def test_a_proxy_of_the_environment_is_used_when_asked_for(grafana, proxy_of_the
     result = grafana.run(grafana_resources, url="http://grafana.invalid:3000", use_proxy=True, **DECLARED)
     assert actions(result)["ct-d"] == "created"
     assert result["requests"] == len(grafana.wire.requests)
+
+
+def test_the_proxy_of_the_environment_is_not_asked(grafana, monkeypatch):
+    """As sudo reads one from /etc/environment on many hosts."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    result = grafana.run(grafana_resources, folders=[{"uid": "ct-proxy", "title": "CT proxy"}])
+    assert result["changed"], result

@@ -114,6 +114,8 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
         wanted = plan.wanted_view(body, options.container, options.networks, None, "not pulled yet")
         return Service(options, body, None, wanted, None, Plan("create", files=changed_files, networks=options.networks, pull=True), warnings)
 
+    _refuse_foreign_volumes(engine, options)
+    last_version = _last_version(engine, options)
     image, pulled = _image(engine, options, shared, check_mode, warnings)
     for reference in options.also_pull:
         if not check_mode and not shared.image(reference):
@@ -124,8 +126,6 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
             f"health: image is true, but {options.image} has no health check of its own. Set health.http or health.command."
         )
     inspected = _inspect(engine, options)
-    _refuse_foreign_volumes(engine, options)
-    last_version = _last_version(engine, options)
     known = shared.networks()
     warnings += [
         problem

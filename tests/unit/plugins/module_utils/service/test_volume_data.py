@@ -79,6 +79,7 @@ def test_an_upgrade_works_and_leaves_no_copy(program, at, folder):
 def test_an_older_version_is_refused_before_anything_changes(program, at, folder, check):
     deploy(program, at("1.10.0"))
     program.calls.clear()
+    del program.images["app:1.9.0"]
     for _times in range(2):
         with pytest.raises(ServiceError, match=f"version 1.10.0 ran on the volume data last, and 1.9.0 is older.*{ADVICE}"):
             deploy(program, at("1.9.0"), check)
