@@ -63,6 +63,12 @@ def render(config: dict[str, Any]) -> str:
     return json.dumps(config, indent=4) + "\n"
 
 
+def has_password(config: dict[str, Any]) -> bool:
+    """Whether the address of a proxy holds a password."""
+    proxies = config.get("proxies")
+    return isinstance(proxies, dict) and any("@" in str(address) for address in proxies.values())
+
+
 def shown(config: dict[str, Any]) -> str:
     """The configuration as text for people to read, without the passwords that addresses of proxies may hold."""
     proxies = config.get("proxies")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from typing import Any, Optional, TypedDict
@@ -23,12 +24,16 @@ class Diff(TypedDict):
 
 @dataclass(frozen=True)
 class DaemonChange:
-    """A change of the engine's configuration file. `backup_file` is empty where no copy was made."""
+    """A change of the engine's configuration file. `backup_file` is empty where no copy was made.
+
+    `secret` says that the change brings a password, which only root and the file's group may read.
+    """
 
     path: str
     text: str
     diff: Diff
     backup_file: str = ""
+    secret: bool = False
 
 
 def plan(path: str, config: dict[str, Any], state: str) -> Optional[DaemonChange]:
@@ -50,7 +55,8 @@ def plan(path: str, config: dict[str, Any], state: str) -> Optional[DaemonChange
         "before": daemon_config.shown(present),
         "after": daemon_config.shown(wanted),
     }
-    return DaemonChange(path, daemon_config.render(wanted), diff)
+    secret = state == "present" and daemon_config.has_password(config)
+    return DaemonChange(path, daemon_config.render(wanted), diff, secret=secret)
 
 
 def write(module: AnsibleModule, change: DaemonChange, backup: bool) -> DaemonChange:
@@ -65,8 +71,16 @@ def write(module: AnsibleModule, change: DaemonChange, backup: bool) -> DaemonCh
         os.chmod(staged, 0o644)
     elif backup:
         backup_file = module.backup_local(change.path)
+    if change.secret:
+        _close(change.path)
     module.atomic_move(staged, change.path)
     return DaemonChange(change.path, change.text, change.diff, backup_file)
+
+
+def _close(path: str) -> None:
+    """Keep others from reading the file. What takes its place has its mode."""
+    with open(path, "a", encoding="utf-8"):
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & ~0o007)
 
 
 def _read(path: str) -> str:

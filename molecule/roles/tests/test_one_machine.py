@@ -61,6 +61,52 @@ def test_no_engine_is_installed_unasked(no_engine, engine_role):
     assert on_spare("command -v dockerd || echo none").strip() == "none"
 
 
+# A stand-in that answers at the engine's socket as Podman 4.3 does.
+PODMAN = """
+import http.server, json, os, socketserver
+ANSWERS = {"version": {"Version": "4.3.1", "ApiVersion": "1.41", "MinAPIVersion": "1.24", "Components": [{"Name": "Podman Engine"}]},
+           "info": {"SecurityOptions": ["name=seccomp,profile=default"], "DockerRootDir": "/var/lib/containers/storage"}}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(ANSWERS.get(self.path.rpartition("/")[2], [])).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def address_string(self):
+        return "client"
+socketserver.ThreadingUnixStreamServer("/run/docker.sock", Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def podman(no_engine):
+    """Podman's socket is at the place of Docker's."""
+    subprocess.run(["docker", "exec", "-i", NAME, "tee", "/run/podman.py"], input=PODMAN.encode(), check=True, capture_output=True)
+    on_spare("rm -f /run/docker.sock; systemd-run --collect --unit podman-stand-in python3 /run/podman.py")
+    shell.wait_for(lambda: "200" in on_spare("curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/docker.sock http://d/info || true"), "the socket", 20)
+    yield
+    on_spare("systemctl stop podman-stand-in; rm -f /run/docker.sock /run/podman.py")
+
+
+def test_podman_at_the_socket_of_docker_is_refused_and_no_engine_is_added(podman, engine_role):
+    run = engine_role(docker_engine_install=True)
+    assert run.code != 0
+    assert "docker_engine on spare1: Podman 4.3.1 answers there, not Docker." in run.error
+    assert (run.recap[hosts.SPARE]["changed"], on_spare("command -v dockerd || echo none").strip()) == (0, "none")
+
+
+def test_no_engine_is_added_beside_a_rootless_one(no_engine, engine_role):
+    on_spare("mkdir -p /run/user/1000 && touch /run/user/1000/docker.sock")
+    try:
+        run = engine_role(docker_engine_install=True)
+    finally:
+        on_spare("rm -r /run/user/1000")
+    assert run.code != 0
+    assert "docker_engine on spare1: A rootless Docker engine runs at /run/user/1000/docker.sock." in run.error
+    assert on_spare("command -v dockerd || echo none").strip() == "none"
+
+
 @pytest.fixture
 def broken_repositories(spare):
     """Two entries of the toolkit's repository contradict each other, so that apt reads no source, and another repository is not there."""

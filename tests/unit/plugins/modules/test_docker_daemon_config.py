@@ -51,10 +51,10 @@ REFUSED = {
 }
 
 
-def run(path, check=False, state="present"):
+def run(path, check=False, state="present", config=None):
     """The module's result."""
     output = io.StringIO()
-    arguments = {"path": str(path), "config": WANTED, "state": state, "_ansible_check_mode": check, "_ansible_tmpdir": str(path.parent)}
+    arguments = {"path": str(path), "config": config or WANTED, "state": state, "_ansible_check_mode": check, "_ansible_tmpdir": str(path.parent)}
     with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
         docker_daemon_config.main()
     return json.loads(output.getvalue())
@@ -186,6 +186,15 @@ def test_the_difference_shows_no_password_of_a_proxy(file):
     assert "secret" not in json.dumps(diff)
     assert json.loads(diff["before"]) == {"proxies": {"http-proxy": "********"}, "debug": True}
     assert json.loads(diff["after"]) == {"proxies": {"http-proxy": "********"}, "debug": True, **WANTED}
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0o644, 0o640), (0o600, 0o600), (None, 0o640)])
+def test_a_password_of_a_proxy_is_not_for_everybody(file, tmp_path, mode, expected):
+    path = file("{}") if mode else tmp_path / "daemon.json"
+    if mode:
+        path.chmod(mode)
+    assert run(path, config={"proxies": {"https-proxy": "http://me:secret@proxy:3128"}})["changed"]
+    assert stat.S_IMODE(path.stat().st_mode) == expected
 
 
 @pytest.fixture
