@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-OF_MODULE = ("docker_host", "registry", "registry_username", "registry_password")
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import networks, registry_login
+
+OF_MODULE = ("docker_host", *registry_login.OPTIONS, *networks.OPTIONS)
 
 
 def arguments(options: dict[str, Any]) -> dict[str, Any]:
