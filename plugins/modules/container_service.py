@@ -520,6 +520,7 @@ options:
       - PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The module writes them to
         C(/etc/docker/certs.d/HOST[:PORT]/ca.crt), which the engine reads at each pull, without a restart.
       - A file there that the module did not write is never changed. It is an error where the file lacks the certificate.
+      - Where it is empty, the module removes the file that it wrote.
     type: str
     default: ""
   mirrors:
@@ -834,7 +835,7 @@ def main():
     outcome = {
         "changed": any(result["changed"] for result in results) or bool(trusted) or bool(boot_changes),
         "services": results,
-        "diff": [change.diff() for change in trusted]
+        "diff": trusted
         + [change for result in results for change in result["diff"]]
         + boot_changes,
     }

@@ -191,7 +191,7 @@ def main() -> None:
         module.fail_json(msg=f"{checked} {problem}. nvidia-smi -L in it said: {output or 'nothing'}. {advice}")
     instances = (instance["uuid"] for listed in of_container.values() for instance in listed)
     uuids = sorted({*of_container, *instances})
-    module.exit_json(changed=bool(trusted), mechanism=mechanism, uuids=uuids, diff=[change.diff() for change in trusted])
+    module.exit_json(changed=bool(trusted), mechanism=mechanism, uuids=uuids, diff=trusted)
 
 
 if __name__ == "__main__":

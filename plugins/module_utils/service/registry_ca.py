@@ -6,6 +6,7 @@ from __future__ import annotations
 https://docs.docker.com/engine/security/certificates/
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,10 +21,27 @@ _MARK = "# Written by mlops.gpu_monitoring (gpu_monitoring_registry_ca).\n"
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-def of_options(options: Mapping[str, Any], check_mode: bool) -> list[FileChange]:
-    """What a module with registry_login.OPTIONS does; nothing where these name no authority or no registry."""
-    registries = registry_login.mirrors(options)
-    return ensure(registries, options["registry_ca"], check_mode) if options["registry_ca"] else []
+def of_options(options: Mapping[str, Any], check_mode: bool) -> list[dict[str, str]]:
+    """Do what the registry_login.OPTIONS of a module say; returns what changed, in Ansible's form of a diff."""
+    registries = sorted(registry_login.mirrors(options))
+    if options["registry_ca"]:
+        return [change.diff() for change in ensure(registries, options["registry_ca"], check_mode)]
+    return forget(registries, check_mode)
+
+
+def forget(registries: Iterable[str], check_mode: bool) -> list[dict[str, str]]:
+    """Remove the files that the module wrote for these registries, and their empty folders; returns the diffs."""
+    diffs = []
+    for path in (_path(registry) for registry in registries):
+        present = files.read(path)
+        text = present.content.decode("utf-8", "replace") if present else ""
+        if not text.startswith(_MARK):
+            continue
+        diffs.append({"before_header": path, "after_header": path, "before": text, "after": ""})
+        if not check_mode:
+            files.remove(path)
+            files.remove_empty([os.path.dirname(path)])
+    return diffs
 
 
 def ensure(registries: Iterable[str], certificates: str, check_mode: bool) -> list[FileChange]:
@@ -34,16 +52,20 @@ def ensure(registries: Iterable[str], certificates: str, check_mode: bool) -> li
             "registry_ca: this holds no certificate. Set gpu_monitoring_registry_ca to the PEM text of one, as by"
             " lookup('ansible.builtin.file', 'ca.crt')."
         )
-    changes = [change for registry in sorted(set(registries)) for change in _changes(registry, wanted)]
+    changes = [change for registry in registries for change in _changes(registry, wanted)]
     if not check_mode:
         for change in changes:
-            files.make_folder(f"{change.path.rpartition('/')[0]}")
+            files.make_folder(os.path.dirname(change.path))
             files.write(change.path, change.wanted)
     return changes
 
 
+def _path(registry: str) -> str:
+    return f"{FOLDER}/{registry}/ca.crt"
+
+
 def _changes(registry: str, wanted: list[str]) -> list[FileChange]:
-    path = f"{FOLDER}/{registry}/ca.crt"
+    path = _path(registry)
     present = files.read(path)
     text = present.content.decode("utf-8", "replace") if present else ""
     if present and not text.startswith(_MARK):

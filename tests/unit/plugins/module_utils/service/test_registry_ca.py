@@ -39,15 +39,20 @@ def test_the_file_is_written_once_for_each_registry(trust, tmp_path):
     assert len(trust(SECOND)) == 2 and FIRST not in trust.path.read_text()
 
 
-def test_nothing_is_written_without_an_authority(trust):
+def test_without_an_authority_the_file_goes_that_the_module_wrote(trust, tmp_path):
     assert trust("") == []
-    assert not trust.path.exists()
+    trust(FIRST)
+    assert len(trust("", check_mode=True)) == 2 and trust.path.exists()
+    assert len(trust("")) == 2 and not trust.path.parent.exists()
+    trust.path.parent.mkdir()
+    trust.path.write_text(FIRST)
+    assert trust("") == [] and trust.path.exists()
 
 
 def test_a_file_of_the_site_is_left_as_it_is(trust):
     trust.path.parent.mkdir(parents=True)
     trust.path.write_text(f"# ours\r\n{SECOND}{FIRST}".replace("\n", "\r\n"))
-    assert [change.path for change in trust(FIRST, check_mode=True)] == [str(trust.path.parents[1] / "mirror.example.com" / "ca.crt")]
+    assert [change["after_header"] for change in trust(FIRST, check_mode=True)] == [str(trust.path.parents[1] / "mirror.example.com" / "ca.crt")]
     trust.path.write_text(SECOND)
     with pytest.raises(ServiceError, match="holds other certificates.*Add the certificate to the file, or remove the file"):
         trust(FIRST)
