@@ -14,7 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.erro
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 # dpkg refuses to work without the programs of these folders, and some ways to become root leave them out.
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-_LOCKED = re.compile("Could not get lock|locked by (another|.*) process")
+_LOCKED = re.compile("Could not get lock|locked by .* process")
 _HOLDER = re.compile(r"with pid (\d+)")
 # Lines that say how far apt and dpkg are, but not what is wrong.
 _PROGRESS = re.compile(

@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from typing import Protocol
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import packages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer, Commands
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import Package
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES, Package
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages import apt
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import Locked, PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.repack import repack
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.kept_files import remove
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.repository import PINNED
 
 _FOLDER = "/var/cache"
+# What dpkg says of a dependency.
+_MISSING = re.compile(r"Package (\S+) is not installed")
 
 
 class PackageManager(Protocol):
@@ -118,7 +121,14 @@ class Apt:
 
     def install(self, names: Sequence[str]) -> None:
         """Install the packages that were fetched."""
-        apt.dpkg(self._commands, "--force-hold", "--install", *self._folder.files("new"))
+        try:
+            apt.dpkg(self._commands, "--force-hold", "--install", *self._folder.files("new"))
+        except Locked:
+            raise
+        except PackageError as error:
+            missing = sorted({*_MISSING.findall(str(error))} - {*TOOLKIT_PACKAGES})
+            advice = f" Install {', '.join(missing)} with apt-get first." if missing else ""
+            raise PackageError(f"{str(error).rstrip(' .')}.{advice}") from error
 
     def put_back(self, present: Sequence[Package]) -> None:
         """Install the kept packages again, and remove those of the toolkit that were not there."""

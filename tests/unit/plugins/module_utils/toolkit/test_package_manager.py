@@ -127,12 +127,25 @@ dpkg: error processing package nvidia-container-toolkit-base (--install):
 """
 
 
+def test_a_dependency_that_is_missing_is_named(folder):
+    """The package with the programs is not configured, because of the same reason."""
+    errors = (
+        "dpkg: dependency problems prevent configuration of libnvidia-container1:\n"
+        " libnvidia-container1 depends on libcap2 (>= 1:2.10); however:\n  Package libcap2 is not installed.\n"
+        " nvidia-container-toolkit depends on libnvidia-container1; however:\n"
+        "  Package libnvidia-container1 is not installed.\n"
+    )
+    manager = package_manager.of("apt", Programs(Answer(1, "", errors)), "")
+    with pytest.raises(PackageError, match="Package libcap2 is not installed.*Install libcap2 with apt-get first."):
+        manager.install([])
+
+
 def test_dpkg_is_quoted_without_its_progress(folder):
     manager = package_manager.of("apt", Programs(Answer(1, DPKG_FAILED, DPKG_ERRORS)), "")
     with pytest.raises(PackageError) as failure:
         manager.install([])
     assert str(failure.value).startswith("/usr/bin/nvidia-ctk: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34'")
-    assert str(failure.value).endswith("post-installation script subprocess returned error exit status 1")
+    assert str(failure.value).endswith("post-installation script subprocess returned error exit status 1.")
 
 
 @pytest.mark.parametrize(("hold", "given"), [(True, "a hold\nb hold\n"), (False, "a install\nb install\n")])
