@@ -268,13 +268,12 @@ class Toolkit:
         if now != before:
             try:
                 when_free(put_back)
-            except (PackageError, ToolkitError, Skipped) as error:
+            except (OSError, PackageError, ToolkitError, Skipped) as error:
                 problem = f" Putting the former packages back failed too: {_sentence(error)}"
             now = ask_packages(self._commands)["toolkit"]
         if now == before:
             return f"The host has the same packages as before: {describe(before) or 'none'}."
         return f"The host has now {describe(now) or 'none of the packages'}, and had {describe(before) or 'none'}.{problem}"
-
 
     def _key(self) -> str:
         """The repository's key, which has the wanted fingerprint."""
