@@ -58,11 +58,12 @@ def test_a_failure_on_every_gpu_host_keeps_nothing_else_from_being_deployed(play
         assert f"{host}: Deploy cAdvisor and its proxy: " in output
 
 
-def test_a_toolkit_that_is_refused_leaves_the_host_its_other_exporters(playbook):
+def test_a_toolkit_that_is_refused_leaves_the_host_its_exporters(playbook):
     code, output = playbook(SITE, *NEW, variables={"gpu1": {"nvidia_container_toolkit_driver_minimum": "999.0"}})
     assert code == 2, output
     assert "gpu1: Install, configure or remove the toolkit: The NVIDIA driver of gpu1 is" in output
-    for task in ("Deploy the node exporter", "Deploy cAdvisor and its proxy", "Deploy the collected services"):
+    assert recap(output)["gpu1"]["failed"] == 1
+    for task in ("Deploy the node exporter", "Deploy cAdvisor and its proxy", "Deploy the DCGM exporter", "Deploy the collected services"):
         assert re.search(rf"^TASK \[.*{task}\] \*+\n(?:.*\n)?(ok|changed): \[gpu1\]", output, re.MULTILINE), output
 
 
