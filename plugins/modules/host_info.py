@@ -51,6 +51,8 @@ options:
     suboptions:
       role: {description: The role., type: str, required: true}
       container: {description: Name of the container., type: str, required: true}
+      service: {description: Name of the service., type: str, default: ""}
+      network: {description: Docker network of the container., type: str, default: ""}
       address: {description: IP address on which the port is published., type: str, default: ""}
       port: {description: The port of the host. V(0) means that none is published., type: int, default: 0}
   inventory_hostname:
@@ -340,6 +342,8 @@ ROLES = ["cadvisor", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
 PLANNED_SERVICE = {
     "role": {"type": "str", "required": True},
     "container": {"type": "str", "required": True},
+    "service": {"type": "str", "default": ""},
+    "network": {"type": "str", "default": ""},
     "address": {"type": "str", "default": ""},
     "port": {"type": "int", "default": 0},
 }

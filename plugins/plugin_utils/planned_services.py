@@ -31,7 +31,8 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
         if enabled is None or boolean(enabled):
             behind_proxy = role == "cadvisor" and boolean(variables.get(host, "tls_enabled"))
             containers = [*_CONTAINERS[role], *([_PROXY] if behind_proxy else [])]
-            services += [{"role": role, "container": f"{prefix}{name}"} for name in containers]
+            network = str(variables.get(host, f"{role}_network"))
+            services += [{"role": role, "container": f"{prefix}{name}", "service": name, "network": network} for name in containers]
             address = _address(variables.get(host, f"{role}_address"))
             if address:
                 services[-1] |= {"address": address, "port": int(variables.get(host, f"{role}_port"))}

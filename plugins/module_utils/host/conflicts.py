@@ -12,6 +12,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import listeners
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import bind_error, overlap
 
+# Docker Compose gives each container the name of its service on the networks too.
+_COMPOSE_SERVICE = "com.docker.compose.service"
 # How a site can use the exporter that has the port, instead of the collection's.
 _TARGETS = {"dcgm_exporter": "prometheus_gpu_targets", "node_exporter": "prometheus_node_targets"}
 # Says who has a port of an address; empty where nobody has it.
@@ -20,22 +22,29 @@ Holder = Callable[[str, int], str]
 
 @dataclass(frozen=True)
 class PlannedService:
-    """A container that a run is about to make, and the port that it publishes; `port` is 0 where it publishes none."""
+    """A container that a run is about to make, and the port that it publishes; `port` is 0 where it publishes none.
+
+    Other containers of the network reach it by the name of the service.
+    """
 
     role: str
     container: str
+    service: str = ""
+    network: str = ""
     address: str = ""
     port: int = 0
 
 
 @dataclass(frozen=True)
 class ExistingContainer:
-    """A container of the host. `service` is empty where the collection did not make it."""
+    """A container of the host, with its names on its networks. `service` is empty where the collection did not make it."""
 
     name: str
     service: str
     image: str
     published: tuple[tuple[str, int], ...] = ()
+    networks: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 def existing_containers(docker_host: str) -> list[ExistingContainer]:
@@ -53,8 +62,15 @@ def _existing(listed: dict[str, Any]) -> ExistingContainer:
         for port in listed.get("Ports") or []
         if port.get("PublicPort") and port.get("Type") == "tcp"
     }
-    service = (listed.get("Labels") or {}).get(service_label.LABEL, "")
-    return ExistingContainer(listed["Names"][0].lstrip("/"), service, listed["Image"], tuple(sorted(published)))
+    labels, name = listed.get("Labels") or {}, listed["Names"][0].lstrip("/")
+    return ExistingContainer(
+        name,
+        labels.get(service_label.LABEL, ""),
+        listed["Image"],
+        tuple(sorted(published)),
+        tuple((listed.get("NetworkSettings") or {}).get("Networks") or {}),
+        (name, labels.get(_COMPOSE_SERVICE, "")),
+    )
 
 
 def other_program(address: str, port: int) -> str:
@@ -69,7 +85,7 @@ def find(
 
     A port of a container of the collection is no conflict: the run replaces the container, or frees its port.
     """
-    found = [*_taken_names(host, planned, existing), *_equal_ports(host, planned)]
+    found = [*_taken_names(host, planned, existing), *_shared_names(host, planned, existing), *_equal_ports(host, planned)]
     for service in planned:
         if service.port:
             taken = _taken_by(service, existing, holder)
@@ -88,6 +104,17 @@ def _taken_names(host: str, planned: Iterable[PlannedService], existing: Iterabl
             yield (
                 f"gpu_monitoring_container_prefix on {host}: a container named {container.name} exists, and the collection"
                 f" did not make it (image {container.image}). Rename or remove the container, or set a prefix such as gpu-."
+            )
+
+
+def _shared_names(host: str, planned: Iterable[PlannedService], existing: Iterable[ExistingContainer]) -> Iterator[str]:
+    """Docker gives a name of several containers of a network the addresses of all of them."""
+    for container, service in itertools.product(existing, planned):
+        if not container.service and service.service in container.aliases and service.network in container.networks:
+            yield (
+                f"{service.role}_network on {host}: the container {container.name}, which the collection did not make, is"
+                f" on the network {service.network} under the name {service.service}, which the role {service.role}"
+                " needs there. Set gpu_monitoring_network to another name."
             )
 
 

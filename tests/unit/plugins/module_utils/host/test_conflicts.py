@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import conflicts, listeners
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.conflicts import ExistingContainer, PlannedService
 
-PROMETHEUS = PlannedService("prometheus", "prometheus", "10.0.0.9", 9090)
-NODE = PlannedService("node_exporter", "node-exporter", "10.0.0.9", 9100)
+PROMETHEUS = PlannedService("prometheus", "prometheus", address="10.0.0.9", port=9090)
+NODE = PlannedService("node_exporter", "node-exporter", address="10.0.0.9", port=9100)
 
 
 def found(*existing, planned=(PROMETHEUS, NODE), programs=()):
@@ -56,12 +56,23 @@ def test_every_conflict_is_named():
     assert "the program cockpit-tls (process 7) has port 9090" in problems[1]
 
 
+@pytest.mark.parametrize(
+    ("network", "aliases", "shared"),
+    [("monitoring", ("stack-prometheus-1", "prometheus"), True), ("stack_default", ("prometheus",), False), ("monitoring", ("web",), False)],
+)
+def test_a_foreign_container_with_the_name_of_a_service_on_its_network(network, aliases, shared):
+    planned = PlannedService("prometheus", "gpu-prometheus", "prometheus", "monitoring")
+    foreign = ExistingContainer("stack-prometheus-1", "", "prom", networks=(network,), aliases=aliases)
+    problems = found(foreign, planned=[planned])
+    assert ["prometheus_network on monitor1: the container stack-prometheus-1" in problem for problem in problems] == [True] * shared
+
+
 def test_two_services_with_one_port():
-    grafana = PlannedService("grafana", "grafana", "0.0.0.0", 9090)
+    grafana = PlannedService("grafana", "grafana", address="0.0.0.0", port=9090)
     assert found(planned=(PROMETHEUS, grafana)) == [
         "grafana_port on monitor1: prometheus_port is 9090 too. Choose another port for one of them."
     ]
-    assert found(planned=(PROMETHEUS, PlannedService("grafana", "grafana", "127.0.0.1", 9090))) == []
+    assert found(planned=(PROMETHEUS, PlannedService("grafana", "grafana", address="127.0.0.1", port=9090))) == []
     assert found(planned=(PROMETHEUS, PlannedService("cadvisor", "cadvisor"))) == []
 
 
