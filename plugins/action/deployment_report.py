@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import deployment_report
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import deployment_report, selected_tags
+
+_OPTIONS = {"asked": {"type": "list", "elements": "dict", "default": []}}
 
 
 class ActionModule(ActionBase):
-    """Reports on the controller what a run did not deploy; nothing runs on a host."""
+    """Reports on the controller what a run did not deploy, and what it left; nothing runs on a host."""
 
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The hosts on which something was not deployed, with the reasons."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(_OPTIONS)
         variables = task_vars or {}
-        problems = deployment_report.problems(
-            variables["ansible_play_hosts_all"], variables["ansible_play_hosts"], variables["hostvars"].raw_get
+        if "gpu_monitoring_fleet" not in variables:
+            raise AnsibleActionFail(
+                "The run began after the tasks that check the variables and look at the hosts. What it deployed is"
+                " incomplete. Run the playbook without --start-at-task. Choose roles with --tags, and hosts with --limit."
+            )
+        play = self._task.get_play()
+        finished = deployment_report.Run(
+            hosts=variables["ansible_play_hosts_all"],
+            reached=variables["ansible_play_hosts"],
+            groups=variables["groups"],
+            fleet=variables["gpu_monitoring_fleet"]["hosts"],
+            variables_of=variables["hostvars"].raw_get,
+            deploys_prometheus=selected_tags.selects(
+                "prometheus", play.only_tags or ["all"], play.skip_tags, {*self._task.tags} - {"always"}
+            ),
+            asked={str(answer["item"]): answer for answer in options["asked"]},
         )
-        if problems:
-            result["warnings"] = [deployment_report.text(problems)]
+        problems, warnings = deployment_report.problems(finished), deployment_report.warnings(finished)
+        result["warnings"] = [*warnings, *([deployment_report.text(problems)] if problems else [])]
         return {**result, "changed": False, "problems": problems}

@@ -7,7 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet, published_addresses, specifications
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet, published_addresses, selected_tags, specifications
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {"require_groups": {"type": "bool", "default": False}}
@@ -26,10 +26,13 @@ class ActionModule(ActionBase):
         hosts = variables.play_hosts
         try:
             if options["require_groups"]:
+                play = self._task.get_play()
+                selected_tags.check(play.only_tags or ["all"], play.skip_tags, {*self._task.tags} - {"always"})
                 fleet.check_groups(variables)
                 # The play is for the whole inventory, which may have hosts that nothing is deployed on.
                 members = {*variables.in_groups("gpu_hosts", "monitoring")}
                 hosts = [host for host in hosts if host in members]
+                fleet.check_limit(hosts)
             evaluated = fleet.evaluate(variables, hosts)
             published_addresses.check(variables, evaluated["hosts"], hosts)
             specifications.check(variables, ["common", "tls"], hosts, intervals=["gpu_monitoring_scrape_interval"])

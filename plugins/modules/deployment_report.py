@@ -11,6 +11,11 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Warns of the hosts of the play that were unreachable, and of those on which a part of the deployment failed, with the reasons.
+  - Warns of hosts whose exporters Prometheus does not know, as after a run that left out the monitoring host.
+  - >-
+    Warns of services of earlier deployments that still run on hosts of the play, and of hosts that Prometheus had
+    targets on and that the inventory no longer has.
+  - Fails in a run that began after the tasks that register C(gpu_monitoring_fleet).
   - It runs on the controller alone. Run it once for all hosts.
 attributes:
   check_mode:
@@ -19,7 +24,14 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
-options: {}
+options:
+  asked:
+    description:
+      - The results of a loop of M(mlops.gpu_monitoring.host_info) over the monitoring hosts outside of the play, with
+        the files of the targets as RV(mlops.gpu_monitoring.host_info#module:json_files).
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""

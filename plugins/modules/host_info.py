@@ -30,8 +30,14 @@ options:
     type: list
     elements: path
     default: []
+  json_files:
+    description: Files of JSON whose content is returned.
+    type: list
+    elements: path
+    default: []
+    version_added: "0.1.0"
   only_files:
-    description: Whether to return O(files) alone, without asking the driver, the engine or the package manager.
+    description: Whether to return O(files) and O(json_files) alone, without asking the driver, the engine or the package manager.
     type: bool
     default: false
   roles:
@@ -326,6 +332,11 @@ conflicts:
   type: list
   elements: str
   sample: []
+json_files:
+  description: The content of each file of O(json_files) by its path; null for a file that is missing or has no JSON.
+  returned: success
+  type: dict
+  sample: {"/etc/gpu_monitoring/prometheus/targets/node.json": [{"labels": {"host": gpu1}, "targets": ["10.0.0.1:9100"]}]}
 """
 
 import platform
@@ -365,6 +376,7 @@ def main() -> None:
         {
             "docker_host": {"type": "str", "default": DOCKER_HOST},
             "files": {"type": "list", "elements": "path", "default": []},
+            "json_files": {"type": "list", "elements": "path", "default": []},
             "only_files": {"type": "bool", "default": False},
             "roles": {"type": "list", "elements": "str", "choices": ROLES, "default": []},
             "planned_services": {"type": "list", "elements": "dict", "default": [], "options": PLANNED_SERVICE},
@@ -377,10 +389,11 @@ def main() -> None:
         module.fail_json(
             msg=f"docker_host: '{docker_host}' is not a Unix socket. Write it like unix:///var/run/docker.sock."
         )
+    paths, json_paths = module.params["files"], module.params["json_files"]
     try:
         if module.params["only_files"]:
-            module.exit_json(changed=False, files=files.ask(module.params["files"]))
-        host = look(ModuleCommands(module), docker_host, module.params["files"])
+            module.exit_json(changed=False, files=files.ask(paths), json_files=files.read_json(json_paths))
+        host = look(ModuleCommands(module), docker_host, paths, json_paths)
     except OSError as error:
         module.fail_json(msg=str(error))
     if host["gpu"]["lost_devices"] or (host["gpu"]["hardware"] and not host["gpu"]["present"]):

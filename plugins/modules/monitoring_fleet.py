@@ -32,7 +32,8 @@ attributes:
 options:
   require_groups:
     description:
-      - Whether an empty group C(gpu_hosts) or C(monitoring) is an error.
+      - Whether an empty group C(gpu_hosts) or C(monitoring) is an error. C(--limit) without a host of these groups, and
+        C(--tags) and C(--skip-tags) that select no role, are errors then too.
       - Hosts of the play that are in neither group are left out then, and the line C(addresses) is printed.
     type: bool
     default: false

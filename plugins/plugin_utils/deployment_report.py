@@ -2,22 +2,69 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.orphans import orphans, removal
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts
 
-def problems(hosts: Sequence[str], reached: Sequence[str], variables_of: Callable[[str], Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Why something was not deployed, by host. `reached` are the hosts that still answer at the end of the run."""
-    answering = {*reached}
+# The file of Prometheus' targets of each exporter.
+_FILES = {"cadvisor": "cadvisor.json", "dcgm_exporter": "nvidia-gpu.json", "node_exporter": "node.json"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known at the end of a run of the playbook site."""
+
+    # The hosts of the run, and those that still answer.
+    hosts: Sequence[str]
+    reached: Sequence[str]
+    groups: Mapping[str, Sequence[str]]
+    fleet: Mapping[str, HostFacts]
+    variables_of: Callable[[str], Mapping[str, Any]]
+    # Whether the run deploys Prometheus, and what monitoring hosts outside of the run answered.
+    deploys_prometheus: bool
+    asked: Mapping[str, Mapping[str, Any]]
+
+    def look(self, host: str) -> Mapping[str, Any]:
+        """The look at a host; empty where the run did not look."""
+        look: Mapping[str, Any] = self.variables_of(host).get("gpu_monitoring_host", {})
+        return look
+
+    def in_groups(self, *groups: str) -> list[str]:
+        """The hosts of groups, each once."""
+        return list(dict.fromkeys(host for group in groups for host in self.groups.get(group, [])))
+
+
+def problems(run: Run) -> dict[str, list[str]]:
+    """Why something was not deployed, by host."""
+    reached = {*run.reached}
     found: dict[str, list[str]] = {}
-    for host in hosts:
-        variables = variables_of(host)
-        reasons = [str(reason) for reason in variables.get("gpu_monitoring_failures", [])]
-        if host not in answering:
-            reasons.append(_unreachable(variables.get("gpu_monitoring_host", {})))
+    for host in run.hosts:
+        reasons = [str(reason) for reason in run.variables_of(host).get("gpu_monitoring_failures", [])]
+        if host not in reached and not reasons:
+            reasons = [_unreachable(run.look(host))]
         if reasons:
             found[host] = reasons
     return found
+
+
+def text(found: Mapping[str, Sequence[str]]) -> str:
+    """The problems, a line for each."""
+    hosts_of: dict[str, list[str]] = {}
+    for host, reasons in found.items():
+        for reason in reasons:
+            hosts_of.setdefault(" ".join(reason.split()), []).append(host)
+    lines = [f"{_listed(hosts)}: {reason}" for reason, hosts in hosts_of.items()]
+    return "\n".join(["This run did not deploy everything. Run it again when these hosts are repaired:", *lines])
+
+
+def warnings(run: Run) -> list[str]:
+    """What Prometheus does not know after the run, and what earlier runs left behind."""
+    return [*_unknown_targets(run), *_left_hosts(run), *_orphans(run)]
 
 
 def _unreachable(look: Mapping[str, Any]) -> str:
@@ -26,7 +73,66 @@ def _unreachable(look: Mapping[str, Any]) -> str:
     return "The host failed or stopped answering. The output of its last task says why."
 
 
-def text(found: Mapping[str, Sequence[str]]) -> str:
-    """The problems, a line for each."""
-    lines = [f"{host}: {' '.join(reason.split())}" for host, reasons in found.items() for reason in reasons]
-    return "\n".join(["This run did not deploy everything. Run it again when these hosts are repaired:", *lines])
+def _unknown_targets(run: Run) -> Iterator[str]:
+    failed = problems(run)
+    deployed = [host for host in run.in_groups("gpu_hosts", "monitoring") if host in run.hosts and host not in failed]
+    for monitoring in run.in_groups("monitoring"):
+        if monitoring in run.hosts and (run.deploys_prometheus or monitoring in failed):
+            # The run has deployed these targets, or has reported that it could not.
+            continue
+        answer = run.asked.get(monitoring) or run.look(monitoring)
+        others = [host for host in deployed if host != monitoring]
+        if "json_files" not in answer:
+            reason = answer.get("msg", "the run did not look at the host")
+            if others:
+                yield f"{monitoring} could not be asked whether its Prometheus knows {_listed(others)}: {reason}"
+            continue
+        known = _known(answer["json_files"])
+        unknown = [host for host in others if not all(_knows(run, known, host, exporter) for exporter in run.fleet[host]["exporters"])]
+        if unknown:
+            yield (
+                f"Prometheus on {monitoring} does not know {_listed(unknown)}, or knows another address or port."
+                f" Run the playbook site with --limit {monitoring}."
+            )
+
+
+def _knows(run: Run, known: Mapping[str, Mapping[str, Sequence[str]]], host: str, exporter: str) -> bool:
+    targets = known.get(exporter, {}).get(host)
+    if exporter == "dcgm_exporter":
+        gpu = run.look(host).get("gpu", {})
+        if not gpu.get("present") and not gpu.get("hardware"):
+            return True
+    return targets == [with_port(run.fleet[host]["address"], run.fleet[host]["exporters"][exporter])]
+
+
+def _known(files: Mapping[str, Any]) -> dict[str, dict[str, Sequence[str]]]:
+    """Targets by exporter and host, of files whose groups all have the label `host`."""
+    by_name = {os.path.basename(path): content for path, content in files.items()}
+    return {
+        exporter: {str(group.get("labels", {}).get("host")): group.get("targets", []) for group in by_name.get(file) or []}
+        for exporter, file in _FILES.items()
+    }
+
+
+def _left_hosts(run: Run) -> Iterator[str]:
+    members = {*run.in_groups("gpu_hosts", "monitoring")}
+    for monitoring in run.in_groups("monitoring"):
+        known = _known(run.look(monitoring).get("json_files", {}))
+        left = sorted({host for targets in known.values() for host in targets} - members)
+        if left:
+            yield (
+                f"Prometheus on {monitoring} had targets on {_listed(left)}, which the groups gpu_hosts and monitoring no longer have."
+                f" The services there may still run. Run the playbook remove with an inventory that still has {_listed(left)}."
+            )
+
+
+def _orphans(run: Run) -> Iterator[str]:
+    for host in run.hosts:
+        groups = [group for group in ("gpu_hosts", "monitoring") if host in run.in_groups(group)]
+        left = orphans(groups, run.look(host).get("engine", {}).get("containers", []))
+        if left:
+            yield f"{host}: {removal(left)}"
+
+
+def _listed(hosts: Sequence[str]) -> str:
+    return ", ".join(hosts[:5]) + (f" and {len(hosts) - 5} more hosts" if len(hosts) > 5 else "")

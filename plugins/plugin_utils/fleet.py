@@ -40,6 +40,12 @@ def check_groups(variables: HostVariables) -> None:
             )
 
 
+def check_limit(hosts: Sequence[str]) -> None:
+    """Raises ValueError where a run has no host of the groups."""
+    if not hosts:
+        raise ValueError("--limit: the run has no host of the groups gpu_hosts and monitoring. Name at least one of these hosts.")
+
+
 def check_interval(variables: HostVariables, host: str, name: str) -> None:
     """Raises VariableError for an interval that is no duration from 1 to 60 s."""
     text = str(variables.get(host, name))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class FileState(TypedDict):
@@ -17,6 +18,19 @@ class FileState(TypedDict):
 def ask(paths: list[str]) -> dict[str, FileState]:
     """The state of files of this host by their paths, without what is in them."""
     return {path: _state(path) for path in paths}
+
+
+def read_json(paths: list[str]) -> dict[str, Any]:
+    """The content of files of JSON by their paths; None for a file that is missing or has no JSON."""
+    return {path: _content(path) for path in paths}
+
+
+def _content(path: str) -> Any:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
 
 
 def _state(path: str) -> FileState:

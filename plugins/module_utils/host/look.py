@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import (
     addresses,
@@ -32,9 +32,10 @@ class Host(TypedDict):
     capacity: capacity.Capacity
     addresses: addresses.AddressState
     files: dict[str, files.FileState]
+    json_files: dict[str, Any]
 
 
-def look(commands: Commands, docker_host: str, paths: list[str]) -> Host:
+def look(commands: Commands, docker_host: str, paths: list[str], json_paths: list[str]) -> Host:
     """All that the roles ask this host. Raises OSError where it cannot be known."""
     package_state = packages.ask(commands)
     engine_state = engine.ask(docker_host, commands.path("dockerd") is not None)
@@ -48,4 +49,5 @@ def look(commands: Commands, docker_host: str, paths: list[str]) -> Host:
         "capacity": capacity.ask(engine_state["root_dir"]),
         "addresses": addresses.ask(),
         "files": files.ask(paths),
+        "json_files": files.read_json(json_paths),
     }

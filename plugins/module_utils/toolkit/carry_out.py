@@ -132,7 +132,7 @@ class Toolkit:
 
     def _look(self) -> Host:
         try:
-            return look(self._commands, self._docker_host, [])
+            return look(self._commands, self._docker_host, [], [])
         except OSError as error:
             raise ToolkitError(str(error)) from error
 

@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+# The services that the playbook site deploys on the hosts of each group.
+SERVICES = {
+    "gpu_hosts": {"cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"},
+    "monitoring": {"grafana", "node-exporter", "prometheus"},
+}
+
+
+def orphans(groups: Collection[str], containers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of containers whose service the playbook site deploys on other groups than those of the host."""
+    expected = {service for group in groups for service in SERVICES[group]}
+    others = {service for services in SERVICES.values() for service in services} - expected
+    return sorted(container["name"] for container in containers if container.get("service") in others)
+
+
+def removal(names: Collection[str]) -> str:
+    """What is left on a host, and how to remove it."""
+    listed = ", ".join(names)
+    return (
+        f"{listed} of an earlier deployment still run, and the groups of the host in the inventory do not have them."
+        f" Run 'docker rm --force {' '.join(names)}' on the host. The volumes stay."
+    )
