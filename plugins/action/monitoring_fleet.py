@@ -10,7 +10,10 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet, published_addresses, selected_tags, specifications
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
-_OPTIONS = {"require_groups": {"type": "bool", "default": False}}
+_OPTIONS = {
+    "require_groups": {"type": "bool", "default": False},
+    "require_tags": {"type": "list", "elements": "str", "default": list(selected_tags.ROLES)},
+}
 
 
 class ActionModule(ActionBase):
@@ -27,7 +30,8 @@ class ActionModule(ActionBase):
         try:
             if options["require_groups"]:
                 play = self._task.get_play()
-                selected_tags.check(play.only_tags or ["all"], play.skip_tags, {*self._task.tags} - {"always"})
+                inherited = {*self._task.tags} - {"always"}
+                selected_tags.check(options["require_tags"], play.only_tags or ["all"], play.skip_tags, inherited)
                 fleet.check_groups(variables)
                 # The play is for the whole inventory, which may have hosts that nothing is deployed on.
                 members = {*variables.in_groups("gpu_hosts", "monitoring")}

@@ -33,10 +33,14 @@ options:
   require_groups:
     description:
       - Whether an empty group C(gpu_hosts) or C(monitoring) is an error. C(--limit) without a host of these groups, and
-        C(--tags) and C(--skip-tags) that select no role, are errors then too.
+        C(--tags) and C(--skip-tags) that select none of O(require_tags), are errors then too.
       - Hosts of the play that are in neither group are left out then, and the line C(addresses) is printed.
     type: bool
     default: false
+  require_tags:
+    description: Tags of which a run with O(require_groups) has to have one. The default is the names of the roles.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""

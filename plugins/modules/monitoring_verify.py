@@ -108,6 +108,12 @@ options:
       O(ca_path). Exporters that only Prometheus reaches, by the name of a container, are left out.
     type: float
     default: 30
+  groups:
+    description:
+      - The hosts of the groups C(gpu_hosts) and C(monitoring), by group. On a host of one of these, services that the
+        playbook C(mlops.gpu_monitoring.site) deploys on hosts of the other are a problem. Not checked by default.
+    type: dict
+    default: {}
   data_since_file:
     description:
       - >-
@@ -241,6 +247,7 @@ ARGUMENTS = {
     "clock_skew": {"type": "float", "default": 5},
     "dashboards": {"type": "list", "elements": "dict", "default": []},
     "optional_panels": {"type": "list", "elements": "str", "default": []},
+    "groups": {"type": "dict", "default": {}},
     "data_since_file": {"type": "path"},
     "certificate_days": {"type": "float", "default": 30},
 }
@@ -310,6 +317,7 @@ def wanted_of(params):
         clock_skew=params["clock_skew"],
         data_since=changed_at(params["data_since_file"] or ""),
         data_since_file=params["data_since_file"],
+        groups=params["groups"],
     )
 
 

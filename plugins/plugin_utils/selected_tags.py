@@ -18,14 +18,15 @@ ROLES = (
 )
 
 
-def selects(role: str, run: Collection[str], skip: Collection[str], inherited: Collection[str] = ()) -> bool:
-    """Whether --tags and --skip-tags select a role. `inherited` are the tags of a playbook that imports the playbook site."""
-    tags = {role, *inherited}
+def selects(tag: str, run: Collection[str], skip: Collection[str], inherited: Collection[str] = ()) -> bool:
+    """Whether --tags and --skip-tags select what has a tag. `inherited` are the tags of a playbook that imports the playbook site."""
+    tags = {tag, *inherited}
     return bool(tags & {*run} or {"all", "tagged"} & {*run}) and not (tags & {*skip} or {"all", "tagged"} & {*skip})
 
 
-def check(run: Sequence[str], skip: Sequence[str], inherited: Collection[str]) -> None:
-    """Raises ValueError where --tags and --skip-tags select no role."""
-    if not any(selects(role, run, skip, inherited) for role in ROLES):
-        given = [f"{option} {','.join(tags)}" for option, tags in (("--tags", run), ("--skip-tags", skip)) if tags]
-        raise ValueError(f"{' and '.join(given)}: the tags select no role. The tags are {', '.join(ROLES)}.")
+def check(tags: Sequence[str], run: Sequence[str], skip: Sequence[str], inherited: Collection[str]) -> None:
+    """Raises ValueError where --tags and --skip-tags select none of the tags."""
+    if not any(selects(tag, run, skip, inherited) for tag in tags):
+        options = (("--tags", [tag for tag in run if tag != "all"]), ("--skip-tags", skip))
+        given = " and ".join(f"{option} {','.join(values)}" for option, values in options if values)
+        raise ValueError(f"{given}: the tags select nothing. The tags of the playbook are {', '.join(tags)}.")

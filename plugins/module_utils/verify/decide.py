@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.gpu import lost_message
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_smi import Gpu
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.orphans import orphans, removal
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import (
     EngineInfo,
     GpuInfo,
@@ -57,6 +58,7 @@ class Wanted(NamedTuple):
     - hosts: names in the order of the table.
     - jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
     - gpus, engines: for each host what host_info says of its GPUs and of its engine, or how host_info failed.
+    - groups: the hosts of the groups gpu_hosts and monitoring, which say which services a host has.
     - data_since: since when Prometheus keeps its data, None where that is not known; data_since_file: the file that says so.
     """
 
@@ -69,6 +71,7 @@ class Wanted(NamedTuple):
     clock_skew: float
     data_since: Optional[float]
     data_since_file: Optional[str]
+    groups: dict[str, list[str]] = {}
 
 
 class Drawable(NamedTuple):
@@ -114,6 +117,7 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
     for host in hosts:
         problems += host.problems()
+    problems += _left_behind(wanted, prometheus)
     problems += _intervals(wanted, prometheus)
     lost, note = _lost_data(wanted, prometheus)
     problems += lost
@@ -128,6 +132,22 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
         notes.append(f"Whether values of GPUs of {_listed(still)} are frozen was not checked, {reason}.")
     notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
     return Verdict([host.row() for host in hosts], problems, notes)
+
+
+def _left_behind(wanted: Wanted, prometheus: Measured) -> list[Problem]:
+    """Services and targets of an earlier inventory."""
+    problems = []
+    for host in wanted.hosts if wanted.groups else []:
+        groups = [group for group, members in wanted.groups.items() if host in members]
+        engine = (wanted.engines.get(host) or {}).get("engine")
+        names = orphans(groups, engine["containers"] if groups and engine else [])
+        problems += [Problem("left", host, f"{host}: {removal(names)}")] if names else []
+    targets = prometheus.get("targets", [])
+    hosts = sorted({target["host"] for target in targets if target["job"] in wanted.jobs and target["host"]} - {*wanted.hosts})
+    if hosts:
+        listed = _listed(hosts)
+        problems.append(Problem("left", "", f"Prometheus has targets on {listed}, which the inventory does not have. {_SITE}"))
+    return problems
 
 
 class _Host:
