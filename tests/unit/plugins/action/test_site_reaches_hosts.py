@@ -9,7 +9,7 @@ import pytest
 
 NEW = ("--extra-vars", "tls_new_secrets=true")
 PLAYBOOKS = Path(__file__).resolve().parents[4] / "playbooks"
-SITE, REMOVE = PLAYBOOKS / "site.yml", PLAYBOOKS / "remove.yml"
+SITE, VERIFY, REMOVE = (PLAYBOOKS / f"{name}.yml" for name in ("site", "verify", "remove"))
 # Nothing listens on this port of the controller, so that SSH is refused at once.
 UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 GPU1, GPU2 = ({**UNREACHABLE, "gpu_monitoring_address": f"10.0.0.{number}"} for number in (1, 2))
@@ -35,7 +35,7 @@ def test_an_unreachable_host_is_tried_once_and_named_and_the_others_are_deployed
 def test_prometheus_and_grafana_are_deployed_where_no_gpu_host_answers(playbook):
     code, output = playbook(SITE, variables={"gpu1": GPU1, "gpu2": GPU2})
     assert code == 4, output
-    assert "gpu1: Nothing was deployed: " in output and "gpu2: Nothing was deployed: " in output
+    assert "gpu1, gpu2: Nothing was deployed: " in output
     assert "TASK [mlops.gpu_monitoring.grafana : Declare datasources, folders and dashboards]" in output
     assert recap(output)["monitor1"]["failed"] == 0
 
@@ -53,9 +53,8 @@ def test_a_failure_on_every_gpu_host_keeps_nothing_else_from_being_deployed(play
     assert code == 2, output
     assert recap(output)["monitor1"]["failed"] == 0
     assert "TASK [mlops.gpu_monitoring.grafana : Declare datasources, folders and dashboards]" in output
-    for host in ("gpu1", "gpu2"):
-        assert recap(output)[host]["failed"] == 1
-        assert f"{host}: Deploy cAdvisor and its proxy: " in output
+    assert [recap(output)[host]["failed"] for host in ("gpu1", "gpu2")] == [1, 1]
+    assert "gpu1, gpu2: Deploy cAdvisor and its proxy: " in output
 
 
 def test_a_toolkit_that_is_refused_leaves_the_host_its_exporters(playbook):
@@ -73,3 +72,32 @@ def test_a_removal_goes_on_past_an_unreachable_host_and_names_it(playbook):
     assert "Not everything was removed from gpu2:" in output
     for host in ("gpu1", "monitor1"):
         assert (recap(output)[host]["ok"], recap(output)[host]["failed"]) == (1 + (host == "gpu1"), 0)
+
+
+@pytest.mark.parametrize(
+    ("playbook_file", "arguments", "message"),
+    [
+        (SITE, ["--tags=promtheus"], "--tags promtheus: the tags select nothing."),
+        (SITE, ["--limit=switch1"], "--limit: the run has no host of the groups gpu_hosts and monitoring."),
+        (VERIFY, ["--limit=gpu1"], "nothing would be compared. Add monitor1 to --limit, like --limit 'gpu1,monitor1'."),
+        (VERIFY, ["--tags=grafana"], "--tags grafana: the tags select nothing."),
+    ],
+)
+def test_a_run_that_would_do_nothing_says_so(playbook, playbook_file, arguments, message):
+    code, output = playbook(playbook_file, *arguments)
+    assert code == 2, output
+    assert message in " ".join(output.split())
+    assert output.count("PLAY [") == 1
+
+
+def test_a_run_that_begins_past_the_checks_says_so(playbook):
+    code, output = playbook(SITE, "--start-at-task=*Deploy cAdvisor and its proxy")
+    assert code == 2, output
+    assert "The run began after the tasks that check the variables and look at the hosts." in output
+    assert "is undefined" not in output
+
+
+def test_a_limited_run_says_that_the_monitoring_host_cannot_be_asked(playbook):
+    code, output = playbook(SITE, *NEW, "--limit=gpu1", variables={"monitor1": MONITOR1})
+    assert code == 0, output
+    assert "monitor1 could not be asked whether its Prometheus knows gpu1: " in output

@@ -613,3 +613,19 @@ def test_samples_that_no_clock_explains_are_told_alone(fleet, newest, skew):
     fleet.prometheus["database"]["newest"] = newest
     fleet.prometheus["clock_skew"]["gpu1"] = skew
     assert not [message for message in fleet.messages if "samples of" in message]
+
+
+def test_services_of_a_group_that_the_host_has_left_are_a_problem(fleet):
+    containers = [{"name": name, "service": name, "age": 0} for name in ("grafana", "cadvisor")]
+    engines = {"gpu1": {"engine": {"reachable": True, "containers": containers}}}
+    wanted = fleet.wanted._replace(engines=engines, groups={"gpu_hosts": ["gpu1", "gpu2"], "monitoring": ["m1"]})
+    messages = [problem.message for problem in decide(wanted, fleet.prometheus, fleet.grafana).problems if problem.check == "left"]
+    assert len(messages) == 1
+    assert messages[0].startswith("gpu1: grafana of an earlier deployment still run,")
+
+
+def test_targets_of_a_host_that_the_inventory_does_not_have_are_a_problem(fleet):
+    fleet.prometheus["targets"].append({**fleet.target("cadvisor", "gpu1"), "host": "gpu7"})
+    assert [problem.message for problem in fleet.verdict().problems] == [
+        "Prometheus has targets on gpu7, which the inventory does not have. Run the playbook site."
+    ]
