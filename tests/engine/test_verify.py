@@ -182,6 +182,23 @@ def test_a_frozen_gpu_exporter(fleet):
     assert fleet.verify()["hosts"][0]["sample_age"] >= FROZEN_AFTER
 
 
+def test_an_idle_vgpu_is_not_frozen(fleet, monkeypatch):
+    """Of it DCGM reads memory and clocks alone, which stand still; some drivers report 0 W."""
+    text = 'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-b0"} 0\nDCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-b0"} 1590\nDCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-b0"} 0\n'
+    monkeypatch.setattr(fleet.hosts["gpu2"].exporters["nvidia-gpu"], "text", lambda: text)
+    note = "Whether values of GPUs of gpu2 are frozen was not checked, since these GPUs measure no energy, power or temperature."
+    wait_until(lambda: fleet.verify()["notes"] == [note], lambda: fleet.verify()["notes"])
+    fleet.until()
+
+
+def test_a_lost_gpu_is_told_by_its_pci_address_alone(fleet):
+    fleet.gpu_info["gpu1"]["gpus"].pop()
+    fleet.gpu_info["gpu1"]["lost_devices"] = ["0000:ba:00.0"]
+    fleet.until("gpu1 has 2 NVIDIA PCI devices, 1 GPU answers: 0000:ba:00.0 does not. ")
+    fleet.hosts["gpu1"].gpus.remove("GPU-a1")
+    fleet.until("gpu1 has 2 NVIDIA PCI devices, 1 GPU answers: 0000:ba:00.0 does not. ")
+
+
 def test_a_frozen_cadvisor(fleet):
     fleet.hosts["gpu1"].freeze("cadvisor")
     fleet.until("cAdvisor of gpu1 is frozen: ")

@@ -24,7 +24,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A made-up GPU; `mig` says whether MIG is on."""
+    """A made-up GPU; `mig` says whether MIG is on. One with a `memory_mib` of 0 shares the host's memory."""
 
     minor: int
     uuid: str
@@ -50,6 +50,17 @@ def gpus(host: str) -> list[Gpu]:
     if host == "gpu2":
         return [Gpu(0, "GPU-00000002-0000-4000-8000-000000000000", "NVIDIA H100 80GB HBM3", 81559)]
     return []
+
+
+# Fields that DCGM does not read of a vGPU, and of a GPU that shares the host's memory.
+NOT_OF_VGPU = tuple(
+    "DCGM_FI_DEV_GPU_UTIL DCGM_FI_DEV_MEM_COPY_UTIL DCGM_FI_DEV_ENC_UTIL DCGM_FI_DEV_DEC_UTIL DCGM_FI_DEV_GPU_TEMP DCGM_FI_DEV_MEMORY_TEMP"
+    " DCGM_FI_DEV_POWER_USAGE DCGM_FI_DEV_ENFORCED_POWER_LIMIT DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION DCGM_EXP_CLOCK_EVENTS_COUNT"
+    " DCGM_FI_DEV_POWER_VIOLATION DCGM_FI_DEV_THERMAL_VIOLATION DCGM_FI_DEV_PCIE_REPLAY_COUNTER DCGM_FI_DEV_PCIE_TX_THROUGHPUT"
+    " DCGM_FI_DEV_PCIE_RX_THROUGHPUT DCGM_FI_DEV_ECC_SBE_VOL_TOTAL DCGM_FI_DEV_ECC_DBE_VOL_TOTAL DCGM_FI_DEV_XID_ERRORS"
+    " DCGM_EXP_XID_ERRORS_COUNT DCGM_FI_DEV_ROW_REMAP_FAILURE DCGM_FI_DEV_ROW_REMAP_PENDING".split()
+)
+NOT_OF_SHARED_MEMORY = ("DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_FB_RESERVED", "DCGM_FI_DEV_MEMORY_TEMP")
 
 
 def sliced(gpu: Gpu, *profiles: str) -> Gpu:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -131,6 +132,41 @@ def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, 
         assert host("gpu1").check_output("docker inspect --format '{{.State.StartedAt}}' dcgm-exporter") == started
     finally:
         hosts.set_state(LAB_NAME, "gpu1", driver.state([first, second]))
+
+
+def of_kind(kind, gpus):
+    """The state of a host whose GPUs are of another kind. Of vGPUs memory and clocks are read alone, which stand still."""
+    if kind == "no GPU":
+        return driver.state([])
+    if kind == "shared memory":
+        return driver.state([replace(gpu, name="NVIDIA GB10", memory_mib=0) for gpu in gpus], absent=driver.NOT_OF_SHARED_MEMORY)
+    values = {"DCGM_FI_DEV_SM_CLOCK": 1590, "DCGM_FI_DEV_MEM_CLOCK": 5000, "DCGM_FI_DEV_FB_USED": 0, "DCGM_FI_DEV_FB_FREE": 15360}
+    made = [replace(gpu, name="GRID T4-16Q", memory_mib=16384) for gpu in gpus]
+    return driver.state(made, {str(gpu.minor): values for gpu in gpus}, absent=driver.NOT_OF_VGPU)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("kind", "gone"),
+    [("vgpu", "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"), ("shared memory", "DCGM_FI_DEV_FB_USED"), ("no GPU", "DCGM_FI_DEV_SM_CLOCK")],
+)
+def test_a_fleet_of_other_gpus_is_whole(verify, site, prometheus, kind, gone):
+    """No panel is missed that such GPUs cannot fill, and none of them counts as frozen."""
+    try:
+        for name in ("gpu1", "gpu2"):
+            hosts.set_state(LAB_NAME, name, of_kind(kind, driver.gpus(name)))
+        if kind == "no GPU":
+            assert site().code == 0
+        # Longer than values may stand still, so that what was measured before is out of the window.
+        wait_until(lambda: not prometheus.query(f"count_over_time({gone}[40s])"), f"{gone} is still measured", seconds=120)
+        run, report = verify(verify_frozen_after="15s")
+        assert run.code == 0, run.output
+        assert [row["gpus_there"] for row in report["hosts"][:2]] == ([None, None] if kind == "no GPU" else [2, 1])
+    finally:
+        for name in ("gpu1", "gpu2"):
+            hosts.set_state(LAB_NAME, name, driver.state(driver.gpus(name)))
+        if kind == "no GPU":
+            assert site().code == 0
 
 
 @pytest.mark.long

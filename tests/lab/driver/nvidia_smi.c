@@ -30,7 +30,7 @@ static bool print_field(const struct device *gpu, const char *field)
     else if (!strcmp(field, "driver_version"))
         printf("%s", DRIVER_VERSION);
     else if (!strcmp(field, "memory.total"))
-        printf("%llu", gpu->memory_mib);
+        gpu->memory_mib ? printf("%llu", gpu->memory_mib) : printf("[N/A]");
     else if (!strcmp(field, "pci.bus_id"))
         printf("%s", gpu->pci_bus_id);
     else if (!strcmp(field, "mig.mode.current"))
