@@ -117,11 +117,11 @@ def test_a_model_server_is_found_by_its_name(site, prometheus, own, inventory_wi
 
 
 @pytest.mark.parametrize("server", [{"name": "llama", "port": "http"}, {"name": "llama", "port": 8000, "path": "metrics"}])
-def test_a_model_server_that_cannot_be_meant_is_refused_before_anything_changes(site, started, inventory_with, server):
+def test_a_model_server_that_is_not_valid_is_refused_before_anything_changes(site, started, inventory_with, server):
     before = started()
     run = site(inventory=inventory_with("gpu2", model_servers=[server]))
     assert run.code != 0
-    assert "model_servers of host gpu2" in run.error and "'llama'" in run.error, run.output
+    assert "model_servers on gpu2" in run.error and "'llama'" in run.error, run.output
     assert sum(counts["changed"] for counts in run.recap.values()) == 0
     assert started() == before
 
