@@ -15,4 +15,5 @@ def check(variables: HostVariables, host: str) -> None:
         raise VariableError("cadvisor_flags_extra", host, *problem)
     for label in variables.get(host, "cadvisor_container_labels") or []:
         if not re.fullmatch(r"[^\s,]+", str(label)):
-            raise VariableError("cadvisor_container_labels", host, f"'{label}' is not a name of a label", "Write it like com.docker.compose.service")
+            fix = "Write it like com.docker.compose.service"
+            raise VariableError("cadvisor_container_labels", host, f"'{label}' is not a name of a label", fix)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Secrets that stand in Prometheus' configuration itself, and secret files that it names in vain. Pure; no value is ever shown."""
+"""Secrets in Prometheus' configuration itself, and secret files that it names in vain. Pure; no value is shown."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -43,7 +43,7 @@ class Problem(NamedTuple):
 
 
 def problem_of(configuration: Any, secret_files: Collection[str]) -> Problem | None:
-    """The first inline secret, or the first name of a secret file that is not one of `secret_files`; None if all is well."""
+    """The first inline secret, or the first secret file that is not one of `secret_files`; None if all is well."""
     return next(_problems(configuration, "", secret_files), None)
 
 
@@ -56,7 +56,8 @@ def _problems(value: Any, path: str, secret_files: Collection[str]) -> Iterator[
             yield from _problems(item, f"{path}[{index}]", secret_files)
     elif isinstance(value, str):
         if _URL_WITH_LOGIN.search(value):
-            yield Problem(f"{path} is a URL with a login", "Remove the login from the URL, and use basic_auth with password_file: secrets/NAME")
+            fix = "Remove the login from the URL, and use basic_auth with password_file: secrets/NAME"
+            yield Problem(f"{path} is a URL with a login", fix)
         yield from _dangling_file(value, path, secret_files)
 
 
@@ -75,7 +76,8 @@ def _problems_of_headers(headers: Mapping[Any, Any], path: str, secret_files: Co
     for name, value in headers.items():
         inline = value.get("values") if isinstance(value, Mapping) else value
         if _SECRET_HEADER.search(str(name)) and inline:
-            fix = f"Put it into prometheus_secret_files, and write http_headers: {{{name}: {{files: [secrets/NAME]}}}}, or authorization"
+            form = f"http_headers: {{{name}: {{files: [secrets/NAME]}}}}"
+            fix = f"Put it into prometheus_secret_files, and write {form}, or authorization"
             yield Problem(f"{path}.{name} is a secret in the configuration", fix)
         else:
             yield from _problems(value, f"{path}.{name}", secret_files)
@@ -83,7 +85,10 @@ def _problems_of_headers(headers: Mapping[Any, Any], path: str, secret_files: Co
 
 def _fix(file_key: str) -> str:
     if not file_key:
-        return "Prometheus has no setting that reads it from a file. Log in by authorization or basic_auth with a file of prometheus_secret_files"
+        return (
+            "Prometheus has no setting that reads it from a file."
+            " Log in by authorization or basic_auth with a file of prometheus_secret_files"
+        )
     reference = "[secrets/NAME]" if file_key == "files" else "secrets/NAME"
     return f"Put it into prometheus_secret_files, and write {file_key}: {reference}"
 
@@ -92,4 +97,5 @@ def _dangling_file(value: str, path: str, secret_files: Collection[str]) -> Iter
     file = _SECRET_FILE.fullmatch(value)
     if file and file["name"] not in secret_files:
         name = file["name"]
-        yield Problem(f"{path} names the file secrets/{name}, which prometheus_secret_files does not have", f"Add {name} to prometheus_secret_files")
+        problem = f"{path} names the file secrets/{name}, which prometheus_secret_files does not have"
+        yield Problem(problem, f"Add {name} to prometheus_secret_files")

@@ -10,7 +10,7 @@ GIB = 1024**3
 _STEP = 256 * 1024**2
 # A host with 8 GPUs and 30 containers.
 SERIES_PER_HOST = 3100
-# A series in memory, and as much again for garbage and queries (https://www.robustperception.io/how-much-ram-does-prometheus-2-x-need-for-cardinality-and-ingestion/).
+# "About 3 kB" a series in memory (https://www.robustperception.io, on Prometheus 2), and as much for garbage and queries.
 BYTES_PER_SERIES = 2 * 3000
 # "1-2 bytes per sample": https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects
 BYTES_PER_SAMPLE = 2
@@ -21,7 +21,10 @@ _DISK_SHARE = 0.7
 
 
 class Size(TypedDict):
-    """Limits in the notation of Docker and Prometheus. Texts are empty if the time alone limits the data, and if the host is large enough."""
+    """Limits in the notation of Docker and Prometheus; empty where the time alone limits the data.
+
+    The problems say what the host is too small for, and are empty where it is large enough.
+    """
 
     memory: str
     memory_problem: str
@@ -44,7 +47,8 @@ def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -
     memory_problem = retention_size = retention_problem = ""
     if limit < needed:
         memory_problem = (
-            f"Prometheus needs about {_gib(needed)} of memory for {hosts} hosts, and gets {_gib(limit)} of the {_gib(memory)} of this host."
+            f"Prometheus needs about {_gib(needed)} of memory for {hosts} hosts,"
+            f" and gets {_gib(limit)} of the {_gib(memory)} of this host."
             " Move it to a host with more memory, or set prometheus_memory."
         )
     written = hosts * SERIES_PER_HOST / interval * BYTES_PER_SAMPLE
@@ -52,8 +56,9 @@ def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -
     if disk and written * retention > allowed:
         retention_size = f"{max(1, allowed // GIB)}GB"
         retention_problem = (
-            f"Prometheus writes about {_gib(written * 86400)} a day for {hosts} hosts, and the disk of this host has {_gib(disk)}. So it keeps about"
-            f" {allowed / written / 86400:.1f} days. Use a larger disk, or set prometheus_retention_time or prometheus_retention_size."
+            f"Prometheus writes about {_gib(written * 86400)} a day for {hosts} hosts,"
+            f" and the disk of this host has {_gib(disk)}. So it keeps about {allowed / written / 86400:.1f} days."
+            " Use a larger disk, or set prometheus_retention_time or prometheus_retention_size."
         )
     return {
         "memory": _docker_size(limit),
@@ -64,7 +69,7 @@ def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -
 
 
 def _rounded(size: int) -> int:
-    """Down to one of eight sizes between two powers of two, since file systems such as ZFS change their size all the time."""
+    """Down to one of eight sizes between two powers of two, since file systems such as ZFS change their size."""
     gib = size // GIB
     step = 1 << max(0, gib.bit_length() - 4)
     return gib // step * step * GIB
