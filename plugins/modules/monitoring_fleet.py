@@ -16,8 +16,8 @@ description:
   - >-
     Of hosts whose M(mlops.gpu_monitoring.host_info) is registered as C(gpu_monitoring_host), it also checks that the addresses on which ports are published are
     the host's own and not those of a bridge of containers.
-  - A name is resolved by the controller. Of several addresses it takes one that is not of the loopback or of a bridge of containers on the controller, IPv4 first,
-    then the one that is nearest to the address of the monitoring host. The controller itself has the address from which it sends to the other hosts.
+  - A name is resolved by the controller. Of several addresses it takes none of the loopback or of a bridge of containers on the controller, IPv4 first, then
+    the one that is nearest to the address of the monitoring host. The controller itself has the address from which it sends to the other hosts.
   - A run that leaves out the monitoring hosts resolves the names of its own hosts alone.
   - It runs on the controller alone. Run it once for all hosts.
 notes:

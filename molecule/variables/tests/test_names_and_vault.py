@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 
 import pytest
 import trustme
@@ -37,6 +38,13 @@ def inventory(tmp_path):
 
 
 @pytest.fixture
+def sockets():
+    """A folder for the sockets of ssh, whose paths must be short."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
+@pytest.fixture
 def taken_back(site):
     """Leaves the stack as converge made it."""
     yield
@@ -44,12 +52,13 @@ def taken_back(site):
 
 
 @pytest.mark.usefixtures("taken_back")
-def test_two_controllers_without_files_deploy_the_same_on_hosts_with_odd_names(site, inventory, tmp_path, host):
+def test_two_controllers_without_files_deploy_the_same_on_hosts_with_odd_names(site, inventory, tmp_path, sockets, host):
     runs = []
     for name in ("first", "second"):
         home = tmp_path / name
         home.mkdir()
-        environment = {"HOME": str(home), "ANSIBLE_HOME": str(tmp_path / f"ansible_{name}")}
+        ansible = {"ANSIBLE_HOME": str(tmp_path / f"ansible_{name}"), "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
+        environment = {"HOME": str(home), **ansible}
         runs.append(site(inventory=inventory, environment=environment))
         assert runs[-1].code == 0, runs[-1].output
         assert not (home / ".config").exists()

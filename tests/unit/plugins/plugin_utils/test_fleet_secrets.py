@@ -226,6 +226,7 @@ def test_validity_and_renewal_are_variables(inputs, maker):
 
 def test_the_ends_of_all_certificates_are_metrics(inputs, maker):
     secrets = maker().make(inputs())["gpu1"]
-    samples = dict(re.findall(r'^gpu_monitoring_certificate_expiry_timestamp_seconds{kind="(\w+)",subject="[^"]+"} (\d+)$', secrets["certificate_metrics"], re.M))
+    sample = r'^gpu_monitoring_certificate_expiry_timestamp_seconds{kind="(\w+)",subject="[^"]+"} (\d+)$'
+    samples = dict(re.findall(sample, secrets["certificate_metrics"], re.MULTILINE))
     leaf, ca = (certificates.certificates_of(secrets[name])[0] for name in ("certificate", "ca_certificate"))
     assert samples == {"server": f"{certificates.ends(leaf).timestamp():.0f}", "ca": f"{certificates.ends(ca).timestamp():.0f}"}

@@ -81,7 +81,8 @@ def test_the_own_name_with_all_local_addresses_is_never_that_of_a_bridge(control
 
 def test_a_controller_that_shows_no_address_is_refused_with_the_fix(controller, address):
     controller({"localhost": ["127.0.0.1"]}, own=[])
-    with pytest.raises(ValueError, match="^gpu_monitoring_address on localhost: 'localhost' has 127.0.0.1 on this controller.* Set it to an address of localhost"):
+    refusal = "^gpu_monitoring_address on localhost: 'localhost' has 127.0.0.1 on this controller.* Set it to an address of localhost"
+    with pytest.raises(ValueError, match=refusal):
         address(GPU1, {"localhost": LOCAL})
 
 
