@@ -61,6 +61,7 @@ options:
       network: {description: Docker network of the container., type: str, default: ""}
       address: {description: IP address on which the port is published., type: str, default: ""}
       port: {description: The port of the host. V(0) means that none is published., type: int, default: 0}
+      own_volume: {description: A volume that must not be another owner's., type: str, default: ""}
   inventory_hostname:
     description: Name of the host in errors. The action plugin sets the option.
     type: str
@@ -357,6 +358,7 @@ PLANNED_SERVICE = {
     "network": {"type": "str", "default": ""},
     "address": {"type": "str", "default": ""},
     "port": {"type": "int", "default": 0},
+    "own_volume": {"type": "str", "default": ""},
 }
 
 
@@ -365,9 +367,9 @@ def _conflicts(options: dict[str, Any], gpu_present: bool) -> list[str]:
     planned = [service for service in planned if service.role != "dcgm_exporter" or gpu_present]
     if not planned:
         return []
-    return conflicts.find(
-        options["inventory_hostname"], planned, conflicts.existing_containers(options["docker_host"])
-    )
+    existing = conflicts.existing_containers(options["docker_host"])
+    foreign_volumes = conflicts.foreign_volumes(options["docker_host"], planned)
+    return conflicts.find(options["inventory_hostname"], planned, existing, foreign_volumes=foreign_volumes)
 
 
 def main() -> None:

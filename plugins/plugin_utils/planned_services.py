@@ -19,10 +19,11 @@ _CONTAINERS = {
     "prometheus": ["prometheus"],
 }
 _PROXY = "cadvisor-proxy"
+_WITH_DATA = ("grafana", "prometheus")
 
 
 def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[dict[str, Any]]:
-    """The containers that roles are about to make on a host, and the ports that these publish, as host_info takes them."""
+    """The containers that roles are about to make on a host, with their ports and volumes, as host_info takes them."""
     variables.use_defaults("common", "tls", *roles)
     prefix = variables.get(host, "gpu_monitoring_container_prefix")
     services: list[dict[str, Any]] = []
@@ -36,6 +37,8 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
             address = _address(variables.get(host, f"{role}_address"))
             if address:
                 services[-1] |= {"address": address, "port": int(variables.get(host, f"{role}_port"))}
+            if role in _WITH_DATA and not boolean(variables.get(host, f"{role}_adopt_volume")):
+                services[-1]["own_volume"] = str(variables.get(host, f"{role}_volume"))
     return services
 
 

@@ -86,7 +86,7 @@ def test_a_volume_of_another_grafana_is_refused_until_it_is_adopted_with_its_key
     before = started()
     try:
         refused = deploy(grafana_volume="of-another-grafana")
-        assert "the volume of-another-grafana exists, and mlops.gpu_monitoring did not make it for grafana" in refused.error
+        assert "grafana_volume on monitor1: the volume of-another-grafana exists, and the role grafana did not make it" in refused.error
         assert started() == before
         run = deploy(grafana_volume="of-another-grafana", grafana_adopt_volume=True, grafana_secret_key="key-of-another-grafana")
         assert run.code == 0, run.output

@@ -10,6 +10,8 @@ from typing import Any, Callable, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket, service_label
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import listeners
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import bind_error, overlap
 
 # Docker Compose gives each container the name of its service on the networks too.
@@ -25,6 +27,7 @@ class PlannedService:
     """A container that a run is about to make, and the port that it publishes; `port` is 0 where it publishes none.
 
     Other containers of the network reach it by the name of the service.
+    `own_volume` is the volume with its data, where it may not be another owner's.
     """
 
     role: str
@@ -33,6 +36,7 @@ class PlannedService:
     network: str = ""
     address: str = ""
     port: int = 0
+    own_volume: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,20 +77,51 @@ def _existing(listed: dict[str, Any]) -> ExistingContainer:
     )
 
 
+def foreign_volumes(docker_host: str, planned: Iterable[PlannedService]) -> list[str]:
+    """The volumes that exist and are not those of their service, by label or by what the service had before."""
+    foreign = []
+    for service in planned:
+        if service.own_volume and service.own_volume not in _remembered_volumes(service.role):
+            try:
+                volume = docker_socket.Api(docker_host).get(f"/volumes/{docker_socket.segment(service.own_volume)}")
+            except OSError:
+                continue
+            if (volume.get("Labels") or {}).get(service_label.LABEL) != service.role:
+                foreign.append(service.own_volume)
+    return foreign
+
+
+def _remembered_volumes(service: str) -> list[str]:
+    """The volumes that a service had before; none where that is damaged, which its deployment says."""
+    try:
+        return manifest.read(service).volumes
+    except ServiceError:
+        return []
+
+
 def other_program(address: str, port: int) -> str:
     """The program that keeps this host from listening at an address and port; empty where nothing does."""
     return listeners.program_at(port) if bind_error(address, port) == errno.EADDRINUSE else ""
 
 
 def find(
-    host: str, planned: Sequence[PlannedService], existing: Sequence[ExistingContainer], holder: Holder = other_program
+    host: str,
+    planned: Sequence[PlannedService],
+    existing: Sequence[ExistingContainer],
+    holder: Holder = other_program,
+    foreign_volumes: Sequence[str] = (),
 ) -> list[str]:
-    """The names and ports of planned services that something else has, each with the fix.
+    """The names, ports and volumes of planned services that something else has, each with the fix.
 
     A port of a container of the collection is no conflict: the run replaces the container, or frees its port.
     """
     found = [*_taken_names(host, planned, existing), *_shared_names(host, planned, existing), *_equal_ports(host, planned)]
     for service in planned:
+        if service.own_volume in foreign_volumes:
+            found.append(
+                f"{service.role}_volume on {host}: the volume {service.own_volume} exists, and the role {service.role} did not make it."
+                f" Choose another {service.role}_volume, or set {service.role}_adopt_volume: true to take its data over."
+            )
         if service.port:
             taken = _taken_by(service, existing, holder)
             if taken:

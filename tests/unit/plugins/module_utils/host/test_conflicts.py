@@ -102,3 +102,31 @@ def test_a_socket_unit_is_told_from_its_service(tmp_path):
 
 def test_a_host_without_an_engine_has_no_containers(tmp_path):
     assert conflicts.existing_containers(f"unix://{tmp_path}/docker.sock") == []
+
+
+def test_a_volume_of_another_owner_names_both_ways_out():
+    grafana = PlannedService("grafana", "grafana", own_volume="grafana-storage")
+    [problem] = conflicts.find("monitor1", [grafana, PROMETHEUS], [], lambda address, port: "", ["grafana-storage"])
+    assert problem == (
+        "grafana_volume on monitor1: the volume grafana-storage exists, and the role grafana did not make it."
+        " Choose another grafana_volume, or set grafana_adopt_volume: true to take its data over."
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "remembered", "foreign"),
+    [({}, [], True), ({"mlops.gpu_monitoring.service": "another"}, [], True), ({"mlops.gpu_monitoring.service": "grafana"}, [], False), ({}, ["data"], False)],
+)
+def test_whose_volume_it_is(monkeypatch, labels, remembered, foreign):
+    class Api:
+        def __init__(self, docker_host):
+            assert docker_host == "unix:///x"
+
+        def get(self, path):
+            assert path == "/volumes/data"
+            return {"Name": "data", "Labels": labels}
+
+    monkeypatch.setattr(conflicts.docker_socket, "Api", Api)
+    monkeypatch.setattr(conflicts.manifest, "read", lambda name: conflicts.manifest.Manifest(volumes=remembered))
+    planned = [PlannedService("grafana", "grafana", own_volume="data"), PROMETHEUS]
+    assert conflicts.foreign_volumes("unix:///x", planned) == (["data"] if foreign else [])
