@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.stack import SERVICES, wait_until
+from tests.lab import hosts, shell
+from tests.stack import LAB_NAME, SERVICES, wait_until
 
 TARGETS = "/etc/gpu_monitoring/prometheus/targets/nvidia-gpu.json"
 # The roles that deploy a container, and where the test removes it.
@@ -53,3 +54,36 @@ def test_a_host_without_a_gpu_stays_out_of_the_targets_when_a_run_leaves_it_out(
     assert run.code == 0, run.output
     assert monitor.file(TARGETS).content_string == complete
     wait_until(lambda: prometheus.health().get(("nvidia-gpu", "gpu2")) == "up", "Prometheus scrapes gpu2 again")
+
+
+def test_a_limited_run_names_the_host_that_prometheus_does_not_know(site, host):
+    """The monitoring host was deployed before gpu2 came into the inventory."""
+    monitor = host("monitor1")
+    complete = monitor.file(TARGETS).content_string
+    without = [group for group in json.loads(complete) if group["labels"]["host"] != "gpu2"]
+    monitor.check_output(f"cat >{TARGETS} <<'END'\n{json.dumps(without)}\nEND")
+    try:
+        run = site("--limit=gpu2")
+        assert (run.code, run.recap["gpu2"]["changed"]) == (0, 0), run.output
+        assert "Prometheus on monitor1 does not know gpu2, or knows another address or port." in run.output
+        assert "--limit monitor1" in run.output
+    finally:
+        monitor.check_output(f"cat >{TARGETS} <<'END'\n{complete}\nEND")
+    run = site("--limit=gpu2")
+    assert run.code == 0, run.output
+    assert "does not know" not in run.output
+
+
+@pytest.mark.long
+def test_a_host_that_is_down_is_named_and_the_others_are_deployed(site, host):
+    host("monitor1").check_output("docker rm --force node-exporter")
+    shell.run("docker", "pause", hosts.container(LAB_NAME, "gpu2"))
+    try:
+        run = site()
+        assert run.code == 4, run.output
+        assert run.recap["gpu2"]["unreachable"] == 1
+        assert "gpu2: Nothing was deployed: " in run.output
+        assert run.output.count("UNREACHABLE!") == 1
+        host("monitor1").check_output("docker inspect node-exporter")
+    finally:
+        shell.run("docker", "unpause", hosts.container(LAB_NAME, "gpu2"))
