@@ -1,0 +1,72 @@
+"""The role prometheus' container with a real Prometheus on this machine's engine: below a path, with all sections of a site."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import requests
+import yaml
+
+from tests.engine.failed import Failed
+from tests.engine.fleet import prometheus_image, wait_until
+from tests.engine.image import PREFIX
+from tests.engine.watch import free_port
+from tests.unit.roles.rendering import fleet, service
+
+SITE = {
+    "gpu_monitoring_tls": False,
+    "gpu_monitoring_nofile": 1024,
+    "prometheus_external_url": "https://monitoring.example.com/prometheus/",
+    "prometheus_secret_files": {"remote": "word of the site"},
+    "prometheus_remote_write": [{"url": "http://127.0.0.1:9/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}],
+    "prometheus_alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9"]}]}],
+}
+
+
+@pytest.fixture
+def deploy(run, name, tmp_path):
+    """Deploys the role's service with variables of a site; returns the result and the URL of Prometheus."""
+    port = free_port()
+
+    def deployed(**variables):
+        own = {"prometheus_image": prometheus_image(), "prometheus_config_dir": str(tmp_path / "etc" / "prometheus"), "prometheus_port": port}
+        inventory = fleet({}, {"this-host": {"ansible_host": "127.0.0.1"}}, {**SITE, **own, **variables})
+        options = service("prometheus", "prometheus", inventory, "this-host", tmp_path)
+        options.update(name=name, container_name=name, networks=[PREFIX])
+        options["mounts"] = [{**mount, "source": f"{PREFIX}-role"} if mount["type"] == "volume" else mount for mount in options["mounts"]]
+        return run(**options), f"http://127.0.0.1:{port}"
+
+    return deployed
+
+
+def configuration(url):
+    """The configuration that Prometheus runs with; empty while it starts."""
+    with contextlib.suppress(requests.ConnectionError, requests.HTTPError):
+        answer = requests.get(f"{url}/prometheus/api/v1/status/config", timeout=10)
+        answer.raise_for_status()
+        return answer.json()["data"]["yaml"]
+    return ""
+
+
+def test_it_is_healthy_and_reloads_below_its_path(deploy):
+    first, url = deploy()
+    assert first["changed"]
+    text = configuration(url)
+    assert "word of the site" not in text
+    running = yaml.safe_load(text)
+    assert running["alerting"]["alertmanagers"][0]["static_configs"] == [{"targets": ["127.0.0.1:9"]}]
+    assert running["remote_write"][0]["basic_auth"]["password_file"] == "/etc/prometheus/secrets/remote"
+    assert not deploy()[0]["changed"]
+    labelled, _url = deploy(prometheus_external_labels={"site": "a"})
+    assert labelled["container"]["id"] == first["container"]["id"]
+    wait_until(lambda: "site: a" in configuration(url), "the external labels are loaded")
+
+
+def test_an_unknown_flag_leaves_the_previous_prometheus_running(deploy):
+    first, url = deploy()
+    with pytest.raises(Failed, match="no-such-flag"):
+        deploy(prometheus_flags_extra=["--no-such-flag"])
+    wait_until(lambda: "remote_write" in configuration(url), "the previous Prometheus runs")
+    again, _url = deploy()
+    assert (again["changed"], again["container"]["id"]) == (False, first["container"]["id"])
