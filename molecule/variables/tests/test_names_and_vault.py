@@ -48,7 +48,8 @@ def sockets():
 def taken_back(site):
     """Leaves the stack as converge made it."""
     yield
-    assert site().code == 0
+    run = site()
+    assert run.code == 0, run.output
 
 
 @pytest.mark.usefixtures("taken_back")
