@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.lab import hosts
+from tests.lab.shell import succeeds
 from tests.stack import LAB_NAME, PANELS, SERVICES, on, wait_until
 
 LATE_ADDRESS = "10.213.78.1"
@@ -46,7 +47,7 @@ def reboot(name: str) -> None:
     """Boot a host again and wait until its engine answers."""
     container = hosts.container(LAB_NAME, name)
     subprocess.run(["docker", "restart", "--time", "30", container], check=True, capture_output=True)
-    wait_until(lambda: subprocess.run(["docker", "exec", container, "docker", "info"], capture_output=True).returncode == 0, f"the engine of {name}")
+    wait_until(lambda: succeeds("docker", "exec", container, "docker", "info"), f"the engine of {name}")
 
 
 def state(name: str, container: str) -> dict[str, object]:

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Mapping
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, manifest, start_services, state
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ManagedFile, ServiceSpec
 
 SYSTEMD = "/run/systemd/system"

@@ -31,7 +31,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.networks import NetworkOptions
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import GivenLogin, Login
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import GivenLogin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL, aliases
 
 ANSWER_SECONDS = 60

@@ -31,6 +31,12 @@ ENGINE_SECONDS = 900
 SHORT_PAUSES_SECONDS, SHORT_PAUSE, LONG_PAUSE = 300, 5, 60
 
 
+def _say(text: str) -> None:
+    """Write a line to the journal of the unit."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 class _Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
@@ -107,10 +113,10 @@ def start_failed(path: str, lock_folder: str) -> list[str]:
             try:
                 _ask(path, "POST", f"/containers/{listed['Id']}/start")
             except OSError as error:
-                print(f"{name} does not start: {error}", flush=True)
+                _say(f"{name} does not start: {error}")
             else:
                 failed.remove(name)
-                print(f"{name} is started, after: {container['State']['Error']}", flush=True)
+                _say(f"{name} is started, after: {container['State']['Error']}")
     return failed
 
 
@@ -124,10 +130,10 @@ def main(path: str, lock_folder: str) -> int:
             answered = time.monotonic()
         except OSError as error:
             if time.monotonic() - answered > ENGINE_SECONDS:
-                print(f"{path}: {error}", flush=True)
+                _say(f"{path}: {error}")
                 return 1
         time.sleep(SHORT_PAUSE if time.monotonic() - began < SHORT_PAUSES_SECONDS else LONG_PAUSE)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    raise SystemExit(main(*sys.argv[1:]))

@@ -63,10 +63,10 @@ def test_a_change_that_never_comes_through_ends_the_run():
         freshness.follow(Simulation({KEY: 1000.0}).world(), [KEY], each=1)
 
 
-@pytest.mark.parametrize(("collected", "bar"), [(5, 11.0), (1, 7.0)])
+@pytest.mark.parametrize(("collected", "oldest"), [(5, 11.0), (1, 7.0)])
 @pytest.mark.parametrize(("late", "met"), [(0, True), (2, True), (3, False)])
-def test_one_change_in_a_hundred_may_be_late(late, met, collected, bar):
-    assert freshness.met(streams_with(*[bar] * (200 - late), *[bar + 0.1] * late), interval=5, collected=collected) is met
+def test_one_change_in_a_hundred_may_be_late(late, met, collected, oldest):
+    assert freshness.met(streams_with(*[oldest] * (200 - late), *[oldest + 0.1] * late), interval=5, collected=collected) is met
 
 
 def test_the_table_has_a_row_for_each_host_and_one_for_all():

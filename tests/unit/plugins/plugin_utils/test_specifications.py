@@ -141,7 +141,11 @@ WORD = "word-of-mine"
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("prometheus_scrape_configs", [{"job_name": "x", "basic_auth": {"password": WORD}}], "[0].basic_auth.password is a secret in the configuration. Put it"),
+        (
+            "prometheus_scrape_configs",
+            [{"job_name": "x", "basic_auth": {"password": WORD}}],
+            "[0].basic_auth.password is a secret in the configuration. Put it",
+        ),
         ("prometheus_remote_write", [{"url": f"https://me:{WORD}@example.com"}], "[0].url is a URL with a login. Remove the login"),
         ("prometheus_remote_read", [{"authorization": {"credentials": WORD}}], "[0].authorization.credentials is a secret in the configuration."),
         ("prometheus_alertmanagers", [{"basic_auth": {"password_file": "secrets/am"}}], "[0].basic_auth.password_file names the file secrets/am, which"),

@@ -17,7 +17,6 @@ logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 logging.info("This is a stand-in for Grafana, for tests.")
 
 
-
 def setting(name: str, default: str) -> str:
     """A setting of the environment, or of the file that it names."""
     value = os.environ.get(name, default)

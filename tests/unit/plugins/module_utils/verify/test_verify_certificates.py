@@ -74,7 +74,8 @@ def test_an_authority_that_ends(authority, trusted):
     (found,) = certificates.authorities(trusted)
     assert "trustme" in found.name
     end = certificates.Authority("CN=Example", NOW + 29.5 * DAY)
-    assert [problem.message.partition(". ")[0] for problem in certificates.problems([], [end], NOW, 30)] == ["The authority CN=Example ends on 2027-02-13, in 29 days"]
+    sentences = [problem.message.partition(". ")[0] for problem in certificates.problems([], [end], NOW, 30)]
+    assert sentences == ["The authority CN=Example ends on 2027-02-13, in 29 days"]
     assert certificates.problems([], [end], NOW, 29) == []
     assert certificates.authorities(None) == []
 
