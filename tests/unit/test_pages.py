@@ -1,0 +1,71 @@
+"""What the pages of the documentation name is there, and their examples are accepted."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
+
+from tests.unit.plugins.plugin_utils.inventory import host_variables
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "roles").glob("*/README.md"))]
+TESTS = [path.as_posix() for folder in ("tests", "molecule") for path in (ROOT / folder).glob("**/test_*.py")]
+ROLES = ["common", "docker_engine", "tls", "node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter", "prometheus", "grafana"]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads `!unsafe` as text without a template, for an inventory in plain YAML."""
+
+
+_Loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as GitHub links them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: Path) -> list[str]:
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    for link in links(page):
+        path, _hash, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_links_every_page():
+    linked = {link.partition("#")[0] for link in links(ROOT / "README.md")}
+    assert {page.relative_to(ROOT).as_posix() for page in PAGES if page.name != "CHANGELOG.md"} - {"README.md"} <= linked
+
+
+def test_every_test_that_a_situation_names_is_one_file():
+    named = re.findall(r"`([\w/.-]*test_\w+\.py)`", (ROOT / "docs" / "hosts.md").read_text())
+    assert len(named) > 50
+    assert {name for name in named if sum(path.endswith(f"/{name}") for path in TESTS) != 1} == set()
+
+
+def examples() -> list[dict[str, Any]]:
+    """Examples of variables. Those of the pages of Prometheus and Grafana have tests of their own."""
+    texts = [(ROOT / name).read_text() for name in ("README.md", "docs/dashboards.md", "docs/security.md")]
+    blocks = [block for text in texts for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    read = [yaml.load(textwrap.dedent(block), _Loader) for block in blocks]  # noqa: S506 - a subclass of SafeLoader
+    return [example for example in read if isinstance(example, dict) and "all" not in example]
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))
+def test_an_example_of_variables_is_accepted(tmp_path, example):
+    (tmp_path / "exported-dashboard.json").write_text("{}")
+    hosts = host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, example)
+    check(hosts, ROLES, ["monitor1", "gpu1"])
