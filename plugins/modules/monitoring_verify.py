@@ -168,7 +168,8 @@ problems:
   contains:
     check:
       description: >-
-        What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers), V(clock), V(interval), V(data) or V(dashboards).
+        What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers), V(clock),
+        V(certificates), V(interval), V(data), V(dashboards) or V(left), which is a service that was left behind.
       type: str
       sample: gpus
     host: {description: The host; empty for a fault of no host., type: str, sample: gpu2}

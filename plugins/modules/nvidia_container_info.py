@@ -74,7 +74,7 @@ EXAMPLES = r"""
   mlops.gpu_monitoring.host_info:
   register: host
 
-- name: See that containers see them all
+- name: Check that containers see all GPUs
   mlops.gpu_monitoring.nvidia_container_info:
     image: docker.io/library/ubuntu:24.04
     gpus: "{{ host.gpu.gpus }}"

@@ -11,7 +11,7 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Makes a certificate and its key for one host, and once a CA that signs them, in a folder of the controller. It returns them and puts nothing on the host.
-  - A certificate is kept while it has exactly the wanted names, is signed by this CA and lasts for more than O(renew_days). Otherwise it is made anew,
+  - A certificate is kept while it has exactly the wanted names, is signed by this CA and lasts for more than O(renew_days). Otherwise a new one is made,
     with a new key.
   - A CA that would not outlast a new certificate gets a new certificate for its old name and key. Clients that trust its old certificate accept all hosts
     until that one ends, and so do clients that trust the new one, so no connection is lost whichever host a run reaches first.
@@ -60,7 +60,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Have a certificate for this host
+- name: Make a certificate for this host
   mlops.gpu_monitoring.tls_certificate:
     alternative_names:
       - "{{ gpu_monitoring_address }}"
