@@ -33,6 +33,7 @@ SERVICES = {
             "DCGM_EXPORTER_INTERVAL",
             "DCGM_EXPORTER_LISTEN",
             "DCGM_EXPORTER_WEB_CONFIG_FILE",
+            "DCGM_REMOTE_HOSTENGINE_INFO",
             "NODE_NAME",
         ),
         mounts=(_CONFIGURATION,),

@@ -50,6 +50,11 @@ def test_the_readme_links_every_page():
     assert {page.relative_to(ROOT).as_posix() for page in PAGES if page.name != "CHANGELOG.md"} - {"README.md"} <= linked
 
 
+def test_the_readme_names_every_module():
+    text = (ROOT / "README.md").read_text()
+    assert {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if f"`{path.stem}`" not in text} == set()
+
+
 def test_every_test_that_a_situation_names_is_one_file():
     named = re.findall(r"`([\w/.-]*test_\w+\.py)`", (ROOT / "docs" / "hosts.md").read_text())
     assert len(named) > 50

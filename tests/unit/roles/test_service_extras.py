@@ -34,7 +34,7 @@ def test_what_a_site_adds_comes_beside_what_the_role_sets(role, tmp_path):
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_the_names_of_the_role_itself_are_known(role, tmp_path):
-    options, own = rendered(role, tmp_path), SERVICES[role]
+    options, own = rendered(role, tmp_path, dcgm_exporter_remote_hostengine="10.0.0.1:5555"), SERVICES[role]
     targets = {mount["target"] for mount in options["mounts"]} | {path.partition(":")[0] for path in options.get("tmpfs", [])}
     # The folder of Docker's data is the host's, and the files of /proc are below one folder.
     targets = {target for target in targets if target != "/var/lib/docker" and not target.startswith("/procfs/")}
