@@ -2,27 +2,48 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Collection
+from typing import NamedTuple
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError
 
 # Fields that dpkg adds to the control file of an installed package.
-_OF_DPKG = ("Status", "Conffiles", "Config-Version")
+_OF_DPKG = ("Status", "Conffiles", "Config-Version", "Triggers-Pending", "Triggers-Awaited")
+
+
+class ConfigurationFile(NamedTuple):
+    """A configuration file of a package. `md5` is of the content that the package brought."""
+
+    path: str
+    md5: str
+    obsolete: bool
 
 
 def repack(commands: Commands, name: str, folder: str) -> str:
     """Write a package file of an installed package, as dpkg-repack does, and return its path.
 
-    No repository needs to have that version any more.
+    No repository needs to have that version any more. Configuration files that the site has edited are left out: dpkg
+    keeps them on the host, and would else take the site's content for the package's own and replace it by an upgrade.
     """
     root = os.path.join(folder, name)
     os.makedirs(os.path.join(root, "DEBIAN"))
+    # dpkg-deb refuses the mode that a strict umask gives.
+    os.chmod(os.path.join(root, "DEBIAN"), 0o755)
     try:
-        _copy_files(_lines(commands, "--listfiles", name), root)
+        status = _lines(commands, "--status", name)
+        configuration = configuration_files(status)
+        unchanged = [file.path for file in configuration if not file.obsolete and _md5(file.path) == file.md5]
+        left_out = {file.path for file in configuration} - {*unchanged}
+        _copy_files(_lines(commands, "--listfiles", name), left_out, root)
         _copy_control(commands, name, root)
+        _write(os.path.join(root, "DEBIAN", "control"), control(status))
+        if unchanged:
+            _write(os.path.join(root, "DEBIAN", "conffiles"), unchanged)
     except OSError as error:
         raise PackageError(f"The installed package {name} cannot be copied to {root}: {error}.") from error
     answer = commands.run(["dpkg-deb", "-Znone", "--build", root, f"{root}.deb"])
@@ -39,9 +60,22 @@ def _lines(commands: Commands, option: str, name: str, *more: str) -> list[str]:
     return answer.output.splitlines()
 
 
-def _copy_files(listed: list[str], root: str) -> None:
-    """Copy the files of a package with their modes and owners. Files that were deleted are left out."""
-    paths = [path for path in listed if path.startswith("/") and path != "/." and os.path.lexists(path)]
+def _md5(path: str) -> str:
+    """The hash of a file as dpkg has it; empty for a file that is missing."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def _copy_files(listed: list[str], left_out: Collection[str], root: str) -> None:
+    """Copy the files of a package with their modes and owners. Files that were deleted are left out too."""
+    paths = [
+        path
+        for path in listed
+        if path.startswith("/") and path != "/." and path not in left_out and os.path.lexists(path)
+    ]
     for path in paths:
         copy = root + path
         holds_others = any(other.startswith(f"{path}/") for other in paths)
@@ -53,17 +87,14 @@ def _copy_files(listed: list[str], root: str) -> None:
         status = os.lstat(path)
         if not stat.S_ISLNK(status.st_mode):
             os.chown(copy, status.st_uid, status.st_gid)
+            # A change of the owner takes the setuid bit away.
+            os.chmod(copy, stat.S_IMODE(status.st_mode))
 
 
 def _copy_control(commands: Commands, name: str, root: str) -> None:
     for kind in _lines(commands, "--control-list", name):
         (path,) = _lines(commands, "--control-path", name, kind)
         shutil.copy2(path, os.path.join(root, "DEBIAN", kind))
-    status = _lines(commands, "--status", name)
-    _write(os.path.join(root, "DEBIAN", "control"), control(status))
-    configuration = [path for path in configuration_files(status) if os.path.lexists(root + path)]
-    if configuration:
-        _write(os.path.join(root, "DEBIAN", "conffiles"), configuration)
 
 
 def control(status: list[str]) -> list[str]:
@@ -78,16 +109,17 @@ def control(status: list[str]) -> list[str]:
     return kept
 
 
-def configuration_files(status: list[str]) -> list[str]:
+def configuration_files(status: list[str]) -> list[ConfigurationFile]:
     """The configuration files of a package, from the lines that dpkg shows of it."""
-    paths: list[str] = []
+    files: list[ConfigurationFile] = []
     listing = False
     for line in status:
         if not line.startswith(" "):
             listing = line.startswith("Conffiles:")
-        elif listing and not line.endswith(" obsolete"):
-            paths.append(line.split()[0])
-    return paths
+        elif listing:
+            path, md5, *flags = line.split()
+            files.append(ConfigurationFile(path, md5, "obsolete" in flags))
+    return files
 
 
 def _write(path: str, lines: list[str]) -> None:
