@@ -16,7 +16,7 @@ _ADVICE = (
         "The disk with the engine's data is full. Free space on it, for example with `docker image prune`.",
     ),
     (
-        ("toomanyrequests", "too many requests", "429", "rate limit"),
+        ("toomanyrequests", "too many requests", "rate limit"),
         "{registry} limits the pulls of an address. Wait, log in (gpu_monitoring_registry_username), or"
         " set gpu_monitoring_registry or gpu_monitoring_registries to a registry without a limit.",
     ),

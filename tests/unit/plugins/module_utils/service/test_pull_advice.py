@@ -21,6 +21,7 @@ HEAD = 'Head "https://harbor.example.com/v2/quay/prometheus/prometheus/manifests
         (f"{HEAD}http: server gave HTTP response to HTTPS client", ("insecure-registries",)),
         ("toomanyrequests: You have reached your unauthenticated pull rate limit.", ("limits the pulls", "gpu_monitoring_registries", "Wait")),
         ("Error response: received unexpected HTTP status: 429 Too Many Requests", ("limits the pulls",)),
+        ("manifest for quay.io/prometheus/prometheus@sha256:f429ab not found: manifest unknown", ("Check the version",)),
         ("pull access denied for x, repository does not exist or may require 'docker login'", ("gpu_monitoring_registry_username", "check the version")),
         ("unauthorized: authentication required", ("without credentials",)),
         ("failed to register layer: write /usr/bin/x: no space left on device", ("Free space", "docker image prune")),
