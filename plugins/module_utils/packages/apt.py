@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer, Commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import INCOMPLETE
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import without_credentials
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import Locked, PackageError
 
 # needrestart would restart services, the engine among them, after a change of packages.
@@ -70,10 +71,10 @@ def _checked(answer: Answer) -> str:
 
 
 def _words(answer: Answer) -> str:
-    """What a program said of problems, in one line. Maintainer scripts use both outputs."""
+    """What a program said of problems, in one line without credentials. Maintainer scripts use both outputs."""
     lines = [line.strip() for line in [*answer.output.splitlines(), *answer.errors.splitlines()]]
     problems = [line for line in lines if line and not _PROGRESS.match(line)]
-    return " ".join(problems or lines)
+    return without_credentials(" ".join(problems or lines))
 
 
 def _with_holder(words: str) -> str:

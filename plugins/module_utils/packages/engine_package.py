@@ -31,7 +31,9 @@ def install(commands: Commands, package: str) -> list[str]:
     warnings: list[str] = []
     with _readable_sources(commands, warnings) as options:
         unread = _update(commands, options)
-        arguments = ["install", "--assume-yes", "--no-install-recommends", *_KEEP, *options, package]
+        # docker.io would take the place of a containerd.io that runs the containers of others, such as Kubernetes.
+        only_add = ["--assume-yes", "--no-install-recommends", "--no-remove"]
+        arguments = ["install", *only_add, *_KEEP, *options, package]
         try:
             when_free(lambda: _run(commands, arguments))
         except PackageError as error:
@@ -48,8 +50,10 @@ def _run(commands: Commands, arguments: list[str]) -> None:
 
 def _update(commands: Commands, options: list[str]) -> str:
     """Read the repositories; returns why some could not be read."""
+    # Without the second one, apt ends with 0 where a repository does not answer.
+    strict = ["--option=APT::Get::List-Cleanup=0", "--option=APT::Update::Error-Mode=any"]
     try:
-        when_free(lambda: _run(commands, ["update", "--option=APT::Get::List-Cleanup=0", *options]))
+        when_free(lambda: _run(commands, ["update", *strict, *options]))
     except Locked:
         raise
     except PackageError as error:

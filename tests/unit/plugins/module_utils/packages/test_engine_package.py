@@ -78,6 +78,8 @@ def test_the_package_is_installed_from_all_repositories():
     programs = Programs()
     assert engine_package.install(programs, "docker.io") == []
     assert asked_for(programs, "install")[-1] == "docker.io"
+    assert "--no-remove" in asked_for(programs, "install")
+    assert "--option=APT::Update::Error-Mode=any" in asked_for(programs, "update")
     assert not any("Dir::Etc" in word for word in asked_for(programs, "install"))
 
 
@@ -138,3 +140,11 @@ def test_what_a_failed_installation_left_halfway_is_named():
     failed = Answer(100, "", "dpkg: error processing package docker.io (--configure):\n")
     with pytest.raises(PackageError, match="error processing package docker.io .--configure.:. dpkg left halfway: docker.io"):
         engine_package.install(Programs(install=[failed], audit=[OK, left]), "docker.io")
+
+
+def test_credentials_of_a_mirror_are_not_shown():
+    failed = Answer(100, "", "E: Failed to fetch https://site:s3cret@mirror.example/docker.deb  404  Not Found\n")
+    with pytest.raises(PackageError) as failure:
+        engine_package.install(Programs(update=[failed], install=[failed]), "docker.io")
+    assert "https://mirror.example/docker.deb" in str(failure.value)
+    assert "s3cret" not in str(failure.value)
