@@ -235,7 +235,7 @@ class Toolkit:
     ) -> None:
         """Install packages. Where that fails, the former packages come back."""
         when_free(lambda: manager.download(names))
-        manager.keep(before)
+        when_free(lambda: manager.keep(before))
         changing = False
 
         def install() -> None:

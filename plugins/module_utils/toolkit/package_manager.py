@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import re
@@ -20,6 +19,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.kept_
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.repository import PINNED
 
 _FOLDER = "/var/cache"
+# dnf's exit code for locks of another process: https://dnf.readthedocs.io/en/latest/command_ref.html
+_DNF_LOCKED = 200
 # What dpkg says of a dependency.
 _MISSING = re.compile(r"Package (\S+) is not installed")
 
@@ -197,9 +198,14 @@ class Dnf:
             if self._generation_5
             else ["reinstall", "--downloadonly", f"--downloaddir={folder}"]
         )
-        if names:
-            with contextlib.suppress(PackageError):
-                self._run(*fetch, *only_this, *names)
+        if not names:
+            return
+        try:
+            self._run(*fetch, *only_this, *names)
+        except Locked:
+            raise
+        except PackageError:
+            return
 
     def install(self, names: Sequence[str]) -> None:
         """Install the packages that were fetched."""
@@ -209,9 +215,13 @@ class Dnf:
         """Install the kept packages again, and remove those of the toolkit that were not there."""
         before = {package["name"] for package in present}
         now = {package["name"] for package in packages.ask(self._commands)["toolkit"]}
+        kept = self._folder.files("kept")
+        if before and not kept:
+            raise PackageError("The repository does not have the former packages any more.")
+        # The kept packages, which come next, have what these are needed for.
         if added := sorted(now - before):
-            self.remove(added)
-        if kept := self._folder.files("kept"):
+            _checked(self._commands.run(["rpm", "--erase", "--nodeps", *added]))
+        if kept:
             _checked(self._commands.run(["rpm", "--upgrade", "--oldpackage", "--replacepkgs", *kept]))
 
     def configure(self, names: Sequence[str]) -> None:
@@ -219,7 +229,8 @@ class Dnf:
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove packages."""
-        self._run("remove", "--disablerepo=*", "--setopt=clean_requirements_on_remove=False", *names)
+        # dnf would remove packages of others that need these.
+        _checked(self._commands.run(["rpm", "--erase", *names]))
 
     def hold(self, names: Sequence[str], hold: bool) -> None:
         """The repository file holds them."""
@@ -238,12 +249,21 @@ class Dnf:
         return ["--disablerepo=*", f"--enablerepo={PINNED}", *downgrade]
 
     def _run(self, *arguments: str) -> None:
-        _checked(self._commands.run(["dnf", "--assumeyes", "--quiet", *arguments]))
+        # dnf 4 would wait for other processes, and containers may get GPUs meanwhile.
+        locks = [] if self._generation_5 else ["--setopt=exit_on_lock=True"]
+        answer = self._commands.run(["dnf", "--assumeyes", "--quiet", *locks, *arguments])
+        if answer.code == _DNF_LOCKED:
+            raise Locked(_words(answer))
+        _checked(answer)
 
 
 def _checked(answer: Answer) -> None:
     if answer.code != 0:
-        raise PackageError(" ".join((answer.errors or answer.output).split()))
+        raise PackageError(_words(answer))
+
+
+def _words(answer: Answer) -> str:
+    return " ".join((answer.errors or answer.output).split())
 
 
 def of(manager: str, commands: Commands, repository: str) -> PackageManager:

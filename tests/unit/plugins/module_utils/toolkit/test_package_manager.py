@@ -162,3 +162,48 @@ def test_dnf_uses_this_repository_alone(manager):
     (arguments,) = programs.asked
     assert {"--disablerepo=*", "--enablerepo=nvidia-container-toolkit-pinned"} <= set(arguments)
     assert ("--allow-downgrade" in arguments) == (manager == "dnf5")
+
+
+def test_dnf_4_does_not_wait_for_a_lock_by_itself_and_is_asked_again(monkeypatch):
+    monkeypatch.setattr(locks, "PAUSE_SECONDS", 0)
+    locked = Answer(200, "", "Error: Failed to obtain the transaction lock (logged in as: root).\n")
+    programs = Programs(locked, locked)
+    manager = package_manager.of("dnf", programs, "")
+    locks.when_free(lambda: manager.install(["nvidia-container-toolkit-1.20.1-1"]))
+    assert len(programs.asked) == 3
+    assert all("--setopt=exit_on_lock=True" in arguments for arguments in programs.asked)
+
+
+def test_a_lock_is_no_reason_to_go_on_without_copies(folder):
+    manager = package_manager.of("dnf", Programs(Answer(200, "", "locked\n")), "")
+    with pytest.raises(Locked):
+        manager.keep([{"name": "nvidia-container-toolkit", "version": "1.20.0", "held": False, "state": "installed"}])
+
+
+RPM_AFTER = "installed\tnvidia-container-toolkit\t1.20.1-1\tinstall\ninstalled\tnvidia-container-toolkit-base\t1.20.1-1\tinstall\n"
+
+
+def test_rpm_puts_back_without_the_packages_of_others_that_need_the_toolkit(folder):
+    """`dnf remove` would remove nvidia-docker2 with what it needs."""
+    kept = {"name": "nvidia-container-toolkit", "version": "1.9.0", "held": False, "state": "installed"}
+    programs = Programs(Answer(0, "", ""), Answer(1, RPM_AFTER, ""))
+    manager = package_manager.of("dnf", programs, "")
+    manager.keep([kept])
+    (copies,) = folder.glob("*/kept")
+    (copies / "nvidia-container-toolkit-1.9.0-1.rpm").touch()
+    manager.put_back([kept])
+    _keep, _query, erase, upgrade = programs.asked
+    assert erase == ["rpm", "--erase", "--nodeps", "nvidia-container-toolkit-base"]
+    assert upgrade[:2] == ["rpm", "--upgrade"]
+    manager.remove(["nvidia-container-toolkit"])
+    assert programs.asked[-1] == ["rpm", "--erase", "nvidia-container-toolkit"]
+
+
+def test_rpm_removes_nothing_where_the_previous_packages_cannot_come_back(folder):
+    kept = {"name": "nvidia-container-toolkit", "version": "1.9.0", "held": False, "state": "installed"}
+    programs = Programs(Answer(1, "", "No package nvidia-container-toolkit-1.9.0-1 available.\n"), Answer(1, RPM_AFTER, ""))
+    manager = package_manager.of("dnf", programs, "")
+    manager.keep([kept])
+    with pytest.raises(PackageError, match="does not have the former packages"):
+        manager.put_back([kept])
+    assert not any("--erase" in arguments for arguments in programs.asked)
