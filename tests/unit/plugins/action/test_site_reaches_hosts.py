@@ -101,3 +101,15 @@ def test_a_limited_run_says_that_the_monitoring_host_cannot_be_asked(playbook):
     code, output = playbook(SITE, *NEW, "--limit=gpu1", variables={"monitor1": MONITOR1})
     assert code == 0, output
     assert "monitor1 could not be asked whether its Prometheus knows gpu1: " in output
+
+
+def test_the_engine_is_not_restarted_for_proxies_under_containers_that_started_after_the_first_look(playbook):
+    proxies = {"http-proxy": "", "https-proxy": "", "no-proxy": ""}
+    first_look = {"engine": {"reachable": True, "version": "28.5.2", "live_restore": False, "containers": [], "proxies": proxies}, "json_files": {}}
+    role = {"name": "mlops.gpu_monitoring.docker_engine", "tasks_from": "proxies.yml"}
+    wanted = {"docker_engine_https_proxy": "http://proxy.example:3128", "docker_engine_allow_restart": True}
+    tasks = [{"ansible.builtin.set_fact": {"gpu_monitoring_host": first_look}}, {"ansible.builtin.include_role": role, "vars": wanted}]
+    code, output = playbook([{"tasks": tasks}], "--limit=gpu1")
+    assert code == 2, output
+    assert "which would stop the running containers cadvisor, cadvisor-proxy, dcgm-exporter, node-exporter." in " ".join(output.split())
+    assert "TASK [mlops.gpu_monitoring.docker_engine : Write the proxies]" not in output
