@@ -351,3 +351,14 @@ def test_cadvisor_leaves_the_profile_that_hides_privileged_containers(tmp_path, 
     facts = {"gpu_monitoring_host": {"engine": {"apparmor": apparmor}}}
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
     assert service("cadvisor", "cadvisor", inventory, "gpu1", tmp_path, facts)["security_opts"] == expected
+
+
+def test_a_changed_toolkit_does_not_take_the_known_targets_from_the_report(tmp_path):
+    inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"gpu1": {}})
+    targets = {"/etc/gpu_monitoring/prometheus/targets/node.json": []}
+    facts = {
+        "gpu_monitoring_host": {"gpu": {"present": False}, "json_files": targets},
+        "nvidia_container_toolkit_result": {"host": {"gpu": {"present": True}, "json_files": {}}},
+    }
+    told = arguments("nvidia_container_toolkit", "Tell later roles what the host has now", inventory, "gpu1", tmp_path, facts)
+    assert told["gpu_monitoring_host"] == {"gpu": {"present": True}, "json_files": targets}
