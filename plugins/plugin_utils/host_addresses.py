@@ -44,6 +44,8 @@ class HostAddresses:
         self._variables, self._members = variables, members
         self._choices: dict[str, Choice] = {}
         self._resolved = functools.cache(address.resolved)
+        # Each host may be asked for the addresses of all others.
+        self._text, self._only_address = functools.cache(self._read_text), functools.cache(self._find_only_address)
         self._interfaces = functools.cache(interfaces.ask)
 
     def of(self, host: str) -> str:
@@ -79,7 +81,7 @@ class HostAddresses:
         more = f"; {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
         return f"Addresses: {'; '.join(parts[:_SHOWN])}{more}." if parts else ""
 
-    def _text(self, host: str) -> str:
+    def _read_text(self, host: str) -> str:
         source = "gpu_monitoring_address" if self._variables.is_set(host, "gpu_monitoring_address") else "ansible_host"
         return str(self._variables.get(host, source) or host)
 
@@ -113,12 +115,18 @@ class HostAddresses:
         monitoring = self._variables.in_groups("monitoring")
         own = {entry["address"] for entry in self._interfaces()["own"]}
         for other in sorted(others, key=lambda other: host not in monitoring and other not in monitoring):
-            with contextlib.suppress(ValueError):
-                text = self._text(other)
-                literal = address.literal(text)
-                addresses = [literal] if literal is not None else self._resolved(text)
-                if len(addresses) == 1 and addresses[0] not in own and not ipaddress.ip_address(addresses[0]).is_loopback:
-                    return addresses[0]
+            only = self._only_address(other)
+            if only and only not in own and not ipaddress.ip_address(only).is_loopback:
+                return only
+        return ""
+
+    def _find_only_address(self, host: str) -> str:
+        """The address of a host; empty where the host has several, or none that is known."""
+        with contextlib.suppress(ValueError):
+            text = self._text(host)
+            literal = address.literal(text)
+            addresses = [literal] if literal is not None else self._resolved(text)
+            return addresses[0] if len(addresses) == 1 else ""
         return ""
 
 

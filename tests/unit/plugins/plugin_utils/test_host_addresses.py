@@ -142,6 +142,20 @@ def test_the_line_names_ten_hosts_and_counts_the_others(controller, tmp_path):
     assert evaluated["addresses"].count(";") == 10
 
 
+def test_hosts_with_several_addresses_each_are_not_compared_by_reading_all_variables_again(controller, tmp_path, monkeypatch):
+    gpu_hosts = {f"gpu{number}": {} for number in range(20)}
+    controller({host: [f"10.0.0.{number}", f"fd00::{number:x}"] for number, host in enumerate([*gpu_hosts, "monitor1"])})
+    variables = host_variables(tmp_path, {**gpu_hosts, "gone": {}}, {"monitor1": {}})
+    variables.play_hosts = [*gpu_hosts]
+    read, asked = [], []
+    manager, getaddrinfo = variables._play.get_variable_manager(), socket.getaddrinfo
+    monkeypatch.setattr(manager, "get_vars", lambda get_vars=manager.get_vars, **given: read.append(given["host"].name) or get_vars(**given))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *_args, **_more: asked.append(name) or getaddrinfo(name))
+    evaluate(variables)
+    assert max(map(read.count, read)) < 10
+    assert asked.count("gone") == 1
+
+
 def test_a_run_for_some_hosts_needs_no_name_of_the_others(controller, tmp_path):
     controller({"gpu2": ["10.0.0.2"], "monitor1": ["10.0.0.9"]})
     variables = host_variables(tmp_path, {"gpu1": {}, "gpu2": {}, "gpu3": {"gpu_monitoring_address": "{{ ansible_facts.x }}"}}, {"monitor1": {}})
