@@ -9,6 +9,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import 
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 
 OWN = [
+    {"address": "fd00::10", "network": "fd00::10/64", "interface": "eth0", "bridge": False},
     {"address": "192.168.1.10", "network": "192.168.1.10/24", "interface": "eth0", "bridge": False},
     {"address": "172.17.0.1", "network": "172.17.0.1/16", "interface": "docker0", "bridge": True},
     {"address": "192.168.122.1", "network": "192.168.122.1/24", "interface": "virbr0", "bridge": True},
@@ -40,6 +41,7 @@ FORWARDED = {"node_exporter_address": "0.0.0.0", "prometheus_address": "0.0.0.0"
         # A network of virtual machines that is routed, on somebody's word.
         {"gpu_monitoring_address": "192.168.122.1"},
         {"ansible_host": "192.168.1.10", "grafana_address": "172.17.0.1"},
+        {"ansible_host": "192.168.1.10", "grafana_address": "FD00:0::10"},
     ],
 )
 def test_addresses_that_fit(check, monitor):
@@ -61,12 +63,12 @@ def test_a_machine_that_monitors_itself(check):
 @pytest.mark.parametrize(
     ("monitor", "words"),
     [
-        ({"ansible_host": "172.17.0.1"}, ["gpu_monitoring_address on monitor1", "172.17.0.1", "bridge docker0", "such as 192.168.1.10 (eth0)"]),
+        ({"ansible_host": "172.17.0.1"}, ["gpu_monitoring_address on monitor1", "172.17.0.1", "bridge docker0", "192.168.1.10 (eth0)"]),
         ({"gpu_monitoring_address": "172.17.0.1"}, ["bridge docker0", "other hosts cannot reach"]),
         ({"ansible_host": "192.168.122.1"}, ["bridge virbr0"]),
         (
             {"ansible_host": "203.0.113.5"},
-            ["gpu_monitoring_address on monitor1: 203.0.113.5 is not an address of the host", "such as 192.168.1.10 (eth0)", "forwards", "0.0.0.0"],
+            ["gpu_monitoring_address on monitor1: 203.0.113.5 is not an address of the host", "192.168.1.10 (eth0)", "forwards", "0.0.0.0"],
         ),
         ({"ansible_host": "203.0.113.5", "node_exporter_address": "0.0.0.0", "prometheus_address": "0.0.0.0"}, ["set grafana_address"]),
         ({"ansible_host": "192.168.1.10", "grafana_address": "monitor1"}, ["grafana_address on monitor1: 'monitor1' is no IP address"]),
