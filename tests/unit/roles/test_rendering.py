@@ -187,6 +187,13 @@ def test_a_further_collector_gets_what_it_reads_and_no_more(node_exporter):
     assert set(longer) - set(command) == {"--collector.interrupts", "--collector.arp", "--no-collector.arp.netlink", "--collector.netstat"}
 
 
+def test_a_collector_that_is_named_twice_is_one_flag(node_exporter):
+    """The exporter ends with an error where a switch is there twice."""
+    twice = {"node_exporter_collectors_extra": ["cpu", "textfile", "arp", "arp"]}
+    command = node_exporter(fleet({"gpu1": {**GPU1, **twice}}, {"monitor1": MONITOR}), "gpu1")["command"]
+    assert [command.count(f"--collector.{name}") for name in ("cpu", "textfile", "arp")] == [1, 1, 1]
+
+
 def test_a_kernel_without_pressure_gets_no_mount_of_it(node_exporter):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": False}}})
     assert "/proc/pressure" not in {mount["source"] for mount in node_exporter(inventory, "gpu1")["mounts"]}
