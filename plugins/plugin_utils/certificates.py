@@ -84,6 +84,8 @@ def authority_key(text: str) -> Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivate
         raise ValueError("the key has a passphrase") from error
     except ValueError as error:
         raise ValueError("the key is no PEM text that can be read") from error
+    except UnsupportedAlgorithm as error:
+        raise ValueError("the controller's Python package cryptography does not support keys of this kind") from error
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise ValueError("the key is neither one for RSA nor one for ECDSA")
     return key
