@@ -91,7 +91,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     _complete_datasources(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)
     _refuse_refresh(client, changes)
-    key_is_lost = any(change.recreate for change in changes)
+    key_is_lost = any(change.recreate and not change.error for change in changes)
     if key_is_lost:
         module.warn(LOST_KEY)
     if key_is_lost and not module.check_mode:
