@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 _PROMETHEUS = "prometheus.prometheus"
 _GRAFANA = "grafana.grafana"
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+([._-][A-Za-z0-9._-]+)?")
-_PROVISIONING_KEYS = {"access", "basicAuth", "basicAuthUser", "editable", "isDefault", "jsonData", "orgId", "secureJsonData"}
+_PROVISIONING_KEYS = {"basicAuth", "basicAuthUser", "editable", "isDefault", "jsonData", "orgId", "secureJsonData"}
 
 # Variables that only other collections have, by role: the collection, and the variable of this one.
 _WITHOUT_EFFECT = {

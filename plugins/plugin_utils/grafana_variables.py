@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import secret_values
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 # Settings that the role derives from a variable of its own (https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/).
@@ -22,10 +23,6 @@ _OF_THE_ROLE = {
     "GF_SERVER_PROTOCOL": "grafana_protocol",
     "GF_SERVER_ROOT_URL": "grafana_root_url",
 }
-_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSPHRASE)$", re.IGNORECASE)
-_LOGIN_IN_VALUE = re.compile(r"://[^/\s@]*:[^/\s@]+@|\bpassword=", re.IGNORECASE)
-# A switch, such as that of use_refresh_token, a path, such as that of tls_client_key, or a reference to where the secret is.
-_HARMLESS = re.compile(r"true|false|/.*|\$__(file|vault|env)\{.*\}|", re.IGNORECASE)
 _SECRET_FILE = re.compile(r"/etc/gpu_monitoring/secrets/([^}]*)")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -58,12 +55,12 @@ def _problem_of_files(files: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _problem_of_environment(environment: Mapping[str, Any], secret_files: Collection[str]) -> tuple[str, str] | None:
-    for name, value in environment.items():
+    for name, value in ((str(name), value) for name, value in environment.items()):
         own = _OF_THE_ROLE.get(name[: -len("__FILE")] if name.endswith("__FILE") else name)
         if own:
             return f"the role sets {name}", f"Set {own} instead"
         text = str(value)
-        if (_SECRET_NAME.search(name) and not _HARMLESS.fullmatch(text)) or _LOGIN_IN_VALUE.search(text):
+        if secret_values.is_inline(name, text):
             reference = "$__file{/etc/gpu_monitoring/secrets/NAME}"
             return f"{name} is a secret, which everybody can read in an environment", (
                 f"Put it into grafana_secret_files, and set {name} to '{reference}'"

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -10,6 +11,15 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.value_types i
 # What bcrypt reads of a password: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md
 BCRYPT_BYTES = 72
 _ANOTHER = "Set another one"
+_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSPHRASE)$", re.IGNORECASE)
+_LOGIN_IN_VALUE = re.compile(r"://[^/\s@]*:[^/\s@]+@|\bpassword=", re.IGNORECASE)
+# A switch, such as that of use_refresh_token, a path, such as that of tls_client_key, or Grafana's reference to where the secret is.
+_HARMLESS = re.compile(r"true|false|/.*|\$__(file|vault|env)\{.*\}|", re.IGNORECASE)
+
+
+def is_inline(name: str, value: str) -> bool:
+    """Whether an environment variable would hold a secret itself."""
+    return bool((_SECRET_NAME.search(name) and not _HARMLESS.fullmatch(value)) or _LOGIN_IN_VALUE.search(value))
 
 
 def password_problem(password: str, longest: int = 0) -> Optional[Problem]:

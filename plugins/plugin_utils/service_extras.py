@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import secret_values
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -60,6 +61,8 @@ def check(variables: HostVariables, role: str, host: str) -> None:
         if not _NAME.fullmatch(str(name)):
             problem = f"'{name}' is not a name of an environment variable"
             raise VariableError(f"{role}_environment_extra", host, problem, "Use letters, digits and '_'")
+    if role != "grafana":
+        _check_secrets(role, host, environment or {})
     _check_mounts(f"{role}_mounts_extra", host, mounts or [], own.mounts)
 
 
@@ -69,6 +72,14 @@ def _check_texts(variable: str, host: str, given: Mapping[str, Any], own: Iterab
             raise VariableError(variable, host, f"the role sets {name} itself", "Remove it, and set the role's own variable")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise VariableError(variable, host, f"the value of {name} is not text", 'Put the value into quotation marks, as in "true"')
+
+
+def _check_secrets(role: str, host: str, environment: Mapping[str, Any]) -> None:
+    files = "prometheus_secret_files" if role == "prometheus" else f"{role}_mounts_extra"
+    for name, value in environment.items():
+        if secret_values.is_inline(str(name), str(value)):
+            problem = f"{name} is a secret, which everybody can read in an environment"
+            raise VariableError(f"{role}_environment_extra", host, problem, f"Give the program a file with the secret, by {files}")
 
 
 def _check_mounts(variable: str, host: str, mounts: Iterable[Mapping[str, Any]], own: Iterable[str]) -> None:

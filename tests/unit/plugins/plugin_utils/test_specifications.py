@@ -183,7 +183,7 @@ def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, var
         ("prometheus_rules_extra", [{"alert": "Down", "expr": "up == 0"}], "the key alert is one of a rule, as in prometheus_alert_rules"),
         ("prometheus_alertmanagers", [{"targets": ["am:9093"]}], "an entry is not an alertmanager_config of Prometheus. Write it like"),
         ("prometheus_alertmanagers", ["am:9093"], "an entry is not an alertmanager_config of Prometheus. Write it like"),
-        ("grafana_datasources", [{"name": "x", "access": "proxy"}], "the key access is one of Grafana's provisioning files, as in grafana.grafana."),
+        ("grafana_datasources", [{"name": "x", "access": "proxy", "orgId": 1}], "the key orgId is one of Grafana's provisioning files, as in grafana.grafana."),
         ("grafana_datasources_extra", [{"name": "x", "isDefault": True}], "the key isDefault is one of Grafana's provisioning files"),
         ("grafana_dashboards", [{"dashboard_id": 1860, "revision_id": 37}], "the key dashboard_id is one of grafana.grafana, which downloads"),
         ("node_exporter_collectors", ["cpu", {"textfile": {"directory": "/x"}}], "an entry is a dictionary, as in node_exporter_enabled_collectors"),
@@ -225,8 +225,12 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
         "cadvisor_flags_extra": ["--v=2"],
         "cadvisor_container_labels": ["com.docker.compose.project", "com.docker.compose.service"],
         "cadvisor_metrics": ["cpu", "pressure"],
+        "prometheus_environment_extra": {"GOOGLE_APPLICATION_CREDENTIALS": "/etc/prometheus/secrets/remote"},
+        # `access` is an option of the module too.
+        "grafana_datasources_extra": [{"uid": "x", "name": "X", "access": "proxy"}],
+        "grafana_environment_extra": {True: "yes"},
     }
-    for role in ("prometheus", "cadvisor"):
+    for role in ("prometheus", "cadvisor", "grafana"):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"])
 
 
