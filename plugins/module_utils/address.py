@@ -37,7 +37,7 @@ def resolved(name: str) -> list[str]:
         except OSError as error:
             reason = error.strerror or str(error)
         except UnicodeError:
-            reason = "a part of it is too long"
+            reason = "a part of it is empty or too long"
         else:
             texts = {str(answer[4][0]) for answer in answers}
             addresses = {ipaddress.ip_address(text) for text in texts if "%" not in text}

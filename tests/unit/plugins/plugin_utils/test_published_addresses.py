@@ -42,6 +42,7 @@ FORWARDED = {"node_exporter_address": "0.0.0.0", "prometheus_address": "0.0.0.0"
         {"gpu_monitoring_address": "192.168.122.1"},
         {"ansible_host": "192.168.1.10", "grafana_address": "172.17.0.1"},
         {"ansible_host": "192.168.1.10", "grafana_address": "FD00:0::10"},
+        {"ansible_host": "169.254.7.1"},
     ],
 )
 def test_addresses_that_fit(check, monitor):

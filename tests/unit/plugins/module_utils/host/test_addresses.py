@@ -23,6 +23,19 @@ def test_the_addresses_are_those_that_ip_shows():
     assert {(entry["interface"], entry["network"]) for entry in addresses.ask()["own"]} == expected
 
 
+def test_an_interface_that_goes_meanwhile_is_left_out(monkeypatch):
+    ioctl = addresses.fcntl.ioctl
+
+    def gone(sock, request, argument):
+        if request == addresses._SIOCGIFNETMASK and argument.startswith(b"lo\0"):
+            raise OSError(19, "No such device")
+        return ioctl(sock, request, argument)
+
+    before = [entry.interface for entry in addresses._ipv4()]
+    monkeypatch.setattr(addresses.fcntl, "ioctl", gone)
+    assert [entry.interface for entry in addresses._ipv4()] == [interface for interface in before if interface != "lo"] != before
+
+
 def test_another_system_says_nothing(monkeypatch):
     monkeypatch.setattr(addresses.sys, "platform", "darwin")
     assert addresses.ask() == {"own": [], "nonlocal_bind": False}
