@@ -65,7 +65,7 @@ def _problems_of_entry(key: str, value: Any, path: str, secret_files: Collection
     if key in _NAMED_BY_SITE:
         return
     if key in _SECRET_KEYS and value and not isinstance(value, Mapping):
-        yield Problem(f"{path} is a secret in the configuration", _fix(_SECRET_KEYS[key]))
+        yield Problem(f"{path} is a secret in the configuration", _fix(key))
     elif key in ("headers", "http_headers", "proxy_connect_header") and isinstance(value, Mapping):
         yield from _problems_of_headers(value, path, secret_files)
     else:
@@ -83,7 +83,13 @@ def _problems_of_headers(headers: Mapping[Any, Any], path: str, secret_files: Co
             yield from _problems(value, f"{path}.{name}", secret_files)
 
 
-def _fix(file_key: str) -> str:
+def _fix(key: str) -> str:
+    file_key = _SECRET_KEYS[key]
+    if key == "secret_key":
+        return (
+            "Put a credentials file of AWS into prometheus_secret_files, and set AWS_SHARED_CREDENTIALS_FILE"
+            " to /etc/prometheus/secrets/NAME in prometheus_environment_extra"
+        )
     if not file_key:
         return (
             "Prometheus has no setting that reads it from a file."

@@ -16,7 +16,7 @@ WORD = "word-of-mine"
         ([{"bearer_token": WORD}], "[0].bearer_token", "bearer_token_file: secrets/NAME"),
         ([{"oauth2": {"client_secret": WORD}}], "[0].oauth2.client_secret", "client_secret_file: secrets/NAME"),
         ([{"azuread": {"oauth": {"client_secret": WORD}}}], "[0].azuread.oauth.client_secret", "client_secret_file"),
-        ([{}, {"sigv4": {"secret_key": WORD}}], "[1].sigv4.secret_key", "basic_auth"),
+        ([{}, {"sigv4": {"secret_key": WORD}}], "[1].sigv4.secret_key", "AWS_SHARED_CREDENTIALS_FILE"),
         ([{"tls_config": {"key": WORD}}], "[0].tls_config.key", "key_file: secrets/NAME"),
         ([{"consul_sd_configs": [{"token": WORD}]}], "[0].consul_sd_configs[0].token", "authorization"),
         ([{"headers": {"Authorization": f"Bearer {WORD}"}}], "[0].headers.Authorization", "http_headers: {Authorization: {files: [secrets/NAME]}}"),
