@@ -113,3 +113,28 @@ def test_the_engine_is_not_restarted_for_proxies_under_containers_that_started_a
     assert code == 2, output
     assert "which would stop the running containers cadvisor, cadvisor-proxy, dcgm-exporter, node-exporter." in " ".join(output.split())
     assert "TASK [mlops.gpu_monitoring.docker_engine : Write the proxies]" not in output
+
+
+@pytest.mark.parametrize(
+    ("engine", "variables", "problem"),
+    [
+        ({"installed": False}, {"docker_engine_install": True}, "docker_engine_allow_restart is false. Set it to true."),
+        ({"installed": False}, {"docker_engine_install": True, "docker_engine_allow_restart": True}, ""),
+        ({"installed": True}, {"docker_engine_install": True}, ""),
+        ({"installed": False}, {}, ""),
+    ],
+    ids=["new engine", "new engine with a restart", "stopped engine", "no engine"],
+)
+def test_proxies_that_a_new_engine_cannot_take_are_refused_before_it_is_installed(playbook, engine, variables, problem):
+    state = {"reachable": False, "version": "", "live_restore": False, "containers": [], "proxies": {}, **engine}
+    role = {"name": "mlops.gpu_monitoring.docker_engine", "tasks_from": "validate.yml", "public": True}
+    tasks = [
+        {"ansible.builtin.set_fact": {"gpu_monitoring_host": {"engine": state}}},
+        {"ansible.builtin.include_role": role},
+        {"ansible.builtin.debug": {"msg": "<{{ __docker_engine_proxy_problem }}>"}},
+    ]
+    code, output = playbook(
+        [{"tasks": tasks, "vars": {"docker_engine_https_proxy": "http://proxy.example:3128", **variables}}], "--limit=gpu1"
+    )
+    assert code == 0, output
+    assert f"{problem}>" in output and (problem or "<>" in output)
