@@ -56,6 +56,18 @@ def on(name: str, command: str) -> str:
     return shell.run("docker", "exec", hosts.container(LAB_NAME, name), "bash", "-c", command)
 
 
+def reboot(name: str) -> None:
+    """Boot a host of the lab again and wait until its engine answers."""
+    container = hosts.container(LAB_NAME, name)
+    shell.run("docker", "restart", "--time", "30", container)
+    wait_until(lambda: shell.succeeds("docker", "exec", container, "docker", "info"), f"the engine of {name}")
+
+
+def container_state(name: str, container: str) -> dict[str, Any]:
+    """What the engine of a host says of the state of a container."""
+    return json.loads(on(name, f"docker inspect --format '{{{{json .State}}}}' {container}"))
+
+
 @dataclass
 class Run:
     """A finished ansible-playbook."""

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-
 import pytest
 
-from tests.lab import hosts
-from tests.lab.shell import succeeds
-from tests.stack import LAB_NAME, PANELS, SERVICES, on, wait_until
+from tests.stack import PANELS, SERVICES, container_state, on, reboot, wait_until
 
 LATE_ADDRESS = "10.213.78.1"
-CDI_CONDITION = "/etc/systemd/system/nvidia-cdi-refresh.service.d/lab.conf"
 
 
 def everything_is_back(prometheus, grafana) -> None:
@@ -43,17 +37,6 @@ def test_restarted_services_come_back_with_their_data(host, prometheus, grafana,
     everything_is_back(prometheus, grafana)
 
 
-def reboot(name: str) -> None:
-    """Boot a host again and wait until its engine answers."""
-    container = hosts.container(LAB_NAME, name)
-    subprocess.run(["docker", "restart", "--time", "30", container], check=True, capture_output=True)
-    wait_until(lambda: succeeds("docker", "exec", container, "docker", "info"), f"the engine of {name}")
-
-
-def state(name: str, container: str) -> dict[str, object]:
-    return json.loads(on(name, f"docker inspect --format '{{{{json .State}}}}' {container}"))
-
-
 @pytest.fixture
 def late_service(play):
     """A service of the collection on monitor1 that publishes an address which is not there after a boot."""
@@ -74,23 +57,7 @@ def late_service(play):
 
 def test_the_monitoring_host_comes_back_from_a_reboot(prometheus, grafana, kept, late_service):
     reboot("monitor1")
-    wait_until(lambda: "cannot assign requested address" in state("monitor1", "late")["Error"], "the engine gave up on the service")
+    wait_until(lambda: "cannot assign requested address" in container_state("monitor1", "late")["Error"], "the engine gave up on the service")
     on("monitor1", f"ip address add {LATE_ADDRESS}/32 dev lo")
-    wait_until(lambda: state("monitor1", "late")["Running"], "the service is started without Ansible")
-    everything_is_back(prometheus, grafana)
-
-
-@pytest.fixture
-def late_specification():
-    """At the next boot of gpu2 the CDI specification comes after the engine, as with toolkits before 1.20.1."""
-    on("gpu2", f"mkdir -p $(dirname {CDI_CONDITION}) && printf '[Unit]\\nConditionPathExists=/run/late\\n' >{CDI_CONDITION}")
-    yield
-    on("gpu2", f"rm -r $(dirname {CDI_CONDITION})")
-
-
-def test_a_gpu_host_comes_back_when_its_cdi_specification_comes_late(prometheus, grafana, late_specification):
-    reboot("gpu2")
-    wait_until(lambda: "unresolvable CDI devices" in state("gpu2", "dcgm-exporter")["Error"], "the engine gave up on the exporter")
-    on("gpu2", "touch /run/late && systemctl start nvidia-cdi-refresh")
-    wait_until(lambda: state("gpu2", "dcgm-exporter")["Running"], "the exporter is started without Ansible")
+    wait_until(lambda: container_state("monitor1", "late")["Running"], "the service is started without Ansible")
     everything_is_back(prometheus, grafana)

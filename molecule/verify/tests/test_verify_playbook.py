@@ -28,45 +28,6 @@ server.serve_forever()
 """
 
 
-@pytest.fixture
-def verify(tmp_path):
-    """Runs the playbook; returns the run and the report."""
-
-    def call(**variables):
-        report = tmp_path / "verify.json"
-        run = run_playbook(ROOT / "playbooks" / "verify.yml", variables={"verify_report": str(report), "verify_wait": "0s", **variables})
-        assert report.exists(), run.output
-        return run, json.loads(report.read_text())
-
-    return call
-
-
-@pytest.fixture
-def told(verify):
-    """Waits until the playbook fails with this sentence alone."""
-
-    def call(start, **variables):
-        def found():
-            run, report = verify(**variables)
-            seen.append([problem["message"] for problem in report["problems"]])
-            return run if len(seen[-1]) == 1 and seen[-1][0].startswith(start) else None
-
-        seen: list[list[str]] = []
-        run = wait_until(found, lambda: f"not this sentence alone: {start} But: {seen[-1]}", seconds=120)
-        assert run.code != 0
-        assert start in run.error
-
-    return call
-
-
-@pytest.fixture(autouse=True)
-def whole_again(verify):
-    """After each test nothing is left of its fault."""
-    yield
-    run, _report = verify(verify_wait="150s")
-    assert run.code == 0, run.output
-
-
 def test_the_stack_is_whole(verify, tmp_path):
     run, report = verify(verify_wait="60s")
     assert run.code == 0, run.output
