@@ -54,5 +54,5 @@ def test_no_look_at_a_host_is_skipped() -> None:
         for task in yaml.safe_load(path.read_text())
         if task.get("register") == "gpu_monitoring_host"
     ]
-    assert len(looks) == 3
+    assert len(looks) == 4
     assert not any("when" in task for task in looks)
