@@ -81,12 +81,15 @@ def _readable_sources(commands: Commands, warnings: list[str]) -> Iterator[list[
         return
     entries = apt_entries(APT_FOLDER)
     of_toolkit = {entry["path"] for entry in conflicts(entries, "", NVIDIA_URLS["apt"])} | {places("apt").repository}
+    paths = {entry["path"] for entry in entries}
     with tempfile.TemporaryDirectory(prefix="gpu_monitoring.") as folder:
         os.chmod(folder, 0o755)
-        for path in sorted({entry["path"] for entry in entries} - of_toolkit):
+        for path in sorted(paths - of_toolkit):
             os.symlink(path, os.path.join(folder, os.path.basename(path)))
         options = ["--option=Dir::Etc::SourceList=/dev/null", f"--option=Dir::Etc::SourceParts={folder}"]
         if apt.sources_problem(commands, *options):
             raise PackageError(located(problem, entries))
-        warnings.append(f"apt reads its repositories only without {', '.join(sorted(of_toolkit))}: {located(problem, entries)}")
+        # A file that is no list of repositories, such as a page of a web server, has no entries and is left out too.
+        left_out = f"without {', '.join(sorted(paths & of_toolkit))}" if paths & of_toolkit else "in part"
+        warnings.append(f"apt reads its repositories only {left_out}: {located(problem, entries)}")
         yield options

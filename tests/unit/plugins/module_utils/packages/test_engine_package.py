@@ -86,10 +86,20 @@ def test_the_package_is_installed_from_all_repositories():
 def test_entries_of_the_toolkit_that_contradict_each_other_are_left_out_and_named(sources):
     programs = Programs(indextargets=[CONFLICT, OK])
     (warning,) = engine_package.install(programs, "docker.io")
-    assert str(sources / "guide.list") in warning
+    assert f"only without {sources}/guide.list, {sources}/nvidia-docker.list: E: Conflicting" in warning
     assert "Signed-By" in warning
     for verb in ("update", "install"):
         assert "--option=Dir::Etc::SourceList=/dev/null" in asked_for(programs, verb)
+
+
+def test_a_page_of_a_web_server_in_place_of_a_list_is_left_out(sources):
+    """As a download of nvidia-docker.list for an unknown distribution leaves it."""
+    (sources / "page.list").write_text("<!doctype html>\n")
+    (sources / "nvidia-docker.list").unlink()
+    (sources / "guide.list").unlink()
+    problem = f"E: Type '<!doctype' is not known on line 1 in source list {sources}/page.list"
+    (warning,) = engine_package.install(Programs(indextargets=[Answer(100, "", problem), OK]), "docker.io")
+    assert warning == f"apt reads its repositories only in part: {problem}."
 
 
 def test_entries_of_others_that_contradict_each_other_are_named_with_their_lines(sources):
