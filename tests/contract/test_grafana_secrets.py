@@ -80,6 +80,10 @@ def test_a_new_secret_key_makes_secrets_be_sent_again(with_key, tmp_path, capfd)
     with with_key("second-key") as grafana:
         refused = grafana.run(grafana_resources, datasources=[given])
         assert "ct-p" in refused["msg"]
+        grafana.wire.clear()
+        taken = grafana.run(grafana_resources, datasources=[{**given, "name": "CT Q"}], secret_key_file=str(kept))
+        assert "another one named 'CT Q'" in taken["msg"]
+        assert grafana.wire.writes == []
         planned = run(grafana, check=True)
         assert [entry["action"] for entry in planned["objects"]] == ["updated", "unchanged"]
         assert grafana.wire.writes == []
