@@ -46,6 +46,26 @@ def test_no_role_reads_private_variables_of_another(role: Path) -> None:
     assert owners <= {role.name}
 
 
+def test_switches_are_read_as_booleans() -> None:
+    """`-e name=false` is the text false, which Jinja takes for true."""
+    switches = {
+        name
+        for path in role_readme.ROLES.glob("*/meta/argument_specs.yml")
+        for entry_point in yaml.safe_load(path.read_text())["argument_specs"].values()
+        for name, option in entry_point.get("options", {}).items()
+        if option["type"] == "bool"
+    }
+    names = "|".join(switches)
+    read = re.compile(rf"(?:\b(?:if|not|and|or|when:|that:) (?:{names})\b(?! \| | is |: )|\b(?:{names}) (?:and|or|else)\b)")
+    found = {
+        f"{path.relative_to(role_readme.ROLES)}: {match[0]}"
+        for kind in ("defaults", "vars", "tasks", "templates")
+        for path in role_readme.ROLES.glob(f"*/{kind}/*")
+        for match in read.finditer(path.read_text())
+    }
+    assert "grafana_adopt_volume" in switches and not found
+
+
 def test_no_look_at_a_host_is_skipped() -> None:
     """A skipped task would put its own result in the place of an earlier look."""
     looks = [
