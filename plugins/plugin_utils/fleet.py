@@ -58,6 +58,14 @@ def check_interval(variables: HostVariables, host: str, name: str) -> None:
         raise VariableError(name, host, f"{text} is out of range", "Set it to something from 1s to 60s")
 
 
+def port_of(variables: HostVariables, host: str, name: str) -> int:
+    """The value of a variable with a port. Raises VariableError for a value that is none."""
+    value = variables.get(host, name)
+    if not str(value).isdigit() or not 1 <= int(value) <= 65535:
+        raise VariableError(name, host, f"'{value}' is no port", "Set it to a number from 1 to 65535")
+    return int(value)
+
+
 def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
     """Evaluate what hosts know of each other, for the hosts of both groups and `others`. Raises VariableError with the fix for what is wrong.
 
@@ -97,10 +105,7 @@ def _exporters(variables: HostVariables, host: str) -> dict[str, int]:
     ports = {}
     for exporter, groups in EXPORTERS.items():
         if host in variables.in_groups(*groups) and _boolean(variables, host, f"{exporter}_enabled", default=True):
-            port = variables.get(host, f"{exporter}_port")
-            if not str(port).isdigit() or not 1 <= int(port) <= 65535:
-                raise VariableError(f"{exporter}_port", host, f"'{port}' is no port", "Set it to a number from 1 to 65535")
-            ports[exporter] = int(port)
+            ports[exporter] = port_of(variables, host, f"{exporter}_port")
     return ports
 
 

@@ -67,11 +67,17 @@ def check(variables: HostVariables, role: str, host: str) -> None:
 
 def without_effect(variables: HostVariables, role: str, hosts: Sequence[str]) -> list[str]:
     """A warning for each variable of another collection that one of the hosts has, and that this collection does not read."""
+    foreign = _WITHOUT_EFFECT.get(role, {})
+    first: dict[str, str] = {}
+    # A change of the host costs more than a look at one more of its variables.
+    for host in hosts:
+        for name in foreign:
+            if name not in first and variables.is_set(host, name):
+                first[name] = host
     return [
-        f"{name} on {host} is a variable of {collection}, and has no effect here. Use {ours}."
-        for name, (collection, ours) in _WITHOUT_EFFECT.get(role, {}).items()
-        for host in [next((host for host in hosts if variables.is_set(host, name)), None)]
-        if host is not None
+        f"{name} on {first[name]} is a variable of {collection}, and has no effect here. Use {ours}."
+        for name, (collection, ours) in foreign.items()
+        if name in first
     ]
 
 

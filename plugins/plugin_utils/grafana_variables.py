@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import secret_values
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import public_url, secret_values
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 # Settings that the role derives from a variable of its own (https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/).
@@ -32,19 +31,12 @@ def check(variables: HostVariables, host: str) -> None:
     secret_files = variables.get(host, "grafana_secret_files") or {}
     environment = variables.get(host, "grafana_environment_extra") or {}
     for name, found in (
-        ("grafana_root_url", _problem_of_url(str(variables.get(host, "grafana_root_url") or ""))),
+        ("grafana_root_url", public_url.problem_of(str(variables.get(host, "grafana_root_url") or ""), "https://example.com/grafana/")),
         ("grafana_secret_files", _problem_of_files(secret_files)),
         ("grafana_environment_extra", _problem_of_environment(environment, secret_files)),
     ):
         if found:
             raise VariableError(name, host, *found)
-
-
-def _problem_of_url(url: str) -> tuple[str, str] | None:
-    split = urlsplit(url)
-    if not url or (split.scheme in ("http", "https") and split.hostname and not re.search(r"[\s?#@]", url)):
-        return None
-    return "the value is not a URL without login and query", "Write it like https://example.com/grafana/"
 
 
 def _problem_of_files(files: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags, inline_secrets, target_labels
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags, inline_secrets, public_url, target_labels
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 # The parts of Prometheus' configuration that a site writes itself.
@@ -29,15 +28,19 @@ def check(variables: HostVariables, host: str) -> None:
         problem = inline_secrets.problem_of(variables.get(host, name), secret_files)
         if problem:
             raise VariableError(name, host, problem.text, problem.fix)
-    for name, found in (
-        ("prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])),
-        ("prometheus_external_labels", target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {})),
-        ("prometheus_external_url", _problem_of_url(str(variables.get(host, "prometheus_external_url") or ""))),
-        ("prometheus_route_prefix", _problem_of_prefix(str(variables.get(host, "prometheus_route_prefix") or ""))),
-        ("prometheus_flags_extra", flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS)),
-    ):
+    for name, found in _settings(variables, host):
         if found:
             raise VariableError(name, host, *found)
+
+
+def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    """The settings with their problems. The prefix comes from the URL unless it is set, so the URL is first."""
+    url = str(variables.get(host, "prometheus_external_url") or "")
+    yield "prometheus_external_url", public_url.problem_of(url, "https://monitoring.example.com/prometheus")
+    yield "prometheus_route_prefix", _problem_of_prefix(str(variables.get(host, "prometheus_route_prefix") or ""))
+    yield "prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])
+    yield "prometheus_external_labels", target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {})
+    yield "prometheus_flags_extra", flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS)
 
 
 def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
@@ -48,14 +51,6 @@ def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
         if names.count(name) > 1:
             return f"the job {name} is there twice", "Give each job its own job_name"
     return None
-
-
-def _problem_of_url(url: str) -> tuple[str, str] | None:
-    split = urlsplit(url)
-    if not url or (split.scheme in ("http", "https") and split.hostname and "@" not in split.netloc and not re.search(r"[\s?#]", url)):
-        return None
-    # A login in it would be a secret.
-    return "the value is not a URL without login and query", "Write it like https://monitoring.example.com/prometheus"
 
 
 def _problem_of_prefix(prefix: str) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     service_extras,
     value_types,
 )
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval, port_of
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 # How many hosts with the same problem a message names.
@@ -77,6 +77,7 @@ def problems(
             *((role, _check_foreign, None) for role in roles),
             *((pattern["variable"], _check_pattern, pattern) for pattern in patterns),
             *((name, _check_type, option) for name, option in options.items()),
+            *((name, _check_port, None) for name in options if name.endswith("_port")),
             *((secret["variable"], _check_secret, secret) for secret in secrets),
             *((name, _check_interval, None) for name in intervals),
             *((rule["variable"], _check_rule, rule) for rule in refuse),
@@ -130,6 +131,10 @@ def _check_foreign(variables: HostVariables, host: str, role: str, _rule: None) 
 
 def _check_interval(variables: HostVariables, host: str, name: str, _rule: None) -> None:
     check_interval(variables, host, name)
+
+
+def _check_port(variables: HostVariables, host: str, name: str, _rule: None) -> None:
+    port_of(variables, host, name)
 
 
 def _check_rule(variables: HostVariables, host: str, name: str, rule: Refusal) -> None:

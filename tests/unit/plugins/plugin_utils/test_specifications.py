@@ -162,6 +162,10 @@ WORD = "word-of-mine"
         ("prometheus_external_labels", {"production": True}, "the label production has no text as value."),
         ("prometheus_external_url", f"https://me:{WORD}@example.com/", "the value is not a URL without login and query. Write it like https://"),
         ("prometheus_external_url", "monitoring.example.com", "the value is not a URL without login and query. Write it like https://"),
+        ("prometheus_external_url", "https://[fe80/", "the value is not a URL without login and query. Write it like https://"),
+        ("prometheus_external_url", "https://example.com:99999/", "the value is not a URL without login and query. Write it like https://"),
+        ("prometheus_port", 65536, "'65536' is no port. Set it to a number from 1 to 65535."),
+        ("prometheus_port", "0", "'0' is no port. Set it to a number from 1 to 65535."),
         ("prometheus_route_prefix", "prometheus", "'prometheus' is not a path. Write it like /prometheus."),
         ("cadvisor_flags_extra", ["--store_container_labels=true"], "--store_container_labels is a flag that the role sets. Remove it."),
         ("cadvisor_flags_extra", ["-v=2"], "a flag does not begin with '--'. Write each flag with its value"),
@@ -308,6 +312,7 @@ def test_one_message_has_all_wrong_variables_and_their_hosts(tmp_path):
     ("variable", "value", "message"),
     [
         ("grafana_root_url", "example.com/grafana", "the value is not a URL without login and query."),
+        ("grafana_root_url", "https://[fe80/", "the value is not a URL without login and query."),
         ("grafana_root_url", "%(protocol)s://%(domain)s/grafana/", "the value is not a URL without login and query."),
         ("grafana_secret_files", {"../x": WORD}, "'../x' is no name of a file."),
         ("grafana_environment_extra", {"GF_SMTP_PASSWORD": WORD}, "GF_SMTP_PASSWORD is a secret, which everybody can read"),
