@@ -465,8 +465,17 @@ def plan_removal(engine: Optional[Engine], options: ServiceSpec, removed: Collec
     if engine is not None:
         removal.containers = engine.owned(name)
         removal.volumes = [volume for volume in known.volumes if data and engine.owned_volume(volume)]
-        removal.networks, removal.left = _networks_to_remove(engine, known.networks, {name, *removed})
+        # A removal without the engine forgot the networks.
+        networks = sorted({*known.networks, *_attached(engine, removal.containers)})
+        removal.networks, removal.left = _networks_to_remove(engine, networks, {name, *removed})
     return removal
+
+
+def _attached(engine: Engine, names: list[str]) -> Iterator[str]:
+    """The networks of these containers."""
+    for name in names:
+        if container := engine.container(name):
+            yield from container["NetworkSettings"]["Networks"]
 
 
 def _networks_to_remove(engine: Engine, networks: list[str], services: set[str]) -> tuple[list[str], list[str]]:
@@ -497,7 +506,8 @@ def remove(engine: Optional[Engine], options: ServiceSpec) -> Removal:
             files.remove(path)
         if engine is not None:
             _remove_volumes_and_networks(engine, removal)
-        manifest.leave(name, options.remove_data)
+        # Without the engine the volumes stay, and a later removal needs their names.
+        manifest.leave(name, options.remove_data and engine is not None)
         return removal
 
 

@@ -442,6 +442,19 @@ def test_without_an_engine_the_files_of_a_service_go(engine, options, deployed, 
     assert apply.plan_removal(None, parse(nothing_asked(options))).things() == []
 
 
+def test_what_a_removal_without_an_engine_left_goes_when_the_engine_is_back(engine, options):
+    mounts = [*options["mounts"], {"type": "volume", "source": "data", "target": "/data", "read_only": False}]
+    deploy(engine, dict(options, mounts=mounts))
+    absent = [parse(nothing_asked(dict(options, networks=[]), remove_data=True))]
+    (without,) = deployment.deploy(None, absent, check_mode=False)
+    assert "volume data" not in without["actions"]
+    (result,) = deployment.deploy(engine, absent, check_mode=False)
+    assert result["actions"] == ["remove container app", "remove volume data", "remove network monitoring"]
+    assert engine.volumes == set()
+    (again,) = deployment.deploy(engine, absent, check_mode=False)
+    assert again["actions"] == []
+
+
 def test_a_network_that_others_have_stays(engine, options, deployed):
     deploy(engine, dict(options, name="other", files=[], secret_files=[]))
     assert apply.plan_removal(engine, parse(nothing_asked(options))).networks == []
