@@ -51,6 +51,8 @@ def test_below_a_sub_path_everything_asks_there(grafana, tmp_path):
     options = grafana(grafana_root_url="https://example.com/grafana/")
     assert options["env"]["GF_SERVER_SERVE_FROM_SUB_PATH"] == "true"
     assert options["health"]["http"]["path"] == "/grafana/api/health"
+    written = grafana(grafana_root_url="https://example.com/grafana/", grafana_environment_extra={"GF_SERVER_SERVE_FROM_SUB_PATH": "True"})
+    assert written["health"]["http"]["path"] == "/grafana/api/health"
     inventory = fleet({}, {"monitor1": {"ansible_host": "10.0.0.9", "grafana_root_url": "https://example.com/grafana/"}})
     declared = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)
     assert declared["url"] == "https://10.0.0.9:3000/grafana"
