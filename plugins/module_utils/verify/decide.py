@@ -205,6 +205,14 @@ class _Host:
         return self._gpu_info.get("gpus") if GPUS in self.jobs else None
 
     @property
+    def _answering_ages(self) -> dict[str, float]:
+        """The ages of all GPUs but lost ones, of which the exporter may repeat the last values."""
+        if not self._gpu_info.get("lost_devices"):
+            return self._ages
+        answering = {gpu["uuid"] for gpu in self._gpu_info.get("gpus") or []}
+        return {uuid: age for uuid, age in self._ages.items() if uuid in answering}
+
+    @property
     def _running(self) -> Optional[set[str]]:
         engine = self._engine_info.get("engine")
         if not engine or not engine.get("reachable") or CONTAINERS not in self.jobs:
@@ -312,11 +320,12 @@ class _Host:
             # The exporter may have the GPUs from before, so they are not compared.
             return [self._fault("gpus", f"GPUs of {self.name} were not compared: {self._gpu_info.get('msg', '')}")]
         faults = self._gpus_missing() if self._gpus is not None else []
-        frozen = sorted(uuid for uuid, age in self._ages.items() if age >= self._wanted.frozen_after)
+        ages = self._answering_ages
+        frozen = sorted(uuid for uuid, age in ages.items() if age >= self._wanted.frozen_after)
         if not frozen:
             return faults
         still = f"no energy, power or temperature has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
-        if len(frozen) == len(self._ages):
+        if len(frozen) == len(ages):
             return [*faults, self._fault("age", f"The DCGM exporter of {self.name} is frozen: {still}.")]
         return [*faults, *(self._fault("age", f"The values of {uuid} of {self.name} are frozen: {still}.") for uuid in frozen)]
 
@@ -369,7 +378,7 @@ class _Host:
         """The host's line of the table."""
         gpus, running = self._gpus, self._running
         containers = self._containers & running if running is not None else self._containers
-        ages = list(self._ages.values()) if self._up(GPUS) else []
+        ages = list(self._answering_ages.values()) if self._up(GPUS) else []
         if self._container_age is not None and self._up(CONTAINERS):
             ages.append(self._container_age)
         return {

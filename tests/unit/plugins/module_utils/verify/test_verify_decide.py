@@ -244,7 +244,12 @@ def test_a_lost_gpu_is_told_by_its_pci_address(fleet):
 
 def test_what_prometheus_still_has_of_a_lost_gpu_is_not_told_again(fleet):
     lose_a_gpu(fleet)
-    assert fleet.messages == [LOST]
+    fleet.prometheus["gpu_age"]["gpu1"]["GPU-a1"] = 75.0
+    verdict = fleet.verdict()
+    assert ([problem.message for problem in verdict.problems], verdict.notes, verdict.rows[0]["sample_age"]) == ([LOST], [], 2)
+    fleet.prometheus["gpu_age"]["gpu1"]["GPU-a0"] = 75.0
+    assert fleet.messages[1].startswith("The DCGM exporter of gpu1 is frozen: ")
+    fleet.prometheus["gpu_age"]["gpu1"]["GPU-a0"] = 2.0
     fleet.prometheus["gpus"]["gpu1"]["GPU-x"] = []
     assert fleet.messages[1] == "Prometheus sees GPU-a1 and GPU-x on gpu1, which the driver there does not show."
 
