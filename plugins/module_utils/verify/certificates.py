@@ -21,7 +21,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observ
 _DAY = 86400
 _JOBS = (CONTAINERS, GPUS, NODE)
 _AT_ONCE = 32
-_FIX = "Run the playbook site, which replaces it, or set another one where it is one of the site"
+_FIX = "Run the playbook site, which renews its own certificates, or replace the one of"
 
 
 class Served(NamedTuple):
@@ -86,11 +86,11 @@ def problems(seen: Iterable[Served], trusted: Iterable[Authority], now: float, d
         if entry.end - now <= days * _DAY and entry.end < first.get(entry.host, Served("", "", float("inf"))).end:
             first[entry.host] = entry
     told = [
-        Problem("certificates", entry.host, f"The certificate of {entry.host} at {entry.address} ends {_when(entry.end, now)}. {_FIX} (tls_certificate).")
+        Problem("certificates", entry.host, f"The certificate of {entry.host} at {entry.address} {_when(entry.end, now)}. {_FIX} tls_certificate.")
         for entry in first.values()
     ]
     return told + [
-        Problem("certificates", "", f"The authority {authority.name} ends {_when(authority.end, now)}. {_FIX} (tls_ca_certificate).")
+        Problem("certificates", "", f"The authority {authority.name} {_when(authority.end, now)}. {_FIX} tls_ca_certificate.")
         for authority in trusted
         if authority.end - now <= days * _DAY
     ]
@@ -106,5 +106,5 @@ def _end(address: tuple[str, int], context: ssl.SSLContext, timeout: float) -> O
 
 
 def _when(end: float, now: float) -> str:
-    days = int((end - now) // _DAY)
-    return f"on {time.strftime('%Y-%m-%d', time.gmtime(end))}, in {days} day{'' if days == 1 else 's'}"
+    day, days = time.strftime("%Y-%m-%d", time.gmtime(end)), int((end - now) // _DAY)
+    return f"ended on {day}" if end < now else f"ends on {day}, in {days} day{'' if days == 1 else 's'}"

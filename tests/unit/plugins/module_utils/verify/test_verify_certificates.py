@@ -77,6 +77,8 @@ def test_an_authority_that_ends(authority, trusted):
     sentences = [problem.message.partition(". ")[0] for problem in certificates.problems([], [end], NOW, 30)]
     assert sentences == ["The authority CN=Example ends on 2027-02-13, in 29 days"]
     assert certificates.problems([], [end], NOW, 29) == []
+    ended = certificates.Authority("CN=Example", NOW - 2 * DAY)
+    assert certificates.problems([], [ended], NOW, 30)[0].message.startswith("The authority CN=Example ended on 2027-01-13. Run the playbook site")
     assert certificates.authorities(None) == []
 
 
