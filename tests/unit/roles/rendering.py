@@ -35,7 +35,16 @@ _GRAFANA = "/etc/gpu_monitoring/grafana"
 _FACTS = {
     "ansible_check_mode": False,
     "gpu_monitoring_host": {
-        "gpu": {"present": True, "hardware": True, "devices": ["0000:3b:00.0"], "driver_version": "580.95.05", "hostengine": "", "error": ""},
+        "gpu": {
+            "present": True,
+            "hardware": True,
+            "gpus": [],
+            "devices": ["0000:3b:00.0"],
+            "lost_devices": [],
+            "driver_version": "580.95.05",
+            "hostengine": "",
+            "error": "",
+        },
         "kernel": {"pressure": False},
         "engine": {"cdi_gpus": False, "runtimes": {"nvidia": "nvidia-container-runtime"}},
     },

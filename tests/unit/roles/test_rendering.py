@@ -10,7 +10,16 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags
 
 from tests.unit.roles.rendering import arguments, fleet, service
 
-GPU = {"present": True, "hardware": True, "devices": ["0000:3b:00.0"], "driver_version": "580.95.05", "hostengine": "", "error": ""}
+GPU = {
+    "present": True,
+    "hardware": True,
+    "gpus": [],
+    "devices": ["0000:3b:00.0"],
+    "lost_devices": [],
+    "driver_version": "580.95.05",
+    "hostengine": "",
+    "error": "",
+}
 GPU1, GPU2, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.2"}, {"ansible_host": "10.0.0.9"}
 
 
@@ -238,6 +247,7 @@ def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     options = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)
     assert options["targets"] == {job: files[f"targets/{job}.json"] for job in ("cadvisor", "nvidia-gpu", "node", "model-server")}
+    assert options["groups"] == {"gpu_hosts": ["gpu1", "gpu2"], "monitoring": ["monitor1"]}
 
 
 def test_the_mark_of_the_data_is_begun_anew_with_another_retention_alone(tmp_path):
@@ -274,6 +284,28 @@ def test_another_driver_or_device_recreates_the_dcgm_exporter_and_a_lost_gpu_doe
     assert labels() == labels(uuids=[], lost_devices=["0000:3b:00.0"])
     assert labels() != labels(driver_version="580.126.09")
     assert labels() != labels(devices=["0000:3b:00.0", "0000:86:00.0"])
+
+
+@pytest.mark.parametrize(
+    ("mig_mode", "lost", "running", "deployed"),
+    [
+        ("Enabled", ["0000:ba:00.0"], ["dcgm-exporter"], False),
+        ("Enabled", ["0000:ba:00.0"], ["node-exporter", ""], True),
+        ("Enabled", [], ["dcgm-exporter"], True),
+        ("Disabled", ["0000:ba:00.0"], ["dcgm-exporter"], True),
+    ],
+    ids=["MIG and lost", "first deployment", "MIG", "lost"],
+)
+def test_a_lost_gpu_whose_instances_are_not_known_keeps_the_dcgm_exporter(tmp_path, mig_mode, lost, running, deployed):
+    gpu = {**GPU, "gpus": [{"mig_mode": mig_mode}, {"mig_mode": "[N/A]"}], "lost_devices": lost}
+    engine = {"cdi_gpus": True, "runtimes": {}, "containers": [{"service": name} for name in running]}
+    facts = {"gpu_monitoring_host": {"gpu": gpu, "engine": engine}}
+    gpu["msg"] = "7 NVIDIA GPUs."
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
+    given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
+    assert [service["name"] for service in given["services"]] == (["dcgm-exporter"] if deployed else [])
+    notes = arguments("dcgm_exporter", "Report what the DCGM exporter does not get or should not do", inventory, "gpu1", tmp_path, facts)["msg"]
+    assert ["The MIG instances of a lost GPU are not known." in note for note in notes] == ([] if deployed else [True])
 
 
 @pytest.mark.parametrize("address", ["", "10.0.0.1:5555"])
