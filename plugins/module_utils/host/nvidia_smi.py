@@ -157,11 +157,14 @@ _HANGS = (
     "The driver hangs, as it does for a GPU in a bad state: the kernel's log says more (journalctl -k --grep NVRM)."
     " Reboot the host when its jobs allow."
 )
+# Also where virtual machines have all GPUs, so that nothing follows for the hardware.
+_NO_GPU = "The driver is loaded and starts no GPU. The kernel's log says why (journalctl -k --grep NVRM)."
 _OF_A_LOADED_DRIVER = (_REBOOT_PENDING, _LOST, _HANGS)
 # What nvidia-smi says, and what to do. Return codes: `man nvidia-smi`.
 _FIXES = (
     (re.compile("version mismatch", re.I), _REBOOT_PENDING),
     (re.compile("device handle for gpu|gpu is lost|fallen off the bus|unknown error|requires a reset", re.I), _LOST),
+    (re.compile("no devices were found", re.I), _NO_GPU),
 )
 
 

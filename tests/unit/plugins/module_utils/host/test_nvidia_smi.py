@@ -105,13 +105,14 @@ def test_every_form_of_a_lost_gpu(text, addresses):
         (Answer(9, NOT_LOADED, ""), "Install the NVIDIA driver, or reboot"),
         (Answer(12, "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system.", ""), "Install the NVIDIA driver"),
         (Answer(NOT_RUN, "", "nvidia-smi: Permission denied"), "Install the NVIDIA driver"),
-        (Answer(6, "No devices were found", ""), "Install the NVIDIA driver"),
+        (Answer(6, "No devices were found", ""), "The driver is loaded and starts no GPU."),
+        (Answer(6, f"{LOST}No devices were found", ""), "A GPU fell off the bus"),
     ],
 )
 def test_each_failure_says_what_to_do_and_whether_a_driver_is_loaded(answer, start):
     found = nvidia_smi.query(Smi(answer))
     assert found.gpus == []
-    assert found.driver_failed is not start.startswith("Install")
+    assert found.driver_failed is not start.startswith(("Install", "The driver is loaded"))
     assert found.fix.startswith(start)
 
 
