@@ -82,8 +82,8 @@ class HostAddresses:
         return f"Addresses: {'; '.join(parts[:_SHOWN])}{more}." if parts else ""
 
     def _read_text(self, host: str) -> str:
-        source = "gpu_monitoring_address" if self._variables.is_set(host, "gpu_monitoring_address") else "ansible_host"
-        return str(self._variables.get(host, source) or host)
+        given = self._variables.get(host, "gpu_monitoring_address") if self._variables.is_set(host, "gpu_monitoring_address") else ""
+        return str(given or self._variables.get(host, "ansible_host") or host)
 
     def _choose(self, host: str, text: str) -> Choice:
         """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller."""

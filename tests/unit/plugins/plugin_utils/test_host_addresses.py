@@ -100,6 +100,11 @@ def test_a_loopback_address_of_a_local_connection_is_a_name_of_the_controller(co
     assert address({"monitor1": {"ansible_host": "127.0.1.1", **LOCAL}}, {"monitor1": {}})[0] == "127.0.1.1"
 
 
+def test_an_address_that_is_set_to_nothing_is_that_of_ansible_host(controller, address):
+    controller({})
+    assert address(GPU1, {"monitor1": {"ansible_host": "192.168.1.9", "gpu_monitoring_address": ""}})[0] == "192.168.1.9"
+
+
 def test_a_loopback_address_in_a_fleet_is_refused(controller, address):
     controller({})
     with pytest.raises(ValueError, match="^gpu_monitoring_address on monitor1: 127.0.0.1 is an address of the loopback, which gpu1 cannot reach"):
