@@ -23,6 +23,6 @@ def removal(names: Collection[str]) -> str:
     """What is left on a host, and how to remove it."""
     listed = ", ".join(names)
     return (
-        f"{listed} of an earlier deployment still run, and the groups of the host in the inventory do not have them."
+        f"Containers of an earlier deployment still run: {listed}. Their services belong to a group that the host is not in."
         f" Run 'docker rm --force {' '.join(names)}' on the host. The volumes stay."
     )

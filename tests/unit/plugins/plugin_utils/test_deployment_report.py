@@ -87,5 +87,5 @@ def test_services_of_a_group_that_the_host_has_left_are_named():
     containers = [{"name": f"site-{service}", "service": service} for service in ("grafana", "node-exporter", "prometheus")]
     containers += [{"name": "grafana", "service": ""}, {"name": "mine", "service": "alertmanager"}]
     [warning] = warnings(run([*FLEET], {"gpu1": {"gpu_monitoring_host": {**GPU, "engine": {"containers": containers}}}}))
-    assert warning.startswith("gpu1: site-grafana, site-prometheus of an earlier deployment still run,")
+    assert warning.startswith("gpu1: Containers of an earlier deployment still run: site-grafana, site-prometheus. ")
     assert "docker rm --force site-grafana site-prometheus" in warning

@@ -626,7 +626,7 @@ def test_services_of_a_group_that_the_host_has_left_are_a_problem(fleet):
     wanted = fleet.wanted._replace(engines=engines, groups={"gpu_hosts": ["gpu1", "gpu2"], "monitoring": ["m1"]})
     messages = [problem.message for problem in decide(wanted, fleet.prometheus, fleet.grafana).problems if problem.check == "left"]
     assert len(messages) == 1
-    assert messages[0].startswith("gpu1: grafana of an earlier deployment still run,")
+    assert messages[0].startswith("gpu1: Containers of an earlier deployment still run: grafana. ")
 
 
 def test_targets_of_a_host_that_the_inventory_does_not_have_are_a_problem(fleet):
