@@ -7,7 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import planned_services
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import planned_services, selected_tags
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 MODULE = "mlops.gpu_monitoring.host_info"
@@ -24,9 +24,13 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         options = dict(self._task.args)
-        roles = planned_services.deployed_roles(
-            options.get("roles") or [], variables.get("ansible_run_tags", ["all"]), variables.get("ansible_skip_tags", [])
-        )
+        play, inherited = self._task.get_play(), {*self._task.tags} - {"always"}
+        # The name of a role is its tag.
+        roles = [
+            role
+            for role in options.get("roles") or []
+            if selected_tags.selects(role, play.only_tags or ["all"], play.skip_tags, inherited)
+        ]
         if roles:
             options["planned_services"] = self._planned(variables, roles)
             options["inventory_hostname"] = variables["inventory_hostname"]

@@ -42,12 +42,6 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
     return services
 
 
-def deployed_roles(roles: Sequence[str], tags: Sequence[str], skipped: Sequence[str]) -> list[str]:
-    """Those of the roles that a run with these tags deploys. The name of a role is its tag."""
-    everything = {"all", "tagged"} & {*tags}
-    return [role for role in roles if (everything or role in tags) and role not in skipped]
-
-
 def _address(value: Any) -> Optional[str]:
     """The IP address; None for a value that is none, which the role refuses."""
     try:

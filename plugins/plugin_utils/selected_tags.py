@@ -24,9 +24,9 @@ def selects(tag: str, run: Collection[str], skip: Collection[str], inherited: Co
     return bool(tags & {*run} or {"all", "tagged"} & {*run}) and not (tags & {*skip} or {"all", "tagged"} & {*skip})
 
 
-def check(tags: Sequence[str], run: Sequence[str], skip: Sequence[str], inherited: Collection[str]) -> None:
+def check(tags: Sequence[str], run: Collection[str], skip: Collection[str], inherited: Collection[str]) -> None:
     """Raises ValueError where --tags and --skip-tags select none of the tags."""
     if not any(selects(tag, run, skip, inherited) for tag in tags):
-        options = (("--tags", [tag for tag in run if tag != "all"]), ("--skip-tags", skip))
+        options = (("--tags", sorted({*run} - {"all"})), ("--skip-tags", sorted(skip)))
         given = " and ".join(f"{option} {','.join(values)}" for option, values in options if values)
         raise ValueError(f"{given}: the tags select nothing. The tags of the playbook are {', '.join(tags)}.")

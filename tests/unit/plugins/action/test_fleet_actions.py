@@ -140,3 +140,12 @@ def test_two_controllers_with_everything_from_vault_and_an_empty_home_make_the_s
         assert [*home.rglob("*")] == []
     assert sorted(made[0]) == sorted(made[1])
     assert len({*made[0]}) == 3
+
+
+@pytest.mark.parametrize(("arguments", "refused"), [(["--tags=site"], True), (["--tags=site", "--skip-tags=cadvisor"], False)])
+def test_the_look_plans_the_services_that_a_tag_of_the_whole_playbook_selects(playbook, arguments, refused):
+    look = {"mlops.gpu_monitoring.host_info": {"roles": ["cadvisor"]}, "tags": ["always", "site"]}
+    variables = {"tls_enabled": False, "cadvisor_network": "{{ none_such }}"}
+    code, output = playbook([{"tasks": [look], "vars": variables}], *arguments)
+    assert code == (2 if refused else 0), output
+    assert ("cadvisor_network on gpu1: the value cannot be evaluated" in output) is refused, output

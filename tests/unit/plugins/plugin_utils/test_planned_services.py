@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.planned_services import deployed_roles, planned
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.planned_services import planned
 
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 
@@ -38,11 +37,3 @@ def test_variables_count_as_the_roles_take_them(tmp_path):
     }
     assert services(tmp_path, "gpu1", ALL[:3], **variables) == {"gpu-cadvisor": ("0.0.0.0", 8089), "gpu-dcgm-exporter": (None, None)}
     assert services(tmp_path, "monitor1", ALL[3:]) == {"prometheus": ("10.0.0.9", 9090), "grafana": ("10.0.0.9", 3000)}
-
-
-@pytest.mark.parametrize(
-    ("tags", "skipped", "roles"),
-    [(["all"], [], ALL), (["grafana"], [], ["grafana"]), (["all"], ["cadvisor"], [role for role in ALL if role != "cadvisor"]), (["x"], [], [])],
-)
-def test_roles_that_tags_leave_out_do_not_count(tags, skipped, roles):
-    assert deployed_roles(ALL, tags, skipped) == roles

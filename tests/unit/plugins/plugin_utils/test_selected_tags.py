@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.selected_tags import ROLES, check
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.selected_tags import ROLES, check, selects
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,18 @@ def test_tags_that_select_no_role_are_refused(run, skip, inherited, given):
     with pytest.raises(ValueError, match="the tags select nothing. The tags of the playbook are cadvisor, common, ") as error:
         check(ROLES, run, skip, inherited)
     assert str(error.value).startswith(given)
+
+
+@pytest.mark.parametrize(
+    ("run", "skip", "inherited", "selected"),
+    [
+        (["all"], [], (), True),
+        (["grafana"], [], (), False),
+        (["cadvisor", "grafana"], [], (), True),
+        (["all"], ["cadvisor"], (), False),
+        (["site"], [], ("site",), True),
+        (["site"], ["cadvisor"], ("site",), False),
+    ],
+)
+def test_a_role_is_selected_by_its_name_or_by_a_tag_of_all_roles(run, skip, inherited, selected):
+    assert selects("cadvisor", run, skip, inherited) is selected
