@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -33,7 +34,8 @@ class ActionModule(ActionBase):
             reached=variables["ansible_play_hosts"],
             groups=variables["groups"],
             fleet=variables["gpu_monitoring_fleet"]["hosts"],
-            variables_of=variables["hostvars"].raw_get,
+            # Ansible puts the variables of a host together each time.
+            variables_of=functools.cache(variables["hostvars"].raw_get),
             deploys_prometheus=selected_tags.selects(
                 "prometheus", play.only_tags or ["all"], play.skip_tags, {*self._task.tags} - {"always"}
             ),

@@ -11,8 +11,13 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address impor
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.orphans import orphans, removal
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts
 
-# The file of Prometheus' targets of each exporter.
+# The file of Prometheus' targets of each exporter, and the variable by which a site gives other targets.
 _FILES = {"cadvisor": "cadvisor.json", "dcgm_exporter": "nvidia-gpu.json", "node_exporter": "node.json"}
+_VARIABLES = {
+    "cadvisor": "prometheus_cadvisor_targets",
+    "dcgm_exporter": "prometheus_gpu_targets",
+    "node_exporter": "prometheus_node_targets",
+}
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,10 @@ def _unreachable(look: Mapping[str, Any]) -> str:
 
 
 def _unknown_targets(run: Run) -> Iterator[str]:
-    failed = problems(run)
-    deployed = [host for host in run.in_groups("gpu_hosts", "monitoring") if host in run.hosts and host not in failed]
+    failed, hosts = problems(run), {*run.hosts}
+    deployed = [host for host in run.in_groups("gpu_hosts", "monitoring") if host in hosts and host not in failed]
     for monitoring in run.in_groups("monitoring"):
-        if monitoring in run.hosts and (run.deploys_prometheus or monitoring in failed):
+        if monitoring in hosts and (run.deploys_prometheus or monitoring in failed):
             # The run has deployed these targets, or has reported that it could not.
             continue
         answer = run.asked.get(monitoring) or run.look(monitoring)
@@ -87,7 +92,7 @@ def _unknown_targets(run: Run) -> Iterator[str]:
             if others:
                 yield f"{monitoring} could not be asked whether its Prometheus knows {_listed(others)}: {reason}"
             continue
-        known = _known(answer["json_files"])
+        known = _known(run, monitoring, answer["json_files"])
         unknown = [host for host in others if not all(_knows(run, known, host, exporter) for exporter in run.fleet[host]["exporters"])]
         if unknown:
             yield (
@@ -97,7 +102,9 @@ def _unknown_targets(run: Run) -> Iterator[str]:
 
 
 def _knows(run: Run, known: Mapping[str, Mapping[str, Sequence[str]]], host: str, exporter: str) -> bool:
-    targets = known.get(exporter, {}).get(host)
+    if exporter not in known:
+        return True
+    targets = known[exporter].get(host)
     if exporter == "dcgm_exporter":
         gpu = run.look(host).get("gpu", {})
         if not gpu.get("present") and not gpu.get("hardware"):
@@ -105,19 +112,28 @@ def _knows(run: Run, known: Mapping[str, Mapping[str, Sequence[str]]], host: str
     return targets == [with_port(run.fleet[host]["address"], run.fleet[host]["exporters"][exporter])]
 
 
-def _known(files: Mapping[str, Any]) -> dict[str, dict[str, Sequence[str]]]:
-    """Targets by exporter and host, of files whose groups all have the label `host`."""
+def _known(run: Run, monitoring: str, files: Mapping[str, Any]) -> dict[str, dict[str, Sequence[str]]]:
+    """Targets by exporter and host, of the files that the role makes. A site knows what its own targets are."""
     by_name = {os.path.basename(path): content for path, content in files.items()}
+    own = run.variables_of(monitoring)
     return {
-        exporter: {str(group.get("labels", {}).get("host")): group.get("targets", []) for group in by_name.get(file) or []}
+        exporter: dict(_targets_by_host(by_name.get(file)))
         for exporter, file in _FILES.items()
+        if _VARIABLES[exporter] not in own
     }
+
+
+def _targets_by_host(content: Any) -> Iterator[tuple[str, Sequence[str]]]:
+    """The groups of a file. An earlier deployment may have had targets of the site, without the label `host`."""
+    for group in content if isinstance(content, list) else []:
+        if isinstance(group, Mapping) and isinstance(group.get("labels"), Mapping) and "host" in group["labels"]:
+            yield str(group["labels"]["host"]), group.get("targets", [])
 
 
 def _left_hosts(run: Run) -> Iterator[str]:
     members = {*run.in_groups("gpu_hosts", "monitoring")}
     for monitoring in run.in_groups("monitoring"):
-        known = _known(run.look(monitoring).get("json_files", {}))
+        known = _known(run, monitoring, run.look(monitoring).get("json_files", {}))
         left = sorted({host for targets in known.values() for host in targets} - members)
         if left:
             yield (
@@ -127,8 +143,9 @@ def _left_hosts(run: Run) -> Iterator[str]:
 
 
 def _orphans(run: Run) -> Iterator[str]:
+    members = {group: {*run.in_groups(group)} for group in ("gpu_hosts", "monitoring")}
     for host in run.hosts:
-        groups = [group for group in ("gpu_hosts", "monitoring") if host in run.in_groups(group)]
+        groups = [group for group in members if host in members[group]]
         left = orphans(groups, run.look(host).get("engine", {}).get("containers", []))
         if left:
             yield f"{host}: {removal(left)}"

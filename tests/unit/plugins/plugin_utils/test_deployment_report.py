@@ -83,6 +83,24 @@ def test_a_host_that_left_the_inventory_is_named_with_the_way_to_remove_its_serv
     assert "Run the playbook remove with an inventory that still has gpu7." in warning
 
 
+def test_targets_that_a_site_gives_itself_are_not_those_of_hosts_that_left():
+    own = [{"labels": {"host": "storage1"}, "targets": ["10.0.0.7:9100"]}, {"targets": ["10.0.0.8:9100"]}]
+    look = {"gpu_monitoring_host": {**GPU, **files("gpu1", **{"node.json": own})}}
+    assert warnings(run([*FLEET], {"monitor1": {**look, "prometheus_node_targets": own}})) == []
+    [warning] = warnings(run([*FLEET], {"monitor1": look}))
+    assert warning.startswith("Prometheus on monitor1 had targets on storage1, which")
+    limited = run(["gpu1"], {"monitor1": {"prometheus_node_targets": own}}, asked=files("gpu1", **{"node.json": own}))
+    assert warnings(limited) == []
+
+
+@pytest.mark.parametrize("content", [{"targets": []}, ["10.0.0.1:9100"], "text", [{"labels": None}]])
+def test_a_file_of_targets_that_somebody_changed_is_no_reason_to_fail(content):
+    damaged = files("gpu1", **{"node.json": content})
+    assert warnings(run([*FLEET], {"monitor1": {"gpu_monitoring_host": {**GPU, **damaged}}})) == []
+    [warning] = warnings(run(["gpu1"], asked=damaged))
+    assert warning.startswith("Prometheus on monitor1 does not know gpu1,")
+
+
 def test_services_of_a_group_that_the_host_has_left_are_named():
     containers = [{"name": f"site-{service}", "service": service} for service in ("grafana", "node-exporter", "prometheus")]
     containers += [{"name": "grafana", "service": ""}, {"name": "mine", "service": "alertmanager"}]
