@@ -304,7 +304,7 @@ capacity:
   type: dict
   contains:
     memory: {description: Its memory., type: int, sample: 270463938560}
-    engine_disk: {description: Size of the file system with the data of the Docker engine., type: int, sample: 982900588544}
+    engine_disk: {description: Size of the file system with the volumes of the Docker engine., type: int, sample: 982900588544}
 addresses:
   description: The addresses of the host.
   returned: without O(only_files)

@@ -15,8 +15,8 @@ class Capacity(TypedDict):
 
 
 def ask(engine_root: str) -> Capacity:
-    """Memory of this host, and the size of the file system with the data of the Docker engine."""
-    return {"memory": _memory(), "engine_disk": _size(engine_root)}
+    """Memory of this host, and the size of the file system with the volumes of the Docker engine, which may be one of their own."""
+    return {"memory": _memory(), "engine_disk": _size(os.path.join(engine_root, "volumes")) or _size(engine_root)}
 
 
 def _memory() -> int:
@@ -26,6 +26,8 @@ def _memory() -> int:
 
 
 def _size(folder: str) -> int:
+    if not os.path.isabs(folder):
+        return 0
     try:
         status = os.statvfs(folder)
     except OSError:

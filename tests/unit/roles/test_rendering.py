@@ -173,6 +173,7 @@ def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
     assert limits() == ("3g", ["64GB"], 1)
     assert limits(prometheus_memory="2g", prometheus_retention_size="20GB") == ("2g", ["20GB"], 0)
     assert limits(prometheus_retention_time="2d") == ("3g", [], 0)
+    assert limits(prometheus_adopt_volume=True) == ("3g", [], 0)
 
 
 def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exporter):
