@@ -30,7 +30,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(certificate_folder.MISSING_PACKAGE) from certificates.MISSING
         _validation, options = self.validate_argument_spec(_OPTIONS)
         given = task_vars or {}
-        fleet, earlier = given["gpu_monitoring_fleet"], given.get("tls_secrets", {})
+        # A run that began after the task that registers the fleet has a template, whose error says so.
+        fleet, earlier = self._templar.template(given["gpu_monitoring_fleet"]), given.get("tls_secrets", {})
         variables = HostVariables(self._loader, given, self._task.get_play(), self._task)
         variables.use_defaults("common", "tls", "grafana")
         known = fleet_secrets.Fleet(fleet["tls"], {host: str(facts["address"]) for host, facts in fleet["hosts"].items()})

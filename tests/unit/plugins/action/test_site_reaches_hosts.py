@@ -90,11 +90,12 @@ def test_a_run_that_would_do_nothing_says_so(playbook, playbook_file, arguments,
     assert output.count("PLAY [") == 1
 
 
-def test_a_run_that_begins_past_the_checks_says_so(playbook):
-    code, output = playbook(SITE, "--start-at-task=*Deploy cAdvisor and its proxy")
+@pytest.mark.parametrize("task", ["*Deploy cAdvisor and its proxy", "*Make certificates and passwords"])
+def test_a_run_that_begins_past_the_checks_says_so(playbook, task):
+    code, output = playbook(SITE, f"--start-at-task={task}")
     assert code == 2, output
     assert "The run began after the tasks that check the variables and look at the hosts." in output
-    assert "is undefined" not in output
+    assert "is undefined" not in output and "indices" not in output
 
 
 def test_a_limited_run_says_that_the_monitoring_host_cannot_be_asked(playbook):
