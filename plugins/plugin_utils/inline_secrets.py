@@ -31,6 +31,7 @@ _SECRET_KEYS = {
 # Their keys are names that the site chose, not settings of Prometheus.
 _NAMED_BY_SITE = {"annotations", "external_labels", "labels", "params"}
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|api-?key|secret|password", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"\s*(basic|bearer|token)\s+\S", re.IGNORECASE)
 _URL_WITH_LOGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s?#'\"]*@")
 _SECRET_FILE = re.compile(r"(?:/etc/prometheus/)?secrets/(?P<name>.+)")
 
@@ -75,7 +76,8 @@ def _problems_of_entry(key: str, value: Any, path: str, secret_files: Collection
 def _problems_of_headers(headers: Mapping[Any, Any], path: str, secret_files: Collection[str]) -> Iterator[Problem]:
     for name, value in headers.items():
         inline = value.get("values") if isinstance(value, Mapping) else value
-        if _SECRET_HEADER.search(str(name)) and inline:
+        texts = inline if isinstance(inline, (list, tuple)) else [inline]
+        if inline and (_SECRET_HEADER.search(str(name)) or any(_CREDENTIALS.match(str(text)) for text in texts)):
             form = f"http_headers: {{{name}: {{files: [secrets/NAME]}}}}"
             fix = f"Put it into prometheus_secret_files, and write {form}, or authorization"
             yield Problem(f"{path}.{name} is a secret in the configuration", fix)

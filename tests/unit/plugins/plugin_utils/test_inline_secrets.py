@@ -21,6 +21,8 @@ WORD = "word-of-mine"
         ([{"consul_sd_configs": [{"token": WORD}]}], "[0].consul_sd_configs[0].token", "authorization"),
         ([{"headers": {"Authorization": f"Bearer {WORD}"}}], "[0].headers.Authorization", "http_headers: {Authorization: {files: [secrets/NAME]}}"),
         ([{"http_headers": {"X-Api-Key": {"values": [WORD]}}}], "[0].http_headers.X-Api-Key", "files: [secrets/NAME]"),
+        ([{"headers": {"X-Forwarded-Access": f"Bearer {WORD}"}}], "[0].headers.X-Forwarded-Access", "files: [secrets/NAME]"),
+        ([{"http_headers": {"X-Proxy": {"values": [f"basic {WORD}"]}}}], "[0].http_headers.X-Proxy", "files: [secrets/NAME]"),
         ([{"http_headers": {"X-Tenant": {"secrets": [WORD]}}}], "[0].http_headers.X-Tenant.secrets", "files: [secrets/NAME]"),
         ([{"url": f"https://me:{WORD}@example.com/write"}], "[0].url", "password_file: secrets/NAME"),
         ([{"proxy_url": f"http://{WORD}@proxy:3128"}], "[0].proxy_url", "Remove the login"),
