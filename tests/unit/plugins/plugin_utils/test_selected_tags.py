@@ -43,3 +43,8 @@ def test_tags_that_select_no_role_are_refused(run, skip, inherited, given):
 )
 def test_a_role_is_selected_by_its_name_or_by_a_tag_of_all_roles(run, skip, inherited, selected):
     assert selects("cadvisor", run, skip, inherited) is selected
+
+
+def test_a_playbook_without_tags_is_not_given_tags_to_choose_from():
+    with pytest.raises(ValueError, match=r"^--tags grafana: the tags select nothing\. The playbook has no tags\.$"):
+        check(["untagged"], {"grafana"}, set(), ())
