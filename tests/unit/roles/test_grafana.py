@@ -111,3 +111,17 @@ def test_the_version_of_the_database_is_that_of_the_image(grafana, variables, ve
     data = grafana(**variables)["data"]
     assert (data["version"], data["volume"], data["allow_older"]) == (version, "grafana-storage", False)
     assert "grafana.db" in data["files"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "copied"),
+    [
+        ({"GF_DATABASE_TYPE": "sqlite3"}, True),
+        ({"GF_DATABASE_TYPE": "postgres", "GF_DATABASE_HOST": "db.example.com:5432"}, False),
+        ({"GF_DATABASE_URL": "$__file{/etc/gpu_monitoring/secrets/database}"}, False),
+        ({"GF_DATABASE_PATH": "/srv/grafana.db"}, False),
+    ],
+)
+def test_a_database_of_another_place_has_no_copy_in_the_volume(grafana, environment, copied):
+    """An old grafana.db, copied and put back, would let the previous version start on a database that is changed already."""
+    assert ("grafana.db" in grafana(grafana_environment_extra=environment)["data"]["files"]) is copied
