@@ -11,6 +11,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reloa
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import NEXT, PREVIOUS, VALIDATOR
 
 COME_BACK_SECONDS = 60
+# The engine's time of the first start of a container that never ran.
+_NEVER = "0001-01-01T00:00:00Z"
 
 
 def recover(engine: Engine, name: str) -> tuple[bool, list[str]]:
@@ -62,6 +64,7 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
     if failed.phase != journal.CHANGING:
         return
     if container in owned and (name + PREVIOUS in owned or failed.container == "create"):
+        _keep_unchanged_data(engine, failed)
         engine.remove(container, unnamed_volumes=True)
     if name + PREVIOUS in owned:
         engine.rename(name + PREVIOUS, failed.previous_name)
@@ -69,6 +72,14 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
         volume_data.put_back(failed.data)
     if failed.ran and not failed.data_is_lost:
         _run_again(engine, failed)
+
+
+def _keep_unchanged_data(engine: Engine, failed: journal.Journal) -> None:
+    """Note that data without a copy is as it was, where the new version never ran."""
+    new = engine.container(failed.service.container) if failed.data_is_lost else None
+    if new and new["State"].get("StartedAt") == _NEVER:
+        failed.data = None
+        failed.enter(failed.phase)
 
 
 def _run_again(engine: Engine, failed: journal.Journal) -> None:

@@ -49,8 +49,10 @@ def version_of(images: Iterable[str]) -> str:
 
 def refuse_older(data: Data, last: str) -> None:
     """Raise ServiceError where a newer version ran on the data. Unknown versions are not compared."""
-    wanted = numbers(data.version)
-    if wanted and wanted < numbers(last) and not data.allow_older:
+    wanted, ran = numbers(data.version), numbers(last)
+    # A tag such as 11.2 is any version that begins so.
+    shared = min(len(wanted), len(ran))
+    if wanted[:shared] < ran[:shared] and not data.allow_older:
         raise ServiceError(
             f"data: version {last} ran on the volume {data.volume} last, and {data.version} is older."
             f" An older version does not start on newer data, or damages the data. {data.advice}".rstrip()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, spec, volume_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import EngineRefusal
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data, parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
@@ -155,6 +156,32 @@ def test_data_that_cannot_be_copied_does_not_meet_the_older_version(program, at,
     assert deploy(program, at("2.0.0"))[1]["State"]["Running"]
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_data_without_a_copy_is_unchanged_where_the_new_version_never_ran(program, at, folder, killed, monkeypatch):
+    """As where its port is taken in between: the engine knows that the container never ran."""
+    deploy(program, at("1.9.0"))
+    program.mountpoints.clear()
+    start = program.start
+
+    def refuse_new(name):
+        container = program._find(name)
+        if container["Config"]["Image"] == "app:2.0.0":
+            container["State"]["StartedAt"] = "0001-01-01T00:00:00Z"
+            raise Killed if killed else EngineRefusal("The Docker engine could not start the container app: port is taken.")
+        start(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "start", refuse_new)
+        if killed:
+            patch.setattr(apply.undo, "take_back", lambda engine, record: [])
+        with pytest.raises(Killed if killed else ServiceError, match=None if killed else "are as they were before"):
+            deploy(program, at("2.0.0"))
+    service, container = deploy(program, at("1.9.0"))
+    assert service.plan.interrupted is killed
+    assert container["State"]["Running"]
+    assert not deploy(program, at("1.9.0"))[0].plan.changed
+
+
 def test_no_room_for_the_copy(program, at, folder, monkeypatch):
     deploy(program, at("1.9.0"))
 
@@ -197,7 +224,19 @@ def test_the_version_that_images_name(images, version):
     assert volume_data.version_of(images) == version
 
 
-@pytest.mark.parametrize(("wanted", "last", "refused"), [("1.9", "1.10", True), ("1.10", "1.9", False), ("main", "2.0", False), ("1.0", "", False)])
+@pytest.mark.parametrize(
+    ("wanted", "last", "refused"),
+    [
+        ("1.9", "1.10", True),
+        ("1.10", "1.9", False),
+        ("main", "2.0", False),
+        ("1.0", "", False),
+        ("11.2", "11.2.3", False),
+        ("11.2.0", "11.2", False),
+        ("11.1", "11.2.3", True),
+        ("11", "11.2.3", False),
+    ],
+)
 def test_what_counts_as_older(wanted, last, refused):
     data = Data(wanted, "data", [])
     try:
