@@ -88,6 +88,10 @@ def _check_mounts(variable: str, host: str, mounts: Iterable[Mapping[str, Any]],
         target = os.path.normpath(str(mount["target"]))
         if not os.path.isabs(target):
             raise VariableError(variable, host, f"the target {target} is not an absolute path", "Write it like /srv/data")
+        source = str(mount["source"])
+        if mount.get("type", "bind") == "bind" and not os.path.isabs(source):
+            problem, fix = f"the source {source} is not an absolute path", "Write it like /srv/data, or set type: volume"
+            raise VariableError(variable, host, problem, fix)
         if target in targets:
             problem = f"the container has a mount at {target} already"
             raise VariableError(variable, host, problem, "Choose another target")

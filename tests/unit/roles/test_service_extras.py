@@ -78,6 +78,7 @@ def test_errors_name_the_variable_of_a_port(role, tmp_path):
         ("prometheus", "prometheus_mounts_extra", [{**MOUNT, "target": "/prometheus/"}], "has a mount at /prometheus already"),
         ("node_exporter", "node_exporter_mounts_extra", [MOUNT, MOUNT], "has a mount at /site already"),
         ("node_exporter", "node_exporter_mounts_extra", [{**MOUNT, "target": "site"}], "site is not an absolute path"),
+        ("grafana", "grafana_mounts_extra", [{**MOUNT, "source": "plugins"}], "the source plugins is not an absolute path"),
         ("node_exporter", "node_exporter_mounts_extra", [{"source": "/srv"}], "target"),
     ],
 )
