@@ -17,8 +17,11 @@ def program_at(port: int, proc: str = "/proc") -> str:
     process = next((process for process in processes if sockets & _open_files(os.path.join(proc, str(process)))), 0)
     if not process:
         return "a program that is not visible here"
-    with open(os.path.join(proc, str(process), "comm"), encoding="utf-8", errors="replace") as file:
-        name = file.read().strip()
+    try:
+        with open(os.path.join(proc, str(process), "comm"), encoding="utf-8", errors="replace") as file:
+            name = file.read().strip()
+    except OSError:
+        return "a program that just ended"
     if process == _SYSTEMD and name == "systemd":
         return "systemd for a socket unit (`systemctl list-sockets` shows its name)"
     return f"the program {name} (process {process})"

@@ -98,6 +98,8 @@ def test_a_socket_unit_is_told_from_its_service(tmp_path):
     (tmp_path / "1" / "comm").write_text("systemd\n")
     assert "socket unit" in listeners.program_at(9090, str(tmp_path))
     assert listeners.program_at(9100, str(tmp_path)) == "a program that is not visible here"
+    (tmp_path / "1" / "comm").unlink()
+    assert listeners.program_at(9090, str(tmp_path)) == "a program that just ended"
 
 
 def test_a_host_without_an_engine_has_no_containers(tmp_path):
