@@ -79,7 +79,10 @@ def copies_to(folder: str) -> str:
 def copy(data: Data, volume: Volume, last: str) -> Copy:
     """Copy the data. The program must not run."""
     folder = folder_of(volume)
-    made = Copy(data.volume, last, folder, {name: os.path.isfile(os.path.join(folder, name)) for name in data.files})
+    paths = {name: os.path.join(folder, name) for name in data.files}
+    # A link in a volume would make this read a file of the host that the container must not have.
+    linked = any(map(os.path.islink, paths.values()))
+    made = Copy(data.volume, last, folder, {name: not linked and os.path.isfile(path) for name, path in paths.items()})
     if made.exists:
         with about(copies_to(folder)):
             shutil.rmtree(copies_to(folder), ignore_errors=True)

@@ -156,6 +156,18 @@ def test_data_that_cannot_be_copied_does_not_meet_the_older_version(program, at,
     assert deploy(program, at("2.0.0"))[1]["State"]["Running"]
 
 
+def test_a_link_in_the_volume_is_not_followed(tmp_path, folder):
+    """The program can write its volume, and must not get a file of the host by it."""
+    (tmp_path / "secret").write_text("of the host")
+    (folder / "app.db").symlink_to(tmp_path / "secret")
+    (folder / "app.db-wal").write_text("of 1.9.0")
+    made = volume_data.copy(Data("2.0.0", "data", ["app.db", "app.db-wal"]), {"Mountpoint": str(folder)}, "1.9.0")
+    assert not made.exists
+    volume_data.put_back(made)
+    assert sorted(path.name for path in folder.iterdir()) == ["app.db", "app.db-wal"]
+    assert (folder / "app.db").is_symlink()
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_data_without_a_copy_is_unchanged_where_the_new_version_never_ran(program, at, folder, killed, monkeypatch):
     """As where its port is taken in between: the engine knows that the container never ran."""
