@@ -59,7 +59,7 @@ def check_interval(variables: HostVariables, host: str, name: str) -> None:
 
 
 def port_of(variables: HostVariables, host: str, name: str) -> int:
-    """The value of a variable with a port. Raises VariableError for a value that is none."""
+    """The value of a variable with a port. Raises VariableError for a value that is not a port."""
     value = variables.get(host, name)
     if not str(value).isdigit() or not 1 <= int(value) <= 65535:
         raise VariableError(name, host, f"'{value}' is no port", "Set it to a number from 1 to 65535")

@@ -111,7 +111,10 @@ class HostAddresses:
         return Choice(min(usable, key=functools.partial(_preference, reference)), found)
 
     def _reference(self, host: str, others: Sequence[str]) -> str:
-        """An address that a host should be near to: one of its partners, monitoring hosts for a GPU host, that leaves no choice. Empty if there is none."""
+        """The address of a partner that has one address alone; empty if no partner has. The own address should be near to it.
+
+        The partners of a GPU host are the monitoring hosts.
+        """
         monitoring = self._variables.in_groups("monitoring")
         own = {entry["address"] for entry in self._interfaces()["own"]}
         for other in sorted(others, key=lambda other: host not in monitoring and other not in monitoring):

@@ -43,7 +43,7 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
 
 
 def _address(value: Any) -> Optional[str]:
-    """The IP address; None for a value that is none, which the role refuses."""
+    """The IP address; None for a value that is not an IP address, which the role refuses."""
     try:
         return str(ipaddress.ip_address(str(value)))
     except ValueError:

@@ -57,7 +57,7 @@ _ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", r
 
 
 def address(bus_id: str) -> str:
-    """The kernel's form of a bus id such as 00000000:BA:00.0; empty where it is none."""
+    """The kernel's form of a bus id such as 00000000:BA:00.0; empty for any other text."""
     match = _ADDRESS.fullmatch(bus_id)
     if not match:
         return ""
