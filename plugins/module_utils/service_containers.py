@@ -9,7 +9,6 @@ from typing import TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket, service_label
 
-LABEL = service_label.LABEL
 # What follows the service's name in the names of containers that a deployment has for a while: the container that will
 # be the service's, the previous one, and the validator's.
 NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
@@ -26,14 +25,14 @@ class StoppedService(TypedDict):
 
 def stopped_services(api: docker_socket.Api) -> list[StoppedService]:
     """The services whose container does not run, by name. Raises EngineError."""
-    filters = json.dumps({"label": [LABEL], "status": ["created", "exited", "dead", "paused"]})
+    filters = json.dumps({"label": [service_label.LABEL], "status": ["created", "exited", "dead", "paused"]})
     stopped: list[StoppedService] = []
     for listed in api.get("/containers/json", {"all": 1, "filters": filters}):
         try:
             inspected = api.get(f"/containers/{listed['Id']}/json")
         except docker_socket.NotFound:
             continue
-        service, name, state = inspected["Config"]["Labels"][LABEL], inspected["Name"].lstrip("/"), inspected["State"]
+        service, name, state = inspected["Config"]["Labels"][service_label.LABEL], inspected["Name"].lstrip("/"), inspected["State"]
         if not name.endswith((NEXT, PREVIOUS, VALIDATOR)):
             stopped.append({"service": service, "container": name, "status": state["Status"], "error": state["Error"]})
     return sorted(stopped, key=lambda entry: entry["service"])

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import service_containers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import service_label
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import ContainerBody
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ManagedFile, Mount, Port, ServiceSpec
 
-OWNER_LABEL = service_containers.LABEL
+OWNER_LABEL = service_label.LABEL
 NETWORK_LABEL = "mlops.gpu_monitoring.network"
 HASH_LABEL = "mlops.gpu_monitoring.spec-hash"
 READABLE_LOG_DRIVER = "json-file"

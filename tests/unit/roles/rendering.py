@@ -17,7 +17,17 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
-
+# What host_info says of the GPU of a host.
+GPU = {
+    "present": True,
+    "hardware": True,
+    "gpus": [],
+    "devices": ["0000:3b:00.0"],
+    "lost_devices": [],
+    "driver_version": "580.95.05",
+    "hostengine": "",
+    "error": "",
+}
 _SECRETS = {
     "certificate": "a certificate",
     "private_key": "a private key",
@@ -35,16 +45,7 @@ _GRAFANA = "/etc/gpu_monitoring/grafana"
 _FACTS = {
     "ansible_check_mode": False,
     "gpu_monitoring_host": {
-        "gpu": {
-            "present": True,
-            "hardware": True,
-            "gpus": [],
-            "devices": ["0000:3b:00.0"],
-            "lost_devices": [],
-            "driver_version": "580.95.05",
-            "hostengine": "",
-            "error": "",
-        },
+        "gpu": GPU,
         "kernel": {"pressure": False},
         "engine": {"cdi_gpus": False, "runtimes": {"nvidia": "nvidia-container-runtime"}},
     },

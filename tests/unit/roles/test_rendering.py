@@ -8,18 +8,8 @@ import pytest
 import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags
 
-from tests.unit.roles.rendering import arguments, fleet, service
+from tests.unit.roles.rendering import GPU, arguments, fleet, service
 
-GPU = {
-    "present": True,
-    "hardware": True,
-    "gpus": [],
-    "devices": ["0000:3b:00.0"],
-    "lost_devices": [],
-    "driver_version": "580.95.05",
-    "hostengine": "",
-    "error": "",
-}
 GPU1, GPU2, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.2"}, {"ansible_host": "10.0.0.9"}
 
 

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import service_containers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import service_containers, service_label
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import start_services
 
 # `docker inspect` of Docker 26.1.5 and 28.5.2 after a restart of the engine, cut to what the script reads.
@@ -92,7 +92,7 @@ def know(engine: Server, *containers: dict) -> None:
 
 
 def test_the_script_knows_the_containers_of_deployments():
-    assert start_services.OWNER_LABEL == service_containers.LABEL
+    assert start_services.OWNER_LABEL == service_label.LABEL
     assert start_services.OF_DEPLOYMENTS == (service_containers.NEXT, service_containers.PREVIOUS, service_containers.VALIDATOR)
 
 
