@@ -112,7 +112,9 @@ title:
   description: The title. That of C(model) where it is not given.
   type: str
 folder_uid:
-  description: Uid of its folder; the top level where it is not given.
+  description: >-
+    Uid of its folder, or V(general) for the top level. Left as it is where it is not given; a new dashboard is then at
+    the top level.
   type: str
 description:
   description: What the dashboard shows.
@@ -384,8 +386,9 @@ attributes:
 options:
   owner:
     description: >-
-      A mark for all that the task declares: a tag of dashboards and a key in the C(jsonData) of datasources. A folder has it where its uid is the
-      mark or begins with the mark and a C(-), so no mark should be the beginning of another.
+      A mark for all that the task declares. Dashboards get two tags: the owner, and C(managed-by:OWNER:DIGEST), which is
+      of this uid in this folder alone. Datasources get a key in their C(jsonData). A folder has the mark where its uid is
+      the owner or begins with the owner and a C(-), so no owner should be the beginning of another. 1 to 40 letters, digits, C(-) and C(_).
     type: str
 """
 

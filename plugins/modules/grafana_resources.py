@@ -23,7 +23,11 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana.lists
 options:
   prune:
-    description: Whether to remove what has the mark O(owner) and is not declared. A folder that holds anything else stays, and is an error.
+    description:
+      - Whether to remove what an earlier task with the same O(owner) declared, and this task does not.
+      - A dashboard is removed where it still has its mark, under its uid and in its folder. Copies, dashboards that were
+        moved, dashboards that have only the tag, and objects of provisioning files stay. They are in RV(spared).
+      - A folder that holds anything else stays, and is an error.
     type: bool
     default: false
   secret_key_file:
@@ -98,6 +102,16 @@ objects:
     url: {description: Where a person finds it., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
     version: {description: Version of a dashboard; null elsewhere., type: int, sample: 1}
     folder_uid: {description: Folder that it lies in; empty at the top level., type: str, sample: gpu}
+spared:
+  description: What looks like an object of O(owner) and was not removed. A warning names the first five.
+  returned: when O(prune=true)
+  type: list
+  elements: dict
+  contains:
+    kind: {description: "V(datasource) or V(dashboard).", type: str, sample: dashboard}
+    uid: {description: The uid., type: str, sample: of-my-own}
+    name: {description: Name or title., type: str, sample: My own}
+    reason: {description: Why it was not removed., type: str, sample: it comes from a provisioning file of the server}
 gathered:
   description: What there is, as lists that the options O(datasources), O(folders) and O(dashboards) take. Secrets are not in it.
   returned: when O(state=gathered)
@@ -153,13 +167,13 @@ def _gather(module):
 def main():
     """Runs the module."""
     module = Module(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES, **options.LOGIN_RULES)
-    wanted = {name: module.params[name] for name in ("datasources", "folders", "dashboards", "prune")}
+    wanted = {name: module.params[name] for name in ("datasources", "folders", "dashboards")}
     try:
         if module.params["state"] == "gathered":
             result = _gather(module)
         else:
             secret_key = identify(module.params["secret_key_file"], may_be_missing=module.check_mode)
-            result = reconcile.run(module, **wanted, secret_key=secret_key)
+            result = reconcile.run(module, **wanted, prune_undeclared=module.params["prune"], secret_key=secret_key)
     except GrafanaError as error:
         module.fail_json(msg=str(error))
     module.fail_json(**result) if result.get("failed") else module.exit_json(**result)

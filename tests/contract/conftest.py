@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import mark
 from proxy import Wire
 from server import Grafana, served
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
 from stand_in.app import create_app  # noqa: E402
-from stand_in.provisioning import provision  # noqa: E402
+from stand_in.provisioning import DASHBOARD, DATASOURCES, provision  # noqa: E402
 from stand_in.store import Store  # noqa: E402
 
 
@@ -55,4 +56,13 @@ def with_key(tmp_path: Path) -> Callable[[str], contextlib.AbstractContextManage
 def provisioned() -> Iterator[Grafana]:
     """The stand-in with a datasource and a dashboard that come from provisioning files, which no real server gets over its API."""
     with served(create_app(provision(Store()), "admin", "admin")) as url:
+        yield Grafana(url, "admin", "admin")
+
+
+@pytest.fixture
+def provisioned_for_team() -> Iterator[Grafana]:
+    """As `provisioned`, from files of objects that a task with the owner ct-team had declared."""
+    marked = {**DASHBOARD, "tags": ["ct-team", mark.of("ct-team", "prov-dash", "")]}
+    datasource = {**DATASOURCES[0], "jsonData": {"ansibleOwner": "ct-team"}}
+    with served(create_app(provision(Store(), [datasource], {"prov.json": marked}), "admin", "admin")) as url:
         yield Grafana(url, "admin", "admin")

@@ -141,7 +141,7 @@ def test_a_folder_stays_while_something_is_still_in_it(grafana, way):
     grafana.run(grafana_resources, datasources=[DATASOURCE], folders=[folder], dashboards=[inside], **owner)
     grafana.wait_for_search("ct-d")
     then = {
-        "moved": {"folders": [{**folder, "state": "absent"}], "dashboards": [{**inside, "folder_uid": None}]},
+        "moved": {"folders": [{**folder, "state": "absent"}], "dashboards": [{**inside, "folder_uid": "general"}]},
         "deleted": {"folders": [{**folder, "state": "absent"}], "dashboards": [{"uid": "ct-d", "state": "absent"}]},
         "pruned": {},
     }[way]

@@ -48,6 +48,11 @@ class DashboardMeta(TypedDict, total=False):
     provisionedExternalId: str
 
 
+def folder_of(meta: DashboardMeta) -> str:
+    """The uid of the folder that the dashboard lies in; empty at the top level."""
+    return meta.get("folderUid") or ""
+
+
 class Dashboard(TypedDict):
     """A dashboard."""
 

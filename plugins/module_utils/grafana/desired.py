@@ -92,7 +92,7 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
     if not item["uid"]:
         raise GrafanaError(f"{where}.uid: missing, and the model has none. Give one, since without it each run would make another dashboard.")
     if item["folder_uid"] == TOP_LEVEL:
-        item["folder_uid"] = None
+        item["folder_uid"] = ""
     if item["state"] == "absent":
         return
     if item["model"] is None and item["panels"] is None:

@@ -13,6 +13,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     datasource,
     declared,
     desired,
+    mark,
+    prune,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
@@ -33,7 +35,7 @@ def make(wanted: declared.Declared, present: Present) -> list[Change]:
     kept = [change for change in asked if change.action != "deleted"]
     removed = [change for change in asked if change.action == "deleted"]
     if wanted.prune and wanted.owner:
-        removed += _pruned(wanted.owner, wanted, present, {(change.kind, change.uid) for change in asked})
+        removed += prune.removals(wanted, present, asked)
     names = {change.name for change in kept if change.kind == "datasource" and change.changed}
     first = [change for change in removed if change.kind == "datasource" and change.name in names]
     folders = sorted((change for change in removed if change.kind == "folder"), key=lambda change: -_depth(change.uid, present))
@@ -162,16 +164,21 @@ def _folder(item: declared.Folder, present: Present) -> Change:
 
 
 def _dashboard(item: declared.Dashboard, existing: Optional[answers.Dashboard], owner: Optional[str]) -> Change:
-    uid, title, folder = item["uid"], item["title"] or item["uid"], item["folder_uid"] or ""
+    uid, title = item["uid"], item["title"] or item["uid"]
     meta: answers.DashboardMeta = existing["meta"] if existing else {}
+    folder = answers.folder_of(meta) if item["folder_uid"] is None else item["folder_uid"]
     change = Change("dashboard", uid, title, item, folder_uid=folder, path=meta.get("url", f"/d/{uid}"))
     change.version = meta.get("version")
     stored = existing["dashboard"] if existing else {}
-    before = {**compare.canonical_dashboard(stored), "folder_uid": meta.get("folderUid") or ""} if existing else {}
+    before = {**compare.canonical_dashboard(stored), "folder_uid": answers.folder_of(meta)} if existing else {}
     if item["state"] == "absent":
         change.action, change.before = ("deleted", before) if existing else ("unchanged", {})
     else:
-        model = {**_marked(dashboard.model(item), owner), "uid": uid}
+        model = {**dashboard.model(item), "uid": uid}
+        if owner:
+            # Where the folder is left as it is, so is the mark: a dashboard that somebody moved is theirs to remove.
+            kept = mark.kept(stored.get("tags"), owner) if item["folder_uid"] is None else None
+            model = mark.marked(model, owner, kept or mark.of(owner, uid, folder))
         if existing:
             model = compare.keep(model, stored, item["ignore_paths"])
         change.name = model["title"]
@@ -190,12 +197,6 @@ def _dashboard(item: declared.Dashboard, existing: Optional[answers.Dashboard], 
     return change
 
 
-def _marked(model: Json, owner: Optional[str]) -> Json:
-    tags = model.get("tags") or []
-    tags = list(tags) if isinstance(tags, list) else [str(tags)]
-    return {**model, "tags": tags + [owner]} if owner and owner not in tags else model
-
-
 def _action(before: Json, after: Json) -> str:
     if not before:
         return "created"
@@ -207,33 +208,6 @@ def _action(before: Json, after: Json) -> str:
 
 def _only(key: str, value: Json) -> Json:
     return {key: value[key]} if key in value else {}
-
-
-def _pruned(owner: str, wanted: declared.Declared, present: Present, asked: set[tuple[str, str]]) -> list[Change]:
-    """Removals of what has the owner's mark and was not asked for, in no order."""
-    needed = {item["folder_uid"] for item in wanted.dashboards} | {item["parent_uid"] for item in wanted.folders}
-    changes = []
-    for hit in present.hits:
-        if hit["type"] == "dash-db" and owner in (hit.get("tags") or []) and ("dashboard", hit["uid"]) not in asked:
-            changes.append(
-                _removal("dashboard", hit["uid"], hit["title"], hit.get("folderUid") or "", {"title": hit["title"]})
-            )
-    for uid, stored in present.datasources.items():
-        if (stored.get("jsonData") or {}).get(datasource.OWNER_KEY) == owner and ("datasource", uid) not in asked:
-            change = _removal("datasource", uid, stored["name"], "", {"name": stored["name"], "type": stored["type"]})
-            change.error = datasource.read_only(uid, stored)
-            changes.append(change)
-    for uid, folder in present.folders.items():
-        if (uid == owner or uid.startswith(f"{owner}-")) and ("folder", uid) not in asked and uid not in needed:
-            before = {"title": folder["title"], "parent_uid": folder["parentUid"]}
-            changes.append(_removal("folder", uid, folder["title"], folder["parentUid"], before))
-    return changes
-
-
-def _removal(kind: str, uid: str, name: str, folder_uid: str, before: Json) -> Change:
-    """A removal, which needs no more of an item than its uid."""
-    item = cast(declared.Item, {"uid": uid, "state": "absent"})
-    return Change(kind, uid, name, item, "deleted", before=before, folder_uid=folder_uid)
 
 
 def _depth(uid: str, present: Present) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared, mark
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     GrafanaError,
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 class Present:
     """What the server has.
 
-    `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for. Listed datasources lack their version and
+    `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for or may be pruned. Listed datasources lack their version and
     what concerns secrets; those that were asked for with either are whole. `hits` are what Grafana's search finds:
     folders and dashboards where something may be removed, otherwise the folders. `errors` are those of objects that cannot be read, by kind
     and uid. `answered` is false where no server was asked.
@@ -58,9 +58,21 @@ def read(client: Client, wanted: declared.Declared) -> Present:
         if datasource["uid"] in present.datasources and has_secrets(datasource):
             read_datasource(client, present, datasource["uid"])
     _read_folders(client, present, wanted)
-    for dashboard in wanted.dashboards:
-        read_dashboard(client, present, dashboard["uid"])
+    uids = [dashboard["uid"] for dashboard in wanted.dashboards]
+    uids += [hit["uid"] for hit in marked_hits(wanted, present.hits) if hit["uid"] not in uids]
+    for uid in uids:
+        read_dashboard(client, present, uid)
     return present
+
+
+def marked_hits(wanted: declared.Declared, hits: list[answers.Hit]) -> list[answers.Hit]:
+    """The dashboards that the search shows with their mark, where `prune` may remove them."""
+    owner = wanted.owner if wanted.prune else None
+    return [
+        hit
+        for hit in hits
+        if owner and hit["type"] == "dash-db" and mark.is_on(hit.get("tags"), owner, hit["uid"], hit.get("folderUid") or "")
+    ]
 
 
 def _read_folders(client: Client, present: Present, wanted: declared.Declared) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Optional, TypedDict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, desired, plan, present
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, desired, plan, present, prune
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply, forget_lost_key
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change, Report
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
@@ -31,6 +31,7 @@ class _Outcome(TypedDict):
 class Result(_Outcome, total=False):
     """What the modules return. `failed` and `msg` are there where an object failed, `diff` where it was asked for."""
 
+    spared: list[prune.Spared]
     diff: list[dict[str, str]]
     failed: bool
     msg: str
@@ -51,7 +52,7 @@ def run(
     datasources: Optional[list[declared.Datasource]] = None,
     folders: Optional[list[declared.Folder]] = None,
     dashboards: Optional[list[declared.Dashboard]] = None,
-    prune: bool = False,
+    prune_undeclared: bool = False,
     secret_key: Optional[str] = None,
 ) -> Result:
     """Bring these objects about, or say in check mode what that would change; returns the module's result.
@@ -59,9 +60,9 @@ def run(
     Raises GrafanaError for what is wrong before anything was written. What failed afterwards is in the result's `msg`, with `failed`.
     """
     owner = module.params.get("owner")
-    wanted = declared.Declared(datasources or [], folders or [], dashboards or [], owner, prune, secret_key)
+    wanted = declared.Declared(datasources or [], folders or [], dashboards or [], owner, prune_undeclared, secret_key)
     desired.complete(wanted)
-    client, version, changes = _carry_out(module, wanted)
+    client, version, changes, spared = _carry_out(module, wanted)
     done = [change for change in changes if not change.error]
     result: Result = {
         "changed": any(change.changed for change in done),
@@ -69,6 +70,8 @@ def run(
         "requests": client.count,
         "grafana_version": version,
     }
+    if prune_undeclared:
+        result["spared"] = spared
     if module._diff:
         result["diff"] = [change.diff() for change in done if change.changed]
     problems = [change.error for change in changes if change.error]
@@ -77,7 +80,7 @@ def run(
     return result
 
 
-def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client, str, list[Change]]:
+def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client, str, list[Change], list[prune.Spared]]:
     client = connect(module)
     try:
         version = client.wait(patience(module))
@@ -85,9 +88,10 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         if not module.check_mode:
             raise
         module.warn(f"{error} So this is what would be created in an empty one.")
-        return client, "", plan.make(wanted, present.Present(answered=False))
+        return client, "", plan.make(wanted, present.Present(answered=False)), []
     existing = present.read(client, wanted)
     changes = plan.make(wanted, existing)
+    spared = _spared(module, wanted, existing, changes)
     _complete_datasources(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)
     _refuse_refresh(client, changes)
@@ -98,7 +102,19 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         forget_lost_key(client)
     if not module.check_mode:
         apply(client, changes, wanted, existing)
-    return client, version, changes
+    return client, version, changes, spared
+
+
+def _spared(
+    module: AnsibleModule, wanted: declared.Declared, existing: present.Present, changes: list[Change]
+) -> list[prune.Spared]:
+    """What `prune` leaves as it is although it looks like the owner's, with a warning."""
+    spared = prune.spared(wanted, existing, changes) if wanted.prune else []
+    if spared:
+        named = "; ".join(f"{item['kind']} '{item['uid']}' ({item['name']}): {item['reason']}" for item in spared[:5])
+        more = f"; and {len(spared) - 5} more" if len(spared) > 5 else ""
+        module.warn(f"prune: left as they are: {named}{more}. Remove them in Grafana if nobody needs them.")
+    return spared
 
 
 def _complete_datasources(

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The mark by which `prune` knows a dashboard that a task with this owner declared: a tag. Pure.
+
+Grafana's user interface keeps tags when somebody saves, and drops keys of the model that it does not know. The search
+gives all tags in one request. Copies keep tags too: hence the mark is made of the owner, the uid and the folder, and
+counts for no other dashboard and in no other folder.
+"""
+
+import hashlib
+import re
+from typing import Any, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+
+# Grafana takes tags of up to 50 characters: 11 + 26 + 1 + 12.
+_PREFIX = "managed-by:"
+_OWNER_CHARACTERS = 26
+_DIGEST_CHARACTERS = 12
+_MARK = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{1,{_OWNER_CHARACTERS}}}:[0-9a-f]{{{_DIGEST_CHARACTERS}}}")
+
+
+def of(owner: str, uid: str, folder_uid: str) -> str:
+    """The mark of a dashboard that was declared in this folder; the top level is an empty uid."""
+    digest = hashlib.sha256("/".join((owner, uid, folder_uid)).encode()).hexdigest()
+    return f"{_prefix(owner)}{digest[:_DIGEST_CHARACTERS]}"
+
+
+def is_on(tags: Any, owner: str, uid: str, folder_uid: str) -> bool:
+    """Whether the dashboard with these tags has its mark."""
+    return of(owner, uid, folder_uid) in _listed(tags)
+
+
+def is_like_one(tags: Any, owner: str) -> bool:
+    """Whether the tags have the owner's tag, or a mark of the owner for any dashboard in any folder."""
+    return owner in _listed(tags) or kept(tags, owner) is not None
+
+
+def marked(model: Json, owner: str, mark: str) -> Json:
+    """The model with the owner's tag and the mark, and without the marks of what the model was exported from."""
+    tags = [tag for tag in _listed(model.get("tags")) if not _MARK.fullmatch(tag)]
+    return {**model, "tags": [*tags, *([] if owner in tags else [owner]), mark]}
+
+
+def kept(tags: Any, owner: str) -> Optional[str]:
+    """The owner's mark among the tags, whatever dashboard and folder it was made for."""
+    return next((tag for tag in _listed(tags) if tag.startswith(_prefix(owner)) and _MARK.fullmatch(tag)), None)
+
+
+def _prefix(owner: str) -> str:
+    return f"{_PREFIX}{owner[:_OWNER_CHARACTERS]}:"
+
+
+def _listed(tags: Any) -> list[str]:
+    return [str(tag) for tag in tags] if isinstance(tags, list) else [str(tags)] if tags else []

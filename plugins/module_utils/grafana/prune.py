@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""What `prune` removes, and what it spares although it looks like the owner's. Pure."""
+
+from typing import Optional, TypedDict, cast
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, datasource, declared, mark
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present, marked_hits
+
+_NO_MARK = "it has the tag of the owner, and was not declared under this uid in this folder"
+_PROVISIONED = "it comes from a provisioning file of the server"
+
+
+class Spared(TypedDict):
+    """An object that looks like the owner's and is left as it is, and why."""
+
+    kind: str
+    uid: str
+    name: str
+    reason: str
+
+
+def removals(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[Change]:
+    """Removals of what the owner declared once and does not declare any more, in no order."""
+    owner = wanted.owner or ""
+    changes: list[Change] = []
+    for hit in _undeclared_hits(wanted, present, asked):
+        if not _reason_to_spare(owner, hit, present):
+            holder = answers.folder_of(present.dashboards[hit["uid"]]["meta"])
+            changes.append(_removal("dashboard", hit["uid"], hit["title"], holder, {"title": hit["title"]}))
+    for uid, stored in _undeclared_datasources(owner, present, asked):
+        if not stored.get("readOnly"):
+            before = {"name": stored["name"], "type": stored["type"]}
+            changes.append(_removal("datasource", uid, stored["name"], "", before))
+    needed = {change.folder_uid for change in asked if change.action != "deleted"} | _uids("folder", asked)
+    for uid, folder in present.folders.items():
+        if (uid == owner or uid.startswith(f"{owner}-")) and uid not in needed:
+            before = {"title": folder["title"], "parent_uid": folder["parentUid"]}
+            changes.append(_removal("folder", uid, folder["title"], folder["parentUid"], before))
+    return changes
+
+
+def spared(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[Spared]:
+    """What has the tag or a mark of the owner, and is neither declared nor removed."""
+    owner = wanted.owner or ""
+    shown: list[Spared] = []
+    for hit in _undeclared_hits(wanted, present, asked):
+        reason = _reason_to_spare(owner, hit, present)
+        if reason:
+            shown.append({"kind": "dashboard", "uid": hit["uid"], "name": hit["title"], "reason": reason})
+    for uid, stored in _undeclared_datasources(owner, present, asked):
+        if stored.get("readOnly"):
+            shown.append({"kind": "datasource", "uid": uid, "name": stored["name"], "reason": _PROVISIONED})
+    return shown
+
+
+def _undeclared_hits(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[answers.Hit]:
+    """Dashboards that look like the owner's; without those that the search shows although they are gone."""
+    gone = {hit["uid"] for hit in marked_hits(wanted, present.hits)} - set(present.dashboards)
+    gone -= {uid for kind, uid in present.errors if kind == "dashboard"}
+    concerned = gone | _uids("dashboard", asked)
+    return [
+        hit
+        for hit in present.hits
+        if hit["type"] == "dash-db"
+        and hit["uid"] not in concerned
+        and mark.is_like_one(hit.get("tags"), wanted.owner or "")
+    ]
+
+
+def _reason_to_spare(owner: str, hit: answers.Hit, present: Present) -> str:
+    """Why the dashboard is left as it is; empty where it is the owner's. The search may lag behind, so the dashboard counts."""
+    uid = hit["uid"]
+    stored: Optional[answers.Dashboard] = present.dashboards.get(uid)
+    if ("dashboard", uid) in present.errors:
+        return present.errors["dashboard", uid]
+    if stored and stored["meta"].get("provisioned"):
+        return _PROVISIONED
+    if not stored or not mark.is_on(stored["dashboard"].get("tags"), owner, uid, answers.folder_of(stored["meta"])):
+        return _NO_MARK
+    return ""
+
+
+def _undeclared_datasources(
+    owner: str, present: Present, asked: list[Change]
+) -> list[tuple[str, answers.Datasource]]:
+    concerned = _uids("datasource", asked)
+    return [
+        (uid, stored)
+        for uid, stored in present.datasources.items()
+        if (stored.get("jsonData") or {}).get(datasource.OWNER_KEY) == owner and uid not in concerned
+    ]
+
+
+def _uids(kind: str, changes: list[Change]) -> set[str]:
+    return {change.uid for change in changes if change.kind == kind}
+
+
+def _removal(kind: str, uid: str, name: str, folder_uid: str, before: Json) -> Change:
+    """A removal, which needs no more of an item than its uid."""
+    item = cast(declared.Item, {"uid": uid, "state": "absent"})
+    return Change(kind, uid, name, item, "deleted", before=before, folder_uid=folder_uid)

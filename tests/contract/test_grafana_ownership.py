@@ -1,0 +1,142 @@
+"""Whose objects they are: prune removes what a task declared, and nothing that people or other tools made."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
+from server import Grafana, actions
+
+FOREIGN = {"title": "Theirs", "panels": [], "schemaVersion": 39}
+FOLDER = {"uid": "ct-f", "title": "CT F"}
+OURS = {"owner": "ct-team", "prune": True}
+
+
+def a_dashboard(uid="ct-d", folder_uid="ct-f"):
+    return {"uid": uid, "title": f"CT {uid}", "folder_uid": folder_uid, "panels": []}
+
+
+def deleted(result):
+    return {uid for uid, action in actions(result).items() if action == "deleted"}
+
+
+def spared(result):
+    return {shown["uid"]: shown["reason"] for shown in result["spared"]}
+
+
+@pytest.fixture
+def ours(grafana: Grafana) -> Grafana:
+    """A server with our folder and dashboard ct-d in it."""
+    grafana.run(grafana_resources, folders=[FOLDER], dashboards=[a_dashboard()], **OURS)
+    grafana.wait_for_search("ct-f", "ct-d")
+    return grafana
+
+
+@pytest.fixture
+def warnings(monkeypatch) -> list[str]:
+    """The warnings of the modules that a test runs."""
+    shown: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, warning: shown.append(warning))
+    return shown
+
+
+def test_prune_spares_dashboards_that_have_only_the_tag(ours, warnings):
+    for uid, folder in (("ct-in-ours", "ct-f"), ("ct-at-the-top", "")):
+        ours.save({**FOREIGN, "uid": uid, "tags": ["ct-team"]}, folder)
+    ours.wait_for_search("ct-in-ours", "ct-at-the-top")
+    result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
+    assert deleted(result) == {"ct-d"}
+    assert set(spared(result)) == {"ct-in-ours", "ct-at-the-top"}
+    (warning,) = warnings
+    assert warning.startswith("prune: left as they are: dashboard 'ct-")
+    assert ours.dashboard("ct-in-ours")["dashboard"]["title"] == "Theirs"
+    again = ours.run(grafana_resources, folders=[FOLDER], **OURS)
+    assert not again["changed"]
+    assert set(spared(again)) == {"ct-in-ours", "ct-at-the-top"}
+
+
+@pytest.mark.parametrize("folder", ["ct-f", "ct-theirs"])
+def test_prune_spares_a_copy_with_all_tags(ours, folder):
+    ours.run(grafana_resources, folders=[{"uid": "ct-theirs", "title": "CT Theirs"}])
+    model = ours.dashboard("ct-d")["dashboard"]
+    ours.save({**model, "uid": "ct-copy", "title": "Copy"}, folder)
+    ours.wait_for_search("ct-copy")
+    result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
+    assert deleted(result) == {"ct-d"}
+    assert "not declared under this uid in this folder" in spared(result)["ct-copy"]
+    assert ours.dashboard("ct-copy")["meta"]["folderUid"] == folder
+
+
+def test_prune_spares_what_somebody_moved_away(ours):
+    ours.run(grafana_resources, folders=[{"uid": "ct-theirs", "title": "CT Theirs"}])
+    ours.save(ours.dashboard("ct-d")["dashboard"], "ct-theirs")
+    ours.wait_for_search("ct-theirs")
+    result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
+    assert (deleted(result), set(spared(result))) == (set(), {"ct-d"})
+    assert ours.dashboard("ct-d")["meta"]["folderUid"] == "ct-theirs"
+
+
+def test_prune_lists_in_check_mode_what_goes(ours):
+    ours.save({**FOREIGN, "uid": "ct-theirs", "tags": ["ct-team"]}, "ct-f")
+    ours.wait_for_search("ct-theirs")
+    ours.wire.clear()
+    result = ours.run(grafana_resources, folders=[FOLDER], check=True, **OURS)
+    assert (deleted(result), set(spared(result))) == ({"ct-d"}, {"ct-theirs"})
+    assert [diff["before_header"] for diff in result["diff"]] == ["dashboard ct-d"]
+    assert ours.wire.writes == []
+    assert ours.dashboard("ct-d")
+
+
+def test_a_mark_survives_a_save_in_the_user_interface(ours):
+    model = ours.dashboard("ct-d")["dashboard"]
+    ours.save({key: value for key, value in model.items() if key in ("uid", "title", "tags", "panels", "schemaVersion")}, "ct-f")
+    assert deleted(ours.run(grafana_resources, folders=[FOLDER], **OURS)) == {"ct-d"}
+
+
+def test_a_declared_dashboard_with_only_the_tag_gets_the_mark_once(grafana):
+    grafana.run(grafana_resources, folders=[FOLDER], dashboards=[{**a_dashboard(), "tags": ["ct-team"]}])
+    grafana.wait_for_search("ct-f", "ct-d")
+    declared = {"folders": [FOLDER], "dashboards": [a_dashboard()]}
+    first = grafana.run(grafana_resources, **declared, **OURS)
+    assert actions(first)["ct-d"] == "updated"
+    assert first["spared"] == []
+    assert not grafana.run(grafana_resources, **declared, **OURS)["changed"]
+    assert deleted(grafana.run(grafana_resources, folders=[FOLDER], **OURS)) == {"ct-d"}
+
+
+def test_a_dashboard_from_an_export_of_another_has_its_own_mark(ours):
+    export = ours.dashboard("ct-d")["dashboard"]
+    declared = [a_dashboard(), {"uid": "ct-e", "title": "CT E", "folder_uid": "ct-f", "model": export}]
+    ours.run(grafana_resources, folders=[FOLDER], dashboards=declared, **OURS)
+    ours.wait_for_search("ct-e")
+    assert not ours.run(grafana_resources, folders=[FOLDER], dashboards=declared, **OURS)["changed"]
+    result = ours.run(grafana_resources, folders=[FOLDER], dashboards=declared[:1], **OURS)
+    assert deleted(result) == {"ct-e"}
+
+
+def test_a_dashboard_without_folder_uid_stays_where_it_is(ours):
+    ours.run(grafana_resources, folders=[{"uid": "ct-theirs", "title": "CT Theirs"}])
+    ours.save(ours.dashboard("ct-d")["dashboard"], "ct-theirs")
+    declared = {key: value for key, value in a_dashboard().items() if key != "folder_uid"}
+    assert not ours.run(grafana_resources, dashboards=[declared], owner="ct-team")["changed"]
+    result = ours.run(grafana_resources, dashboards=[{**declared, "title": "CT Other"}], owner="ct-team")
+    assert [(shown["action"], shown["folder_uid"]) for shown in result["objects"]] == [("renamed", "ct-theirs")]
+    assert ours.dashboard("ct-d")["meta"]["folderUid"] == "ct-theirs"
+    moved = ours.run(grafana_resources, dashboards=[{**declared, "title": "CT Other", "folder_uid": "general"}])
+    assert [(shown["action"], shown["folder_uid"]) for shown in moved["objects"]] == [("updated", "")]
+    assert not ours.dashboard("ct-d")["meta"].get("folderUid")
+
+
+def test_an_unchanged_set_with_prune_needs_no_more_requests(ours):
+    declared = {"folders": [FOLDER], "dashboards": [a_dashboard()]}
+    result = ours.run(grafana_resources, **declared, **OURS)
+    assert not result["changed"]
+    assert result["requests"] == 3 + len(declared["dashboards"])
+
+
+def test_prune_spares_objects_of_provisioning_files(provisioned_for_team):
+    result = provisioned_for_team.run(grafana_resources, **OURS)
+    assert "failed" not in result
+    assert not result["changed"]
+    reason = "it comes from a provisioning file of the server"
+    assert spared(result) == {"prov-dash": reason, "prov-ds": reason}
