@@ -13,6 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.clien
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     Conflict,
+    Forbidden,
     GrafanaError,
     NotAllowed,
     NotReachable,
@@ -48,7 +49,8 @@ def apply(client: Client, changes: list[Change], wanted: Declared, existing: pre
                 stopped = _try(client, change, wanted, existing)
         if change.error and change.kind != "datasource":
             still_hold[_parent_before(change)] = f"{change.kind} '{change.uid}'"
-            if change.kind == "folder" and change.action != "deleted":
+            # A folder that the account may not read can be there all the same.
+            if change.kind == "folder" and change.action != "deleted" and change.uid not in existing.hidden:
                 failed_folders.add(change.uid)
 
 
@@ -77,6 +79,8 @@ def _again(client: Client, change: Change, wanted: Declared, existing: present.P
         return
     reading = {"folder": present.read_folder, "datasource": present.read_datasource, "dashboard": present.read_dashboard}
     reading[change.kind](client, existing, change.uid)
+    if change.kind == "folder" and change.uid in existing.hidden:
+        raise GrafanaError(existing.hidden[change.uid])
     new = plan.change_of(change.kind, change.item, wanted, existing)
     if new.error:
         raise GrafanaError(new.error.partition(": ")[2])
@@ -99,7 +103,7 @@ def _write_folder(client: Client, change: Change) -> None:
     if change.action == "created":
         change.path = _must_exist(client.post("/api/folders", change.body)).get("url", change.path)
         # Grafana 10 answers with the parent, and has made the folder at the top level.
-        if parent and _must_exist(client.get(path)).get("parentUid") != parent:
+        if parent and _parent(client, path, parent) != parent:
             raise GrafanaError(f"it was made at the top level instead of in '{parent}'. {NOT_NESTED}")
         return
     if change.before["parent_uid"] != parent and client.post(f"{path}/move", {"parentUid": parent}) is None:
@@ -108,6 +112,14 @@ def _write_folder(client: Client, change: Change) -> None:
         # With `overwrite` instead of the version, Grafana 10 renames another folder that has the title already.
         version = _must_exist(client.get(path))["version"]
         _must_exist(client.put(path, {"title": change.after["title"], "version": version}))
+
+
+def _parent(client: Client, path: str, wanted: str) -> str:
+    """The parent of a folder that was just made; the wanted one where the account may not read the folder."""
+    try:
+        return _must_exist(client.get(path)).get("parentUid") or ""
+    except Forbidden:
+        return wanted
 
 
 def _refuse_to_lose(client: Client, path: str) -> None:

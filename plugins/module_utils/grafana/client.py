@@ -13,6 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Connection
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     Conflict,
+    Forbidden,
     GrafanaError,
     NotAllowed,
     NotReachable,
@@ -167,7 +168,7 @@ class Client:
             )
             raise NotAllowed(f"{self.url} refuses {self._who()}: {message}. {advice} {self._login_help}".rstrip())
         if status == 403:
-            raise GrafanaError(f"{self.url} forbids {self._who()} {method} {path}: {message}. Use an account that may do it.")
+            raise Forbidden(f"{self.url} forbids {self._who()} {method} {path}: {message}. Use an account that may do it.")
         unclear = status in (409, 412) or (status == 500 and method != "GET")
         raise (Conflict if unclear else GrafanaError)(f"{method} {path} was answered with {status}: {message}")
 

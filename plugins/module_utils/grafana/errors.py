@@ -15,5 +15,9 @@ class NotAllowed(GrafanaError):
     """The server refuses the credentials: no further request may be made with them, since it locks accounts."""
 
 
+class Forbidden(GrafanaError):
+    """The account lacks a permission (403)."""
+
+
 class Conflict(GrafanaError):
     """The server may not be as it was read (409, 412), or it is not known whether it wrote (500): read again before the next try."""

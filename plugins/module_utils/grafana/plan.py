@@ -81,7 +81,7 @@ def refuse_bad_models(changes: list[Change], wanted: declared.Declared, present:
         f"dashboard '{change.uid}': {problem}"
         for change in changes
         if change.kind == "dashboard" and change.body
-        for problem in desired.problems_of_model(change.body["dashboard"], known - gone)
+        for problem in desired.problems_of_model(change.body["dashboard"], None if present.forbids_datasources else known - gone)
     ]
     if problems:
         raise GrafanaError(" ".join(problems))
@@ -111,7 +111,7 @@ def refuse_refresh(change: Change, minimum: str) -> None:
 
 def _check_references(wanted: declared.Declared, present: Present) -> None:
     absent = {item["uid"] for item in wanted.folders if item["state"] == "absent"}
-    folders = (set(present.folders) | {item["uid"] for item in wanted.folders}) - absent
+    folders = (set(present.folders) | set(present.hidden) | {item["uid"] for item in wanted.folders}) - absent
     references = [
         *(
             (f"folders[{number}].parent_uid", item["parent_uid"], item["state"])

@@ -10,6 +10,7 @@ from typing import Any, Optional, TypeVar
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared, mark
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    Forbidden,
     GrafanaError,
     NotAllowed,
     NotReachable,
@@ -25,7 +26,8 @@ class Present:
     `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for or may be pruned. Listed datasources lack their version and
     what concerns secrets; those that were asked for with either are whole. `hits` are what Grafana's search finds:
     folders and dashboards where something may be removed, otherwise the folders. `errors` are those of objects that cannot be read, by kind
-    and uid. `answered` is false where no server was asked.
+    and uid; `hidden` those of folders that the account may not read, or that are not there. `forbids_datasources` is the error where
+    the account may not list the datasources. `answered` is false where no server was asked.
     """
 
     datasources: dict[str, answers.Datasource] = field(default_factory=dict)
@@ -33,6 +35,8 @@ class Present:
     dashboards: dict[str, answers.Dashboard] = field(default_factory=dict)
     hits: list[answers.Hit] = field(default_factory=list)
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
+    hidden: dict[str, str] = field(default_factory=dict)
+    forbids_datasources: str = ""
     answered: bool = True
 
     def names(self) -> dict[str, str]:
@@ -53,7 +57,7 @@ def read(client: Client, wanted: declared.Declared) -> Present:
     """Read what concerns the wanted objects."""
     present = Present()
     if wanted.datasources or wanted.dashboards or wanted.prune:
-        present.datasources = {listed["uid"]: listed for listed in client.get("/api/datasources") or []}
+        _read_datasources(client, present, wanted)
     for datasource in wanted.datasources:
         if datasource["uid"] in present.datasources and has_secrets(datasource):
             read_datasource(client, present, datasource["uid"])
@@ -73,6 +77,15 @@ def marked_hits(wanted: declared.Declared, hits: list[answers.Hit]) -> list[answ
         for hit in hits
         if owner and hit["type"] == "dash-db" and mark.is_on(hit.get("tags"), owner, hit["uid"], hit.get("folderUid") or "")
     ]
+
+
+def _read_datasources(client: Client, present: Present, wanted: declared.Declared) -> None:
+    """All datasources in one request."""
+    try:
+        present.datasources = {listed["uid"]: listed for listed in client.get("/api/datasources") or []}
+    except Forbidden as error:
+        present.forbids_datasources = str(error)
+        present.errors.update({("datasource", item["uid"]): str(error) for item in wanted.datasources})
 
 
 def _read_folders(client: Client, present: Present, wanted: declared.Declared) -> None:
@@ -108,8 +121,13 @@ def read_datasource(client: Client, present: Present, uid: str) -> None:
 
 
 def read_folder(client: Client, present: Present, uid: str) -> None:
-    """Read one folder."""
-    answer = _get(client, present, "folder", uid, f"/api/folders/{uid}")
+    """Read one folder. Grafana answers 403 for a folder that is not there, unless the account may read every folder."""
+    present.hidden.pop(uid, None)
+    try:
+        answer = _get(client, present, "folder", uid, f"/api/folders/{uid}")
+    except Forbidden as error:
+        present.hidden[uid] = str(error)
+        answer = None
     folder: Optional[answers.Folder] = None
     if answer:
         folder = {"uid": uid, "title": answer["title"], "parentUid": answer.get("parentUid") or ""}
@@ -129,6 +147,8 @@ def _get(client: Client, present: Present, kind: str, uid: str, path: str) -> An
     except (NotAllowed, NotReachable):
         raise
     except GrafanaError as error:
+        if kind == "folder" and isinstance(error, Forbidden):
+            raise
         present.errors[kind, uid] = str(error)
         return None
 

@@ -91,6 +91,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         return client, "", plan.make(wanted, present.Present(answered=False)), []
     existing = present.read(client, wanted)
     changes = plan.make(wanted, existing)
+    _warn_of_missing_permissions(module, wanted, existing)
     spared = _spared(module, wanted, existing, changes)
     _complete_datasources(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)
@@ -103,6 +104,14 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     if not module.check_mode:
         apply(client, changes, wanted, existing)
     return client, version, changes, spared
+
+
+def _warn_of_missing_permissions(module: AnsibleModule, wanted: declared.Declared, existing: present.Present) -> None:
+    for item in wanted.folders:
+        if item["state"] == "absent" and item["uid"] in existing.hidden:
+            module.warn(f"folder '{item['uid']}': taken as absent, since Grafana does not say whether it is there: {existing.hidden[item['uid']]}")
+    if existing.forbids_datasources and not wanted.datasources:
+        module.warn(f"The datasources are not known, so references to them were not checked: {existing.forbids_datasources}")
 
 
 def _spared(

@@ -145,6 +145,8 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "") -> 
 
     @app.route("/api/folders/<uid>", methods=["GET", "PUT", "DELETE"])
     def one_folder(uid: str) -> Any:
+        if not folders.has(uid):
+            permissions.check_hidden(g.caller, "folders:read" if request.method == "GET" else "folders:write")
         if request.method == "GET":
             return folders.get(uid)
         return folders.update(uid, body() or {}) if request.method == "PUT" else folders.delete(uid)

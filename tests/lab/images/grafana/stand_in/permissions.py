@@ -40,6 +40,16 @@ def check(caller: Caller, method: str, path: str) -> None:
         if method in methods.split("|") and re.fullmatch(pattern, path):
             has = caller.server_admin if role == _SERVER_ADMIN else _RANKS.get(caller.role, 0) >= _RANKS[role]
             if not has:
-                message = f"You'll need additional permissions to perform this action. Permissions needed: {permission}"
-                raise ApiError(403, message, title="Access denied", accessErrorId="ACE0000000000")
+                raise _denied(permission)
             return
+
+
+def check_hidden(caller: Caller, permission: str) -> None:
+    """Raise the answer for an object that is not there: only who may read all of the kind hears that it is not there."""
+    if caller.role != "Admin":
+        raise _denied(permission)
+
+
+def _denied(permission: str) -> ApiError:
+    message = f"You'll need additional permissions to perform this action. Permissions needed: {permission}"
+    return ApiError(403, message, title="Access denied", accessErrorId="ACE0000000000")
