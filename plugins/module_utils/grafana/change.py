@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Optional, TypedDict
 from urllib.parse import urlsplit
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import difference
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Item
 
@@ -51,9 +51,11 @@ class Change:
         return self.action != "unchanged"
 
     def diff(self) -> dict[str, str]:
-        """The change in Ansible's form of a diff, with sorted keys."""
+        """The changed paths in Ansible's form of a diff that is ready to be shown."""
         header = f"{self.kind} {self.uid}"
-        return {"before_header": header, "after_header": header, "before": _text(self.before), "after": _text(self.after)}
+        strict = self.kind != "dashboard" or not (self.before and self.after)
+        prepared = difference.text(header, self.before, self.after, strict)
+        return {"before_header": header, "after_header": header, "prepared": prepared}
 
     def report(self, url: str) -> Report:
         """The change as the modules return it."""
@@ -72,7 +74,3 @@ def _join(url: str, path: str) -> str:
     """The address of a path, which Grafana gives with its sub-path where it has one."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{path}" if parts.path and path.startswith(f"{parts.path}/") else url + path
-
-
-def _text(value: Json) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n" if value else ""

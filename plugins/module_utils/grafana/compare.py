@@ -5,6 +5,7 @@ from __future__ import annotations
 """Whether what Grafana keeps means the same as what is wanted. Pure."""
 
 import re
+import sys
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
@@ -29,11 +30,16 @@ _DEFAULTS: Json = {
     "timezone": "browser",
     "time": {"from": "now-6h", "to": "now"},
 }
+# Up to here every integer is a 64-bit float (IEEE 754).
+EXACT_INTEGERS = 2**53
 _STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
 
 
 def canonical(value: Any) -> Any:
-    """One form for all that means the same: null is absent, 1.0 is 1, a library panel is its uid and name."""
+    """One form for all that means the same: null is absent, 1.0 is 1, a library panel is its uid and name.
+
+    Grafana 12 and its web pages keep numbers as 64-bit floats, in which integers above 2**53 are rounded.
+    """
     if isinstance(value, dict):
         if isinstance(value.get("libraryPanel"), dict):
             library = {key: part for key, part in value["libraryPanel"].items() if key in ("uid", "name")}
@@ -43,6 +49,8 @@ def canonical(value: Any) -> Any:
         return [canonical(element) for element in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, int) and EXACT_INTEGERS < abs(value) < sys.float_info.max:
+        return int(float(value))
     return value
 
 
@@ -68,14 +76,19 @@ def same(wanted: Any, present: Any, key: str = "") -> bool:
     """
     if isinstance(wanted, dict) and isinstance(present, dict):
         shared = set(wanted) & set(present)
-        return (
-            all(same(wanted[name], present[name], name) for name in shared)
-            and all(_says_nothing(name, wanted[name]) for name in set(wanted) - shared)
-            and all(_says_nothing(name, present[name]) or _is_added(name, key, wanted) for name in set(present) - shared)
-        )
+        return all(same(wanted[name], present[name], name) for name in shared) and not telling_keys(wanted, present, key)
     if isinstance(wanted, list) and isinstance(present, list):
         return len(wanted) == len(present) and all(same(element, other, key) for element, other in zip(wanted, present))
     return type(wanted) is type(present) and wanted == present
+
+
+def telling_keys(wanted: Json, present: Json, key: str) -> set[str]:
+    """The keys that only one of two objects has and that say something; `key` holds the objects."""
+    alone = {name for name in set(wanted) - set(present) if not _says_nothing(name, wanted[name])}
+    for name in set(present) - set(wanted):
+        if not _says_nothing(name, present[name]) and not _is_added(name, key, wanted):
+            alone.add(name)
+    return alone
 
 
 def _says_nothing(name: str, value: Any) -> bool:
