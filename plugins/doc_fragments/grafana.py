@@ -48,7 +48,9 @@ database:
   description: Name of a database. Left as it is where it is not given.
   type: str
 basic_auth_user:
-  description: Name for basic authentication; its password is C(basicAuthPassword) in C(secure_json_data). Left as it is where it is not given.
+  description:
+    - Name for basic authentication; its password is C(basicAuthPassword) in C(secure_json_data). Left as it is where it is not given.
+    - An empty name switches basic authentication off. Set C(basicAuthPassword) to null to remove the password as well.
   type: str
 is_default:
   description: Whether new panels take it. Left as it is where it is not given.

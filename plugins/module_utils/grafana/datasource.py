@@ -7,15 +7,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, compare, declared
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    answers,
+    compare,
+    datasource_types,
+    declared,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 
 OWNER_KEY = "ansibleOwner"
 SECRETS_VERSION_KEY = "ansibleSecretsVersion"
 SECRET_KEY_KEY = "ansibleSecretKey"
-# Two names of one plugin (Grafana 10.3 and newer know the second).
-_ALIASES = {"postgres": "grafana-postgresql-datasource"}
 # What a PUT resets where it is left out.
 _REPEATED = (
     *("name", "type", "url", "access", "user", "database", "basicAuth", "basicAuthUser"),
@@ -69,12 +72,13 @@ def _wanted(item: declared.Datasource, owner: Optional[str], secret_key: Optiona
         "url": item["url"],
         "user": item["user"],
         "database": item["database"],
-        "basicAuthUser": item["basic_auth_user"],
+        # Grafana keeps the name of a user where an empty one is sent, so that only basicAuth can be compared.
+        "basicAuthUser": item["basic_auth_user"] or None,
         "isDefault": item["is_default"],
     }
     wanted.update({key: value for key, value in optional.items() if value is not None})
     if item["basic_auth_user"] is not None:
-        wanted["basicAuth"] = True
+        wanted["basicAuth"] = bool(item["basic_auth_user"])
     marks = {OWNER_KEY: owner, SECRETS_VERSION_KEY: item["secrets_version"]}
     if any(item["secure_json_data"].values()):
         marks[SECRET_KEY_KEY] = secret_key
@@ -83,7 +87,7 @@ def _wanted(item: declared.Datasource, owner: Optional[str], secret_key: Optiona
 
 
 def _compare(planned: Change, item: declared.Datasource, stored: Optional[answers.Datasource], wanted: Json) -> None:
-    if stored and _ALIASES.get(wanted["type"], wanted["type"]) == _ALIASES.get(stored["type"], stored["type"]):
+    if stored and datasource_types.same_plugin(wanted["type"], stored["type"]):
         wanted["type"] = stored["type"]
     secrets = _secrets(item, stored, planned.recreate)
     if stored and not secrets and compare.includes(stored, wanted):

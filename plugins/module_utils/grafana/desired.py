@@ -8,11 +8,12 @@ import re
 from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_datasources,
+    check_panels,
     compare,
     dashboard,
     declared,
     given,
-    panels,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
@@ -34,12 +35,16 @@ def complete(wanted: declared.Declared) -> None:
     for number, item in enumerate(wanted.dashboards):
         _complete_dashboard(f"dashboards[{number}]", item)
     _check_uids("dashboards", [item["uid"] for item in wanted.dashboards])
-    _check_datasources(wanted.datasources)
+    check_datasources.check(wanted.datasources)
+    names = [item["name"] or "" for item in wanted.datasources if item["state"] == "present"]
+    _refuse_twice("datasources", "name", names)
     for number, folder in enumerate(wanted.folders):
         if folder["uid"] in _RESERVED_FOLDERS:
             raise GrafanaError(f"folders[{number}].uid: '{folder['uid']}' is reserved by Grafana. Choose another one.")
         if folder["parent_uid"] == TOP_LEVEL:
             folder["parent_uid"] = None
+        if folder["state"] == "present" and not (folder["title"] or "").strip():
+            raise GrafanaError(f"folders[{number}].title: empty for '{folder['uid']}'. Give the folder a title.")
     _check_owner(wanted)
 
 
@@ -62,21 +67,6 @@ def _check_owner(wanted: declared.Declared) -> None:
         raise GrafanaError("prune: only objects with a mark are removed, so it needs owner, the mark. Set owner to a short name.")
     if owner is not None and not _UID.fullmatch(owner):
         raise GrafanaError(f"owner: '{owner}' cannot be a mark. Use 1 to 40 letters, digits, - and _.")
-
-
-def _check_datasources(items: list[declared.Datasource]) -> None:
-    _refuse_twice("datasources", "name", [item["name"] or "" for item in items if item["state"] == "present"])
-    for number, item in enumerate(items):
-        if item["url"] == "":
-            raise GrafanaError(f"datasources[{number}].url: empty, which Grafana does not take. Give the address, or leave url out.")
-        if item["basic_auth_user"] == "":
-            raise GrafanaError(f"datasources[{number}].basic_auth_user: empty, which Grafana does not take. Give the name, or leave it out.")
-        for key, value in item["secure_json_data"].items():
-            if value is not None and (not isinstance(value, str) or not value):
-                raise GrafanaError(f"datasources[{number}].secure_json_data.{key}: must be text that is not empty, or null to remove it.")
-    defaults = [item["uid"] for item in items if item["is_default"] and item["state"] == "present"]
-    if len(defaults) > 1:
-        raise GrafanaError(f"datasources: {' and '.join(defaults)} have is_default: true. An organization has one default datasource.")
 
 
 def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
@@ -114,7 +104,7 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
         if bool(link["tag"]) == bool(link["url"]):
             raise GrafanaError(f"{where}.links[{index}] ('{link['title']}'): give either tag or url.")
     for index, panel in enumerate(item["panels"] or []):
-        _check_panel(f"{where}.panels[{index}]", panel)
+        check_panels.check(f"{where}.panels[{index}]", panel)
 
 
 def _check_variable(where: str, variable: declared.Variable) -> None:
@@ -124,39 +114,6 @@ def _check_variable(where: str, variable: declared.Variable) -> None:
         raise GrafanaError(f"{where}.query: missing for '{variable['name']}'. Write it like label_values(up, host).")
     if variable["type"] == "custom" and not variable["values"]:
         raise GrafanaError(f"{where}.values: missing for '{variable['name']}'. Give the values to choose from.")
-
-
-def _check_panel(where: str, panel: declared.Panel) -> None:
-    if panel["type"] == "row" and (panel["query"] or panel["queries"]):
-        raise GrafanaError(f"{where} ('{panel['title']}'): a row is a heading and has no query. Give the query to a panel below it.")
-    if panel["type"] != "row" and bool(panel["query"]) == bool(panel["queries"]):
-        raise GrafanaError(f"{where} ('{panel['title']}'): give either query or queries.")
-    if len(panel["queries"] or []) > 26:
-        raise GrafanaError(f"{where} ('{panel['title']}').queries: more than 26. Spread them over several panels.")
-    _check_table(f"{where} ('{panel['title']}')", panel)
-    if not 1 <= panel["width"] <= panels.COLUMNS:
-        raise GrafanaError(f"{where}.width: {panel['width']} does not fit the grid of {panels.COLUMNS} columns.")
-    if panel["height"] < 1:
-        raise GrafanaError(f"{where}.height: {panel['height']} is no height. Give 1 or more.")
-    if (panel["x"] is None) != (panel["y"] is None):
-        raise GrafanaError(f"{where}: x and y go together.")
-    if panel["x"] is not None and not 0 <= panel["x"] <= panels.COLUMNS - panel["width"]:
-        raise GrafanaError(f"{where}.x: {panel['x']} with width {panel['width']} is beyond the grid of {panels.COLUMNS} columns.")
-    if panel["y"] is not None and panel["y"] < 0:
-        raise GrafanaError(f"{where}.y: {panel['y']} is above the grid.")
-
-
-def _check_table(where: str, panel: declared.Panel) -> None:
-    """A table's columns are its labels and the legends of its queries; no other panel has columns."""
-    if panel["type"] == "table":
-        if not all(query["legend"] for query in panel["queries"] or []):
-            raise GrafanaError(f"{where}: a query has no legend, which names its column. Give each query of a table its own.")
-        return
-    for option, value in (("columns", panel["columns"]), ("sort", panel["sort"])):
-        if value:
-            raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or take it out.")
-    if any(link["column"] for link in panel["links"] or []):
-        raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
 
 
 def seconds(interval: str) -> Optional[float]:
@@ -178,26 +135,7 @@ def problems_of_model(model: Json, datasources: Optional[set[str]]) -> list[str]
             problems.append(f"it refers to the datasource '{uid}', which is not there. Add it to datasources, or set datasource_uid.")
         elif uid.strip("${}[]").split(":")[0] not in variables and not uid.startswith("${__"):
             problems.append(f"its datasource {uid} is neither a variable nor an input. Give its uid in inputs.")
-    for panel in dashboard.every_panel(model):
-        problems += _problems_of_panel(f"panel '{panel.get('title', '')}'", panel)
-    return problems
-
-
-def _problems_of_panel(where: str, panel: Json) -> list[str]:
-    problems = []
-    position = panel.get("gridPos")
-    grid = position if isinstance(position, dict) else {}
-    x, width = grid.get("x") or 0, grid.get("w") or 1
-    if not (isinstance(x, (int, float)) and isinstance(width, (int, float)) and 0 <= x <= panels.COLUMNS - width):
-        problems.append(f"{where}: x {x} and w {width} of its gridPos are beyond the grid of {panels.COLUMNS} columns.")
-    targets = panel.get("targets")
-    queries = [target for target in targets if isinstance(target, dict)] if isinstance(targets, list) else []
-    references = [query["refId"] for query in queries if isinstance(query.get("refId"), str)]
-    if not all(references):
-        problems.append(f"{where}: a query has an empty refId. Give each query of a panel its own, such as A and B.")
-    elif len(set(references)) < len(references):
-        problems.append(f"{where}: two queries have the same refId. Give each query of a panel its own, such as A and B.")
-    return problems
+    return problems + check_panels.problems_of_models(dashboard.every_panel(model))
 
 
 def top_down(folders: list[declared.Folder]) -> list[declared.Folder]:

@@ -50,7 +50,7 @@ class Present:
 
 def has_secrets(item: declared.Datasource) -> bool:
     """Whether the list of datasources does not tell enough of this one."""
-    return bool(item["secure_json_data"] or item["basic_auth_user"] is not None)
+    return bool(item["secure_json_data"] or item["basic_auth_user"])
 
 
 def read(client: Client, wanted: declared.Declared) -> Present:

@@ -8,7 +8,14 @@ from typing import Any, Optional, TypedDict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, desired, plan, present, prune
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    declared,
+    desired,
+    plan,
+    present,
+    prune,
+    server_checks,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply, forget_lost_key
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change, Report
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
@@ -95,7 +102,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     spared = _spared(module, wanted, existing, changes)
     _complete_datasources(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)
-    _refuse_refresh(client, changes)
+    server_checks.check(client, changes, module.warn)
     key_is_lost = any(change.recreate and not change.error for change in changes)
     if key_is_lost:
         module.warn(LOST_KEY)
@@ -135,14 +142,6 @@ def _complete_datasources(
         if is_written_over and "version" not in existing.datasources[change.uid]:
             present.read_datasource(client, existing, change.uid)
             changes[number] = plan.change_of("datasource", change.item, wanted, existing)
-
-
-def _refuse_refresh(client: Client, changes: list[Change]) -> None:
-    """Grafana stores its minimum instead of a shorter refresh without a word; asked only where a dashboard is about to be written."""
-    shortest = plan.shortest_refresh(changes)
-    if shortest:
-        settings = client.get("/api/frontend/settings") or {}
-        plan.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
 
 
 def run_single(module: AnsibleModule, kind: str, item: declared.Item) -> None:

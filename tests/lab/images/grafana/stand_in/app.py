@@ -9,7 +9,7 @@ import requests
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from stand_in import pages, permissions, query
+from stand_in import pages, permissions, plugins, query
 from stand_in.access_routes import add_access_routes
 from stand_in.auth import Auth
 from stand_in.dashboards import Dashboards
@@ -66,7 +66,8 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "") -> 
 
     app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": VERSION, "commit": "stand-in"}, endpoint="health")
     app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
-    app.add_url_rule("/api/frontend/settings", view_func=lambda: {"buildInfo": {"version": VERSION}}, endpoint="settings")
+    app.add_url_rule("/api/frontend/settings", view_func=lambda: {"buildInfo": {"version": VERSION}, "panels": plugins.panels()}, endpoint="settings")
+    app.add_url_rule("/api/plugins", view_func=lambda: jsonify(plugins.listed(request.args.get("type", ""))), endpoint="plugins")
     app.add_url_rule("/api/org", view_func=lambda: {"id": 1, "name": "Main Org."}, endpoint="org")
 
     @app.post("/login")

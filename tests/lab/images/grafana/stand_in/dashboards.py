@@ -16,7 +16,7 @@ _NOT_FOUND = "Dashboard not found"
 class Dashboards:
     """The dashboards of the stand-in.
 
-    As in 12.4, an identical save makes no new version, and a new uid with another dashboard's numeric id makes a copy.
+    As in 12.4, numbers are 64-bit floats, an identical save makes no new version, and a new uid with another dashboard's numeric id makes a copy.
     """
 
     def __init__(self, store: Store, folders: Folders) -> None:
@@ -74,7 +74,7 @@ class Dashboards:
             raise ApiError(400, "Cannot save provisioned dashboard")
         if there and not body.get("overwrite") and given.get("version") != there["version"]:
             raise ApiError(412, "The dashboard has been changed by someone else", status="version-mismatch")
-        return self._put(uid, {**model, "uid": uid}, folder, there, given.get("id"))
+        return self._put(uid, {**_as_floats(model), "uid": uid}, folder, there, given.get("id"))
 
     def _put(self, uid: str, model: dict[str, Any], folder: str, there: dict[str, Any] | None, number: int | None) -> dict[str, Any]:
         if there and (there["model"], there["folderUid"]) == (model, folder):
@@ -97,3 +97,12 @@ class Dashboards:
         title = self._all.pop(uid)["model"]["title"]
         self._store.save()
         return {"message": f"Dashboard {title} deleted", "title": title, "uid": uid}
+
+
+def _as_floats(value: Any) -> Any:
+    """A model with its integers rounded where a 64-bit float cannot hold them."""
+    if isinstance(value, dict):
+        return {key: _as_floats(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_floats(element) for element in value]
+    return int(float(value)) if type(value) is int else value

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from stand_in import connection
+from stand_in import connection, plugins
 from stand_in.encryption import Encryption
 from stand_in.errors import ApiError
 from stand_in.store import Store
@@ -151,7 +151,7 @@ def _model(body: dict[str, Any], there: dict[str, Any], identifier: int, uid: st
     fields = {key for key, is_set in there.get("secureJsonFields", {}).items() if is_set}
     for key, value in (body.get("secureJsonData") or {}).items():
         (fields.add if value else fields.discard)(key)
-    kind = body["type"]
+    kind = plugins.datasource_type(body["type"])
     logo = f"public/plugins/{kind}/img/{_LOGOS[kind]}" if kind in _LOGOS else "public/img/icn-datasource.svg"
     return {
         "id": identifier,

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Checks of the option `datasources` that need no server. Grafana takes all of what is refused here, or answers with no reason. Pure."""
+
+import re
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource_types, declared
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+# pkg/services/datasources/service/datasource.go
+LONGEST_NAME = 190
+LONGEST_URL = 255
+# Core plugins that send HTTP requests to `url`. Databases have host:port there, and other plugins what they like.
+_HTTP_TYPES = (
+    *("alertmanager", "elasticsearch", "grafana-pyroscope-datasource", "graphite", "influxdb", "jaeger", "loki"),
+    *("opentsdb", "parca", "prometheus", "tempo", "zipkin"),
+)
+_HTTP_URL = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
+
+
+def check(items: list[declared.Datasource]) -> None:
+    """Raise GrafanaError for the first option that cannot be right."""
+    for number, item in enumerate(items):
+        if item["state"] == "present":
+            _check(f"datasources[{number}]", item)
+    defaults = [item["uid"] for item in items if item["is_default"] and item["state"] == "present"]
+    if len(defaults) > 1:
+        raise GrafanaError(f"datasources: {' and '.join(defaults)} have is_default: true. An organization has one default datasource.")
+
+
+def _check(where: str, item: declared.Datasource) -> None:
+    name = item["name"] or ""
+    if not name.strip():
+        raise GrafanaError(f"{where}.name: empty for '{item['uid']}'. Give the datasource a name.")
+    if len(name) > LONGEST_NAME:
+        raise GrafanaError(f"{where}.name: '{name[:40]}...' has {len(name)} characters. Give at most {LONGEST_NAME}.")
+    if not item["type"].strip():
+        raise GrafanaError(f"{where}.type: empty for '{item['uid']}'. Give the id of a datasource plugin, such as prometheus.")
+    if item["url"] is not None:
+        _check_url(f"{where}.url", item["url"], item["type"])
+    for key, value in item["secure_json_data"].items():
+        if value is not None and (not isinstance(value, str) or not value):
+            raise GrafanaError(f"{where}.secure_json_data.{key}: must be text that is not empty, or null to remove it.")
+
+
+def _check_url(where: str, url: str, datasource_type: str) -> None:
+    if not url:
+        raise GrafanaError(f"{where}: empty, which Grafana does not take. Give the address, or leave url out.")
+    if url != url.strip():
+        raise GrafanaError(f"{where}: '{url}' has a blank at an end. Remove the blank.")
+    if len(url) > LONGEST_URL:
+        raise GrafanaError(f"{where}: '{url[:40]}...' has {len(url)} characters. Give at most {LONGEST_URL}.")
+    is_http = any(plugin_id in _HTTP_TYPES for plugin_id in datasource_types.ids(datasource_type))
+    if is_http and not _HTTP_URL.fullmatch(url):
+        written = f"http://{url}" if "://" not in url else "http://prometheus:9090"
+        raise GrafanaError(f"{where}: '{url}' is not an HTTP URL. Write it like {written}.")

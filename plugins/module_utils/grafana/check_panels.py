@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Checks of panels that need no server: of the option `panels`, and of those in a JSON model. Pure."""
+
+from typing import Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, panels, units
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+
+def check(where: str, panel: declared.Panel) -> None:
+    """Raise GrafanaError for the first option of a panel that cannot be right."""
+    if panel["type"] == "row" and (panel["query"] or panel["queries"]):
+        raise GrafanaError(f"{where} ('{panel['title']}'): a row is a heading and has no query. Give the query to a panel below it.")
+    if panel["type"] != "row" and bool(panel["query"]) == bool(panel["queries"]):
+        raise GrafanaError(f"{where} ('{panel['title']}'): give either query or queries.")
+    if len(panel["queries"] or []) > 26:
+        raise GrafanaError(f"{where} ('{panel['title']}').queries: more than 26. Spread them over several panels.")
+    _check_table(f"{where} ('{panel['title']}')", panel)
+    _check_unit(f"{where}.unit", panel.get("unit"))
+    for index, query in enumerate(panel["queries"] or []):
+        _check_unit(f"{where}.queries[{index}].unit", query.get("unit"))
+    if not 1 <= panel["width"] <= panels.COLUMNS:
+        raise GrafanaError(f"{where}.width: {panel['width']} does not fit the grid of {panels.COLUMNS} columns.")
+    if panel["height"] < 1:
+        raise GrafanaError(f"{where}.height: {panel['height']} is no height. Give 1 or more.")
+    if (panel["x"] is None) != (panel["y"] is None):
+        raise GrafanaError(f"{where}: x and y go together.")
+    if panel["x"] is not None and not 0 <= panel["x"] <= panels.COLUMNS - panel["width"]:
+        raise GrafanaError(f"{where}.x: {panel['x']} with width {panel['width']} is beyond the grid of {panels.COLUMNS} columns.")
+    if panel["y"] is not None and panel["y"] < 0:
+        raise GrafanaError(f"{where}.y: {panel['y']} is above the grid.")
+
+
+def _check_table(where: str, panel: declared.Panel) -> None:
+    """A table's columns are its labels and the legends of its queries; no other panel has columns."""
+    if panel["type"] == "table":
+        if not all(query["legend"] for query in panel["queries"] or []):
+            raise GrafanaError(f"{where}: a query has no legend, which names its column. Give each query of a table its own.")
+        return
+    for option, value in (("columns", panel["columns"]), ("sort", panel["sort"])):
+        if value:
+            raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or take it out.")
+    if any(link["column"] for link in panel["links"] or []):
+        raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
+
+
+def _check_unit(where: str, unit: Optional[str]) -> None:
+    if unit and not units.is_known(unit):
+        advice = f"Write {units.similar(unit)}" if units.similar(unit) else f"Write suffix:{unit} for the text"
+        raise GrafanaError(f"{where}: Grafana has no unit '{unit}'. {advice}, or another unit of Grafana.")
+
+
+def problems_of_models(every_panel: list[Json]) -> list[str]:
+    """What would not work in the panels of a dashboard, those in collapsed rows included."""
+    problems = [problem for panel in every_panel for problem in _problems(name(panel), panel)]
+    by_id: dict[str, list[str]] = {}
+    for panel in every_panel:
+        if panel.get("id"):
+            by_id.setdefault(str(panel["id"]), []).append(name(panel))
+    problems += [
+        f"{' and '.join(names)} have the same id, {number}. Give each panel its own id."
+        for number, names in by_id.items()
+        if len(names) > 1
+    ]
+    return problems
+
+
+def doubts_of_models(every_panel: list[Json]) -> list[str]:
+    """What is probably a typing error, and works otherwise."""
+    doubts = []
+    for panel in every_panel:
+        for unit in sorted(_units(panel)):
+            probable = None if units.is_known(unit) else units.similar(unit)
+            if probable:
+                doubts.append(f"{name(panel)}: Grafana has no unit '{unit}' and shows it as text. Write {probable} if you mean that.")
+    return doubts
+
+
+def name(panel: Json) -> str:
+    """A panel in a message."""
+    return f"panel '{panel.get('title') or panel.get('id') or ''}'"
+
+
+def _units(panel: Json) -> set[str]:
+    """Units of a panel's values and of its overrides."""
+    settings = panel.get("fieldConfig")
+    settings = settings if isinstance(settings, dict) else {}
+    defaults, overrides = settings.get("defaults"), settings.get("overrides")
+    found = [defaults.get("unit")] if isinstance(defaults, dict) else []
+    for override in overrides if isinstance(overrides, list) else []:
+        properties = override.get("properties") if isinstance(override, dict) else None
+        for setting in properties if isinstance(properties, list) else []:
+            if isinstance(setting, dict) and setting.get("id") == "unit":
+                found.append(setting.get("value"))
+    return {unit for unit in found if isinstance(unit, str)}
+
+
+def _problems(where: str, panel: Json) -> list[str]:
+    problems = []
+    position = panel.get("gridPos")
+    grid = position if isinstance(position, dict) else {}
+    x, width = grid.get("x") or 0, grid.get("w") or 1
+    if not (isinstance(x, (int, float)) and isinstance(width, (int, float)) and 0 <= x <= panels.COLUMNS - width):
+        problems.append(f"{where}: x {x} and w {width} of its gridPos are beyond the grid of {panels.COLUMNS} columns.")
+    targets = panel.get("targets")
+    queries = [target for target in targets if isinstance(target, dict)] if isinstance(targets, list) else []
+    references = [query["refId"] for query in queries if isinstance(query.get("refId"), str)]
+    if not all(references):
+        problems.append(f"{where}: a query has an empty refId. Give each query of a panel its own, such as A and B.")
+    elif len(set(references)) < len(references):
+        problems.append(f"{where}: two queries have the same refId. Give each query of a panel its own, such as A and B.")
+    return problems

@@ -1,0 +1,138 @@
+"""What a server keeps in another form than it was sent, and typing errors that it takes."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_datasource, grafana_resources
+from server import actions
+
+DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
+PANEL = {"title": "Up", "query": "up"}
+MODEL_PANEL = {"id": 1, "type": "timeseries", "title": "T"}
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """The warnings of modules."""
+    texts = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: texts.append(text))
+    return texts
+
+
+def dashboard(*panels, **given):
+    return {"uid": "ct-d", "title": "CT D", "datasource_uid": "ct-p", "panels": list(panels), **given}
+
+
+def model(*panels, **given):
+    return {"uid": "ct-d", "model": {"title": "CT D", "panels": list(panels), **given}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("testdata", "grafana-testdata-datasource"),
+        ("phlare", "grafana-pyroscope-datasource"),
+        ("postgres", "grafana-postgresql-datasource"),
+    ],
+)
+def test_both_ids_of_a_datasource_plugin_mean_the_same(grafana, old, new):
+    """Servers from 10.3 on know the plugin by its new id."""
+    item = {"uid": "ct-t", "name": "CT T"}
+    for first, second in ((old, new), (new, old)):
+        assert actions(grafana.run(grafana_resources, datasources=[{**item, "type": first}])) == {"ct-t": "created"}
+        for datasource_type in (first, second):
+            again = grafana.run(grafana_resources, datasources=[{**item, "type": datasource_type}])
+            assert not again["changed"], again["diff"]
+        grafana.run(grafana_resources, datasources=[{**item, "state": "absent"}])
+
+
+def test_integers_beyond_those_of_a_float_are_no_difference(grafana):
+    declared = model({**MODEL_PANEL, "maxDataPoints": 2**53 + 1, "options": {"big": 12345678901234567891, "list": [-(2**60) - 1]}})
+    grafana.run(grafana_resources, dashboards=[declared])
+    again = grafana.run(grafana_resources, dashboards=[declared])
+    assert not again["changed"], again["diff"]
+    declared["model"]["panels"][0]["maxDataPoints"] = 2**54
+    assert grafana.run(grafana_resources, check=True, dashboards=[declared])["changed"]
+
+
+def test_basic_authentication_can_be_switched_off(grafana):
+    secret = {"basicAuthPassword": "hunter22-secret"}
+    grafana.run(grafana_resources, datasources=[{**DATASOURCE, "basic_auth_user": "reader", "secure_json_data": secret}])
+    off = {**DATASOURCE, "basic_auth_user": "", "secure_json_data": {"basicAuthPassword": None}}
+    planned = grafana.run(grafana_resources, check=True, datasources=[off])
+    applied = grafana.run(grafana_resources, datasources=[off])
+    assert actions(planned) == actions(applied) == {"ct-p": "updated"}
+    assert planned["diff"] == applied["diff"]
+    assert "-basicAuth: true\n+basicAuth: false\n" in applied["diff"][0]["prepared"]
+    stored = grafana.api("GET", "/api/datasources/uid/ct-p")
+    assert (stored["basicAuth"], stored["secureJsonFields"]) == (False, {})
+    assert not grafana.run(grafana_resources, datasources=[off])["changed"]
+    on = {**DATASOURCE, "basic_auth_user": "reader", "secure_json_data": secret}
+    assert actions(grafana.run(grafana_resources, datasources=[on])) == {"ct-p": "updated"}
+    assert grafana.api("GET", "/api/datasources/uid/ct-p")["basicAuth"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"datasources": [{**DATASOURCE, "url": "p.example.com:9090"}]}, "url: 'p.example.com:9090' is not an HTTP URL. Write it like http://p.example.com:9090"),
+        ({"datasources": [{**DATASOURCE, "url": "htp://p"}]}, "url: 'htp://p' is not an HTTP URL"),
+        ({"datasources": [{**DATASOURCE, "url": "http://p:9090 "}]}, "has a blank at an end"),
+        ({"datasources": [{**DATASOURCE, "name": ""}]}, "datasources[0].name: empty for 'ct-p'"),
+        ({"datasources": [{**DATASOURCE, "name": " "}]}, "datasources[0].name: empty"),
+        ({"datasources": [{**DATASOURCE, "name": "n" * 191}]}, "has 191 characters. Give at most 190"),
+        ({"datasources": [{**DATASOURCE, "type": ""}]}, "datasources[0].type: empty"),
+        ({"datasources": [{**DATASOURCE, "type": "prometeus"}]}, "datasource 'ct-p': type: this Grafana has no datasource plugin 'prometeus'. Write prometheus"),
+        ({"datasources": [{**DATASOURCE, "type": "Prometheus"}]}, "Write prometheus"),
+        ({"folders": [{"uid": "ct-f", "title": " "}]}, "folders[0].title: empty for 'ct-f'"),
+        ({"dashboards": [dashboard({**PANEL, "unit": "decmbyts"})]}, "panels[0].unit: Grafana has no unit 'decmbyts'. Write decmbytes"),
+        ({"dashboards": [dashboard({**PANEL, "unit": "cores"})]}, "Write suffix:cores"),
+        (
+            {"dashboards": [dashboard({"title": "T", "queries": [{"expr": "up", "unit": "Percent"}]})]},
+            "panels[0].queries[0].unit: Grafana has no unit 'Percent'. Write percent",
+        ),
+        ({"dashboards": [model({**MODEL_PANEL, "type": "timeserie"})]}, "panel 'T': this Grafana has no panel type 'timeserie'. Write timeseries"),
+        ({"dashboards": [model(MODEL_PANEL, {**MODEL_PANEL, "title": "U"})]}, "panel 'T' and panel 'U' have the same id, 1"),
+        (
+            {"dashboards": [model(MODEL_PANEL, {"id": 2, "type": "row", "title": "R", "panels": [{**MODEL_PANEL, "title": "U"}]})]},
+            "panel 'T' and panel 'U' have the same id, 1",
+        ),
+    ],
+)
+def test_a_typing_error_is_refused_before_anything_is_written(grafana, given, words):
+    for check in (True, False):
+        result = grafana.run(grafana_resources, check=check, **given)
+        assert result["failed"]
+        assert words in result["msg"]
+    assert grafana.wire.writes == []
+
+
+def test_what_a_plugin_may_know_better_is_a_warning(grafana, warnings):
+    datasource = {"uid": "ct-p", "name": "CT P", "type": "ct-own-datasource", "url": "localhost:1"}
+    panel = {**MODEL_PANEL, "type": "ct-own-panel", "fieldConfig": {"defaults": {"unit": "decmbyts"}, "overrides": []}}
+    result = grafana.run(grafana_resources, datasources=[datasource], dashboards=[model(panel)])
+    assert actions(result) == {"ct-p": "created", "ct-d": "created"}
+    shown = " ".join(warnings)
+    assert "this Grafana has no datasource plugin 'ct-own-datasource'" in shown
+    assert "panel 'T': this Grafana has no panel type 'ct-own-panel'" in shown
+    assert "Grafana has no unit 'decmbyts' and shows it as text. Write decmbytes" in shown
+    grafana.wire.clear()
+    warnings.clear()
+    again = grafana.run(grafana_resources, datasources=[datasource], dashboards=[model(panel)])
+    assert not again["changed"]
+    assert warnings == []
+    assert len(grafana.wire.requests) == 3
+
+
+def test_panels_that_grafana_migrates_and_databases_are_taken(grafana, warnings):
+    panels = [{"id": number, "type": kind, "title": kind} for number, kind in enumerate(("graph", "singlestat", "table-old", "row"), 1)]
+    database = {"uid": "ct-t", "name": "CT T", "type": "mysql", "url": "localhost:3306", "database": "d", "user": "u"}
+    result = grafana.run(grafana_resources, datasources=[database], dashboards=[model(*panels)])
+    assert actions(result) == {"ct-t": "created", "ct-d": "created"}
+    assert warnings == []
+
+
+def test_the_module_for_one_datasource_names_the_option_alone(grafana):
+    result = grafana.run(grafana_datasource, uid="ct-p", name="", ds_url="http://p.example.com")
+    assert result["msg"] == "name: empty for 'ct-p'. Give the datasource a name."
