@@ -25,7 +25,9 @@ state:
   default: present
 """
 _DATASOURCE_URL = """
-  description: Address at which Grafana's server reaches it. Left as it is where it is not given.
+  description: >-
+    Address at which Grafana's server reaches it, such as V(http://prometheus:9090). Only databases and plugins that
+    Grafana does not bring along may have another form. Left as it is where it is not given.
   type: str
 """
 _DATASOURCE = """
@@ -33,7 +35,9 @@ name:
   description: The name, unique in Grafana. Required where it is to be present.
   type: str
 type:
-  description: Plugin id of the kind of datasource.
+  description:
+    - Id of the datasource's plugin. Both ids of a renamed plugin, such as V(testdata) and V(grafana-testdata-datasource), mean the same.
+    - An id close to one that Grafana has is refused. Any other plugin that is not installed is a warning.
   type: str
   default: prometheus
 access:
@@ -80,7 +84,8 @@ parent_uid:
 _FIELD = """
 unit:
   description: >-
-    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores). A query of a time series with a unit of its own has its axis on the right.
+    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores); other text is refused. A query of a time series
+    with a unit of its own has its axis on the right.
   type: str
 min:
   description: Least value of the axis.
