@@ -333,11 +333,17 @@ attributes:
     membership: [mlops.gpu_monitoring.grafana]
 options:
   url:
-    description: Address of Grafana, with its sub-path where it has one.
+    description:
+      - Address of Grafana, with its sub-path where it has one. A username or password in it is an error.
+      - >-
+        Requests are repeated up to 5 times after the statuses 429, 502, 503 and 504, a lost connection and a locked
+        database, and reads after 500. The pauses grow from 0.5 to 8 seconds, or are what C(Retry-After) asks for.
     type: str
     required: true
   org_id:
-    description: Organization to work in, sent as C(X-Grafana-Org-Id). The account's current one where it is not given.
+    description: >-
+      Organization to work in, sent as C(X-Grafana-Org-Id). The account's current one where it is not given. An
+      organization that does not exist, or to which the account does not belong, is an error.
     type: int
   validate_certs:
     description: Whether the server's certificate must be trusted.
@@ -357,7 +363,9 @@ options:
     type: int
     default: 10
   use_proxy:
-    description: Whether to use the proxy that C(http_proxy), C(https_proxy) and C(no_proxy) of the environment name.
+    description: >-
+      Whether to use the proxy that C(http_proxy), C(https_proxy) and C(no_proxy) of the environment name. A proxy that
+      takes no connection is an error, in check mode too.
     type: bool
     default: false
   wait:

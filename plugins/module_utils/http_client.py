@@ -44,6 +44,10 @@ class BadToken(HttpError):
     """The token cannot be one of a server."""
 
 
+class BadBody(HttpError):
+    """The value cannot be sent as JSON."""
+
+
 class BadFile(HttpError):
     """A certificate's or key's file cannot be read."""
 
@@ -220,6 +224,15 @@ class Client:
         self._retries = retries
         self._kept: Optional[_Connection] = None
 
+    @property
+    def proxy(self) -> str:
+        """Address of the proxy through which requests go, without its credentials. Empty without a proxy."""
+        if not self._use_proxy:
+            return ""
+        split = _split(self.url)
+        proxy = _proxy(split, *_host_and_port(split))
+        return _without_login(proxy) if proxy else ""
+
     def close(self) -> None:
         """Close the connection that is kept."""
         if self._kept is not None:
@@ -291,7 +304,7 @@ class Client:
     ) -> _Request:
         sent = {**self._headers, **(headers or {})}
         if json_body is not None:
-            body = json.dumps(json_body).encode()
+            body = _json_body(json_body)
             sent.setdefault("Content-Type", "application/json")
         path = quote(path, safe=_SAFE_IN_PATH)
         return _Request(method, path, body, sent, self._timeout if timeout is None else timeout)
@@ -376,7 +389,7 @@ class Client:
         return fresh, False
 
     def _open(self, connection: _Connection, split: SplitResult) -> None:
-        host, port = split.hostname or "", split.port or (443 if split.scheme == "https" else 80)
+        host, port = _host_and_port(split)
         proxy = _proxy(split, host, port) if self._use_proxy else None
         if self._unix_socket:
             connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -462,7 +475,8 @@ def _split(url: str) -> SplitResult:
         split = urlsplit(url)
         port_is_valid = split.port is None or split.port > 0
     except ValueError as error:
-        raise BadUrl(str(error)) from error
+        # The text of this error has a part of the URL, which may be of a password.
+        raise BadUrl("the host or port is missing or wrong") from error
     if split.scheme not in ("http", "https"):
         raise BadUrl("the scheme is neither http nor https")
     if not split.hostname or not port_is_valid or any(letter.isspace() or not letter.isprintable() for letter in url):
@@ -476,8 +490,20 @@ def _split(url: str) -> SplitResult:
     return split._replace(path=split.path.rstrip("/"))
 
 
+def _host_and_port(split: SplitResult) -> tuple[str, int]:
+    return split.hostname or "", split.port or (443 if split.scheme == "https" else 80)
+
+
 def _without_login(split: SplitResult) -> str:
     return split._replace(netloc=split.netloc.rpartition("@")[2]).geturl()
+
+
+def _json_body(value: Any) -> bytes:
+    """The value as JSON, which has neither NaN nor infinity."""
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except ValueError as error:
+        raise BadBody("a number is NaN or infinite, which JSON does not have") from error
 
 
 def _token(given: str) -> str:

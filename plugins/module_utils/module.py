@@ -2,11 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
 HIDDEN = "NOT_LOGGING_PARAMETER"
+# A password may have a slash, which makes the URL invalid and the password no less secret.
+_LOGIN_OF_URL = re.compile(r"//(.+)@")
+_LOGIN_IN_TEXT = re.compile(r"//([^/\s@]+:[^/\s@]+)@")
 
 
 def has_secrets(option: dict[str, Any]) -> bool:
@@ -15,11 +20,38 @@ def has_secrets(option: dict[str, Any]) -> bool:
     return any(suboption.get("no_log") or has_secrets(suboption) for suboption in suboptions)
 
 
-class Module(AnsibleModule):
-    """A module whose options have secrets in suboptions: these options are left out of what Ansible writes to the host's log.
+def logins(pattern: "re.Pattern[str]", value: Any) -> Iterator[str]:
+    """The logins in the URLs of all texts in a value."""
+    if isinstance(value, str):
+        yield from pattern.findall(value)
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from logins(pattern, inner)
 
-    AnsibleModule looks for secrets in the representation of an option, in which one of several lines, such as a private key, is not found.
+
+class Module(AnsibleModule):
+    """A module whose options have secrets in suboptions or in URLs.
+
+    The options with secret suboptions are left out of what Ansible writes to the host's log: AnsibleModule looks for
+    secrets in the representation of an option, in which one of several lines, such as a private key, is not found. The
+    logins in the URLs of the options and of the diff are left out of the result.
     """
+
+    def exit_json(self, **kwargs: Any) -> Any:
+        """Return the result, without the logins of URLs."""
+        self._hide_logins(kwargs)
+        return super().exit_json(**kwargs)
+
+    def fail_json(self, msg: str, **kwargs: Any) -> Any:
+        """Return the error, without the logins of URLs."""
+        self._hide_logins(kwargs)
+        return super().fail_json(msg, **kwargs)
+
+    def _hide_logins(self, result: dict[str, Any]) -> None:
+        self.no_log_values.update(logins(_LOGIN_OF_URL, self.params.get("url")))
+        listed = self.params.get("datasources")
+        urls = [item.get("url") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        self.no_log_values.update(logins(_LOGIN_IN_TEXT, [self.params.get("ds_url"), urls, result.get("diff")]))
 
     def log(self, msg: str, log_args: Optional[dict[str, Any]] = None) -> None:
         """Write to the host's log."""

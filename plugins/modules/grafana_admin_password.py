@@ -64,11 +64,16 @@ grafana_version:
 
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed, NotReachable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    GrafanaError,
+    NotAllowed,
+    NotReachable,
+    WrongPassword,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.refusals import LOCKS
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 
 SHORTEST = 4
 ARGUMENTS = {
@@ -84,7 +89,7 @@ def _old_password(params):
     if params["old_password"] is not None:
         return params["old_password"]
     path = params["old_password_file"] and Path(params["old_password_file"])
-    return path.read_text(encoding="utf-8").strip() if path and path.is_file() else None
+    return path.read_text(encoding="utf-8-sig").strip() if path and path.is_file() else None
 
 
 def _run(module):
@@ -97,17 +102,16 @@ def _run(module):
     try:
         client.get("/api/user")
         return False, client.count, version
-    except NotAllowed:
+    except WrongPassword:
         if not old or old == params["password"]:
             raise
     known = Client({**params, "password": old, "token": None})
     try:
         known.get("/api/user")
-    except NotAllowed as error:
-        raise NotAllowed(
-            f"password, old_password: {params['url']} takes neither for '{params['username']}'. Give the one that it has now as old_password."
-            " Grafana locks an account after five wrong passwords in five minutes."
-        ) from error
+    except WrongPassword as error:
+        refusal = f"password, old_password: {params['url']} takes neither for '{params['username']}'."
+        advice = f"Give the one that it has now as old_password. {LOCKS} {params['login_help'] or ''}"
+        raise WrongPassword(f"{refusal} {advice}".rstrip()) from error
     if not module.check_mode:
         try:
             known.put("/api/user/password", {"oldPassword": old, "newPassword": params["password"], "confirmNew": params["password"]})
@@ -119,7 +123,7 @@ def _run(module):
 
 def main():
     """Runs the module."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES)
+    module = Module(ARGUMENTS, supports_check_mode=True, **options.CONNECTION_RULES)
     try:
         changed, requests, version = _run(module)
     except (GrafanaError, OSError) as error:

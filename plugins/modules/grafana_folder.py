@@ -56,15 +56,14 @@ grafana_version:
   sample: 12.4.0
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 
 
 def main():
     """Runs the module."""
     own = options.FOLDER
-    module = AnsibleModule(
+    module = Module(
         {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own},
         supports_check_mode=True,
         required_if=options.FOLDER_RULES,

@@ -86,11 +86,10 @@ grafana_version:
   sample: 12.4.0
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.service_account import ServiceAccount
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 
 ARGUMENTS = {
     **options.CONNECTION,
@@ -105,7 +104,7 @@ ARGUMENTS = {
 
 def main():
     """Runs the module."""
-    module = AnsibleModule(
+    module = Module(
         ARGUMENTS,
         supports_check_mode=True,
         required_if=[("state", "present", ("token_file",))],

@@ -66,3 +66,12 @@ def provisioned_for_team() -> Iterator[Grafana]:
     datasource = {**DATASOURCES[0], "jsonData": {"ansibleOwner": "ct-team"}}
     with served(create_app(provision(Store(), [datasource], {"prov.json": marked}), "admin", "admin")) as url:
         yield Grafana(url, "admin", "admin")
+
+
+@pytest.fixture
+def without_basic_auth() -> Iterator[Grafana]:
+    """The stand-in without basic authentication, which a real server's configuration decides."""
+    with served(create_app(Store(), "admin", "pw-of-the-test", basic_auth=False)) as url:
+        wire = Wire(url)
+        yield Grafana(url, "admin", "pw-of-the-test", wire)
+        wire.stop()

@@ -363,7 +363,7 @@ def test_a_proxy_of_the_environment_is_not_used_unasked(grafana, proxy_of_the_en
     proxy_of_the_environment("http://127.0.0.1:1")
     assert actions(grafana.run(grafana_resources, **DECLARED))["ct-d"] == "created"
     message = grafana.run(grafana_resources, use_proxy=True, wait=0, **DECLARED)["msg"]
-    assert f"no Grafana answers at {grafana.url} after 0 s: connection refused" in message
+    assert "use_proxy: no connection through the proxy http://127.0.0.1:1 after 0 s: connection refused" in message
 
 
 def test_a_proxy_of_the_environment_is_used_when_asked_for(grafana, proxy_of_the_environment):

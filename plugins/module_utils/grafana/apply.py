@@ -17,9 +17,13 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
     GrafanaError,
     NotAllowed,
     NotReachable,
+    Unclear,
 )
 
 COUNT_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0)
+TRIES_AFTER_CONFLICT = 2
+# Grafana waits five seconds for a locked SQLite database before it fails a write, as with "Failed to add datasource".
+TRIES_AFTER_FAILURE = 4
 NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
 
@@ -28,8 +32,12 @@ def forget_lost_key(client: Client) -> None:
     _must_exist(client.post("/api/admin/encryption/rotate-data-keys", {}))
 
 
-def apply(client: Client, changes: list[Change], wanted: Declared, existing: present.Present) -> None:
+def apply(
+    client: Client, changes: list[Change], wanted: Declared, existing: present.Present, write: bool = True
+) -> None:
     """Write what has changed; what could not be written has its `error` set.
+
+    Without `write`, an object in a folder that failed has its `error` set, as in a run, and nothing is written.
 
     One object's failure does not stop the others, but what lies in a folder that failed is left out. Where the server refuses the
     credentials or does not answer any more, the rest is left out.
@@ -45,7 +53,7 @@ def apply(client: Client, changes: list[Change], wanted: Declared, existing: pre
                 change.error = f"{change.kind} '{change.uid}': left out, since its folder '{change.folder_uid}' failed."
             elif change.kind == "folder" and change.action == "deleted" and change.uid in still_hold:
                 change.error = f"folder '{change.uid}': left as it is, since {still_hold[change.uid]} is still in it."
-            else:
+            elif write:
                 stopped = _try(client, change, wanted, existing)
         if change.error and change.kind != "datasource":
             still_hold[_parent_before(change)] = f"{change.kind} '{change.uid}'"
@@ -62,31 +70,42 @@ def _parent_before(change: Change) -> str:
 def _try(client: Client, change: Change, wanted: Declared, existing: present.Present) -> str:
     """Write one change; returns why nothing more can be written, if so."""
     try:
-        try:
-            _write(client, change)
-        except Conflict:
-            _again(client, change, wanted, existing)
+        _settle(client, change, wanted, existing)
     except GrafanaError as error:
         change.error = f"{change.kind} '{change.uid}': {error}"
         return str(error) if isinstance(error, (NotAllowed, NotReachable)) else ""
     return ""
 
 
-def _again(client: Client, change: Change, wanted: Declared, existing: present.Present) -> None:
-    """Read the object again, and write it once more if it is still not as it is wanted: it was changed meanwhile, or the write had arrived."""
+def _settle(client: Client, change: Change, wanted: Declared, existing: present.Present) -> None:
+    """Write until the object is as it is wanted: after a conflict once more, after a server error with growing pauses."""
+    current, tries = change, 1
+    while current.changed:
+        try:
+            _write(client, current)
+            break
+        except Conflict as error:
+            if tries >= (TRIES_AFTER_FAILURE if isinstance(error, Unclear) else TRIES_AFTER_CONFLICT):
+                raise
+            if isinstance(error, Unclear):
+                client.pause(tries)
+        tries += 1
+        current = _read_again(client, change, wanted, existing)
+    change.path, change.version = current.path, current.version
+
+
+def _read_again(client: Client, change: Change, wanted: Declared, existing: present.Present) -> Change:
+    """What is left of the change: the object was changed meanwhile, or the write had arrived."""
     if change.action == "deleted":
-        _write(client, change)
-        return
+        return change
     reading = {"folder": present.read_folder, "datasource": present.read_datasource, "dashboard": present.read_dashboard}
     reading[change.kind](client, existing, change.uid)
     if change.kind == "folder" and change.uid in existing.hidden:
         raise GrafanaError(existing.hidden[change.uid])
-    new = plan.change_of(change.kind, change.item, wanted, existing)
-    if new.error:
-        raise GrafanaError(new.error.partition(": ")[2])
-    if new.changed:
-        _write(client, new)
-    change.path, change.version = new.path, new.version
+    left = plan.change_of(change.kind, change.item, wanted, existing)
+    if left.error:
+        raise GrafanaError(left.error.partition(": ")[2])
+    return left
 
 
 def _write(client: Client, change: Change) -> None:

@@ -5,40 +5,48 @@ from __future__ import annotations
 """The only place that talks HTTP to Grafana (https://grafana.com/docs/grafana/latest/developers/http_api/)."""
 
 import itertools
+import re
 import time
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import refusals
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Hit, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Connection
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
-    Conflict,
-    Forbidden,
-    GrafanaError,
-    NotAllowed,
-    NotReachable,
-)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
 
 TRIES = 6
-PAUSE_SECONDS = 0.2
+# Six tries wait 15 seconds in all, which is longer than a restart or a locked SQLite database takes.
+PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 REDIRECTS = 3
 PAGE = 5000
 RETRY_STATUS = (429, 502, 503, 504)
 LOCKED = "database is locked"
+HEALTH = "/api/health"
 
 
 class Client:
     """One connection to one Grafana. Every method returns the decoded answer; None stands for 404.
 
-    `options` are those of the documentation fragment `grafana`. Requests are repeated after 429, 502, 503, 504, a broken connection and a
-    locked database, with a growing pause. A write that was repeated may meet its own first try: that is a Conflict, to be settled by reading.
+    `options` are those of the documentation fragment `grafana`. Requests are repeated after 429, 502, 503, 504, a broken
+    connection and a locked database, and reads also after 500, with a growing pause. A write that was repeated may meet
+    its own first try: that is a Conflict, to be settled by reading.
     """
 
     def __init__(self, options: Connection) -> None:
         if options["timeout"] < 1:
             raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        self._username, self._login_help = options["username"], options["login_help"] or ""
+        if "@" in options["url"].partition("//")[2].partition("/")[0]:
+            raise GrafanaError(
+                "url: it has a username or a password, which Ansible would show."
+                " Give them as username and password, or give token."
+            )
+        self._account = refusals.Account(options["username"], options["org_id"], options["login_help"] or "")
+        self._login_is_checked = False
+        # Where SQLite is locked for longer than Grafana waits, a read gets 500 and no more than "InternalError".
+        self._reading = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, (*RETRY_STATUS, 500))
+        self._writing = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRY_STATUS, also=_is_locked)
         headers = {"Accept": "application/json"}
         if options["org_id"] is not None:
             headers["X-Grafana-Org-Id"] = str(options["org_id"])
@@ -50,16 +58,16 @@ class Client:
                 validate_certs=options["validate_certs"],
                 client_cert=options["client_cert"],
                 client_key=options["client_key"],
-                username=self._username,
+                username=self._account.username,
                 password=options["password"],
                 token=options["token"],
                 headers=headers,
                 use_proxy=options["use_proxy"],
                 redirects=REDIRECTS,
-                retries=http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRY_STATUS, also=_is_locked),
             )
         except http_client.BadUrl as error:
-            raise GrafanaError(f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
+            url = _shown(options["url"])
+            raise GrafanaError(f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
         except http_client.BadToken as error:
             raise GrafanaError(f"token: {error}. Give the token of a service account as Grafana showed it.") from error
 
@@ -77,23 +85,36 @@ class Client:
         """Wait until Grafana and its database answer; returns Grafana's version, empty where the server hides it."""
         deadline = time.monotonic() + seconds
         while True:
+            is_of_proxy = False
             try:
-                answer = self._send("GET", "/api/health", tries=1)
+                answer = self._send("GET", HEALTH, tries=1)
                 if answer.status == 200:
-                    return str(_json(answer, "GET", "/api/health").get("version", ""))
-                if answer.status == 401:
-                    self._decode(answer, "GET", "/api/health")
+                    return str(_json(answer, "GET", HEALTH).get("version", ""))
+                if answer.status in (401, 407):
+                    self._decode(answer, "GET", HEALTH)
                 problem = f"HTTP {answer.status}"
+                if not refusals.is_of_grafana(answer):
+                    problem += f" and {refusals.kind(answer)}, which is not Grafana's answer"
                 if answer.status == 404:
                     problem += ", as if the sub-path were missing or wrong"
             except (http_client.NotReachable, http_client.ProtocolError) as error:
                 problem = str(error)
+                is_of_proxy = bool(self._http.proxy) and isinstance(error, http_client.NotReachable) and not error.sent
             if time.monotonic() >= deadline:
-                raise NotReachable(
-                    f"url: no Grafana answers at {self.url} after {seconds} s: {problem}."
-                    " Check the address and that Grafana runs, or raise wait."
-                )
+                raise self._no_answer(seconds, problem, is_of_proxy)
             time.sleep(min(1.0, max(0.1, deadline - time.monotonic())))
+
+    def _no_answer(self, seconds: int, problem: str, is_of_proxy: bool) -> GrafanaError:
+        """The error where Grafana did not answer in time. A proxy that takes no connection says nothing about Grafana."""
+        after = f"after {seconds} s: {problem}."
+        proxy = f"through the proxy {self._http.proxy} "
+        advice = "Correct http_proxy, https_proxy or no_proxy in the module's environment, or set use_proxy to false."
+        if is_of_proxy:
+            return GrafanaError(f"use_proxy: no connection {proxy}{after} {advice}")
+        if self._http.proxy:
+            return NotReachable(f"url: no Grafana answers at {self.url} {proxy}{after} {advice}")
+        advice = "Check the address and that Grafana runs, or raise wait."
+        return NotReachable(f"url: no Grafana answers at {self.url} {after} {advice}")
 
     def get(self, path: str) -> Any:
         """GET `path`."""
@@ -126,10 +147,24 @@ class Client:
         """DELETE `path`."""
         return self._request("DELETE", path)
 
-    def _send(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> http_client.Response:
+    def pause(self, attempt: int) -> None:
+        """Wait after an attempt to write that failed on the server, the first being number 1: longer each time."""
+        time.sleep(self._reading.pause(attempt, None))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Optional[Json] = None,
+        tries: int = TRIES,
+        headers: Optional[dict[str, str]] = None,
+    ) -> http_client.Response:
         """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where it may."""
+        retries = self._reading if method == "GET" else self._writing
+        if tries != TRIES:
+            retries = http_client.Retries(tries)
         try:
-            return self._http.request(method, path, json_body=body, retries=None if tries == TRIES else http_client.Retries(tries))
+            return self._http.request(method, path, headers=headers, json_body=body, retries=retries)
         except http_client.BadFile as error:
             advice = f"Give {error.option} a PEM file on the host that runs the module."
             raise NotReachable(f"{error.option}: {error}. {advice}") from error
@@ -142,38 +177,55 @@ class Client:
             raise GrafanaError(f"url: {self.url} redirects {method} {path} {way}. {advice}") from error
         except http_client.BadUrl as error:
             raise GrafanaError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.") from error
+        except http_client.BadBody as error:
+            raise GrafanaError(f"{method} {path} cannot be sent: {error}. Give a finite number or null.") from error
 
     def _request(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> Any:
         try:
             answer = self._send(method, path, body, tries)
         except http_client.HttpError as error:
-            raise NotReachable(f"{method} {self.url}{path}: {error}") from error
+            through = f" through the proxy {self._http.proxy}" if self._http.proxy else ""
+            raise NotReachable(f"{method} {self.url}{path}{through}: {error}") from error
         return self._decode(answer, method, path)
 
     def _decode(self, answer: http_client.Response, method: str, path: str) -> Any:
-        status = answer.status
-        if status == 404 and "json" in answer.headers.get("Content-Type", "json"):
+        if answer.status == 404 and refusals.is_of_grafana(answer):
             return None
-        if status == 204:
-            return {}
-        if status < 300:
-            return _json(answer, method, path)
-        message = _message(answer)
-        if status == 401:
-            advice = (
-                "The password given first is the one that counts until it is changed in Grafana."
-                " Correct it before another try: Grafana locks an account after five wrong passwords in five minutes."
-                if self._username
-                else "Make a new one."
-            )
-            raise NotAllowed(f"{self.url} refuses {self._who()}: {message}. {advice} {self._login_help}".rstrip())
-        if status == 403:
-            raise Forbidden(f"{self.url} forbids {self._who()} {method} {path}: {message}. Use an account that may do it.")
-        unclear = status in (409, 412) or (status == 500 and method != "GET")
-        raise (Conflict if unclear else GrafanaError)(f"{method} {path} was answered with {status}: {message}")
+        if answer.status < 300:
+            # A write needs no body to have been done.
+            return {} if method != "GET" and not answer.body.strip() else _json(answer, method, path)
+        if answer.status == 403 and refusals.is_of_grafana(answer):
+            self._check_login()
+        raise refusals.error(answer, refusals.Request(method, path, self.url, self._http.proxy), self._account)
 
-    def _who(self) -> str:
-        return f"username '{self._username}' and this password" if self._username else "this token"
+    def _check_login(self) -> None:
+        """Raise NotAllowed where 403 does not mean a missing permission.
+
+        Grafana also answers 403 where the organization does not exist, and where basic authentication is disabled and
+        anonymous access enabled. The list of the account's organizations needs a login and no permission; it is read once.
+        """
+        if self._account.username is None or self._login_is_checked:
+            return
+        self._login_is_checked = True
+        path = "/api/user/orgs"
+        try:
+            # Organization 0 is the account's current one.
+            answer = self._send("GET", path, tries=1, headers={"X-Grafana-Org-Id": "0"})
+        except http_client.HttpError:
+            return
+        if answer.status == 401 and refusals.is_of_grafana(answer):
+            raise refusals.error(answer, refusals.Request("GET", path, self.url, self._http.proxy), self._account)
+        if answer.status != 200 or self._account.org_id is None:
+            return
+        organizations = _json(answer, "GET", path)
+        missing = refusals.no_organization(self._account.org_id, organizations or [], self._account)
+        if missing:
+            raise missing
+
+
+def _shown(url: str) -> str:
+    """What a person may see of a malformed URL: no login and no query, since either may be a secret."""
+    return re.sub("//.*@", "//***@", re.split("[?#]", url)[0])
 
 
 def _is_locked(answer: http_client.Response) -> bool:
@@ -190,11 +242,3 @@ def _json(answer: http_client.Response, method: str, path: str) -> Any:
             f"url: {method} {answer.url} was answered with {kind} instead of JSON."
             " Is there a proxy or a login page in between, or is a sub-path missing?"
         ) from error
-
-
-def _message(answer: http_client.Response) -> str:
-    try:
-        body = answer.json()
-    except ValueError:
-        return f"an answer that is not JSON ({answer.headers.get('Content-Type', 'no content type')})"
-    return str(body.get("message", body)) if isinstance(body, dict) else str(body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 """Whether what Grafana keeps means the same as what is wanted. Pure."""
 
+import math
 import re
 import sys
 from typing import Any
@@ -33,6 +34,22 @@ _DEFAULTS: Json = {
 # Up to here every integer is a 64-bit float (IEEE 754).
 EXACT_INTEGERS = 2**53
 _STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
+
+
+def non_finite(value: Any) -> str:
+    """Where a value has a number that JSON does not have, as in `.panels[0].max is nan`; empty without such a number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f" is {value}"
+    inner: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        inner = [(f".{key}", part) for key, part in value.items()]
+    elif isinstance(value, list):
+        inner = [(f"[{index}]", part) for index, part in enumerate(value)]
+    for step, part in inner:
+        path = non_finite(part)
+        if path:
+            return step + path
+    return ""
 
 
 def canonical(value: Any) -> Any:

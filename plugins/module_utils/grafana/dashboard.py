@@ -29,7 +29,8 @@ def model(item: declared.Dashboard) -> Json:
     built.update({key: value for key, value in of_item.items() if value})
     times = {key: value for key, value in (("from", item["time_from"]), ("to", item["time_to"])) if value}
     if times:
-        built["time"] = {**(built.get("time") or {"from": "now-1h", "to": "now"}), **times}
+        present = built.get("time")
+        built["time"] = {"from": "now-1h", "to": "now", **(present if isinstance(present, dict) else {}), **times}
     built["title"] = str(built.get("title", "")).strip()
     return built
 

@@ -15,9 +15,17 @@ class NotAllowed(GrafanaError):
     """The server refuses the credentials: no further request may be made with them, since it locks accounts."""
 
 
+class WrongPassword(NotAllowed):
+    """The server knows no account with this username and password, or the account is locked."""
+
+
 class Forbidden(GrafanaError):
     """The account lacks a permission (403)."""
 
 
 class Conflict(GrafanaError):
-    """The server may not be as it was read (409, 412), or it is not known whether it wrote (500): read again before the next try."""
+    """The server is not as it was read (409, 412): read again before the next try."""
+
+
+class Unclear(Conflict):
+    """The server failed (500), and may have written or not: read again after a pause."""

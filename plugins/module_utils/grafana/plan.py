@@ -55,6 +55,10 @@ def change_of(kind: str, item: declared.Item, wanted: declared.Declared, present
         change = datasource.change(cast(declared.Datasource, item), stored, names, wanted.owner, wanted.secret_key)
     else:
         change = _dashboard(cast(declared.Dashboard, item), present.dashboards.get(item["uid"]), wanted.owner)
+    non_finite = compare.non_finite(change.body)
+    if non_finite and not change.error:
+        path = non_finite.lstrip(".")
+        change.error = f"{kind} '{item['uid']}': {path}, which JSON does not have. Give a finite number or null."
     if (kind, item["uid"]) in present.errors:
         change.error = f"{kind} '{item['uid']}': {present.errors[kind, item['uid']]}"
     return change

@@ -108,8 +108,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         module.warn(LOST_KEY)
     if key_is_lost and not module.check_mode:
         forget_lost_key(client)
-    if not module.check_mode:
-        apply(client, changes, wanted, existing)
+    apply(client, changes, wanted, existing, write=not module.check_mode)
     return client, version, changes, spared
 
 

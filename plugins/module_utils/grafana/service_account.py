@@ -14,9 +14,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import AccountOptions, Connection
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    Forbidden,
     GrafanaError,
     NotAllowed,
-    NotReachable,
 )
 
 PATH = "/api/serviceaccounts"
@@ -85,18 +85,18 @@ class ServiceAccount:
 
     def _token_is_taken(self) -> bool:
         file = Path(self._token_file)
-        token = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        token = file.read_text(encoding="utf-8-sig").strip() if file.is_file() else ""
         if not token:
             return False
         client = Client(self._with_token(token))
         try:
-            return (client.get("/api/user") or {}).get("name") == self._options["name"]
+            user = client.get("/api/user")
+            # Without a user it is an older Grafana, which takes the token and has no user to show.
+            return user is None or user.get("name") == self._options["name"]
         except NotAllowed:
             return False
-        except NotReachable:
-            raise
-        except GrafanaError:
-            # Grafana 10 takes the token and has no user to show.
+        except Forbidden:
+            # Grafana 10 takes the token: "Endpoint only available for users".
             return True
         finally:
             self._requests_with_token += client.count

@@ -223,13 +223,16 @@ def test_no_proxy_and_no_netrc_of_the_environment(server, client, monkeypatch, t
 def test_a_proxy_of_the_environment_where_asked_for(start, server, client, monkeypatch):
     proxy = start()
     monkeypatch.setenv("http_proxy", f"http://user:p%40ss@127.0.0.1:{proxy.port}")
-    client(use_proxy=True).request("GET", "/x")
+    connection = client(use_proxy=True)
+    connection.request("GET", "/x")
+    assert connection.proxy == f"http://127.0.0.1:{proxy.port}"
     [request] = proxy.requests
     assert request["path"] == f"http://127.0.0.1:{server.port}/x"
     assert request["headers"]["Host"] == f"127.0.0.1:{server.port}"
     assert base64.b64decode(request["headers"]["Proxy-Authorization"].split()[1]) == b"user:p@ss"
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     client(use_proxy=True).request("GET", "/direct")
+    assert connection.proxy == client().proxy == ""
     assert [request["path"] for request in server.requests] == ["/direct"]
 
 
@@ -353,6 +356,19 @@ def test_without_a_policy_nothing_is_repeated_and_a_request_may_have_its_own(ser
     client().request("GET", "/")
     client(retries=QUICK).request("POST", "/", retries=http_client.Retries())
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_body_that_json_does_not_have_is_not_sent(server, client, number):
+    with pytest.raises(http_client.BadBody, match="NaN or infinite, which JSON does not have"):
+        client(retries=QUICK).request("PUT", "/", json_body={"max": number})
+    assert server.requests == []
+
+
+def test_a_password_with_a_slash_is_not_in_the_error():
+    with pytest.raises(http_client.BadUrl) as caught:
+        http_client.Client("http://admin:word/of/password@127.0.0.1:3000")
+    assert "word" not in str(caught.value)
 
 
 def asking(value):

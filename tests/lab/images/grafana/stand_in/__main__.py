@@ -25,7 +25,8 @@ def setting(name: str, default: str) -> str:
 
 user, password = setting("GF_SECURITY_ADMIN_USER", "admin"), setting("GF_SECURITY_ADMIN_PASSWORD", "admin")
 data = Path(os.environ.get("GF_PATHS_DATA", "/var/lib/grafana"))
-app = create_app(Store(data / "stand-in.json"), user, password, setting("GF_SECURITY_SECRET_KEY", ""))
+basic_auth = setting("GF_AUTH_BASIC_ENABLED", "true") == "true"
+app = create_app(Store(data / "stand-in.json"), user, password, setting("GF_SECURITY_SECRET_KEY", ""), basic_auth)
 if os.environ.get("GF_SERVER_SERVE_FROM_SUB_PATH") == "true":
     app.wsgi_app = SubPath(app.wsgi_app, os.environ["GF_SERVER_ROOT_URL"])
 port = int(os.environ.get("GF_SERVER_HTTP_PORT", "3000"))

@@ -25,6 +25,10 @@ def add_access_routes(app: Flask, auth: Auth, users: Users, accounts: ServiceAcc
         shown = {"id": 0, "uid": f"service-account:{account['id']}", "email": account["login"], "name": account["name"]}
         return {**shown, "login": account["login"], "orgId": 1, "isGrafanaAdmin": False, "isDisabled": False, "isExternal": False}
 
+    @app.get("/api/user/orgs")
+    def organizations() -> Any:
+        return jsonify([{"orgId": 1, "name": "Main Org.", "role": users.get(g.caller.login)["role"]}])
+
     @app.post("/api/user/using/<int:organization>")
     def use_organization(organization: int) -> Any:
         if organization != 1:

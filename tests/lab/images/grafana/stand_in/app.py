@@ -28,13 +28,13 @@ VERSION = "12.4.0"
 OPEN = ("/api/health", "/healthz", "/login", "/")
 
 
-def create_app(store: Store, user: str, password: str, secret_key: str = "") -> Flask:
+def create_app(store: Store, user: str, password: str, secret_key: str = "", basic_auth: bool = True) -> Flask:
     """The stand-in on a store, with an administrator whose password counts until it is changed."""
     app = Flask(__name__)
     encryption = Encryption(store, secret_key)
     users, tokens, datasources, folders = Users(store), Tokens(store), Datasources(store, encryption), Folders(store)
     accounts, dashboards, search = ServiceAccounts(store, tokens), Dashboards(store, folders), Search(store, folders)
-    auth = Auth(users, accounts, tokens)
+    auth = Auth(users, accounts, tokens, basic_auth)
     users.add_administrator(user, password)
 
     @app.before_request

@@ -30,10 +30,11 @@ class Caller:
 class Auth:
     """Basic authentication of people and Bearer authentication of service accounts."""
 
-    def __init__(self, users: Users, accounts: ServiceAccounts, tokens: Tokens) -> None:
+    def __init__(self, users: Users, accounts: ServiceAccounts, tokens: Tokens, basic: bool = True) -> None:
         self._users = users
         self._accounts = accounts
         self._tokens = tokens
+        self._basic = basic
         self._wrong: dict[str, list[float]] = {}
 
     def check(self, request: Request) -> Caller:
@@ -42,7 +43,7 @@ class Auth:
         if kind == "Bearer":
             return self._token_caller(key, _organisation(request))
         given = request.authorization
-        if given is None or given.type != "basic":
+        if given is None or given.type != "basic" or not self._basic:
             raise ApiError(401, "Unauthorized", extra=None, messageId="auth.unauthorized", statusCode=401, traceID="")
         self.log_in(given.username or "", given.password or "")
         user = self._users.get(given.username or "")

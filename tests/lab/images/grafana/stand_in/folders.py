@@ -9,6 +9,7 @@ from stand_in.errors import ApiError
 from stand_in.store import Store
 
 _UID = re.compile(r"[a-zA-Z0-9_-]*")
+MAX_DEPTH = 4
 
 
 def slug(title: str) -> str:
@@ -76,6 +77,8 @@ class Folders:
             raise ApiError(500, "Folder API error: invalid uid for folder provided")
         if uid in self._all:
             raise ApiError(412, "the folder has been changed by someone else")
+        if self._depth(body.get("parentUid") or "") > MAX_DEPTH:
+            raise ApiError(500, f"folder max depth exceeded, max depth is {MAX_DEPTH}")
         self._all[uid] = {
             "id": self._store.next_id('folder'),
             "uid": uid,
@@ -123,6 +126,10 @@ class Folders:
         del self._all[uid]
         self._store.save()
         return {"message": "Folder deleted"}
+
+    def _depth(self, uid: str) -> int:
+        """How many folders lie above what is in this one."""
+        return 1 + self._depth(self._all[uid]["parentUid"]) if uid in self._all else 0
 
     def _find(self, uid: str) -> dict[str, Any]:
         if uid not in self._all:
