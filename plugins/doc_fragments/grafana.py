@@ -142,8 +142,8 @@ time_to:
   type: str
 datasource_uid:
   description: >-
-    Uid of the datasource of panels and variables, and of the datasource inputs of an exported C(model). With a variable of the type
-    V(datasource) it is C(${name}).
+    Uid of the datasource of panels and variables, and of the inputs of its type that an exported C(model) has. With a
+    variable of the type V(datasource) it is C(${name}).
   type: str
   default: prometheus
 links:
@@ -296,10 +296,17 @@ panels:
 model:
   description: >-
     A JSON model instead of C(panels), as a dict or as text, also an export with C(__inputs) or an answer of Grafana's API. Load a file with
-    C(lookup('ansible.builtin.file', ...)), which leaves braces alone.
+    C(lookup('ansible.builtin.file', ...)), which leaves braces alone. Library panels in C(__elements) become panels of
+    the dashboard. A library panel that the dashboard in Grafana shows already stays one, and is not changed. A datasource
+    or a library panel that the model refers to and Grafana does not have is an error.
   type: raw
 inputs:
-  description: Values for the C(__inputs) of an exported C(model) by name. A datasource input that is not here becomes C(datasource_uid).
+  description:
+    - Values for an exported C(model). A key is the name of one of its C(__inputs), or the uid or the name of a datasource
+      that it refers to.
+    - For a datasource the value is the uid of a datasource of the same type. For a constant it is text, by default that of
+      the export.
+    - A datasource input that is not here becomes C(datasource_uid) where the type fits, and is an error otherwise.
   type: dict
   default: {}
 ignore_paths:

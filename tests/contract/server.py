@@ -67,7 +67,7 @@ class Grafana:
 
     def clean(self) -> None:
         """Remove what the tests made, by uid: Grafana's search may not show it yet."""
-        for path in ("/api/dashboards/uid", "/api/folders", "/api/datasources/uid"):
+        for path in ("/api/dashboards/uid", "/api/library-elements", "/api/folders", "/api/datasources/uid"):
             for uid in sorted(self.wire.named):
                 self.api("DELETE", f"{path}/{uid}", expect=False)
 

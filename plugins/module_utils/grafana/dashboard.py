@@ -4,7 +4,8 @@ from __future__ import annotations
 
 """From an item of `dashboards` to the JSON model that Grafana keeps (Grafana's documentation, "Dashboard JSON model"). Pure."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, given, panels, variables
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
@@ -13,12 +14,18 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 SCHEMA_VERSION = 42
 
 
-def model(item: declared.Dashboard) -> Json:
-    """The JSON model, from the item's panels or from the model that it gives."""
+def model(
+    item: declared.Dashboard, types: Optional[Mapping[str, str]] = None, shared: frozenset[str] = frozenset()
+) -> Json:
+    """The JSON model, from the item's panels or from the model that it gives.
+
+    `types` are the types of the datasources by uid and by name. Library panels whose uids are in `shared` stay
+    references.
+    """
     if item["model"] is None:
         built = _compact(item)
     else:
-        built = given.read(item["model"], item["datasource_uid"], item["inputs"])
+        built = given.read(item["model"], item["datasource_uid"], item["inputs"], types or {}, shared)
     of_item = {
         "uid": item["uid"],
         "title": item["title"],
@@ -70,34 +77,3 @@ def _link(link: declared.DashboardLink) -> Json:
         "targetBlank": False,
         "tooltip": "",
     }
-
-
-def every_panel(dashboard: Json) -> list[Json]:
-    """The panels of a dashboard, those in collapsed rows included."""
-    every: list[Json] = []
-    for panel in dashboard.get("panels") or []:
-        if isinstance(panel, dict):
-            every += [panel, *(inner for inner in panel.get("panels") or [] if isinstance(inner, dict))]
-    return every
-
-
-def datasource_uids(value: Any) -> set[str]:
-    """Uids of the datasources that a dashboard refers to as {type, uid}, without Grafana's built-in ones."""
-    if isinstance(value, list):
-        return set().union(*map(datasource_uids, value))
-    if not isinstance(value, dict):
-        return set()
-    uids = set().union(*map(datasource_uids, value.values()))
-    reference = value.get("datasource")
-    uid = reference.get("uid") if isinstance(reference, dict) else None
-    if isinstance(uid, str) and uid and not uid.startswith("-") and uid not in ("grafana", "__expr__"):
-        uids.add(uid)
-    return uids
-
-
-def variable_names(dashboard: Json) -> set[str]:
-    """Names of the template variables."""
-    templating = dashboard.get("templating")
-    listed = templating.get("list") if isinstance(templating, dict) else None
-    variables_of_model = [variable for variable in listed or [] if isinstance(variable, dict)]
-    return {variable["name"] for variable in variables_of_model if isinstance(variable.get("name"), str)}

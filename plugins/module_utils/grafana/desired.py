@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     check_datasources,
     check_panels,
     compare,
-    dashboard,
+    contents,
     declared,
     given,
 )
@@ -124,18 +124,9 @@ def seconds(interval: str) -> Optional[float]:
     return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in parts)
 
 
-def problems_of_model(model: Json, datasources: Optional[set[str]]) -> list[str]:
-    """What would not work in a dashboard that is about to be written; `datasources` are the uids that will be there, if known."""
-    problems = []
-    variables = dashboard.variable_names(model)
-    for uid in sorted(dashboard.datasource_uids(model) - (datasources or set()) - {"default"}):
-        if not uid.startswith(("$", "[[")):
-            if datasources is None:
-                continue
-            problems.append(f"it refers to the datasource '{uid}', which is not there. Add it to datasources, or set datasource_uid.")
-        elif uid.strip("${}[]").split(":")[0] not in variables and not uid.startswith("${__"):
-            problems.append(f"its datasource {uid} is neither a variable nor an input. Give its uid in inputs.")
-    return problems + check_panels.problems_of_models(dashboard.every_panel(model))
+def problems_of_model(model: Json) -> list[str]:
+    """What would not work in a dashboard that is about to be written."""
+    return check_panels.problems_of_models(contents.every_panel(model))
 
 
 def top_down(folders: list[declared.Folder]) -> list[declared.Folder]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 """What is there, in the form in which it can be asked for. Secrets cannot be read, so they are not in it."""
 
-from typing import Callable, TypedDict
+from typing import Callable, Optional, TypedDict
+from urllib.parse import quote
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, library_panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    Forbidden,
     GrafanaError,
     NotAllowed,
     NotReachable,
 )
+
+
+# Of an export that somebody saved as it was: its inputs are not filled in, and are not to be.
+_NOT_OF_THE_MODEL = ("id", "version", "__inputs", "__requires", "__elements")
 
 
 class Gathered(TypedDict):
@@ -27,10 +33,12 @@ class Gathered(TypedDict):
 def gather(client: Client, warn: Callable[[str], None]) -> Gathered:
     """All datasources, folders and dashboards of the organization as the lists that `grafana_resources` takes.
 
-    A dashboard that cannot be read, such as one in Grafana's v2 schema, is left out with a warning.
+    A dashboard holds the library panels that it shows in `__elements`, as in an export. A dashboard that cannot be read,
+    such as one in Grafana's v2 schema, is left out with a warning.
     """
     hits = client.search()
-    dashboards = [_dashboard(client, hit, warn) for hit in hits if hit["type"] == "dash-db"]
+    elements: dict[str, Optional[Json]] = {}
+    dashboards = [_dashboard(client, hit, elements, warn) for hit in hits if hit["type"] == "dash-db"]
     return {
         "datasources": [_datasource(client, listed) for listed in client.get("/api/datasources") or []],
         "folders": [_folder(hit) for hit in hits if hit["type"] == "dash-folder"],
@@ -57,7 +65,9 @@ def _folder(hit: answers.Hit) -> Json:
     return {"uid": hit["uid"], "title": hit["title"], **({"parent_uid": hit["folderUid"]} if hit.get("folderUid") else {})}
 
 
-def _dashboard(client: Client, hit: answers.Hit, warn: Callable[[str], None]) -> Json:
+def _dashboard(
+    client: Client, hit: answers.Hit, elements: dict[str, Optional[Json]], warn: Callable[[str], None]
+) -> Json:
     try:
         answer = client.get(f"/api/dashboards/uid/{hit['uid']}")
     except (NotAllowed, NotReachable):
@@ -67,6 +77,26 @@ def _dashboard(client: Client, hit: answers.Hit, warn: Callable[[str], None]) ->
         return {}
     if answer is None:
         return {}
-    model = {key: value for key, value in answer["dashboard"].items() if key not in ("id", "version")}
+    model = {key: value for key, value in answer["dashboard"].items() if key not in _NOT_OF_THE_MODEL}
+    shown = {uid: _element(client, uid, elements, warn) for uid in library_panels.referenced(model)}
+    shown = {uid: element for uid, element in shown.items() if element}
+    if shown:
+        model["__elements"] = shown
     folder = answer["meta"].get("folderUid")
     return {"uid": hit["uid"], "model": model, **({"folder_uid": folder} if folder else {})}
+
+
+def _element(
+    client: Client, uid: str, elements: dict[str, Optional[Json]], warn: Callable[[str], None]
+) -> Optional[Json]:
+    """A library panel, read once; None where the server does not have it, or the account may not read it."""
+    if uid not in elements:
+        elements[uid] = None
+        try:
+            answer = client.get(f"/api/library-elements/{quote(uid, safe='')}")
+        except Forbidden as error:
+            warn(f"library panel '{uid}' is left out: {error}")
+            return None
+        if answer:
+            elements[uid] = library_panels.element(uid, answer["result"]["name"], answer["result"]["model"])
+    return elements[uid]

@@ -5,8 +5,11 @@ from __future__ import annotations
 """A JSON model as people have it: a dict or text, an export with inputs, an answer of the API or of the Kubernetes-style API. Pure."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import inputs as export_inputs
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import library_panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.compare import OF_THE_SERVER
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
@@ -28,44 +31,22 @@ def parse(value: Any) -> Json:
     if isinstance(value.get("spec"), dict) and "apiVersion" in value:
         name, value = (value.get("metadata") or {}).get("name", ""), value["spec"]
     if "elements" in value and "layout" in value:
-        raise GrafanaError("model: this is Grafana's v2 schema (elements and layout). Export the dashboard as classic JSON (V1) instead.")
+        raise GrafanaError(
+            f"model: '{value.get('title') or name}' is in Grafana's v2 schema (elements and layout)."
+            " Export the dashboard as classic JSON (V1)."
+        )
     return {**({"uid": name} if name else {}), **value}
 
 
-def read(value: Any, datasource_uid: str, inputs: Json) -> Json:
-    """The dashboard without what belongs to a server or an export, with every input filled in.
+def read(
+    value: Any, datasource_uid: str, inputs: Json, types: Mapping[str, str], shared: frozenset[str] = frozenset()
+) -> Json:
+    """The dashboard without what belongs to a server or an export, with inputs filled in and library panels inlined.
 
-    An input of the kind datasource is `inputs`' uid for it, else `datasource_uid`; a constant is `inputs`' value, else the export's.
+    `types` are the types of the datasources by uid and by name. Library panels whose uids are in `shared` stay
+    references.
     """
     parsed = parse(value)
     dashboard = {key: part for key, part in parsed.items() if key not in OF_THE_SERVER}
-    filled: Json = dict(inputs)
-    plugins: dict[str, str] = {}
-    for entry in parsed.get("__inputs") or []:
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            shown = json.dumps(entry)[:80]
-            raise GrafanaError(f"model: an entry of its __inputs has no name: {shown}. Export the dashboard again.")
-        plugins[entry["name"]] = entry.get("pluginId", "")
-        if entry.get("type") == "datasource":
-            own = "__expr__" if entry.get("pluginId") == "__expr__" else datasource_uid
-        else:
-            own = entry.get("value", "")
-        filled.setdefault(entry["name"], own)
-    text = json.dumps(dashboard)
-    for name in inputs:
-        if "${" + name + "}" not in text:
-            raise GrafanaError(f"inputs: ${{{name}}} does not occur in the model. Its inputs are: {', '.join(sorted(plugins)) or 'none'}.")
-    return _filled(dashboard, filled, plugins)
-
-
-def _filled(value: Any, inputs: Json, plugins: dict[str, str], key: str = "") -> Any:
-    if isinstance(value, dict):
-        return {name: _filled(inner, inputs, plugins, name) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_filled(element, inputs, plugins) for element in value]
-    if isinstance(value, str) and "${" in value:
-        for name, given in inputs.items():
-            if key == "datasource" and value == "${" + name + "}":
-                return {"type": plugins.get(name) or "prometheus", "uid": str(given)}
-            value = value.replace("${" + name + "}", str(given))
-    return value
+    inlined = library_panels.inline(dashboard, parsed.get("__elements"), shared)
+    return export_inputs.fill(inlined, parsed.get("__inputs") or [], inputs, datasource_uid, types)

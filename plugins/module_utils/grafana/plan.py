@@ -13,8 +13,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     datasource,
     declared,
     desired,
+    library_panels,
     mark,
     prune,
+    references,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
@@ -54,7 +56,7 @@ def change_of(kind: str, item: declared.Item, wanted: declared.Declared, present
         stored = present.datasources.get(item["uid"])
         change = datasource.change(cast(declared.Datasource, item), stored, names, wanted.owner, wanted.secret_key)
     else:
-        change = _dashboard(cast(declared.Dashboard, item), present.dashboards.get(item["uid"]), wanted.owner)
+        change = _dashboard(cast(declared.Dashboard, item), wanted, present)
     non_finite = compare.non_finite(change.body)
     if non_finite and not change.error:
         path = non_finite.lstrip(".")
@@ -76,19 +78,29 @@ def _in_order(wanted: declared.Declared) -> list[tuple[str, declared.Item]]:
 
 def refuse_bad_models(changes: list[Change], wanted: declared.Declared, present: Present) -> None:
     """Raise GrafanaError with everything that would not work in the dashboards that are about to be written."""
-    known = set(present.datasources) | set(present.names())
-    for item in wanted.datasources:
-        if item["state"] == "present":
-            known |= {item["uid"], item["name"] or item["uid"]}
-    gone = {item["uid"] for item in wanted.datasources if item["state"] == "absent"}
+    types = None if present.forbids_datasources else _types(wanted, present)
     problems = [
         f"dashboard '{change.uid}': {problem}"
         for change in changes
         if change.kind == "dashboard" and change.body
-        for problem in desired.problems_of_model(change.body["dashboard"], None if present.forbids_datasources else known - gone)
+        for problem in [
+            *references.problems(change.body["dashboard"], types, present.library_panels),
+            *desired.problems_of_model(change.body["dashboard"]),
+        ]
     ]
     if problems:
         raise GrafanaError(" ".join(problems))
+
+
+def _types(wanted: declared.Declared, present: Present) -> dict[str, str]:
+    """The types of the datasources that will be there, by uid and by name."""
+    gone = {item["uid"] for item in wanted.datasources if item["state"] == "absent"}
+    stored = {uid: datasource for uid, datasource in present.datasources.items() if uid not in gone}
+    types = {key: datasource.get("type", "") for uid, datasource in stored.items() for key in (uid, datasource["name"])}
+    for item in wanted.datasources:
+        if item["state"] == "present":
+            types.update({item["uid"]: item["type"], item["name"] or item["uid"]: item["type"]})
+    return types
 
 
 def shortest_refresh(changes: list[Change]) -> Optional[Change]:
@@ -167,7 +179,8 @@ def _folder(item: declared.Folder, present: Present) -> Change:
     return change
 
 
-def _dashboard(item: declared.Dashboard, existing: Optional[answers.Dashboard], owner: Optional[str]) -> Change:
+def _dashboard(item: declared.Dashboard, wanted: declared.Declared, present: Present) -> Change:
+    owner, existing = wanted.owner, present.dashboards.get(item["uid"])
     uid, title = item["uid"], item["title"] or item["uid"]
     meta: answers.DashboardMeta = existing["meta"] if existing else {}
     folder = answers.folder_of(meta) if item["folder_uid"] is None else item["folder_uid"]
@@ -178,7 +191,7 @@ def _dashboard(item: declared.Dashboard, existing: Optional[answers.Dashboard], 
     if item["state"] == "absent":
         change.action, change.before = ("deleted", before) if existing else ("unchanged", {})
     else:
-        model = {**dashboard.model(item), "uid": uid}
+        model = {**_model(item, stored, wanted, present), "uid": uid}
         if owner:
             # Where the folder is left as it is, so is the mark: a dashboard that somebody moved is theirs to remove.
             kept = mark.kept(stored.get("tags"), owner) if item["folder_uid"] is None else None
@@ -199,6 +212,15 @@ def _dashboard(item: declared.Dashboard, existing: Optional[answers.Dashboard], 
             " and cannot be changed over the API. Change it there."
         )
     return change
+
+
+def _model(item: declared.Dashboard, stored: Json, wanted: declared.Declared, present: Present) -> Json:
+    """The item's JSON model. A library panel that the stored dashboard shows, and the server has, stays one."""
+    shared = frozenset(uid for uid in library_panels.referenced(stored) if present.library_panels.get(uid, True))
+    try:
+        return dashboard.model(item, _types(wanted, present), shared)
+    except GrafanaError as error:
+        raise GrafanaError(f"dashboard '{item['uid']}': {error}") from error
 
 
 def _action(before: Json, after: Json) -> str:

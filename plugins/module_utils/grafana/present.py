@@ -4,8 +4,10 @@ from __future__ import annotations
 
 """What is there, read with as few requests as the API allows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar
+from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared, mark
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
@@ -27,7 +29,8 @@ class Present:
     what concerns secrets; those that were asked for with either are whole. `hits` are what Grafana's search finds:
     folders and dashboards where something may be removed, otherwise the folders. `errors` are those of objects that cannot be read, by kind
     and uid; `hidden` those of folders that the account may not read, or that are not there. `forbids_datasources` is the error where
-    the account may not list the datasources. `answered` is false where no server was asked.
+    the account may not list the datasources. `library_panels` says of those that were
+    asked for whether they are there. `answered` is false where no server was asked.
     """
 
     datasources: dict[str, answers.Datasource] = field(default_factory=dict)
@@ -37,6 +40,7 @@ class Present:
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
     hidden: dict[str, str] = field(default_factory=dict)
     forbids_datasources: str = ""
+    library_panels: dict[str, bool] = field(default_factory=dict)
     answered: bool = True
 
     def names(self) -> dict[str, str]:
@@ -138,6 +142,17 @@ def read_dashboard(client: Client, present: Present, uid: str) -> None:
     """Read one dashboard."""
     answer: Optional[answers.Dashboard] = _get(client, present, "dashboard", uid, f"/api/dashboards/uid/{uid}")
     _put(present.dashboards, uid, answer)
+
+
+def read_library_panels(client: Client, present: Present, uids: Iterable[str]) -> None:
+    """Ask which of the library panels are there. One that the account may not read counts as there."""
+    for uid in uids:
+        if uid in present.library_panels:
+            continue
+        try:
+            present.library_panels[uid] = client.get(f"/api/library-elements/{quote(uid, safe='')}") is not None
+        except Forbidden:
+            present.library_panels[uid] = True
 
 
 def _get(client: Client, present: Present, kind: str, uid: str, path: str) -> Any:

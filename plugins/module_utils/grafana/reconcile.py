@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     declared,
     desired,
+    library_panels,
     plan,
     present,
     prune,
@@ -101,6 +102,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     _warn_of_missing_permissions(module, wanted, existing)
     spared = _spared(module, wanted, existing, changes)
     _complete_datasources(client, changes, wanted, existing)
+    _look_for_library_panels(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)
     server_checks.check(client, changes, module.warn)
     key_is_lost = any(change.recreate and not change.error for change in changes)
@@ -141,6 +143,19 @@ def _complete_datasources(
         if is_written_over and "version" not in existing.datasources[change.uid]:
             present.read_datasource(client, existing, change.uid)
             changes[number] = plan.change_of("datasource", change.item, wanted, existing)
+
+
+def _look_for_library_panels(
+    client: Client, changes: list[Change], wanted: declared.Declared, existing: present.Present
+) -> None:
+    """Ask for the library panels of dashboards that are about to be written, and plan again where one is not there."""
+    for number, change in enumerate(changes):
+        if change.kind != "dashboard" or not change.body:
+            continue
+        uids = library_panels.referenced(change.body["dashboard"])
+        present.read_library_panels(client, existing, uids)
+        if not all(existing.library_panels[uid] for uid in uids):
+            changes[number] = plan.change_of("dashboard", change.item, wanted, existing)
 
 
 def run_single(module: AnsibleModule, kind: str, item: declared.Item) -> None:

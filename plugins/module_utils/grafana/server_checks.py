@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_panels,
-    dashboard,
+    contents,
     plan,
     plugin_checks,
 )
@@ -33,7 +33,7 @@ def check(client: Client, changes: list[Change], warn: Callable[[str], None]) ->
             plan.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
         types = plugin_checks.panel_types(settings)
         for change in dashboards:
-            every_panel = dashboard.every_panel(change.body["dashboard"])
+            every_panel = contents.every_panel(change.body["dashboard"])
             wrong, doubtful = plugin_checks.check_panels_of(every_panel, types) if types else ([], [])
             where = f"dashboard '{change.uid}'"
             problems += [f"{where}: {problem}" for problem in wrong]

@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.dashboard import every_panel
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import every_panel
 
 _REFERENCE = re.compile(r"\$\{(?P<braces>\w+)(?:\.\w+)?(?::[^}]*)?\}|\$(?P<plain>\w+)|\[\[(?P<old>\w+)(?::[^\]]*)?\]\]")
 _LABEL_VALUES = re.compile(r"label_values\(\s*(?:(?P<selector>.+?)\s*,\s*)?(?P<label>\w+)\s*\)")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard, desired
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import contents, desired, references
 
 from tests.dashboards import queries
 
@@ -43,7 +43,8 @@ def test_every_file_is_declared():
 def test_a_dashboard_is_named_like_its_file_and_has_no_problem(path):
     made = queries.model(path)
     assert made["uid"] == path.stem
-    assert desired.problems_of_model(made, {"prometheus"}) == []
+    assert desired.problems_of_model(made) == []
+    assert references.problems(made, {"prometheus": "prometheus"}, {}) == []
 
 
 @EVERY
@@ -67,10 +68,10 @@ def test_queries_and_links_use_variables_that_are_there(path):
     text = yaml.safe_dump([queries.item(path)[part] for part in ("panels", "variables")])
     made = queries.model(path)
     for name in re.findall(r"\$(\w+)", text):
-        assert name in dashboard.variable_names(made) | BUILT_IN
+        assert name in contents.variable_names(made) | BUILT_IN
     for uid, variables in re.findall(r"url: /d/([\w-]+)\?(\S+)", text):
         target = queries.model(path.with_name(f"{uid}.yml"))
-        assert set(re.findall(r"var-(\w+)=", variables)) <= dashboard.variable_names(target)
+        assert set(re.findall(r"var-(\w+)=", variables)) <= contents.variable_names(target)
 
 
 @NEW

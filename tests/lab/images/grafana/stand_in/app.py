@@ -17,6 +17,7 @@ from stand_in.datasources import Datasources
 from stand_in.encryption import Encryption
 from stand_in.errors import ApiError
 from stand_in.folders import Folders
+from stand_in.library_elements import LibraryElements, add_library_routes
 from stand_in.payload import body, number
 from stand_in.search import DASHBOARD, Search, Wanted
 from stand_in.service_accounts import ServiceAccounts
@@ -176,6 +177,7 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "", bas
         encryption.rotate()
         return "", 204
 
+    add_library_routes(app, LibraryElements(store))
     add_access_routes(app, auth, users, accounts, tokens)
     app.add_url_rule("/", view_func=pages.login, endpoint="front")
     app.add_url_rule("/login", view_func=pages.login, endpoint="login_page")

@@ -8,7 +8,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-KINDS = ("next_ids", "users", "service_accounts", "tokens", "datasources", "datasource_secrets", "encryption", "folders", "dashboards")
+KINDS = (
+    *("next_ids", "users", "service_accounts", "tokens", "datasources", "datasource_secrets", "encryption"),
+    *("folders", "dashboards", "library_elements"),
+)
 
 
 class Store:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard, desired, options
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard, desired, options, references
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import bargauge, gauge, prometheus, stat, statetimeline, table, timeseries
@@ -185,8 +185,9 @@ def test_template_variables():
     assert (host["query"]["query"], host["query"]["qryType"], host["multi"], host["includeAll"]) == ("label_values(up, host)", 1, True, True)
     assert host["datasource"]["uid"] == "${datasource}"
     assert width["query"] == "1,2"
-    assert desired.problems_of_model(made, set()) == []
-    assert dashboard.datasource_uids(made) == {"${datasource}"}
+    assert desired.problems_of_model(made) == []
+    assert references.problems(made, {}, {}) == []
+    assert references.datasources(made) == {("${datasource}", "prometheus")}
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5s", 5), ("1m", 60), ("1h30m", 5400), ("500ms", 0.5), ("5 s", None), ("", None), ("s", None)])

@@ -18,7 +18,7 @@ def planned(present, **given):
 @pytest.mark.parametrize(
     "odd",
     [
-        {"panels": ["x", {"type": "row", "panels": None}, {"type": "text", "gridPos": [1], "targets": {"a": 1}, "datasource": "P"}]},
+        {"panels": ["x", {"type": "row", "panels": None}, {"type": "text", "gridPos": [1], "targets": {"a": 1}, "datasource": "Named"}]},
         {"templating": [1], "tags": "gpu", "panels": None},
         {"templating": {"list": [{"name": ["x"]}, "y"]}, "time": None, "annotations": None},
         {"panels": [{"type": "t", "gridPos": {"x": 0.0, "w": 24.0}, "datasource": {"uid": "default"}, "targets": [{"expr": "up"}, {"refId": 5}]}]},

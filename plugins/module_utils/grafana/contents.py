@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The panels and template variables of a JSON model. Pure."""
+
+from typing import Any
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+
+
+def objects(value: Any) -> list[Json]:
+    """The objects of a list; none where it is no list."""
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
+
+
+def every_panel(dashboard: Json) -> list[Json]:
+    """The panels of a dashboard, those in collapsed rows included, and those in the `rows` of schema 15 and older."""
+    every: list[Json] = []
+    for panel in objects(dashboard.get("panels")):
+        every += [panel, *objects(panel.get("panels"))]
+    for row in objects(dashboard.get("rows")):
+        every += objects(row.get("panels"))
+    return every
+
+
+def template_variables(dashboard: Json) -> list[Json]:
+    """The template variables."""
+    templating = dashboard.get("templating")
+    return objects(templating.get("list")) if isinstance(templating, dict) else []
+
+
+def variable_names(dashboard: Json) -> set[str]:
+    """Names of the template variables."""
+    return {variable["name"] for variable in template_variables(dashboard) if isinstance(variable.get("name"), str)}

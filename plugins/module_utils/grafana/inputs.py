@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The option `inputs`: values for an export's inputs, and uids in the place of another server's datasources. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import references
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+
+@dataclass
+class _Values:
+    """`values` are by name of an input and by uid or name of a datasource. `plugins` are those of datasource inputs."""
+
+    values: dict[str, str]
+    plugins: dict[str, str]
+    types: Mapping[str, str]
+
+
+def fill(dashboard: Json, declared: list[Any], given: Json, datasource_uid: str, types: Mapping[str, str]) -> Json:
+    """The dashboard with every input filled in and every datasource of `given` replaced.
+
+    `declared` is the export's `__inputs`. A datasource that is not given is `datasource_uid`, where the type fits.
+    """
+    values: dict[str, str] = {name: _text(name, value) for name, value in given.items()}
+    plugins: dict[str, str] = {}
+    missing: list[str] = []
+    available = {**types, **references.variable_types(dashboard)}
+    for entry in declared:
+        name, plugin = _named(entry), str(entry.get("pluginId") or "")
+        if entry.get("type") != "datasource":
+            values.setdefault(name, str(entry.get("value", "")))
+            continue
+        plugins[name] = plugin
+        if plugin == references.EXPRESSION:
+            values.setdefault(name, plugin)
+        elif name not in values and not references.fits(plugin, available.get(datasource_uid, "prometheus")):
+            missing.append(f"{name} (a datasource of the type {plugin})")
+        values.setdefault(name, datasource_uid)
+    if missing:
+        raise GrafanaError(
+            f"inputs: the model needs {', '.join(missing)}, and datasource_uid '{datasource_uid}' has another type."
+            " Give the uid of a datasource of that type for each."
+        )
+    _refuse_unknown(dashboard, given, {_named(entry) for entry in declared})
+    filled: Json = _filled(dashboard, _Values(values, plugins, types))
+    return filled
+
+
+def _named(entry: Any) -> str:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        shown = json.dumps(entry)[:80]
+        raise GrafanaError(f"model: an entry of its __inputs has no name: {shown}. Export the dashboard again.")
+    return entry["name"]
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None or isinstance(value, (dict, list)):
+        shown = json.dumps(value)[:80]
+        raise GrafanaError(f"inputs: the value of '{name}' is {shown}. Give text, such as the uid of a datasource.")
+    return str(value)
+
+
+def _refuse_unknown(dashboard: Json, given: Json, declared: set[str]) -> None:
+    text = json.dumps(dashboard, ensure_ascii=False)
+    known = declared | references.replaceable(dashboard)
+    for name in given:
+        placeholder = json.dumps("${" + name + "}", ensure_ascii=False)[1:-1]
+        if name not in known and placeholder not in text:
+            raise GrafanaError(
+                f"inputs: '{name}' is neither an input of the model nor a datasource that it refers to."
+                f" They are: {', '.join(sorted(known)) or 'none'}."
+            )
+
+
+def _filled(value: Any, given: _Values) -> Any:
+    if isinstance(value, dict):
+        filled = {name: _part(name, inner, given) for name, inner in value.items()}
+        current = filled.get("current")
+        if filled.get("type") == "datasource" and isinstance(current, dict) and "value" in current:
+            filled["current"] = {**current, "value": _uids(current["value"], given)}
+        return filled
+    if isinstance(value, list):
+        return [_filled(element, given) for element in value]
+    return _text_filled(value, given) if isinstance(value, str) and "${" in value else value
+
+
+def _part(name: str, value: Any, given: _Values) -> Any:
+    if name == "datasource":
+        return _reference(value, given)
+    return _uids(value, given) if name == "datasourceUid" else _filled(value, given)
+
+
+def _reference(value: Any, given: _Values) -> Any:
+    if isinstance(value, dict) and isinstance(value.get("uid"), str):
+        return {**_filled(value, given), "uid": _uids(value["uid"], given)}
+    if not isinstance(value, str):
+        return _filled(value, given)
+    name = value[2:-1] if value.startswith("${") and value.endswith("}") else value
+    return _as_object(given.values[name], given.plugins.get(name, ""), given) if name in given.values else value
+
+
+def _as_object(uid: str, plugin: str, given: _Values) -> Json:
+    """The form of Grafana 8.3 and newer, which takes text for a name when it migrates an older dashboard."""
+    kind = plugin or given.types.get(uid, "")
+    return {**({"type": kind} if kind else {}), "uid": uid}
+
+
+def _uids(value: Any, given: _Values) -> Any:
+    """A uid or several, of which those of another server are replaced."""
+    if isinstance(value, list):
+        return [_uids(element, given) for element in value]
+    return given.values[value] if isinstance(value, str) and value in given.values else _filled(value, given)
+
+
+def _text_filled(value: str, given: _Values) -> str:
+    for name, text in given.values.items():
+        value = value.replace("${" + name + "}", text)
+    return value
