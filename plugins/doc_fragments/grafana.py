@@ -397,6 +397,18 @@ options:
     type: str
 """
 
+    MANAGED = """
+options:
+  allow_managed:
+    description:
+      - Whether to change and remove dashboards and folders that another tool manages, such as Terraform, kubectl or Git
+        Sync. Without this option they are an error that names the tool. O(ignore:prune) spares them.
+      - Grafana 12 and newer know the tool, in the annotation C(grafana.app/managedBy) of their API below C(/apis). Grafana
+        is asked only before an existing object is written over or removed.
+    type: bool
+    default: false
+"""
+
     DECLARES = """
 attributes:
   check_mode:

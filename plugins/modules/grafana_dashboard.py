@@ -16,6 +16,7 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
   - mlops.gpu_monitoring.grafana.login
   - mlops.gpu_monitoring.grafana.declares
+  - mlops.gpu_monitoring.grafana.managed
   - mlops.gpu_monitoring.grafana.dashboard
 seealso:
   - module: mlops.gpu_monitoring.grafana_resources
@@ -65,7 +66,7 @@ def main():
     """Runs the module."""
     own = options.DASHBOARD
     module = Module(
-        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own},
+        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **options.MANAGED, **own},
         supports_check_mode=True,
         **options.CONNECTION_RULES,
         **options.LOGIN_RULES,

@@ -16,6 +16,7 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
   - mlops.gpu_monitoring.grafana.login
   - mlops.gpu_monitoring.grafana.declares
+  - mlops.gpu_monitoring.grafana.managed
   - mlops.gpu_monitoring.grafana.folder
 seealso:
   - module: mlops.gpu_monitoring.grafana_resources
@@ -64,7 +65,7 @@ def main():
     """Runs the module."""
     own = options.FOLDER
     module = Module(
-        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **own},
+        {**options.CONNECTION, **options.LOGIN, **options.OWNER, **options.MANAGED, **own},
         supports_check_mode=True,
         required_if=options.FOLDER_RULES,
         **options.CONNECTION_RULES,

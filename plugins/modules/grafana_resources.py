@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
   - mlops.gpu_monitoring.grafana.login
   - mlops.gpu_monitoring.grafana.declares
+  - mlops.gpu_monitoring.grafana.managed
   - mlops.gpu_monitoring.grafana.lists
 options:
   prune:
@@ -144,6 +145,7 @@ ARGUMENTS = {
     **options.CONNECTION,
     **options.LOGIN,
     **options.OWNER,
+    **options.MANAGED,
     "datasources": options.items(options.DATASOURCE, options.DATASOURCE_RULES),
     "folders": options.items(options.FOLDER, options.FOLDER_RULES),
     "dashboards": options.items(options.DASHBOARD, []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import mark
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
 from server import Grafana, actions
 
@@ -140,3 +141,52 @@ def test_prune_spares_objects_of_provisioning_files(provisioned_for_team):
     assert not result["changed"]
     reason = "it comes from a provisioning file of the server"
     assert spared(result) == {"prov-dash": reason, "prov-ds": reason}
+
+
+def manage(grafana, kind, uid, spec, folder=""):
+    """Make an object as kubectl does, which needs Grafana 12."""
+    group = f"{kind}.grafana.app"
+    versions = [group_["preferredVersion"]["version"] for group_ in grafana.api("GET", "/apis")["groups"] if group_["name"] == group]
+    if not versions:
+        pytest.skip("Grafana knows managers from version 12 on")
+    named = {"grafana.app/managedBy": "kubectl", "grafana.app/managerId": "ct-manager", **({"grafana.app/folder": folder} if folder else {})}
+    body = {"metadata": {"name": uid, "annotations": named}, "spec": spec}
+    grafana.wire.named.add(uid)
+    grafana.api("POST", f"/apis/{group}/{versions[0]}/namespaces/default/{kind}s", body)
+
+
+def test_a_dashboard_that_another_tool_manages_is_refused_unless_allowed(grafana):
+    manage(grafana, "dashboard", "ct-m", {"title": "CT M", "panels": [], "schemaVersion": 41})
+    declared = [{"uid": "ct-m", "title": "CT Mine", "panels": []}, {"uid": "ct-n", "title": "CT N", "panels": []}]
+    for check in (True, False):
+        result = grafana.run(grafana_resources, check=check, dashboards=declared)
+        assert "dashboard 'ct-m': kubectl 'ct-manager' manages it" in result["msg"]
+        assert actions(result) == {"ct-n": "created"}
+    assert grafana.dashboard("ct-m")["dashboard"]["title"] == "CT M"
+    absent = grafana.run(grafana_resources, dashboards=[{"uid": "ct-m", "state": "absent"}])
+    assert "manages it" in absent["msg"]
+    assert actions(grafana.run(grafana_resources, dashboards=declared, allow_managed=True))["ct-m"] == "updated"
+
+
+def test_a_folder_that_another_tool_manages_is_refused(grafana):
+    manage(grafana, "folder", "ct-f", {"title": "CT F"})
+    assert not grafana.run(grafana_resources, folders=[FOLDER])["changed"]
+    result = grafana.run(grafana_resources, folders=[{**FOLDER, "title": "CT Mine"}])
+    assert "folder 'ct-f': kubectl 'ct-manager' manages it" in result["msg"]
+    assert grafana.api("GET", "/api/folders/ct-f")["title"] == "CT F"
+
+
+def test_prune_spares_what_another_tool_manages(grafana):
+    marked = ["ct-team", mark.of("ct-team", "ct-m", "")]
+    manage(grafana, "dashboard", "ct-m", {"title": "CT M", "panels": [], "schemaVersion": 41, "tags": marked})
+    manage(grafana, "folder", "ct-team-f", {"title": "CT F"})
+    grafana.wait_for_search("ct-m", "ct-team-f")
+    result = grafana.run(grafana_resources, **OURS)
+    assert spared(result) == dict.fromkeys(("ct-m", "ct-team-f"), "kubectl 'ct-manager' manages it")
+    assert not result["changed"]
+
+
+def test_managers_are_asked_for_only_before_a_write(ours):
+    ours.wire.clear()
+    ours.run(grafana_resources, folders=[FOLDER], dashboards=[a_dashboard()], **OURS)
+    assert not [path for _method, path in ours.wire.requests if path.startswith("/apis")]

@@ -122,6 +122,7 @@ DASHBOARD: dict[str, Any] = {
 }
 
 OWNER: dict[str, Any] = {"owner": {"type": "str"}}
+MANAGED: dict[str, Any] = {"allow_managed": {"type": "bool", "default": False}}
 
 
 def items(options: dict[str, Any], rules: list[Any]) -> dict[str, Any]:

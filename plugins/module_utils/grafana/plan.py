@@ -61,6 +61,12 @@ def change_of(kind: str, item: declared.Item, wanted: declared.Declared, present
     if non_finite and not change.error:
         path = non_finite.lstrip(".")
         change.error = f"{kind} '{item['uid']}': {path}, which JSON does not have. Give a finite number or null."
+    manager = present.managers.get((kind, item["uid"]))
+    if manager and change.changed and not change.error:
+        change.error = (
+            f"{kind} '{item['uid']}': {manager} manages it, and would put back what is changed here."
+            " Change it there, or set allow_managed to true."
+        )
     if (kind, item["uid"]) in present.errors:
         change.error = f"{kind} '{item['uid']}': {present.errors[kind, item['uid']]}"
     return change

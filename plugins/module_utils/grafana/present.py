@@ -29,8 +29,8 @@ class Present:
     what concerns secrets; those that were asked for with either are whole. `hits` are what Grafana's search finds:
     folders and dashboards where something may be removed, otherwise the folders. `errors` are those of objects that cannot be read, by kind
     and uid; `hidden` those of folders that the account may not read, or that are not there. `forbids_datasources` is the error where
-    the account may not list the datasources. `library_panels` says of those that were
-    asked for whether they are there. `answered` is false where no server was asked.
+    the account may not list the datasources. `managers` are the tools that manage what is about to be written over.
+    `library_panels` says of those that were asked for whether they are there. `answered` is false where no server was asked.
     """
 
     datasources: dict[str, answers.Datasource] = field(default_factory=dict)
@@ -39,6 +39,7 @@ class Present:
     hits: list[answers.Hit] = field(default_factory=list)
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
     hidden: dict[str, str] = field(default_factory=dict)
+    managers: dict[tuple[str, str], str] = field(default_factory=dict)
     forbids_datasources: str = ""
     library_panels: dict[str, bool] = field(default_factory=dict)
     answered: bool = True

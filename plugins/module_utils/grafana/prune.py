@@ -38,7 +38,8 @@ def removals(wanted: declared.Declared, present: Present, asked: list[Change]) -
             changes.append(_removal("datasource", uid, stored["name"], "", before))
     needed = {change.folder_uid for change in asked if change.action != "deleted"} | _uids("folder", asked)
     for uid, folder in present.folders.items():
-        if (uid == owner or uid.startswith(f"{owner}-")) and uid not in needed:
+        has_mark = uid == owner or uid.startswith(f"{owner}-")
+        if has_mark and uid not in needed and ("folder", uid) not in present.managers:
             before = {"title": folder["title"], "parent_uid": folder["parentUid"]}
             changes.append(_removal("folder", uid, folder["title"], folder["parentUid"], before))
     return changes
@@ -52,6 +53,10 @@ def spared(wanted: declared.Declared, present: Present, asked: list[Change]) -> 
         reason = _reason_to_spare(owner, hit, present)
         if reason:
             shown.append({"kind": "dashboard", "uid": hit["uid"], "name": hit["title"], "reason": reason})
+    for uid, folder in present.folders.items():
+        if ("folder", uid) in present.managers and uid not in _uids("folder", asked):
+            reason = f"{present.managers['folder', uid]} manages it"
+            shown.append({"kind": "folder", "uid": uid, "name": folder["title"], "reason": reason})
     for uid, stored in _undeclared_datasources(owner, present, asked):
         if stored.get("readOnly"):
             shown.append({"kind": "datasource", "uid": uid, "name": stored["name"], "reason": _PROVISIONED})
@@ -80,6 +85,8 @@ def _reason_to_spare(owner: str, hit: answers.Hit, present: Present) -> str:
         return present.errors["dashboard", uid]
     if stored and stored["meta"].get("provisioned"):
         return _PROVISIONED
+    if ("dashboard", uid) in present.managers:
+        return f"{present.managers['dashboard', uid]} manages it"
     if not stored or not mark.is_on(stored["dashboard"].get("tags"), owner, uid, answers.folder_of(stored["meta"])):
         return _NO_MARK
     return ""

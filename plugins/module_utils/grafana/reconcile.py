@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     declared,
     desired,
     library_panels,
+    managers,
     plan,
     present,
     prune,
@@ -99,6 +100,8 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         return client, "", plan.make(wanted, present.Present(answered=False)), []
     existing = present.read(client, wanted)
     changes = plan.make(wanted, existing)
+    if not module.params.get("allow_managed") and managers.read(client, existing, changes):
+        changes = plan.make(wanted, existing)
     _warn_of_missing_permissions(module, wanted, existing)
     spared = _spared(module, wanted, existing, changes)
     _complete_datasources(client, changes, wanted, existing)

@@ -9,7 +9,7 @@ import requests
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from stand_in import pages, permissions, plugins, query
+from stand_in import apis, pages, permissions, plugins, query
 from stand_in.access_routes import add_access_routes
 from stand_in.auth import Auth
 from stand_in.dashboards import Dashboards
@@ -65,9 +65,12 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "", bas
     def unknown(error: HTTPException) -> Any:
         return jsonify({"message": "Not found"}), 404 if error.code == 405 else error.code
 
+    def settings() -> Any:
+        return {"buildInfo": {"version": VERSION}, "panels": plugins.panels(), "namespace": apis.NAMESPACE}
+
     app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": VERSION, "commit": "stand-in"}, endpoint="health")
     app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
-    app.add_url_rule("/api/frontend/settings", view_func=lambda: {"buildInfo": {"version": VERSION}, "panels": plugins.panels()}, endpoint="settings")
+    app.add_url_rule("/api/frontend/settings", view_func=settings, endpoint="settings")
     app.add_url_rule("/api/plugins", view_func=lambda: jsonify(plugins.listed(request.args.get("type", ""))), endpoint="plugins")
     app.add_url_rule("/api/org", view_func=lambda: {"id": 1, "name": "Main Org."}, endpoint="org")
 
@@ -178,6 +181,7 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "", bas
         return "", 204
 
     add_library_routes(app, LibraryElements(store))
+    apis.add_apis_routes(app, store, dashboards, folders)
     add_access_routes(app, auth, users, accounts, tokens)
     app.add_url_rule("/", view_func=pages.login, endpoint="front")
     app.add_url_rule("/login", view_func=pages.login, endpoint="login_page")

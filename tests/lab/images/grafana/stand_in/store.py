@@ -10,7 +10,7 @@ from typing import Any
 
 KINDS = (
     *("next_ids", "users", "service_accounts", "tokens", "datasources", "datasource_secrets", "encryption"),
-    *("folders", "dashboards", "library_elements"),
+    *("folders", "dashboards", "library_elements", "annotations"),
 )
 
 
