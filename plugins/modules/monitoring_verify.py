@@ -226,6 +226,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import client as prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import certificates, collect, table
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
 
 ARGUMENTS = {
@@ -331,7 +332,7 @@ def uids_of(dashboards):
 def look(params, wanted):
     """Ask until there is no fault or `wait` is over; what Grafana said and the verdict."""
     metrics, graphs = clients(params)
-    dashboards = collect.Dashboards(graphs, metrics, params["optional_panels"])
+    dashboards = Dashboards(graphs, params["optional_panels"])
     uids = uids_of(params["dashboards"])
     deadline = time.monotonic() + params["wait"]
     while True:

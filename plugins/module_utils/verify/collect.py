@@ -2,27 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What Prometheus and Grafana say of the fleet, collected. What it means is decided elsewhere."""
+"""What Prometheus says of the fleet, collected. What it means is decided elsewhere."""
 
-import itertools
 import re
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client as Grafana
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.client import Client as Prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Drawable
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import (
-    Database,
-    Measured,
-    Shown,
-    ShownDashboard,
-    Target,
-)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import Database, Measured, Target
 
 # What of a GPU never stands still, by the names of all versions of the DCGM exporter. Clocks of an idle GPU do.
 _RESTLESS = (
@@ -135,72 +123,3 @@ def _database(metrics: str) -> Database:
         }
     except KeyError as error:
         raise PrometheusError(f"url: what answers has no metric prometheus_tsdb_{error.args[0]}, so it is no Prometheus with a database of its own.") from error
-
-
-class Dashboards:
-    """Grafana's dashboards and what their panels show."""
-
-    def __init__(self, grafana: Grafana, prometheus: Prometheus, optional: list[str]) -> None:
-        self._grafana = grafana
-        self._prometheus = prometheus
-        self._optional = optional
-        self._refused = ""
-
-    def look(self, uids: list[str], can: Drawable) -> Shown:
-        """What Grafana shows of these dashboards.
-
-        A panel must show something: its queries beyond one may be of what only some hosts have. Of a variable with
-        hosts one is chosen that `can` be drawn. A login that was refused is not tried again.
-        """
-        if self._refused:
-            return {"error": self._refused, "dashboards": {}}
-        try:
-            self._grafana.wait(0)
-            datasources = self._grafana.get("/api/datasources") or []
-            return {"error": "", "dashboards": {uid: self._look(uid, datasources, can) for uid in uids}}
-        except GrafanaError as error:
-            if isinstance(error, NotAllowed):
-                self._refused = str(error)
-            return {"error": str(error), "dashboards": {}}
-
-    def _look(self, uid: str, datasources: list[Datasource], can: Drawable) -> Optional[ShownDashboard]:
-        answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
-        if answer is None:
-            return None
-        asked = panels.queries(answer["dashboard"], datasources, lambda label, selector: self._first_value(label, selector, can.hosts))
-        required = [query for query in asked if not panels.is_optional(uid, query, [*self._optional, *can.absent])]
-        looked_at = [list(group) for _number, group in itertools.groupby(required, lambda query: query.number)]
-        faults = [(group[0].panel, problem) for group in looked_at for problem in self._problems(group)]
-        return {"title": answer["dashboard"].get("title", uid), "panels": len(looked_at), "faults": faults}
-
-    def _problems(self, queries: list[panels.Query]) -> list[str]:
-        """The problems of one panel."""
-        shown = [self._ask(query) for query in queries]
-        errors = [error for _data, error in shown if error]
-        return errors or ([] if any(data for data, _error in shown) else [""])
-
-    def _ask(self, query: panels.Query) -> tuple[bool, str]:
-        """Whether there is data, and why the query cannot be answered."""
-        if query.problem:
-            return False, query.problem
-        source = {"type": "prometheus", "uid": query.datasource}
-        body = {"refId": "A", "datasource": source, "expr": query.expression, "instant": True, "range": False, "intervalMs": 15000, "maxDataPoints": 100}
-        try:
-            answer = self._grafana.post("/api/ds/query", {"queries": [body], "from": "now-5m", "to": "now"})
-        except NotAllowed:
-            raise
-        except GrafanaError as error:
-            return False, str(error)
-        result = ((answer or {}).get("results") or {}).get("A") or {}
-        columns = [column for frame in result.get("frames") or [] for column in frame.get("data", {}).get("values") or []]
-        return any(columns), str(result.get("error") or "")
-
-    def _first_value(self, label: str, selector: str, hosts: list[str]) -> str:
-        """The first value that a label has now: Prometheus' list of values has those of hosts that are gone as well."""
-        having = f'{{{label}!=""}}'
-        try:
-            answer = self._prometheus.query(f"group by ({label}) ({selector or having})")
-        except PrometheusError:
-            return ""
-        values = [series["labels"][label] for series in answer.series if series["labels"].get(label)]
-        return min([value for value in values if label == "host" and value in hosts] or values, default="")

@@ -5,21 +5,26 @@ from __future__ import annotations
 """What the panels of a dashboard ask, as Grafana would ask it when somebody opens the dashboard. Pure."""
 
 import re
-from typing import Any, Callable, NamedTuple, Optional
+from typing import NamedTuple
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import every_panel
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import datasources, layout, time_range, variables
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.choices import PROMETHEUS_TYPES
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import PROMETHEUS, TEXT, Value, Values, fill, names
 
-_REFERENCE = re.compile(r"\$\{(?P<braces>\w+)(?:\.\w+)?(?::[^}]*)?\}|\$(?P<plain>\w+)|\[\[(?P<old>\w+)(?::[^\]]*)?\]\]")
-_LABEL_VALUES = re.compile(r"label_values\(\s*(?:(?P<selector>.+?)\s*,\s*)?(?P<label>\w+)\s*\)")
-_ALL = ".*"
-_DEFAULT_INTERVAL = "15s"
-_DEFAULT_RANGE = "1h"
+# Panels that ask nothing, whatever targets their model has (skipDataQuery of the plugins).
+_WITHOUT_QUERIES = ("alertlist", "annolist", "dashlist", "gettingstarted", "news", "pluginlist", "text", "welcome")
 
 
 class Query(NamedTuple):
-    """One query of a panel, its variables filled in; `problem` says why it cannot be asked. Titles may be the same, `number` is the panel's place."""
+    """One query of a panel, its variables filled in.
+
+    - number: the panel's place, since titles may be the same.
+    - datasource: the uid, or the name where `problem` says that there is none.
+    - written: the query as the model has it.
+    - problem: why it cannot be asked.
+    - start, end: the time range, as /api/ds/query takes it.
+    """
 
     number: int
     panel: str
@@ -27,41 +32,25 @@ class Query(NamedTuple):
     expression: str
     written: str
     problem: str
+    start: str = "now-300s"
+    end: str = "now"
 
 
-# The first value that a label has in Prometheus: label and series selector, which may be empty.
-FirstValue = Callable[[str, str], str]
-
-
-def queries(dashboard: Json, datasources: list[Datasource], first_value: FirstValue) -> list[Query]:
+def queries(dashboard: Json, context: variables.Context, library_panel: layout.LibraryPanel) -> list[Query]:
     """The Prometheus queries of all panels, those in collapsed rows included, with the values that Grafana chooses at first.
 
-    `datasources` is Grafana's list. A variable with "All" is everything (`.*`); another one is what the dashboard was saved with, else the first value.
+    Left out are panels that show other data as well, and queries with a variable whose value is not known.
     """
-    values = _variables(dashboard, datasources, first_value)
+    resolved = variables.resolve(dashboard, context)
     asked: list[Query] = []
-    for number, panel in enumerate(every_panel(dashboard)):
-        for target in panel.get("targets") or []:
-            if not target.get("expr") or target.get("hide"):
-                continue
-            source, name = _datasource(target.get("datasource") or panel.get("datasource"), values, datasources)
-            if source is not None and source.get("type") != "prometheus":
-                continue
-            title = fill(str(panel.get("title") or f"panel {panel.get('id')}"), values)
-            problem = "" if source else f"its datasource {name} is not in Grafana"
-            expression = fill(target["expr"], {**values, **_built_in(dashboard, source)})
-            asked.append(Query(number, title, name, expression, target["expr"], problem))
+    for number, placed in enumerate(layout.panels(dashboard, library_panel)):
+        values = {**resolved.values, **_repeated(placed.repeats, resolved.values, context.hosts)}
+        title = fill(str(placed.panel.get("title") or f"panel {placed.panel.get('id')}"), values, TEXT)
+        if placed.problem:
+            asked.append(Query(number, title, "", "", "", placed.problem))
+        else:
+            asked += _of_panel(number, title, placed.panel, dashboard, values, resolved.unknown, context.datasources)
     return asked
-
-
-def fill(text: str, values: dict[str, str]) -> str:
-    """The text with `$name`, `${name}`, `${name:format}` and `[[name]]` replaced where there is a value."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match["braces"] or match["plain"] or match["old"]
-        return values.get(name, match[0])
-
-    return _REFERENCE.sub(value, text)
 
 
 def is_optional(uid: str, query: Query, patterns: list[str]) -> bool:
@@ -69,58 +58,42 @@ def is_optional(uid: str, query: Query, patterns: list[str]) -> bool:
     return any(re.search(pattern, f"{uid}/{query.panel}") or re.search(pattern, query.written) for pattern in patterns)
 
 
-def _variables(dashboard: Json, datasources: list[Datasource], first_value: FirstValue) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for variable in (dashboard.get("templating") or {}).get("list") or []:
-        values[variable["name"]] = _value(variable, values, datasources, first_value)
-    return values
+def _of_panel(
+    number: int, title: str, panel: Json, dashboard: Json, values: Values, unknown: set[str], known: list[Datasource]
+) -> list[Query]:
+    listed = [target for target in panel.get("targets") or [] if isinstance(target, dict)]
+    if panel.get("type") in _WITHOUT_QUERIES:
+        return []
+    references = [(target, datasources.resolve(datasources.of_target(panel, target), values, known)) for target in listed]
+    computes = any(reference.is_expression and not target.get("hide") for target, reference in references)
+    drawn_range = time_range.time_range(dashboard, panel)
+    asked: list[Query] = []
+    for target, reference in references:
+        # Hidden queries are asked for the expressions that use them.
+        if reference.is_expression or (target.get("hide") and not computes):
+            continue
+        source = reference.datasource
+        if reference.is_built_in or (source and source.get("type") not in PROMETHEUS_TYPES):
+            return []
+        if not target.get("expr"):
+            continue
+        written = str(target["expr"])
+        if names(f"{written} {reference.name}") & unknown:
+            return []
+        problem = "" if source else f"its datasource {reference.name} is not in Grafana"
+        interval = str(((source.get("jsonData") if source else None) or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL)
+        own = time_range.built_in(drawn_range.span, panel, target, interval, values)
+        expression = fill(written, {**values, **own}, PROMETHEUS)
+        asked.append(Query(number, title, reference.name, expression, written, problem, drawn_range.start, drawn_range.end))
+    return asked
 
 
-def _value(variable: Json, values: dict[str, str], datasources: list[Datasource], first_value: FirstValue) -> str:
-    current = (variable.get("current") or {}).get("value")
-    chosen = [str(value) for value in (current if isinstance(current, list) else [current]) if value not in (None, "")]
-    if "$__all" in chosen or (not chosen and variable.get("includeAll")):
-        return variable.get("allValue") or _ALL
-    if chosen:
-        return chosen[0] if len(chosen) == 1 else f"({'|'.join(chosen)})"
-    query = variable.get("query")
-    text = fill(str(query.get("query", "") if isinstance(query, dict) else query or ""), values)
-    kind = variable.get("type")
-    if kind == "datasource":
-        of_kind = [datasource for datasource in datasources if datasource.get("type") == text]
-        of_kind.sort(key=lambda datasource: not datasource.get("isDefault"))
-        return of_kind[0]["uid"] if of_kind else ""
-    if kind == "query":
-        match = _LABEL_VALUES.fullmatch(text)
-        return (first_value(match["label"], match["selector"] or "") if match else "") or _ALL
-    return re.split(r"(?<!\\),", text)[0].replace("\\,", ",").strip() if kind in ("custom", "interval") else text
-
-
-def _datasource(
-    given: Any, values: dict[str, str], datasources: list[Datasource]
-) -> tuple[Optional[Datasource], str]:
-    """The datasource that a panel means, None where Grafana has none such, and its uid or the name that it was called by."""
-    name = fill(str(given.get("uid") or "" if isinstance(given, dict) else given or ""), values)
-    if name in ("", "default"):
-        meant = [datasource for datasource in datasources if datasource.get("isDefault")]
-    else:
-        meant = [datasource for datasource in datasources if name in (datasource.get("uid"), datasource.get("name"))]
-    return (meant[0], meant[0]["uid"]) if meant else (None, name or "default")
-
-
-def _built_in(dashboard: Json, source: Optional[Datasource]) -> dict[str, str]:
-    """Grafana's own variables; its rate interval is four times the datasource's interval."""
-    interval = ((source or {}).get("jsonData") or {}).get("timeInterval") or _DEFAULT_INTERVAL
-    span = str((dashboard.get("time") or {}).get("from") or "").removeprefix("now-")
-    try:
-        step, length = seconds(interval), seconds(span)
-    except ValueError:
-        interval, step, span, length = _DEFAULT_INTERVAL, seconds(_DEFAULT_INTERVAL), _DEFAULT_RANGE, seconds(_DEFAULT_RANGE)
-    return {
-        "__interval": interval,
-        "__interval_ms": f"{step * 1000:.0f}",
-        "__rate_interval": f"{step * 4000:.0f}ms",
-        "__range": span,
-        "__range_s": f"{length:.0f}",
-        "__range_ms": f"{length * 1000:.0f}",
-    }
+def _repeated(repeats: list[str], values: Values, hosts: list[str]) -> Values:
+    """Of a panel that is repeated for several values one is looked at, that of a host that can be drawn where there is one."""
+    one_of: Values = {}
+    for name in repeats:
+        chosen = values[name].chosen if name in values else ""
+        if isinstance(chosen, list) and chosen:
+            value = next((element for element in chosen if element in hosts), chosen[0])
+            one_of[name] = Value(value, value, many=True)
+    return one_of

@@ -6,53 +6,16 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.collect import last_change
 
-SOURCES = [
-    {"uid": "loki", "name": "Loki", "type": "loki"},
-    {"uid": "other", "name": "Other", "type": "prometheus", "isDefault": False},
-    {"uid": "prom", "name": "Prometheus", "type": "prometheus", "isDefault": True, "jsonData": {"timeInterval": "5s"}},
-]
-PROM = {"type": "prometheus", "uid": "prom"}
+from tests.unit.plugins.module_utils.verify.fake_prometheus import PROM, ask, queries
 
 
-def ask(expression, variables=(), first="first", **dashboard):
-    """The one query of a dashboard with one panel."""
-    panel = {"title": "P", "datasource": PROM, "targets": [{"refId": "A", "expr": expression}]}
-    model = {"panels": [panel], "templating": {"list": list(variables)}, **dashboard}
-    [query] = panels.queries(model, SOURCES, lambda label, selector: f"{first}-{label}-{selector}")
-    return query.expression
+def titles(*given, library=None, **dashboard):
+    """The titles of the panels that ask something."""
+    return [query.panel for query in queries({"panels": list(given), **dashboard}, library=library)]
 
 
-HOST = {"name": "host", "type": "query", "query": {"query": "label_values(up, host)"}}
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ({**HOST, "includeAll": True, "multi": True}, ".*"),
-        ({**HOST, "includeAll": True, "current": {"value": ["$__all"]}}, ".*"),
-        ({**HOST, "includeAll": True, "current": {"value": "$__all"}, "allValue": ".+"}, ".+"),
-        ({**HOST, "includeAll": True, "current": {"value": ["gpu1", "gpu2"]}}, "(gpu1|gpu2)"),
-        ({**HOST, "current": {"value": "gpu2"}}, "gpu2"),
-        ({**HOST, "current": {}}, "first-host-up"),
-        ({**HOST, "query": "label_values(host)"}, "first-host-"),
-        ({**HOST, "query": 'label_values(up{job="node", a="b"}, host)'}, 'first-host-up{job="node", a="b"}'),
-        ({**HOST, "query": "query_result(up)"}, ".*"),
-        ({"name": "host", "type": "custom", "query": "a\\,b,c"}, "a,b"),
-        ({"name": "host", "type": "constant", "query": "a,b"}, "a,b"),
-    ],
-)
-def test_variables(variable, value):
-    assert ask('x{host=~"$host"}', [variable]) == f'x{{host=~"{value}"}}'
-
-
-@pytest.mark.parametrize("written", ["$host", "${host}", "${host:regex}", "[[host]]", "[[host:pipe]]"])
-def test_every_way_to_write_one(written):
-    assert ask(f'x{{host=~"{written}"}}', [{**HOST, "current": {"value": "gpu1"}}]) == 'x{host=~"gpu1"}'
-
-
-def test_a_variable_may_use_an_earlier_one():
-    gpu = {"name": "gpu", "type": "query", "query": 'label_values(x{host="$host"}, gpu)'}
-    assert ask("$gpu", [{**HOST, "current": {"value": "gpu1"}}, gpu]) == 'first-gpu-x{host="gpu1"}'
+def panel(title, **more):
+    return {"title": title, "datasource": PROM, "targets": [{"refId": "A", "expr": "x"}], **more}
 
 
 def test_references_of_promql_itself_stay():
@@ -72,46 +35,165 @@ def test_a_time_range_that_is_no_duration_is_an_hour():
 
 
 @pytest.mark.parametrize(
+    ("panel", "target", "step", "rate"),
+    [
+        ({}, {}, "1m", "65000ms"),
+        ({"gridPos": {"w": 12}}, {}, "2m", "125000ms"),
+        ({"span": 4}, {}, "2m", "125000ms"),
+        ({"maxDataPoints": 24}, {}, "1h", "3605000ms"),
+        ({"interval": "10m"}, {}, "10m", "605000ms"),
+        ({"interval": ">10m"}, {}, "10m", "605000ms"),
+        ({}, {"interval": "5m"}, "5m", "1200000ms"),
+        ({}, {"interval": "30s"}, "1m", "120000ms"),
+        ({}, {"interval": "$__rate_interval"}, "65s", "65000ms"),
+        ({}, {"interval": "nonsense"}, "1m", "65000ms"),
+        ({}, {"intervalFactor": 2}, "2m", "65000ms"),
+        ({"timeFrom": "15m"}, {}, "5s", "20000ms"),
+    ],
+)
+def test_intervals_follow_the_time_range_the_width_and_the_least_step(panel, target, step, rate):
+    asked = ask("x[$__interval] y[$__rate_interval]", panel=panel, target=target, time={"from": "now-24h", "to": "now"})
+    assert asked == f"x[{step}] y[{rate}]"
+
+
+@pytest.mark.parametrize(
+    ("time", "shift", "start", "end"),
+    [
+        ({"from": "now-15m", "to": "now"}, None, "now-300s", "now"),
+        ({"from": "now-30m", "to": "now-30s"}, None, "now-330s", "now-30s"),
+        ({"from": "now-1d/d", "to": "now/d"}, None, "now-300s", "now"),
+        ({}, "1h", "now-3900s", "now-3600s"),
+        ({"from": "2024-01-24T10:00:00.000Z", "to": "2024-01-24T11:00:00.000Z"}, None, "1706093700000", "1706094000000"),
+        ({"from": "1706090400000", "to": "1706094000000"}, None, "1706093700000", "1706094000000"),
+    ],
+)
+def test_the_end_of_the_time_range_is_looked_at(time, shift, start, end):
+    [query] = queries({"panels": [panel("P", timeShift=shift)], "time": time})
+    assert (query.start, query.end) == (start, end)
+
+
+@pytest.mark.parametrize(
     ("given", "uid"),
     [
         (PROM, "prom"),
         ({"uid": "other"}, "other"),
         ("Other", "other"),
         (None, "prom"),
+        ({"type": "prometheus"}, "prom"),
         ({"uid": "$source"}, "prom"),
         ({"uid": "${source}"}, "prom"),
+        ("[[source]]", "prom"),
+        ({"uid": "${several}"}, "other"),
         ("default", "prom"),
     ],
 )
 def test_the_datasource_of_a_panel(given, uid):
-    source = {"name": "source", "type": "datasource", "query": "prometheus"}
-    model = {"panels": [{"title": "P", "datasource": given, "targets": [{"expr": "x"}]}], "templating": {"list": [source]}}
-    [query] = panels.queries(model, SOURCES, lambda label, selector: "")
+    source = {"name": "source", "type": "datasource", "query": "prometheus", "current": {"text": "default", "value": "default"}}
+    several = {"name": "several", "type": "datasource", "query": "prometheus", "multi": True, "includeAll": True}
+    model = {"panels": [{"title": "P", "datasource": given, "targets": [{"expr": "x"}]}], "templating": {"list": [source, several]}}
+    [query] = queries(model)
     assert (query.datasource, query.problem) == (uid, "")
 
 
-def test_a_querys_own_datasource_counts():
-    target = {"expr": "x", "datasource": {"uid": "other"}}
-    [query] = panels.queries({"panels": [{"datasource": {"uid": "-- Mixed --"}, "targets": [target]}]}, SOURCES, lambda label, selector: "")
-    assert query.datasource == "other"
+@pytest.mark.parametrize(
+    ("of_panel", "of_target", "uid"),
+    [
+        ({"uid": "-- Mixed --"}, {"uid": "other"}, "other"),
+        ({"uid": "-- Mixed --"}, None, "prom"),
+        (None, {"uid": "other"}, "other"),
+        (None, "Other", "other"),
+        (PROM, {"uid": "other"}, "prom"),
+        (PROM, {"uid": "gone"}, "prom"),
+    ],
+)
+def test_a_querys_own_datasource_counts_in_a_mixed_panel_alone(of_panel, of_target, uid):
+    [query] = queries({"panels": [{"datasource": of_panel, "targets": [{"expr": "x", "datasource": of_target}]}]})
+    assert (query.datasource, query.problem) == (uid, "")
 
 
 def test_a_datasource_that_is_gone_is_a_problem():
-    [query] = panels.queries({"panels": [{"datasource": {"uid": "gone"}, "targets": [{"expr": "x"}]}]}, SOURCES, lambda label, selector: "")
+    [query] = queries({"panels": [{"datasource": {"uid": "gone"}, "targets": [{"expr": "x"}]}]})
     assert query.problem == "its datasource gone is not in Grafana"
 
 
 def test_what_asks_prometheus_nothing_is_left_out():
     targets = [{"expr": "x", "hide": True}, {"expr": ""}, {"type": "math", "expression": "$A"}]
-    model = {
-        "panels": [
-            {"type": "text"},
-            {"datasource": PROM, "targets": targets},
-            {"datasource": {"uid": "loki"}, "targets": [{"expr": '{a="b"}'}]},
-            {"type": "row", "panels": [{"title": "In a row", "datasource": PROM, "targets": [{"expr": "y"}]}]},
-        ]
-    }
-    assert [query.panel for query in panels.queries(model, SOURCES, lambda label, selector: "")] == ["In a row"]
+    in_a_row = {"type": "row", "panels": [{"title": "In a row", "datasource": PROM, "targets": [{"expr": "y"}]}]}
+    of_loki = {"datasource": {"uid": "loki"}, "targets": [{"expr": '{a="b"}'}]}
+    assert titles({"type": "text"}, {"datasource": PROM, "targets": targets}, of_loki, in_a_row) == ["In a row"]
+
+
+@pytest.mark.parametrize("uid", ["-- Dashboard --", "-- Grafana --", "grafana"])
+def test_panels_with_data_of_grafana_itself_are_left_out(uid):
+    assert titles(panel("Of Grafana", datasource={"uid": uid}), panel("A")) == ["A"]
+
+
+def test_a_text_panel_asks_nothing():
+    assert titles(panel("Notes", type="text")) == []
+
+
+def test_a_mixed_panel_with_data_of_another_kind_is_left_out():
+    mixed = {"datasource": "-- Mixed --", "targets": [{"expr": "x", "datasource": PROM}, {"expr": '{a="b"}', "datasource": {"uid": "loki"}}]}
+    assert titles({"title": "Both", **mixed}) == []
+
+
+def test_hidden_queries_are_asked_for_an_expression():
+    targets = [{"refId": "A", "expr": "x", "hide": True}, {"refId": "B", "expression": "$A * 2", "datasource": {"type": "__expr__", "uid": "__expr__"}}]
+    assert titles(panel("Twice", targets=targets)) == ["Twice"]
+    assert titles(panel("Hidden", targets=[targets[0], {**targets[1], "hide": True}])) == []
+
+
+@pytest.mark.parametrize("schema", [None, 12, 15])
+def test_rows_of_old_models(schema):
+    rows = [{"title": "One", "panels": [panel("A"), panel("B")]}, {"title": "Two", "collapse": True, "panels": [panel("C")]}]
+    versions = {} if schema is None else {"schemaVersion": schema}
+    assert titles(rows=rows, **versions) == ["A", "B", "C"]
+
+
+def test_newer_models_have_no_rows():
+    assert titles(panel("A"), rows=[{"panels": [panel("B")]}], schemaVersion=16) == ["A"]
+
+
+def test_copies_of_repeated_panels_in_old_models_are_left_out():
+    copy = panel("Copy", repeatPanelId=1)
+    assert titles(panel("A"), copy, schemaVersion=26) == ["A"]
+    assert titles(panel("A"), copy, schemaVersion=27) == ["A", "Copy"]
+
+
+def test_a_library_panel_has_the_model_that_grafana_keeps():
+    reference = {"id": 1, "libraryPanel": {"uid": "lib", "name": "Shared"}, "targets": [{"expr": "old"}]}
+    [query] = queries({"panels": [reference]}, library={"lib": panel("Shared title", targets=[{"expr": "new"}])})
+    assert (query.panel, query.expression) == ("Shared title", "new")
+
+
+def test_a_missing_library_panel_is_a_problem():
+    [query] = queries({"panels": [{"id": 1, "libraryPanel": {"uid": "lib", "name": "Shared"}}]})
+    assert (query.panel, query.problem) == ("Shared", "its library panel Shared is not in Grafana")
+
+
+GPU = {"name": "gpu", "type": "custom", "query": "gpu1,gpu2", "multi": True, "includeAll": True, "current": {"value": ["$__all"]}}
+ON_GPU = [{"refId": "A", "expr": 'x{gpu="$gpu"}'}]
+
+
+def test_a_repeated_panel_has_one_value():
+    model = {"panels": [panel("GPU $gpu", repeat="gpu", targets=ON_GPU)], "templating": {"list": [GPU]}}
+    [query] = queries(model)
+    assert (query.panel, query.expression) == ("GPU gpu1", 'x{gpu="gpu1"}')
+    [query] = queries(model, hosts=["gpu2"])
+    assert query.expression == 'x{gpu="gpu2"}'
+
+
+@pytest.mark.parametrize("collapsed", [False, True])
+def test_the_panels_of_a_repeated_row_have_one_value(collapsed):
+    row, inner, after = {"type": "row", "repeat": "gpu"}, panel("A", targets=ON_GPU), [{"type": "row"}, panel("B", targets=ON_GPU)]
+    inside = [{**row, "collapsed": True, "panels": [inner]}] if collapsed else [row, inner]
+    asked = queries({"panels": [*inside, *after], "templating": {"list": [GPU]}})
+    assert [query.expression for query in asked] == ['x{gpu="gpu1"}', 'x{gpu="(gpu1|gpu2)"}']
+
+
+def test_the_title_has_the_text_of_a_variable():
+    model = {"panels": [panel("Power of $gpu")], "templating": {"list": [GPU]}}
+    assert [query.panel for query in queries(model)] == ["Power of All"]
 
 
 @pytest.mark.parametrize(

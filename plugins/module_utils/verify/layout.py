@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The panels of a dashboard, wherever they stand. Pure.
+
+Models up to schema version 15 have `rows` of panels, which Grafana migrates (DashboardMigrator.ts, upgradeToGridLayout).
+"""
+
+from typing import Any, Callable, NamedTuple, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+
+_LAST_SCHEMA_WITH_ROWS = 15
+# Up to this one the copies of repeated panels were saved as well, and Grafana leaves them out.
+_LAST_SCHEMA_WITH_COPIES = 26
+
+
+class Placed(NamedTuple):
+    """A panel, and the variables for whose values it is repeated: by itself or with its row."""
+
+    panel: Json
+    repeats: list[str]
+    problem: str = ""
+
+
+# The model of a library panel by its uid, None where Grafana has none.
+LibraryPanel = Callable[[str], Optional[Json]]
+
+
+def panels(dashboard: Json, library_panel: LibraryPanel) -> list[Placed]:
+    """All panels but rows, in their order. A library panel has the model that Grafana keeps of it."""
+    given = dashboard.get("schemaVersion")
+    schema = given if isinstance(given, int) else 0
+    rows: list[Json] = []
+    if schema <= _LAST_SCHEMA_WITH_ROWS:
+        rows = [{**row, "type": "row", "collapsed": True} for row in _objects(dashboard.get("rows"))]
+    placed: list[Placed] = []
+    row: Json = {}
+    for panel in [*rows, *_objects(dashboard.get("panels"))]:
+        if panel.get("type") != "row":
+            placed.append(_placed(panel, row, library_panel))
+            continue
+        placed += [_placed(inner, panel, library_panel) for inner in _objects(panel.get("panels"))]
+        row = {} if panel.get("collapsed") else panel
+    return [kept for kept in placed if schema > _LAST_SCHEMA_WITH_COPIES or not kept.panel.get("repeatPanelId")]
+
+
+def _placed(panel: Json, row: Json, library_panel: LibraryPanel) -> Placed:
+    reference = panel.get("libraryPanel")
+    problem = ""
+    if isinstance(reference, dict) and reference.get("uid"):
+        model = library_panel(str(reference["uid"]))
+        if model is None:
+            problem = f"its library panel {reference.get('name') or reference['uid']} is not in Grafana"
+            panel = {**panel, "title": panel.get("title") or reference.get("name")}
+        else:
+            panel = {**model, **{key: panel[key] for key in ("id", "gridPos") if key in panel}}
+    return Placed(panel, [holder["repeat"] for holder in (row, panel) if isinstance(holder.get("repeat"), str) and holder["repeat"]], problem)
+
+
+def _objects(listed: Any) -> list[Json]:
+    return [element for element in listed or [] if isinstance(element, dict)] if isinstance(listed, list) else []
