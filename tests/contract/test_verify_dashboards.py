@@ -1,0 +1,169 @@
+"""What is said of a dashboard is what Grafana shows when somebody opens the dashboard. The Prometheus is one of the test's own."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Drawable
+
+PROM = {"type": "prometheus", "uid": "ct-p"}
+SERIES = {
+    'tgi_queue_size{container="here"}': [{"__name__": "tgi_queue_size", "container": "here"}],
+    "group by (container) (tgi_request_count)": [{"container": "here"}],
+    "group by (host) (up)": [{"host": "gpu1"}, {"host": "gpu2"}],
+    'x{host=~"(gpu1|gpu2)"}': [{"host": "gpu1"}],
+    'label_replace(DCGM_FI_DEV_POWER_USAGE, "instance", "$1", "instance", "(.*):9400.*")': [{"instance": "gpu1"}],
+    'DCGM_FI_DEV_POWER_USAGE{instance="gpu1:9400"}': [{"instance": "gpu1:9400"}],
+    "rate(cpu[1m])": [{"cpu": "0"}],
+    "up": [{"__name__": "up", "job": "node", "host": "gpu1"}],
+}
+
+
+class Prometheus(BaseHTTPRequestHandler):
+    """A stand-in for Prometheus: it has the series above, and refuses what is no query or no selector."""
+
+    asked: Counter[str] = Counter()
+
+    def do_POST(self):
+        self.answer(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+
+    def do_GET(self):
+        self.answer(parse_qs(urlsplit(self.path).query))
+
+    def answer(self, given):
+        path = urlsplit(self.path).path
+        status, data = 200, []
+        if path.endswith("/query"):
+            query = given["query"][0]
+            self.asked[query] += 1
+            result = [{"metric": labels, "value": [time.time(), "1"]} for labels in SERIES.get(query, [])]
+            data = {"resultType": "vector", "result": result}
+            status = 400 if "((" in query or "$__" in query else 200
+        elif path.endswith("/labels"):
+            data = ["__name__", "job"]
+        elif "(" in given.get("match[]", [""])[0]:
+            status = 400
+        failed = {"status": "error", "errorType": "bad_data", "error": "parse error: unexpected end of input"}
+        content = json.dumps({"status": "success", "data": data} if status == 200 else failed).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_arguments):
+        """Quiet."""
+
+
+@pytest.fixture
+def look(grafana):
+    """Saves a dashboard and says what it shows."""
+    Prometheus.asked = Counter()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    source = {"uid": "ct-p", "name": "CT P", "type": "prometheus", "access": "proxy", "url": f"http://127.0.0.1:{server.server_port}"}
+    grafana.api("POST", "/api/datasources", source)
+    options = {"url": grafana.url, "username": grafana.username, "password": grafana.password, "token": None, "org_id": None}
+    tls = {"validate_certs": True, "ca_path": None, "client_cert": None, "client_key": None}
+    dashboards = Dashboards(Client({**options, **tls, "timeout": 10, "use_proxy": False, "login_help": None}), [])
+
+    def shown(*given, variables=(), hosts=(), **more):
+        model = {"uid": "ct-d", "title": "CT D", "schemaVersion": 39, "panels": list(given), "templating": {"list": list(variables)}, **more}
+        grafana.save(model)
+        grafana.wire.clear()
+        found = dashboards.look(["ct-d"], Drawable(list(hosts), []))
+        assert not found["error"]
+        return found["dashboards"]["ct-d"]
+
+    yield shown
+    server.shutdown()
+    server.server_close()
+
+
+def panel(expression, title="P", **more):
+    target = {"refId": "A", "datasource": PROM, "expr": expression}
+    return {"id": 1, "type": "timeseries", "title": title, "datasource": PROM, "targets": [target], **more}
+
+
+def variable(name, query, **more):
+    return {"name": name, "type": "query", "datasource": PROM, "query": query, "refresh": 1, **more}
+
+
+SAVED = {"current": {"text": "of-the-author", "value": "of-the-author"}}
+SERVICE = variable("service", {"query": "label_values(tgi_request_count, container)", "refId": "A"}, **SAVED)
+
+
+def test_the_authors_value_gives_way_to_one_that_is_there(look):
+    shown = look(panel('tgi_queue_size{container="$service"}'), variables=[SERVICE])
+    assert (shown["panels"], shown["faults"]) == (1, [])
+
+
+def test_a_value_that_is_kept_may_find_nothing(look):
+    shown = look(panel('tgi_queue_size{container="$service"}'), variables=[variable("service", "label_values(nothing, container)", **SAVED)])
+    assert shown["faults"] == [("P", "")]
+
+
+def test_all_is_every_option(look):
+    everything = variable("host", "label_values(up, host)", multi=True, includeAll=True, current={"text": "All", "value": ["$__all"]})
+    assert look(panel('x{host=~"$host"}'), variables=[everything])["faults"] == []
+
+
+def test_query_result_and_its_regular_expression(look):
+    query = 'query_result(label_replace(DCGM_FI_DEV_POWER_USAGE, "instance", "$1", "instance", "(.*):9400.*"))'
+    hostname = variable("hostname", query, regex='/.*instance="([^"]*).*/', current={"text": "$hostname", "value": "$hostname"})
+    shown = look(panel('DCGM_FI_DEV_POWER_USAGE{instance="$hostname:9400"}'), variables=[hostname])
+    assert shown["faults"] == []
+
+
+def test_an_interval_set_to_auto(look):
+    interval = {"name": "interval", "type": "interval", "query": "30s,1m", "auto": True, "auto_count": 50, "auto_min": "1m"}
+    interval["current"] = {"text": "auto", "value": "$__auto_interval_interval"}
+    assert look(panel("rate(cpu[$interval])"), variables=[interval], time={"from": "now-15m", "to": "now"})["faults"] == []
+
+
+def test_a_datasource_variable_of_another_server(look):
+    source = {"name": "ds", "type": "datasource", "query": "prometheus", "current": {"text": "Mimir", "value": "PBFA97CFB590B2093"}, "regex": "CT P"}
+    reference = {"type": "prometheus", "uid": "${ds}"}
+    assert look(panel("up", datasource=reference), variables=[source])["faults"] == []
+
+
+def test_rows_of_old_models(look):
+    shown = look(rows=[{"title": "R", "panels": [panel("up"), panel("nothing", "Empty")]}], schemaVersion=12)
+    assert (shown["panels"], shown["faults"]) == (2, [("Empty", "")])
+
+
+def test_labels_of_what_is_no_selector_are_refused_by_prometheus(look):
+    hosts = variable("host", 'label_values(label_replace(up, "host", "$1", "instance", "(.*)"), host)')
+    assert look(panel('x{host=~"$host"}'), variables=[hosts])["faults"] == [("P", "")]
+
+
+def test_names_of_labels(look):
+    assert look(panel("$label"), variables=[variable("label", "label_names()", regex="/job/")])["faults"] == [("P", "")]
+    assert Prometheus.asked["job"] == 1
+
+
+def test_what_prometheus_refuses(look):
+    [(title, problem)] = look(panel("sum(("))["faults"]
+    assert title == "P"
+    assert re.search("parse error", problem)
+
+
+def test_what_several_panels_ask_is_asked_once(look):
+    shown = look(*(panel('tgi_queue_size{container="$service"}') for _ in range(5)), variables=[SERVICE])
+    assert (shown["panels"], shown["faults"]) == (5, [])
+    assert Prometheus.asked == {"group by (container) (tgi_request_count)": 1, 'tgi_queue_size{container="here"}': 1}
+
+
+def test_an_absolute_time_range_is_asked_at_its_end(look, grafana):
+    look(panel("up"), time={"from": "2024-01-24T10:00:00.000Z", "to": "2024-01-24T11:00:00.000Z"})
+    [body] = [body for body in grafana.wire.bodies if "queries" in body]
+    assert (body["from"], body["to"]) == ("1706093700000", "1706094000000")
