@@ -141,6 +141,14 @@ def test_rows_of_old_models(look):
     assert (shown["panels"], shown["faults"]) == (2, [("Empty", "")])
 
 
+def test_a_library_panel_has_the_queries_that_grafana_keeps(look, grafana):
+    grafana.wire.named.add("ct-lib")
+    element = {"uid": "ct-lib", "name": "CT Lib", "kind": 1, "folderUid": "", "model": panel("nothing", "Shared")}
+    grafana.api("POST", "/api/library-elements", element)
+    references = [{"id": place, "libraryPanel": {"uid": uid, "name": uid}} for place, uid in enumerate(["ct-lib", "ct-gone"], 1)]
+    assert look(*references)["faults"] == [("Shared", ""), ("ct-gone", "its library panel ct-gone is not in Grafana")]
+
+
 def test_labels_of_what_is_no_selector_are_refused_by_prometheus(look):
     hosts = variable("host", 'label_values(label_replace(up, "host", "$1", "instance", "(.*)"), host)')
     assert look(panel('x{host=~"$host"}'), variables=[hosts])["faults"] == [("P", "")]

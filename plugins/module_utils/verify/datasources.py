@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import Values, fill
 
 MIXED = "-- Mixed --"
@@ -52,6 +53,6 @@ def of_target(panel: Json, target: Json) -> Any:
     uid = given.get("uid") if isinstance(given, dict) else given
     own = target.get("datasource")
     if uid in (None, ""):
-        references = [target.get("datasource") for target in panel.get("targets") or []]
+        references = [target.get("datasource") for target in objects(panel.get("targets"))]
         given = next((reference for reference in references if reference and not resolve(reference, {}, []).is_expression), given)
     return own if own and (uid == MIXED or resolve(own, {}, []).is_expression) else None if uid == MIXED else given

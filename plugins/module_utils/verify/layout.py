@@ -7,9 +7,10 @@ from __future__ import annotations
 Models up to schema version 15 have `rows` of panels, which Grafana migrates (DashboardMigrator.ts, upgradeToGridLayout).
 """
 
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
 
 _LAST_SCHEMA_WITH_ROWS = 15
 # Up to this one the copies of repeated panels were saved as well, and Grafana leaves them out.
@@ -34,14 +35,14 @@ def panels(dashboard: Json, library_panel: LibraryPanel) -> list[Placed]:
     schema = given if isinstance(given, int) else 0
     rows: list[Json] = []
     if schema <= _LAST_SCHEMA_WITH_ROWS:
-        rows = [{**row, "type": "row", "collapsed": True} for row in _objects(dashboard.get("rows"))]
+        rows = [{**row, "type": "row", "collapsed": True} for row in objects(dashboard.get("rows"))]
     placed: list[Placed] = []
     row: Json = {}
-    for panel in [*rows, *_objects(dashboard.get("panels"))]:
+    for panel in [*rows, *objects(dashboard.get("panels"))]:
         if panel.get("type") != "row":
             placed.append(_placed(panel, row, library_panel))
             continue
-        placed += [_placed(inner, panel, library_panel) for inner in _objects(panel.get("panels"))]
+        placed += [_placed(inner, panel, library_panel) for inner in objects(panel.get("panels"))]
         row = {} if panel.get("collapsed") else panel
     return [kept for kept in placed if schema > _LAST_SCHEMA_WITH_COPIES or not kept.panel.get("repeatPanelId")]
 
@@ -57,7 +58,3 @@ def _placed(panel: Json, row: Json, library_panel: LibraryPanel) -> Placed:
         else:
             panel = {**model, **{key: panel[key] for key in ("id", "gridPos") if key in panel}}
     return Placed(panel, [holder["repeat"] for holder in (row, panel) if isinstance(holder.get("repeat"), str) and holder["repeat"]], problem)
-
-
-def _objects(listed: Any) -> list[Json]:
-    return [element for element in listed or [] if isinstance(element, dict)] if isinstance(listed, list) else []

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import datasources, layout, time_range, variables
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.choices import PROMETHEUS_TYPES
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import PROMETHEUS, TEXT, Value, Values, fill, names
@@ -61,7 +62,7 @@ def is_optional(uid: str, query: Query, patterns: list[str]) -> bool:
 def _of_panel(
     number: int, title: str, panel: Json, dashboard: Json, values: Values, unknown: set[str], known: list[Datasource]
 ) -> list[Query]:
-    listed = [target for target in panel.get("targets") or [] if isinstance(target, dict)]
+    listed = objects(panel.get("targets"))
     if panel.get("type") in _WITHOUT_QUERIES:
         return []
     references = [(target, datasources.resolve(datasources.of_target(panel, target), values, known)) for target in listed]

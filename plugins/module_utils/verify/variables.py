@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import template_variables
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import choices, datasources, label_queries, time_range
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import PROMETHEUS, Value, Values, fill, names
 
@@ -39,8 +40,7 @@ class Resolved(NamedTuple):
 
 def resolve(dashboard: Json, context: Context) -> Resolved:
     """The values of all variables. A variable may use others, before or after it in the list."""
-    listed = (dashboard.get("templating") or {}).get("list") or []
-    waiting = [variable for variable in listed if isinstance(variable, dict) and isinstance(variable.get("name"), str)]
+    waiting = [variable for variable in template_variables(dashboard) if isinstance(variable.get("name"), str)]
     resolved = Resolved({}, set())
     while waiting:
         open_names = {variable["name"] for variable in waiting}
