@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import random
+import re
 import select
 import socket
 import ssl
@@ -488,6 +489,11 @@ def _split(url: str) -> SplitResult:
     except UnicodeError as error:
         raise BadUrl("the host is no name") from error
     return split._replace(path=split.path.rstrip("/"))
+
+
+def shown_url(url: str) -> str:
+    """What a person may see of a URL, which may be malformed: no login and no query, since either may be a secret."""
+    return re.sub("//.*@", "//***@", re.split("[?#]", url)[0])
 
 
 def _host_and_port(split: SplitResult) -> tuple[str, int]:

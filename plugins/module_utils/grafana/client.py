@@ -5,7 +5,6 @@ from __future__ import annotations
 """The only place that talks HTTP to Grafana (https://grafana.com/docs/grafana/latest/developers/http_api/)."""
 
 import itertools
-import re
 import time
 from typing import Any, Optional
 
@@ -66,7 +65,7 @@ class Client:
                 redirects=REDIRECTS,
             )
         except http_client.BadUrl as error:
-            url = _shown(options["url"])
+            url = http_client.shown_url(options["url"])
             raise GrafanaError(f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
         except http_client.BadToken as error:
             raise GrafanaError(f"token: {error}. Give the token of a service account as Grafana showed it.") from error
@@ -221,11 +220,6 @@ class Client:
         missing = refusals.no_organization(self._account.org_id, organizations or [], self._account)
         if missing:
             raise missing
-
-
-def _shown(url: str) -> str:
-    """What a person may see of a malformed URL: no login and no query, since either may be a secret."""
-    return re.sub("//.*@", "//***@", re.split("[?#]", url)[0])
 
 
 def _is_locked(answer: http_client.Response) -> bool:

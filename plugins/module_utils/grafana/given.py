@@ -21,7 +21,7 @@ def parse(value: Any) -> Json:
         try:
             # Some editors begin a file with a byte order mark, which is no part of the JSON.
             value = json.loads(value.lstrip("\ufeff"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise GrafanaError(f"model: not JSON ({error}). Give a dict, or load the file with lookup('ansible.builtin.file', ...).") from error
     if not isinstance(value, dict):
         raise GrafanaError(f"model: a JSON object is needed, not {type(value).__name__}.")
@@ -29,7 +29,8 @@ def parse(value: Any) -> Json:
         value = value["dashboard"]
     name = ""
     if isinstance(value.get("spec"), dict) and "apiVersion" in value:
-        name, value = (value.get("metadata") or {}).get("name", ""), value["spec"]
+        metadata = value.get("metadata")
+        name, value = str((metadata if isinstance(metadata, dict) else {}).get("name") or ""), value["spec"]
     if "elements" in value and "layout" in value:
         raise GrafanaError(
             f"model: '{value.get('title') or name}' is in Grafana's v2 schema (elements and layout)."
@@ -49,4 +50,7 @@ def read(
     parsed = parse(value)
     dashboard = {key: part for key, part in parsed.items() if key not in OF_THE_SERVER}
     inlined = library_panels.inline(dashboard, parsed.get("__elements"), shared)
-    return export_inputs.fill(inlined, parsed.get("__inputs") or [], inputs, datasource_uid, types)
+    declared = parsed.get("__inputs") or []
+    if not isinstance(declared, list):
+        raise GrafanaError(f"model: its __inputs is {json.dumps(declared)[:80]}, not a list. Export the dashboard again.")
+    return export_inputs.fill(inlined, declared, inputs, datasource_uid, types)

@@ -79,9 +79,8 @@ class Client:
                 use_proxy=options["use_proxy"],
             )
         except http_client.BadUrl as error:
-            raise PrometheusError(
-                f"url: '{options['url']}' is not a URL: {error}. Write it like http://127.0.0.1:9090."
-            ) from error
+            url = http_client.shown_url(options["url"])
+            raise PrometheusError(f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:9090.") from error
         except http_client.BadToken as error:
             raise PrometheusError(f"token: {error}. Give it as it was made.") from error
         self.url = self._http.url
