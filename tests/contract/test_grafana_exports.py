@@ -43,12 +43,14 @@ def library_panel(number, uid="ct-lib", **more):
 
 
 def element(uid="ct-lib", expr="up", source="${DS_PROM}"):
+    """A library panel; in an export its queries keep the datasource of the server that it is from."""
     reference = {"type": "prometheus", "uid": source}
+    of_query = PROMETHEUS if source.startswith("${") else reference
     model = {
         "type": "stat",
         "title": "From the library",
         "datasource": reference,
-        "targets": [{"refId": "A", "datasource": reference, "expr": expr}],
+        "targets": [{"refId": "A", "datasource": of_query, "expr": expr}],
     }
     return {
         "uid": uid,
@@ -125,6 +127,11 @@ def test_an_input_of_another_plugin_is_never_the_prometheus_datasource(server):
     )
 
 
+def test_an_input_that_nothing_uses_is_not_asked_for(server):
+    inputs = [*export()["__inputs"], {"name": "DS_LOKI", "type": "datasource", "pluginId": "loki"}]
+    assert brought_about(server, export(panel(1, datasource="${DS_PROM}"), __inputs=inputs))
+
+
 def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server):
     chosen = {
         "name": "ds",
@@ -160,7 +167,7 @@ def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server
     }
     message = refusal(server, model)
     assert "dashboard 'ct-e': it refers to the datasource 'PBFA97CFB590B2093', which is not there" in message
-    assert "inputs: {PBFA97CFB590B2093: uid}" in message
+    assert "Give the uid of another datasource: inputs: {PBFA97CFB590B2093: uid}." in message
     assert "'EKS Prom', which is not there" in message
     saved = brought_about(
         server, model, inputs={"PBFA97CFB590B2093": "ct-p", "EKS Prom": "ct-p", "P8E80F9AEF21F6940": "ct-loki"}
@@ -238,7 +245,10 @@ def test_datasources_that_every_grafana_has_and_names_are_taken(server):
             "inputs: 'DS_TYPO' is neither an input of the model nor a datasource that it refers to. They are: DS_PROM, PBFA97CFB590B2093.",
         ),
         ({"DS_PROM": None}, "inputs: the value of 'DS_PROM' is null. Give text"),
-        ({"DS_PROM": "ct-nowhere", "PBFA97CFB590B2093": "ct-p"}, "'ct-nowhere', which is not there"),
+        (
+            {"DS_PROM": "ct-nowhere", "PBFA97CFB590B2093": "ct-p"},
+            "'ct-nowhere', which is not there. Add it to datasources, or correct datasource_uid or inputs.",
+        ),
     ],
 )
 def test_inputs_that_cannot_be_used_are_refused(server, inputs, problem):

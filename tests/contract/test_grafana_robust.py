@@ -69,6 +69,7 @@ def model(**changes):
         (dashboard(panels=None, model="{"), "dashboards[0].model: not JSON"),
         (dashboard(panels=None, model={"elements": {}, "layout": {}, "title": "T"}), "v2 schema"),
         (dashboard(panels=None, model={"title": "T"}, inputs={"DS_X": "ct-p"}), "dashboard 'ct-d': inputs: 'DS_X' is neither an input"),
+        (dashboard(inputs={"DS_X": "ct-p"}), "dashboards[0].inputs: only a model has inputs"),
         (dashboard(ignore_paths=["panels[x"]), "ignore_paths"),
         (model(targets=[{"refId": "", "expr": "up"}]), "dashboard 'ct-d': panel 'T': a query has an empty refId"),
         (model(targets=[{"refId": "A"}, {"refId": "A"}]), "two queries have the same refId"),

@@ -85,6 +85,8 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
         item["folder_uid"] = ""
     if item["state"] == "absent":
         return
+    if item["model"] is None and item["inputs"]:
+        raise GrafanaError(f"{where}.inputs: only a model has inputs. Set datasource_uid for the panels of a list.")
     if item["model"] is None and item["panels"] is None:
         raise GrafanaError(f"{where}: neither panels nor model. Give one of them; panels: [] makes an empty dashboard.")
     for path in item["ignore_paths"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 """The option `inputs`: values for an export's inputs, and uids in the place of another server's datasources. Pure."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import references
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+# The default of `datasource_uid`, and the type of datasource that the collection deploys under this uid.
+_DEFAULT = "prometheus"
 
 
 @dataclass
@@ -22,6 +26,17 @@ class _Values:
     plugins: dict[str, str]
     types: Mapping[str, str]
 
+    def __post_init__(self) -> None:
+        self._placeholders = re.compile("|".join(re.escape(_placeholder(name)) for name in self.values) or "(?!)")
+
+    def in_text(self, text: str) -> str:
+        """The text with a value in the place of each placeholder."""
+        return self._placeholders.sub(lambda match: self.values[match[0][2:-1]], text)
+
+
+def _placeholder(name: str) -> str:
+    return "${" + name + "}"
+
 
 def fill(dashboard: Json, declared: list[Any], given: Json, datasource_uid: str, types: Mapping[str, str]) -> Json:
     """The dashboard with every input filled in and every datasource of `given` replaced.
@@ -30,27 +45,38 @@ def fill(dashboard: Json, declared: list[Any], given: Json, datasource_uid: str,
     """
     values: dict[str, str] = {name: _text(name, value) for name, value in given.items()}
     plugins: dict[str, str] = {}
-    missing: list[str] = []
-    available = {**types, **references.variable_types(dashboard)}
     for entry in declared:
         name, plugin = _named(entry), str(entry.get("pluginId") or "")
         if entry.get("type") != "datasource":
             values.setdefault(name, str(entry.get("value", "")))
             continue
         plugins[name] = plugin
-        if plugin == references.EXPRESSION:
-            values.setdefault(name, plugin)
-        elif name not in values and not references.fits(plugin, available.get(datasource_uid, "prometheus")):
-            missing.append(f"{name} (a datasource of the type {plugin})")
-        values.setdefault(name, datasource_uid)
-    if missing:
-        raise GrafanaError(
-            f"inputs: the model needs {', '.join(missing)}, and datasource_uid '{datasource_uid}' has another type."
-            " Give the uid of a datasource of that type for each."
-        )
-    _refuse_unknown(dashboard, given, {_named(entry) for entry in declared})
+        values.setdefault(name, plugin if plugin == references.EXPRESSION else datasource_uid)
+    if given or plugins:
+        text = json.dumps(dashboard, ensure_ascii=False)
+        used = {name for name in {*given, *plugins} if json.dumps(_placeholder(name), ensure_ascii=False)[1:-1] in text}
+        _refuse_unknown(dashboard, set(given) - used, {_named(entry) for entry in declared})
+        unmapped = {name: plugin for name, plugin in plugins.items() if name in used and name not in given}
+        _refuse_other_types(dashboard, unmapped, datasource_uid, types)
     filled: Json = _filled(dashboard, _Values(values, plugins, types))
     return filled
+
+
+def _refuse_other_types(
+    dashboard: Json, unmapped: dict[str, str], datasource_uid: str, types: Mapping[str, str]
+) -> None:
+    """Raise GrafanaError where `datasource_uid` cannot answer the queries of an input that is not given."""
+    known = {_DEFAULT: _DEFAULT, **types, **references.variable_types(dashboard)}
+    needed = [
+        f"{name} (a datasource of the type {plugin})"
+        for name, plugin in unmapped.items()
+        if not references.fits(plugin, known.get(datasource_uid, ""))
+    ]
+    if needed:
+        raise GrafanaError(
+            f"inputs: the model needs {', '.join(needed)}, and datasource_uid '{datasource_uid}' has another type."
+            " Give the uid of a datasource of that type for each."
+        )
 
 
 def _named(entry: Any) -> str:
@@ -67,16 +93,13 @@ def _text(name: str, value: Any) -> str:
     return str(value)
 
 
-def _refuse_unknown(dashboard: Json, given: Json, declared: set[str]) -> None:
-    text = json.dumps(dashboard, ensure_ascii=False)
+def _refuse_unknown(dashboard: Json, names: set[str], declared: set[str]) -> None:
     known = declared | references.replaceable(dashboard)
-    for name in given:
-        placeholder = json.dumps("${" + name + "}", ensure_ascii=False)[1:-1]
-        if name not in known and placeholder not in text:
-            raise GrafanaError(
-                f"inputs: '{name}' is neither an input of the model nor a datasource that it refers to."
-                f" They are: {', '.join(sorted(known)) or 'none'}."
-            )
+    for name in sorted(names - known):
+        raise GrafanaError(
+            f"inputs: '{name}' is neither an input of the model nor a datasource that it refers to."
+            f" They are: {', '.join(sorted(known)) or 'none'}."
+        )
 
 
 def _filled(value: Any, given: _Values) -> Any:
@@ -88,7 +111,7 @@ def _filled(value: Any, given: _Values) -> Any:
         return filled
     if isinstance(value, list):
         return [_filled(element, given) for element in value]
-    return _text_filled(value, given) if isinstance(value, str) and "${" in value else value
+    return given.in_text(value) if isinstance(value, str) and "${" in value else value
 
 
 def _part(name: str, value: Any, given: _Values) -> Any:
@@ -117,9 +140,3 @@ def _uids(value: Any, given: _Values) -> Any:
     if isinstance(value, list):
         return [_uids(element, given) for element in value]
     return given.values[value] if isinstance(value, str) and value in given.values else _filled(value, given)
-
-
-def _text_filled(value: str, given: _Values) -> str:
-    for name, text in given.values.items():
-        value = value.replace("${" + name + "}", text)
-    return value

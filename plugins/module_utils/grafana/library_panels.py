@@ -52,7 +52,22 @@ def _inlined(panel: Any, models: dict[str, Json], elements: Any, shared: Set[str
     if uid in shared or uid not in models:
         return panel
     model = {key: part for key, part in models[uid].items() if key not in _OF_A_PLACE}
-    return {**model, **{key: panel[key] for key in _OF_THE_DASHBOARD if key in panel}}
+    return {**_with_one_datasource(model), **{key: panel[key] for key in _OF_THE_DASHBOARD if key in panel}}
+
+
+def _with_one_datasource(model: Json) -> Json:
+    """The queries ask the panel's datasource: the exporter replaces it by an input in the panel, not in its queries."""
+    source, targets = model.get("datasource"), model.get("targets")
+    uid = source.get("uid") if isinstance(source, dict) else None
+    if not isinstance(source, dict) or not str(uid).startswith("${DS_") or not isinstance(targets, list):
+        return model
+    return {**model, "targets": [_with(source, target) for target in targets]}
+
+
+def _with(source: Json, target: Any) -> Any:
+    own = target.get("datasource") if isinstance(target, dict) else None
+    same = isinstance(own, dict) and own.get("type") == source.get("type") and not str(own.get("uid")).startswith("$")
+    return {**target, "datasource": source} if same else target
 
 
 def _uid(panel: Json) -> str:

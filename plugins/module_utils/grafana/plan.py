@@ -13,6 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     datasource,
     declared,
     desired,
+    given,
     library_panels,
     mark,
     prune,
@@ -90,12 +91,17 @@ def refuse_bad_models(changes: list[Change], wanted: declared.Declared, present:
         for change in changes
         if change.kind == "dashboard" and change.body
         for problem in [
-            *references.problems(change.body["dashboard"], types, present.library_panels),
+            *references.problems(change.body["dashboard"], _given(change.item), types, present.library_panels),
             *desired.problems_of_model(change.body["dashboard"]),
         ]
     ]
     if problems:
         raise GrafanaError(" ".join(problems))
+
+
+def _given(item: declared.Item) -> Json:
+    model = cast(declared.Dashboard, item)["model"]
+    return {} if model is None else given.parse(model)
 
 
 def _types(wanted: declared.Declared, present: Present) -> dict[str, str]:

@@ -63,11 +63,17 @@ def variable_types(model: Json) -> dict[str, str]:
     return types
 
 
-def problems(model: Json, types: Optional[Mapping[str, str]], has_library_panel: Mapping[str, bool]) -> list[str]:
-    """What the dashboard refers to in vain. `types` are those of the datasources by uid and by name, None if not known."""
+def problems(
+    model: Json, given: Json, types: Optional[Mapping[str, str]], has_library_panel: Mapping[str, bool]
+) -> list[str]:
+    """What the dashboard refers to in vain. `given` is the model as the task has it.
+
+    `types` are the types of the datasources by uid and by name, None if they are not known.
+    """
+    names = replaceable(given)
     return [
         *(
-            problem
+            f"{problem} {_advice(name, names)}"
             for name, plugin in sorted(datasources(model))
             for problem in _problems_of(name, plugin, model, types)
         ),
@@ -83,19 +89,21 @@ def problems(model: Json, types: Optional[Mapping[str, str]], has_library_panel:
 def _problems_of(name: str, plugin: str, model: Json, types: Optional[Mapping[str, str]]) -> Iterator[str]:
     if _is_variable(name):
         if name.strip("${}[]").split(":")[0] not in contents.variable_names(model) and not name.startswith("${__"):
-            yield f"its datasource {name} is neither a variable nor an input. Give its uid in inputs."
+            yield f"its datasource {name} is neither a variable nor an input."
     elif types is None:
         return
     elif name not in types:
-        yield (
-            f"it refers to the datasource '{name}', which is not there."
-            f" Add it to datasources, or give another uid for it: inputs: {{{name}: uid}}."
-        )
+        yield f"it refers to the datasource '{name}', which is not there."
     elif not fits(plugin, types[name]):
-        yield (
-            f"it queries the datasource '{name}' as {plugin}, and the type of '{name}' is {types[name]}."
-            f" Give the uid of a {plugin} datasource in inputs."
-        )
+        yield f"it queries the datasource '{name}' as {plugin}, and the type of '{name}' is {types[name]}."
+
+
+def _advice(name: str, replaceable_names: set[str]) -> str:
+    if _is_variable(name):
+        return "Give its uid in inputs."
+    if name in replaceable_names:
+        return f"Give the uid of another datasource: inputs: {{{name}: uid}}."
+    return "Add it to datasources, or correct datasource_uid or inputs."
 
 
 def _holders(model: Json) -> list[Json]:

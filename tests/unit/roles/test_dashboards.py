@@ -44,7 +44,7 @@ def test_a_dashboard_is_named_like_its_file_and_has_no_problem(path):
     made = queries.model(path)
     assert made["uid"] == path.stem
     assert desired.problems_of_model(made) == []
-    assert references.problems(made, {"prometheus": "prometheus"}, {}) == []
+    assert references.problems(made, {}, {"prometheus": "prometheus"}, {}) == []
 
 
 @EVERY

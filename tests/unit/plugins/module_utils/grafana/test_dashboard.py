@@ -186,7 +186,7 @@ def test_template_variables():
     assert host["datasource"]["uid"] == "${datasource}"
     assert width["query"] == "1,2"
     assert desired.problems_of_model(made) == []
-    assert references.problems(made, {}, {}) == []
+    assert references.problems(made, {}, {}, {}) == []
     assert references.datasources(made) == {("${datasource}", "prometheus")}
 
 

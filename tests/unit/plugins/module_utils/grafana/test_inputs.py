@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import inputs, references
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+PROM = {"name": "DS_PROM", "type": "datasource", "pluginId": "prometheus"}
+
+
+def filled(dashboard, declared=(), given=None, uid="prometheus", types=None):
+    return inputs.fill(dashboard, list(declared), given or {}, uid, {"prometheus": "prometheus", **(types or {})})
+
+
+def test_a_value_is_not_taken_for_another_input():
+    declared = [{"name": "A", "type": "constant", "value": "a ${B}"}, {"name": "B", "type": "constant", "value": "b"}]
+    assert filled({"title": "${A} ${B} ${C} $A"}, declared) == {"title": "a ${B} b ${C} $A"}
+
+
+def test_datasources_that_trade_places_are_replaced_once():
+    panels = [{"datasource": {"type": "loki", "uid": "x"}}, {"datasource": "y"}]
+    made = filled({"panels": panels}, given={"x": "y", "y": "x"}, types={"x": "tempo"})["panels"]
+    assert made == [{"datasource": {"type": "loki", "uid": "y"}}, {"datasource": {"type": "tempo", "uid": "x"}}]
+
+
+def test_names_of_inputs_may_have_any_character():
+    declared = [{**PROM, "name": 'DS_ÜBER "EKS" PROD'}]
+    panels = [{"datasource": {"type": "prometheus", "uid": '${DS_ÜBER "EKS" PROD}'}}]
+    made = filled({"panels": panels}, declared, {'DS_ÜBER "EKS" PROD': "p"})
+    assert made["panels"][0]["datasource"] == {"type": "prometheus", "uid": "p"}
+
+
+@pytest.mark.parametrize("uid", ["amazon", "${ds}", "not-known"])
+def test_a_datasource_that_takes_the_queries_of_prometheus_fits_its_inputs(uid):
+    variable = {"name": "ds", "type": "datasource", "query": "prometheus"}
+    model = {"panels": [{"datasource": "${DS_PROM}"}], "templating": {"list": [variable]}}
+    made = filled(model, [PROM], uid=uid, types={"amazon": "grafana-amazonprometheus-datasource"})
+    assert made["panels"][0]["datasource"] == {"type": "prometheus", "uid": uid}
+
+
+@pytest.mark.parametrize("uid", ["prometheus", "${ds}", "postgres"])
+def test_a_datasource_of_another_type_does_not_fit_an_input(uid):
+    variable = {"name": "ds", "type": "datasource", "query": "prometheus"}
+    model = {"panels": [{"datasource": "${DS_LOKI}"}], "templating": {"list": [variable]}}
+    declared = [{"name": "DS_LOKI", "type": "datasource", "pluginId": "loki"}]
+    with pytest.raises(GrafanaError, match=r"^inputs: the model needs DS_LOKI \(a datasource of the type loki\)"):
+        filled(model, declared, uid=uid, types={"postgres": "grafana-postgresql-datasource"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "actual", "fit"),
+    [
+        ("postgres", "grafana-postgresql-datasource", True),
+        ("prometheus", "grafana-azureprometheus-datasource", True),
+        ("", "loki", True),
+        ("datasource", "loki", True),
+        ("loki", "prometheus", False),
+        ("prometheus", "mysql", False),
+    ],
+)
+def test_types_fit_where_one_plugin_answers_the_queries_of_the_other(wanted, actual, fit):
+    assert references.fits(wanted, actual) is fit
