@@ -15,6 +15,16 @@ _PUBLIC_KEY = 6
 _PARTS = (2, _PUBLIC_KEY, 13, 14, 17)
 
 
+def fingerprint(text: str) -> str:
+    """A fingerprint in upper-case digits without white space. Raises ValueError where it is not one."""
+    digits = re.sub(r"\s", "", text).upper()
+    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
+        raise ValueError(
+            f"'{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints."
+        )
+    return digits
+
+
 def keys(text: str) -> dict[str, str]:
     """The public keys in ASCII-armoured text, each armoured alone, by fingerprint in upper-case digits.
 

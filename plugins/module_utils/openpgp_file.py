@@ -2,22 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import re
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_url
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
-
-
-def fingerprint(text: str) -> str:
-    """A fingerprint in upper-case digits without white space. Raises ValueError where it is not one."""
-    digits = re.sub(r"\s", "", text).upper()
-    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
-        raise ValueError(
-            f"'{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints."
-        )
-    return digits
 
 
 def is_url(key: str) -> bool:

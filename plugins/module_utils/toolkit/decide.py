@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import EngineState
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import (
     TOOLKIT_PACKAGES,
     Package,
@@ -31,6 +30,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan 
     WriteCdi,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.versions import known_escapes, order
+
+# The controller imports this module too, and compiles each file that this module imports.
+if TYPE_CHECKING:
+    from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import EngineState
+    from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host
 
 NOTHING_CHANGED = "Nothing was changed."
 # Programs without privileges read the repository and its key, as apt's own user.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import gpu_access
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import Container, EngineState
+
+# The controller imports this module too, and compiles each file that this module imports.
+if TYPE_CHECKING:
+    from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import Container, EngineState
 
 
 def hooked(containers: Sequence[Container]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp_file
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import Wanted
 
 # The options of the module nvidia_container_toolkit that the plan depends on.
@@ -29,7 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def wanted(params: Mapping[str, Any], check_mode: bool) -> Wanted:
     """What the options ask for. Raises ValueError where one is not valid."""
     try:
-        fingerprint = openpgp_file.fingerprint(params["key_fingerprint"])
+        fingerprint = openpgp.fingerprint(params["key_fingerprint"])
     except ValueError as error:
         raise ValueError(f"nvidia_container_toolkit_key_fingerprint on {params['name']}: {error}") from error
     return Wanted(

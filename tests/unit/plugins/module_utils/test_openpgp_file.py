@@ -64,13 +64,13 @@ def test_a_key_given_as_a_url(armored, server):
 
 def test_a_fingerprint_as_gpg_prints_it():
     spaced = " ".join(FINGERPRINT[i : i + 4] for i in range(0, 40, 4)).lower()
-    assert openpgp_file.fingerprint(spaced) == FINGERPRINT
+    assert openpgp.fingerprint(spaced) == FINGERPRINT
 
 
 @pytest.mark.parametrize("fingerprint", ["", "DDCAE044F796ECB0", "nothing"])
 def test_a_text_that_is_not_a_fingerprint(fingerprint):
     with pytest.raises(ValueError, match=f"'{fingerprint}' is not a fingerprint. Write the 40 or 64 digits"):
-        openpgp_file.fingerprint(fingerprint)
+        openpgp.fingerprint(fingerprint)
 
 
 @pytest.mark.parametrize(
