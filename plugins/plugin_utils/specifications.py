@@ -43,11 +43,18 @@ class Refusal(TypedDict):
     fix: str
 
 
-class Secret(TypedDict):
-    """A variable with a password or a dictionary of secrets, and the variable with the password's file on the controller."""
-
+class _SecretVariable(TypedDict):
     variable: str
-    file: Optional[str]
+
+
+class Secret(_SecretVariable, total=False):
+    """A variable with a password or a dictionary of secrets, whose messages do not show the secrets.
+
+    `file` is the variable with the path of the password's file on the controller, which counts where no password is set.
+    `longest` is how many bytes the password has at most.
+    """
+
+    file: str
     longest: int
 
 
@@ -144,17 +151,17 @@ def _check_rule(variables: HostVariables, host: str, name: str, rule: Refusal) -
 
 
 def _check_secret(variables: HostVariables, host: str, name: str, secret: Secret) -> None:
-    value, file = variables.get(host, name), secret.get("file")
+    value, file, longest = variables.get(host, name), secret.get("file"), secret.get("longest", 0)
     if isinstance(value, Mapping):
         _refuse(name, host, secret_values.contents_problem(value))
     elif isinstance(value, str) and variables.is_set(host, name):
-        _refuse(name, host, secret_values.password_problem(value, secret["longest"]))
+        _refuse(name, host, secret_values.password_problem(value, longest))
     elif value:
         raise VariableError(name, host, "the value is not text", "Put the value into quotation marks")
     elif file:
         path = os.path.expanduser(str(variables.get(host, file)))
         if os.path.isfile(path):
-            _refuse(f"{file} ({path})", host, secret_values.password_problem(_password_in(path, file, host), secret["longest"]))
+            _refuse(f"{file} ({path})", host, secret_values.password_problem(_password_in(path, file, host), longest))
 
 
 def _password_in(path: str, name: str, host: str) -> str:

@@ -50,12 +50,8 @@ def test_a_choice_that_is_not_known_is_refused(tmp_path):
 
 
 def rules_of(role):
-    """The rules that a role's own entry point gives."""
-    [task] = yaml.safe_load((ROLES / role / "tasks" / "validate.yml").read_text())
-    [options] = [value for key, value in task.items() if key.endswith(".role_variables")]
-    rules = {name: options.get(name, []) for name in ("intervals", "patterns", "refuse")}
-    secrets = [{"file": None, "longest": 0, **secret} for secret in options.get("secrets", [])]
-    return {**rules, "secrets": secrets}
+    """The rules of a role."""
+    return yaml.safe_load((ROLES / role / "meta" / "variable_rules.yml").read_text())
 
 
 @pytest.mark.parametrize(
