@@ -39,20 +39,25 @@ def _check(where: str, item: declared.Datasource) -> None:
     if not item["type"].strip():
         raise GrafanaError(f"{where}.type: empty for '{item['uid']}'. Give the id of a datasource plugin, such as prometheus.")
     if item["url"] is not None:
-        _check_url(f"{where}.url", item["url"], item["type"])
+        _check_url(f"{where}.url", item["url"])
     for key, value in item["secure_json_data"].items():
         if value is not None and (not isinstance(value, str) or not value):
             raise GrafanaError(f"{where}.secure_json_data.{key}: must be text that is not empty, or null to remove it.")
 
 
-def _check_url(where: str, url: str, datasource_type: str) -> None:
+def _check_url(where: str, url: str) -> None:
     if not url:
         raise GrafanaError(f"{where}: empty, which Grafana does not take. Give the address, or leave url out.")
     if url != url.strip():
         raise GrafanaError(f"{where}: '{url}' has a blank at an end. Remove the blank.")
     if len(url) > LONGEST_URL:
         raise GrafanaError(f"{where}: '{url[:40]}...' has {len(url)} characters. Give at most {LONGEST_URL}.")
+
+
+def problem_of_url(url: str, datasource_type: str) -> str:
+    """What is wrong with the URL of a datasource that is about to be written, if anything is."""
     is_http = any(plugin_id in _HTTP_TYPES for plugin_id in datasource_types.ids(datasource_type))
-    if is_http and not _HTTP_URL.fullmatch(url):
-        written = f"http://{url}" if "://" not in url else "http://prometheus:9090"
-        raise GrafanaError(f"{where}: '{url}' is not an HTTP URL. Write it like {written}.")
+    if not url or not is_http or _HTTP_URL.fullmatch(url):
+        return ""
+    written = f"http://{url}" if "://" not in url else "http://prometheus:9090"
+    return f"url: '{url}' is not an HTTP URL. Write it like {written}."

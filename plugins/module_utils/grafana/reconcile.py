@@ -16,7 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     plan,
     present,
     prune,
-    server_checks,
+    check_writes,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply, forget_lost_key
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change, Report
@@ -107,7 +107,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     _complete_datasources(client, changes, wanted, existing)
     _look_for_library_panels(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)
-    server_checks.check(client, changes, module.warn)
+    check_writes.check(client, changes, module.warn)
     key_is_lost = any(change.recreate and not change.error for change in changes)
     if key_is_lost:
         module.warn(LOST_KEY)

@@ -2,15 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What only the server knows of an object that is about to be written; asked for only then."""
+"""Checks of objects that are about to be written. What only the server knows is asked for only then."""
 
 from typing import Any, Callable
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_datasources,
     check_panels,
+    check_plugins,
     contents,
     plan,
-    plugin_checks,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
@@ -24,17 +25,19 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 def check(client: Client, changes: list[Change], warn: Callable[[str], None]) -> None:
     """Raise GrafanaError with all that is a typing error, and warn of what may be one."""
     about_to_be_written = [change for change in changes if change.body and not change.error]
-    problems, doubts = _check_datasources(client, [change for change in about_to_be_written if change.kind == "datasource"])
+    datasources = [change for change in about_to_be_written if change.kind == "datasource"]
+    problems, doubts = _check_types(client, datasources)
+    problems += _problems_of_urls(datasources)
     dashboards = [change for change in about_to_be_written if change.kind == "dashboard"]
     if dashboards:
         settings = _ask(client, "/api/frontend/settings") or {}
         shortest = plan.shortest_refresh(dashboards)
         if shortest:
             plan.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
-        types = plugin_checks.panel_types(settings)
+        types = check_plugins.panel_types(settings)
         for change in dashboards:
             every_panel = contents.every_panel(change.body["dashboard"])
-            wrong, doubtful = plugin_checks.check_panels_of(every_panel, types) if types else ([], [])
+            wrong, doubtful = check_plugins.check_panels_of(every_panel, types) if types else ([], [])
             where = f"dashboard '{change.uid}'"
             problems += [f"{where}: {problem}" for problem in wrong]
             doubts += [f"{where}: {doubt}" for doubt in doubtful + check_panels.doubts_of_models(every_panel)]
@@ -44,21 +47,32 @@ def check(client: Client, changes: list[Change], warn: Callable[[str], None]) ->
         warn(doubt)
 
 
-def _check_datasources(client: Client, changes: list[Change]) -> tuple[list[str], list[str]]:
+def _check_types(client: Client, changes: list[Change]) -> tuple[list[str], list[str]]:
     """Check the types of datasources that are created or get another type, and give each the id that the server knows."""
     problems: list[str] = []
     doubts: list[str] = []
     changes = [change for change in changes if change.before.get("type") != change.body["type"]]
-    types = plugin_checks.installed_datasource_types(_ask(client, "/api/plugins?type=datasource")) if changes else set()
+    types = check_plugins.installed_datasource_types(_ask(client, "/api/plugins?type=datasource")) if changes else set()
     for change in changes if types else []:
-        known = plugin_checks.known_datasource_type(change.body["type"], types)
+        known = check_plugins.known_datasource_type(change.body["type"], types)
         if known:
             change.body["type"] = change.after["type"] = known
             continue
-        wrong, doubtful = plugin_checks.check_datasource_type(change.body["type"], types)
+        wrong, doubtful = check_plugins.check_datasource_type(change.body["type"], types)
         problems += [f"datasource '{change.uid}': {problem}" for problem in wrong]
         doubts += [f"datasource '{change.uid}': {doubt}" for doubt in doubtful]
     return problems, doubts
+
+
+def _problems_of_urls(changes: list[Change]) -> list[str]:
+    """What is wrong with new URLs; one that Grafana has already is left as it is."""
+    problems = []
+    for change in changes:
+        url, datasource_type = str(change.body.get("url") or ""), change.body["type"]
+        problem = check_datasources.problem_of_url(url, datasource_type) if url != change.before.get("url") else ""
+        if problem:
+            problems.append(f"datasource '{change.uid}': {problem}")
+    return problems
 
 
 def _ask(client: Client, path: str) -> Any:
