@@ -136,10 +136,10 @@ def test_a_removal_may_be_answered_with_nothing(grafana, empty):
 
 @pytest.mark.parametrize("check", [True, False])
 def test_a_number_that_json_lacks_fails_its_object_alone(grafana, check):
-    bad = {"uid": "ct-bad", "model": '{"title": "CT Bad", "panels": [{"title": "Up", "max": NaN}]}'}
+    bad = {"uid": "ct-bad", "model": '{"title": "CT Bad", "panels": [{"title": "Up", "gridPos": {"x": NaN}}]}'}
     result = grafana.run(grafana_resources, check, **{**DECLARED, "dashboards": [bad, DASHBOARD]})
     assert result["msg"] == (
-        "dashboard 'ct-bad': dashboard.panels[0].max is nan, which JSON does not have. Give a finite number or null."
+        "dashboard 'ct-bad': dashboard.panels[0].gridPos.x is nan, which JSON does not have. Give a finite number or null."
     )
     assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
     assert len(grafana.wire.writes) == (0 if check else 3)
@@ -162,6 +162,11 @@ def test_check_mode_leaves_out_what_lies_in_a_folder_that_fails(grafana):
     assert actions(planned) == actions(done) == {"ct-p": "created"}
     assert planned["msg"] == done["msg"]
     assert "dashboard 'ct-d': left out, since its folder 'ct-f' failed" in planned["msg"]
+
+
+def test_an_organization_has_a_number_of_1_or_more(grafana):
+    assert "org_id: 0 is no organization" in grafana.run(grafana_resources, org_id=0, **DECLARED)["msg"]
+    assert grafana.wire.requests == []
 
 
 def test_a_missing_organization_is_named(grafana):
@@ -314,12 +319,14 @@ def test_a_dead_proxy_is_no_grafana_that_is_not_there_yet(grafana, monkeypatch):
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_an_html_answer_is_not_one_of_grafana(grafana, status):
+@pytest.mark.parametrize("page", ["<html>blocked</html>", ""])
+def test_an_answer_that_is_not_json_is_not_one_of_grafana(grafana, status, page):
     """As of a web application firewall or a login page in front of Grafana."""
-    page = answer(status, "<html>blocked</html>")
-    grafana.wire.rule = lambda method, url, send: page if "datasources" in url else None
+    blocked = answer(status, page) if page else Answer(status)
+    grafana.wire.rule = lambda method, url, send: blocked if "datasources" in url else None
     message = grafana.run(grafana_resources, **DECLARED)["msg"]
-    assert f"was answered with {status} and text/html, by a proxy or web server in front of Grafana" in message
+    kind = "text/html" if page else "no content type"
+    assert f"was answered with {status} and {kind}, by a proxy or web server in front of Grafana" in message
     assert "refuses username" not in message and "forbids username" not in message
 
 

@@ -36,6 +36,8 @@ class Client:
     def __init__(self, options: Connection) -> None:
         if options["timeout"] < 1:
             raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
+        if options["org_id"] is not None and options["org_id"] < 1:
+            raise GrafanaError(f"org_id: {options['org_id']} is no organization. Give a number of 1 or more.")
         if "@" in options["url"].partition("//")[2].partition("/")[0]:
             raise GrafanaError(
                 "url: it has a username or a password, which Ansible would show."
@@ -188,7 +190,7 @@ class Client:
         return self._decode(answer, method, path)
 
     def _decode(self, answer: http_client.Response, method: str, path: str) -> Any:
-        if answer.status == 404 and refusals.is_of_grafana(answer):
+        if answer.status == 404 and (refusals.is_of_grafana(answer) or not answer.body):
             return None
         if answer.status < 300:
             # A write needs no body to have been done.

@@ -89,7 +89,7 @@ def refuse_bad_models(changes: list[Change], wanted: declared.Declared, present:
     problems = [
         f"dashboard '{change.uid}': {problem}"
         for change in changes
-        if change.kind == "dashboard" and change.body
+        if change.kind == "dashboard" and change.body and not change.error
         for problem in [
             *references.problems(change.body["dashboard"], _given(change.item), types, present.library_panels),
             *desired.problems_of_model(change.body["dashboard"]),

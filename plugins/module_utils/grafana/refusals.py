@@ -80,7 +80,7 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
 
 def is_of_grafana(answer: http_client.Response) -> bool:
     """Whether Grafana can have sent the answer: its API sends JSON, and never asks for the credentials of a proxy."""
-    return answer.status != 407 and ("json" in answer.headers.get("Content-Type", "json") or _json(answer) is not None)
+    return answer.status != 407 and ("json" in answer.headers.get("Content-Type", "") or _json(answer) is not None)
 
 
 def kind(answer: http_client.Response) -> str:
