@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import NotReachable
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_admin_password,
     grafana_dashboard,
@@ -88,6 +89,17 @@ def test_the_pauses_outlast_a_locked_database():
     """Grafana itself waits five seconds for the lock."""
     policy = http_client.Retries(client.TRIES, PAUSE_SECONDS, client.LONGEST_PAUSE_SECONDS)
     assert 5 < sum(policy.pause(attempt, None) for attempt in range(1, client.TRIES)) < 60
+
+
+@pytest.mark.parametrize("path", ["/api/ds/query", "/api/datasources/proxy/uid/ct-p/api/v1/labels"])
+def test_what_a_datasource_fails_is_asked_once(grafana, path):
+    grafana.wire.rule = lambda method, url, send: answer(502, {"message": "bad gateway"})
+    options = {name: None for name in ("token", "org_id", "ca_path", "client_cert", "client_key", "login_help")}
+    login = {"url": grafana.url, "username": grafana.username, "password": grafana.password}
+    asking = client.Client({**options, **login, "timeout": 10, "use_proxy": False, "validate_certs": True})
+    with pytest.raises(NotReachable, match="answered with 502"):
+        asking.post(path, {}) if path.endswith("query") else asking.get(path)
+    assert len(grafana.wire.requests) == 1
 
 
 def test_a_pause_may_be_asked_for_as_a_date(grafana, pauses):

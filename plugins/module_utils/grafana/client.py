@@ -23,6 +23,8 @@ PAGE = 5000
 RETRY_STATUS = (429, 502, 503, 504)
 LOCKED = "database is locked"
 HEALTH = "/api/health"
+# What Grafana asks a datasource. The statuses 500 to 504 are the datasource's own, and stay.
+PASSED_ON = ("/api/datasources/proxy/", "/api/ds/query")
 
 
 class Client:
@@ -47,6 +49,7 @@ class Client:
         self._login_is_checked = False
         # Where SQLite is locked for longer than Grafana waits, a read gets 500 and no more than "InternalError".
         self._reading = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, (*RETRY_STATUS, 500))
+        self._passed_on = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, (429,), also=_is_locked)
         self._writing = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRY_STATUS, also=_is_locked)
         headers = {"Accept": "application/json"}
         if options["org_id"] is not None:
@@ -162,6 +165,8 @@ class Client:
     ) -> http_client.Response:
         """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where it may."""
         retries = self._reading if method == "GET" else self._writing
+        if path.startswith(PASSED_ON):
+            retries = self._passed_on
         if tries != TRIES:
             retries = http_client.Retries(tries)
         try:
