@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_writes,
     declared,
     desired,
     library_panels,
     plan,
-    server_checks,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
@@ -105,7 +105,7 @@ def planned(model: Any, stored: Any = None, uid: str | None = "odd") -> Change:
     (change,) = plan.make(wanted, present)
     present.library_panels = dict.fromkeys(library_panels.referenced(change.body.get("dashboard") or {}), True)
     plan.refuse_bad_models([change], wanted, present)
-    server_checks.check(Settings(), [change], lambda text: None)
+    check_writes.check(Settings(), [change], lambda text: None)
     change.diff()
     return change
 
