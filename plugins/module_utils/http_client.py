@@ -97,6 +97,8 @@ class Response:
     headers: Message
     body: bytes
     url: str
+    # An earlier try of the request may have arrived, and be what the server answers about.
+    may_meet_itself: bool = False
 
     @property
     def text(self) -> str:
@@ -113,7 +115,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Retries:
-    """When a request is repeated. A repeated write may meet its own first try, so only some callers want this."""
+    """When a request is repeated. A repeated write may meet its own first try, so only some callers want this.
+
+    `also` are answers of a server that has done nothing.
+    """
 
     tries: int = 1
     pause_seconds: float = 0.2
@@ -254,16 +259,19 @@ class Client:
         """The whole answer to a request, whatever its status. Raises HttpError if no answer comes."""
         request = self._request(method, path, body, headers, json_body, timeout)
         policy = retries or self._retries
-        attempt = 1
+        attempt, may_have_arrived = 1, False
         while True:
             answer = None
             try:
                 answer = self._redirected(request)
                 if attempt >= policy.tries or not policy.again(answer):
+                    answer.may_meet_itself = may_have_arrived
                     return answer
-            except NotReachable:
+                may_have_arrived = may_have_arrived or not (policy.also and policy.also(answer))
+            except NotReachable as error:
                 if attempt >= policy.tries:
                     raise
+                may_have_arrived = may_have_arrived or error.sent
             time.sleep(policy.pause(attempt, answer))
             attempt += 1
 

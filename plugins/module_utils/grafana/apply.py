@@ -4,32 +4,26 @@ from __future__ import annotations
 
 """Writes the changes of a plan, one after the other, one request each where the API allows."""
 
-import time
-from typing import Any
-
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import plan, present
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import plan, present, writes
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     Conflict,
-    Forbidden,
     GrafanaError,
     NotAllowed,
     NotReachable,
     Unclear,
 )
 
-COUNT_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0)
 TRIES_AFTER_CONFLICT = 2
 # Grafana waits five seconds for a locked SQLite database before it fails a write, as with "Failed to add datasource".
 TRIES_AFTER_FAILURE = 4
-NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
 
 def forget_lost_key(client: Client) -> None:
     """Make Grafana encrypt with new data keys: those of the lost key are in use for the day, and cannot be read."""
-    _must_exist(client.post("/api/admin/encryption/rotate-data-keys", {}))
+    writes.must_exist(client.post("/api/admin/encryption/rotate-data-keys", {}))
 
 
 def apply(
@@ -78,13 +72,17 @@ def _try(client: Client, change: Change, wanted: Declared, existing: present.Pre
 
 
 def _settle(client: Client, change: Change, wanted: Declared, existing: present.Present) -> None:
-    """Write until the object is as it is wanted: after a conflict once more, after a server error with growing pauses."""
-    current, tries = change, 1
+    """Write until the object is as it is wanted: after a conflict once more, after a server error with growing pauses.
+
+    Where somebody else, such as the same task on another host, has made the change, the change is theirs.
+    """
+    current, tries, is_own, repeats_own = change, 1, False, False
     while current.changed:
         try:
-            _write(client, current)
+            is_own = writes.write(client, current, existing)
             break
         except Conflict as error:
+            repeats_own = repeats_own or error.may_be_own
             if tries >= (TRIES_AFTER_FAILURE if isinstance(error, Unclear) else TRIES_AFTER_CONFLICT):
                 raise
             if isinstance(error, Unclear):
@@ -92,6 +90,10 @@ def _settle(client: Client, change: Change, wanted: Declared, existing: present.
         tries += 1
         current = _read_again(client, change, wanted, existing)
     change.path, change.version = current.path, current.version
+    if is_own and not repeats_own:
+        change.action, change.before, change.after = current.action, current.before, current.after
+    elif not is_own and not repeats_own:
+        change.action = "unchanged"
 
 
 def _read_again(client: Client, change: Change, wanted: Declared, existing: present.Present) -> Change:
@@ -103,81 +105,7 @@ def _read_again(client: Client, change: Change, wanted: Declared, existing: pres
     if change.kind == "folder" and change.uid in existing.hidden:
         raise GrafanaError(existing.hidden[change.uid])
     left = plan.change_of(change.kind, change.item, wanted, existing)
+    left.takes_name_of = change.takes_name_of
     if left.error:
         raise GrafanaError(left.error.partition(": ")[2])
     return left
-
-
-def _write(client: Client, change: Change) -> None:
-    {"folder": _write_folder, "datasource": _write_datasource, "dashboard": _write_dashboard}[change.kind](client, change)
-
-
-def _write_folder(client: Client, change: Change) -> None:
-    path = f"/api/folders/{change.uid}"
-    if change.action == "deleted":
-        _refuse_to_lose(client, path)
-        client.delete(path)
-        return
-    parent = change.after["parent_uid"]
-    if change.action == "created":
-        change.path = _must_exist(client.post("/api/folders", change.body)).get("url", change.path)
-        # Grafana 10 answers with the parent, and has made the folder at the top level.
-        if parent and _parent(client, path, parent) != parent:
-            raise GrafanaError(f"it was made at the top level instead of in '{parent}'. {NOT_NESTED}")
-        return
-    if change.before["parent_uid"] != parent and client.post(f"{path}/move", {"parentUid": parent}) is None:
-        raise GrafanaError(f"it cannot be moved. {NOT_NESTED}")
-    if change.before["title"] != change.after["title"]:
-        # With `overwrite` instead of the version, Grafana 10 renames another folder that has the title already.
-        version = _must_exist(client.get(path))["version"]
-        _must_exist(client.put(path, {"title": change.after["title"], "version": version}))
-
-
-def _parent(client: Client, path: str, wanted: str) -> str:
-    """The parent of a folder that was just made; the wanted one where the account may not read the folder."""
-    try:
-        return _must_exist(client.get(path)).get("parentUid") or ""
-    except Forbidden:
-        return wanted
-
-
-def _refuse_to_lose(client: Client, path: str) -> None:
-    """Raise GrafanaError where the folder holds what the search did not show, such as library panels; what was just removed may still count."""
-    held: dict[str, int] = {}
-    for pause in COUNT_PAUSES_SECONDS:
-        time.sleep(pause)
-        held = {kind: count for kind, count in (client.get(f"{path}/counts") or {}).items() if count}
-        if not held:
-            return
-    contents = ", ".join(f"{count} {kind}" for kind, count in sorted(held.items()))
-    raise GrafanaError(f"left as it is, since Grafana would remove with it {contents}. Move or remove that first.")
-
-
-def _write_datasource(client: Client, change: Change) -> None:
-    path = f"/api/datasources/uid/{change.uid}"
-    if change.action == "deleted":
-        client.delete(path)
-        return
-    if change.action != "created" and not change.recreate:
-        _must_exist(client.put(path, change.body))
-        return
-    if change.recreate:
-        client.delete(path)
-    made = _must_exist(client.post("/api/datasources", change.body)).get("datasource", {})
-    if change.body.get("isDefault") is False and made.get("isDefault"):
-        # The first datasource of an organization becomes the default one, whatever is sent.
-        client.put(path, {**change.body, "version": made.get("version")})
-
-
-def _write_dashboard(client: Client, change: Change) -> None:
-    if change.action == "deleted":
-        client.delete(f"/api/dashboards/uid/{change.uid}")
-        return
-    answer = _must_exist(client.post("/api/dashboards/db", change.body))
-    change.path, change.version = answer.get("url", change.path), answer.get("version")
-
-
-def _must_exist(answer: Any) -> Any:
-    if answer is None:
-        raise GrafanaError("the server answers that it is not there any more. Run again.")
-    return answer

@@ -28,7 +28,8 @@ class Change:
     """What happens to one object, what is sent, and how the object looks before and after. `error` stands where it could not be done.
 
     `item` is what was asked for; it is planned again where the server turns out to be different from what was read.
-    `recreate` says that the server cannot update the object, so that it is removed and created.
+    `recreate` says that the server cannot update the object, so that it is removed and created. `takes_name_of` is the
+    uid of a datasource that has the name until it is renamed later in the run.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Change:
     version: Optional[int] = None
     error: str = ""
     recreate: bool = False
+    takes_name_of: str = ""
 
     @property
     def changed(self) -> bool:

@@ -147,9 +147,9 @@ class Client:
         """PATCH `body`."""
         return self._request("PATCH", path, body)
 
-    def delete(self, path: str) -> Any:
-        """DELETE `path`."""
-        return self._request("DELETE", path)
+    def delete(self, path: str) -> bool:
+        """DELETE `path`; returns whether this removed it, and not somebody else before."""
+        return self._request("DELETE", path) is not None
 
     def pause(self, attempt: int) -> None:
         """Wait after an attempt to write that failed on the server, the first being number 1: longer each time."""
@@ -196,7 +196,7 @@ class Client:
 
     def _decode(self, answer: http_client.Response, method: str, path: str) -> Any:
         if answer.status == 404 and (refusals.is_of_grafana(answer) or not answer.body):
-            return None
+            return {} if method == "DELETE" and answer.may_meet_itself else None
         if answer.status < 300:
             # A write needs no body to have been done.
             return {} if method != "GET" and not answer.body.strip() else _json(answer, method, path)

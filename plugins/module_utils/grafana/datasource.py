@@ -60,6 +60,11 @@ def read_only(uid: str, stored: Optional[answers.Datasource]) -> str:
     return f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
 
 
+def repeated(stored: answers.Datasource) -> Json:
+    """What a PUT has to repeat of the stored datasource, so that it stays as it is."""
+    return {key: value for key, value in stored.items() if key in _REPEATED}
+
+
 def lost_key(stored: Optional[answers.Datasource], secret_key: Optional[str]) -> bool:
     """Whether the secrets were stored under another key, so that Grafana can neither read nor update them."""
     stored_under = ((stored or {}).get("jsonData") or {}).get(SECRET_KEY_KEY)
@@ -95,10 +100,10 @@ def _compare(planned: Change, item: declared.Datasource, stored: Optional[answer
     planned.before = _shown(stored, wanted, item, {}) if stored else {}
     planned.after = _shown(compare.merged(stored or {}, wanted), wanted, item, secrets)
     planned.action = "created" if not stored else "renamed" if _differing(planned) == ["name"] else "updated"
-    repeated = {key: value for key, value in (stored or {}).items() if key in _REPEATED}
+    repeated_of_stored = repeated(stored or {})
     if planned.recreate:
-        repeated.pop("version", None)
-    planned.body = {**compare.merged(repeated, wanted), "uid": planned.uid}
+        repeated_of_stored.pop("version", None)
+    planned.body = {**compare.merged(repeated_of_stored, wanted), "uid": planned.uid}
     if secrets:
         planned.body["secureJsonData"] = {key: item["secure_json_data"][key] or "" for key in secrets}
 

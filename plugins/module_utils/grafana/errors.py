@@ -24,7 +24,14 @@ class Forbidden(GrafanaError):
 
 
 class Conflict(GrafanaError):
-    """The server is not as it was read (409, 412): read again before the next try."""
+    """The server is not as it was read (409, 412): read again before the next try.
+
+    `may_be_own` tells that an earlier try of the same request may have made it so.
+    """
+
+    def __init__(self, message: str, may_be_own: bool = False) -> None:
+        super().__init__(message)
+        self.may_be_own = may_be_own
 
 
 class Unclear(Conflict):

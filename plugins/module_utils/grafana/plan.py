@@ -18,6 +18,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     mark,
     prune,
     references,
+    renames,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
@@ -35,7 +36,7 @@ def make(wanted: declared.Declared, present: Present) -> list[Change]:
     _check_references(wanted, present)
     asked = [change_of(kind, item, wanted, present) for kind, item in _in_order(wanted)]
     _check_titles(asked)
-    kept = [change for change in asked if change.action != "deleted"]
+    kept = _with_renames_in_order([change for change in asked if change.action != "deleted"])
     removed = [change for change in asked if change.action == "deleted"]
     if wanted.prune and wanted.owner:
         removed += prune.removals(wanted, present, asked)
@@ -52,10 +53,10 @@ def change_of(kind: str, item: declared.Item, wanted: declared.Declared, present
     if kind == "folder":
         change = _folder(cast(declared.Folder, item), present)
     elif kind == "datasource":
-        going = {other["uid"] for other in wanted.datasources if other["state"] == "absent"}
-        names = {name: uid for name, uid in present.names().items() if uid not in going}
+        names = renames.kept_names(wanted, present)
         stored = present.datasources.get(item["uid"])
         change = datasource.change(cast(declared.Datasource, item), stored, names, wanted.owner, wanted.secret_key)
+        _leave_default_to_another(change, wanted)
     else:
         change = _dashboard(cast(declared.Dashboard, item), wanted, present)
     non_finite = compare.non_finite(change.body)
@@ -73,8 +74,20 @@ def change_of(kind: str, item: declared.Item, wanted: declared.Declared, present
     return change
 
 
+def _with_renames_in_order(changes: list[Change]) -> list[Change]:
+    datasources = iter(renames.in_order([change for change in changes if change.kind == "datasource"]))
+    return [next(datasources) if change.kind == "datasource" else change for change in changes]
+
+
+def _leave_default_to_another(change: Change, wanted: declared.Declared) -> None:
+    """Let the datasource not repeat that it is the default one where another one is to be."""
+    becomes_default = {item["uid"] for item in wanted.datasources if item["is_default"] and item["state"] == "present"}
+    if becomes_default - {change.uid} and change.body.get("isDefault"):
+        change.body["isDefault"] = False
+
+
 def _in_order(wanted: declared.Declared) -> list[tuple[str, declared.Item]]:
-    """The datasource that becomes the default one comes after the others, since they repeat whether they are."""
+    """The datasource that becomes the default one comes after the others: the old one stays it until the new one is."""
     datasources = sorted(wanted.datasources, key=lambda item: bool(item["is_default"]))
     return [
         *(("folder", folder) for folder in desired.top_down(wanted.folders)),

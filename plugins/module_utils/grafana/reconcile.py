@@ -146,6 +146,8 @@ def _complete_datasources(
         if is_written_over and "version" not in existing.datasources[change.uid]:
             present.read_datasource(client, existing, change.uid)
             changes[number] = plan.change_of("datasource", change.item, wanted, existing)
+            changes[number].takes_name_of = change.takes_name_of
+            changes[number].error = changes[number].error or change.error
 
 
 def _look_for_library_panels(

@@ -72,10 +72,10 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
     if answer.status in GATEWAY:
         return NotReachable(text)
     if answer.status in (409, 412):
-        return Conflict(text)
+        return Conflict(text, answer.may_meet_itself)
     is_bad_request = any(words in message.lower() for words in BAD_REQUESTS_WITH_500)
     may_have_written = answer.status == 500 and request.method != "GET" and not is_bad_request
-    return Unclear(text) if may_have_written else GrafanaError(text)
+    return Unclear(text, answer.may_meet_itself) if may_have_written else GrafanaError(text)
 
 
 def is_of_grafana(answer: http_client.Response) -> bool:
