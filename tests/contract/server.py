@@ -65,9 +65,20 @@ class Grafana:
         assert not [secret for secret in (*SECRETS, self.password) if len(secret) > 8 and secret in shown]
         return result
 
+    def remove_library_panel(self, uid: str) -> None:
+        """Remove a library panel that no dashboard shows: Grafana's search may still know one that did."""
+        path, deadline = f"/api/library-elements/{uid}", time.monotonic() + 10
+        while "connections" in (self.api("DELETE", path, expect=False) or {}).get("message", ""):
+            assert time.monotonic() < deadline, f"after 10 s library panel {uid} has connections"
+            time.sleep(0.1)
+
     def clean(self) -> None:
         """Remove what the tests made, by uid: Grafana's search may not show it yet."""
-        for path in ("/api/dashboards/uid", "/api/library-elements", "/api/folders", "/api/datasources/uid"):
+        for uid in sorted(self.wire.named):
+            self.api("DELETE", f"/api/dashboards/uid/{uid}", expect=False)
+        for uid in sorted(self.wire.named):
+            self.remove_library_panel(uid)
+        for path in ("/api/folders", "/api/datasources/uid"):
             for uid in sorted(self.wire.named):
                 self.api("DELETE", f"{path}/{uid}", expect=False)
 

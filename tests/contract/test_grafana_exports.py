@@ -299,8 +299,11 @@ def test_a_library_panel_that_is_nowhere_is_refused_by_name(server):
     message = refusal(
         server, export(library_panel(1), library_panel(2, "ct-none"), row, __elements={"ct-lib": element()})
     )
-    assert "dashboard 'ct-e': it shows the library panel 'CT ct-none' (ct-none)" in message
-    assert "'CT ct-gone' (ct-gone)" in message
+    missing = "'CT ct-none' (ct-none), 'CT ct-gone' (ct-gone)"
+    assert (
+        f"dashboard 'ct-e': its library panels {missing} are neither in the model's __elements nor in Grafana"
+        in message
+    )
     assert "ct-lib" not in message
 
 
@@ -325,7 +328,8 @@ def test_gathered_library_panels_round_trip_and_survive_their_loss(server):
     assert (server.wire.writes, again["requests"] <= 3 + 1) == ([], True)
 
     server.api("DELETE", "/api/dashboards/uid/ct-e")
-    server.api("DELETE", "/api/library-elements/ct-lib")
+    server.remove_library_panel("ct-lib")
+    item["inputs"] = {"ct-p": "ct-p"}
     assert actions(server.run(grafana_resources, dashboards=[item])) == {"ct-e": "created"}
     shown = server.dashboard("ct-e")["dashboard"]["panels"][0]
     assert (shown["type"], shown["targets"][0]["expr"], "libraryPanel" in shown) == ("stat", "up", False)

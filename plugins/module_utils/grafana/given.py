@@ -50,7 +50,4 @@ def read(
     parsed = parse(value)
     dashboard = {key: part for key, part in parsed.items() if key not in OF_THE_SERVER}
     inlined = library_panels.inline(dashboard, parsed.get("__elements"), shared)
-    declared = parsed.get("__inputs") or []
-    if not isinstance(declared, list):
-        raise GrafanaError(f"model: its __inputs is {json.dumps(declared)[:80]}, not a list. Export the dashboard again.")
-    return export_inputs.fill(inlined, declared, inputs, datasource_uid, types)
+    return export_inputs.fill(inlined, parsed, inputs, datasource_uid, types)

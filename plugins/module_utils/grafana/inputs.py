@@ -38,15 +38,16 @@ def _placeholder(name: str) -> str:
     return "${" + name + "}"
 
 
-def fill(dashboard: Json, declared: list[Any], given: Json, datasource_uid: str, types: Mapping[str, str]) -> Json:
-    """The dashboard with every input filled in and every datasource of `given` replaced.
+def fill(dashboard: Json, export: Json, given: Json, datasource_uid: str, types: Mapping[str, str]) -> Json:
+    """The dashboard with every input of the export filled in and every datasource of `given` replaced.
 
-    `declared` is the export's `__inputs`. A datasource that is not given is `datasource_uid`, where the type fits.
+    A datasource input that is not given is `datasource_uid`, where the type fits.
     """
+    declared = _declared(export)
     values: dict[str, str] = {name: _text(name, value) for name, value in given.items()}
     plugins: dict[str, str] = {}
     for entry in declared:
-        name, plugin = _named(entry), str(entry.get("pluginId") or "")
+        name, plugin = entry["name"], str(entry.get("pluginId") or "")
         if entry.get("type") != "datasource":
             values.setdefault(name, str(entry.get("value", "")))
             continue
@@ -55,7 +56,8 @@ def fill(dashboard: Json, declared: list[Any], given: Json, datasource_uid: str,
     if given or plugins:
         text = json.dumps(dashboard, ensure_ascii=False)
         used = {name for name in {*given, *plugins} if json.dumps(_placeholder(name), ensure_ascii=False)[1:-1] in text}
-        _refuse_unknown(dashboard, set(given) - used, {_named(entry) for entry in declared})
+        known = {entry["name"] for entry in declared} | references.replaceable(dashboard)
+        _refuse_unknown(set(given) - used, known | references.replaceable(export))
         unmapped = {name: plugin for name, plugin in plugins.items() if name in used and name not in given}
         _refuse_other_types(dashboard, unmapped, datasource_uid, types)
     filled: Json = _filled(dashboard, _Values(values, plugins, types))
@@ -79,11 +81,16 @@ def _refuse_other_types(
         )
 
 
-def _named(entry: Any) -> str:
-    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        shown = json.dumps(entry)[:80]
-        raise GrafanaError(f"model: an entry of its __inputs has no name: {shown}. Export the dashboard again.")
-    return entry["name"]
+def _declared(export: Json) -> list[Json]:
+    declared = export.get("__inputs") or []
+    if not isinstance(declared, list):
+        shown = json.dumps(declared)[:80]
+        raise GrafanaError(f"model: its __inputs is {shown}, not a list. Export the dashboard again.")
+    for entry in declared:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            shown = json.dumps(entry)[:80]
+            raise GrafanaError(f"model: an entry of its __inputs has no name: {shown}. Export the dashboard again.")
+    return declared
 
 
 def _text(name: str, value: Any) -> str:
@@ -93,8 +100,7 @@ def _text(name: str, value: Any) -> str:
     return str(value)
 
 
-def _refuse_unknown(dashboard: Json, names: set[str], declared: set[str]) -> None:
-    known = declared | references.replaceable(dashboard)
+def _refuse_unknown(names: set[str], known: set[str]) -> None:
     for name in sorted(names - known):
         raise GrafanaError(
             f"inputs: '{name}' is neither an input of the model nor a datasource that it refers to."

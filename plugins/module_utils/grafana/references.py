@@ -71,18 +71,22 @@ def problems(
     `types` are the types of the datasources by uid and by name, None if they are not known.
     """
     names = replaceable(given)
+    missing = [
+        f"'{name}' ({uid})"
+        for uid, name in library_panels.referenced(model).items()
+        if not has_library_panel.get(uid, True)
+    ]
+    no_library_panels = (
+        f"its library panels {', '.join(missing)} are neither in the model's __elements nor in Grafana."
+        " Export the dashboard for sharing externally, or create the library panels."
+    )
     return [
         *(
             f"{problem} {_advice(name, names)}"
             for name, plugin in sorted(datasources(model))
             for problem in _problems_of(name, plugin, model, types)
         ),
-        *(
-            f"it shows the library panel '{name}' ({uid}), which is neither in the model's __elements nor in Grafana."
-            " Export the dashboard for sharing externally, or create the library panel."
-            for uid, name in library_panels.referenced(model).items()
-            if not has_library_panel.get(uid, True)
-        ),
+        *([no_library_panels] if missing else []),
     ]
 
 

@@ -8,7 +8,13 @@ PROM = {"name": "DS_PROM", "type": "datasource", "pluginId": "prometheus"}
 
 
 def filled(dashboard, declared=(), given=None, uid="prometheus", types=None):
-    return inputs.fill(dashboard, list(declared), given or {}, uid, {"prometheus": "prometheus", **(types or {})})
+    return inputs.fill(
+        dashboard,
+        {**dashboard, "__inputs": list(declared)},
+        given or {},
+        uid,
+        {"prometheus": "prometheus", **(types or {})},
+    )
 
 
 def test_a_value_is_not_taken_for_another_input():
@@ -59,3 +65,9 @@ def test_a_datasource_of_another_type_does_not_fit_an_input(uid):
 )
 def test_types_fit_where_one_plugin_answers_the_queries_of_the_other(wanted, actual, fit):
     assert references.fits(wanted, actual) is fit
+
+
+def test_a_datasource_of_a_library_panel_that_stays_one_may_be_named():
+    library_panel = {"uid": "lib", "model": {"datasource": {"type": "prometheus", "uid": "elsewhere"}}}
+    export = {"__elements": {"lib": library_panel}}
+    assert inputs.fill({"panels": []}, export, {"elsewhere": "prometheus"}, "prometheus", {}) == {"panels": []}
