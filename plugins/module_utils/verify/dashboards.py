@@ -5,6 +5,7 @@ from __future__ import annotations
 """What the dashboards in Grafana show, collected. What it means is decided elsewhere."""
 
 import itertools
+import time
 from typing import Any, NamedTuple, Optional
 from urllib.parse import quote
 
@@ -67,7 +68,9 @@ class _Look:
         datasources: list[Datasource] = grafana.get("/api/datasources") or []
         self._types = {datasource["uid"]: datasource["type"] for datasource in datasources}
         keeps_saved = version.isdigit() and int(version) < _REFRESHES_ALL
-        self._context = Context(datasources, lambda datasource: _Prometheus(self, datasource["uid"]), hosts, keeps_saved)
+        self._context = Context(
+            datasources, lambda datasource: _Prometheus(self, datasource["uid"]), hosts, time.time(), keeps_saved
+        )
         self._answers: dict[tuple[str, ...], _Answer] = {}
         self._library_panels: dict[str, Optional[Json]] = {}
 
@@ -106,13 +109,25 @@ class _Look:
     def _problems(self, queries: list[panels.Query]) -> list[str]:
         """The problems of one panel."""
         missing = [query.problem for query in queries if query.problem]
-        shown = [self.ask(query.datasource, query.expression, query.start, query.end) for query in queries if not query.problem]
+        shown = [
+            self.ask(query.datasource, query.expression, query.start, query.end)
+            for query in queries
+            if not query.problem
+        ]
         errors = [*missing, *(answer.error for answer in shown if answer.error)]
         return errors or ([] if any(answer.has_data for answer in shown) else [""])
 
     def _asked(self, uid: str, expression: str, start: str, end: str) -> _Answer:
         source = {"type": self._types.get(uid, "prometheus"), "uid": uid}
-        body = {"refId": "A", "datasource": source, "expr": expression, "instant": True, "range": False, "intervalMs": 15000, "maxDataPoints": 100}
+        body = {
+            "refId": "A",
+            "datasource": source,
+            "expr": expression,
+            "instant": True,
+            "range": False,
+            "intervalMs": 15000,
+            "maxDataPoints": 100,
+        }
         try:
             answer = self._grafana.post("/api/ds/query", {"queries": [body], "from": start, "to": end})
         except NotAllowed:

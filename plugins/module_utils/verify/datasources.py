@@ -38,7 +38,11 @@ def resolve(given: Any, values: Values, datasources: list[Datasource]) -> Refere
     written = given.get("uid") if isinstance(given, dict) else given
     if isinstance(given, dict) and given.get("type") == _EXPRESSIONS[0]:
         written = _EXPRESSIONS[0]
-    first = {name: value._replace(chosen=value.chosen[0] if value.chosen else "") for name, value in values.items() if isinstance(value.chosen, list)}
+    first = {
+        name: value._replace(chosen=value.chosen[0] if value.chosen else "")
+        for name, value in values.items()
+        if isinstance(value.chosen, list)
+    }
     name = fill(str(written or ""), {**values, **first}, "raw")
     if name in ("", "default"):
         meant = [datasource for datasource in datasources if datasource.get("isDefault")]
@@ -54,5 +58,7 @@ def of_target(panel: Json, target: Json) -> Any:
     own = target.get("datasource")
     if uid in (None, ""):
         references = [target.get("datasource") for target in objects(panel.get("targets"))]
-        given = next((reference for reference in references if reference and not resolve(reference, {}, []).is_expression), given)
+        given = next(
+            (reference for reference in references if reference and not resolve(reference, {}, []).is_expression), given
+        )
     return own if own and (uid == MIXED or resolve(own, {}, []).is_expression) else None if uid == MIXED else given

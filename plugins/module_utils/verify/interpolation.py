@@ -46,7 +46,11 @@ def fill(text: str, values: Values, style: str = GLOB) -> str:
 
     def replacement(match: re.Match[str]) -> str:
         name = _name(match)
-        return _formatted(name, values[name], match["old_format"] or match["format"] or style) if name in values else match[0]
+        return (
+            _formatted(name, values[name], match["old_format"] or match["format"] or style)
+            if name in values
+            else match[0]
+        )
 
     return _REFERENCE.sub(replacement, text)
 
@@ -72,6 +76,8 @@ def _formatted(name: str, value: Value, style: str) -> str:
         return (argument or ",").join(_listed(value.chosen))
     if kind == "distributed":
         return f",{name}=".join(_listed(value.chosen))
+    if style == "date:seconds":
+        return f"{int(value.chosen) / 1000:.0f}" if isinstance(value.chosen, str) and value.chosen.isdigit() else "NaN"
     return _FORMATS.get(kind, _FORMATS[GLOB])(value.chosen)
 
 
@@ -103,7 +109,9 @@ _FORMATS: dict[str, Callable[[Union[str, list[str]]], str]] = {
     "pipe": lambda chosen: "|".join(_listed(chosen)),
     REGEX: _as_regex,
     GLOB: lambda chosen: f"{{{','.join(chosen)}}}" if len(_listed(chosen)) > 1 else "".join(chosen),
-    "json": lambda chosen: chosen if isinstance(chosen, str) else json.dumps(chosen, ensure_ascii=False, separators=(",", ":")),
+    "json": lambda chosen: (
+        chosen if isinstance(chosen, str) else json.dumps(chosen, ensure_ascii=False, separators=(",", ":"))
+    ),
     "singlequote": _quoted("'"),
     "doublequote": _quoted('"'),
 }

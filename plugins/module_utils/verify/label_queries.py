@@ -67,7 +67,10 @@ def answers(query: str, prometheus: Prometheus) -> Optional[list[str]]:
     samples = prometheus.samples(result["expression"] if result else query)
     if samples is None:
         return None
-    return [_series(sample) + (f" {_number(sample.value)} {_number(sample.timestamp)}" if result else "") for sample in samples]
+    return [
+        _series(sample) + (f" {_number(sample.value)} {_number(sample.timestamp)}" if result else "")
+        for sample in samples
+    ]
 
 
 def _values(label: str, selector: str, prometheus: Prometheus) -> Optional[list[str]]:

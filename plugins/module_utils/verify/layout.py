@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """The panels of a dashboard, wherever they stand. Pure.
 
-Models up to schema version 15 have `rows` of panels, which Grafana migrates (DashboardMigrator.ts, upgradeToGridLayout).
+Models up to schema version 15 have `rows` of panels. Grafana migrates them (DashboardMigrator.ts, upgradeToGridLayout).
 """
 
 from typing import Callable, NamedTuple, Optional
@@ -57,4 +57,8 @@ def _placed(panel: Json, row: Json, library_panel: LibraryPanel) -> Placed:
             panel = {**panel, "title": panel.get("title") or reference.get("name")}
         else:
             panel = {**model, **{key: panel[key] for key in ("id", "gridPos") if key in panel}}
-    return Placed(panel, [holder["repeat"] for holder in (row, panel) if isinstance(holder.get("repeat"), str) and holder["repeat"]], problem)
+    return Placed(
+        panel,
+        [holder["repeat"] for holder in (row, panel) if isinstance(holder.get("repeat"), str) and holder["repeat"]],
+        problem,
+    )

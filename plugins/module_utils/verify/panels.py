@@ -7,11 +7,24 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import datasources, layout, time_range, variables
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.choices import PROMETHEUS_TYPES
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import PROMETHEUS, TEXT, Value, Values, fill, names
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
+    datasources,
+    filters,
+    layout,
+    time_range,
+    variables,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.options import PROMETHEUS_TYPES
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import (
+    PROMETHEUS,
+    TEXT,
+    Value,
+    Values,
+    fill,
+    names,
+)
 
 # Panels that ask nothing, whatever targets their model has (skipDataQuery of the plugins).
 _WITHOUT_QUERIES = ("alertlist", "annolist", "dashlist", "gettingstarted", "news", "pluginlist", "text", "welcome")
@@ -38,7 +51,7 @@ class Query(NamedTuple):
 
 
 def queries(dashboard: Json, context: variables.Context, library_panel: layout.LibraryPanel) -> list[Query]:
-    """The Prometheus queries of all panels, those in collapsed rows included, with the values that Grafana chooses at first.
+    """The Prometheus queries of all panels with the values that Grafana chooses at first.
 
     Left out are panels that show other data as well, and queries with a variable whose value is not known.
     """
@@ -50,7 +63,9 @@ def queries(dashboard: Json, context: variables.Context, library_panel: layout.L
         if placed.problem:
             asked.append(Query(number, title, "", "", "", placed.problem))
         else:
-            asked += _of_panel(number, title, placed.panel, dashboard, values, resolved.unknown, context.datasources)
+            asked += _of_panel(
+                number, title, placed.panel, dashboard, variables.Resolved(values, resolved.unknown), context
+            )
     return asked
 
 
@@ -60,12 +75,15 @@ def is_optional(uid: str, query: Query, patterns: list[str]) -> bool:
 
 
 def _of_panel(
-    number: int, title: str, panel: Json, dashboard: Json, values: Values, unknown: set[str], known: list[Datasource]
+    number: int, title: str, panel: Json, dashboard: Json, resolved: variables.Resolved, context: variables.Context
 ) -> list[Query]:
+    (values, unknown), known = resolved, context.datasources
     listed = objects(panel.get("targets"))
     if panel.get("type") in _WITHOUT_QUERIES:
         return []
-    references = [(target, datasources.resolve(datasources.of_target(panel, target), values, known)) for target in listed]
+    references = [
+        (target, datasources.resolve(datasources.of_target(panel, target), values, known)) for target in listed
+    ]
     computes = any(reference.is_expression and not target.get("hide") for target, reference in references)
     drawn_range = time_range.time_range(dashboard, panel)
     asked: list[Query] = []
@@ -82,15 +100,21 @@ def _of_panel(
         if names(f"{written} {reference.name}") & unknown:
             return []
         problem = "" if source else f"its datasource {reference.name} is not in Grafana"
-        interval = str(((source.get("jsonData") if source else None) or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL)
+        interval = str(
+            ((source.get("jsonData") if source else None) or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL
+        )
         own = time_range.built_in(drawn_range.span, panel, target, interval, values)
-        expression = fill(written, {**values, **own}, PROMETHEUS)
-        asked.append(Query(number, title, reference.name, expression, written, problem, drawn_range.start, drawn_range.end))
+        expression = fill(written, {**values, **time_range.bounds(drawn_range, context.now), **own}, PROMETHEUS)
+        if source:
+            expression = filters.added(expression, filters.matchers(dashboard, source, values, known))
+        asked.append(
+            Query(number, title, reference.name, expression, written, problem, drawn_range.start, drawn_range.end)
+        )
     return asked
 
 
 def _repeated(repeats: list[str], values: Values, hosts: list[str]) -> Values:
-    """Of a panel that is repeated for several values one is looked at, that of a host that can be drawn where there is one."""
+    """One value for each variable that a panel is repeated for: a host that can be drawn, else the first value."""
     one_of: Values = {}
     for name in repeats:
         chosen = values[name].chosen if name in values else ""

@@ -43,7 +43,7 @@ class TimeRange(NamedTuple):
 
 def time_range(dashboard: Json, panel: Json) -> TimeRange:
     """The time range in which a panel is drawn when somebody opens the dashboard."""
-    times = dashboard.get("time") or {}
+    times = _object(dashboard.get("time"))
     start, end = (_moment(times.get(key) or default) for key, default in (("from", "now-1h"), ("to", "now")))
     shift = parsed(panel.get("timeShift")) or 0
     span = parsed(panel.get("timeFrom"))
@@ -67,19 +67,18 @@ def parsed(text: Any) -> Optional[float]:
 
 def automatic(variable: Json, span: float) -> str:
     """The value of a variable of the type interval that is set to "auto"."""
-    count = int(variable.get("auto_count") or 30)
-    return written(max(_rounded(span / count), parsed(variable.get("auto_min")) or parsed("10s") or 0))
+    return written(
+        max(_rounded(span / _positive(variable.get("auto_count"), 30)), parsed(variable.get("auto_min")) or 10)
+    )
 
 
 def built_in(span: float, panel: Json, target: Json, scrape_interval: str, values: Values) -> Values:
     """Grafana's own variables of time in a query."""
     scrape = parsed(scrape_interval) or parsed(DEFAULT_INTERVAL) or 0
-    points = panel.get("maxDataPoints")
-    automatic_step = _rounded(span / (points if isinstance(points, (int, float)) and points > 0 else _width(panel)))
+    automatic_step = _rounded(span / _positive(panel.get("maxDataPoints"), _width(panel)))
     interval = max(automatic_step, parsed(fill(str(panel.get("interval") or ""), values)) or scrape)
     least = parsed(fill(str(target.get("interval") or ""), values))
-    factor = target.get("intervalFactor")
-    step = max(automatic_step, least or interval) * (factor if isinstance(factor, int) and factor > 0 else 1)
+    step = max(automatic_step, least or interval) * _positive(target.get("intervalFactor"), 1)
     rate = max(interval + (least or scrape), 4 * (least or scrape))
     if target.get("interval") in ("$__rate_interval", "${__rate_interval}"):
         rate = step = max(automatic_step + scrape, 4 * scrape)
@@ -92,6 +91,13 @@ def built_in(span: float, panel: Json, target: Json, scrape_interval: str, value
         "__range_s": f"{span:.0f}",
         "__range_ms": f"{span * 1000:.0f}",
     }
+    return {name: Value(text, text) for name, text in texts.items()}
+
+
+def bounds(times: TimeRange, now: float) -> Values:
+    """Grafana's variables of the start and the end, in milliseconds. `now` is seconds since 1970."""
+    end = float(times.end) / 1000 if times.end.isdigit() else now - (parsed(times.end.removeprefix("now-")) or 0)
+    texts = {"__from": f"{(end - times.span) * 1000:.0f}", "__to": f"{end * 1000:.0f}"}
     return {name: Value(text, text) for name, text in texts.items()}
 
 
@@ -114,15 +120,26 @@ def _moment(given: Any) -> _Moment:
     if text.startswith("now"):
         return _Moment(False, -(parsed(text.partition("/")[0].removeprefix("now-")) or 0))
     try:
-        return _Moment(True, float(text) / 1000 if text.isdigit() else datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+        return _Moment(
+            True,
+            float(text) / 1000 if text.isdigit() else datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp(),
+        )
     except ValueError:
         return _Moment(False, 0)
 
 
 def _width(panel: Json) -> float:
     """Pixels. A panel of a model with `rows` has a span of 12 columns."""
-    columns = (panel.get("gridPos") or {}).get("w") or _COLUMNS * (panel.get("span") or _OLD_COLUMNS) / _OLD_COLUMNS
-    return _WIDTH * columns / _COLUMNS
+    old_share = _positive(panel.get("span"), _OLD_COLUMNS) / _OLD_COLUMNS
+    return _WIDTH * _positive(_object(panel.get("gridPos")).get("w"), _COLUMNS * old_share) / _COLUMNS
+
+
+def _object(given: Any) -> Json:
+    return given if isinstance(given, dict) else {}
+
+
+def _positive(given: Any, default: float) -> float:
+    return given if isinstance(given, (int, float)) and given > 0 else default
 
 
 def _rounded(seconds: float) -> float:

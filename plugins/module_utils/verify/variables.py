@@ -8,8 +8,20 @@ from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import template_variables
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import choices, datasources, label_queries, time_range
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import PROMETHEUS, Value, Values, fill, names
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
+    choices,
+    datasources,
+    label_queries,
+    options,
+    time_range,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import (
+    PROMETHEUS,
+    Value,
+    Values,
+    fill,
+    names,
+)
 
 # Up to this schema version Grafana changes `refresh` to "on load" when it opens a dashboard (DashboardMigrator.ts).
 _LAST_SCHEMA_WITHOUT_REFRESH = 28
@@ -22,12 +34,14 @@ class Context(NamedTuple):
     - datasources: Grafana's list.
     - prometheus: where the queries of variables of a datasource are asked.
     - hosts: the hosts to choose from first.
+    - now: seconds since 1970.
     - keeps_saved: whether Grafana takes a variable that is never refreshed as it was saved, as servers up to 10 do.
     """
 
     datasources: list[Datasource]
     prometheus: Callable[[Datasource], label_queries.Prometheus]
     hosts: list[str] = []
+    now: float = 0
     keeps_saved: bool = False
 
 
@@ -46,7 +60,9 @@ def resolve(dashboard: Json, context: Context) -> Resolved:
         open_names = {variable["name"] for variable in waiting}
         ready = [variable for variable in waiting if not (_uses(variable) & open_names)] or waiting[:1]
         for variable in ready:
-            value = None if _uses(variable) & resolved.unknown else _value(variable, resolved.values, dashboard, context)
+            value = (
+                None if _uses(variable) & resolved.unknown else _value(variable, resolved.values, dashboard, context)
+            )
             if value is None:
                 resolved.unknown.add(variable["name"])
             else:
@@ -76,13 +92,14 @@ def _value(variable: Json, values: Values, dashboard: Json, context: Context) ->
     if kind == "query":
         return _of_query(variable, values, dashboard, context)
     if kind == "custom":
-        return choices.chosen(variable, choices.custom(variable, values), _none, values)
+        return choices.chosen(variable, options.custom(variable, values), choices.none_preferred, values)
     if kind == "datasource":
         try:
-            options = choices.of_datasources(variable, context.datasources, values)
+            with_default = choices.saved_value(variable)[0] == options.DEFAULT
+            listed = options.of_datasources(variable, context.datasources, values, with_default)
         except ValueError:
             return choices.as_saved(variable)
-        return choices.chosen(variable, options, _none, values)
+        return choices.chosen(variable, listed, choices.none_preferred, values)
     if kind == "interval":
         return _of_interval(variable, query, time_range.time_range(dashboard, {}).span)
     saved = choices.as_saved(variable)
@@ -90,13 +107,14 @@ def _value(variable: Json, values: Values, dashboard: Json, context: Context) ->
 
 
 def _of_query(variable: Json, values: Values, dashboard: Json, context: Context) -> Optional[Value]:
-    schema = dashboard.get("schemaVersion", 0)
-    if context.keeps_saved and variable.get("refresh", _NEVER) in (_NEVER, False) and schema > _LAST_SCHEMA_WITHOUT_REFRESH:
+    schema = dashboard.get("schemaVersion")
+    is_newer = isinstance(schema, int) and schema > _LAST_SCHEMA_WITHOUT_REFRESH
+    if context.keeps_saved and is_newer and variable.get("refresh", _NEVER) == _NEVER:
         return choices.as_saved(variable)
     source = datasources.resolve(variable.get("datasource"), values, context.datasources).datasource
     if source is None:
         return choices.as_saved(variable)
-    if source.get("type") not in choices.PROMETHEUS_TYPES:
+    if source.get("type") not in options.PROMETHEUS_TYPES:
         return None
     interval = (source.get("jsonData") or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL
     span = time_range.time_range(dashboard, {}).span
@@ -106,11 +124,11 @@ def _of_query(variable: Json, values: Values, dashboard: Json, context: Context)
         # Grafana shows the error, and the value stays as it was.
         return choices.as_saved(variable)
     try:
-        options = choices.of_answers(variable, answers, values)
+        listed = options.of_answers(variable, answers, values)
     except ValueError:
         return choices.as_saved(variable)
     hosts = context.hosts if label_queries.label_of(asked) == "host" else []
-    return choices.chosen(variable, options, lambda option: option.value in hosts, values)
+    return choices.chosen(variable, listed, lambda option: option.value in hosts, values)
 
 
 def _of_interval(variable: Json, query: str, span: float) -> Value:
@@ -124,7 +142,3 @@ def _of_interval(variable: Json, query: str, span: float) -> Value:
     else:
         text = saved if saved in listed or not listed else listed[0]
     return Value(text, text)
-
-
-def _none(_option: choices.Option) -> bool:
-    return False

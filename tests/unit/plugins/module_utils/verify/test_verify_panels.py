@@ -73,6 +73,14 @@ def test_the_end_of_the_time_range_is_looked_at(time, shift, start, end):
 
 
 @pytest.mark.parametrize(
+    ("written", "value"),
+    [("$__from", "1699999100000"), ("${__to}", "1700000000000"), ("${__from:date:seconds}", "1699999100")],
+)
+def test_start_and_end(written, value):
+    assert ask(f"x @ {written}", time={"from": "now-15m", "to": "now"}, context={"now": 1700000000}) == f"x @ {value}"
+
+
+@pytest.mark.parametrize(
     ("given", "uid"),
     [
         (PROM, "prom"),
