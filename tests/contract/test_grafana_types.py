@@ -48,7 +48,9 @@ def test_both_ids_of_a_datasource_plugin_mean_the_same(grafana, old, new):
 
 
 def test_integers_beyond_those_of_a_float_are_no_difference(grafana):
-    declared = model({**MODEL_PANEL, "maxDataPoints": 2**53 + 1, "options": {"big": 12345678901234567891, "list": [-(2**60) - 1]}})
+    declared = model(
+        {**MODEL_PANEL, "maxDataPoints": 2**53 + 1, "options": {"big": 12345678901234567891, "list": [-(2**60) - 1]}}
+    )
     grafana.run(grafana_resources, dashboards=[declared])
     again = grafana.run(grafana_resources, dashboards=[declared])
     assert not again["changed"], again["diff"]
@@ -58,7 +60,9 @@ def test_integers_beyond_those_of_a_float_are_no_difference(grafana):
 
 def test_basic_authentication_can_be_switched_off(grafana):
     secret = {"basicAuthPassword": "hunter22-secret"}
-    grafana.run(grafana_resources, datasources=[{**DATASOURCE, "basic_auth_user": "reader", "secure_json_data": secret}])
+    grafana.run(
+        grafana_resources, datasources=[{**DATASOURCE, "basic_auth_user": "reader", "secure_json_data": secret}]
+    )
     off = {**DATASOURCE, "basic_auth_user": "", "secure_json_data": {"basicAuthPassword": None}}
     planned = grafana.run(grafana_resources, check=True, datasources=[off])
     applied = grafana.run(grafana_resources, datasources=[off])
@@ -76,26 +80,60 @@ def test_basic_authentication_can_be_switched_off(grafana):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"datasources": [{**DATASOURCE, "url": "p.example.com:9090"}]}, "url: 'p.example.com:9090' is not an HTTP URL. Write it like http://p.example.com:9090"),
+        (
+            {"datasources": [{**DATASOURCE, "url": "p.example.com:9090"}]},
+            "url: 'p.example.com:9090' is not an HTTP URL. Write it like http://p.example.com:9090",
+        ),
         ({"datasources": [{**DATASOURCE, "url": "htp://p"}]}, "url: 'htp://p' is not an HTTP URL"),
         ({"datasources": [{**DATASOURCE, "url": "http://p:9090 "}]}, "has a blank at an end"),
         ({"datasources": [{**DATASOURCE, "name": ""}]}, "datasources[0].name: empty for 'ct-p'"),
         ({"datasources": [{**DATASOURCE, "name": " "}]}, "datasources[0].name: empty"),
         ({"datasources": [{**DATASOURCE, "name": "n" * 191}]}, "has 191 characters. Give at most 190"),
         ({"datasources": [{**DATASOURCE, "type": ""}]}, "datasources[0].type: empty"),
-        ({"datasources": [{**DATASOURCE, "type": "prometeus"}]}, "datasource 'ct-p': type: this Grafana has no datasource plugin 'prometeus'. Write prometheus"),
+        (
+            {"datasources": [{**DATASOURCE, "type": "prometeus"}]},
+            "datasource 'ct-p': type: this Grafana has no datasource plugin 'prometeus'. Write prometheus",
+        ),
         ({"datasources": [{**DATASOURCE, "type": "Prometheus"}]}, "Write prometheus"),
         ({"folders": [{"uid": "ct-f", "title": " "}]}, "folders[0].title: empty for 'ct-f'"),
-        ({"dashboards": [dashboard({**PANEL, "unit": "decmbyts"})]}, "panels[0].unit: Grafana has no unit 'decmbyts'. Write decmbytes"),
+        (
+            {"dashboards": [dashboard({**PANEL, "unit": "decmbyts"})]},
+            "panels[0].unit: Grafana has no unit 'decmbyts'. Write decmbytes",
+        ),
         ({"dashboards": [dashboard({**PANEL, "unit": "cores"})]}, "Write suffix:cores"),
         (
             {"dashboards": [dashboard({"title": "T", "queries": [{"expr": "up", "unit": "Percent"}]})]},
             "panels[0].queries[0].unit: Grafana has no unit 'Percent'. Write percent",
         ),
-        ({"dashboards": [model({**MODEL_PANEL, "type": "timeserie"})]}, "panel 'T': this Grafana has no panel type 'timeserie'. Write timeseries"),
-        ({"dashboards": [model(MODEL_PANEL, {**MODEL_PANEL, "title": "U"})]}, "panel 'T' and panel 'U' have the same id, 1"),
+        ({"dashboards": [dashboard({**PANEL, "min": 100, "max": 0})]}, "panels[0].max: 0.0 is not above min, 100.0"),
+        ({"dashboards": [dashboard({**PANEL, "decimals": -1})]}, "panels[0].decimals: -1 is below 0"),
         (
-            {"dashboards": [model(MODEL_PANEL, {"id": 2, "type": "row", "title": "R", "panels": [{**MODEL_PANEL, "title": "U"}]})]},
+            {
+                "dashboards": [
+                    dashboard(
+                        {**PANEL, "thresholds": [{"value": 90, "color": "red"}, {"value": 70, "color": "orange"}]}
+                    )
+                ]
+            },
+            "panels[0].thresholds: the values 90, 70 do not ascend",
+        ),
+        ({"dashboards": [dashboard(time_from="now-1hour")]}, "dashboards[0].time_from: 'now-1hour' is not a time"),
+        (
+            {"dashboards": [model({**MODEL_PANEL, "type": "timeserie"})]},
+            "panel 'T': this Grafana has no panel type 'timeserie'. Write timeseries",
+        ),
+        (
+            {"dashboards": [model(MODEL_PANEL, {**MODEL_PANEL, "title": "U"})]},
+            "panel 'T' and panel 'U' have the same id, 1",
+        ),
+        (
+            {
+                "dashboards": [
+                    model(
+                        MODEL_PANEL, {"id": 2, "type": "row", "title": "R", "panels": [{**MODEL_PANEL, "title": "U"}]}
+                    )
+                ]
+            },
             "panel 'T' and panel 'U' have the same id, 1",
         ),
     ],
@@ -116,7 +154,7 @@ def test_what_a_plugin_may_know_better_is_a_warning(grafana, warnings):
     shown = " ".join(warnings)
     assert "this Grafana has no datasource plugin 'ct-own-datasource'" in shown
     assert "panel 'T': this Grafana has no panel type 'ct-own-panel'" in shown
-    assert "Grafana has no unit 'decmbyts' and shows it as text. Write decmbytes" in shown
+    assert "Grafana has no unit 'decmbyts' and shows it as text. Did you mean decmbytes?" in shown
     grafana.wire.clear()
     warnings.clear()
     again = grafana.run(grafana_resources, datasources=[datasource], dashboards=[model(panel)])
@@ -125,8 +163,35 @@ def test_what_a_plugin_may_know_better_is_a_warning(grafana, warnings):
     assert len(grafana.wire.requests) == 3
 
 
+def test_a_variable_that_is_not_there_is_a_warning(grafana, warnings):
+    variables = [{"name": "host", "type": "custom", "values": ["a"]}]
+    queries = [
+        {
+            "expr": 'label_replace(up{host=~"$host",job="${hots:regex}"}[$__rate_interval], "gpu", "$1", "x", "([[:digit:]]+)$")'
+        },
+        {"expr": 'up{host="[[hots]]"}'},
+    ]
+    panels = [{"title": "Up", "queries": queries, "repeat": "host"}, {"title": "Row", "type": "row", "repeat": "hosts"}]
+    grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=[dashboard(*panels, variables=variables)])
+    assert warnings == [
+        "dashboard 'ct-d': there is no variable 'hots', which panel 'Up' names. Add it, or correct the name.",
+        "dashboard 'ct-d': there is no variable 'hosts', which panel 'Row' names. Add it, or correct the name.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["now", "now-6h", "now/d", "now-1d/d", "now-1M/fQ", "1767225600000", "2026-11-01", "2026-11-01T00:00:00.000Z"],
+)
+def test_times_that_grafana_reads_are_taken(grafana, time):
+    assert grafana.run(grafana_resources, check=True, dashboards=[dashboard(time_from=time, time_to="now")])["changed"]
+
+
 def test_panels_that_grafana_migrates_and_databases_are_taken(grafana, warnings):
-    panels = [{"id": number, "type": kind, "title": kind} for number, kind in enumerate(("graph", "singlestat", "table-old", "row"), 1)]
+    panels = [
+        {"id": number, "type": kind, "title": kind}
+        for number, kind in enumerate(("graph", "singlestat", "table-old", "row"), 1)
+    ]
     database = {"uid": "ct-t", "name": "CT T", "type": "mysql", "url": "localhost:3306", "database": "d", "user": "u"}
     result = grafana.run(grafana_resources, datasources=[database], dashboards=[model(*panels)])
     assert actions(result) == {"ct-t": "created", "ct-d": "created"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Checks of the option `datasources` that need no server. Grafana takes all of what is refused here, or answers with no reason. Pure."""
+"""Checks of datasources that need no server. Grafana takes most of what is refused here. Pure."""
 
 import re
 
@@ -27,7 +27,9 @@ def check(items: list[declared.Datasource]) -> None:
             _check(f"datasources[{number}]", item)
     defaults = [item["uid"] for item in items if item["is_default"] and item["state"] == "present"]
     if len(defaults) > 1:
-        raise GrafanaError(f"datasources: {' and '.join(defaults)} have is_default: true. An organization has one default datasource.")
+        raise GrafanaError(
+            f"datasources: {' and '.join(defaults)} have is_default: true. An organization has one default datasource."
+        )
 
 
 def _check(where: str, item: declared.Datasource) -> None:
@@ -37,7 +39,7 @@ def _check(where: str, item: declared.Datasource) -> None:
     if len(name) > LONGEST_NAME:
         raise GrafanaError(f"{where}.name: '{name[:40]}...' has {len(name)} characters. Give at most {LONGEST_NAME}.")
     if not item["type"].strip():
-        raise GrafanaError(f"{where}.type: empty for '{item['uid']}'. Give the id of a datasource plugin, such as prometheus.")
+        raise GrafanaError(f"{where}.type: empty for '{item['uid']}'. Give the id of a plugin, such as prometheus.")
     if item["url"] is not None:
         _check_url(f"{where}.url", item["url"])
     for key, value in item["secure_json_data"].items():

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 """Checks of panels that need no server: of the option `panels`, and of those in a JSON model. Pure."""
 
-from typing import Optional
+import re
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, panels, units
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_fields,
+    contents,
+    declared,
+    panels,
+    units,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+# A reference to a variable in a query (grafana/grafana, public/app/features/variables/utils.ts).
+_VARIABLE = re.compile(r"\$(\w+)|\[\[(\w+)(?::\w+)?\]\]|\$\{(\w+)[.:}]")
 
 
 def check(where: str, panel: declared.Panel) -> None:
     """Raise GrafanaError for the first option of a panel that cannot be right."""
     if panel["type"] == "row" and (panel["query"] or panel["queries"]):
-        raise GrafanaError(f"{where} ('{panel['title']}'): a row is a heading and has no query. Give the query to a panel below it.")
+        raise GrafanaError(
+            f"{where} ('{panel['title']}'): a row is a heading and has no query. Give the query to a panel below it."
+        )
     if panel["type"] != "row" and bool(panel["query"]) == bool(panel["queries"]):
         raise GrafanaError(f"{where} ('{panel['title']}'): give either query or queries.")
     if len(panel["queries"] or []) > 26:
         raise GrafanaError(f"{where} ('{panel['title']}').queries: more than 26. Spread them over several panels.")
     _check_table(f"{where} ('{panel['title']}')", panel)
-    _check_unit(f"{where}.unit", panel.get("unit"))
+    check_fields.check(where, panel)
     for index, query in enumerate(panel["queries"] or []):
-        _check_unit(f"{where}.queries[{index}].unit", query.get("unit"))
+        check_fields.check(f"{where}.queries[{index}]", query)
     if not 1 <= panel["width"] <= panels.COLUMNS:
         raise GrafanaError(f"{where}.width: {panel['width']} does not fit the grid of {panels.COLUMNS} columns.")
     if panel["height"] < 1:
@@ -30,7 +41,9 @@ def check(where: str, panel: declared.Panel) -> None:
     if (panel["x"] is None) != (panel["y"] is None):
         raise GrafanaError(f"{where}: x and y go together.")
     if panel["x"] is not None and not 0 <= panel["x"] <= panels.COLUMNS - panel["width"]:
-        raise GrafanaError(f"{where}.x: {panel['x']} with width {panel['width']} is beyond the grid of {panels.COLUMNS} columns.")
+        raise GrafanaError(
+            f"{where}.x: {panel['x']} with width {panel['width']} is beyond the grid of {panels.COLUMNS} columns."
+        )
     if panel["y"] is not None and panel["y"] < 0:
         raise GrafanaError(f"{where}.y: {panel['y']} is above the grid.")
 
@@ -39,19 +52,15 @@ def _check_table(where: str, panel: declared.Panel) -> None:
     """A table's columns are its labels and the legends of its queries; no other panel has columns."""
     if panel["type"] == "table":
         if not all(query["legend"] for query in panel["queries"] or []):
-            raise GrafanaError(f"{where}: a query has no legend, which names its column. Give each query of a table its own.")
+            raise GrafanaError(
+                f"{where}: a query has no legend, which names its column. Give each query of a table its own."
+            )
         return
     for option, value in (("columns", panel["columns"]), ("sort", panel["sort"])):
         if value:
             raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or take it out.")
     if any(link["column"] for link in panel["links"] or []):
         raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
-
-
-def _check_unit(where: str, unit: Optional[str]) -> None:
-    if unit and not units.is_known(unit):
-        advice = f"Write {units.similar(unit)}" if units.similar(unit) else f"Write suffix:{unit} for the text"
-        raise GrafanaError(f"{where}: Grafana has no unit '{unit}'. {advice}, or another unit of Grafana.")
 
 
 def problems_of_models(every_panel: list[Json]) -> list[str]:
@@ -69,15 +78,33 @@ def problems_of_models(every_panel: list[Json]) -> list[str]:
     return problems
 
 
-def doubts_of_models(every_panel: list[Json]) -> list[str]:
-    """What is probably a typing error, and works otherwise."""
+def doubts_of_model(model: Json) -> list[str]:
+    """What is probably a typing error in a dashboard, and works otherwise."""
     doubts = []
-    for panel in every_panel:
+    used: dict[str, list[str]] = {}
+    for panel in contents.every_panel(model):
         for unit in sorted(_units(panel)):
             probable = None if units.is_known(unit) else units.similar(unit)
             if probable:
-                doubts.append(f"{name(panel)}: Grafana has no unit '{unit}' and shows it as text. Write {probable} if you mean that.")
+                doubts.append(
+                    f"{name(panel)}: Grafana has no unit '{unit}' and shows it as text. Did you mean {probable}?"
+                )
+        for variable in sorted(_variables(panel) - contents.variable_names(model)):
+            used.setdefault(variable, []).append(name(panel))
+    for variable, names in used.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        doubts.append(f"there is no variable '{variable}', which {names[0]}{more} names. Add it, or correct the name.")
     return doubts
+
+
+def _variables(panel: Json) -> set[str]:
+    """Variables that the panel is repeated for, or that its Prometheus queries name; without those of Grafana."""
+    expressions = [target.get("expr") for target in contents.objects(panel.get("targets"))]
+    texts = [expression for expression in expressions if isinstance(expression, str)]
+    named = {name for text in texts for match in _VARIABLE.findall(text) for name in match if name}
+    repeat = panel.get("repeat")
+    own = named | ({repeat} if isinstance(repeat, str) and repeat else set())
+    return {variable for variable in own if not variable.startswith("__") and not variable[0].isdigit()}
 
 
 def name(panel: Json) -> str:
@@ -112,5 +139,7 @@ def _problems(where: str, panel: Json) -> list[str]:
     if not all(references):
         problems.append(f"{where}: a query has an empty refId. Give each query of a panel its own, such as A and B.")
     elif len(set(references)) < len(references):
-        problems.append(f"{where}: two queries have the same refId. Give each query of a panel its own, such as A and B.")
+        problems.append(
+            f"{where}: two queries have the same refId. Give each query of a panel its own, such as A and B."
+        )
     return problems

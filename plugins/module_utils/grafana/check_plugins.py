@@ -4,7 +4,8 @@ from __future__ import annotations
 
 """Whether the server has the plugins of the panels and datasources that are about to be written. Pure.
 
-Grafana takes any type. An id close to one that the server has is a typing error; any other may be a plugin that is installed later.
+Grafana takes any type. An id close to one that the server has is a typing error. Any other may be a plugin that is
+installed later.
 """
 
 import difflib
@@ -17,8 +18,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 # Grafana shows another panel in their place (autoMigrateAngular and autoMigrateRemovedPanelPlugins of grafana/grafana,
 # public/app/features/dashboard/state/PanelModel.ts).
 _MIGRATED_PANELS = (
-    *("graph", "table-old", "singlestat", "grafana-singlestat-panel", "grafana-piechart-panel", "grafana-worldmap-panel"),
-    *("natel-discrete-panel", "heatmap-new", "xychart2", "icon", "text2"),
+    *("graph", "table-old", "singlestat", "grafana-singlestat-panel", "grafana-piechart-panel"),
+    *("grafana-worldmap-panel", "natel-discrete-panel", "heatmap-new", "xychart2", "icon", "text2"),
 )
 # A row is a heading of the dashboard itself.
 _ROW = "row"

@@ -38,9 +38,9 @@ def check(client: Client, changes: list[Change], warn: Callable[[str], None]) ->
         for change in dashboards:
             every_panel = contents.every_panel(change.body["dashboard"])
             wrong, doubtful = check_plugins.check_panels_of(every_panel, types) if types else ([], [])
-            where = f"dashboard '{change.uid}'"
-            problems += [f"{where}: {problem}" for problem in wrong]
-            doubts += [f"{where}: {doubt}" for doubt in doubtful + check_panels.doubts_of_models(every_panel)]
+            doubtful += check_panels.doubts_of_model(change.body["dashboard"])
+            problems += [f"dashboard '{change.uid}': {problem}" for problem in wrong]
+            doubts += [f"dashboard '{change.uid}': {doubt}" for doubt in doubtful]
     if problems:
         raise GrafanaError(" ".join(problems))
     for doubt in doubts:
@@ -48,7 +48,7 @@ def check(client: Client, changes: list[Change], warn: Callable[[str], None]) ->
 
 
 def _check_types(client: Client, changes: list[Change]) -> tuple[list[str], list[str]]:
-    """Check the types of datasources that are created or get another type, and give each the id that the server knows."""
+    """Check the types of datasources that are created or get another one; each gets the id that the server knows."""
     problems: list[str] = []
     doubts: list[str] = []
     changes = [change for change in changes if change.before.get("type") != change.body["type"]]

@@ -24,6 +24,8 @@ TOP_LEVEL = "general"
 _RESERVED_FOLDERS = (TOP_LEVEL, "sharedwithme")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w|M|y)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
+# A time relative to now (grafana/grafana, packages/grafana-data/src/datetime/datemath.ts), milliseconds, or a date.
+_TIME = re.compile(r"now([+-]\d*f?[smhdwMQy]|/\d*f?[smhdwMQy])*|\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 LONGEST_TITLE = 5000
 LONGEST_TAG = 50
 
@@ -96,6 +98,9 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
         raise GrafanaError(f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}.")
     if item["refresh"] and item["refresh"] != "auto" and seconds(item["refresh"]) is None:
         raise GrafanaError(f"{where}.refresh: '{item['refresh']}' is not an interval. Write it like 5s or 1m.")
+    for option, time in (("time_from", item["time_from"]), ("time_to", item["time_to"])):
+        if time and not _TIME.fullmatch(time):
+            raise GrafanaError(f"{where}.{option}: '{time}' is not a time. Write it like now-1h, now/d or 2026-11-01T00:00:00Z.")
     for tag in item["tags"]:
         if len(tag) > LONGEST_TAG:
             raise GrafanaError(f"{where}.tags: '{tag}' is longer than {LONGEST_TAG} characters.")

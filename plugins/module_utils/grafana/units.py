@@ -2,21 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The units of Grafana. The server takes any text as a unit, and a panel shows an unknown one behind the bare number."""
+"""The units of Grafana. The server takes any text, and panels show an unknown unit behind the bare number."""
 
 import difflib
 from typing import Optional
 
-# Ids of Grafana 9 to 13 (grafana/grafana, packages/grafana-data/src/valueFormats/categories.ts; `farenheit` is in valueFormats.ts).
+# Ids of Grafana 9 to 13 (grafana/grafana, packages/grafana-data/src/valueFormats/categories.ts, and `farenheit`, an
+# alias in valueFormats.ts).
 _IDS = frozenset(
     """
     none string short sishort percent percentunit humidity dB candela hex0x hex sci locale pixel
     accMS2 accFS2 accG degree radian grad arcmin arcsec areaM2 areaF2 areaMI2 acres hectares
     flops mflops gflops tflops pflops eflops zflops yflops
     ppm conppb conngm3 conngNm3 conμgm3 conμgNm3 conmgm3 conmgNm3 congm3 congNm3 conmgdL conmmolL
-    currencyUSD currencyGBP currencyEUR currencyJPY currencyRUB currencyUAH currencyBRL currencyDKK currencyISK currencyNOK
-    currencySEK currencyCZK currencyCHF currencyPLN currencyBTC currencymBTC currencyμBTC currencyZAR currencyINR currencyKRW
-    currencyIDR currencyPHP currencyVND currencyTRY currencyMYR currencyXPF currencyBGN currencyPYG currencyUYU currencyILS
+    currencyUSD currencyGBP currencyEUR currencyJPY currencyRUB currencyUAH currencyBRL currencyDKK currencyISK
+    currencyNOK currencySEK currencyCZK currencyCHF currencyPLN currencyBTC currencymBTC currencyμBTC currencyZAR
+    currencyINR currencyKRW currencyIDR currencyPHP currencyVND currencyTRY currencyMYR currencyXPF currencyBGN
+    currencyPYG currencyUYU currencyILS
     bytes decbytes bits decbits kbytes deckbytes mbytes decmbytes gbytes decgbytes tbytes dectbytes pbytes decpbytes
     pps binBps Bps binbps bps KiBs Kibits KBs Kbits MiBs Mibits MBs Mbits GiBs Gibits GBs Gbits TiBs Tibits TBs Tbits
     PiBs Pibits PBs Pbits

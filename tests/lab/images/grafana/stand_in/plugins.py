@@ -5,12 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 PANELS = (
-    *("alertlist", "annolist", "barchart", "bargauge", "candlestick", "canvas", "dashlist", "flamegraph", "gauge", "geomap"),
+    *(
+        "alertlist",
+        "annolist",
+        "barchart",
+        "bargauge",
+        "candlestick",
+        "canvas",
+        "dashlist",
+        "flamegraph",
+        "gauge",
+        "geomap",
+    ),
     *("gettingstarted", "heatmap", "histogram", "logs", "news", "nodeGraph", "piechart", "stat", "state-timeline"),
     *("status-history", "table", "text", "timeseries", "traces", "trend", "welcome", "xychart"),
 )
 DATASOURCES = (
-    *("alertmanager", "cloudwatch", "elasticsearch", "grafana-azure-monitor-datasource", "grafana-postgresql-datasource"),
+    *(
+        "alertmanager",
+        "cloudwatch",
+        "elasticsearch",
+        "grafana-azure-monitor-datasource",
+        "grafana-postgresql-datasource",
+    ),
     *("grafana-pyroscope-datasource", "grafana-testdata-datasource", "graphite", "influxdb", "jaeger", "loki", "mssql"),
     *("mysql", "opentsdb", "parca", "prometheus", "stackdriver", "tempo", "zipkin"),
 )

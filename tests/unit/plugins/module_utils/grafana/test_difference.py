@@ -56,7 +56,11 @@ def test_what_means_the_same_is_shown_only_where_it_is_asked_for():
 
 
 def test_a_created_object_is_shown_whole():
-    assert lines({}, {"jsonData": {"b": 1, "a": True}, "name": "P"}) == ["+jsonData.a: true", "+jsonData.b: 1", '+name: "P"']
+    assert lines({}, {"jsonData": {"b": 1, "a": True}, "name": "P"}) == [
+        "+jsonData.a: true",
+        "+jsonData.b: 1",
+        '+name: "P"',
+    ]
 
 
 def test_a_dashboard_of_megabytes_takes_a_moment_and_few_lines():
