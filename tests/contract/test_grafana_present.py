@@ -80,6 +80,20 @@ def test_the_roles_dashboards_are_kept_as_they_are_written(grafana, declared):
     assert grafana.wire.writes == []
 
 
+@pytest.mark.parametrize("count", [4, 30])
+def test_an_unchanged_set_costs_a_request_for_each_dashboard_and_three_more(grafana, declared, count):
+    dashboards = [{**declared["dashboards"][0], "uid": f"ct-{number}", "title": f"CT {number}"} for number in range(count)]
+    small = {"datasources": declared["datasources"][:1], "folders": declared["folders"][:1], "dashboards": dashboards}
+    grafana.run(grafana_resources, **small)
+    grafana.wait_for_search("ct-child")
+    for check in (True, False):
+        grafana.wire.clear()
+        result = grafana.run(grafana_resources, check=check, **small)
+        assert not result["changed"], result["diff"]
+        assert (result["requests"], grafana.wire.writes) == (3 + count, [])
+        assert len(grafana.wire.requests) == 3 + count
+
+
 def test_datasources_with_secrets_cost_one_request_each(grafana, declared):
     declared["datasources"][0].update(basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"})
     grafana.run(grafana_resources, **declared)
