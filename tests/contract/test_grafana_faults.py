@@ -120,9 +120,15 @@ def test_folders_that_grafana_refuses_for_their_place_are_sent_once(grafana):
     made = actions(result)
     posts = [body["uid"] for body in grafana.wire.bodies if body]
     assert posts == [folder["uid"] for folder in chain[: len(made) + 1]]
+    grafana.wait_for_search("ct-0", "ct-1")
     grafana.wire.clear()
     result = grafana.run(grafana_folder, uid="ct-0", title="CT 0", parent_uid="ct-1")
-    assert "circular reference" in result["msg"].lower()
+    assert "parent_uid 'ct-1' lies in 'ct-0' itself, which makes a circular reference" in result["msg"]
+    assert grafana.wire.writes == []
+    refusal = "cannot move folder under its own descendant, this would create a circular reference"
+    grafana.wire.rule = lambda method, url, send: answer(500, {"message": refusal}) if url.endswith("/move") else None
+    result = grafana.run(grafana_folder, uid="ct-2", title="CT 2")
+    assert refusal in result["msg"]
     assert len(grafana.wire.writes) == 1
 
 
@@ -216,6 +222,14 @@ def test_disabled_basic_authentication_is_no_wrong_password(without_basic_auth):
         assert "Basic authentication is disabled in Grafana, so no password was checked" in result["msg"]
         assert "locks an account" not in result["msg"]
         assert len(without_basic_auth.wire.requests) == 2
+
+
+def test_a_missing_organization_of_which_grafana_says_unauthorized(grafana):
+    def rule(method, url, send):
+        return answer(401, {"message": "Unauthorized"}) if urlsplit(url).path == "/api/datasources" else None
+
+    grafana.wire.rule = rule
+    assert "org_id: there is no organization 999999" in grafana.run(grafana_resources, org_id=999999, **DECLARED)["msg"]
 
 
 def test_disabled_basic_authentication_behind_anonymous_access(grafana):

@@ -200,17 +200,17 @@ class Client:
         if answer.status < 300:
             # A write needs no body to have been done.
             return {} if method != "GET" and not answer.body.strip() else _json(answer, method, path)
-        if answer.status == 403 and refusals.is_of_grafana(answer):
+        if refusals.may_be_of_organization(answer, self._account):
             self._check_login()
         raise refusals.error(answer, refusals.Request(method, path, self.url, self._http.proxy), self._account)
 
     def _check_login(self) -> None:
-        """Raise NotAllowed where 403 does not mean a missing permission.
+        """Raise NotAllowed where 403 does not mean a missing permission, or 401 a login that was not looked at.
 
-        Grafana also answers 403 where the organization does not exist, and where basic authentication is disabled and
+        Grafana also answers so where the organization does not exist, and where basic authentication is disabled and
         anonymous access enabled. The list of the account's organizations needs a login and no permission; it is read once.
         """
-        if self._account.username is None or self._login_is_checked:
+        if self._login_is_checked:
             return
         self._login_is_checked = True
         path = "/api/user/orgs"

@@ -36,6 +36,7 @@ def make(wanted: declared.Declared, present: Present) -> list[Change]:
     _check_references(wanted, present)
     asked = [change_of(kind, item, wanted, present) for kind, item in _in_order(wanted)]
     _check_titles(asked)
+    _refuse_circles(asked, present)
     kept = _with_renames_in_order([change for change in asked if change.action != "deleted"])
     removed = [change for change in asked if change.action == "deleted"]
     if wanted.prune and wanted.owner:
@@ -180,6 +181,23 @@ def _check_titles(changes: list[Change]) -> None:
                 f"{change.kind}s: '{other.uid}' and '{change.uid}' have the same title, '{change.name}',"
                 " in the same folder. Give each its own title."
             )
+
+
+def _refuse_circles(changes: list[Change], present: Present) -> None:
+    """Give an error to the move of a folder into one of its own descendants, which Grafana refuses."""
+    parents = {uid: folder["parentUid"] for uid, folder in present.folders.items()}
+    parents.update({change.uid: change.folder_uid for change in changes if change.kind == "folder"})
+    for change in changes:
+        above, passed = change.folder_uid, set[str]()
+        while change.kind == "folder" and above and above not in passed:
+            if above == change.uid:
+                change.error = (
+                    f"folder '{change.uid}': parent_uid '{change.folder_uid}' lies in '{change.uid}' itself, which makes a circular"
+                    f" reference. Declare '{change.folder_uid}' with another parent_uid, or give another parent."
+                )
+                break
+            passed.add(above)
+            above = parents.get(above, "")
 
 
 def _folder(item: declared.Folder, present: Present) -> Change:

@@ -104,9 +104,19 @@ def foreign(answer: http_client.Response, request: Request) -> GrafanaError:
     return (NotReachable if answer.status in GATEWAY else GrafanaError)(f"{option}: {text} {advice}")
 
 
-def disabled_basic_auth(message: str, url: str, account: Account) -> NotAllowed:
-    """The error of a Grafana that does not look at usernames and passwords."""
-    return NotAllowed(f"{url} refuses {account}: {message}. {NO_BASIC_AUTH}")
+def may_be_of_organization(answer: http_client.Response, account: Account) -> bool:
+    """Whether a missing organization or a disabled login may be the reason for the answer."""
+    if account.username is None or not is_of_grafana(answer):
+        return False
+    return answer.status == 403 or (answer.status == 401 and account.org_id is not None and _is_without_login(answer))
+
+
+def _is_without_login(answer: http_client.Response) -> bool:
+    """Whether the username and password were not looked at.
+
+    A wrong password and a locked account get "Invalid username or password" (pkg/services/authn/clients/password.go).
+    """
+    return _message(answer).lower() == "unauthorized" and _identifier(answer) != "identity.disabled"
 
 
 def no_organization(org_id: int, organizations: list[Any], account: Account) -> Optional[NotAllowed]:
@@ -132,9 +142,8 @@ def _unauthorized(answer: http_client.Response, message: str, request: Request, 
         return NotAllowed(f"{refusal} The account is disabled. Enable the account in Grafana.")
     if not account.username:
         return NotAllowed(f"{refusal} Make a new one. {account.login_help}".rstrip())
-    # A wrong password and a locked account get "Invalid username or password" (pkg/services/authn/clients/password.go).
-    if message.lower() == "unauthorized":
-        return disabled_basic_auth(message, request.url, account)
+    if _is_without_login(answer):
+        return NotAllowed(f"{refusal} {NO_BASIC_AUTH}")
     kept = "The password given first is the one that counts until it is changed in Grafana."
     return WrongPassword(f"{refusal} {kept} {LOCKS} {account.login_help}".rstrip())
 
