@@ -11,8 +11,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Forbidden, GrafanaError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present, read_datasource
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    Conflict,
+    Forbidden,
+    GrafanaError,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 
 COUNT_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0)
 NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
@@ -113,12 +117,15 @@ def _take_name(client: Client, change: Change, path: str, existing: Present) -> 
 
 def _rename(client: Client, uid: str, old: str, new: str, existing: Present) -> None:
     """Give a datasource that still has its old name another one, and leave all else, its secrets included, as it is."""
-    read_datasource(client, existing, uid)
-    stored = existing.datasources.get(uid)
-    if stored and stored["name"] == old:
+    path = f"/api/datasources/uid/{uid}"
+    stored = must_exist(client.get(path))
+    if stored["name"] == old:
         body: Json = {**datasource.repeated(stored), "uid": uid, "name": new}
-        must_exist(client.put(f"/api/datasources/uid/{uid}", body))
-        read_datasource(client, existing, uid)
+        try:
+            existing.datasources[uid] = must_exist(client.put(path, body))["datasource"]
+        except Conflict:
+            # The same task on another host renames it. Its answer to the next write tells whether that is so.
+            return
 
 
 def _write_dashboard(client: Client, change: Change) -> bool:
