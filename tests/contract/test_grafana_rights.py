@@ -62,11 +62,16 @@ def test_an_editor_keeps_a_datasource_and_may_not_change_it(grafana, token_of):
 
 def test_a_viewer_is_told_what_is_missing(grafana, token_of):
     grafana.run(grafana_resources, datasources=[DATASOURCE])
-    result = grafana.run(grafana_resources, token=token_of("Viewer"), folders=[FOLDER], dashboards=[DASHBOARD, {**DASHBOARD, "uid": "ct-root", "folder_uid": None}])
-    assert result["failed"]
-    assert "folders:create" in result["msg"]
-    assert "dashboards:create" in result["msg"]
-    assert not result["changed"]
+    dashboards = [DASHBOARD, {**DASHBOARD, "uid": "ct-root", "folder_uid": None}]
+    token = token_of("Viewer")
+    for check in (True, False):
+        result = grafana.run(grafana_resources, check=check, token=token, folders=[FOLDER], dashboards=dashboards)
+        assert result["failed"]
+        assert "folder 'ct-f'" in result["msg"]
+        assert "folders:create" in result["msg"]
+        assert "dashboard 'ct-root'" in result["msg"]
+        assert "dashboards:create" in result["msg"]
+        assert not result["changed"]
 
 
 def test_dashboards_are_written_without_the_right_to_read_datasources(grafana):

@@ -9,6 +9,8 @@ from typing import Any, Optional, TypedDict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_rights,
+    check_writes,
     declared,
     desired,
     library_panels,
@@ -16,7 +18,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     plan,
     present,
     prune,
-    check_writes,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply import apply, forget_lost_key
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change, Report
@@ -113,6 +114,8 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         module.warn(LOST_KEY)
     if key_is_lost and not module.check_mode:
         forget_lost_key(client)
+    if module.check_mode:
+        check_rights.check(client, changes)
     apply(client, changes, wanted, existing, write=not module.check_mode)
     return client, version, changes, spared
 

@@ -168,6 +168,10 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "", bas
     def one_dashboard(uid: str) -> Any:
         return dashboards.get(uid) if request.method == "GET" else dashboards.delete(uid)
 
+    @app.get("/api/access-control/user/permissions")
+    def own_permissions() -> Any:
+        return permissions.granted(g.caller)
+
     @app.get("/api/search")
     def find() -> Any:
         given = request.args

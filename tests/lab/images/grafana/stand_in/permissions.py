@@ -47,6 +47,15 @@ def check(caller: Caller, method: str, path: str) -> None:
             return
 
 
+def granted(caller: Caller) -> dict[str, list[str]]:
+    """The permissions of a caller with their scopes, which are always all objects here."""
+    names: set[str] = set()
+    for _methods, _path, permission, role in _RULES:
+        if caller.server_admin if role == _SERVER_ADMIN else _RANKS.get(caller.role, 0) >= _RANKS[role]:
+            names |= set(permission.removeprefix("any of ").split(", "))
+    return {name: ["*"] for name in sorted(names)}
+
+
 def check_hidden(caller: Caller, permission: str) -> None:
     """Raise the answer for an object that is not there: only who may read all of the kind hears that it is not there."""
     if caller.role != "Admin":
