@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +18,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 from items import a_dashboard
 
-ODD = (None, "text", "${DS}", -1.5, float("nan"), True, [1], [[]], [{}], {"text": 1}, {"uid": 5, "list": 1})
+from tests.odd_json import ODD, paths, replaced
+
 REFERENCE = {"type": "prometheus", "uid": "${DS}"}
 TARGET = {"refId": "A", "expr": "up", "datasource": REFERENCE}
 PANEL = {
@@ -61,29 +60,6 @@ ENVELOPES: dict[str, Any] = {
         "spec": {"title": "Odd", "panels": []},
     },
 }
-
-
-def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of each node."""
-    yield path
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from paths(inner, (*path, key))
-    if isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from paths(inner, (*path, index))
-
-
-def replaced(model: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """A copy of the model with another value at the path."""
-    if not path:
-        return value
-    model = copy.deepcopy(model)
-    holder = model
-    for step in path[:-1]:
-        holder = holder[step]
-    holder[path[-1]] = value
-    return model
 
 
 class Settings:
