@@ -157,8 +157,9 @@ def test_a_folder_with_what_the_search_does_not_show_stays(grafana, monkeypatch)
     monkeypatch.setattr(writes, "COUNT_PAUSES_SECONDS", (0.0, 0.0))
     grafana.run(grafana_resources, folders=[FOLDER])
     grafana.wire.rule = lambda method, url, send: answer(200, {"dashboard": 0, "librarypanel": 2}) if url.endswith("/counts") else None
-    result = grafana.run(grafana_resources, folders=[{"uid": "ct-f", "state": "absent"}])
-    assert "folder 'ct-f': left as it is, since Grafana would remove with it 2 librarypanel" in result["msg"]
+    for check in (True, False):
+        result = grafana.run(grafana_resources, check=check, folders=[{"uid": "ct-f", "state": "absent"}])
+        assert "folder 'ct-f': left as it is, since Grafana would remove with it 2 librarypanel" in result["msg"]
     assert grafana.api("GET", "/api/folders/ct-f")["title"] == "CT F"
 
 

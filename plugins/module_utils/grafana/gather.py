@@ -7,7 +7,12 @@ from __future__ import annotations
 from typing import Callable, Optional, TypedDict
 from urllib.parse import quote
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, library_panels
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    answers,
+    datasource,
+    desired,
+    library_panels,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
@@ -18,6 +23,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 )
 
 
+# Marks that count for a datasource of this server alone.
+_OF_THIS_SERVER = (datasource.OWNER_KEY, datasource.SECRET_KEY_KEY)
 # Of an export that somebody saved as it was: its inputs are not filled in, and are not to be.
 _NOT_OF_THE_MODEL = ("id", "version", "__inputs", "__requires", "__elements")
 
@@ -53,7 +60,7 @@ def _datasource(client: Client, listed: answers.Datasource) -> Json:
         "type": listed["type"],
         "access": listed["access"],
         "is_default": listed["isDefault"],
-        "json_data": listed.get("jsonData") or {},
+        "json_data": {key: value for key, value in (listed.get("jsonData") or {}).items() if key not in _OF_THIS_SERVER},
     }
     item.update({key: value for key, value in listed.items() if key in ("url", "user", "database") and value})
     if listed.get("basicAuth"):
@@ -82,8 +89,7 @@ def _dashboard(
     shown = {uid: element for uid, element in shown.items() if element}
     if shown:
         model["__elements"] = shown
-    folder = answer["meta"].get("folderUid")
-    return {"uid": hit["uid"], "model": model, **({"folder_uid": folder} if folder else {})}
+    return {"uid": hit["uid"], "model": model, "folder_uid": answers.folder_of(answer["meta"]) or desired.TOP_LEVEL}
 
 
 def _element(

@@ -9,6 +9,7 @@ from typing import Any, Optional, TypedDict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_folders,
     check_rights,
     check_writes,
     declared,
@@ -105,6 +106,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         changes = plan.make(wanted, existing)
     _warn_of_missing_permissions(module, wanted, existing)
     spared = _spared(module, wanted, existing, changes)
+    check_folders.check(client, changes)
     _complete_datasources(client, changes, wanted, existing)
     _look_for_library_panels(client, changes, wanted, existing)
     plan.refuse_bad_models(changes, wanted, existing)

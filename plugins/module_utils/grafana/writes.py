@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import check_folders, datasource
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
@@ -39,7 +39,7 @@ def must_exist(answer: Any) -> Any:
 def _write_folder(client: Client, change: Change) -> bool:
     path = f"/api/folders/{change.uid}"
     if change.action == "deleted":
-        _refuse_to_lose(client, path)
+        _refuse_to_lose(client, change.uid)
         return client.delete(path)
     parent, title = change.after["parent_uid"], change.after["title"]
     if change.action == "created":
@@ -68,16 +68,15 @@ def _parent(client: Client, path: str, wanted: str) -> str:
         return wanted
 
 
-def _refuse_to_lose(client: Client, path: str) -> None:
+def _refuse_to_lose(client: Client, uid: str) -> None:
     """Raise GrafanaError where the folder holds what the search did not show, such as library panels; what was just removed may still count."""
     held: dict[str, int] = {}
     for pause in COUNT_PAUSES_SECONDS:
         time.sleep(pause)
-        held = {kind: count for kind, count in (client.get(f"{path}/counts") or {}).items() if count}
+        held = check_folders.counts(client, uid)
         if not held:
             return
-    contents = ", ".join(f"{count} {kind}" for kind, count in sorted(held.items()))
-    raise GrafanaError(f"left as it is, since Grafana would remove with it {contents}. Move or remove that first.")
+    raise GrafanaError(check_folders.refusal(held))
 
 
 def _write_datasource(client: Client, change: Change, existing: Present) -> bool:
