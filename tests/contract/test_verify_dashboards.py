@@ -162,7 +162,8 @@ def test_names_of_labels(look):
 def test_what_prometheus_refuses(look):
     [(title, problem)] = look(panel("sum(("))["faults"]
     assert title == "P"
-    assert re.search("parse error", problem)
+    assert re.fullmatch(r"POST /api/ds/query was answered with 400: .*parse error: unexpected end of input.*", problem)
+    assert "results" not in problem
 
 
 def test_what_several_panels_ask_is_asked_once(look):

@@ -159,6 +159,10 @@ def _message(answer: http_client.Response) -> str:
     body = _json(answer)
     if body is None:
         return "no reason given" if not answer.body.strip() else "an answer that is not JSON"
+    results = body.get("results") if isinstance(body, dict) else None
+    if isinstance(results, dict):
+        # Queries of panels: each has an error of its own (pkg/api/ds_query.go).
+        return "; ".join(str(result["error"]) for result in results.values() if result.get("error")) or "no reason given"
     return str(body.get("message", body)) if isinstance(body, dict) else str(body)
 
 

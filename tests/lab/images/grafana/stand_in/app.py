@@ -137,12 +137,17 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "", bas
     def ds_query() -> Any:
         given, now = body() or {}, time.time()
         start, end = (query.moment(str(given.get(key, default)), now) for key, default in (("from", "now-1h"), ("to", "now")))
-        results = {}
+        results: dict[str, Any] = {}
         for target in given.get("queries") or []:
             uid = target["datasource"]["uid"]
-            source = datasources.get(uid)
-            results[target["refId"]] = {"status": 200, "frames": query.frames(datasources.session(uid), target, source, start, end)}
-        return {"results": results}
+            source, session = datasources.get(uid), datasources.session(uid)
+            try:
+                results[target["refId"]] = {"status": 200, "frames": query.frames(session, target, source, start, end)}
+            except ApiError as error:
+                failed = {"status": 400, "error": error.body["message"], "errorSource": "downstream", "frames": []}
+                results[target["refId"]] = failed
+        # One failed query is enough (pkg/api/ds_query.go, toJsonStreamingResponse).
+        return {"results": results}, max((result["status"] for result in results.values()), default=200)
 
     @app.route("/api/folders", methods=["GET", "POST"])
     def all_folders() -> Any:
