@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Drawable
+from proxy import answer
 
 PROM = {"type": "prometheus", "uid": "ct-p"}
 SERIES = {
@@ -147,6 +148,15 @@ def test_a_library_panel_has_the_queries_that_grafana_keeps(look, grafana):
     grafana.api("POST", "/api/library-elements", element)
     references = [{"id": place, "libraryPanel": {"uid": uid, "name": uid}} for place, uid in enumerate(["ct-lib", "ct-gone"], 1)]
     assert look(*references)["faults"] == [("Shared", ""), ("ct-gone", "its library panel ct-gone is not in Grafana")]
+
+
+def test_a_dashboard_of_schema_v2_is_read_as_grafana_converts_it(look, grafana):
+    place = "/apis/dashboard.grafana.app/{}/namespaces/default/dashboards/ct-d"
+    refused = {"message": f"dashboard api version not supported, use {place.format('v2beta1')} instead"}
+    converted = {"kind": "Dashboard", "spec": {"title": "CT V2", "schemaVersion": 42, "panels": [panel("nothing", "Empty")]}}
+    given = {"/api/dashboards/uid/ct-d": answer(406, refused), place.format("v1beta1"): answer(200, converted)}
+    grafana.wire.rule = lambda method, url, send: given.get(urlsplit(url).path)
+    assert look(panel("up")) == {"title": "CT V2", "panels": 1, "faults": [("Empty", "")]}
 
 
 def test_labels_of_what_is_no_selector_are_refused_by_prometheus(look):

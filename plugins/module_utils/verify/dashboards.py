@@ -5,6 +5,7 @@ from __future__ import annotations
 """What the dashboards in Grafana show, collected. What it means is decided elsewhere."""
 
 import itertools
+import re
 import time
 from typing import Any, NamedTuple, Optional
 from urllib.parse import quote
@@ -18,6 +19,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.label_
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import Shown, ShownDashboard
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variables import Context
 
+# Where Grafana says that a dashboard is instead (406, pkg/api/dashboard.go).
+_SCHEMA_V2 = re.compile(r"(?P<group>/apis/dashboard\.grafana\.app)/v2\w*/(?P<object>namespaces/[^/ ]+/dashboards/[^/ ]+)")
 # From this version on Grafana asks again for variables that are never refreshed (grafana/scenes).
 _REFRESHES_ALL = 11
 
@@ -97,14 +100,26 @@ class _Look:
         return answer["data"] if isinstance(answer, dict) and isinstance(answer.get("data"), list) else None
 
     def _dashboard(self, uid: str) -> Optional[ShownDashboard]:
-        answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
-        if answer is None:
+        model = self._model(uid)
+        if model is None:
             return None
-        asked = panels.queries(answer["dashboard"], self._context, self._library_panel)
+        asked = panels.queries(model, self._context, self._library_panel)
         required = [query for query in asked if not panels.is_optional(uid, query, self._optional)]
         looked_at = [list(group) for _number, group in itertools.groupby(required, lambda query: query.number)]
         faults = [(group[0].panel, problem) for group in looked_at for problem in self._problems(group)]
-        return {"title": answer["dashboard"].get("title", uid), "panels": len(looked_at), "faults": faults}
+        return {"title": model.get("title", uid), "panels": len(looked_at), "faults": faults}
+
+    def _model(self, uid: str) -> Optional[Json]:
+        """The classic model, to which Grafana converts a dashboard of schema v2."""
+        try:
+            answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
+            return answer and answer["dashboard"]
+        except GrafanaError as error:
+            stored = _SCHEMA_V2.search(str(error))
+            if not stored:
+                raise
+            answer = self._grafana.get(f"{stored['group']}/v1beta1/{stored['object']}")
+            return answer and answer["spec"]
 
     def _problems(self, queries: list[panels.Query]) -> list[str]:
         """The problems of one panel."""
