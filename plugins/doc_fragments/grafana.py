@@ -387,7 +387,10 @@ options:
     LOGIN = """
 options:
   username:
-    description: Name of an account that may administer the organization. Goes with O(password).
+    description:
+      - Name of an account. Goes with O(password).
+      - An Editor may write folders and dashboards, an Admin datasources and service accounts too. What the account may not do is an error that
+        names the missing permission. The other objects are written.
     type: str
   password:
     description: The account's password.

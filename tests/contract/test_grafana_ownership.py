@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import mark
@@ -23,6 +25,15 @@ def deleted(result):
 
 def spared(result):
     return {shown["uid"]: shown["reason"] for shown in result["spared"]}
+
+
+def wait_for_mark(grafana, uid, folder_uid):
+    """Wait until Grafana's search shows the mark, since it may lag behind."""
+    deadline = time.monotonic() + 10
+    wanted = mark.of("ct-team", uid, folder_uid)
+    while wanted not in [tag for hit in grafana.api("GET", "/api/search?limit=5000") for tag in hit.get("tags") or []]:
+        assert time.monotonic() < deadline, f"after 10 s the search does not show {wanted}"
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -88,6 +99,14 @@ def test_prune_lists_in_check_mode_what_goes(ours):
     assert ours.dashboard("ct-d")
 
 
+def test_a_dashboard_that_is_declared_in_another_folder_is_moved_with_its_mark(ours):
+    folders = [FOLDER, {"uid": "ct-g", "title": "CT G"}]
+    result = ours.run(grafana_resources, folders=folders, dashboards=[a_dashboard(folder_uid="ct-g")], **OURS)
+    assert actions(result)["ct-d"] == "moved"
+    wait_for_mark(ours, "ct-d", "ct-g")
+    assert deleted(ours.run(grafana_resources, folders=folders, **OURS)) == {"ct-d"}
+
+
 def test_a_mark_survives_a_save_in_the_user_interface(ours):
     model = ours.dashboard("ct-d")["dashboard"]
     ours.save({key: value for key, value in model.items() if key in ("uid", "title", "tags", "panels", "schemaVersion")}, "ct-f")
@@ -102,6 +121,7 @@ def test_a_declared_dashboard_with_only_the_tag_gets_the_mark_once(grafana):
     assert actions(first)["ct-d"] == "updated"
     assert first["spared"] == []
     assert not grafana.run(grafana_resources, **declared, **OURS)["changed"]
+    wait_for_mark(grafana, "ct-d", "ct-f")
     assert deleted(grafana.run(grafana_resources, folders=[FOLDER], **OURS)) == {"ct-d"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """What Grafana answers, as far as it is read, and the parts of it that are plain JSON."""
 
-from typing import Any, TypedDict
+from typing import Any, Optional, TypedDict
 
 # A dashboard, a panel or a datasource's settings: its plugin and its version decide on the keys.
 Json = dict[str, Any]
@@ -49,8 +49,13 @@ class DashboardMeta(TypedDict, total=False):
 
 
 def folder_of(meta: DashboardMeta) -> str:
-    """The uid of the folder that the dashboard lies in; empty at the top level."""
-    return meta.get("folderUid") or ""
+    """The uid of the folder that the dashboard lies in; empty at the top level, which some answers call general."""
+    return folder_uid(meta.get("folderUid"))
+
+
+def folder_uid(shown: Optional[str]) -> str:
+    """The uid of a folder; empty for the top level."""
+    return "" if shown in (None, "general") else str(shown)
 
 
 class Dashboard(TypedDict):

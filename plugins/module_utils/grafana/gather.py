@@ -69,7 +69,8 @@ def _datasource(client: Client, listed: answers.Datasource) -> Json:
 
 
 def _folder(hit: answers.Hit) -> Json:
-    return {"uid": hit["uid"], "title": hit["title"], **({"parent_uid": hit["folderUid"]} if hit.get("folderUid") else {})}
+    parent = answers.folder_uid(hit.get("folderUid"))
+    return {"uid": hit["uid"], "title": hit["title"], **({"parent_uid": parent} if parent else {})}
 
 
 def _dashboard(

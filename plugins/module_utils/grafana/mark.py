@@ -49,6 +49,12 @@ def kept(tags: Any, owner: str) -> Optional[str]:
     return next((tag for tag in _listed(tags) if tag.startswith(_prefix(owner)) and _MARK.fullmatch(tag)), None)
 
 
+def without(content: Json) -> Json:
+    """The content of a dashboard without marks, by which a move is told from an update."""
+    tags = content.get("tags")
+    return {**content, "tags": [tag for tag in tags if not _MARK.fullmatch(str(tag))]} if isinstance(tags, list) else content
+
+
 def _prefix(owner: str) -> str:
     return f"{_PREFIX}{owner[:_OWNER_CHARACTERS]}:"
 

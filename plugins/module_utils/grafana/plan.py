@@ -244,6 +244,9 @@ def _dashboard(item: declared.Dashboard, wanted: declared.Declared, present: Pre
         change.name = model["title"]
         after = {**compare.canonical_dashboard(model), "folder_uid": change.folder_uid}
         change.action = _action(before, after)
+        if change.action == "updated":
+            without_marks = _action(mark.without(before), mark.without(after))
+            change.action = "updated" if without_marks == "unchanged" else without_marks
         if change.changed:
             change.before, change.after = before, after
             change.body = {"dashboard": model, "folderUid": change.folder_uid, "overwrite": False, "message": MESSAGE}

@@ -80,7 +80,7 @@ def marked_hits(wanted: declared.Declared, hits: list[answers.Hit]) -> list[answ
     return [
         hit
         for hit in hits
-        if owner and hit["type"] == "dash-db" and mark.is_on(hit.get("tags"), owner, hit["uid"], hit.get("folderUid") or "")
+        if owner and hit["type"] == "dash-db" and mark.is_on(hit.get("tags"), owner, hit["uid"], answers.folder_uid(hit.get("folderUid")))
     ]
 
 
@@ -103,7 +103,7 @@ def _read_folders(client: Client, present: Present, wanted: declared.Declared) -
     present.hits = client.search("" if everything else "dash-folder")
     for hit in present.hits:
         if hit["type"] == "dash-folder":
-            parent = hit.get("folderUid") or ""
+            parent = answers.folder_uid(hit.get("folderUid"))
             present.folders[hit["uid"]] = {"uid": hit["uid"], "title": hit["title"], "parentUid": parent}
     for item in wanted.folders:
         if not _is_settled(item, present.folders.get(item["uid"])):
