@@ -95,7 +95,7 @@ options:
       - The dashboards that should be in Grafana, in the form of the option O(mlops.gpu_monitoring.grafana_resources#module:dashboards).
       - >-
         Each panel is asked for now, or for the end of the dashboard's time range, with the values that Grafana gives variables when somebody opens the
-        dashboard. Panels with data of other datasources than Prometheus are left out.
+        dashboard. Panels that need other datasources than Prometheus are not checked, and a note names them.
       - >-
         Of a variable with the label C(host) a host with all exporters counts, unless a saved value exists. Of a repeated panel one copy counts.
     type: list

@@ -156,7 +156,7 @@ def test_a_dashboard_of_schema_v2_is_read_as_grafana_converts_it(look, grafana):
     converted = {"kind": "Dashboard", "spec": {"title": "CT V2", "schemaVersion": 42, "panels": [panel("nothing", "Empty")]}}
     given = {"/api/dashboards/uid/ct-d": answer(406, refused), place.format("v1beta1"): answer(200, converted)}
     grafana.wire.rule = lambda method, url, send: given.get(urlsplit(url).path)
-    assert look(panel("up")) == {"title": "CT V2", "panels": 1, "faults": [("Empty", "")]}
+    assert look(panel("up")) == {"title": "CT V2", "panels": 1, "faults": [("Empty", "")], "unchecked": []}
 
 
 def test_labels_of_what_is_no_selector_are_refused_by_prometheus(look):

@@ -20,7 +20,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observ
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variables import Context
 
 # Where Grafana says that a dashboard is instead (406, pkg/api/dashboard.go).
-_SCHEMA_V2 = re.compile(r"(?P<group>/apis/dashboard\.grafana\.app)/v2\w*/(?P<object>namespaces/[^/ ]+/dashboards/[^/ ]+)")
+_SCHEMA_V2 = re.compile(
+    r"(?P<group>/apis/dashboard\.grafana\.app)/v2\w*/(?P<object>namespaces/[^/ ]+/dashboards/[^/ ]+)"
+)
 # From this version on Grafana asks again for variables that are never refreshed (grafana/scenes).
 _REFRESHES_ALL = 11
 
@@ -103,11 +105,13 @@ class _Look:
         model = self._model(uid)
         if model is None:
             return None
-        asked = panels.queries(model, self._context, self._library_panel)
-        required = [query for query in asked if not panels.is_optional(uid, query, self._optional)]
+        asked = panels.asked(model, self._context, self._library_panel)
+        required = [query for query in asked.queries if not panels.is_optional(uid, query, self._optional)]
+        unchecked = [title for title in asked.unchecked if not panels.is_optional_title(uid, title, self._optional)]
         looked_at = [list(group) for _number, group in itertools.groupby(required, lambda query: query.number)]
         faults = [(group[0].panel, problem) for group in looked_at for problem in self._problems(group)]
-        return {"title": model.get("title", uid), "panels": len(looked_at), "faults": faults}
+        title = str(model.get("title", uid))
+        return {"title": title, "panels": len(looked_at), "faults": faults, "unchecked": unchecked}
 
     def _model(self, uid: str) -> Optional[Json]:
         """The classic model, to which Grafana converts a dashboard of schema v2."""

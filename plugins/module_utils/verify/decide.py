@@ -131,6 +131,7 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
         reason = "since these GPUs measure no energy, power or temperature"
         notes.append(f"Whether values of GPUs of {_listed(still)} are frozen was not checked, {reason}.")
     notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
+    notes += _unchecked_panels(grafana)
     return Verdict([host.row() for host in hosts], problems, notes)
 
 
@@ -482,6 +483,16 @@ def _dashboards(grafana: Shown, stopped: str, blind: bool) -> list[Problem]:
             reason = _one_line(problem).rstrip(".")
             problems.append(Problem("dashboards", "", f"{title} cannot draw {panel}: {reason}."))
     return problems
+
+
+def _unchecked_panels(grafana: Shown) -> list[str]:
+    shown = [dashboard for dashboard in grafana.get("dashboards", {}).values() if dashboard]
+    reason = "were not checked, since they need other datasources than Prometheus"
+    return [
+        f"Panels of the dashboard {dashboard['title']} {reason}: {_listed(list(dict.fromkeys(dashboard['unchecked'])))}."
+        for dashboard in shown
+        if dashboard.get("unchecked")
+    ]
 
 
 def _listed(names: list[str]) -> str:

@@ -84,15 +84,20 @@ class Measured(TypedDict, total=False):
     database: Database
 
 
-class ShownDashboard(TypedDict):
-    """A dashboard in Grafana. `panels` is how many panels were looked at.
-
-    Each fault is a panel's title and a problem, which is empty where the panel shows no data and that is no error.
-    """
-
+class _Panels(TypedDict):
     title: str
     panels: int
     faults: list[tuple[str, str]]
+
+
+class ShownDashboard(_Panels, total=False):
+    """A dashboard in Grafana. `panels` is how many panels were looked at.
+
+    Each fault is a panel's title and a problem, which is empty where the panel shows no data and that is no error.
+    The `unchecked` panels need other datasources than Prometheus.
+    """
+
+    unchecked: list[str]
 
 
 class Shown(TypedDict, total=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 """What the panels of a dashboard ask, as Grafana would ask it when somebody opens the dashboard. Pure."""
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
@@ -50,67 +50,76 @@ class Query(NamedTuple):
     end: str = "now"
 
 
-def queries(dashboard: Json, context: variables.Context, library_panel: layout.LibraryPanel) -> list[Query]:
-    """The Prometheus queries of all panels with the values that Grafana chooses at first.
+class Asked(NamedTuple):
+    """The queries, and the titles of panels that cannot be judged: they need other datasources than Prometheus."""
 
-    Left out are panels that show other data as well, and queries with a variable whose value is not known.
-    """
+    queries: list[Query]
+    unchecked: list[str]
+
+
+def asked(dashboard: Json, context: variables.Context, library_panel: layout.LibraryPanel) -> Asked:
+    """The Prometheus queries of all panels with the values that Grafana chooses at first."""
     resolved = variables.resolve(dashboard, context)
-    asked: list[Query] = []
+    queries: list[Query] = []
+    unchecked: list[str] = []
     for number, placed in enumerate(layout.panels(dashboard, library_panel)):
         values = {**resolved.values, **_repeated(placed.repeats, resolved.values, context.hosts)}
         title = fill(str(placed.panel.get("title") or f"panel {placed.panel.get('id')}"), values, TEXT)
+        query = Query(number, title, "", "", "", placed.problem)
         if placed.problem:
-            asked.append(Query(number, title, "", "", "", placed.problem))
-        else:
-            asked += _of_panel(
-                number, title, placed.panel, dashboard, variables.Resolved(values, resolved.unknown), context
-            )
-    return asked
+            queries.append(query)
+            continue
+        of_panel = _of_panel(query, placed.panel, dashboard, variables.Resolved(values, resolved.unknown), context)
+        if of_panel is None:
+            unchecked.append(title)
+        queries += of_panel or []
+    return Asked(queries, unchecked)
 
 
 def is_optional(uid: str, query: Query, patterns: list[str]) -> bool:
     """Whether one of the regular expressions is found in `uid/panel` or in the query."""
-    return any(re.search(pattern, f"{uid}/{query.panel}") or re.search(pattern, query.written) for pattern in patterns)
+    in_query = any(re.search(pattern, query.written) for pattern in patterns)
+    return in_query or is_optional_title(uid, query.panel, patterns)
+
+
+def is_optional_title(uid: str, title: str, patterns: list[str]) -> bool:
+    """Whether one of the regular expressions is found in `uid/title`."""
+    return any(re.search(pattern, f"{uid}/{title}") for pattern in patterns)
 
 
 def _of_panel(
-    number: int, title: str, panel: Json, dashboard: Json, resolved: variables.Resolved, context: variables.Context
-) -> list[Query]:
+    query: Query, panel: Json, dashboard: Json, resolved: variables.Resolved, context: variables.Context
+) -> Optional[list[Query]]:
+    """The queries of one panel, made of `query`; None where another datasource or its variables decide."""
     (values, unknown), known = resolved, context.datasources
-    listed = objects(panel.get("targets"))
     if panel.get("type") in _WITHOUT_QUERIES:
         return []
-    references = [
-        (target, datasources.resolve(datasources.of_target(panel, target), values, known)) for target in listed
-    ]
-    computes = any(reference.is_expression and not target.get("hide") for target, reference in references)
-    drawn_range = time_range.time_range(dashboard, panel)
-    asked: list[Query] = []
-    for target, reference in references:
-        # Hidden queries are asked for the expressions that use them.
-        if reference.is_expression or (target.get("hide") and not computes):
-            continue
-        source = reference.datasource
-        if reference.is_built_in or (source and source.get("type") not in PROMETHEUS_TYPES):
-            return []
+    given = objects(panel.get("targets"))
+    references = [datasources.resolve(datasources.of_target(panel, target), values, known) for target in given]
+    targets = [(target, reference) for target, reference in zip(given, references) if not reference.is_expression]
+    # Hidden queries are asked for the expressions that use them.
+    if not any(reference.is_expression and not target.get("hide") for target, reference in zip(given, references)):
+        targets = [(target, reference) for target, reference in targets if not target.get("hide")]
+    if any(reference.is_built_in for _target, reference in targets):
+        return []
+    times = time_range.time_range(dashboard, panel)
+    queries: list[Query] = []
+    for target, (source, name) in targets:
+        if source and source.get("type") not in PROMETHEUS_TYPES:
+            return None
         if not target.get("expr"):
             continue
         written = str(target["expr"])
-        if names(f"{written} {reference.name}") & unknown:
-            return []
-        problem = "" if source else f"its datasource {reference.name} is not in Grafana"
-        interval = str(
-            ((source.get("jsonData") if source else None) or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL
-        )
-        own = time_range.built_in(drawn_range.span, panel, target, interval, values)
-        expression = fill(written, {**values, **time_range.bounds(drawn_range, context.now), **own}, PROMETHEUS)
+        if names(f"{written} {name}") & unknown:
+            return None
+        interval = str(((source or {}).get("jsonData") or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL)
+        own = time_range.built_in(times.span, panel, target, interval, values)
+        expression = fill(written, {**values, **time_range.bounds(times, context.now), **own}, PROMETHEUS)
         if source:
             expression = filters.added(expression, filters.matchers(dashboard, source, values, known))
-        asked.append(
-            Query(number, title, reference.name, expression, written, problem, drawn_range.start, drawn_range.end)
-        )
-    return asked
+        problem = "" if source else f"its datasource {name} is not in Grafana"
+        queries.append(Query(query.number, query.panel, name, expression, written, problem, times.start, times.end))
+    return queries
 
 
 def _repeated(repeats: list[str], values: Values, hosts: list[str]) -> Values:

@@ -33,10 +33,15 @@ class FakePrometheus:
         return {("labels", ""): ["a", "b"], ("labels", '{__name__=~".*(?:up).*"}'): ["job"]}.get((path, selector))
 
 
+def asked(model, answers=None, library=None, **context):
+    """The queries of a dashboard, and the panels that are not checked."""
+    prometheus = answers if callable(answers) else FakePrometheus(answers)
+    return panels.asked(model, Context(SOURCES, prometheus, **context), (library or {}).get)
+
+
 def queries(model, answers=None, library=None, **context):
     """The queries of a dashboard."""
-    prometheus = answers if callable(answers) else FakePrometheus(answers)
-    return panels.queries(model, Context(SOURCES, prometheus, **context), (library or {}).get)
+    return asked(model, answers, library, **context).queries
 
 
 def ask(expression, variables=(), answers=None, panel=None, target=None, context=None, **dashboard):

@@ -543,6 +543,13 @@ def test_a_panel_that_cannot_be_drawn(fleet):
     assert fleet.messages == ["The dashboard ML system monitoring cannot draw A: its datasource old is not in Grafana."]
 
 
+def test_panels_that_need_other_datasources_are_a_note(fleet):
+    fleet.grafana["dashboards"]["ml"]["unchecked"] = ["Logs", "Traces", "Logs"]
+    reason = "since they need other datasources than Prometheus"
+    assert fleet.messages == []
+    assert fleet.verdict().notes == [f"Panels of the dashboard ML system monitoring were not checked, {reason}: Logs and Traces."]
+
+
 def test_a_grafana_that_does_not_answer(fleet):
     fleet.grafana = {"error": "url: no Grafana answers", "dashboards": {}}
     assert fleet.messages == ["Grafana cannot be asked: url: no Grafana answers"]

@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.collect import last_change
 
-from tests.unit.plugins.module_utils.verify.fake_prometheus import PROM, ask, queries
+from tests.unit.plugins.module_utils.verify.fake_prometheus import PROM, ask, asked, queries
 
 
 def titles(*given, library=None, **dashboard):
@@ -143,6 +143,16 @@ def test_a_text_panel_asks_nothing():
 def test_a_mixed_panel_with_data_of_another_kind_is_left_out():
     mixed = {"datasource": "-- Mixed --", "targets": [{"expr": "x", "datasource": PROM}, {"expr": '{a="b"}', "datasource": {"uid": "loki"}}]}
     assert titles({"title": "Both", **mixed}) == []
+
+
+def test_panels_that_need_other_datasources_are_named():
+    of_loki = {"title": "Logs", "datasource": {"uid": "loki"}, "targets": [{"expr": '{a="b"}'}]}
+    hidden = {"title": "Hidden", "datasource": {"uid": "loki"}, "targets": [{"expr": "x", "hide": True}]}
+    by_app = panel("By app", targets=[{"expr": 'x{app="$app"}'}])
+    app = {"name": "app", "type": "query", "datasource": {"uid": "loki"}, "query": "label_values(app)"}
+    of_grafana = panel("Of Grafana", datasource={"uid": "-- Grafana --"})
+    model = {"panels": [of_loki, hidden, by_app, of_grafana, {"type": "text"}], "templating": {"list": [app]}}
+    assert asked(model) == ([], ["Logs", "By app"])
 
 
 def test_hidden_queries_are_asked_for_an_expression():
