@@ -278,6 +278,14 @@ def test_a_folder_that_holds_something_is_not_removed(grafana, declared):
     assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-top"
 
 
+def test_a_folder_goes_where_the_absent_dashboards_in_it_are_gone(grafana, declared):
+    grafana.run(grafana_resources, folders=declared["folders"])
+    grafana.wait_for_search("ct-top")
+    dashboards = [{"uid": "ct-gone", "folder_uid": "ct-top", "state": "absent"}]
+    result = grafana.run(grafana_resources, folders=[{"uid": "ct-top", "state": "absent"}], dashboards=dashboards)
+    assert actions(result) == {"ct-top": "deleted", "ct-gone": "unchanged"}
+
+
 def test_folders_go_from_the_deepest_up_and_not_past_somebody_elses_dashboard(grafana):
     version = grafana.api("GET", "/api/health").get("version", "12")
     if int(version.split(".")[0]) < 11:

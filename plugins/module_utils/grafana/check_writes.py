@@ -8,10 +8,10 @@ from typing import Any, Callable
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_datasources,
+    check_models,
     check_panels,
     check_plugins,
     contents,
-    plan,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
@@ -31,9 +31,9 @@ def check(client: Client, changes: list[Change], warn: Callable[[str], None]) ->
     dashboards = [change for change in about_to_be_written if change.kind == "dashboard"]
     if dashboards:
         settings = _ask(client, "/api/frontend/settings") or {}
-        shortest = plan.shortest_refresh(dashboards)
+        shortest = check_models.shortest_refresh(dashboards)
         if shortest:
-            plan.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
+            check_models.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
         types = check_plugins.panel_types(settings)
         for change in dashboards:
             every_panel = contents.every_panel(change.body["dashboard"])

@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_folders,
+    check_models,
     check_rights,
     check_writes,
     declared,
@@ -109,7 +110,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     check_folders.check(client, changes)
     _complete_datasources(client, changes, wanted, existing)
     _look_for_library_panels(client, changes, wanted, existing)
-    plan.refuse_bad_models(changes, wanted, existing)
+    check_models.refuse_bad_models(changes, wanted, existing)
     check_writes.check(client, changes, module.warn)
     key_is_lost = any(change.recreate and not change.error for change in changes)
     if key_is_lost:

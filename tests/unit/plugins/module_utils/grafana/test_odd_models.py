@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_models,
     check_writes,
     declared,
     desired,
@@ -80,7 +81,7 @@ def planned(model: Any, stored: Any = None, uid: str | None = "odd") -> Change:
     desired.complete(wanted)
     (change,) = plan.make(wanted, present)
     present.library_panels = dict.fromkeys(library_panels.referenced(change.body.get("dashboard") or {}), True)
-    plan.refuse_bad_models([change], wanted, present)
+    check_models.refuse_bad_models([change], wanted, present)
     check_writes.check(Settings(), [change], lambda text: None)
     change.diff()
     return change

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import desired, plan
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import check_models, desired, plan
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 from items import a_dashboard
@@ -11,7 +11,7 @@ def planned(present, **given):
     wanted = Declared(**given)
     desired.complete(wanted)
     changes = plan.make(wanted, present)
-    plan.refuse_bad_models(changes, wanted, present)
+    check_models.refuse_bad_models(changes, wanted, present)
     return changes
 
 

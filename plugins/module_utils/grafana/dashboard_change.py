@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""What has to be done to one dashboard. Pure."""
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    answers,
+    compare,
+    dashboard,
+    declared,
+    library_panels,
+    mark,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
+
+MESSAGE = "Declared by mlops.gpu_monitoring"
+
+
+def change(item: declared.Dashboard, wanted: declared.Declared, present: Present) -> Change:
+    """The change."""
+    owner, existing = wanted.owner, present.dashboards.get(item["uid"])
+    uid, title = item["uid"], item["title"] or item["uid"]
+    meta: answers.DashboardMeta = existing["meta"] if existing else {}
+    folder = answers.folder_of(meta) if item["folder_uid"] is None else item["folder_uid"]
+    planned = Change("dashboard", uid, title, item, folder_uid=folder, path=meta.get("url", f"/d/{uid}"))
+    planned.version = meta.get("version")
+    stored = existing["dashboard"] if existing else {}
+    before = {**compare.canonical_dashboard(stored), "folder_uid": answers.folder_of(meta)} if existing else {}
+    if item["state"] == "absent":
+        planned.action, planned.before = ("deleted", before) if existing else ("unchanged", {})
+    else:
+        model = {**_model(item, stored, wanted, present), "uid": uid}
+        if owner:
+            # Where the folder is left as it is, so is the mark: a dashboard that somebody moved is theirs to remove.
+            kept = mark.kept(stored.get("tags"), owner) if item["folder_uid"] is None else None
+            model = mark.marked(model, owner, kept or mark.of(owner, uid, folder))
+        if existing:
+            model = compare.keep(model, stored, item["ignore_paths"])
+        planned.name = model["title"]
+        after = {**compare.canonical_dashboard(model), "folder_uid": planned.folder_uid}
+        planned.action = _action(before, after)
+        if planned.action == "updated":
+            without_marks = _action(mark.without(before), mark.without(after))
+            planned.action = "updated" if without_marks == "unchanged" else without_marks
+        if planned.changed:
+            planned.before, planned.after = before, after
+            planned.body = {"dashboard": model, "folderUid": planned.folder_uid, "overwrite": False, "message": MESSAGE}
+            if existing:
+                model["version"] = stored.get("version", planned.version)
+    if planned.changed and meta.get("provisioned"):
+        planned.error = (
+            f"dashboard '{uid}': it comes from the provisioning file {meta.get('provisionedExternalId') or 'of the server'}"
+            " and cannot be changed over the API. Change it there."
+        )
+    return planned
+
+
+def _model(item: declared.Dashboard, stored: Json, wanted: declared.Declared, present: Present) -> Json:
+    """The item's JSON model. A library panel that the stored dashboard shows, and the server has, stays one."""
+    shared = frozenset(uid for uid in library_panels.referenced(stored) if present.library_panels.get(uid, True))
+    try:
+        return dashboard.model(item, declared_types(wanted, present), shared)
+    except GrafanaError as error:
+        raise GrafanaError(f"dashboard '{item['uid']}': {error}") from error
+
+
+def declared_types(wanted: declared.Declared, present: Present) -> dict[str, str]:
+    """The types of the datasources that will be there, by uid and by name."""
+    gone = {item["uid"] for item in wanted.datasources if item["state"] == "absent"}
+    stored = {uid: datasource for uid, datasource in present.datasources.items() if uid not in gone}
+    types = {key: datasource.get("type", "") for uid, datasource in stored.items() for key in (uid, datasource["name"])}
+    for item in wanted.datasources:
+        if item["state"] == "present":
+            types.update({item["uid"]: item["type"], item["name"] or item["uid"]: item["type"]})
+    return types
+
+
+def _action(before: Json, after: Json) -> str:
+    if not before:
+        return "created"
+    differing = [key for key in {**before, **after} if not compare.same(_only(key, after), _only(key, before))]
+    if not differing:
+        return "unchanged"
+    return {"folder_uid": "moved", "title": "renamed"}.get(differing[0], "updated") if len(differing) == 1 else "updated"
+
+
+def _only(key: str, value: Json) -> Json:
+    return {key: value[key]} if key in value else {}
