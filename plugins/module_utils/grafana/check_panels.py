@@ -63,7 +63,7 @@ def _check_table(where: str, panel: declared.Panel) -> None:
         raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
 
 
-def problems_of_models(every_panel: list[Json]) -> list[str]:
+def problems_of_panels(every_panel: list[Json]) -> list[str]:
     """What would not work in the panels of a dashboard, those in collapsed rows included."""
     problems = [problem for panel in every_panel for problem in _problems(name(panel), panel)]
     by_id: dict[str, list[str]] = {}

@@ -133,7 +133,7 @@ def seconds(interval: str) -> Optional[float]:
 
 def problems_of_model(model: Json) -> list[str]:
     """What would not work in a dashboard that is about to be written."""
-    return check_panels.problems_of_models(contents.every_panel(model))
+    return check_panels.problems_of_panels(contents.every_panel(model))
 
 
 def top_down(folders: list[declared.Folder]) -> list[declared.Folder]:
