@@ -8,6 +8,7 @@ It reads no .netrc, and no proxy of the environment unless `use_proxy` says so.
 """
 
 import base64
+import copy
 import http.client
 import json
 import os
@@ -238,6 +239,12 @@ class Client:
         split = _split(self.url)
         proxy = _proxy(split, *_host_and_port(split))
         return _without_login(proxy) if proxy else ""
+
+    def beside(self) -> Client:
+        """A client of the same server for another thread, with a connection of its own."""
+        other = copy.copy(self)
+        other.count, other._kept = 0, None
+        return other
 
     def close(self) -> None:
         """Close the connection that is kept."""

@@ -11,7 +11,7 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Compares one folder with what Grafana has and creates, moves, renames or removes it.
-  - For several objects M(mlops.gpu_monitoring.grafana_resources) is much faster, since it takes one task and one connection.
+  - For several objects M(mlops.gpu_monitoring.grafana_resources) is much faster, since it takes one task.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
   - mlops.gpu_monitoring.grafana.login

@@ -11,6 +11,7 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Compares datasources, folders and dashboards with what Grafana has and writes only what differs, over one connection.
+  - From 16 dashboards on, up to four connections read the dashboards. Writes go one after the other.
   - >-
     What can be seen to be wrong is refused before anything is written. Objects are known by their uid; nothing is taken over or removed by its
     title.

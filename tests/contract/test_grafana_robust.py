@@ -390,3 +390,53 @@ def test_the_proxy_of_the_environment_is_not_asked(grafana, monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     result = grafana.run(grafana_resources, folders=[{"uid": "ct-proxy", "title": "CT proxy"}])
     assert result["changed"], result
+
+
+MANY = [{"uid": f"ct-{number}", "title": f"CT {number}", "datasource_uid": "ct-p", "panels": []} for number in range(32)]
+
+
+def test_of_many_dashboards_the_one_that_cannot_be_read_fails_alone(grafana):
+    grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
+    grafana.wire.clear()
+    grafana.wire.rule = lambda method, url, send: answer(403, {"message": "Access denied"}) if url.endswith("/ct-7") else None
+    result = grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
+    assert "dashboard 'ct-7'" in result["msg"]
+    assert "ct-8" not in result["msg"]
+    assert list(actions(result)) == ["ct-p", *(item["uid"] for item in MANY if item["uid"] != "ct-7")]
+    assert set(actions(result).values()) == {"unchanged"}
+    assert grafana.wire.writes == []
+    assert 1 < len(grafana.wire.connections) <= client.MOST_READERS
+
+
+def test_credentials_refused_while_many_dashboards_are_read_do_not_lock_the_account(grafana):
+    grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
+    refused = []
+
+    def rule(method, url, send):
+        if len(grafana.wire.requests) < 20:
+            return None
+        refused.append(url)
+        return answer(401, {"message": "Invalid username or password"})
+
+    grafana.wire.clear()
+    grafana.wire.rule = rule
+    result = grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
+    assert "refuses username" in result["msg"]
+    assert 1 <= len(refused) <= client.MOST_READERS < 5
+    assert grafana.wire.writes == []
+
+
+def test_a_server_that_goes_away_while_many_dashboards_are_read_ends_the_run(grafana):
+    grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
+
+    def rule(method, url, send):
+        if len(grafana.wire.requests) >= 20:
+            raise Dropped
+        return None
+
+    grafana.wire.clear()
+    grafana.wire.rule = rule
+    result = grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
+    assert result["failed"]
+    assert "/api/dashboards/uid/ct-" in result["msg"]
+    assert grafana.wire.writes == []

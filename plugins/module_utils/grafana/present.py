@@ -69,8 +69,12 @@ def read(client: Client, wanted: declared.Declared) -> Present:
     _read_folders(client, present, wanted)
     uids = [dashboard["uid"] for dashboard in wanted.dashboards]
     uids += [hit["uid"] for hit in marked_hits(wanted, present.hits) if hit["uid"] not in uids]
-    for uid in uids:
-        read_dashboard(client, present, uid)
+    answered = client.get_each([_dashboard_path(uid) for uid in uids])
+    for uid, answer in zip(uids, answered):
+        if isinstance(answer, GrafanaError):
+            present.errors["dashboard", uid] = str(answer)
+        else:
+            _put(present.dashboards, uid, answer)
     return present
 
 
@@ -141,8 +145,12 @@ def read_folder(client: Client, present: Present, uid: str) -> None:
 
 def read_dashboard(client: Client, present: Present, uid: str) -> None:
     """Read one dashboard."""
-    answer: Optional[answers.Dashboard] = _get(client, present, "dashboard", uid, f"/api/dashboards/uid/{uid}")
+    answer: Optional[answers.Dashboard] = _get(client, present, "dashboard", uid, _dashboard_path(uid))
     _put(present.dashboards, uid, answer)
+
+
+def _dashboard_path(uid: str) -> str:
+    return f"/api/dashboards/uid/{uid}"
 
 
 def read_library_panels(client: Client, present: Present, uids: Iterable[str]) -> None:
