@@ -27,8 +27,10 @@ options:
   prune:
     description:
       - Whether to remove what an earlier task with the same O(owner) declared, and this task does not.
-      - A dashboard is removed where it still has its mark, under its uid and in its folder. Copies, dashboards that were
-        moved, dashboards that have only the tag, and objects of provisioning files stay. They are in RV(spared).
+      - A dashboard is removed where it still has its mark, under its uid and in its folder. The folder is the top level, one
+        that O(folders) declared, or one with the mark.
+      - Copies, dashboards that were moved, dashboards in folders of others, dashboards that have only the tag, and objects
+        of provisioning files stay. They are in RV(spared).
       - A folder that holds anything else stays, and is an error.
     type: bool
     default: false

@@ -75,7 +75,7 @@ def test_prune_spares_a_copy_with_all_tags(ours, folder):
     ours.wait_for_search("ct-copy")
     result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
     assert deleted(result) == {"ct-d"}
-    assert "not declared under this uid in this folder" in spared(result)["ct-copy"]
+    assert "no mark for this uid in this folder" in spared(result)["ct-copy"]
     assert ours.dashboard("ct-copy")["meta"]["folderUid"] == folder
 
 
@@ -86,6 +86,18 @@ def test_prune_spares_what_somebody_moved_away(ours):
     result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
     assert (deleted(result), set(spared(result))) == (set(), {"ct-d"})
     assert ours.dashboard("ct-d")["meta"]["folderUid"] == "ct-theirs"
+
+
+def test_prune_spares_what_was_declared_in_a_folder_of_somebody_else(grafana):
+    grafana.run(grafana_resources, folders=[{"uid": "ct-theirs", "title": "CT Theirs"}])
+    grafana.wait_for_search("ct-theirs")
+    declared = [a_dashboard(folder_uid="ct-theirs"), a_dashboard("ct-top", None)]
+    grafana.run(grafana_resources, dashboards=declared, **OURS)
+    assert not grafana.run(grafana_resources, dashboards=declared, **OURS)["changed"]
+    grafana.wait_for_search("ct-d", "ct-top")
+    result = grafana.run(grafana_resources, **OURS)
+    assert (deleted(result), set(spared(result))) == ({"ct-top"}, {"ct-d"})
+    assert grafana.dashboard("ct-d")["meta"]["folderUid"] == "ct-theirs"
 
 
 def test_prune_lists_in_check_mode_what_goes(ours):

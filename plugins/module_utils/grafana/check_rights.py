@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 # Grafana's own page asks this for the buttons that it shows (pkg/services/accesscontrol/api/api.go, Grafana 9 to 13).
 _PATH = "/api/access-control/user/permissions"
 _VERBS = {"created": "create", "deleted": "delete"}
-# Sets of permissions that Grafana 11 and newer give on a folder or dashboard (pkg/services/accesscontrol/resourcepermissions).
+# Sets of permissions on a folder or dashboard in Grafana 11 and newer (pkg/services/accesscontrol/resourcepermissions).
 _SETS = {"folders:edit", "folders:admin", "dashboards:edit", "dashboards:admin"}
 
 
@@ -30,7 +30,8 @@ def check(client: Client, changes: list[Change]) -> None:
         may_be_in_a_set = change.kind != "datasource" and bool(_SETS & set(permissions))
         if needed not in permissions and not may_be_in_a_set:
             change.error = (
-                f"{change.kind} '{change.uid}': the account lacks the permission {needed}. Use an account that may do it."
+                f"{change.kind} '{change.uid}': the account lacks the permission {needed}."
+                " Use an account that may do it."
             )
 
 

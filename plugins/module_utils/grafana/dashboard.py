@@ -5,7 +5,7 @@ from __future__ import annotations
 """From an item of `dashboards` to the JSON model that Grafana keeps (Grafana's documentation, "Dashboard JSON model"). Pure."""
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, given, panels, variables
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json

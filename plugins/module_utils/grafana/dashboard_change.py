@@ -4,6 +4,8 @@ from __future__ import annotations
 
 """What has to be done to one dashboard. Pure."""
 
+from typing import Any, Optional
+
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     answers,
     compare,
@@ -22,7 +24,7 @@ MESSAGE = "Declared by mlops.gpu_monitoring"
 
 def change(item: declared.Dashboard, wanted: declared.Declared, present: Present) -> Change:
     """The change."""
-    owner, existing = wanted.owner, present.dashboards.get(item["uid"])
+    existing = present.dashboards.get(item["uid"])
     uid, title = item["uid"], item["title"] or item["uid"]
     meta: answers.DashboardMeta = existing["meta"] if existing else {}
     folder = answers.folder_of(meta) if item["folder_uid"] is None else item["folder_uid"]
@@ -34,10 +36,8 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
         planned.action, planned.before = ("deleted", before) if existing else ("unchanged", {})
     else:
         model = {**_model(item, stored, wanted, present), "uid": uid}
-        if owner:
-            # Where the folder is left as it is, so is the mark: a dashboard that somebody moved is theirs to remove.
-            kept = mark.kept(stored.get("tags"), owner) if item["folder_uid"] is None else None
-            model = mark.marked(model, owner, kept or mark.of(owner, uid, folder))
+        if wanted.owner:
+            model = mark.marked(model, wanted.owner, _mark(item, folder, stored.get("tags"), wanted))
         if existing:
             model = compare.keep(model, stored, item["ignore_paths"])
         planned.name = model["title"]
@@ -53,10 +53,22 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
                 model["version"] = stored.get("version", planned.version)
     if planned.changed and meta.get("provisioned"):
         planned.error = (
-            f"dashboard '{uid}': it comes from the provisioning file {meta.get('provisionedExternalId') or 'of the server'}"
-            " and cannot be changed over the API. Change it there."
+            f"dashboard '{uid}': it comes from the provisioning file"
+            f" {meta.get('provisionedExternalId') or 'of the server'} and cannot be changed over the API. Change it there."
         )
     return planned
+
+
+def _mark(item: declared.Dashboard, folder: str, stored_tags: Any, wanted: declared.Declared) -> Optional[str]:
+    """The mark by which `prune` may remove the dashboard; none in a folder of somebody else."""
+    owner = wanted.owner or ""
+    own = mark.of(owner, item["uid"], folder)
+    kept = mark.kept(stored_tags, owner)
+    # Where the folder is left as it is, so is the mark: a dashboard that somebody moved is theirs to remove.
+    if kept and (kept == own or item["folder_uid"] is None):
+        return kept
+    folders = {other["uid"] for other in wanted.folders if other["state"] == "present"}
+    return own if not folder or folder in folders or mark.is_folder_of(owner, folder) else None
 
 
 def _model(item: declared.Dashboard, stored: Json, wanted: declared.Declared, present: Present) -> Json:
@@ -85,7 +97,9 @@ def _action(before: Json, after: Json) -> str:
     differing = [key for key in {**before, **after} if not compare.same(_only(key, after), _only(key, before))]
     if not differing:
         return "unchanged"
-    return {"folder_uid": "moved", "title": "renamed"}.get(differing[0], "updated") if len(differing) == 1 else "updated"
+    if len(differing) > 1:
+        return "updated"
+    return {"folder_uid": "moved", "title": "renamed"}.get(differing[0], "updated")
 
 
 def _only(key: str, value: Json) -> Json:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 """Which tool manages a dashboard or folder: Terraform, kubectl, Git Sync.
 
-Grafana 12 and newer keep the manager in annotations that only the API below /apis shows (pkg/apimachinery/utils/manager.go).
+Grafana 12 and newer keep the manager in annotations, which only the API below /apis shows
+(pkg/apimachinery/utils/manager.go).
 """
 
 from typing import Any, Optional
@@ -27,7 +28,7 @@ _TOOLS = {"terraform": "Terraform", "repo": "Git Sync", "plugin": "the plugin"}
 
 def read(client: Client, present: Present, changes: list[Change]) -> bool:
     """Ask who manages what is about to be written over or removed; returns whether a tool manages any of that."""
-    existing = [change for change in changes if _is_written_over(change) and (change.kind, change.uid) not in present.managers]
+    existing = [change for change in changes if _is_written_over(change)]
     versions = _versions(client) if existing else {}
     if not versions:
         return False

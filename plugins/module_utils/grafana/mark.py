@@ -6,7 +6,7 @@ from __future__ import annotations
 
 Grafana's user interface keeps tags when somebody saves, and drops keys of the model that it does not know. The search
 gives all tags in one request. Copies keep tags too: hence the mark is made of the owner, the uid and the folder, and
-counts for no other dashboard and in no other folder.
+counts for no other dashboard and in no other folder. Only the top level and folders of the owner give a mark.
 """
 
 import hashlib
@@ -38,10 +38,15 @@ def is_like_one(tags: Any, owner: str) -> bool:
     return owner in _listed(tags) or kept(tags, owner) is not None
 
 
-def marked(model: Json, owner: str, mark: str) -> Json:
-    """The model with the owner's tag and the mark, and without the marks of what the model was exported from."""
+def is_folder_of(owner: str, folder_uid: str) -> bool:
+    """Whether a folder has the owner's mark, which is its uid."""
+    return folder_uid == owner or folder_uid.startswith(f"{owner}-")
+
+
+def marked(model: Json, owner: str, mark: Optional[str]) -> Json:
+    """The model with the owner's tag and the mark, if any, and without the marks of an export's source."""
     tags = [tag for tag in _listed(model.get("tags")) if not _MARK.fullmatch(tag)]
-    return {**model, "tags": [*tags, *([] if owner in tags else [owner]), mark]}
+    return {**model, "tags": [*tags, *([] if owner in tags else [owner]), *([mark] if mark else [])]}
 
 
 def kept(tags: Any, owner: str) -> Optional[str]:
@@ -52,7 +57,9 @@ def kept(tags: Any, owner: str) -> Optional[str]:
 def without(content: Json) -> Json:
     """The content of a dashboard without marks, by which a move is told from an update."""
     tags = content.get("tags")
-    return {**content, "tags": [tag for tag in tags if not _MARK.fullmatch(str(tag))]} if isinstance(tags, list) else content
+    if not isinstance(tags, list):
+        return content
+    return {**content, "tags": [tag for tag in tags if not _MARK.fullmatch(str(tag))]}
 
 
 def _prefix(owner: str) -> str:

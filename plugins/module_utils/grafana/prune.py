@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present, marked_hits
 
-_NO_MARK = "it has the tag of the owner, and was not declared under this uid in this folder"
+_NO_MARK = "it has the tag of the owner, but no mark for this uid in this folder"
 _PROVISIONED = "it comes from a provisioning file of the server"
 
 
@@ -38,8 +38,7 @@ def removals(wanted: declared.Declared, present: Present, asked: list[Change]) -
             changes.append(_removal("datasource", uid, stored["name"], "", before))
     needed = {change.folder_uid for change in asked if change.action != "deleted"} | _uids("folder", asked)
     for uid, folder in present.folders.items():
-        has_mark = uid == owner or uid.startswith(f"{owner}-")
-        if has_mark and uid not in needed and ("folder", uid) not in present.managers:
+        if mark.is_folder_of(owner, uid) and uid not in needed and ("folder", uid) not in present.managers:
             before = {"title": folder["title"], "parent_uid": folder["parentUid"]}
             changes.append(_removal("folder", uid, folder["title"], folder["parentUid"], before))
     return changes
@@ -78,7 +77,10 @@ def _undeclared_hits(wanted: declared.Declared, present: Present, asked: list[Ch
 
 
 def _reason_to_spare(owner: str, hit: answers.Hit, present: Present) -> str:
-    """Why the dashboard is left as it is; empty where it is the owner's. The search may lag behind, so the dashboard counts."""
+    """Why the dashboard is left as it is; empty where it is the owner's.
+
+    The search may lag behind, so the dashboard itself counts.
+    """
     uid = hit["uid"]
     stored: Optional[answers.Dashboard] = present.dashboards.get(uid)
     if ("dashboard", uid) in present.errors:

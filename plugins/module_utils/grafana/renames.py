@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Datasources that take each other's names in one run: the names are unique, so the order of the writes matters. Pure."""
+"""Datasources that take each other's names in one run. Names are unique, so the order of the writes matters. Pure."""
 
 from typing import Optional
 
@@ -62,6 +62,6 @@ def _fail_with_holder(changes: list[Change], holders: dict[str, Change]) -> None
             holder = _holder(change, holders)
             if holder and holder.error:
                 change.error = (
-                    f"datasource '{change.uid}': the name '{change.name}' is that of '{holder.uid}', which cannot be renamed."
-                    f" Correct '{holder.uid}' first."
+                    f"datasource '{change.uid}': the name '{change.name}' is that of '{holder.uid}', which cannot be"
+                    f" renamed. Correct '{holder.uid}' first."
                 )

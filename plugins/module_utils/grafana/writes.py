@@ -69,7 +69,10 @@ def _parent(client: Client, path: str, wanted: str) -> str:
 
 
 def _refuse_to_lose(client: Client, uid: str) -> None:
-    """Raise GrafanaError where the folder holds what the search did not show, such as library panels; what was just removed may still count."""
+    """Raise GrafanaError where the folder holds what the search did not show, such as library panels.
+
+    What was just removed may still count for a while.
+    """
     held: dict[str, int] = {}
     for pause in COUNT_PAUSES_SECONDS:
         time.sleep(pause)
