@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """What is there, in the form in which it can be asked for. Secrets cannot be read, so they are not in it."""
 
-from typing import Callable, Optional, TypedDict
+from typing import Callable, Optional, TypedDict, Union
 from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
@@ -15,12 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
-    Forbidden,
-    GrafanaError,
-    NotAllowed,
-    NotReachable,
-)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Forbidden, GrafanaError
 
 
 # Marks that count for a datasource of this server alone.
@@ -45,7 +40,9 @@ def gather(client: Client, warn: Callable[[str], None]) -> Gathered:
     """
     hits = client.search()
     elements: dict[str, Optional[Json]] = {}
-    dashboards = [_dashboard(client, hit, elements, warn) for hit in hits if hit["type"] == "dash-db"]
+    found = [hit for hit in hits if hit["type"] == "dash-db"]
+    answered = client.get_each([f"/api/dashboards/uid/{hit['uid']}" for hit in found])
+    dashboards = [_dashboard(client, hit, answer, elements, warn) for hit, answer in zip(found, answered)]
     return {
         "datasources": [_datasource(client, listed) for listed in client.get("/api/datasources") or []],
         "folders": [_folder(hit) for hit in hits if hit["type"] == "dash-folder"],
@@ -74,14 +71,14 @@ def _folder(hit: answers.Hit) -> Json:
 
 
 def _dashboard(
-    client: Client, hit: answers.Hit, elements: dict[str, Optional[Json]], warn: Callable[[str], None]
+    client: Client,
+    hit: answers.Hit,
+    answer: Union[answers.Dashboard, GrafanaError, None],
+    elements: dict[str, Optional[Json]],
+    warn: Callable[[str], None],
 ) -> Json:
-    try:
-        answer = client.get(f"/api/dashboards/uid/{hit['uid']}")
-    except (NotAllowed, NotReachable):
-        raise
-    except GrafanaError as error:
-        warn(f"dashboard '{hit['uid']}' ({hit['title']}) is left out: {error}")
+    if isinstance(answer, GrafanaError):
+        warn(f"dashboard '{hit['uid']}' ({hit['title']}) is left out: {answer}")
         return {}
     if answer is None:
         return {}
