@@ -27,7 +27,7 @@ def chosen(variable: Json, options: list[Option], preferred: Callable[[Option], 
     is_all = (saved[0] if isinstance(saved, list) and saved else saved) == ALL
     first = next(filter(preferred, options), options[0] if options else Option("", ""))
     if not is_all or not everything:
-        kept = _kept(saved, text, options, multi)
+        kept = [] if is_all else _kept(saved, text, options, multi)
         if kept:
             picked = [option.value for option in kept]
             return Value(picked if multi else picked[0], " + ".join(option.text for option in kept), many)

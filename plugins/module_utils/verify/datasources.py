@@ -34,7 +34,10 @@ class Reference(NamedTuple):
 
 
 def resolve(given: Any, values: Values, datasources: list[Datasource]) -> Reference:
-    """The datasource that is meant, by uid or by name. Of several in a variable Grafana takes the first."""
+    """The datasource that is meant, by uid or by name. Of several in a variable Grafana takes the first.
+
+    A variable without a value means no datasource, and not the default one.
+    """
     written = given.get("uid") if isinstance(given, dict) else given
     if isinstance(given, dict) and given.get("type") == _EXPRESSIONS[0]:
         written = _EXPRESSIONS[0]
@@ -44,6 +47,8 @@ def resolve(given: Any, values: Values, datasources: list[Datasource]) -> Refere
         if isinstance(value.chosen, list)
     }
     name = fill(str(written or ""), {**values, **first}, "raw")
+    if written and not name:
+        return Reference(None, str(written))
     if name in ("", "default"):
         meant = [datasource for datasource in datasources if datasource.get("isDefault")]
     else:

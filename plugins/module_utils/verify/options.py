@@ -9,9 +9,11 @@ Sources: grafana/scenes, CustomVariable.tsx, DataSourceVariable.tsx and query/ut
 
 import json
 import re
+import warnings
 from typing import Any, Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import Values, fill
 
 DEFAULT = "default"
@@ -55,13 +57,24 @@ def of_datasources(variable: Json, datasources: list[Datasource], values: Values
 
 
 def of_answers(variable: Json, answers: list[str], values: Values) -> list[Option]:
-    """The options of a variable of the type query, of what its query found."""
+    """The options of a variable of the type query: of what its query found, and the static ones (Grafana 12.3)."""
     pattern = _pattern(fill(str(variable.get("regex") or ""), values, "regex"))
     options = _matched(variable, answers, pattern)
     unique: dict[str, Option] = {}
     for option in options:
         unique.setdefault(option.value, option)
-    return _sorted(list(unique.values()), variable.get("sort"))
+    return _with_static(variable, _sorted(list(unique.values()), variable.get("sort")))
+
+
+def _with_static(variable: Json, found: list[Option]) -> list[Option]:
+    """The options with the static ones, which go before unless the variable says otherwise."""
+    given = objects(variable.get("staticOptions"))
+    static = [Option(str(option.get("text")), str(option.get("value"))) for option in given]
+    others = [option for option in found if option.value not in [added.value for added in static]]
+    order = variable.get("staticOptionsOrder")
+    if order == "sorted":
+        return _sorted([*others, *static], variable.get("sort"))
+    return [*others, *static] if order == "after" else [*static, *others]
 
 
 def _from_json(written: str) -> list[Option]:
@@ -91,7 +104,10 @@ def _pattern(written: str) -> Optional[re.Pattern[str]]:
     known = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
     options = sum(known[flag] for flag in flags if flag in known)
     try:
-        return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern), options)
+        # Python warns of "[[", which is two characters of a set in JavaScript too.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern), options)
     except re.error as error:
         raise ValueError(f"'{written}' is not a valid regular expression: {error}.") from error
 
@@ -131,7 +147,7 @@ def _sorted(options: list[Option], order: Any) -> list[Option]:
         3: lambda option: int((re.search(r"\d+", option.text) or ["-1"])[0]),
         5: lambda option: option.text.lower(),
         7: lambda option: [
-            (int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", option.text)
+            (int(part), "") if part.isdecimal() else (-1, part.lower()) for part in re.split(r"(\d+)", option.text)
         ],
     }
     if not isinstance(order, int) or not 1 <= order <= 8:

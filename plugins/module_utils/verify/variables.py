@@ -35,7 +35,7 @@ class Context(NamedTuple):
     - prometheus: where the queries of variables of a datasource are asked.
     - hosts: the hosts to choose from first.
     - now: seconds since 1970.
-    - keeps_saved: whether Grafana takes a variable that is never refreshed as it was saved, as servers up to 10 do.
+    - keeps_saved: whether Grafana takes a variable that is never refreshed as it was saved, as servers up to 11.2 do.
     """
 
     datasources: list[Datasource]
@@ -94,16 +94,22 @@ def _value(variable: Json, values: Values, dashboard: Json, context: Context) ->
     if kind == "custom":
         return choices.chosen(variable, options.custom(variable, values), choices.none_preferred, values)
     if kind == "datasource":
-        try:
-            with_default = choices.saved_value(variable)[0] == options.DEFAULT
-            listed = options.of_datasources(variable, context.datasources, values, with_default)
-        except ValueError:
-            return choices.as_saved(variable)
-        return choices.chosen(variable, listed, choices.none_preferred, values)
+        return _of_datasources(variable, values, context)
     if kind == "interval":
         return _of_interval(variable, query, time_range.time_range(dashboard, {}).span)
     saved = choices.as_saved(variable)
     return Value(query, query) if kind == "constant" or (kind == "textbox" and not saved.chosen) else saved
+
+
+def _of_datasources(variable: Json, values: Values, context: Context) -> Value:
+    saved, text = choices.saved_value(variable)
+    # Dashboards that scenes do not draw have the option "default" in any case.
+    with_default = saved == options.DEFAULT and (context.keeps_saved or text == options.DEFAULT)
+    try:
+        listed = options.of_datasources(variable, context.datasources, values, with_default)
+    except ValueError:
+        return choices.as_saved(variable)
+    return choices.chosen(variable, listed, choices.none_preferred, values)
 
 
 def _of_query(variable: Json, values: Values, dashboard: Json, context: Context) -> Optional[Value]:

@@ -31,6 +31,7 @@ def value(variable, answers=None, **given):
         ({**HOST, "current": {"value": "gone", "text": "gone"}}, "gpu1"),
         ({**HOST, "current": {"value": "old", "text": "gpu2"}}, "gpu2"),
         ({**HOST, "current": {"value": "$__all"}}, "gpu1"),
+        ({**HOST, "current": {"value": "$__all", "text": "gpu2"}}, "gpu1"),
         ({**HOST, "current": {}}, "gpu1"),
         ({**HOST, "current": None}, "gpu1"),
         ({**HOST, "sort": 2}, "gpu2"),
@@ -50,7 +51,7 @@ def test_where_prometheus_refuses_the_query_the_saved_value_stays():
 
 
 @pytest.mark.parametrize(("keeps_saved", "schema", "chosen"), [(True, 39, "gone"), (True, 28, "gpu1"), (False, 39, "gpu1")])
-def test_servers_up_to_10_keep_what_is_never_refreshed(keeps_saved, schema, chosen):
+def test_servers_up_to_11_2_keep_what_is_never_refreshed(keeps_saved, schema, chosen):
     variable = {**HOST, "refresh": 0, "current": {"value": "gone"}}
     assert value(variable, context={"keeps_saved": keeps_saved}, schemaVersion=schema) == chosen
 
@@ -59,6 +60,20 @@ def test_all_of_what_is_never_refreshed_are_the_saved_options():
     options = [{"text": "All", "value": "$__all"}, {"text": "a", "value": "a"}, {"text": "b", "value": "b"}]
     variable = {**SEVERAL, "refresh": 0, "current": {"value": ["$__all"]}, "options": options}
     assert value(variable, context={"keeps_saved": True}, schemaVersion=39) == "(a|b)"
+
+
+@pytest.mark.parametrize(
+    ("order", "chosen"),
+    [(None, "gpu2|a|b|gpu1"), ("before", "gpu2|a|b|gpu1"), ("after", "gpu1|gpu2|a|b"), ("sorted", "a|b|gpu1|gpu2")],
+)
+def test_static_options_stand_where_the_variable_says(order, chosen):
+    static = [{"text": name, "value": name} for name in ("gpu2", "a", "b")]
+    variable = {**SEVERAL, "sort": 1, "staticOptions": static, "staticOptionsOrder": order}
+    assert value(variable) == f"({chosen})"
+
+
+def test_a_static_option_is_there_where_the_query_finds_nothing():
+    assert value({**HOST, "staticOptions": [{"text": "Every", "value": ".*"}]}, hosts()) == ".*"
 
 
 def test_a_host_that_can_be_drawn_goes_before_the_first():
@@ -111,8 +126,10 @@ def test_labels_of_what_is_no_selector_are_refused_as_by_prometheus():
         ("/(\\d)/g", "(1|0|2)"),
         ("/(gpu/", "gpu2"),
         ("/gpu", "gpu2"),
+        ("/[[g]pu(\\d+)/", "(10|2)"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_regular_expressions_take_parts(regex, chosen):
     variable = {**SEVERAL, "regex": regex, "current": {"value": ["gpu2"] if "gpu2" == chosen else ["$__all"]}}
     assert value(variable, hosts("gpu10", "gpu2", "node1")) == chosen
@@ -204,6 +221,7 @@ def test_every_kind_of_variable(variable, chosen):
         ({"text": "Prometheus", "value": "Prometheus"}, "", "prom"),
         ({"text": "Gone", "value": "PBFA97CFB590B2093"}, "", "other"),
         ({"text": "default", "value": "default"}, "", "prom"),
+        ({"text": "Gone", "value": "default"}, "", "other"),
         ({"text": "Gone", "value": "gone"}, "/^Prom/", "prom"),
         ({"text": "Prometheus", "value": "prom"}, "Other", "other"),
     ],
@@ -213,6 +231,19 @@ def test_a_datasource_variable_takes_what_is_there(current, regex, uid):
     model = {"panels": [{"datasource": {"uid": "${source}"}, "targets": [{"expr": "x"}]}], "templating": {"list": [source]}}
     [query] = queries(model)
     assert (query.datasource, query.problem) == (uid, "")
+
+
+def test_servers_up_to_11_2_have_the_default_datasource_whatever_its_text_is():
+    source = {"name": "source", "type": "datasource", "query": "prometheus", "current": {"value": "default"}}
+    model = {"panels": [{"datasource": "$source", "targets": [{"expr": "x"}]}], "templating": {"list": [source]}}
+    assert [query.datasource for query in queries(model, keeps_saved=True)] == ["prom"]
+
+
+def test_a_datasource_variable_without_options_means_no_datasource():
+    source = {"name": "source", "type": "datasource", "query": "prometheus", "regex": "/none/"}
+    given = {"datasource": {"uid": "${source}"}, "targets": [{"expr": "x"}]}
+    [query] = queries({"panels": [given], "templating": {"list": [source]}})
+    assert query.problem == "its datasource ${source} is not in Grafana"
 
 
 @pytest.mark.parametrize("written", ["$host", "${host}", "${host:regex}", "[[host]]", "[[host:pipe]]"])
