@@ -150,6 +150,23 @@ def test_a_library_panel_has_the_queries_that_grafana_keeps(look, grafana):
     assert look(*references)["faults"] == [("Shared", ""), ("ct-gone", "its library panel ct-gone is not in Grafana")]
 
 
+def test_a_library_panel_that_cannot_be_read_is_no_good_panel(look, grafana):
+    given = {"/api/library-elements/ct-lib": answer(403, {"message": "access denied"})}
+    grafana.wire.rule = lambda method, url, send: given.get(urlsplit(url).path)
+    [(title, problem)] = look({"id": 1, "libraryPanel": {"uid": "ct-lib", "name": "CT Lib"}})["faults"]
+    assert title == "CT Lib"
+    assert problem.startswith("its library panel CT Lib cannot be read: ")
+    assert "access denied" in problem
+
+
+@pytest.mark.parametrize(("version", "faults"), [("11.2.9", [("P", "")]), ("11.3.0", []), ("", [])])
+def test_scenes_ask_for_variables_that_are_never_refreshed(look, grafana, version, faults):
+    health = answer(200, {"database": "ok", **({"version": version} if version else {})})
+    grafana.wire.rule = lambda method, url, send: health if urlsplit(url).path == "/api/health" else None
+    never = {**SERVICE, "refresh": 0}
+    assert look(panel('tgi_queue_size{container="$service"}'), variables=[never])["faults"] == faults
+
+
 def test_a_dashboard_of_schema_v2_is_read_as_grafana_converts_it(look, grafana):
     place = "/apis/dashboard.grafana.app/{}/namespaces/default/dashboards/ct-d"
     refused = {"message": f"dashboard api version not supported, use {place.format('v2beta1')} instead"}

@@ -16,6 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Drawable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.label_queries import Sample
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.layout import LibraryPanel
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import Shown, ShownDashboard
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variables import Context
 
@@ -23,8 +24,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variab
 _SCHEMA_V2 = re.compile(
     r"(?P<group>/apis/dashboard\.grafana\.app)/v2\w*/(?P<object>namespaces/[^/ ]+/dashboards/[^/ ]+)"
 )
-# From this version on Grafana asks again for variables that are never refreshed (grafana/scenes).
-_REFRESHES_ALL = 11
+# From this version on Grafana draws dashboards by scenes (grafana/grafana#93818), which ask for every variable when
+# somebody opens the dashboard, whatever its `refresh` says (grafana/scenes: MultiValueVariable.ts).
+_SCENES_SINCE = (11, 3)
+_VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
 class _Answer(NamedTuple):
@@ -69,15 +72,15 @@ class _Look:
     def __init__(self, grafana: Client, optional: list[str], hosts: list[str]) -> None:
         self._grafana = grafana
         self._optional = optional
-        version = grafana.wait(0).partition(".")[0]
+        version = _VERSION.match(grafana.wait(0))
+        keeps_saved = version is not None and (int(version[1]), int(version[2])) < _SCENES_SINCE
         datasources: list[Datasource] = grafana.get("/api/datasources") or []
         self._types = {datasource["uid"]: datasource["type"] for datasource in datasources}
-        keeps_saved = version.isdigit() and int(version) < _REFRESHES_ALL
         self._context = Context(
             datasources, lambda datasource: _Prometheus(self, datasource["uid"]), hosts, time.time(), keeps_saved
         )
         self._answers: dict[tuple[str, ...], _Answer] = {}
-        self._library_panels: dict[str, Optional[Json]] = {}
+        self._library_panels: dict[str, LibraryPanel] = {}
 
     def at(self, uids: list[str]) -> dict[str, Optional[ShownDashboard]]:
         """The dashboards by uid, None for a missing one."""
@@ -156,17 +159,20 @@ class _Look:
         result = ((answer or {}).get("results") or {}).get("A") or {}
         return _Answer(result.get("frames") or [], str(result.get("error") or ""))
 
-    def _library_panel(self, uid: str) -> Optional[Json]:
-        """The model of a library panel, empty where the account may not read it."""
+    def _library_panel(self, uid: str) -> LibraryPanel:
         if uid not in self._library_panels:
-            try:
-                answer = self._grafana.get(f"/api/library-elements/{quote(uid, safe='')}")
-                self._library_panels[uid] = ((answer or {}).get("result") or {}).get("model")
-            except NotAllowed:
-                raise
-            except GrafanaError:
-                self._library_panels[uid] = {}
+            self._library_panels[uid] = self._asked_library_panel(uid)
         return self._library_panels[uid]
+
+    def _asked_library_panel(self, uid: str) -> LibraryPanel:
+        try:
+            answer = self._grafana.get(f"/api/library-elements/{quote(uid, safe='')}")
+        except NotAllowed:
+            raise
+        except GrafanaError as error:
+            return LibraryPanel({}, f"cannot be read: {error}")
+        model = ((answer or {}).get("result") or {}).get("model")
+        return LibraryPanel(model) if model else LibraryPanel({}, "is not in Grafana")
 
 
 class _Prometheus:

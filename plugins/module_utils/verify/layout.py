@@ -4,10 +4,11 @@ from __future__ import annotations
 
 """The panels of a dashboard, wherever they stand. Pure.
 
-Models up to schema version 15 have `rows` of panels. Grafana migrates them (DashboardMigrator.ts, upgradeToGridLayout).
+Models up to schema version 15 have `rows` of panels. Grafana migrates them (DashboardMigrator.ts, upgradeToGridLayout),
+but for the copies of repeated rows, which were saved as well.
 """
 
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
@@ -25,17 +26,25 @@ class Placed(NamedTuple):
     problem: str = ""
 
 
-# The model of a library panel by its uid, None where Grafana has none.
-LibraryPanel = Callable[[str], Optional[Json]]
+class LibraryPanel(NamedTuple):
+    """The model of a library panel, or why there is none."""
+
+    model: Json
+    problem: str = ""
 
 
-def panels(dashboard: Json, library_panel: LibraryPanel) -> list[Placed]:
+# The library panel of a uid.
+ReadLibraryPanel = Callable[[str], LibraryPanel]
+
+
+def panels(dashboard: Json, library_panel: ReadLibraryPanel) -> list[Placed]:
     """All panels but rows, in their order. A library panel has the model that Grafana keeps of it."""
     given = dashboard.get("schemaVersion")
     schema = given if isinstance(given, int) else 0
     rows: list[Json] = []
     if schema <= _LAST_SCHEMA_WITH_ROWS:
-        rows = [{**row, "type": "row", "collapsed": True} for row in objects(dashboard.get("rows"))]
+        own = [row for row in objects(dashboard.get("rows")) if not row.get("repeatIteration")]
+        rows = [{**row, "type": "row", "collapsed": True} for row in own]
     placed: list[Placed] = []
     row: Json = {}
     for panel in [*rows, *objects(dashboard.get("panels"))]:
@@ -47,13 +56,13 @@ def panels(dashboard: Json, library_panel: LibraryPanel) -> list[Placed]:
     return [kept for kept in placed if schema > _LAST_SCHEMA_WITH_COPIES or not kept.panel.get("repeatPanelId")]
 
 
-def _placed(panel: Json, row: Json, library_panel: LibraryPanel) -> Placed:
+def _placed(panel: Json, row: Json, library_panel: ReadLibraryPanel) -> Placed:
     reference = panel.get("libraryPanel")
     problem = ""
     if isinstance(reference, dict) and reference.get("uid"):
-        model = library_panel(str(reference["uid"]))
-        if model is None:
-            problem = f"its library panel {reference.get('name') or reference['uid']} is not in Grafana"
+        model, reason = library_panel(str(reference["uid"]))
+        if reason:
+            problem = f"its library panel {reference.get('name') or reference['uid']} {reason}"
             panel = {**panel, "title": panel.get("title") or reference.get("name")}
         else:
             panel = {**model, **{key: panel[key] for key in ("id", "gridPos") if key in panel}}

@@ -57,7 +57,7 @@ class Asked(NamedTuple):
     unchecked: list[str]
 
 
-def asked(dashboard: Json, context: variables.Context, library_panel: layout.LibraryPanel) -> Asked:
+def asked(dashboard: Json, context: variables.Context, library_panel: layout.ReadLibraryPanel) -> Asked:
     """The Prometheus queries of all panels with the values that Grafana chooses at first."""
     resolved = variables.resolve(dashboard, context)
     queries: list[Query] = []

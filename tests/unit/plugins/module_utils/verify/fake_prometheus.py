@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.label_queries import Sample
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.layout import LibraryPanel
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variables import Context
 
 SOURCES = [
@@ -36,7 +37,9 @@ class FakePrometheus:
 def asked(model, answers=None, library=None, **context):
     """The queries of a dashboard, and the panels that are not checked."""
     prometheus = answers if callable(answers) else FakePrometheus(answers)
-    return panels.asked(model, Context(SOURCES, prometheus, **context), (library or {}).get)
+    stored = {uid: LibraryPanel(of_uid) for uid, of_uid in (library or {}).items()}
+    missing = LibraryPanel({}, "is not in Grafana")
+    return panels.asked(model, Context(SOURCES, prometheus, **context), lambda uid: stored.get(uid, missing))
 
 
 def queries(model, answers=None, library=None, **context):

@@ -168,6 +168,11 @@ def test_rows_of_old_models(schema):
     assert titles(rows=rows, **versions) == ["A", "B", "C"]
 
 
+def test_copies_of_repeated_rows_in_old_models_are_left_out():
+    rows = [{"repeat": "gpu", "panels": [panel("A")]}, {"repeatIteration": 1478092829, "panels": [panel("Copy")]}]
+    assert titles(rows=rows, schemaVersion=13) == ["A"]
+
+
 def test_newer_models_have_no_rows():
     assert titles(panel("A"), rows=[{"panels": [panel("B")]}], schemaVersion=16) == ["A"]
 
