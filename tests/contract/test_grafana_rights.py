@@ -98,3 +98,15 @@ def test_a_folder_that_the_account_may_not_read_is_named(grafana):
     assert "folder 'ct-f': " in result["msg"]
     assert "Permissions needed: folders:read" in result["msg"]
     assert actions(result) == {"ct-d": "created"}
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ("Access denied to the folder", "Access denied to the folder. Permissions needed: dashboards:create or dashboards:write, for the folder too."),
+        ("Cannot save here", "Cannot save here. Use"),
+    ],
+)
+def test_a_denial_that_does_not_name_the_permission_gets_its_name(grafana, message, named):
+    grafana.wire.rule = lambda method, url, send: answer(403, {"message": message}) if url.endswith("/api/dashboards/db") else None
+    assert named in grafana.run(grafana_resources, dashboards=[{"uid": "ct-d", "title": "CT D", "panels": []}])["msg"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import permission
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     Conflict,
     Forbidden,
@@ -67,7 +68,8 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
     if answer.status == 401:
         return _unauthorized(answer, message, request, account)
     if answer.status == 403:
-        return Forbidden(f"{request.url} forbids {account} {request}: {message}. Use an account that may do it.")
+        denial = permission.named(message, request.method, request.path)
+        return Forbidden(f"{request.url} forbids {account} {request}: {denial}. Use an account that may do it.")
     text = f"{request} was answered with {answer.status}: {message}"
     if answer.status in GATEWAY:
         return NotReachable(text)
