@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client, retries
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import NotReachable
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_admin_password,
@@ -27,7 +27,7 @@ FOLDER = {"uid": "ct-f", "title": "CT F"}
 PANEL = {"title": "Up", "query": "up"}
 DASHBOARD = {"uid": "ct-d", "title": "CT D", "folder_uid": "ct-f", "datasource_uid": "ct-p", "panels": [PANEL]}
 DECLARED = {"datasources": [DATASOURCE], "folders": [FOLDER], "dashboards": [DASHBOARD]}
-PAUSE_SECONDS = client.PAUSE_SECONDS
+PAUSE_SECONDS = retries.PAUSE_SECONDS
 NOBODY = {"username": "ct-nobody", "password": "password-of-nobody"}
 
 
@@ -35,7 +35,7 @@ NOBODY = {"username": "ct-nobody", "password": "password-of-nobody"}
 def pauses(monkeypatch):
     """Short pauses, and the seconds of each pause between two tries."""
     seconds = []
-    monkeypatch.setattr(client, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(time, "sleep", lambda pause, sleep=time.sleep: (seconds.append(pause), sleep(min(pause, 0.05))))
     return seconds
 
@@ -78,7 +78,7 @@ def test_a_database_that_stays_locked_ends_the_tries(grafana):
     grafana.wire.rule = failing(99, "GET", "/api/datasources")
     result = grafana.run(grafana_resources, **DECLARED)
     assert "GET /api/datasources was answered with 500: InternalError" in result["msg"]
-    assert grafana.wire.requests.count(("GET", "/api/datasources")) == client.TRIES
+    assert grafana.wire.requests.count(("GET", "/api/datasources")) == retries.TRIES
     grafana.wire.rule = failing(99, "POST", "/api/datasources", message="Failed to add datasource")
     result = grafana.run(grafana_resources, **DECLARED)
     assert "datasource 'ct-p': POST /api/datasources was answered with 500: Failed to add datasource" in result["msg"]
@@ -87,8 +87,8 @@ def test_a_database_that_stays_locked_ends_the_tries(grafana):
 
 def test_the_pauses_outlast_a_locked_database():
     """Grafana itself waits five seconds for the lock."""
-    policy = http_client.Retries(client.TRIES, PAUSE_SECONDS, client.LONGEST_PAUSE_SECONDS)
-    assert 5 < sum(policy.pause(attempt, None) for attempt in range(1, client.TRIES)) < 60
+    policy = http_client.Retries(retries.TRIES, PAUSE_SECONDS, retries.LONGEST_PAUSE_SECONDS)
+    assert 5 < sum(policy.pause(attempt, None) for attempt in range(1, retries.TRIES)) < 60
 
 
 @pytest.mark.parametrize("path", ["/api/ds/query", "/api/datasources/proxy/uid/ct-p/api/v1/labels"])
@@ -360,7 +360,7 @@ def test_a_gateway_that_lost_grafana_ends_the_run(grafana):
     grafana.wire.rule = lambda method, url, send: answer(502, "<html>bad gateway</html>") if method == "POST" else None
     result = grafana.run(grafana_resources, **DECLARED)
     assert "dashboard 'ct-d': left out" in result["msg"]
-    assert len(grafana.wire.writes) == client.TRIES
+    assert len(grafana.wire.writes) == retries.TRIES
 
 
 def test_a_token_that_grafana_takes_is_kept(grafana, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import retries
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
 from proxy import answer
 from server import actions
@@ -25,7 +25,7 @@ ABSENT = {kind: [{"uid": item["uid"], "state": "absent"} for item in items] for 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr(client, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
 
 
 def another_host_first(trouble=None):

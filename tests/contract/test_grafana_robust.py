@@ -6,7 +6,7 @@ from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client, writes
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client, retries, writes
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
 from proxy import Dropped, Reset, answer, cut
@@ -21,7 +21,7 @@ DECLARED = {"datasources": [DATASOURCE], "folders": [FOLDER], "dashboards": [DAS
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr(client, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
 
 
 def dashboard(**changes):

@@ -8,11 +8,6 @@ from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
-    GrafanaError,
-    NotAllowed,
-    NotReachable,
-)
 
 # Grafana's own page asks this for the buttons that it shows (pkg/services/accesscontrol/api/api.go, Grafana 9 to 13).
 _PATH = "/api/access-control/user/permissions"
@@ -37,10 +32,5 @@ def check(client: Client, changes: list[Change]) -> None:
 
 def _permissions(client: Client) -> dict[str, Any]:
     """The scopes of each permission of the account; nothing where the server does not say."""
-    try:
-        answer = client.get(_PATH)
-    except (NotAllowed, NotReachable):
-        raise
-    except GrafanaError:
-        return {}
+    answer = client.get_if_allowed(_PATH)
     return answer if isinstance(answer, dict) else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """Checks of objects that are about to be written. What only the server knows is asked for only then."""
 
-from typing import Any, Callable
+from typing import Callable
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_datasources,
@@ -15,11 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
-    GrafanaError,
-    NotAllowed,
-    NotReachable,
-)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 
 def check(client: Client, changes: list[Change], warn: Callable[[str], None]) -> None:
@@ -30,7 +26,7 @@ def check(client: Client, changes: list[Change], warn: Callable[[str], None]) ->
     problems += _problems_of_urls(datasources)
     dashboards = [change for change in about_to_be_written if change.kind == "dashboard"]
     if dashboards:
-        settings = _ask(client, "/api/frontend/settings") or {}
+        settings = client.get_if_allowed("/api/frontend/settings") or {}
         shortest = check_models.shortest_refresh(dashboards)
         if shortest:
             check_models.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))
@@ -52,7 +48,7 @@ def _check_types(client: Client, changes: list[Change]) -> tuple[list[str], list
     problems: list[str] = []
     doubts: list[str] = []
     changes = [change for change in changes if change.before.get("type") != change.body["type"]]
-    types = check_plugins.installed_datasource_types(_ask(client, "/api/plugins?type=datasource")) if changes else set()
+    types = check_plugins.installed_datasource_types(client.get_if_allowed("/api/plugins?type=datasource")) if changes else set()
     for change in changes if types else []:
         known = check_plugins.known_datasource_type(change.body["type"], types)
         if known:
@@ -73,13 +69,3 @@ def _problems_of_urls(changes: list[Change]) -> list[str]:
         if problem:
             problems.append(f"datasource '{change.uid}': {problem}")
     return problems
-
-
-def _ask(client: Client, path: str) -> Any:
-    """The answer; None where the server does not give it, such as to an account without the permission."""
-    try:
-        return client.get(path)
-    except (NotAllowed, NotReachable):
-        raise
-    except GrafanaError:
-        return None

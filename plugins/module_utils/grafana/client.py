@@ -10,7 +10,13 @@ import time
 from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import parallel, refusals
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    connection,
+    parallel,
+    refusals,
+    retries,
+    unreachable,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Hit, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Connection
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
@@ -19,68 +25,23 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
     NotReachable,
 )
 
-TRIES = 6
-# Six tries wait 15 seconds in all, which is longer than a restart or a locked SQLite database takes.
-PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
-REDIRECTS = 3
 MOST_READERS = 4
 PATHS_PER_READER = 8
 PAGE = 5000
-RETRY_STATUS = (429, 502, 503, 504)
-LOCKED = "database is locked"
 HEALTH = "/api/health"
-# What Grafana asks a datasource. The statuses 500 to 504 are the datasource's own, and stay.
-PASSED_ON = ("/api/datasources/proxy/", "/api/ds/query")
 
 
 class Client:
     """The connection to one Grafana. Every method returns the decoded answer; None stands for 404.
 
-    `options` are those of the documentation fragment `grafana`. Requests are repeated after 429, 502, 503, 504, a broken
-    connection and a locked database, and reads also after 500, with a growing pause. A write that was repeated may meet
-    its own first try: that is a Conflict, to be settled by reading.
+    `options` are those of the documentation fragment `grafana`. A write that was repeated may meet its own first try:
+    that is a Conflict, to be settled by reading.
     """
 
     def __init__(self, options: Connection) -> None:
-        if options["timeout"] < 1:
-            raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        if options["org_id"] is not None and options["org_id"] < 1:
-            raise GrafanaError(f"org_id: {options['org_id']} is no organization. Give a number of 1 or more.")
-        if "@" in options["url"].partition("//")[2].partition("/")[0]:
-            raise GrafanaError(
-                "url: it has a username or a password, which Ansible would show."
-                " Give them as username and password, or give token."
-            )
+        self._http = connection.connect(options)
         self._account = refusals.Account(options["username"], options["org_id"], options["login_help"] or "")
         self._login_is_checked = False
-        # Where SQLite is locked for longer than Grafana waits, a read gets 500 and no more than "InternalError".
-        self._reading = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, (*RETRY_STATUS, 500))
-        self._passed_on = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, (429,), also=_is_locked)
-        self._writing = http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRY_STATUS, also=_is_locked)
-        headers = {"Accept": "application/json"}
-        if options["org_id"] is not None:
-            headers["X-Grafana-Org-Id"] = str(options["org_id"])
-        try:
-            self._http = http_client.Client(
-                options["url"],
-                timeout=options["timeout"],
-                ca_path=options["ca_path"],
-                validate_certs=options["validate_certs"],
-                client_cert=options["client_cert"],
-                client_key=options["client_key"],
-                username=self._account.username,
-                password=options["password"],
-                token=options["token"],
-                headers=headers,
-                use_proxy=options["use_proxy"],
-                redirects=REDIRECTS,
-            )
-        except http_client.BadUrl as error:
-            url = http_client.shown_url(options["url"])
-            raise GrafanaError(f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
-        except http_client.BadToken as error:
-            raise GrafanaError(f"token: {error}. Give the token of a service account as Grafana showed it.") from error
 
     @property
     def url(self) -> str:
@@ -112,24 +73,21 @@ class Client:
                 problem = str(error)
                 is_of_proxy = bool(self._http.proxy) and isinstance(error, http_client.NotReachable) and not error.sent
             if time.monotonic() >= deadline:
-                raise self._no_answer(seconds, problem, is_of_proxy)
+                raise unreachable.after(seconds, problem, self.url, self._http.proxy, is_of_proxy)
             time.sleep(min(1.0, max(0.1, deadline - time.monotonic())))
-
-    def _no_answer(self, seconds: int, problem: str, is_of_proxy: bool) -> GrafanaError:
-        """The error where Grafana did not answer in time. A proxy that takes no connection says nothing about Grafana."""
-        after = f"after {seconds} s: {problem}."
-        proxy = f"through the proxy {self._http.proxy} "
-        advice = "Correct http_proxy, https_proxy or no_proxy in the module's environment, or set use_proxy to false."
-        if is_of_proxy:
-            return GrafanaError(f"use_proxy: no connection {proxy}{after} {advice}")
-        if self._http.proxy:
-            return NotReachable(f"url: no Grafana answers at {self.url} {proxy}{after} {advice}")
-        advice = "Check the address and that Grafana runs, or raise wait."
-        return NotReachable(f"url: no Grafana answers at {self.url} {after} {advice}")
 
     def get(self, path: str) -> Any:
         """GET `path`."""
         return self._request("GET", path)
+
+    def get_if_allowed(self, path: str) -> Any:
+        """GET `path`; None also where the server does not give it, such as to an account without the permission."""
+        try:
+            return self.get(path)
+        except (NotAllowed, NotReachable):
+            raise
+        except GrafanaError:
+            return None
 
     def get_each(self, paths: list[str]) -> list[Any]:
         """GET every path; a GrafanaError stands for what cannot be read. Many paths are read over several connections.
@@ -162,7 +120,7 @@ class Client:
                 break
         return every
 
-    def post(self, path: str, body: Json, tries: int = TRIES) -> Any:
+    def post(self, path: str, body: Json, tries: int = retries.TRIES) -> Any:
         """POST `body`."""
         return self._request("POST", path, body, tries)
 
@@ -180,40 +138,27 @@ class Client:
 
     def pause(self, attempt: int) -> None:
         """Wait after an attempt to write that failed on the server, the first being number 1: longer each time."""
-        time.sleep(self._reading.pause(attempt, None))
+        time.sleep(retries.pause(attempt))
 
     def _send(
         self,
         method: str,
         path: str,
         body: Optional[Json] = None,
-        tries: int = TRIES,
+        tries: int = retries.TRIES,
         headers: Optional[dict[str, str]] = None,
     ) -> http_client.Response:
         """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where it may."""
-        retries = self._reading if method == "GET" else self._writing
-        if path.startswith(PASSED_ON):
-            retries = self._passed_on
-        if tries != TRIES:
-            retries = http_client.Retries(tries)
+        policy = retries.policy(method, path, tries)
         try:
-            return self._http.request(method, path, headers=headers, json_body=body, retries=retries)
-        except http_client.BadFile as error:
-            advice = f"Give {error.option} a PEM file on the host that runs the module."
-            raise NotReachable(f"{error.option}: {error}. {advice}") from error
-        except http_client.TlsRefused as error:
-            advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
-            raise GrafanaError(f"url: no trusted connection to {self.url}: {error}. {advice}") from error
-        except http_client.RedirectRefused as error:
-            way = "in a circle" if error.circle else f"to {error.target}"
-            advice = "Set url to where Grafana is, with its sub-path."
-            raise GrafanaError(f"url: {self.url} redirects {method} {path} {way}. {advice}") from error
-        except http_client.BadUrl as error:
-            raise GrafanaError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.") from error
-        except http_client.BadBody as error:
-            raise GrafanaError(f"{method} {path} cannot be sent: {error}. Give a finite number or null.") from error
+            return self._http.request(method, path, headers=headers, json_body=body, retries=policy)
+        except http_client.HttpError as error:
+            lasting = unreachable.lasting(error, method, path, self.url)
+            if lasting:
+                raise lasting from error
+            raise
 
-    def _request(self, method: str, path: str, body: Optional[Json] = None, tries: int = TRIES) -> Any:
+    def _request(self, method: str, path: str, body: Optional[Json] = None, tries: int = retries.TRIES) -> Any:
         try:
             answer = self._send(method, path, body, tries)
         except http_client.HttpError as error:
@@ -259,11 +204,6 @@ class Client:
 def _goes_on(error: Exception) -> bool:
     """Whether other objects can be read after this error."""
     return isinstance(error, GrafanaError) and not isinstance(error, (NotAllowed, NotReachable))
-
-
-def _is_locked(answer: http_client.Response) -> bool:
-    """Whether the server's SQLite database was busy with another write."""
-    return answer.status == 500 and LOCKED in answer.text
 
 
 def _json(answer: http_client.Response, method: str, path: str) -> Any:

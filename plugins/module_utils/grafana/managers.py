@@ -8,16 +8,9 @@ Grafana 12 and newer keep the manager in annotations, which only the API below /
 (pkg/apimachinery/utils/manager.go).
 """
 
-from typing import Any, Optional
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
-    GrafanaError,
-    NotAllowed,
-    NotReachable,
-)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 
 _GROUPS = {"dashboard": "dashboard.grafana.app", "folder": "folder.grafana.app"}
@@ -36,7 +29,7 @@ def read(client: Client, present: Present, changes: list[Change]) -> bool:
     for change in existing:
         if change.kind in versions:
             path = f"{versions[change.kind]}/namespaces/{namespace}/{change.kind}s/{change.uid}"
-            manager = _manager((_ask(client, path) or {}).get("metadata") or {})
+            manager = _manager((client.get_if_allowed(path) or {}).get("metadata") or {})
             if manager:
                 present.managers[change.kind, change.uid] = manager
     return any((change.kind, change.uid) in present.managers for change in existing)
@@ -48,7 +41,7 @@ def _is_written_over(change: Change) -> bool:
 
 def _versions(client: Client) -> dict[str, str]:
     """Paths of the API of each kind of object; none with Grafana 11 and older."""
-    groups = {group.get("name"): group for group in (_ask(client, "/apis") or {}).get("groups") or []}
+    groups = {group.get("name"): group for group in (client.get_if_allowed("/apis") or {}).get("groups") or []}
     paths = {}
     for kind, name in _GROUPS.items():
         group = groups.get(name) or {}
@@ -58,16 +51,6 @@ def _versions(client: Client) -> dict[str, str]:
         if version:
             paths[kind] = f"/apis/{name}/{version}"
     return paths
-
-
-def _ask(client: Client, path: str) -> Optional[Any]:
-    """The answer; None where the account or a proxy in front of Grafana does not let it through."""
-    try:
-        return client.get(path)
-    except (NotAllowed, NotReachable):
-        raise
-    except GrafanaError:
-        return None
 
 
 def _manager(metadata: Json) -> str:

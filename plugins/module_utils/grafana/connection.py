@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""From the connection options of a module to the HTTP client. Nothing is sent."""
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Connection
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+
+REDIRECTS = 3
+
+
+def connect(options: Connection) -> http_client.Client:
+    """The HTTP client; raises GrafanaError for an option that cannot be right."""
+    _check(options)
+    headers = {"Accept": "application/json"}
+    if options["org_id"] is not None:
+        headers["X-Grafana-Org-Id"] = str(options["org_id"])
+    try:
+        return http_client.Client(
+            options["url"],
+            timeout=options["timeout"],
+            ca_path=options["ca_path"],
+            validate_certs=options["validate_certs"],
+            client_cert=options["client_cert"],
+            client_key=options["client_key"],
+            username=options["username"],
+            password=options["password"],
+            token=options["token"],
+            headers=headers,
+            use_proxy=options["use_proxy"],
+            redirects=REDIRECTS,
+        )
+    except http_client.BadUrl as error:
+        url = http_client.shown_url(options["url"])
+        raise GrafanaError(f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error
+    except http_client.BadToken as error:
+        raise GrafanaError(f"token: {error}. Give the token of a service account as Grafana showed it.") from error
+
+
+def _check(options: Connection) -> None:
+    if options["timeout"] < 1:
+        raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
+    if options["org_id"] is not None and options["org_id"] < 1:
+        raise GrafanaError(f"org_id: {options['org_id']} is no organization. Give a number of 1 or more.")
+    if "@" in options["url"].partition("//")[2].partition("/")[0]:
+        raise GrafanaError(
+            "url: it has a username or a password, which Ansible would show."
+            " Give them as username and password, or give token."
+        )

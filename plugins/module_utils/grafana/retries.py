@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Which requests to Grafana are repeated, after which answers, and after which pauses. Pure."""
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+
+TRIES = 6
+# Six tries wait 15 seconds in all, which is longer than a restart or a locked SQLite database takes.
+PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+_STATUSES = (429, 502, 503, 504)
+_LOCKED = "database is locked"
+# What Grafana asks a datasource. The statuses 500 to 504 are the datasource's own, and stay.
+_PASSED_ON = ("/api/datasources/proxy/", "/api/ds/query")
+
+
+def policy(method: str, path: str, tries: int = TRIES) -> http_client.Retries:
+    """When a request is repeated: after some answers, and always after a broken connection."""
+    if path.startswith(_PASSED_ON):
+        statuses: tuple[int, ...] = (429,)
+    elif method == "GET":
+        # Where SQLite is locked for longer than Grafana waits, a read gets 500 and no more than "InternalError".
+        statuses = (*_STATUSES, 500)
+    else:
+        statuses = _STATUSES
+    return http_client.Retries(tries, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, statuses, also=_is_locked)
+
+
+def pause(attempt: int) -> float:
+    """Seconds to wait after an attempt that failed on the server, the first being number 1: longer each time."""
+    return http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS).pause(attempt, None)
+
+
+def _is_locked(answer: http_client.Response) -> bool:
+    """Whether the server's SQLite database was busy with another write."""
+    return answer.status == 500 and _LOCKED in answer.text

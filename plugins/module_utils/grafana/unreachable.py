@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Why no answer of Grafana came, and what a person does about it. Pure."""
+
+from typing import Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
+
+
+def lasting(error: http_client.HttpError, method: str, path: str, url: str) -> Optional[GrafanaError]:
+    """The error where another try cannot help; None where it may."""
+    if isinstance(error, http_client.BadFile):
+        advice = f"Give {error.option} a PEM file on the host that runs the module."
+        return NotReachable(f"{error.option}: {error}. {advice}")
+    if isinstance(error, http_client.TlsRefused):
+        advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
+        return GrafanaError(f"url: no trusted connection to {url}: {error}. {advice}")
+    if isinstance(error, http_client.RedirectRefused):
+        way = "in a circle" if error.circle else f"to {error.target}"
+        return GrafanaError(
+            f"url: {url} redirects {method} {path} {way}. Set url to where Grafana is, with its sub-path."
+        )
+    if isinstance(error, http_client.BadUrl):
+        return GrafanaError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.")
+    if isinstance(error, http_client.BadBody):
+        return GrafanaError(f"{method} {path} cannot be sent: {error}. Give a finite number or null.")
+    return None
+
+
+def after(seconds: int, problem: str, url: str, proxy: str, is_of_proxy: bool) -> GrafanaError:
+    """The error where Grafana did not answer in time. A proxy that takes no connection says nothing about Grafana."""
+    time = f"after {seconds} s: {problem}."
+    advice = "Correct http_proxy, https_proxy or no_proxy in the module's environment, or set use_proxy to false."
+    if is_of_proxy:
+        return GrafanaError(f"use_proxy: no connection through the proxy {proxy} {time} {advice}")
+    if proxy:
+        return NotReachable(f"url: no Grafana answers at {url} through the proxy {proxy} {time} {advice}")
+    return NotReachable(
+        f"url: no Grafana answers at {url} {time} Check the address and that Grafana runs, or raise wait."
+    )
