@@ -46,8 +46,11 @@ class Prometheus(BaseHTTPRequestHandler):
         if path.endswith("/query"):
             query = given["query"][0]
             self.asked[query] += 1
-            result = [{"metric": labels, "value": [time.time(), "1"]} for labels in SERIES.get(query, [])]
+            at = float(given.get("time", [time.time()])[0])
+            result = [{"metric": labels, "value": [at, "1"]} for labels in SERIES.get(query, [])]
             data = {"resultType": "vector", "result": result}
+            if query == "scalar(up)":
+                data = {"resultType": "scalar", "result": [at, "7"]}
             status = 400 if "((" in query or "$__" in query else 200
         elif path.endswith("/labels"):
             data = ["__name__", "job"]
@@ -125,6 +128,11 @@ def test_query_result_and_its_regular_expression(look):
     assert shown["faults"] == []
 
 
+def test_the_result_of_a_scalar_is_its_number(look):
+    assert look(panel("$number"), variables=[variable("number", "query_result(scalar(up))")])["faults"] == [("P", "")]
+    assert Prometheus.asked["7"] == 1
+
+
 def test_an_interval_set_to_auto(look):
     interval = {"name": "interval", "type": "interval", "query": "30s,1m", "auto": True, "auto_count": 50, "auto_min": "1m"}
     interval["current"] = {"text": "auto", "value": "$__auto_interval_interval"}
@@ -200,6 +208,7 @@ def test_what_several_panels_ask_is_asked_once(look):
 
 
 def test_an_absolute_time_range_is_asked_at_its_end(look, grafana):
-    look(panel("up"), time={"from": "2024-01-24T10:00:00.000Z", "to": "2024-01-24T11:00:00.000Z"})
-    [body] = [body for body in grafana.wire.bodies if "queries" in body]
-    assert (body["from"], body["to"]) == ("1706093700000", "1706094000000")
+    times = {"from": "2024-01-24T10:00:00.000Z", "to": "2024-01-24T11:00:00.000Z"}
+    look(panel("up"), variables=[variable("host", "label_values(up, host)")], time=times)
+    asked = [(body["from"], body["to"]) for body in grafana.wire.bodies if "queries" in body]
+    assert asked == [("1706093700000", "1706094000000")] * 2

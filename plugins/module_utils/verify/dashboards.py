@@ -18,6 +18,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.label_queries import Sample
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.layout import LibraryPanel
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import Shown, ShownDashboard
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.time_range import TimeRange
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variables import Context
 
 # Where Grafana says that a dashboard is instead (406, pkg/api/dashboard.go).
@@ -77,7 +78,11 @@ class _Look:
         datasources: list[Datasource] = grafana.get("/api/datasources") or []
         self._types = {datasource["uid"]: datasource["type"] for datasource in datasources}
         self._context = Context(
-            datasources, lambda datasource: _Prometheus(self, datasource["uid"]), hosts, time.time(), keeps_saved
+            datasources,
+            lambda datasource, times: _Prometheus(self, datasource["uid"], times),
+            hosts,
+            time.time(),
+            keeps_saved,
         )
         self._answers: dict[tuple[str, ...], _Answer] = {}
         self._library_panels: dict[str, LibraryPanel] = {}
@@ -86,7 +91,7 @@ class _Look:
         """The dashboards by uid, None for a missing one."""
         return {uid: self._dashboard(uid) for uid in uids}
 
-    def ask(self, uid: str, expression: str, start: str = "now-300s", end: str = "now") -> _Answer:
+    def ask(self, uid: str, expression: str, start: str, end: str) -> _Answer:
         """The answer to an instant query at the end of a time range."""
         key = (uid, expression, start, end)
         if key not in self._answers:
@@ -176,15 +181,16 @@ class _Look:
 
 
 class _Prometheus:
-    """The Prometheus of one datasource, asked through Grafana."""
+    """The Prometheus of one datasource, asked through Grafana at the end of a time range."""
 
-    def __init__(self, look: _Look, uid: str) -> None:
+    def __init__(self, look: _Look, uid: str, times: TimeRange) -> None:
         self._look = look
         self._uid = uid
+        self._times = times
 
     def samples(self, expression: str) -> Optional[list[Sample]]:
         """The answer to an instant query, None where it failed."""
-        answer = self._look.ask(self._uid, expression)
+        answer = self._look.ask(self._uid, expression, self._times.start, self._times.end)
         return None if answer.error else [sample for frame in answer.frames for sample in _samples(frame)]
 
     def listed(self, path: str, selector: str) -> Optional[list[str]]:
@@ -194,6 +200,11 @@ class _Prometheus:
 
 def _samples(frame: Json) -> list[Sample]:
     """The series of a data frame: a field of times, then one of values for each series."""
-    fields, columns = frame.get("schema", {}).get("fields") or [], frame.get("data", {}).get("values") or []
-    series: list[tuple[Any, Any]] = list(zip(fields, columns))[1:]
-    return [Sample(field.get("labels") or {}, values[-1], columns[0][-1]) for field, values in series if values]
+    schema, columns = frame.get("schema", {}), frame.get("data", {}).get("values") or []
+    kind = ((schema.get("meta") or {}).get("custom") or {}).get("resultType")
+    series: list[tuple[Any, Any]] = list(zip(schema.get("fields") or [], columns))[1:]
+    return [
+        Sample(field.get("labels") or {}, values[-1], columns[0][-1], kind == "scalar")
+        for field, values in series
+        if values
+    ]

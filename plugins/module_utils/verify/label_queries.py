@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """What a query of a template variable finds in Prometheus (grafana-prometheus: metric_find_query.ts). Pure.
 
-Grafana asks for the values of the whole time range. Only those of now are taken here, since panels are asked for now.
+Grafana asks for the values of the whole time range. Only those at its end are taken here, where panels are asked too.
 """
 
 import math
@@ -22,11 +22,15 @@ _EMPTY = ("label_values()", "metrics()", "query_result()")
 
 
 class Sample(NamedTuple):
-    """A series of an instant query's answer. `value` is None where it is no number, `timestamp` is milliseconds."""
+    """A series of an instant query's answer, or a scalar, which has no labels.
+
+    `value` is None where it is no number, `timestamp` is milliseconds.
+    """
 
     labels: dict[str, str]
     value: Optional[float]
     timestamp: float
+    is_scalar: bool = False
 
 
 class Prometheus(Protocol):
@@ -67,10 +71,7 @@ def answers(query: str, prometheus: Prometheus) -> Optional[list[str]]:
     samples = prometheus.samples(result["expression"] if result else query)
     if samples is None:
         return None
-    return [
-        _series(sample) + (f" {_number(sample.value)} {_number(sample.timestamp)}" if result else "")
-        for sample in samples
-    ]
+    return [_result(sample) if result else _series(sample) for sample in samples]
 
 
 def _values(label: str, selector: str, prometheus: Prometheus) -> Optional[list[str]]:
@@ -88,6 +89,11 @@ def _listed(path: str, selector: str, prometheus: Prometheus) -> Optional[list[s
 def _of_metrics(pattern: str) -> str:
     escaped = pattern.replace("\\", "\\\\").replace('"', '\\"')
     return f'{{__name__=~".*(?:{escaped}).*"}}'
+
+
+def _result(sample: Sample) -> str:
+    value = _number(sample.value)
+    return value if sample.is_scalar else f"{_series(sample)} {value} {_number(sample.timestamp)}"
 
 
 def _series(sample: Sample) -> str:

@@ -32,14 +32,14 @@ class Context(NamedTuple):
     """What the values depend on.
 
     - datasources: Grafana's list.
-    - prometheus: where the queries of variables of a datasource are asked.
+    - prometheus: where the queries of variables of a datasource are asked, at the end of a time range.
     - hosts: the hosts to choose from first.
     - now: seconds since 1970.
     - keeps_saved: whether Grafana takes a variable that is never refreshed as it was saved, as servers up to 11.2 do.
     """
 
     datasources: list[Datasource]
-    prometheus: Callable[[Datasource], label_queries.Prometheus]
+    prometheus: Callable[[Datasource, time_range.TimeRange], label_queries.Prometheus]
     hosts: list[str] = []
     now: float = 0
     keeps_saved: bool = False
@@ -123,9 +123,10 @@ def _of_query(variable: Json, values: Values, dashboard: Json, context: Context)
     if source.get("type") not in options.PROMETHEUS_TYPES:
         return None
     interval = (source.get("jsonData") or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL
-    span = time_range.time_range(dashboard, {}).span
-    asked = fill(_query(variable), {**values, **time_range.built_in(span, {}, {}, interval, values)}, PROMETHEUS)
-    answers = label_queries.answers(asked, context.prometheus(source)) if asked else []
+    times = time_range.time_range(dashboard, {})
+    own = {**time_range.bounds(times, context.now), **time_range.built_in(times.span, {}, {}, interval, values)}
+    asked = fill(_query(variable), {**values, **own}, PROMETHEUS)
+    answers = label_queries.answers(asked, context.prometheus(source, times)) if asked else []
     if answers is None:
         # Grafana shows the error, and the value stays as it was.
         return choices.as_saved(variable)

@@ -50,8 +50,11 @@ def run(session: requests.Session, datasource: dict[str, Any], expression: str, 
         raise ApiError(400, answer.text)
     data = answer.json()["data"]
     if data["resultType"] == "scalar":
-        return [{"metric": {}, "values": [data["result"]]}]
-    return [{"metric": one["metric"], "values": one.get("values") or [one["value"]]} for one in data["result"]]
+        return [{"metric": {}, "values": [data["result"]], "type": data["resultType"]}]
+    return [
+        {"metric": series["metric"], "values": series.get("values") or [series["value"]], "type": data["resultType"]}
+        for series in data["result"]
+    ]
 
 
 def legend(pattern: str, metric: dict[str, str]) -> str:
@@ -84,7 +87,9 @@ def frames(session: requests.Session, target: dict[str, Any], datasource: dict[s
         ]
         times = [int(float(moment) * 1000) for moment, _value in series["values"]]
         values = [float(value) for _moment, value in series["values"]]
-        made.append({"schema": {"refId": target["refId"], "fields": fields}, "data": {"values": [times, values]}})
+        meta = {"custom": {"resultType": series["type"]}}
+        schema = {"refId": target["refId"], "meta": meta, "fields": fields}
+        made.append({"schema": schema, "data": {"values": [times, values]}})
     return made
 
 

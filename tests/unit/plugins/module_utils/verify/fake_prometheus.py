@@ -22,7 +22,7 @@ class FakePrometheus:
         self.answers = answers or {}
         self.asked = []
 
-    def __call__(self, datasource):
+    def __call__(self, datasource, _times):
         self.asked.append(datasource["uid"])
         return self
 
