@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import CONTAINERS, GPUS, NODE, Problem
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import CONTAINERS, GPUS, NODE
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.faults import Problem
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import Target
 
 _DAY = 86400

@@ -14,6 +14,8 @@ from typing import NamedTuple, Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.gpu import lost_message
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_smi import Gpu
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.orphans import orphans, removal
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import dashboard_faults
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.faults import SITE, Problem, listed, one_line
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import (
     EngineInfo,
     GpuInfo,
@@ -25,7 +27,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observ
 
 CONTAINERS, GPUS, NODE, SERVERS = "cadvisor", "nvidia-gpu", "node", "model-server"
 _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node exporter"}
-_SITE = "Run the playbook site."
 # What a target of a job needs running on its host. The proxy stands before cAdvisor.
 _SERVICES = {CONTAINERS: ["cadvisor", "cadvisor-proxy"], GPUS: ["dcgm-exporter"], NODE: ["node-exporter"]}
 # How the names of what a job measures begin.
@@ -42,14 +43,6 @@ _LEAST_OF_SIZE_LIMIT = 0.1
 _FIRST_SAMPLE_SECONDS = 300
 # What an exporter and a scrape may take beyond their intervals.
 _SLACK_SECONDS = 5
-
-
-class Problem(NamedTuple):
-    """One fault: what was checked, the host (empty for a fault of no host) and one sentence."""
-
-    check: str
-    host: str
-    message: str
 
 
 class Wanted(NamedTuple):
@@ -123,15 +116,16 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     problems += lost
     stopped = "".join(host.not_running("grafana") for host in hosts)
     problems += _future_samples(wanted, prometheus)
-    problems += _dashboards(grafana, stopped, not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS))
+    blind = not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS)
+    problems += dashboard_faults.problems(grafana, stopped, blind)
     unknown = [host.name for host in hosts if host.states and host.skew is None]
     still = [host.name for host in hosts if host.nothing_moves]
     notes += [note] if note else []
     if still:
         reason = "since these GPUs measure no energy, power or temperature"
-        notes.append(f"Whether values of GPUs of {_listed(still)} are frozen was not checked, {reason}.")
-    notes += [f"The clocks of {_listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
-    notes += _unchecked_panels(grafana)
+        notes.append(f"Whether values of GPUs of {listed(still)} are frozen was not checked, {reason}.")
+    notes += [f"The clocks of {listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
+    notes += dashboard_faults.unchecked(grafana)
     return Verdict([host.row() for host in hosts], problems, notes)
 
 
@@ -146,8 +140,8 @@ def _left_behind(wanted: Wanted, prometheus: Measured) -> list[Problem]:
     targets = prometheus.get("targets", [])
     hosts = sorted({target["host"] for target in targets if target["job"] in wanted.jobs and target["host"]} - {*wanted.hosts})
     if hosts:
-        listed = _listed(hosts)
-        problems.append(Problem("left", "", f"Prometheus has targets on {listed}, which the inventory does not have. {_SITE}"))
+        strange = f"Prometheus has targets on {listed(hosts)}, which the inventory does not have. {SITE}"
+        problems.append(Problem("left", "", strange))
     return problems
 
 
@@ -249,7 +243,7 @@ class _Host:
     def unreachable(self) -> list[Problem]:
         """That Ansible could not ask the host, with what Prometheus has of it."""
         for info in (self._gpu_info, self._engine_info):
-            reason = _one_line(str(info.get("msg", ""))).removeprefix("Task failed: ").rstrip(".")
+            reason = one_line(str(info.get("msg", ""))).removeprefix("Task failed: ").rstrip(".")
             if info.get("unreachable"):
                 down = bool(self.states) and not any(self._up(job) for job in self.states)
                 seen = "and Prometheus gets nothing from it either" if down else "so what it has could not be compared with what Prometheus sees"
@@ -280,10 +274,10 @@ class _Host:
             return self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")
         if target is None:
             place = f"{server} of {self.name}" if server else self.name
-            return self._fault("targets", f"Prometheus does not scrape {place} for the job {job}, which the inventory asks for. {_SITE}")
+            return self._fault("targets", f"Prometheus does not scrape {place} for the job {job}, which the inventory asks for. {SITE}")
         if target["health"] == "unknown":
             return self._fault("targets", f"{exporter} of {self.name} has not been scraped yet.")
-        return self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {_one_line(target['error']).rstrip('.')}.")
+        return self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {one_line(target['error']).rstrip('.')}.")
 
     def _stopped(self, service: str) -> list[str]:
         """Why the service does not run here; nothing where it runs, or where the host was not asked."""
@@ -291,7 +285,7 @@ class _Host:
         services = (engine.get("stopped_services") or []) if engine else []
         return [
             f"its container {stopped['container']} is {stopped['status']}"
-            + (f", and its start failed: {_one_line(stopped['error']).rstrip('.')}. {_SITE}" if stopped["error"] else f". {_SITE}")
+            + (f", and its start failed: {one_line(stopped['error']).rstrip('.')}. {SITE}" if stopped["error"] else f". {SITE}")
             for stopped in services
             if stopped["service"] == service
         ]
@@ -339,10 +333,10 @@ class _Host:
         faults = []
         if missing:
             counts = f"{self.name} has {_count(len(visible), 'GPU')} and Prometheus sees {len(visible) - len(missing)}"
-            faults.append(self._fault("gpus", f"{counts}: {_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing."))
+            faults.append(self._fault("gpus", f"{counts}: {listed(missing)} {'is' if len(missing) == 1 else 'are'} missing."))
         # A lost GPU may still have series, and was told by its PCI address.
         if len(strange) > len(self._gpu_info.get("lost_devices") or []):
-            faults.append(self._fault("gpus", f"Prometheus sees {_listed(strange)} on {self.name}, which the driver there does not show."))
+            faults.append(self._fault("gpus", f"Prometheus sees {listed(strange)} on {self.name}, which the driver there does not show."))
         for uuid, gpu in visible.items():
             instances, seen = _instances(gpu), len(set(self._seen.get(uuid, [])))
             if uuid in self._seen and seen < instances:
@@ -369,7 +363,7 @@ class _Host:
         missing = sorted(self._settled - self._containers - self._lately)
         if missing:
             counts = f"{self.name} runs {_count(len(running), 'container')} and Prometheus does not see {len(missing)}"
-            return [self._fault("containers", f"{counts}: {_listed(missing)}.")]
+            return [self._fault("containers", f"{counts}: {listed(missing)}.")]
         engine = self._engine_info.get("engine")
         if engine and not engine.get("reachable"):
             return [self._fault("containers", f"The Docker engine of {self.name} does not say what it runs: {engine.get('error', '')}.")]
@@ -427,7 +421,7 @@ def _blind(hosts: list[_Host], job: str) -> bool:
 
 def _intervals(wanted: Wanted, prometheus: Measured) -> list[Problem]:
     running = prometheus["scrape_interval"]
-    right = f"and gpu_monitoring_scrape_interval is {wanted.scrape_interval:g} s. {_SITE}"
+    right = f"and gpu_monitoring_scrape_interval is {wanted.scrape_interval:g} s. {SITE}"
     problems = []
     if running != wanted.scrape_interval:
         problems.append(Problem("interval", "", f"The running configuration of Prometheus scrapes every {running:g} s, {right}"))
@@ -443,7 +437,7 @@ def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str
     """Whether data is gone that no retention dropped, and a note where that cannot be said."""
     since, now, database = wanted.data_since, prometheus["now"], prometheus["database"]
     if since is None:
-        return [], f"Whether Prometheus lost data was not checked, since it is not known since when it keeps it. {_SITE}"
+        return [], f"Whether Prometheus lost data was not checked, since it is not known since when it keeps it. {SITE}"
     oldest = now if database["oldest"] is None else database["oldest"]
     dropped_until = now - database["retention"] if database["retention"] else 0
     if oldest <= max(since, dropped_until) + _FIRST_SAMPLE_SECONDS:
@@ -467,44 +461,8 @@ def _future_samples(wanted: Wanted, prometheus: Measured) -> list[Problem]:
     return [Problem("clock", "", f"{text} {fix}")]
 
 
-def _dashboards(grafana: Shown, stopped: str, blind: bool) -> list[Problem]:
-    if grafana.get("error"):
-        return [Problem("grafana", "", f"Grafana cannot be asked: {grafana['error']}{stopped}")]
-    problems = []
-    for uid, dashboard in grafana["dashboards"].items():
-        if dashboard is None:
-            problems.append(Problem("dashboards", "", f"The dashboard {uid} is not in Grafana. {_SITE}"))
-            continue
-        title = f"The dashboard {dashboard['title']}"
-        empty = list(dict.fromkeys(panel for panel, problem in dashboard["faults"] if not problem))
-        if empty and not blind:
-            problems.append(Problem("dashboards", "", f"{title} shows no data in {_listed(empty)}."))
-        for panel, problem in dict.fromkeys((panel, problem) for panel, problem in dashboard["faults"] if problem):
-            reason = _one_line(problem).rstrip(".")
-            problems.append(Problem("dashboards", "", f"{title} cannot draw {panel}: {reason}."))
-    return problems
-
-
-def _unchecked_panels(grafana: Shown) -> list[str]:
-    shown = [dashboard for dashboard in grafana.get("dashboards", {}).values() if dashboard]
-    reason = "were not checked, since they need other datasources than Prometheus"
-    return [
-        f"Panels of the dashboard {dashboard['title']} {reason}: {_listed(list(dict.fromkeys(dashboard['unchecked'])))}."
-        for dashboard in shown
-        if dashboard.get("unchecked")
-    ]
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _moment(moment: float) -> str:
