@@ -508,7 +508,12 @@ def _split(url: str) -> SplitResult:
 
 def shown_url(url: str) -> str:
     """What a person may see of a URL, which may be malformed: no login and no query, since either may be a secret."""
-    return re.sub("//.*@", "//***@", re.split("[?#]", url)[0])
+    login, at_sign, host = url.rpartition("@")
+    if re.search("[?#]", login):
+        # A password may have these letters, and the query of a URL an at sign: where the secret ends is not known.
+        return "***"
+    scheme = login[: login.find("//") + 2] if "//" in login else ""
+    return re.split("[?#]", f"{scheme}***@{host}" if at_sign else host)[0]
 
 
 def _host_and_port(split: SplitResult) -> tuple[str, int]:

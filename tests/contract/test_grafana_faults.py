@@ -163,6 +163,13 @@ def test_a_number_that_json_lacks_fails_its_object_alone(grafana, check):
     assert len(grafana.wire.writes) == (0 if check else 3)
 
 
+@pytest.mark.parametrize("health", ["fine", [], None])
+def test_another_server_at_the_url_is_named(grafana, health):
+    grafana.wire.rule = lambda method, url, send: Answer(200, json.dumps(health).encode(), headers=JSON)
+    message = grafana.run(grafana_resources, **DECLARED)["msg"]
+    assert message.startswith("url: ") and "/api/health is not answered by Grafana. Set url to where Grafana is" in message
+
+
 def test_a_model_in_a_file_with_a_byte_order_mark(grafana):
     model = "\ufeff" + json.dumps({"title": "CT B", "panels": []})
     assert grafana.run(grafana_dashboard, uid="ct-b", model=model, time_from="now-2h")["object"]["action"] == "created"
@@ -271,8 +278,9 @@ def test_a_wrong_password_is_tried_as_often_as_there_are_passwords(grafana):
     ],
 )
 def test_a_login_in_the_url_is_refused_and_never_shown(grafana, module, given):
-    for login in ("admin:word-in-url", "word-in-url", "admin:word%2Din/word-in-url", "admin:word-in-url:x"):
-        url = grafana.url.replace("//", f"//{login}@")
+    logins = ("admin:word-in-url", "word-in-url", "admin:word%2Din/word-in-url", "admin:word-in-url:x")
+    urls = [grafana.url.replace("//", f"//{login}@") for login in (*logins, "admin:word-in-url/?x", "admin:word-in-url#x")]
+    for url in (*urls, "admin:word-in-url@grafana.example.com:3000"):
         result = grafana.run(module, url=url, _ansible_inject_invocation=True, **given)
         assert result["failed"]
         assert "url" in json.dumps(result["invocation"])

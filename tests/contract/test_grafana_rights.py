@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_folder, grafana_resources
 from proxy import answer
 from server import Grafana, actions
@@ -82,6 +83,19 @@ def test_dashboards_are_written_without_the_right_to_read_datasources(grafana):
     assert "datasource 'ct-p': " in result["msg"]
     assert "Permissions needed: datasources:read" in result["msg"]
     assert actions(result) == {"ct-d": "renamed"}
+
+
+def test_dashboards_are_gathered_without_the_right_to_read_datasources(grafana, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    grafana.run(grafana_resources, datasources=[DATASOURCE], folders=[FOLDER], dashboards=[DASHBOARD])
+    grafana.wait_for_search("ct-f", "ct-d")
+    grafana.wire.rule = lambda method, url, send: answer(403, DENIED) if "/api/datasources" in url else None
+    result = grafana.run(grafana_resources, state="gathered")
+    assert result["gathered"]["datasources"] == []
+    assert "ct-d" in {dashboard["uid"] for dashboard in result["gathered"]["dashboards"]}
+    (warning,) = warnings
+    assert "left out" in warning and "Permissions needed: datasources:read" in warning
 
 
 def test_a_folder_that_the_account_may_not_read_is_named(grafana):

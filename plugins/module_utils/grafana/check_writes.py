@@ -48,7 +48,8 @@ def _check_types(client: Client, changes: list[Change]) -> tuple[list[str], list
     problems: list[str] = []
     doubts: list[str] = []
     changes = [change for change in changes if change.before.get("type") != change.body["type"]]
-    types = check_plugins.installed_datasource_types(client.get_if_allowed("/api/plugins?type=datasource")) if changes else set()
+    plugins = client.get_if_allowed("/api/plugins?type=datasource") if changes else []
+    types = check_plugins.installed_datasource_types(plugins)
     for change in changes if types else []:
         known = check_plugins.known_datasource_type(change.body["type"], types)
         if known:

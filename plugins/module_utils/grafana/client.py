@@ -61,7 +61,7 @@ class Client:
             try:
                 answer = self._send("GET", HEALTH, tries=1)
                 if answer.status == 200:
-                    return str(_json(answer, "GET", HEALTH).get("version", ""))
+                    return _version(answer)
                 if answer.status in (401, 407):
                     self._decode(answer, "GET", HEALTH)
                 problem = f"HTTP {answer.status}"
@@ -204,6 +204,13 @@ class Client:
 def _goes_on(error: Exception) -> bool:
     """Whether other objects can be read after this error."""
     return isinstance(error, GrafanaError) and not isinstance(error, (NotAllowed, NotReachable))
+
+
+def _version(answer: http_client.Response) -> str:
+    health = _json(answer, "GET", HEALTH)
+    if not isinstance(health, dict):
+        raise GrafanaError(f"url: {answer.url} is not answered by Grafana. Set url to where Grafana is, with its sub-path.")
+    return str(health.get("version") or "")
 
 
 def _json(answer: http_client.Response, method: str, path: str) -> Any:

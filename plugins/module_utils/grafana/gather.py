@@ -36,7 +36,7 @@ def gather(client: Client, warn: Callable[[str], None]) -> Gathered:
     """All datasources, folders and dashboards of the organization as the lists that `grafana_resources` takes.
 
     A dashboard holds the library panels that it shows in `__elements`, as in an export. A dashboard that cannot be read,
-    such as one in Grafana's v2 schema, is left out with a warning.
+    such as one in Grafana's v2 schema, is left out with a warning, and so are datasources that the account may not list.
     """
     hits = client.search()
     elements: dict[str, Optional[Json]] = {}
@@ -44,10 +44,19 @@ def gather(client: Client, warn: Callable[[str], None]) -> Gathered:
     answered = client.get_each([f"/api/dashboards/uid/{hit['uid']}" for hit in found])
     dashboards = [_dashboard(client, hit, answer, elements, warn) for hit, answer in zip(found, answered)]
     return {
-        "datasources": [_datasource(client, listed) for listed in client.get("/api/datasources") or []],
+        "datasources": _datasources(client, warn),
         "folders": [_folder(hit) for hit in hits if hit["type"] == "dash-folder"],
         "dashboards": [item for item in dashboards if item],
     }
+
+
+def _datasources(client: Client, warn: Callable[[str], None]) -> list[Json]:
+    try:
+        every: list[answers.Datasource] = client.get("/api/datasources") or []
+    except Forbidden as error:
+        warn(f"The datasources are left out: {error}")
+        return []
+    return [_datasource(client, listed) for listed in every]
 
 
 def _datasource(client: Client, listed: answers.Datasource) -> Json:

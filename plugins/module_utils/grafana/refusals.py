@@ -164,7 +164,8 @@ def _message(answer: http_client.Response) -> str:
     results = body.get("results") if isinstance(body, dict) else None
     if isinstance(results, dict):
         # Queries of panels: each has an error of its own (pkg/api/ds_query.go).
-        return "; ".join(str(result["error"]) for result in results.values() if result.get("error")) or "no reason given"
+        errors = [str(result["error"]) for result in results.values() if isinstance(result, dict) and result.get("error")]
+        return "; ".join(errors) or "no reason given"
     return str(body.get("message", body)) if isinstance(body, dict) else str(body)
 
 
