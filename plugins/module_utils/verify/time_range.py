@@ -7,6 +7,7 @@ from __future__ import annotations
 Sources: grafana-data (rangeutil.ts, calculateInterval) and promlib (pkg/promlib/models/query.go).
 """
 
+import math
 import re
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
@@ -62,7 +63,8 @@ def parsed(text: Any) -> Optional[float]:
     written = str(text or "").lstrip("><")
     if not _DURATION.fullmatch(written):
         return None
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+    return seconds if math.isfinite(seconds) else None
 
 
 def automatic(variable: Json, span: float) -> str:

@@ -11,6 +11,7 @@ SERIES = {"up": [{"host": "a"}]}
 HOST = {"name": "host", "type": "query", "query": {"query": "label_values(up, host)"}, "datasource": PROM, "refresh": 1}
 VARIABLES = [
     {**HOST, "regex": "/a/", "sort": 1, "multi": True, "includeAll": True, "allValue": ".*", "current": {"value": ["a"], "text": ["a"]}},
+    {**HOST, "name": "fixed", "staticOptions": [{"text": "a", "value": "a"}], "staticOptionsOrder": "sorted", "sort": 7},
     {"name": "saved", "type": "query", "options": [{"text": "a", "value": "a"}], "current": {"value": "$__all"}},
     {"name": "step", "type": "interval", "query": "1m,5m", "auto": True, "auto_count": 3, "auto_min": "10s", "current": {"value": "5m"}},
     {"name": "letter", "type": "custom", "query": "a,b", "current": {"value": "a"}},

@@ -30,8 +30,9 @@ def test_grafanas_own_variables(written, value):
     assert ask(f"rate(x[{written}])", time={"from": "now-15m", "to": "now"}) == f"rate(x[{value}])"
 
 
-def test_a_time_range_that_is_no_duration_is_an_hour():
-    assert ask("x[$__range]", time={"from": "now/d"}) == "x[1h]"
+@pytest.mark.parametrize("start", ["now/d", f"now-{'9' * 400}d", 10**400])
+def test_a_time_range_that_is_no_duration_is_an_hour(start):
+    assert ask("x[$__range]", time={"from": start}) == "x[1h]"
 
 
 @pytest.mark.parametrize(
