@@ -27,7 +27,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interp
 )
 
 # Panels that ask nothing, whatever targets their model has (skipDataQuery of the plugins).
-_WITHOUT_QUERIES = ("alertlist", "annolist", "dashlist", "gettingstarted", "news", "pluginlist", "text", "welcome")
+_WITHOUT_QUERIES = (
+    *("alertGroups", "alertlist", "annolist", "dashlist", "gettingstarted", "news", "pluginlist", "text", "welcome"),
+)
 
 
 class Query(NamedTuple):

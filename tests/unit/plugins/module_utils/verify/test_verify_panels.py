@@ -137,8 +137,9 @@ def test_panels_with_data_of_grafana_itself_are_left_out(uid):
     assert titles(panel("Of Grafana", datasource={"uid": uid}), panel("A")) == ["A"]
 
 
-def test_a_text_panel_asks_nothing():
-    assert titles(panel("Notes", type="text")) == []
+@pytest.mark.parametrize("plugin", ["text", "alertGroups"])
+def test_a_panel_without_queries_asks_nothing(plugin):
+    assert titles(panel("Notes", type=plugin)) == []
 
 
 def test_a_mixed_panel_with_data_of_another_kind_is_left_out():
