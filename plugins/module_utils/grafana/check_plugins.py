@@ -23,7 +23,8 @@ _MIGRATED_PANELS = (
 )
 # A row is a heading of the dashboard itself.
 _ROW = "row"
-_SIMILARITY = 0.8
+# Above the similarity of mysql and mssql.
+_SIMILARITY = 0.85
 
 
 def panel_types(settings: Json) -> set[str]:
