@@ -16,7 +16,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.prese
 _GROUPS = {"dashboard": "dashboard.grafana.app", "folder": "folder.grafana.app"}
 # This version gives a dashboard as it is stored, the newer ones convert it first.
 _VERBATIM = "v0alpha1"
-_TOOLS = {"terraform": "Terraform", "repo": "Git Sync", "plugin": "the plugin"}
+_TOOLS = {
+    "terraform": "Terraform",
+    "repo": "Git Sync",
+    "plugin": "the plugin",
+    "classic-file-provisioning": "the file provisioning",
+}
 
 
 def read(client: Client, present: Present, changes: list[Change]) -> bool:

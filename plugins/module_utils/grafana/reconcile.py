@@ -128,7 +128,8 @@ def _warn_of_missing_permissions(module: AnsibleModule, wanted: declared.Declare
         if item["state"] == "absent" and item["uid"] in existing.hidden:
             module.warn(f"folder '{item['uid']}': taken as absent, since Grafana does not say whether it is there: {existing.hidden[item['uid']]}")
     if existing.forbids_datasources and not wanted.datasources:
-        module.warn(f"The datasources are not known, so references to them were not checked: {existing.forbids_datasources}")
+        left_out = "references to them are not checked" + (", and none is removed" if wanted.prune else "")
+        module.warn(f"The datasources are not known, so {left_out}: {existing.forbids_datasources}")
 
 
 def _spared(
