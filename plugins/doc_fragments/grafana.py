@@ -302,8 +302,8 @@ model:
   type: raw
 inputs:
   description:
-    - Values for an exported C(model). A key is the name of one of its C(__inputs), or the uid or the name of a datasource
-      that it refers to.
+    - Values for an exported C(model). A key is the name of one of its C(__inputs), the uid or the name of a datasource
+      that it refers to, or the name of a variable that it takes for a datasource and does not have.
     - For a datasource the value is the uid of a datasource of the same type. For a constant it is text, by default that of
       the export.
     - A datasource input that is not here becomes C(datasource_uid) where the type fits, and is an error otherwise.

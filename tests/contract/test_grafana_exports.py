@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_dashboard, grafana_resources
+from proxy import answer
 from server import actions
 
 # Dashboards as their authors published them: not part of the repository. The variable names a directory with such files.
@@ -199,6 +200,14 @@ def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server
             "'No such', which is not there",
         ),
         ({"panels": [panel(1, datasource="$gone")]}, "its datasource $gone is neither a variable nor an input"),
+        ({"panels": [panel(1, datasource="CT $gone")]}, "'CT $gone' has the variable gone, which is not there"),
+        (
+            {
+                "panels": [panel(1, datasource={"type": "loki", "uid": "${ds}"})],
+                "templating": {"list": [{"name": "ds", "type": "datasource", "query": "prometheus"}]},
+            },
+            "queries the datasource '${ds}' as loki, and the type of '${ds}' is prometheus",
+        ),
         (
             {"panels": [panel(1, datasource={"type": "loki", "uid": "ct-p"})]},
             "queries the datasource 'ct-p' as loki, and the type of 'ct-p' is prometheus",
@@ -235,6 +244,40 @@ def test_datasources_that_every_grafana_has_and_names_are_taken(server):
         {"title": "CT Export", "panels": [panel(number, datasource=source) for number, source in enumerate(taken)]},
     )
     assert [shown.get("datasource") for shown in saved["panels"]] == taken
+
+
+@pytest.mark.parametrize("reference", ["$gone", "[[gone]]", "${gone}", {"type": "prometheus", "uid": "$gone"}])
+def test_a_variable_that_is_lost_may_be_mapped(server, reference):
+    model = {"title": "CT Export", "panels": [panel(1, datasource=reference, targets=[{"refId": "A", "expr": "up"}])]}
+    assert "Give the uid of a datasource: inputs: {gone: uid}." in refusal(server, model)
+    saved = brought_about(server, model, inputs={"gone": "ct-p"})
+    assert saved["panels"][0]["datasource"] == {"type": "prometheus", "uid": "ct-p"}
+
+
+def test_a_datasource_whose_name_has_a_variable_is_taken(server):
+    variable = {"name": "letter", "type": "custom", "query": "P,Loki", "current": {"text": "P", "value": "P"}}
+    sources = ["CT $letter", "CT ${letter:raw}", {"type": "prometheus", "uid": "ct-[[letter]]"}]
+    panels = [panel(number, datasource=source) for number, source in enumerate(sources)]
+    saved = brought_about(server, {"title": "CT Export", "panels": panels, "templating": {"list": [variable]}})
+    assert [shown["datasource"] for shown in saved["panels"]] == sources
+
+
+def test_a_uid_is_looked_for_before_a_name(server):
+    named_like_a_uid = {"uid": "ct-q", "name": "ct-p", "type": "loki", "url": "http://loki.example.com:3100"}
+    server.run(grafana_resources, datasources=[named_like_a_uid])
+    source = {"type": "prometheus", "uid": "ct-p"}
+    assert brought_about(server, {"title": "CT Export", "panels": [panel(1, datasource=source)]})
+
+
+def test_one_datasource_of_an_unknown_type_is_not_taken_for_two_plugins(server):
+    inputs = [{"name": "DS_LOKI", "type": "datasource", "pluginId": "loki"}, *export()["__inputs"]]
+    loki = panel(1, datasource={"type": "loki", "uid": "${DS_LOKI}"})
+    denied = answer(403, {"message": "Permissions needed: datasources:read"})
+    server.wire.rule = lambda method, url, send: denied if url.endswith("/api/datasources") else None
+    message = refusal(server, export(loki, panel(2, datasource="${DS_PROM}"), __inputs=inputs))
+    assert "inputs: the model needs DS_LOKI (a datasource of the type loki)" in message
+    assert "DS_PROM" not in message
+    assert server.run(grafana_dashboard, **declared(export(loki, __inputs=inputs)))["changed"]
 
 
 @pytest.mark.parametrize(

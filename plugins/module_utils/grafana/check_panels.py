@@ -4,8 +4,6 @@ from __future__ import annotations
 
 """Checks of panels that need no server: of the option `panels`, and of those in a JSON model. Pure."""
 
-import re
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_fields,
     contents,
@@ -15,9 +13,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
-
-# A reference to a variable in a query (grafana/grafana, public/app/features/variables/utils.ts).
-_VARIABLE = re.compile(r"\$(\w+)|\[\[(\w+)(?::\w+)?\]\]|\$\{(\w+)[.:}]")
 
 
 def check(where: str, panel: declared.Panel) -> None:
@@ -101,7 +96,7 @@ def _variables(panel: Json) -> set[str]:
     """Variables that the panel is repeated for, or that its Prometheus queries name; without those of Grafana."""
     expressions = [target.get("expr") for target in contents.objects(panel.get("targets"))]
     texts = [expression for expression in expressions if isinstance(expression, str)]
-    named = {name for text in texts for match in _VARIABLE.findall(text) for name in match if name}
+    named = {variable for text in texts for variable in contents.variables_in(text)}
     repeat = panel.get("repeat")
     own = named | ({repeat} if isinstance(repeat, str) and repeat else set())
     return {variable for variable in own if not variable.startswith("__") and not variable[0].isdigit()}

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 """The panels and template variables of a JSON model. Pure."""
 
-from typing import Any
+import re
+from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+
+# A reference to a variable (grafana/grafana, public/app/features/variables/utils.ts).
+_REFERENCE = re.compile(r"\$(\w+)|\[\[(\w+)(?::\w+)?\]\]|\$\{(\w+)[.:}]")
+# Text that is one reference as a whole. The name of an input of an export may have any character.
+_WHOLE = re.compile(r"\$(\w+)|\[\[(\w+)(?::\w+)?\]\]|\$\{([^}]+?)(?::\w+)?\}")
 
 
 def objects(value: Any) -> list[Json]:
@@ -33,3 +39,14 @@ def template_variables(dashboard: Json) -> list[Json]:
 def variable_names(dashboard: Json) -> set[str]:
     """Names of the template variables."""
     return {variable["name"] for variable in template_variables(dashboard) if isinstance(variable.get("name"), str)}
+
+
+def variables_in(text: str) -> set[str]:
+    """Names of the variables that a text refers to."""
+    return {name for match in _REFERENCE.findall(text) for name in match if name}
+
+
+def variable_of(text: str) -> Optional[str]:
+    """Name of the variable or input that a text refers to and that is all of the text; None for any other text."""
+    match = _WHOLE.fullmatch(text)
+    return match[match.lastindex or 0] if match else None

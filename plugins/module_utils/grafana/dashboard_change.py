@@ -81,14 +81,13 @@ def _model(item: declared.Dashboard, stored: Json, wanted: declared.Declared, pr
 
 
 def declared_types(wanted: declared.Declared, present: Present) -> dict[str, str]:
-    """The types of the datasources that will be there, by uid and by name."""
-    gone = {item["uid"] for item in wanted.datasources if item["state"] == "absent"}
-    stored = {uid: datasource for uid, datasource in present.datasources.items() if uid not in gone}
-    types = {key: datasource.get("type", "") for uid, datasource in stored.items() for key in (uid, datasource["name"])}
+    """The types of the datasources that will be there, by uid and by name. Grafana looks for a uid first."""
+    by_uid = {uid: (stored["name"], stored.get("type", "")) for uid, stored in present.datasources.items()}
     for item in wanted.datasources:
+        by_uid.pop(item["uid"], None)
         if item["state"] == "present":
-            types.update({item["uid"]: item["type"], item["name"] or item["uid"]: item["type"]})
-    return types
+            by_uid[item["uid"]] = (item["name"] or item["uid"], item["type"])
+    return {**dict(by_uid.values()), **{uid: plugin for uid, (_name, plugin) in by_uid.items()}}
 
 
 def _action(before: Json, after: Json) -> str:

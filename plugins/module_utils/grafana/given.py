@@ -39,6 +39,11 @@ def parse(value: Any) -> Json:
     return {**({"uid": name} if name else {}), **value}
 
 
+def whole(value: Any) -> Json:
+    """The dashboard with the models of an export's library panels in the place of every reference to one."""
+    return _with_library_panels(parse(value))
+
+
 def read(
     value: Any, datasource_uid: str, inputs: Json, types: Mapping[str, str], shared: frozenset[str] = frozenset()
 ) -> Json:
@@ -50,4 +55,8 @@ def read(
     parsed = parse(value)
     dashboard = {key: part for key, part in parsed.items() if key not in OF_THE_SERVER}
     inlined = library_panels.inline(dashboard, parsed.get("__elements"), shared)
-    return export_inputs.fill(inlined, parsed, inputs, datasource_uid, types)
+    return export_inputs.fill(inlined, _with_library_panels(parsed), inputs, datasource_uid, types)
+
+
+def _with_library_panels(export: Json) -> Json:
+    return library_panels.inline(export, export.get("__elements"), frozenset())

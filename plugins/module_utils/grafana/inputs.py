@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import references
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import contents, references
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
@@ -41,7 +41,8 @@ def _placeholder(name: str) -> str:
 def fill(dashboard: Json, export: Json, given: Json, datasource_uid: str, types: Mapping[str, str]) -> Json:
     """The dashboard with every input of the export filled in and every datasource of `given` replaced.
 
-    A datasource input that is not given is `datasource_uid`, where the type fits.
+    A datasource input that is not given is `datasource_uid`, where the type fits. `export` has the library panels too
+    that stay references in the dashboard.
     """
     declared = _declared(export)
     values: dict[str, str] = {name: _text(name, value) for name, value in given.items()}
@@ -49,13 +50,14 @@ def fill(dashboard: Json, export: Json, given: Json, datasource_uid: str, types:
     for entry in declared:
         name, plugin = entry["name"], str(entry.get("pluginId") or "")
         if entry.get("type") != "datasource":
-            values.setdefault(name, str(entry.get("value", "")))
+            values.setdefault(name, "" if entry.get("value") is None else str(entry["value"]))
             continue
         plugins[name] = plugin
         values.setdefault(name, plugin if plugin == references.EXPRESSION else datasource_uid)
     if given or plugins:
         text = json.dumps(dashboard, ensure_ascii=False)
         used = {name for name in {*given, *plugins} if json.dumps(_placeholder(name), ensure_ascii=False)[1:-1] in text}
+        used |= {_key(name, values) for name, _type in references.datasources(dashboard)}
         known = {entry["name"] for entry in declared} | references.replaceable(dashboard)
         _refuse_unknown(set(given) - used, known | references.replaceable(export))
         unmapped = {name: plugin for name, plugin in plugins.items() if name in used and name not in given}
@@ -69,10 +71,13 @@ def _refuse_other_types(
 ) -> None:
     """Raise GrafanaError where `datasource_uid` cannot answer the queries of an input that is not given."""
     known = {_DEFAULT: _DEFAULT, **types, **references.variable_types(dashboard)}
+    # A datasource whose type the account may not read is of one type all the same, and of Prometheus where that is asked for.
+    possible = sorted(unmapped.values(), key=lambda plugin: not references.fits(plugin, _DEFAULT))
+    actual = known.get(datasource_uid) or next(iter(possible), "")
     needed = [
         f"{name} (a datasource of the type {plugin})"
         for name, plugin in unmapped.items()
-        if not references.fits(plugin, known.get(datasource_uid, ""))
+        if not references.fits(plugin, actual)
     ]
     if needed:
         raise GrafanaError(
@@ -131,8 +136,8 @@ def _reference(value: Any, given: _Values) -> Any:
         return {**_filled(value, given), "uid": _uids(value["uid"], given)}
     if not isinstance(value, str):
         return _filled(value, given)
-    name = value[2:-1] if value.startswith("${") and value.endswith("}") else value
-    return _as_object(given.values[name], given.plugins.get(name, ""), given) if name in given.values else value
+    name = _key(value, given.values)
+    return _as_object(given.values[name], given.plugins.get(name, ""), given) if name else value
 
 
 def _as_object(uid: str, plugin: str, given: _Values) -> Json:
@@ -145,4 +150,12 @@ def _uids(value: Any, given: _Values) -> Any:
     """A uid or several, of which those of another server are replaced."""
     if isinstance(value, list):
         return [_uids(element, given) for element in value]
-    return given.values[value] if isinstance(value, str) and value in given.values else _filled(value, given)
+    name = _key(value, given.values) if isinstance(value, str) else ""
+    return given.values[name] if name else _filled(value, given)
+
+
+def _key(reference: str, values: Mapping[str, str]) -> str:
+    """The name by which `values` have a datasource: that of an input or variable, a uid or a name. Empty without one."""
+    of_input = reference[2:-1] if reference.startswith("${") and reference.endswith("}") else ""
+    names = (reference, of_input, contents.variable_of(reference) or "")
+    return next((name for name in names if name in values), "")

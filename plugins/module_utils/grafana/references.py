@@ -12,8 +12,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.datasource_types import same_plugin
 
 EXPRESSION = "__expr__"
-# Datasources that every Grafana has; "-- Grafana --", "-- Mixed --", "-- Dashboard --" and "-100" begin with a hyphen.
-_BUILT_IN = ("", "default", "grafana", EXPRESSION)
+# Datasources that every Grafana has, beside "-- Grafana --", "-- Mixed --" and "-- Dashboard --".
+_BUILT_IN = ("", "-100", "default", "grafana", EXPRESSION)
 _BUILT_IN_TYPES = ("dashboard", "datasource", "grafana", "mixed", EXPRESSION)
 # Plugins that take the queries of the plugin prometheus.
 _PROMETHEUS = (
@@ -26,12 +26,7 @@ _PROMETHEUS = (
 
 def _is_built_in(name: str) -> bool:
     """Whether every Grafana has the datasource of this uid or name."""
-    return name in _BUILT_IN or name.startswith("-")
-
-
-def _is_variable(name: str) -> bool:
-    """Whether a template variable or an input stands for the datasource."""
-    return name.startswith(("$", "[["))
+    return name in _BUILT_IN or name.startswith("-- ")
 
 
 def fits(wanted: str, actual: str) -> bool:
@@ -50,7 +45,7 @@ def datasources(model: Json) -> set[tuple[str, str]]:
 def replaceable(model: Json) -> set[str]:
     """Uids and names of all datasources in the model, those of links to Explore and those chosen for variables too."""
     names = {name for name, _type in datasources(model)} | _of_links(model) | _chosen(model)
-    return {name for name in names if not _is_variable(name)}
+    return {name for name in names if contents.variable_of(name) is None}
 
 
 def variable_types(model: Json) -> dict[str, str]:
@@ -91,20 +86,25 @@ def problems(
 
 
 def _problems_of(name: str, plugin: str, model: Json, types: Optional[Mapping[str, str]]) -> Iterator[str]:
-    if _is_variable(name):
-        if name.strip("${}[]").split(":")[0] not in contents.variable_names(model) and not name.startswith("${__"):
+    known = {**(types or {}), **variable_types(model)}
+    variable, variables = contents.variable_of(name), contents.variable_names(model)
+    unknown = {part for part in contents.variables_in(name) - variables if not part.startswith("__")}
+    if name in known:
+        if not fits(plugin, known[name]):
+            yield f"it queries the datasource '{name}' as {plugin}, and the type of '{name}' is {known[name]}."
+    elif variable is not None:
+        if variable not in variables and not variable.startswith("__"):
             yield f"its datasource {name} is neither a variable nor an input."
-    elif types is None:
-        return
-    elif name not in types:
+    elif unknown:
+        yield f"its datasource '{name}' has the variable {', '.join(sorted(unknown))}, which is not there."
+    elif types is not None and not contents.variables_in(name):
         yield f"it refers to the datasource '{name}', which is not there."
-    elif not fits(plugin, types[name]):
-        yield f"it queries the datasource '{name}' as {plugin}, and the type of '{name}' is {types[name]}."
 
 
 def _advice(name: str, replaceable_names: set[str]) -> str:
-    if _is_variable(name):
-        return "Give its uid in inputs."
+    variable = contents.variable_of(name)
+    if variable is not None:
+        return f"Give the uid of a datasource: inputs: {{{variable}: uid}}."
     if name in replaceable_names:
         return f"Give the uid of another datasource: inputs: {{{name}: uid}}."
     return "Add it to datasources, or correct datasource_uid or inputs."

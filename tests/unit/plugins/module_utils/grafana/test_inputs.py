@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import given as given_models
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import inputs, references
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
@@ -71,3 +72,22 @@ def test_a_datasource_of_a_library_panel_that_stays_one_may_be_named():
     library_panel = {"uid": "lib", "model": {"datasource": {"type": "prometheus", "uid": "elsewhere"}}}
     export = {"__elements": {"lib": library_panel}}
     assert inputs.fill({"panels": []}, export, {"elsewhere": "prometheus"}, "prometheus", {}) == {"panels": []}
+
+
+def test_a_datasource_by_name_in_a_library_panel_that_stays_one_may_be_named():
+    library_panel = {"id": 1, "libraryPanel": {"uid": "lib", "name": "Lib"}}
+    element = {"uid": "lib", "model": {"type": "stat", "datasource": "EKS Prometheus"}}
+    export = {"title": "T", "panels": [library_panel], "__elements": {"lib": element}}
+    read = given_models.read(export, "prometheus", {"EKS Prometheus": "p"}, {"p": "prometheus"}, frozenset({"lib"}))
+    assert read["panels"] == [library_panel]
+    (inlined,) = given_models.read(export, "prometheus", {"EKS Prometheus": "p"}, {"p": "prometheus"})["panels"]
+    assert inlined == {"id": 1, "type": "stat", "datasource": {"type": "prometheus", "uid": "p"}}
+
+
+def test_a_constant_without_a_value_is_empty():
+    assert filled({"title": "a${A}"}, [{"name": "A", "type": "constant", "value": None}]) == {"title": "a"}
+
+
+def test_a_uid_may_begin_with_a_hyphen():
+    panels = [{"datasource": {"type": "prometheus", "uid": "-x7Yz"}}]
+    assert filled({"panels": panels}, given={"-x7Yz": "p"})["panels"][0]["datasource"]["uid"] == "p"
