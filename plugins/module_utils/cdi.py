@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+# Only the role nvidia_container_toolkit writes to this file.
+OWN_CDI_FILE = "/etc/cdi/mlops.gpu_monitoring.yaml"
 # The key `kind` of a CDI specification in YAML or JSON (https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md).
 _GPU_KIND = re.compile(r"\bkind\W+nvidia\.com/gpu(?![\w.-])")
 _NAME = re.compile(r"\bname[\"']?\s*:\s*[\"']?([A-Za-z0-9][\w.:-]*)")

@@ -7,13 +7,12 @@ import re
 from typing import NamedTuple, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import DAEMON_JSON, EngineState
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import PackageState
 
 PROGRAMS = ("nvidia-ctk", "nvidia-container-runtime", "nvidia-container-runtime-hook", "nvidia-cdi-hook")
-# Only the role writes to this file.
-OWN_CDI_FILE = "/etc/cdi/mlops.gpu_monitoring.yaml"
 REFRESH_SERVICE = "nvidia-cdi-refresh"
 _UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _VERSION = re.compile(r"version (\d+(?:\.\d+)+)")

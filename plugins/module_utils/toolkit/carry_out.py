@@ -9,13 +9,14 @@ from functools import singledispatchmethod
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp_file
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.daemon_file import Diff
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host, look
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import Package, describe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import ask as ask_packages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import apt_entries, located, read
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE, REFRESH_SERVICE
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import REFRESH_SERVICE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.locks import when_free
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, package_manager, repository

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import (
     TOOLKIT_PACKAGES,
     Package,
@@ -15,7 +16,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages
     incomplete,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import files, places, sha256
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, repository
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import (
     Action,

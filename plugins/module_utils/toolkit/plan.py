@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import Places
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import OWN_CDI_FILE
 
 
 @dataclass(frozen=True)
