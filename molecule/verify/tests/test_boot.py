@@ -14,7 +14,7 @@ def late_specification():
     """At the next boot of gpu2 the CDI specification comes after the engine, as with toolkits before 1.20.1."""
     on("gpu2", f"mkdir -p $(dirname {CDI_CONDITION}) && printf '[Unit]\\nConditionPathExists=/run/late\\n' >{CDI_CONDITION}")
     yield
-    on("gpu2", f"rm -r $(dirname {CDI_CONDITION}); docker start training-job")
+    on("gpu2", f"rm -r $(dirname {CDI_CONDITION}); touch /run/late && systemctl start nvidia-cdi-refresh; docker start dcgm-exporter training-job")
 
 
 def test_a_gpu_host_comes_back_when_its_cdi_specification_comes_late(told, prometheus, late_specification):
