@@ -38,12 +38,12 @@ SERVICES = {
 
 
 def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
-    """The first true answer of `condition`, or a failure with `what`; refused connections and refusals of a service that starts count as not yet."""
+    """The first true answer of `condition`, or a failure with `what`; refused connections, refusals of a service that starts and failed commands count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             answer = condition()
-        except (requests.ConnectionError, requests.HTTPError, requests.Timeout):
+        except (requests.ConnectionError, requests.HTTPError, requests.Timeout, shell.LabError):
             answer = None
         if answer:
             return answer
