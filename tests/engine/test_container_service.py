@@ -127,6 +127,9 @@ def test_a_reloadable_file_is_reloaded(api, run, options, deployed, by):
     assert result["actions"][1:] == ["reload"]
     assert loaded(result) == "two\n"
     assert started(api, options["name"]) == before
+    # The engine starts no container at boot that has this mark.
+    state = Path(api.info()["DockerRootDir"], "containers", api.inspect_container(options["name"])["Id"], "config.v2.json")
+    assert json.loads(state.read_text())["HasBeenManuallyStopped"] is False
 
 
 def test_other_files_are_written_or_recreate(api, run, options, deployed):
@@ -429,7 +432,7 @@ def test_a_reload_that_kills_is_taken_back(api, run, options, deployed, by):
     assert "are as they were before" in str(failure.value)
     assert Path(options["files"][0]["path"]).read_text() == "one\n"
     result = run(**options)
-    assert not result["changed"]
+    assert not result["changed"], result
     assert loaded(result) == "one\n"
 
 

@@ -304,6 +304,7 @@ def carry_out(engine: Engine, service: Service) -> Container:
         staging.folders(),
         manifest.read(service.name),
         _name(service.inspected) if service.inspected else options.container,
+        restarts=_restarts(service),
     )
     try:
         record.enter(journal.PREPARING)
@@ -337,12 +338,16 @@ def carry_out(engine: Engine, service: Service) -> Container:
 
 def look(engine: Engine, service: Service, inspected: Optional[Container] = None) -> Container:
     """Return a container that needs no change once it is healthy; raise ServiceError if it is not."""
-    restarts = service.inspected["RestartCount"] if service.inspected else 0
     try:
-        return health.wait(engine, service.options, restarts, 0, inspected)
+        return health.wait(engine, service.options, _restarts(service), 0, inspected)
     except ServiceError as error:
         parts = secret_parts(service.options.secrets)
         raise ServiceError(masked(error.reason, parts), masked(error.output, parts)) from error
+
+
+def _restarts(service: Service) -> int:
+    """How often the engine had restarted the container when it was looked at."""
+    return service.inspected["RestartCount"] if service.inspected else 0
 
 
 def _outcome(service: Service, record: journal.Journal, problems: list[str]) -> str:
@@ -383,7 +388,7 @@ def _bring_up(engine: Engine, service: Service, record: journal.Journal) -> Cont
     if service.plan.container == "keep":
         return look(engine, service)
     if service.plan.container == "reload":
-        restarts = service.inspected["RestartCount"] if service.inspected else 0
+        restarts = _restarts(service)
         steady = health.STEADY_SECONDS
         reload(engine, journal.reloadable(options))
     elif service.plan.container == "start":

@@ -18,7 +18,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.docker_socket
     segment,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import networks, pull_advice, registry_login
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import networks, pull_advice, registry_login, signals
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import (
     Container,
     ContainerBody,
@@ -280,7 +280,8 @@ class Engine:
     def signal(self, name: str, signal: str) -> None:
         """Send a signal to the first process of a container."""
         with _asking(f"send {signal} to the container {name} (option reload.signal)"):
-            self._api.post(f"/containers/{segment(name)}/kill", {"signal": signal})
+            if not signals.send(self._api.get(f"/containers/{segment(name)}/json"), signal):
+                self._api.post(f"/containers/{segment(name)}/kill", {"signal": signal})
 
     def run(self, name: str, body: ContainerBody, timeout: int, lines: int) -> tuple[int, str]:
         """Run a container to its end and return its exit code and last lines; it is removed."""

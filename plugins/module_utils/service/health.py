@@ -87,7 +87,7 @@ def _problem(engine: Engine, container: Container, health: Health, networks: lis
     return ""
 
 
-def _ended(container: Optional[Container], restarts: int) -> str:
+def ended(container: Optional[Container], restarts: int) -> str:
     """How the container ended, if it did; `restarts` is the count before it was touched."""
     if container is None:
         return "it is gone"
@@ -107,13 +107,13 @@ def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, ins
     deadline = begin + service.health.timeout
     while True:
         container, inspected = inspected or engine.container(service.container), None
-        end = _ended(container, restarts)
+        end = ended(container, restarts)
         problem = end or _problem(engine, container or {}, service.health, service.networks)
         now = time.monotonic()
         if container and not problem and now - begin >= steady:
             return container
         if now > deadline and not end:
-            end = _ended(engine.container(service.container), restarts)
+            end = ended(engine.container(service.container), restarts)
             problem = end or problem
         if end or now > deadline:
             written = _written(engine, container, name, ended=bool(end)) if container else ""

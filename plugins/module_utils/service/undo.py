@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, journal, manifest, volume_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, volume_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
@@ -85,9 +85,12 @@ def _keep_unchanged_data(engine: Engine, failed: journal.Journal) -> None:
 def _run_again(engine: Engine, failed: journal.Journal) -> None:
     """Make the service run with the restored files."""
     if failed.container == "reload":
-        try:
-            reload(engine, failed.service)
-            return
-        except ServiceError:
-            engine.stop(failed.previous_name)
+        # A container that the engine has just restarted may not be ready for a signal.
+        if not health.ended(engine.container(failed.previous_name), failed.restarts):
+            try:
+                reload(engine, failed.service)
+                return
+            except ServiceError:
+                pass
+        engine.stop(failed.previous_name)
     engine.start(failed.previous_name)
