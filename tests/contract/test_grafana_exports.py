@@ -379,6 +379,17 @@ def test_gathered_library_panels_round_trip_and_survive_their_loss(server):
     assert not server.run(grafana_resources, dashboards=[item])["changed"]
 
 
+def test_a_library_panel_that_cannot_be_read_is_left_out_of_what_is_gathered(server):
+    server.api("POST", "/api/library-elements", element(source="ct-p"))
+    server.save({**export(library_panel(1)), "uid": "ct-e"})
+    server.wait_for_search("ct-e")
+    broken = answer(422, {"message": "library element is broken"})
+    server.wire.rule = lambda method, url, send: broken if url.endswith("/api/library-elements/ct-lib") else None
+    gathered = server.run(grafana_resources, state="gathered")["gathered"]
+    (model,) = [item["model"] for item in gathered["dashboards"] if item["uid"] == "ct-e"]
+    assert (model["panels"], "__elements" in model) == ([library_panel(1)], False)
+
+
 def test_an_export_that_somebody_saved_as_it_was_round_trips(server):
     server.save({**export(panel(1, datasource="${DS_PROM}")), "uid": "ct-e"})
     server.wait_for_search("ct-e")

@@ -252,6 +252,14 @@ def test_disabled_basic_authentication_behind_anonymous_access(grafana):
     assert "Basic authentication is disabled" in grafana.run(grafana_resources, **DECLARED)["msg"]
 
 
+def test_a_wrong_password_that_grafana_calls_a_bad_request(grafana):
+    refused = {"message": "Invalid username or password", "messageId": "password-auth.failed"}
+    grafana.wire.rule = lambda method, url, send: answer(400, refused) if "datasources" in url else None
+    result = grafana.run(grafana_resources, **DECLARED)
+    assert "refuses username" in result["msg"] and "locks an account after five wrong passwords" in result["msg"]
+    assert len(grafana.wire.requests) == 2
+
+
 def test_a_wrong_password_is_tried_as_often_as_there_are_passwords(grafana):
     result = grafana.run(grafana_resources, **NOBODY, **DECLARED)
     assert "locks an account after five wrong passwords in five minutes" in result["msg"]

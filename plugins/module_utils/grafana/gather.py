@@ -15,8 +15,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Forbidden, GrafanaError
-
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    Forbidden,
+    GrafanaError,
+    NotAllowed,
+    NotReachable,
+)
 
 # Marks that count for a datasource of this server alone.
 _OF_THIS_SERVER = (datasource.OWNER_KEY, datasource.SECRET_KEY_KEY)
@@ -102,12 +106,14 @@ def _dashboard(
 def _element(
     client: Client, uid: str, elements: dict[str, Optional[Json]], warn: Callable[[str], None]
 ) -> Optional[Json]:
-    """A library panel, read once; None where the server does not have it, or the account may not read it."""
+    """A library panel, read once; None where the server does not have it, or it cannot be read."""
     if uid not in elements:
         elements[uid] = None
         try:
             answer = client.get(f"/api/library-elements/{quote(uid, safe='')}")
-        except Forbidden as error:
+        except (NotAllowed, NotReachable):
+            raise
+        except GrafanaError as error:
             warn(f"library panel '{uid}' is left out: {error}")
             return None
         if answer:

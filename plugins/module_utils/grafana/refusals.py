@@ -20,6 +20,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 )
 
 GATEWAY = (502, 503, 504)
+# Some releases of Grafana 9 answer 400 to a wrong password (pkg/services/authn/clients/password.go).
+BAD_LOGINS = ("login-attempt.blocked", "password-auth.empty", "password-auth.failed", "password-auth.invalid")
 # Grafana 12 answers 500 to these bad requests (pkg/registry/apis/folders/validate.go).
 BAD_REQUESTS_WITH_500 = (
     *("max depth exceeded", "maximum folder depth", "maximum nested folder depth", "circular reference", "invalid uid"),
@@ -65,7 +67,7 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
     if not is_of_grafana(answer):
         return foreign(answer, request)
     message = _message(answer)
-    if answer.status == 401:
+    if answer.status == 401 or _identifier(answer) in BAD_LOGINS:
         return _unauthorized(answer, message, request, account)
     if answer.status == 403:
         denial = permission.named(message, request.method, request.path)
@@ -99,10 +101,10 @@ def foreign(answer: http_client.Response, request: Request) -> GrafanaError:
     if answer.status == 407:
         advice = "Give the proxy's credentials in the environment, as in http_proxy=http://user:password@proxy:3128."
         return NotAllowed(f"use_proxy: {text} {advice}")
-    option = "use_proxy" if request.proxy else "url"
+    option, between = ("use_proxy", "the proxy") if request.proxy else ("url", "the proxy or web server")
     if answer.status == 401:
-        return NotAllowed(f"{option}: {text} Let {sender} pass Grafana's API without another login, or go around it.")
-    advice = f"Check that {sender} runs, and reaches and passes Grafana's API."
+        return NotAllowed(f"{option}: {text} Let {between} pass Grafana's API without a login of its own.")
+    advice = f"Check that {between} reaches Grafana and passes its API."
     return (NotReachable if answer.status in GATEWAY else GrafanaError)(f"{option}: {text} {advice}")
 
 
