@@ -30,13 +30,13 @@ def read(client: Client, present: Present, changes: list[Change]) -> bool:
     versions = _versions(client) if existing else {}
     if not versions:
         return False
-    namespace = str((client.get("/api/frontend/settings") or {}).get("namespace") or "default")
-    for change in existing:
-        if change.kind in versions:
-            path = f"{versions[change.kind]}/namespaces/{namespace}/{change.kind}s/{change.uid}"
-            manager = _manager((client.get_if_allowed(path) or {}).get("metadata") or {})
-            if manager:
-                present.managers[change.kind, change.uid] = manager
+    namespace = str((client.get_if_allowed("/api/frontend/settings") or {}).get("namespace") or "default")
+    asked = [change for change in existing if change.kind in versions]
+    paths = [f"{versions[change.kind]}/namespaces/{namespace}/{change.kind}s/{change.uid}" for change in asked]
+    for change, answer in zip(asked, client.get_each(paths)):
+        manager = _manager(answer.get("metadata") or {}) if isinstance(answer, dict) else ""
+        if manager:
+            present.managers[change.kind, change.uid] = manager
     return any((change.kind, change.uid) in present.managers for change in existing)
 
 
