@@ -237,6 +237,8 @@ def test_datasources_that_every_grafana_has_and_names_are_taken(server):
         {"type": "prometheus", "uid": "CT P"},
         {"uid": "ct-loki"},
         {"type": "__expr__", "uid": "__expr__"},
+        {"type": "__expr__", "uid": "${DS_EXPRESSION}"},
+        "Expression",
         {},
     ]
     saved = brought_about(

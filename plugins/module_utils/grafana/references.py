@@ -13,13 +13,14 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.datas
 
 EXPRESSION = "__expr__"
 # Datasources that every Grafana has, beside "-- Grafana --", "-- Mixed --" and "-- Dashboard --".
-_BUILT_IN = ("", "-100", "default", "grafana", EXPRESSION)
+_BUILT_IN = ("", "-100", "default", "grafana", EXPRESSION, "Expression")
 _BUILT_IN_TYPES = ("dashboard", "datasource", "grafana", "mixed", EXPRESSION)
 # Plugins that take the queries of the plugin prometheus.
 _PROMETHEUS = (
     "prometheus",
     "grafana-amazonprometheus-datasource",
     "grafana-azureprometheus-datasource",
+    "victoriametrics-datasource",
     "victoriametrics-metrics-datasource",
 )
 
@@ -126,7 +127,8 @@ def _objects(value: Any) -> set[tuple[str, str]]:
         return set()
     references = set().union(*map(_objects, value.values()))
     reference = value.get("datasource")
-    if isinstance(reference, dict) and isinstance(reference.get("uid"), str):
+    # An expression is one by its type, whatever its uid (packages/grafana-runtime, DataSourceWithBackend.ts).
+    if isinstance(reference, dict) and isinstance(reference.get("uid"), str) and reference.get("type") != EXPRESSION:
         references.add((reference["uid"], str(reference.get("type") or "")))
     return references
 

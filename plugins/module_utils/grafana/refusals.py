@@ -145,7 +145,7 @@ def _unauthorized(answer: http_client.Response, message: str, request: Request, 
     if identifier == "identity.disabled":
         return NotAllowed(f"{refusal} The account is disabled. Enable the account in Grafana.")
     if not account.username:
-        return NotAllowed(f"{refusal} Make a new one. {account.login_help}".rstrip())
+        return NotAllowed(f"{refusal} Create another token in Grafana. {account.login_help}".rstrip())
     if _is_without_login(answer):
         return NotAllowed(f"{refusal} {NO_BASIC_AUTH}")
     kept = "The password given first is the one that counts until it is changed in Grafana."
