@@ -20,18 +20,32 @@ _DEFAULT = "prometheus"
 
 @dataclass
 class _Values:
-    """`values` are by name of an input and by uid or name of a datasource. `plugins` are those of datasource inputs."""
+    """`values` are by name of an input and by uid or name of a datasource. `plugins` are those of datasource inputs.
+
+    `variables` are names of the dashboard's template variables. Those of `no_inputs` are names of datasources as well,
+    to which the values belong.
+    """
 
     values: dict[str, str]
     plugins: dict[str, str]
     types: Mapping[str, str]
+    variables: set[str]
+    no_inputs: set[str]
 
     def __post_init__(self) -> None:
-        self._placeholders = re.compile("|".join(re.escape(_placeholder(name)) for name in self.values) or "(?!)")
+        names = [name for name in self.values if name not in self.no_inputs]
+        self._placeholders = re.compile("|".join(re.escape(_placeholder(name)) for name in names) or "(?!)")
 
     def in_text(self, text: str) -> str:
         """The text with a value in the place of each placeholder."""
         return self._placeholders.sub(lambda match: self.values[match[0][2:-1]], text)
+
+    def key(self, reference: str) -> str:
+        """The name by which there is a value for a datasource: its uid or name, or an input or lost variable; or empty."""
+        of_input = reference[2:-1] if reference.startswith("${") and reference.endswith("}") else ""
+        variable = contents.variable_of(reference) or ""
+        names = (reference, *({of_input} - self.no_inputs), *({variable} - self.variables))
+        return next((name for name in names if name in self.values), "")
 
 
 def _placeholder(name: str) -> str:
@@ -54,15 +68,20 @@ def fill(dashboard: Json, export: Json, given: Json, datasource_uid: str, types:
             continue
         plugins[name] = plugin
         values.setdefault(name, plugin if plugin == references.EXPRESSION else datasource_uid)
+    if not values:
+        return dashboard
+    variables, datasources = contents.variable_names(dashboard), references.replaceable(dashboard)
+    no_inputs = (variables & datasources) - {entry["name"] for entry in declared}
+    filling = _Values(values, plugins, types, variables, no_inputs)
     if given or plugins:
         text = json.dumps(dashboard, ensure_ascii=False)
         used = {name for name in {*given, *plugins} if json.dumps(_placeholder(name), ensure_ascii=False)[1:-1] in text}
-        used |= {_key(name, values) for name, _type in references.datasources(dashboard)}
-        known = {entry["name"] for entry in declared} | references.replaceable(dashboard)
+        used |= {filling.key(name) for name, _type in references.datasources(dashboard)}
+        known = {entry["name"] for entry in declared} | datasources
         _refuse_unknown(set(given) - used, known | references.replaceable(export))
         unmapped = {name: plugin for name, plugin in plugins.items() if name in used and name not in given}
         _refuse_other_types(dashboard, unmapped, datasource_uid, types)
-    filled: Json = _filled(dashboard, _Values(values, plugins, types))
+    filled: Json = _filled(dashboard, filling)
     return filled
 
 
@@ -136,7 +155,7 @@ def _reference(value: Any, given: _Values) -> Any:
         return {**_filled(value, given), "uid": _uids(value["uid"], given)}
     if not isinstance(value, str):
         return _filled(value, given)
-    name = _key(value, given.values)
+    name = given.key(value)
     return _as_object(given.values[name], given.plugins.get(name, ""), given) if name else value
 
 
@@ -150,12 +169,5 @@ def _uids(value: Any, given: _Values) -> Any:
     """A uid or several, of which those of another server are replaced."""
     if isinstance(value, list):
         return [_uids(element, given) for element in value]
-    name = _key(value, given.values) if isinstance(value, str) else ""
+    name = given.key(value) if isinstance(value, str) else ""
     return given.values[name] if name else _filled(value, given)
-
-
-def _key(reference: str, values: Mapping[str, str]) -> str:
-    """The name by which `values` have a datasource: that of an input or variable, a uid or a name. Empty without one."""
-    of_input = reference[2:-1] if reference.startswith("${") and reference.endswith("}") else ""
-    names = (reference, of_input, contents.variable_of(reference) or "")
-    return next((name for name in names if name in values), "")

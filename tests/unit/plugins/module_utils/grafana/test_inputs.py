@@ -91,3 +91,22 @@ def test_a_constant_without_a_value_is_empty():
 def test_a_uid_may_begin_with_a_hyphen():
     panels = [{"datasource": {"type": "prometheus", "uid": "-x7Yz"}}]
     assert filled({"panels": panels}, given={"-x7Yz": "p"})["panels"][0]["datasource"]["uid"] == "p"
+
+
+def test_a_value_for_a_uid_is_none_for_the_variable_of_the_same_name():
+    variable = {"name": "prometheus", "type": "datasource", "query": "prometheus", "current": {"value": "prometheus"}}
+    of_variable = {"type": "prometheus", "uid": "${prometheus}"}
+    panels = [{"datasource": {"type": "prometheus", "uid": "prometheus"}}, {"datasource": of_variable}]
+    made = filled({"panels": panels, "templating": {"list": [variable]}}, given={"prometheus": "p"})
+    assert made["panels"] == [{"datasource": {"type": "prometheus", "uid": "p"}}, {"datasource": of_variable}]
+    assert made["templating"]["list"][0]["current"]["value"] == "p"
+
+
+def test_a_variable_named_like_an_input_stays_one_where_grafana_imports_no_input():
+    variable = {"name": "DS_PROM", "type": "datasource", "query": "prometheus"}
+    panels = [{"datasource": "$DS_PROM"}, {"datasource": {"type": "prometheus", "uid": "${DS_PROM}"}}]
+    made = filled({"panels": panels, "templating": {"list": [variable]}}, [PROM])
+    assert [panel["datasource"] for panel in made["panels"]] == [
+        "$DS_PROM",
+        {"type": "prometheus", "uid": "prometheus"},
+    ]
