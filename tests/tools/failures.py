@@ -14,8 +14,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Molecule puts this before each line of what it runs.
 _PREFIX = re.compile(r"^\s*[│└─]+ ?")
 # A line that Molecule broke has its end on the next line.
-_TEST = re.compile(r"^_{3,} (?P<name>test\S*.*?)[ _]*$")
-_ENDS = re.compile(r"^(FAILED|ERROR) \S|^fatal: |^\[ERROR\]|^make: \*\*\*|^(=+ )?\d+ failed")
+_TEST = re.compile(r"^_+ (?P<name>(?:ERROR at|test)\S*.*?)[ _]*$")
+_ENDS = re.compile(r"^(FAILED|ERROR) \S|^fatal: |^\[ERROR\]|^make: \*\*\*|^(=+ )?(\d+ \w+, )*\d+ (failed|errors?)\b")
 
 
 def plain(log: str) -> list[str]:

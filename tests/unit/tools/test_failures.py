@@ -29,6 +29,15 @@ def test_failed_tests_are_named_with_what_they_said():
     ]
 
 
+def test_a_fixture_that_fails_is_told():
+    log = "_ ERROR at setup of test_the_stack _\nE   FileNotFoundError: hosts.json\n===== 3 deselected, 3 errors in 0.83s\n"
+    assert failures.summary(log).splitlines() == [
+        "===== 3 deselected, 3 errors in 0.83s",
+        "ERROR at setup of test_the_stack",
+        "E   FileNotFoundError: hosts.json",
+    ]
+
+
 def test_a_long_failure_is_cut():
     log = "____ test_long ____\n" + f"E   {'x' * 1000}\n" * 50
     assert [len(line) for line in failures.summary(log).splitlines()] == [len("test_long"), *[failures.WIDTH] * failures.LINES_OF_A_TEST]
