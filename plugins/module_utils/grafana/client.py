@@ -209,7 +209,9 @@ def _goes_on(error: Exception) -> bool:
 def _version(answer: http_client.Response) -> str:
     health = _json(answer, "GET", HEALTH)
     if not isinstance(health, dict):
-        raise GrafanaError(f"url: {answer.url} is not answered by Grafana. Set url to where Grafana is, with its sub-path.")
+        raise GrafanaError(
+            f"url: {answer.url} is not answered by Grafana. Set url to where Grafana is, with its sub-path."
+        )
     return str(health.get("version") or "")
 
 

@@ -41,7 +41,7 @@ class _Values:
         return self._placeholders.sub(lambda match: self.values[match[0][2:-1]], text)
 
     def key(self, reference: str) -> str:
-        """The name by which there is a value for a datasource: its uid or name, or an input or lost variable; or empty."""
+        """The name by which there is a value for a datasource: its uid or name, an input or a lost variable."""
         of_input = reference[2:-1] if reference.startswith("${") and reference.endswith("}") else ""
         variable = contents.variable_of(reference) or ""
         names = (reference, *({of_input} - self.no_inputs), *({variable} - self.variables))
@@ -90,7 +90,7 @@ def _refuse_other_types(
 ) -> None:
     """Raise GrafanaError where `datasource_uid` cannot answer the queries of an input that is not given."""
     known = {_DEFAULT: _DEFAULT, **types, **references.variable_types(dashboard)}
-    # A datasource whose type the account may not read is of one type all the same, and of Prometheus where that is asked for.
+    # Where the account may not read its type, the datasource has one type all the same: Prometheus if that is needed.
     possible = sorted(unmapped.values(), key=lambda plugin: not references.fits(plugin, _DEFAULT))
     actual = known.get(datasource_uid) or next(iter(possible), "")
     needed = [

@@ -52,7 +52,8 @@ def _inlined(panel: Any, models: dict[str, Json], elements: Any, shared: Set[str
     if uid in shared or uid not in models:
         return panel
     model = {key: part for key, part in models[uid].items() if key not in _OF_A_PLACE}
-    return {**_with_one_datasource(model), **{key: panel[key] for key in _OF_THE_DASHBOARD if panel.get(key) is not None}}
+    own = {key: panel[key] for key in _OF_THE_DASHBOARD if panel.get(key) is not None}
+    return {**_with_one_datasource(model), **own}
 
 
 def _with_one_datasource(model: Json) -> Json:
