@@ -139,7 +139,7 @@ def _checked(body: Any, required: tuple[str, ...]) -> dict[str, Any]:
 def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        valid = bool(parts.hostname) and " " not in url
+        valid = bool(parts.netloc or parts.path) and " " not in url
     except ValueError:
         valid = False
     if not valid:
