@@ -26,8 +26,9 @@ state:
 """
 _DATASOURCE_URL = """
   description: >-
-    Address at which Grafana's server reaches it, such as V(http://prometheus:9090). Only databases and plugins that
-    Grafana does not bring along may have another form. Left as it is where it is not given.
+    Address at which Grafana's server reaches it, such as V(http://prometheus:9090). Databases and plugins that Grafana
+    does not bring along may have another form. Where Grafana's proxy adds the scheme, a URL without one is a warning.
+    Left as it is where it is not given.
   type: str
 """
 _DATASOURCE = """
@@ -84,8 +85,8 @@ parent_uid:
 _FIELD = """
 unit:
   description: >-
-    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores); other text is refused. A query of a time series
-    with a unit of its own has its axis on the right.
+    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores). Grafana shows other text behind the number.
+    Text that is close to an id is refused. A query of a time series with a unit of its own has its axis on the right.
   type: str
 min:
   description: Least value of the axis.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client, retries
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_datasource, grafana_resources
+from proxy import answer
 from server import actions
 
 DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
@@ -85,6 +87,9 @@ def test_basic_authentication_can_be_switched_off(grafana):
             "url: 'p.example.com:9090' is not an HTTP URL. Write it like http://p.example.com:9090",
         ),
         ({"datasources": [{**DATASOURCE, "url": "htp://p"}]}, "url: 'htp://p' is not an HTTP URL"),
+        ({"datasources": [{**DATASOURCE, "type": "graphite", "url": "htp://p"}]}, "url: 'htp://p' is not an HTTP URL"),
+        ({"datasources": [{**DATASOURCE, "url": "me:hunter22@p:9090"}]}, "url: '***@p:9090' is not an HTTP URL"),
+        ({"datasources": [{**DATASOURCE, "url": "http://me:hunter22@p "}]}, "url: 'http://***@p ' has a blank at an end"),
         ({"datasources": [{**DATASOURCE, "url": "http://p:9090 "}]}, "has a blank at an end"),
         ({"datasources": [{**DATASOURCE, "name": ""}]}, "datasources[0].name: empty for 'ct-p'"),
         ({"datasources": [{**DATASOURCE, "name": " "}]}, "datasources[0].name: empty"),
@@ -92,7 +97,7 @@ def test_basic_authentication_can_be_switched_off(grafana):
         ({"datasources": [{**DATASOURCE, "type": ""}]}, "datasources[0].type: empty"),
         (
             {"datasources": [{**DATASOURCE, "type": "prometeus"}]},
-            "datasource 'ct-p': type: this Grafana has no datasource plugin 'prometeus'. Write prometheus",
+            "datasource 'ct-p': type: this Grafana lists no datasource plugin 'prometeus'. Write prometheus",
         ),
         ({"datasources": [{**DATASOURCE, "type": "Prometheus"}]}, "Write prometheus"),
         ({"folders": [{"uid": "ct-f", "title": " "}]}, "folders[0].title: empty for 'ct-f'"),
@@ -100,7 +105,7 @@ def test_basic_authentication_can_be_switched_off(grafana):
             {"dashboards": [dashboard({**PANEL, "unit": "decmbyts"})]},
             "panels[0].unit: Grafana has no unit 'decmbyts'. Write decmbytes",
         ),
-        ({"dashboards": [dashboard({**PANEL, "unit": "cores"})]}, "Write suffix:cores"),
+        ({"dashboards": [dashboard({**PANEL, "unit": "watts"})]}, "Write watt, or suffix:watts to show the text itself"),
         (
             {"dashboards": [dashboard({"title": "T", "queries": [{"expr": "up", "unit": "Percent"}]})]},
             "panels[0].queries[0].unit: Grafana has no unit 'Percent'. Write percent",
@@ -120,7 +125,7 @@ def test_basic_authentication_can_be_switched_off(grafana):
         ({"dashboards": [dashboard(time_from="now-1hour")]}, "dashboards[0].time_from: 'now-1hour' is not a time"),
         (
             {"dashboards": [model({**MODEL_PANEL, "type": "timeserie"})]},
-            "panel 'T': this Grafana has no panel type 'timeserie'. Write timeseries",
+            "panel 'T': this Grafana lists no panel type 'timeserie'. Write timeseries",
         ),
         (
             {"dashboards": [model(MODEL_PANEL, {**MODEL_PANEL, "title": "U"})]},
@@ -143,6 +148,7 @@ def test_a_typing_error_is_refused_before_anything_is_written(grafana, given, wo
         result = grafana.run(grafana_resources, check=check, **given)
         assert result["failed"]
         assert words in result["msg"]
+        assert "hunter22" not in result["msg"]
     assert grafana.wire.writes == []
 
 
@@ -152,8 +158,8 @@ def test_what_a_plugin_may_know_better_is_a_warning(grafana, warnings):
     result = grafana.run(grafana_resources, datasources=[datasource], dashboards=[model(panel)])
     assert actions(result) == {"ct-p": "created", "ct-d": "created"}
     shown = " ".join(warnings)
-    assert "this Grafana has no datasource plugin 'ct-own-datasource'" in shown
-    assert "panel 'T': this Grafana has no panel type 'ct-own-panel'" in shown
+    assert "this Grafana lists no datasource plugin 'ct-own-datasource'" in shown
+    assert "panel 'T': this Grafana lists no panel type 'ct-own-panel'" in shown
     assert "Grafana has no unit 'decmbyts' and shows it as text. Did you mean decmbytes?" in shown
     grafana.wire.clear()
     warnings.clear()
@@ -201,3 +207,66 @@ def test_panels_that_grafana_migrates_and_databases_are_taken(grafana, warnings)
 def test_the_module_for_one_datasource_names_the_option_alone(grafana):
     result = grafana.run(grafana_datasource, uid="ct-p", name="", ds_url="http://p.example.com")
     assert result["msg"] == "name: empty for 'ct-p'. Give the datasource a name."
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["cores", "MiB", "Mbps", "MBps", "kbps", "bit/s", "bytes/s", "tokens/s", "req/s", "mS", "V", "°C", "currencyARS", "$unit"],
+)
+def test_text_that_is_a_unit_of_its_own_is_shown_as_it_is(grafana, warnings, unit):
+    """Grafana's own page takes such text as a custom unit."""
+    panel = {"title": "Up", "queries": [{"expr": "up", "unit": unit}]}
+    grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=[dashboard(panel)])
+    assert warnings == []
+    stored = grafana.dashboard("ct-d")["dashboard"]["panels"][0]["fieldConfig"]["overrides"][0]["properties"]
+    assert {"id": "unit", "value": unit} in stored
+
+
+@pytest.mark.parametrize("kind", ["graphite", "influxdb", "elasticsearch", "zipkin"])
+def test_a_url_without_a_scheme_is_a_warning_where_grafanas_proxy_adds_it(grafana, warnings, kind):
+    given = {**DATASOURCE, "type": kind, "url": "p.example.com:8086"}
+    assert actions(grafana.run(grafana_resources, datasources=[given])) == {"ct-p": "created"}
+    words = "has no scheme, and only some queries work without one. Write it like http://p.example.com:8086."
+    assert warnings == [f"datasource 'ct-p': url: 'p.example.com:8086' {words}"]
+
+
+def test_a_url_that_a_browser_uses_may_be_a_path(grafana, warnings):
+    given = {**DATASOURCE, "access": "direct", "url": "/prometheus"}
+    assert actions(grafana.run(grafana_resources, datasources=[given])) == {"ct-p": "created"}
+    assert warnings == []
+
+
+@pytest.mark.parametrize("given", [{"url": "p.example.com:9090"}, {}], ids=["declared", "left as it is"])
+def test_a_url_without_a_scheme_that_grafana_has_already_is_left_as_it_is(grafana, given):
+    stored = {"uid": "ct-p", "name": "CT P", "type": "prometheus", "access": "proxy", "url": "p.example.com:9090"}
+    grafana.api("POST", "/api/datasources", stored)
+    changed = {"uid": "ct-p", "name": "CT P", "json_data": {"timeInterval": "5s"}, **given}
+    assert actions(grafana.run(grafana_resources, datasources=[changed])) == {"ct-p": "updated"}
+    assert grafana.api("GET", "/api/datasources/uid/ct-p")["url"] == "p.example.com:9090"
+
+
+def test_a_password_in_the_url_of_a_datasource_is_not_in_the_diff(grafana):
+    first = grafana.run(grafana_resources, datasources=[{**DATASOURCE, "url": "http://me:hunter22@p:9090"}])
+    second = grafana.run(grafana_resources, datasources=[{**DATASOURCE, "url": "http://me:hunter23@q:9090"}])
+    assert '+url: "http://***@p:9090"' in first["diff"][0]["prepared"]
+    assert '-url: "http://***@p:9090"\n+url: "http://***@q:9090"' in second["diff"][0]["prepared"]
+    assert "hunter2" not in str(first["diff"] + second["diff"])
+    assert grafana.api("GET", "/api/datasources/uid/ct-p")["url"] == "http://me:hunter23@q:9090"
+
+
+def test_the_id_that_the_server_knows_is_sent_again_after_a_failure(grafana, monkeypatch):
+    """A server from before 10.3 keeps the new id, which it does not know, and its queries fail."""
+    sent = []
+
+    def rule(method, url, send):
+        if "/api/plugins" in url:
+            return answer(200, [{"id": "testdata", "type": "datasource"}])
+        return answer(500, {"message": "database is locked"}) if method == "POST" and len(sent) == 1 else None
+
+    post = client.Client.post
+    monkeypatch.setattr(client.Client, "post", lambda self, path, body, **more: (sent.append(body["type"]), post(self, path, body, 1))[1])
+    monkeypatch.setattr(retries, "PAUSE_SECONDS", 0.001)
+    grafana.wire.rule = rule
+    given = {"uid": "ct-t", "name": "CT T", "type": "grafana-testdata-datasource"}
+    assert actions(grafana.run(grafana_resources, datasources=[given])) == {"ct-t": "created"}
+    assert sent == ["testdata", "testdata"]

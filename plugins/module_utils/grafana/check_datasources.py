@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource_types, declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
@@ -13,10 +14,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 LONGEST_NAME = 190
 LONGEST_URL = 255
 # Core plugins that send HTTP requests to `url`. Databases have host:port there, and other plugins what they like.
-_HTTP_TYPES = (
-    *("alertmanager", "elasticsearch", "grafana-pyroscope-datasource", "graphite", "influxdb", "jaeger", "loki"),
-    *("opentsdb", "parca", "prometheus", "tempo", "zipkin"),
-)
+_HTTP_TYPES = ("grafana-pyroscope-datasource", "loki", "parca", "prometheus")
+# Plugins that in some of the versions 9 to 13 send requests through Grafana's proxy for datasources, which puts http://
+# before a URL without a scheme (grafana/grafana, ValidateURL in pkg/api/datasource/validation.go).
+_PROXIED_TYPES = ("alertmanager", "elasticsearch", "graphite", "influxdb", "jaeger", "opentsdb", "tempo", "zipkin")
 _HTTP_URL = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 
 
@@ -50,16 +51,21 @@ def _check(where: str, item: declared.Datasource) -> None:
 def _check_url(where: str, url: str) -> None:
     if not url:
         raise GrafanaError(f"{where}: empty, which Grafana does not take. Give the address, or leave url out.")
+    shown = http_client.shown_url(url)
     if url != url.strip():
-        raise GrafanaError(f"{where}: '{url}' has a blank at an end. Remove the blank.")
+        raise GrafanaError(f"{where}: '{shown}' has a blank at an end. Remove the blank.")
     if len(url) > LONGEST_URL:
-        raise GrafanaError(f"{where}: '{url[:40]}...' has {len(url)} characters. Give at most {LONGEST_URL}.")
+        raise GrafanaError(f"{where}: '{shown[:40]}...' has {len(url)} characters. Give at most {LONGEST_URL}.")
 
 
-def problem_of_url(url: str, datasource_type: str) -> str:
-    """What is wrong with the URL of a datasource that is about to be written, if anything is."""
-    is_http = any(plugin_id in _HTTP_TYPES for plugin_id in datasource_types.ids(datasource_type))
-    if not url or not is_http or _HTTP_URL.fullmatch(url):
-        return ""
-    written = f"http://{url}" if "://" not in url else "http://prometheus:9090"
-    return f"url: '{url}' is not an HTTP URL. Write it like {written}."
+def check_url(url: str, datasource_type: str) -> tuple[list[str], list[str]]:
+    """What is wrong with the URL at which Grafana's server is to reach a datasource, and what is doubtful."""
+    every_id = set(datasource_types.ids(datasource_type))
+    if not url or not every_id.intersection(_HTTP_TYPES + _PROXIED_TYPES) or _HTTP_URL.fullmatch(url):
+        return [], []
+    shown = http_client.shown_url(url)
+    if "://" in url:
+        return [f"url: '{shown}' is not an HTTP URL. Write it like http://prometheus:9090."], []
+    if every_id.intersection(_PROXIED_TYPES):
+        return [], [f"url: '{shown}' has no scheme, and only some queries work without one. Write it like http://{shown}."]
+    return [f"url: '{shown}' is not an HTTP URL. Write it like http://{shown}."], []

@@ -11,9 +11,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 def check(where: str, shown: declared.ShownAs) -> None:
     """Raise GrafanaError for the first option that cannot be right."""
     unit = shown.get("unit")
-    if unit and not units.is_known(unit):
-        advice = f"Write {units.similar(unit)}" if units.similar(unit) else f"Write suffix:{unit} for the text"
-        raise GrafanaError(f"{where}.unit: Grafana has no unit '{unit}'. {advice}, or another unit of Grafana.")
+    probable = units.similar(unit) if unit and not units.is_known(unit) else None
+    if probable:
+        raise GrafanaError(
+            f"{where}.unit: Grafana has no unit '{unit}'. Write {probable}, or suffix:{unit} to show the text itself."
+        )
     least, most = shown.get("min"), shown.get("max")
     if least is not None and most is not None and least >= most:
         raise GrafanaError(f"{where}.max: {most} is not above min, {least}. Exchange the two.")

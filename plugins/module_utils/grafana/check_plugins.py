@@ -5,7 +5,8 @@ from __future__ import annotations
 """Whether the server has the plugins of the panels and datasources that are about to be written. Pure.
 
 Grafana takes any type. An id close to one that the server has is a typing error. Any other may be a plugin that is
-installed later.
+installed later, or that the server does not list: an account that may not add datasources gets the core plugins alone
+(GetPluginList in grafana/grafana, pkg/api/plugins.go), and nobody gets plugins in the state alpha.
 """
 
 import difflib
@@ -51,12 +52,12 @@ def check_panels_of(every_panel: list[Json], types: set[str]) -> tuple[list[str]
             continue
         if panel_type in types or panel_type in _MIGRATED_PANELS or panel_type == _ROW:
             continue
-        where = f"{check_panels.name(panel)}: this Grafana has no panel type '{panel_type}'."
+        where = f"{check_panels.name(panel)}: this Grafana lists no panel type '{panel_type}'."
         probable = None if panel_type.endswith("-panel") else _similar(panel_type, types)
         if probable:
             problems.append(f"{where} Write {probable}.")
         else:
-            doubts.append(f"{where} The panel shows nothing until its plugin is installed.")
+            doubts.append(f"{where} The panel shows nothing unless its plugin is installed.")
     return problems, doubts
 
 
@@ -67,12 +68,12 @@ def known_datasource_type(datasource_type: str, types: set[str]) -> Optional[str
 
 def check_datasource_type(datasource_type: str, types: set[str]) -> tuple[list[str], list[str]]:
     """What is wrong with the type of a datasource whose plugin is not installed, and what is doubtful."""
-    where = f"type: this Grafana has no datasource plugin '{datasource_type}'."
+    where = f"type: this Grafana lists no datasource plugin '{datasource_type}'."
     every_id = {plugin_id for known in types for plugin_id in datasource_types.ids(known)}
     probable = None if datasource_type.endswith("-datasource") else _similar(datasource_type, every_id)
     if probable:
         return [f"{where} Write {probable}."], []
-    return [], [f"{where} Queries fail until the plugin is installed."]
+    return [], [f"{where} Queries fail unless the plugin is installed."]
 
 
 def _similar(plugin_id: str, known: Collection[str]) -> Optional[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """Checks of objects that are about to be written. What only the server knows is asked for only then."""
 
-from typing import Callable
+from typing import Callable, cast
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_datasources,
@@ -12,18 +12,21 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     check_panels,
     check_plugins,
     contents,
+    declared,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 
 
-def check(client: Client, changes: list[Change], warn: Callable[[str], None]) -> None:
+def check(client: Client, changes: list[Change], existing: Present, warn: Callable[[str], None]) -> None:
     """Raise GrafanaError with all that is a typing error, and warn of what may be one."""
     about_to_be_written = [change for change in changes if change.body and not change.error]
     datasources = [change for change in about_to_be_written if change.kind == "datasource"]
     problems, doubts = _check_types(client, datasources)
-    problems += _problems_of_urls(datasources)
+    wrong_urls, doubtful_urls = _check_urls(datasources, existing)
+    problems, doubts = problems + wrong_urls, doubts + doubtful_urls
     dashboards = [change for change in about_to_be_written if change.kind == "dashboard"]
     if dashboards:
         settings = client.get_if_allowed("/api/frontend/settings") or {}
@@ -53,7 +56,8 @@ def _check_types(client: Client, changes: list[Change]) -> tuple[list[str], list
     for change in changes if types else []:
         known = check_plugins.known_datasource_type(change.body["type"], types)
         if known:
-            change.body["type"] = change.after["type"] = known
+            # In the item as well, since the change is planned again after a conflict.
+            change.body["type"] = change.after["type"] = cast(declared.Datasource, change.item)["type"] = known
             continue
         wrong, doubtful = check_plugins.check_datasource_type(change.body["type"], types)
         problems += [f"datasource '{change.uid}': {problem}" for problem in wrong]
@@ -61,12 +65,16 @@ def _check_types(client: Client, changes: list[Change]) -> tuple[list[str], list
     return problems, doubts
 
 
-def _problems_of_urls(changes: list[Change]) -> list[str]:
-    """What is wrong with new URLs; one that Grafana has already is left as it is."""
-    problems = []
+def _check_urls(changes: list[Change], existing: Present) -> tuple[list[str], list[str]]:
+    """Check new URLs, but those that browsers use, which may be a path alone. A URL that Grafana has already stays."""
+    problems: list[str] = []
+    doubts: list[str] = []
     for change in changes:
-        url, datasource_type = str(change.body.get("url") or ""), change.body["type"]
-        problem = check_datasources.problem_of_url(url, datasource_type) if url != change.before.get("url") else ""
-        if problem:
-            problems.append(f"datasource '{change.uid}': {problem}")
-    return problems
+        stored = existing.datasources.get(change.uid)
+        url = str(change.body.get("url") or "")
+        if (stored and stored.get("url") == url) or change.body["access"] == "direct":
+            continue
+        wrong, doubtful = check_datasources.check_url(url, change.body["type"])
+        problems += [f"datasource '{change.uid}': {problem}" for problem in wrong]
+        doubts += [f"datasource '{change.uid}': {doubt}" for doubt in doubtful]
+    return problems, doubts

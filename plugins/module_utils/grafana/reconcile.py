@@ -111,7 +111,7 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
     _complete_datasources(client, changes, wanted, existing)
     _look_for_library_panels(client, changes, wanted, existing)
     check_models.refuse_bad_models(changes, wanted, existing)
-    check_writes.check(client, changes, module.warn)
+    check_writes.check(client, changes, existing, module.warn)
     key_is_lost = any(change.recreate and not change.error for change in changes)
     if key_is_lost:
         module.warn(LOST_KEY)

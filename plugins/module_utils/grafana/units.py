@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The units of Grafana. The server takes any text, and panels show an unknown unit behind the bare number."""
+"""The units of Grafana. Any other text is a custom unit, which panels show behind the number. Pure."""
 
 import difflib
 from typing import Optional
@@ -37,9 +37,11 @@ _IDS = frozenset(
     velocityms velocitykmh velocitymph velocityknot mlitre litre m3 Nm3 dm3 gallons bool bool_yes_no bool_on_off
     """.split()
 )
-# What may follow these is free (getValueFormat in valueFormats.ts).
-_CUSTOM = ("prefix:", "suffix:", "time:", "si:", "count:", "currency:", "bool:")
+# What may follow these is free (getValueFormat in valueFormats.ts). Grafana gets new currencies with most versions.
+_CUSTOM = ("prefix:", "suffix:", "time:", "si:", "count:", "currency:", "bool:", "currency")
 _SIMILARITY = 0.85
+# Shorter text is often a unit of its own: MiB is not MiBs, mS is not ms.
+_SHORTEST_TYPING_ERROR, _SHORTEST_IN_WRONG_CASE = 5, 3
 
 
 def is_known(unit: str) -> bool:
@@ -48,7 +50,12 @@ def is_known(unit: str) -> bool:
 
 
 def similar(unit: str) -> Optional[str]:
-    """The unit that is probably meant, if any is."""
+    """The unit of which the text is probably a typing error; None for what looks like a custom unit, such as MiB or byte/s."""
     by_small_letters = {known.lower(): known for known in sorted(_IDS)}
-    matches = difflib.get_close_matches(unit.lower(), by_small_letters, n=1, cutoff=_SIMILARITY)
+    small = unit.lower()
+    if small in by_small_letters and len(unit) >= _SHORTEST_IN_WRONG_CASE:
+        return by_small_letters[small]
+    if len(unit) < _SHORTEST_TYPING_ERROR or not unit.replace("_", "").isalnum():
+        return None
+    matches = difflib.get_close_matches(small, by_small_letters, n=1, cutoff=_SIMILARITY)
     return by_small_letters[matches[0]] if matches else None

@@ -82,7 +82,7 @@ def planned(model: Any, stored: Any = None, uid: str | None = "odd") -> Change:
     (change,) = plan.make(wanted, present)
     present.library_panels = dict.fromkeys(library_panels.referenced(change.body.get("dashboard") or {}), True)
     check_models.refuse_bad_models([change], wanted, present)
-    check_writes.check(Settings(), [change], lambda text: None)
+    check_writes.check(Settings(), [change], present, lambda text: None)
     change.diff()
     return change
 
