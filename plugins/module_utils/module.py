@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 HIDDEN = "NOT_LOGGING_PARAMETER"
 # A password may have a slash, and the scheme may be missing: the URL is invalid then, and the password no less secret.
 _LOGIN_OF_URL = re.compile(r"^(?:\w+://)?(.+)@")
-_LOGIN_IN_TEXT = re.compile(r"//([^/\s@]+:[^/\s@]+)@")
+_LOGIN_IN_TEXT = re.compile(r"(?:^|//)([^/\s@]+:[^/\s@]+)@")
 
 
 def has_secrets(option: dict[str, Any]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client, retries
@@ -84,11 +86,11 @@ def test_basic_authentication_can_be_switched_off(grafana):
     [
         (
             {"datasources": [{**DATASOURCE, "url": "p.example.com:9090"}]},
-            "url: 'p.example.com:9090' is not an HTTP URL. Write it like http://p.example.com:9090",
+            "its url 'p.example.com:9090' is not an HTTP URL. Write it like http://p.example.com:9090",
         ),
-        ({"datasources": [{**DATASOURCE, "url": "htp://p"}]}, "url: 'htp://p' is not an HTTP URL"),
-        ({"datasources": [{**DATASOURCE, "type": "graphite", "url": "htp://p"}]}, "url: 'htp://p' is not an HTTP URL"),
-        ({"datasources": [{**DATASOURCE, "url": "me:hunter22@p:9090"}]}, "url: '***@p:9090' is not an HTTP URL"),
+        ({"datasources": [{**DATASOURCE, "url": "htp://p"}]}, "its url 'htp://p' is not an HTTP URL"),
+        ({"datasources": [{**DATASOURCE, "type": "graphite", "url": "htp://p"}]}, "its url 'htp://p' is not an HTTP URL"),
+        ({"datasources": [{**DATASOURCE, "url": "me:hunter22@p:9090"}]}, "its url '***@p:9090' is not an HTTP URL"),
         ({"datasources": [{**DATASOURCE, "url": "http://me:hunter22@p "}]}, "url: 'http://***@p ' has a blank at an end"),
         ({"datasources": [{**DATASOURCE, "url": "http://p:9090 "}]}, "has a blank at an end"),
         ({"datasources": [{**DATASOURCE, "name": ""}]}, "datasources[0].name: empty for 'ct-p'"),
@@ -148,7 +150,7 @@ def test_a_typing_error_is_refused_before_anything_is_written(grafana, given, wo
         result = grafana.run(grafana_resources, check=check, **given)
         assert result["failed"]
         assert words in result["msg"]
-        assert "hunter22" not in result["msg"]
+        assert "hunter22" not in str(result)
     assert grafana.wire.writes == []
 
 
@@ -207,6 +209,8 @@ def test_panels_that_grafana_migrates_and_databases_are_taken(grafana, warnings)
 def test_the_module_for_one_datasource_names_the_option_alone(grafana):
     result = grafana.run(grafana_datasource, uid="ct-p", name="", ds_url="http://p.example.com")
     assert result["msg"] == "name: empty for 'ct-p'. Give the datasource a name."
+    result = grafana.run(grafana_datasource, uid="ct-p", name="CT P", ds_url="")
+    assert result["msg"].startswith("ds_url: empty, which Grafana does not take")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +231,7 @@ def test_a_url_without_a_scheme_is_a_warning_where_grafanas_proxy_adds_it(grafan
     given = {**DATASOURCE, "type": kind, "url": "p.example.com:8086"}
     assert actions(grafana.run(grafana_resources, datasources=[given])) == {"ct-p": "created"}
     words = "has no scheme, and only some queries work without one. Write it like http://p.example.com:8086."
-    assert warnings == [f"datasource 'ct-p': url: 'p.example.com:8086' {words}"]
+    assert warnings == [f"datasource 'ct-p': its url 'p.example.com:8086' {words}"]
 
 
 def test_a_url_that_a_browser_uses_may_be_a_path(grafana, warnings):
@@ -248,9 +252,9 @@ def test_a_url_without_a_scheme_that_grafana_has_already_is_left_as_it_is(grafan
 def test_a_password_in_the_url_of_a_datasource_is_not_in_the_diff(grafana):
     first = grafana.run(grafana_resources, datasources=[{**DATASOURCE, "url": "http://me:hunter22@p:9090"}])
     second = grafana.run(grafana_resources, datasources=[{**DATASOURCE, "url": "http://me:hunter23@q:9090"}])
-    assert '+url: "http://***@p:9090"' in first["diff"][0]["prepared"]
-    assert '-url: "http://***@p:9090"\n+url: "http://***@q:9090"' in second["diff"][0]["prepared"]
-    assert "hunter2" not in str(first["diff"] + second["diff"])
+    assert '+url: "http://********@p:9090"' in first["diff"][0]["prepared"]
+    assert '-url: "http://********@p:9090"\n+url: "http://********@q:9090"' in second["diff"][0]["prepared"]
+    assert "hunter2" not in str((first, second))
     assert grafana.api("GET", "/api/datasources/uid/ct-p")["url"] == "http://me:hunter23@q:9090"
 
 
@@ -270,3 +274,15 @@ def test_the_id_that_the_server_knows_is_sent_again_after_a_failure(grafana, mon
     given = {"uid": "ct-t", "name": "CT T", "type": "grafana-testdata-datasource"}
     assert actions(grafana.run(grafana_resources, datasources=[given])) == {"ct-t": "created"}
     assert sent == ["testdata", "testdata"]
+
+
+def test_what_the_account_may_not_read_about_plugins_is_not_checked(grafana, warnings):
+    def rule(method, url, send):
+        hidden = urlsplit(url).path in ("/api/plugins", "/api/frontend/settings")
+        return answer(403, {"message": "Access denied"}) if hidden else None
+
+    grafana.wire.rule = rule
+    datasource = {**DATASOURCE, "type": "ct-own"}
+    result = grafana.run(grafana_resources, datasources=[datasource], dashboards=[model({**MODEL_PANEL, "type": "ct-own"})])
+    assert actions(result) == {"ct-p": "created", "ct-d": "created"}
+    assert warnings == []

@@ -65,7 +65,7 @@ def check_url(url: str, datasource_type: str) -> tuple[list[str], list[str]]:
         return [], []
     shown = http_client.shown_url(url)
     if "://" in url:
-        return [f"url: '{shown}' is not an HTTP URL. Write it like http://prometheus:9090."], []
+        return [f"its url '{shown}' is not an HTTP URL. Write it like http://prometheus:9090."], []
     if every_id.intersection(_PROXIED_TYPES):
-        return [], [f"url: '{shown}' has no scheme, and only some queries work without one. Write it like http://{shown}."]
-    return [f"url: '{shown}' is not an HTTP URL. Write it like http://{shown}."], []
+        return [], [f"its url '{shown}' has no scheme, and only some queries work without one. Write it like http://{shown}."]
+    return [f"its url '{shown}' is not an HTTP URL. Write it like http://{shown}."], []

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     answers,
     compare,
@@ -133,8 +132,6 @@ def _names_of_secrets(datasource: Mapping[str, Any]) -> set[str]:
 def _shown(datasource: Mapping[str, Any], wanted: Json, item: declared.Datasource, secrets: dict[str, str]) -> Json:
     """A datasource for a diff: what is asked for, and of secrets only what is done to them."""
     shown = {key: datasource.get(key) for key in wanted if key != "jsonData"}
-    if "@" in str(shown.get("url")):
-        shown["url"] = http_client.shown_url(str(shown["url"]))
     settings = datasource.get("jsonData") or {}
     shown["jsonData"] = {key: settings[key] for key in wanted["jsonData"] if key in settings}
     have = _names_of_secrets(datasource)

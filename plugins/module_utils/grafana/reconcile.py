@@ -176,7 +176,9 @@ def run_single(module: AnsibleModule, kind: str, item: declared.Item) -> None:
     try:
         result = run(module, **lists)
     except GrafanaError as error:
-        module.fail_json(msg=str(error).replace(f"{kind}[0].", ""))
+        # There, `url` is the address of Grafana.
+        message = str(error).replace("datasources[0].url:", "ds_url:")
+        module.fail_json(msg=message.replace(f"{kind}[0].", ""))
     shown = {key: value for key, value in result.items() if key != "objects"}
     if result.get("failed"):
         module.fail_json(**shown)
