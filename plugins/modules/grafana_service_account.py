@@ -34,11 +34,12 @@ options:
     choices: [Viewer, Editor, Admin]
     default: Viewer
   token_name:
-    description: Name of the token.
+    description: Name of the token, unique in the organization. That of the service account where it is not given.
     type: str
-    default: ansible
   token_file:
-    description: File on the host that runs the module for the token, with mode 0600. Required where O(state=present). V(absent) removes it.
+    description:
+      - File on the host that runs the module for the token, with mode 0600. Required where O(state=present). V(absent) removes it.
+      - A file that holds something else than a token is an error.
     type: path
   state:
     description: Whether it is to be there. V(absent) removes its tokens as well.
@@ -96,7 +97,7 @@ ARGUMENTS = {
     **options.LOGIN,
     "name": {"type": "str", "required": True},
     "role": {"type": "str", "choices": ["Viewer", "Editor", "Admin"], "default": "Viewer"},
-    "token_name": {"type": "str", "default": "ansible", "no_log": False},
+    "token_name": {"type": "str", "no_log": False},
     "token_file": {"type": "path", "no_log": False},
     "state": options.STATE,
 }

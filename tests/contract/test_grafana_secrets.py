@@ -205,6 +205,62 @@ def test_a_service_account_gets_its_role_back_and_goes(grafana, account):
     assert not grafana.run(grafana_service_account, **gone)["changed"]
 
 
+def test_two_service_accounts_have_a_token_each(grafana, account, tmp_path):
+    """Grafana takes the name of a token once in an organization."""
+    other = {"name": "ct-other", "token_file": str(tmp_path / "other")}
+    grafana.run(grafana_service_account, **account)
+    assert grafana.run(grafana_service_account, **other)["actions"] == ["create service account", "create token"]
+    message = grafana.run(grafana_service_account, **{**other, "token_file": str(tmp_path / "third"), "token_name": "ct-account"})["msg"]
+    assert "token_name: 'ct-account' is the name of a token of another service account" in message
+    assert "failed" not in grafana.run(grafana_service_account, **other, state="absent")
+
+
+def test_a_service_account_that_another_host_has_just_made_is_no_error(grafana, account, tmp_path):
+    first_search = []
+
+    def rule(method, url, send):
+        if "/search" not in url or first_search:
+            return None
+        first_search.append(url)
+        before = send()
+        grafana.wire.rule = None
+        grafana.run(grafana_service_account, **account)
+        return before
+
+    grafana.wire.rule = rule
+    assert grafana.run(grafana_service_account, **account)["actions"] == []
+
+
+def test_a_service_account_whose_name_differs_in_capitals_is_named(grafana, account):
+    grafana.run(grafana_service_account, **account)
+    message = grafana.run(grafana_service_account, **{**account, "name": "CT-Account"})["msg"]
+    assert "name: 'CT-Account' differs from the name of another service account only in capitals" in message
+
+
+def test_the_token_of_a_disabled_account_is_kept(grafana, account):
+    grafana.run(grafana_service_account, **account)
+    token = Path(account["token_file"]).read_text()
+    found = grafana.api("GET", "/api/serviceaccounts/search?query=ct-account")["serviceAccounts"][0]
+    grafana.api("PATCH", f"/api/serviceaccounts/{found['id']}", {"isDisabled": True})
+    planned = grafana.run(grafana_service_account, check=True, **account)["actions"]
+    assert grafana.run(grafana_service_account, **account)["actions"] == planned == ["update service account"]
+    assert Path(account["token_file"]).read_text() == token
+
+
+@pytest.mark.parametrize("content", [b"s3cret-of-somebody", b"glsa_two words", b"\xff\x00key"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_file_that_holds_no_token_is_not_lost(grafana, account, state, content):
+    other = Path(account["token_file"]).parent / "other"
+    other.parent.mkdir()
+    other.write_bytes(content)
+    message = grafana.run(grafana_service_account, **{**account, "token_file": str(other), "state": state})["msg"]
+    assert f"token_file: {other} holds something else than a token" in message
+    assert other.read_bytes() == content
+    assert grafana.wire.writes == []
+    message = grafana.run(grafana_service_account, **{**account, "token_file": str(other.parent), "state": state})["msg"]
+    assert "is a directory" in message
+
+
 @pytest.fixture
 def password_put_back(grafana):
     """Gives the administrator the previous password back, whatever the test did."""

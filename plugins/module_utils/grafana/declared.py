@@ -32,7 +32,7 @@ class AccountOptions(Connection):
 
     name: str
     role: str
-    token_name: str
+    token_name: Optional[str]
     token_file: Optional[str]
     state: str
 

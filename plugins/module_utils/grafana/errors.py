@@ -19,6 +19,10 @@ class WrongPassword(NotAllowed):
     """The server knows no account with this username and password, or the account is locked."""
 
 
+class AccountDisabled(NotAllowed):
+    """The server knows the credentials, and the account is disabled."""
+
+
 class Forbidden(GrafanaError):
     """The account lacks a permission (403)."""
 

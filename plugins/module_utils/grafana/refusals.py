@@ -10,6 +10,7 @@ from typing import Any, Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import permission
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    AccountDisabled,
     Conflict,
     Forbidden,
     GrafanaError,
@@ -142,8 +143,9 @@ def _unauthorized(answer: http_client.Response, message: str, request: Request, 
             " Leave org_id out, or give a token of the organization."
         )
     refusal = f"{request.url} refuses {account}: {message}."
-    if identifier == "identity.disabled":
-        return NotAllowed(f"{refusal} The account is disabled. Enable the account in Grafana.")
+    # Grafana 9 writes "Service account is disabled" (pkg/services/contexthandler/contexthandler.go).
+    if identifier == "identity.disabled" or "account is disabled" in message.lower():
+        return AccountDisabled(f"{refusal} The account is disabled. Enable the account in Grafana.")
     if not account.username:
         return NotAllowed(f"{refusal} Create another token in Grafana. {account.login_help}".rstrip())
     if _is_without_login(answer):

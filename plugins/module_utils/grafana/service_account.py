@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Mapping, Optional
@@ -14,12 +15,18 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import AccountOptions, Connection
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
+    AccountDisabled,
     Forbidden,
     GrafanaError,
     NotAllowed,
 )
 
 PATH = "/api/serviceaccounts"
+# pkg/services/serviceaccounts/errors.go
+ALREADY_EXISTS = "service account already exists"
+TOKEN_ALREADY_EXISTS = "token with given name already exists"
+# pkg/components/apikeygen: a token of a service account, or an API key of an older Grafana.
+_TOKEN = re.compile(r"(glsa_|eyJ)[!-~]+")
 Settings = Mapping[str, object]
 
 
@@ -41,6 +48,7 @@ class ServiceAccount:
 
     def reconcile(self) -> None:
         """Bring the account and its token about."""
+        token = _read(self._token_file)
         account = self._existing()
         if account:
             self._before = {key: account[key] for key in ("name", "role", "isDisabled")}
@@ -50,12 +58,13 @@ class ServiceAccount:
         wanted = {"name": self._options["name"], "role": self._options["role"], "isDisabled": False}
         if not account:
             self.actions.append("create service account")
-            account = self._client.post(PATH, wanted, tries=1) if self._write else {}
+            account = self._create(wanted) if self._write else {}
+            token = token if "create service account" in self.actions else _read(self._token_file)
         elif self._before != wanted:
             self.actions.append("update service account")
             if self._write:
                 self._client.patch(f"{PATH}/{account['id']}", wanted)
-        if "create service account" in self.actions or not self._token_is_taken():
+        if "create service account" in self.actions or not self._is_taken(token):
             self._make_token(account)
 
     def diff(self) -> dict[str, str]:
@@ -72,6 +81,22 @@ class ServiceAccount:
             raise GrafanaError("this Grafana has no service accounts. Grafana 9 and newer have.")
         return next((account for account in answer["serviceAccounts"] if account["name"] == name), None)
 
+    def _create(self, wanted: Settings) -> ExistingAccount:
+        """The new service account, or the one that the same task on another host has made meanwhile."""
+        try:
+            return self._client.post(PATH, dict(wanted), tries=1)
+        except GrafanaError as error:
+            if ALREADY_EXISTS not in str(error):
+                raise
+            account = self._existing()
+            if account is None:
+                raise GrafanaError(
+                    f"name: '{self._options['name']}' differs from the name of another service account only in capitals"
+                    " or blanks, which Grafana refuses. Give that name, or another one."
+                ) from error
+            self.actions.remove("create service account")
+            return account
+
     def _remove(self, account: Optional[ExistingAccount]) -> None:
         if account:
             self.actions.append("delete service account")
@@ -83,9 +108,7 @@ class ServiceAccount:
             if self._write:
                 os.remove(file)
 
-    def _token_is_taken(self) -> bool:
-        file = Path(self._token_file)
-        token = file.read_text(encoding="utf-8-sig").strip() if file.is_file() else ""
+    def _is_taken(self, token: str) -> bool:
         if not token:
             return False
         client = Client(self._with_token(token))
@@ -93,6 +116,9 @@ class ServiceAccount:
             user = client.get("/api/user")
             # Without a user it is an older Grafana, which takes the token and has no user to show.
             return user is None or user.get("name") == self._options["name"]
+        except AccountDisabled:
+            # The token is the account's: Grafana takes it again some seconds after the account is enabled.
+            return True
         except NotAllowed:
             return False
         except Forbidden:
@@ -128,12 +154,38 @@ class ServiceAccount:
         self.actions.append("create token")
         if not self._write:
             return
-        path, name = f"{PATH}/{account['id']}/tokens", self._options["token_name"]
+        path, name = f"{PATH}/{account['id']}/tokens", self._options["token_name"] or self._options["name"]
         for token in self._client.get(path) or []:
             if token["name"] == name:
                 self._client.delete(f"{path}/{token['id']}")
-        made = self._client.post(path, {"name": name}, tries=1)
+        try:
+            made = self._client.post(path, {"name": name}, tries=1)
+        except GrafanaError as error:
+            if TOKEN_ALREADY_EXISTS not in str(error):
+                raise
+            raise GrafanaError(
+                f"token_name: '{name}' is the name of a token of another service account, and Grafana takes a name once"
+                " in an organization. Give another name."
+            ) from error
         _save(self._token_file, made["key"])
+
+
+def _read(path: str) -> str:
+    """The token in the file; empty where there is none. A file that holds something else must not be lost."""
+    if os.path.isdir(path):
+        raise GrafanaError(f"token_file: {path} is a directory. Give the path of a file.")
+    if not os.path.isfile(path):
+        return ""
+    try:
+        token = Path(path).read_text(encoding="utf-8-sig").strip()
+    except UnicodeDecodeError:
+        token = "binary"
+    if token and not _TOKEN.fullmatch(token):
+        raise GrafanaError(
+            f"token_file: {path} holds something else than a token of Grafana, which would be lost."
+            " Give another file, or remove the file."
+        )
+    return token
 
 
 def _save(path: str, token: str) -> None:
