@@ -392,9 +392,11 @@ def test_exports_of_every_kind_are_taken(grafana, declared):
         {"uid": "ct-export", "datasource_uid": "ct-p", "inputs": {"DS_OTHER": "ct-q"}, "model": export},
         {"uid": "ct-copy", "title": "CT Copy", "model": answer},
         {"model": json.dumps(envelope)},
+        {"uid": "ct-com", "model": {"id": 1860, "slug": "ct-com", "json": {"title": "CT Com", "panels": []}}},
     ]
     result = grafana.run(grafana_resources, dashboards=dashboards)
-    assert actions(result) == dict.fromkeys(("ct-export", "ct-copy", "ct-k8s"), "created")
+    assert actions(result) == dict.fromkeys(("ct-export", "ct-copy", "ct-k8s", "ct-com"), "created")
+    assert grafana.dashboard("ct-com")["dashboard"]["title"] == "CT Com"
     saved = grafana.dashboard("ct-export")["dashboard"]
     assert [panel["datasource"]["uid"] for panel in saved["panels"]] == ["ct-p", "ct-q"]
     assert saved["description"] == "job node, ${modelName} and {{modelName}}"

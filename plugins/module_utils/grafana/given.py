@@ -15,6 +15,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.compa
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 
+# A dashboard has at least one of these keys.
+_OF_A_DASHBOARD = ("annotations", "panels", "rows", "schemaVersion", "templating", "title")
+# What holds a dashboard: an answer of Grafana's API, and one of grafana.com's API.
+_HOLDERS = ("dashboard", "json")
+
+
 def parse(value: Any) -> Json:
     """The dashboard itself, out of whatever holds it."""
     if isinstance(value, str):
@@ -25,8 +31,9 @@ def parse(value: Any) -> Json:
             raise GrafanaError(f"model: not JSON ({error}). Give a dict, or load the file with lookup('ansible.builtin.file', ...).") from error
     if not isinstance(value, dict):
         raise GrafanaError(f"model: a JSON object is needed, not {type(value).__name__}.")
-    if isinstance(value.get("dashboard"), dict):
-        value = value["dashboard"]
+    holder = next((key for key in _HOLDERS if isinstance(value.get(key), dict)), None)
+    if holder:
+        value = value[holder]
     name = ""
     if isinstance(value.get("spec"), dict) and "apiVersion" in value:
         metadata = value.get("metadata")
@@ -36,7 +43,24 @@ def parse(value: Any) -> Json:
             f"model: '{value.get('title') or name}' is in Grafana's v2 schema (elements and layout)."
             " Export the dashboard as classic JSON (V1)."
         )
+    _refuse_other_json(value)
     return {**({"uid": name} if name else {}), **value}
+
+
+def _refuse_other_json(value: Json) -> None:
+    """Raise GrafanaError for JSON that Grafana would store as an empty dashboard, in the place of the one it has."""
+    if not any(key in value for key in _OF_A_DASHBOARD):
+        keys = ", ".join(sorted(map(str, value))[:10]) or "no keys"
+        raise GrafanaError(
+            f"model: not a dashboard, which has at least one of {', '.join(_OF_A_DASHBOARD)}. It has {keys}."
+            " Give the JSON model of one dashboard."
+        )
+    for key in ("panels", "rows"):
+        part = value.get(key)
+        if part is not None and not isinstance(part, list):
+            raise GrafanaError(f"model: its {key} are a {type(part).__name__}. Give a list.")
+    if isinstance(value.get("title"), (dict, list)):
+        raise GrafanaError(f"model: its title is a {type(value['title']).__name__}. Give text.")
 
 
 def whole(value: Any) -> Json:
