@@ -286,3 +286,11 @@ def test_what_the_account_may_not_read_about_plugins_is_not_checked(grafana, war
     result = grafana.run(grafana_resources, datasources=[datasource], dashboards=[model({**MODEL_PANEL, "type": "ct-own"})])
     assert actions(result) == {"ct-p": "created", "ct-d": "created"}
     assert warnings == []
+
+
+def test_the_settings_of_the_web_pages_are_read_once(grafana):
+    grafana.run(grafana_resources, dashboards=[model(MODEL_PANEL)])
+    grafana.wire.clear()
+    changed = grafana.run(grafana_resources, dashboards=[model({**MODEL_PANEL, "title": "U"})])
+    assert actions(changed) == {"ct-d": "updated"}
+    assert grafana.wire.requests.count(("GET", "/api/frontend/settings")) == 1

@@ -29,7 +29,7 @@ def check(client: Client, changes: list[Change], existing: Present, warn: Callab
     problems, doubts = problems + wrong_urls, doubts + doubtful_urls
     dashboards = [change for change in about_to_be_written if change.kind == "dashboard"]
     if dashboards:
-        settings = client.get_if_allowed("/api/frontend/settings") or {}
+        settings = client.web_settings()
         shortest = check_models.shortest_refresh(dashboards)
         if shortest:
             check_models.refuse_refresh(shortest, str(settings.get("minRefreshInterval") or ""))

@@ -42,6 +42,7 @@ class Client:
         self._http = connection.connect(options)
         self._account = refusals.Account(options["username"], options["org_id"], options["login_help"] or "")
         self._login_is_checked = False
+        self._web_settings: Optional[Json] = None
 
     @property
     def url(self) -> str:
@@ -88,6 +89,13 @@ class Client:
             raise
         except GrafanaError:
             return None
+
+    def web_settings(self) -> Json:
+        """The settings that the web pages get; empty where the server does not give them. They are read once."""
+        if self._web_settings is None:
+            answer = self.get_if_allowed("/api/frontend/settings")
+            self._web_settings = answer if isinstance(answer, dict) else {}
+        return self._web_settings
 
     def get_each(self, paths: list[str]) -> list[Any]:
         """GET every path; a GrafanaError stands for what cannot be read. Many paths are read over several connections.

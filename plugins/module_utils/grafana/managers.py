@@ -30,7 +30,7 @@ def read(client: Client, present: Present, changes: list[Change]) -> bool:
     versions = _versions(client) if existing else {}
     if not versions:
         return False
-    namespace = str((client.get_if_allowed("/api/frontend/settings") or {}).get("namespace") or "default")
+    namespace = str(client.web_settings().get("namespace") or "default")
     asked = [change for change in existing if change.kind in versions]
     paths = [f"{versions[change.kind]}/namespaces/{namespace}/{change.kind}s/{change.uid}" for change in asked]
     for change, answer in zip(asked, client.get_each(paths)):

@@ -38,7 +38,7 @@ _IDS = frozenset(
     """.split()
 )
 # What may follow these is free (getValueFormat in valueFormats.ts). Grafana gets new currencies with most versions.
-_CUSTOM = ("prefix:", "suffix:", "time:", "si:", "count:", "currency:", "bool:", "currency")
+_CUSTOM = ("prefix:", "suffix:", "time:", "si:", "count:", "currency", "bool:")
 _SIMILARITY = 0.85
 # Shorter text is often a unit of its own: MiB is not MiBs, mS is not ms.
 _SHORTEST_TYPING_ERROR, _SHORTEST_IN_WRONG_CASE = 5, 3
