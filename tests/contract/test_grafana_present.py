@@ -213,6 +213,20 @@ def test_ignored_paths_are_neither_compared_nor_written(grafana, declared):
     assert kept["templating"]["list"][0]["current"]["value"] == "gpu1"
 
 
+def test_an_ignored_part_stays_with_its_variable(grafana, declared):
+    item = declared["dashboards"][0]
+    item["ignore_paths"] = ["templating.list[*].current"]
+    grafana.run(grafana_resources, **declared)
+    model = grafana.dashboard("ct-gpus")["dashboard"]
+    model["templating"]["list"][0]["current"] = {"text": "gpu1", "value": "gpu1"}
+    grafana.save(model, "ct-child")
+    item["variables"].insert(0, {"name": "job", "query": "label_values(up, job)"})
+    grafana.run(grafana_resources, **declared)
+    job, host = grafana.dashboard("ct-gpus")["dashboard"]["templating"]["list"]
+    assert (job.get("current"), host["current"]["value"]) == (None, "gpu1")
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+
+
 def test_a_datasource_keeps_what_is_not_asked_for(grafana, declared):
     declared["datasources"][0]["secure_json_data"] = {"httpHeaderValue1": "hunter22-secret"}
     grafana.run(grafana_resources, **declared)

@@ -5,12 +5,10 @@ from __future__ import annotations
 """Whether what Grafana keeps means the same as what is wanted. Pure."""
 
 import math
-import re
 import sys
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 # What belongs to one server or to an export, not to the dashboard.
 OF_THE_SERVER = ("id", "version", "iteration", "gnetId", "__inputs", "__requires", "__elements")
@@ -33,7 +31,6 @@ _DEFAULTS: Json = {
 }
 # Up to here every integer is a 64-bit float (IEEE 754).
 EXACT_INTEGERS = 2**53
-_STEP = re.compile(r"([^.\[\]]+)|\[(\*|\d+)\]")
 
 
 def non_finite(value: Any) -> str:
@@ -140,37 +137,3 @@ def merged(present: Any, wanted: Any) -> Any:
     if isinstance(wanted, dict):
         return merged({}, wanted)
     return wanted
-
-
-def steps(path: str) -> list[tuple[str, str]]:
-    """The names and indexes of a path such as `templating.list[*].current`, `time` or `panels[0].title`."""
-    way = _STEP.findall(path)
-    if not way or "".join(name or f"[{index}]" for name, index in way) != path.replace(".", ""):
-        raise GrafanaError(f"ignore_paths: '{path}' is not a path. Write it like time or templating.list[*].current.")
-    return way
-
-
-def keep(wanted: Any, present: Any, paths: list[str]) -> Any:
-    """`wanted`, with what `present` has at these paths."""
-    for path in paths:
-        wanted = _kept(wanted, present, steps(path))
-    return wanted
-
-
-def _kept(wanted: Any, present: Any, way: list[tuple[str, str]]) -> Any:
-    (name, index), rest = way[0], way[1:]
-    if index:
-        if not isinstance(wanted, list) or not isinstance(present, list):
-            return wanted
-        chosen = range(len(wanted)) if index == "*" else [int(index)]
-        result = list(wanted)
-        for number in chosen:
-            if number < min(len(wanted), len(present)):
-                result[number] = _kept(wanted[number], present[number], rest) if rest else present[number]
-        return result
-    if not isinstance(wanted, dict) or not isinstance(present, dict):
-        return wanted
-    if rest:
-        return {**wanted, name: _kept(wanted[name], present.get(name), rest)} if name in wanted else wanted
-    without = {key: inner for key, inner in wanted.items() if key != name}
-    return {**without, name: present[name]} if name in present else without

@@ -11,6 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     compare,
     dashboard,
     declared,
+    ignored,
     library_panels,
     mark,
 )
@@ -39,7 +40,7 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
         if wanted.owner:
             model = mark.marked(model, wanted.owner, _mark(item, folder, stored.get("tags"), wanted))
         if existing:
-            model = compare.keep(model, stored, item["ignore_paths"])
+            model = ignored.keep(model, stored, item["ignore_paths"])
         planned.name = model["title"]
         after = {**compare.canonical_dashboard(model), "folder_uid": planned.folder_uid}
         planned.action = _action(before, after)

@@ -10,10 +10,10 @@ from typing import Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_datasources,
     check_panels,
-    compare,
     contents,
     declared,
     given,
+    ignored,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
@@ -92,7 +92,7 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
     if item["model"] is None and item["panels"] is None:
         raise GrafanaError(f"{where}: neither panels nor model. Give one of them; panels: [] makes an empty dashboard.")
     for path in item["ignore_paths"]:
-        compare.steps(path)
+        ignored.steps(path)
     title = (item["title"] or str(model.get("title") or "")).strip()
     if not 1 <= len(title) <= LONGEST_TITLE:
         raise GrafanaError(f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}.")

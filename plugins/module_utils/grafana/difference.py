@@ -11,14 +11,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare, elements
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 
 MOST_LINES = 1000
 LONGEST_VALUE = 2000
 _CONTEXT = 40
-# What identifies an element of a list, such as a panel, a variable or a query.
-_IDENTITIES = ("title", "name", "uid", "refId", "id")
 
 
 def text(name: str, before: Json, after: Json, strict: bool) -> str:
@@ -63,7 +61,7 @@ class _Walk:
                 yield from _leaves("+", after[name], inner)
 
     def _of_lists(self, before: list[Any], after: list[Any], path: str, key: str) -> Iterator[str]:
-        pairs = _pairs(before, after)
+        pairs = elements.pairs(before, after)
         kept = set(pairs.values())
         for index, element in enumerate(before):
             if index not in kept:
@@ -86,29 +84,6 @@ class _Walk:
 
 def _is_plain(values: Iterable[Any]) -> bool:
     return not any(isinstance(value, (dict, list)) for value in values)
-
-
-def _pairs(before: list[Any], after: list[Any]) -> dict[int, int]:
-    """Indexes in `after` with those in `before`: elements of one identity, then the others in their order."""
-    pairs: dict[int, int] = {}
-    for name in _IDENTITIES:
-        old = _unique(before, name, set(pairs.values()))
-        new = _unique(after, name, set(pairs))
-        pairs.update({new[value]: old[value] for value in new if value in old})
-    taken = set(pairs.values())
-    rest = (index for index in range(len(before)) if index not in taken)
-    pairs.update(zip((index for index in range(len(after)) if index not in pairs), rest))
-    return dict(sorted(pairs.items()))
-
-
-def _unique(elements: list[Any], name: str, taken: set[int]) -> dict[str, int]:
-    """The indexes of elements by what they have as `name`, where no other element has the same."""
-    indexes: dict[str, list[int]] = {}
-    for index, element in enumerate(elements):
-        value = element.get(name) if isinstance(element, dict) else None
-        if index not in taken and isinstance(value, (str, int)) and value != "":
-            indexes.setdefault(str(value), []).append(index)
-    return {value: held[0] for value, held in indexes.items() if len(held) == 1}
 
 
 def _leaves(sign: str, value: Any, path: str) -> Iterator[str]:

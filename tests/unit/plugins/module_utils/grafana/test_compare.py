@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import compare
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 
 def same(wanted, present):
@@ -56,27 +55,3 @@ def test_merging_keeps_what_is_not_named_and_takes_away_what_is_null():
     assert compare.includes({"a": {"x": 1}}, {"a": {"x": 1, "gone": None}})
     assert not compare.includes({"a": {"x": 1}}, {"a": {"x": None}})
     assert compare.includes({}, {"a": {}})
-
-
-@pytest.mark.parametrize(
-    ("path", "kept"),
-    [
-        ("time", {"time": {"from": "b"}, "list": [{"n": 1, "c": 1}, {"n": 2}]}),
-        ("time.from", {"time": {"from": "b"}, "list": [{"n": 1, "c": 1}, {"n": 2}]}),
-        ("list[*].c", {"time": {"from": "a"}, "list": [{"n": 1, "c": 8}, {"n": 2, "c": 9}]}),
-        ("list[1].c", {"time": {"from": "a"}, "list": [{"n": 1, "c": 1}, {"n": 2, "c": 9}]}),
-        ("list[7].c", {"time": {"from": "a"}, "list": [{"n": 1, "c": 1}, {"n": 2}]}),
-        ("nothing.here", {"time": {"from": "a"}, "list": [{"n": 1, "c": 1}, {"n": 2}]}),
-    ],
-)
-def test_paths_that_are_kept(path, kept):
-    wanted = {"time": {"from": "a"}, "list": [{"n": 1, "c": 1}, {"n": 2}]}
-    present = {"time": {"from": "b"}, "list": [{"n": 1, "c": 8}, {"n": 2, "c": 9}]}
-    assert compare.keep(wanted, present, [path]) == kept
-    assert wanted["time"]["from"] == "a"
-
-
-@pytest.mark.parametrize("path", ["", "a[x]", "[", "a..b["])
-def test_a_path_that_is_none(path):
-    with pytest.raises(GrafanaError, match="ignore_paths: "):
-        compare.keep({}, {}, [path])
