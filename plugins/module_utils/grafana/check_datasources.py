@@ -67,5 +67,6 @@ def check_url(url: str, datasource_type: str) -> tuple[list[str], list[str]]:
     if "://" in url:
         return [f"its url '{shown}' is not an HTTP URL. Write it like http://prometheus:9090."], []
     if every_id.intersection(_PROXIED_TYPES):
-        return [], [f"its url '{shown}' has no scheme, and only some queries work without one. Write it like http://{shown}."]
+        doubt = f"its url '{shown}' has no scheme, and only some queries work without one."
+        return [], [f"{doubt} Write it like http://{shown}."]
     return [f"its url '{shown}' is not an HTTP URL. Write it like http://{shown}."], []

@@ -50,7 +50,7 @@ def is_known(unit: str) -> bool:
 
 
 def similar(unit: str) -> Optional[str]:
-    """The unit of which the text is probably a typing error; None for what looks like a custom unit, such as MiB or byte/s."""
+    """The unit of which the text is probably a typing error; None for text that may be a custom unit, such as MiB."""
     by_small_letters = {known.lower(): known for known in sorted(_IDS)}
     small = unit.lower()
     if small in by_small_letters and len(unit) >= _SHORTEST_IN_WRONG_CASE:
