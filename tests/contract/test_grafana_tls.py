@@ -7,6 +7,7 @@ import ssl
 import pytest
 import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
+from flask import Flask
 from server import Grafana, served
 from stand_in.app import create_app
 from stand_in.store import Store
@@ -58,6 +59,30 @@ def test_a_client_certificate_is_shown(grafana, authority):
     own = {"client_cert": str(authority.folder / "client.pem"), "client_key": str(authority.folder / "client.key")}
     assert grafana.run(grafana_resources, folders=FOLDERS, ca_path=grafana.ca_path, wait=0)["failed"]
     assert grafana.run(grafana_resources, folders=FOLDERS, ca_path=grafana.ca_path, **own)["changed"]
+
+
+def test_https_to_a_server_without_tls_is_named():
+    with served(create_app(Store(), "admin", "pw-of-the-test")) as url:
+        server = Grafana(url.replace("http:", "https:"), "admin", "pw-of-the-test")
+        message = server.run(grafana_resources, folders=FOLDERS)["msg"]
+    assert f"url: {server.url} does not speak HTTPS. Write http:// in url" in message
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("Client sent an HTTP request to an HTTPS server.\n", "speaks HTTPS. Write https:// in url"),
+        ("<center>The plain HTTP request was sent to HTTPS port</center>", "speaks HTTPS. Write https:// in url"),
+        ("<center>No required SSL certificate was sent</center>", "client_cert: "),
+    ],
+)
+def test_a_port_that_asks_for_tls_is_named_at_once(page, words):
+    """The answers of Go, as in Grafana with protocol: https, and of nginx."""
+    app = Flask(__name__)
+    app.add_url_rule("/<path:path>", view_func=lambda path: (page, 400))
+    with served(app) as url:
+        result = Grafana(url, "admin", "pw-of-the-test").run(grafana_resources, folders=FOLDERS, wait=600)
+    assert words in result["msg"]
 
 
 def test_a_file_that_is_not_there_is_named(grafana):

@@ -93,6 +93,7 @@ def test_basic_authentication_can_be_switched_off(grafana):
         ({"datasources": [{**DATASOURCE, "url": "me:hunter22@p:9090"}]}, "its url '***@p:9090' is not an HTTP URL"),
         ({"datasources": [{**DATASOURCE, "url": "http://me:hunter22@p "}]}, "'http://***@p ' has a blank at an end"),
         ({"datasources": [{**DATASOURCE, "url": "http://p:9090 "}]}, "has a blank at an end"),
+        ({"datasources": [{**DATASOURCE, "url": None}]}, "datasource 'ct-p': its url is missing, and Grafana refuses to change"),
         ({"datasources": [{**DATASOURCE, "name": ""}]}, "datasources[0].name: empty for 'ct-p'"),
         ({"datasources": [{**DATASOURCE, "name": " "}]}, "datasources[0].name: empty"),
         ({"datasources": [{**DATASOURCE, "name": "n" * 191}]}, "has 191 characters. Give at most 190"),
@@ -169,6 +170,16 @@ def test_what_a_plugin_may_know_better_is_a_warning(grafana, warnings):
     assert not again["changed"]
     assert warnings == []
     assert len(grafana.wire.requests) == 3
+
+
+def test_a_database_without_a_url_is_a_warning(grafana, warnings):
+    """Grafana creates the datasource, and answers 400 to each change of it (requiredURL in validation.go)."""
+    datasource = {"uid": "ct-p", "name": "CT P", "type": "mysql"}
+    assert actions(grafana.run(grafana_resources, datasources=[datasource])) == {"ct-p": "created"}
+    assert "datasource 'ct-p': its url is missing" in " ".join(warnings)
+    warnings.clear()
+    assert not grafana.run(grafana_resources, datasources=[datasource])["changed"]
+    assert warnings == []
 
 
 def test_a_variable_that_is_not_there_is_a_warning(grafana, warnings):

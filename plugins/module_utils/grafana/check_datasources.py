@@ -18,6 +18,11 @@ _HTTP_TYPES = ("grafana-pyroscope-datasource", "loki", "parca", "prometheus")
 # Plugins that in some of the versions 9 to 13 send requests through Grafana's proxy for datasources, which puts http://
 # before a URL without a scheme (grafana/grafana, ValidateURL in pkg/api/datasource/validation.go).
 _PROXIED_TYPES = ("alertmanager", "elasticsearch", "graphite", "influxdb", "jaeger", "opentsdb", "tempo", "zipkin")
+# Of these Grafana creates a datasource without a URL, and then refuses each change of it (requiredURL in the same file).
+_TYPES_WITH_URL = (
+    *("alertmanager", "elasticsearch", "grafana-amazonprometheus-datasource", "grafana-azureprometheus-datasource"),
+    *("graphite", "influxdb", "jaeger", "loki", "mssql", "mysql", "opentsdb", "postgres", "prometheus", "tempo", "zipkin"),
+)
 _HTTP_URL = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 
 
@@ -61,6 +66,9 @@ def _check_url(where: str, url: str) -> None:
 def check_url(url: str, datasource_type: str) -> tuple[list[str], list[str]]:
     """What is wrong with the URL at which Grafana's server is to reach a datasource, and what is doubtful."""
     every_id = set(datasource_types.ids(datasource_type))
+    if not url and every_id.intersection(_TYPES_WITH_URL):
+        problem = f"its url is missing, and Grafana refuses to change a datasource of the type {datasource_type} without one. Give url."
+        return ([problem], []) if every_id.intersection(_HTTP_TYPES) else ([], [problem])
     if not url or not every_id.intersection(_HTTP_TYPES + _PROXIED_TYPES) or _HTTP_URL.fullmatch(url):
         return [], []
     shown = http_client.shown_url(url)

@@ -72,7 +72,7 @@ def _check_urls(changes: list[Change], existing: Present) -> tuple[list[str], li
     for change in changes:
         stored = existing.datasources.get(change.uid)
         url = str(change.body.get("url") or "")
-        if (stored and stored.get("url") == url) or change.body["access"] == "direct":
+        if (stored and url and stored.get("url") == url) or change.body["access"] == "direct":
             continue
         wrong, doubtful = check_datasources.check_url(url, change.body["type"])
         problems += [f"datasource '{change.uid}': {problem}" for problem in wrong]

@@ -65,6 +65,9 @@ class Client:
                     return _version(answer)
                 if answer.status in (401, 407):
                     self._decode(answer, "GET", HEALTH)
+                misdirected = unreachable.misdirected(answer, self.url)
+                if misdirected:
+                    raise misdirected
                 problem = f"HTTP {answer.status}"
                 if not refusals.is_of_grafana(answer):
                     problem += f" and {refusals.kind(answer)}, which is not Grafana's answer"

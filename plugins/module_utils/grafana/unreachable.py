@@ -10,11 +10,20 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_c
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
 
 
+# How OpenSSL, in its versions, calls an answer that is no TLS.
+_NO_TLS = ("wrong_version_number", "wrong version number", "record_layer_failure", "record layer failure", "http_request")
+# A 400 of Go, nginx and Apache to HTTP on a port of HTTPS, and of nginx to a client without a certificate.
+_PLAIN_HTTP = ("http request to an https server", "plain http request was sent to https port", "speaking plain http")
+_NO_CERTIFICATE = ("no required ssl certificate", "the ssl certificate error")
+
+
 def lasting(error: http_client.HttpError, method: str, path: str, url: str) -> Optional[GrafanaError]:
     """The error where another try cannot help; None where it may."""
     if isinstance(error, http_client.BadFile):
         advice = f"Give {error.option} a PEM file on the host that runs the module."
         return NotReachable(f"{error.option}: {error}. {advice}")
+    if isinstance(error, http_client.TlsRefused) and any(words in str(error).lower() for words in _NO_TLS):
+        return GrafanaError(f"url: {url} does not speak HTTPS. Write http:// in url, or give the port of HTTPS.")
     if isinstance(error, http_client.TlsRefused):
         advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
         return GrafanaError(f"url: no trusted connection to {url}: {error}. {advice}")
@@ -27,6 +36,18 @@ def lasting(error: http_client.HttpError, method: str, path: str, url: str) -> O
         return GrafanaError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.")
     if isinstance(error, http_client.BadBody):
         return GrafanaError(f"{method} {path} cannot be sent: {error}. Give a finite number or null.")
+    return None
+
+
+def misdirected(answer: http_client.Response, url: str) -> Optional[GrafanaError]:
+    """The error where the answer says that the request has come to a port of HTTPS, or without a certificate."""
+    text = answer.text.lower() if answer.status == 400 else ""
+    if any(words in text for words in _PLAIN_HTTP):
+        return GrafanaError(f"url: {url} speaks HTTPS. Write https:// in url, or give the port of HTTP.")
+    if any(words in text for words in _NO_CERTIFICATE):
+        return GrafanaError(
+            f"client_cert: {url} asks for a client certificate that it trusts. Give client_cert and client_key."
+        )
     return None
 
 
