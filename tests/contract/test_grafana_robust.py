@@ -237,11 +237,41 @@ def test_a_passing_trouble_is_got_over(grafana, trouble, arrives):
     assert not grafana.run(grafana_resources, **DECLARED)["changed"]
 
 
+HEALTH = {"database": "ok", "version": "11.0.0", "commit": "of-the-test"}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_grafana_before_11_without_the_toggle_makes_no_folder_at_the_top_level(grafana, check):
+    """Grafana 10 takes parentUid, and makes the folder at the top level."""
+    grafana.run(grafana_resources, folders=[FOLDER, {"uid": "ct-g", "title": "CT G"}])
+    grafana.wire.clear()
+    settings = {"buildInfo": {"version": "10.4.3"}, "featureToggles": {"nestedFolderPicker": True}}
+
+    def rule(method, url, send):
+        if url.endswith("/api/health"):
+            return answer(200, {**HEALTH, "version": "10.4.3"})
+        return answer(200, settings) if url.endswith("/api/frontend/settings") else None
+
+    grafana.wire.rule = rule
+    nested = [{"uid": "ct-g", "title": "CT G", "parent_uid": "ct-f"}, {"uid": "ct-h", "title": "CT H", "parent_uid": "ct-f"}]
+    inside = {"uid": "ct-d", "title": "CT D", "folder_uid": "ct-h", "panels": [], "datasource_uid": "ct-p"}
+    result = grafana.run(grafana_resources, check=check, folders=[FOLDER, *nested], dashboards=[inside])
+    assert "folder 'ct-g': it cannot be put into 'ct-f'. This Grafana does not nest folders" in result["msg"]
+    assert "dashboard 'ct-d': left out, since its folder 'ct-h' failed" in result["msg"]
+    assert actions(result) == {"ct-f": "unchanged"}
+    assert grafana.wire.writes == []
+    settings["featureToggles"]["nestedFolders"] = True
+    assert actions(grafana.run(grafana_resources, check=True, folders=[FOLDER, *nested])) == {"ct-f": "unchanged", "ct-g": "moved", "ct-h": "created"}
+
+
 def test_a_grafana_without_nested_folders_is_named(grafana):
+    """As Grafana 11 with the feature toggle off."""
     grafana.run(grafana_resources, folders=[FOLDER, {"uid": "ct-g", "title": "CT G"}])
     grafana.wire.clear()
 
     def rule(method, url, send):
+        if url.endswith("/api/health"):
+            return answer(200, HEALTH)
         if url.endswith("/move"):
             return answer(404, {"message": "To use this service, you need to activate nested folder feature."})
         if url.endswith("/api/folders/ct-h") and ("POST", "/api/folders") in grafana.wire.requests[:-1]:

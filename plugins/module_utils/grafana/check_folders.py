@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What Grafana would remove together with a folder, and its search does not show: alert rules, library panels."""
+"""What only the server knows of folders: whether they nest, and what Grafana would remove together with one."""
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
@@ -10,9 +10,36 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 
 # The search shows these, and what is removed in the same run still counts. Grafana 12 writes the plural.
 _SEARCHED = ("dashboard", "folder")
+FIRST_NESTED = 11
+NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
 
-def check(client: Client, changes: list[Change]) -> None:
+def refuse_to_nest(client: Client, version: str, changes: list[Change]) -> None:
+    """Set the error of each folder that is to lie in another one where the server makes all at the top level.
+
+    Grafana 9 and 10 nest folders with a feature toggle alone. Without it they take the parent, and ignore it.
+    """
+    to_nest = [change for change in changes if _is_to_nest(change)]
+    if not to_nest or version and not _is_old(version):
+        return
+    settings = client.get_if_allowed("/api/frontend/settings") or {}
+    build, toggles = settings.get("buildInfo") or {}, settings.get("featureToggles")
+    if _is_old(version or str(build.get("version"))) and isinstance(toggles, dict) and not toggles.get("nestedFolders"):
+        for change in to_nest:
+            change.error = f"folder '{change.uid}': it cannot be put into '{change.after['parent_uid']}'. {NOT_NESTED}"
+
+
+def _is_to_nest(change: Change) -> bool:
+    is_moved = change.kind == "folder" and change.action in ("created", "moved")
+    return is_moved and bool(change.after["parent_uid"]) and not change.error
+
+
+def _is_old(version: str) -> bool:
+    major = version.partition(".")[0]
+    return major.isdecimal() and int(major) < FIRST_NESTED
+
+
+def check_removals(client: Client, changes: list[Change]) -> None:
     """Set the error of each removal of a folder that holds such objects."""
     for change in changes:
         if change.kind == "folder" and change.action == "deleted" and not change.error:

@@ -19,7 +19,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 
 COUNT_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0)
-NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
 
 def write(client: Client, change: Change, existing: Present) -> bool:
@@ -46,13 +45,13 @@ def _write_folder(client: Client, change: Change) -> bool:
         change.path = must_exist(client.post("/api/folders", change.body)).get("url", change.path)
         # Grafana 10 answers with the parent, and has made the folder at the top level.
         if parent and _parent(client, path, parent) != parent:
-            raise GrafanaError(f"it was made at the top level instead of in '{parent}'. {NOT_NESTED}")
+            raise GrafanaError(f"it was made at the top level instead of in '{parent}'. {check_folders.NOT_NESTED}")
         return True
     stored = must_exist(client.get(path))
     moves, renames = (stored.get("parentUid") or "") != parent, stored["title"] != title
     if moves:
         if client.post(f"{path}/move", {"parentUid": parent}) is None:
-            raise GrafanaError(f"it cannot be moved. {NOT_NESTED}")
+            raise GrafanaError(f"it cannot be moved. {check_folders.NOT_NESTED}")
         stored = must_exist(client.get(path)) if renames else stored
     if renames:
         # With `overwrite` instead of the version, Grafana 10 renames another folder that has the title already.
