@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar
 from urllib.parse import quote
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared, mark
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared, mark, schema_v2
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     Forbidden,
@@ -72,7 +72,7 @@ def read(client: Client, wanted: declared.Declared) -> Present:
     answered = client.get_each([_dashboard_path(uid) for uid in uids])
     for uid, answer in zip(uids, answered):
         if isinstance(answer, GrafanaError):
-            present.errors["dashboard", uid] = str(answer)
+            _read_converted(client, present, uid, answer)
         else:
             _put(present.dashboards, uid, answer)
     return present
@@ -145,8 +145,27 @@ def read_folder(client: Client, present: Present, uid: str) -> None:
 
 def read_dashboard(client: Client, present: Present, uid: str) -> None:
     """Read one dashboard."""
-    answer: Optional[answers.Dashboard] = _get(client, present, "dashboard", uid, _dashboard_path(uid))
-    _put(present.dashboards, uid, answer)
+    present.errors.pop(("dashboard", uid), None)
+    try:
+        _put(present.dashboards, uid, client.get(_dashboard_path(uid)))
+    except (NotAllowed, NotReachable):
+        raise
+    except GrafanaError as error:
+        _read_converted(client, present, uid, error)
+
+
+def _read_converted(client: Client, present: Present, uid: str, error: GrafanaError) -> None:
+    """Read a dashboard of Grafana's v2 schema as a classic one, where that is what the error says."""
+    converted: Optional[answers.Dashboard] = None
+    try:
+        converted = schema_v2.dashboard(client, uid, error)
+    except (NotAllowed, NotReachable):
+        raise
+    except GrafanaError as other:
+        error = other
+    _put(present.dashboards, uid, converted)
+    if converted is None:
+        present.errors["dashboard", uid] = str(error)
 
 
 def _dashboard_path(uid: str) -> str:

@@ -10,6 +10,7 @@ import time
 from typing import Optional
 from urllib.parse import quote
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import schema_v2
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
@@ -20,10 +21,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observ
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.queries import PrometheusOfDatasource, Queries
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variables import Context
 
-# Where Grafana says that a dashboard is instead (406, pkg/api/dashboard.go).
-_SCHEMA_V2 = re.compile(
-    r"(?P<group>/apis/dashboard\.grafana\.app)/v2\w*/(?P<object>namespaces/[^/ ]+/dashboards/[^/ ]+)"
-)
 # From this version on Grafana draws dashboards by scenes (grafana/grafana#93818), which ask for every variable when
 # somebody opens the dashboard, whatever its `refresh` says (grafana/scenes: MultiValueVariable.ts).
 _SCENES_SINCE = (11, 3)
@@ -95,11 +92,10 @@ class _Look:
             answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
             return answer and answer["dashboard"]
         except GrafanaError as error:
-            stored = _SCHEMA_V2.search(str(error))
-            if not stored:
+            converted = schema_v2.resource(self._grafana, error)
+            if converted is None:
                 raise
-            answer = self._grafana.get(f"{stored['group']}/v1beta1/{stored['object']}")
-            return answer and answer["spec"]
+            return converted["spec"]
 
     def _problems(self, queries: list[panels.Query]) -> list[str]:
         """The problems of one panel."""

@@ -12,7 +12,7 @@ from stand_in.folders import Folders
 from stand_in.payload import body
 from stand_in.store import Store
 
-VERSIONS = {"dashboard.grafana.app": ("v1beta1", "v0alpha1"), "folder.grafana.app": ("v1beta1",)}
+VERSIONS = {"dashboard.grafana.app": ("v1beta1", "v0alpha1", "v2beta1"), "folder.grafana.app": ("v1beta1",)}
 NAMESPACE = "default"
 _FOLDER = "grafana.app/folder"
 
@@ -31,20 +31,27 @@ def add_apis_routes(app: Flask, store: Store, dashboards: Dashboards, folders: F
         given = body() or {}
         metadata = given["metadata"]
         named = metadata.get("annotations") or {}
-        if kind == "dashboard":
+        if kind == "dashboard" and version.startswith("v2"):
+            dashboards.save_v2(metadata["name"], given["spec"], named.get(_FOLDER, ""), version)
+        elif kind == "dashboard":
             model = {**given["spec"], "uid": metadata["name"]}
             dashboards.save({"dashboard": model, "folderUid": named.get(_FOLDER, "")})
         else:
             folders.create({"uid": metadata["name"], "title": given["spec"]["title"], "parentUid": named.get(_FOLDER, "")})
         annotations[f"{kind}/{metadata['name']}"] = named
         store.save()
-        return _shown(group, version, kind, metadata["name"], named), 201
+        return _shown(group, version, kind, metadata["name"], {"metadata": {"annotations": named}}), 201
+
+    @app.put(f"/apis/<group>/<version>/namespaces/{NAMESPACE}/<kind>s/<uid>")
+    def replace(group: str, version: str, kind: str, uid: str) -> Any:
+        return create(group, version, kind)[0]
 
     @app.get(f"/apis/<group>/<version>/namespaces/{NAMESPACE}/<kind>s/<uid>")
     def get(group: str, version: str, kind: str, uid: str) -> Any:
         _check(group, version, kind)
-        (dashboards if kind == "dashboard" else folders).get(uid)
-        return _shown(group, version, kind, uid, annotations.get(f"{kind}/{uid}", {}))
+        kept = dashboards.resource(uid) if kind == "dashboard" else {"metadata": {}, "spec": folders.get(uid)}
+        named = {**annotations.get(f"{kind}/{uid}", {}), **kept["metadata"].get("annotations", {})}
+        return _shown(group, version, kind, uid, {**kept, "metadata": {**kept["metadata"], "annotations": named}})
 
 
 def _group(name: str, versions: tuple[str, ...]) -> dict[str, Any]:
@@ -57,6 +64,6 @@ def _check(group: str, version: str, kind: str) -> None:
         raise ApiError(404, "the server could not find the requested resource")
 
 
-def _shown(group: str, version: str, kind: str, uid: str, annotations: dict[str, str]) -> dict[str, Any]:
-    metadata = {"name": uid, "namespace": NAMESPACE, "annotations": annotations}
-    return {"kind": kind.title(), "apiVersion": f"{group}/{version}", "metadata": metadata, "spec": {}}
+def _shown(group: str, version: str, kind: str, uid: str, kept: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": uid, "namespace": NAMESPACE, **kept["metadata"]}
+    return {"kind": kind.title(), "apiVersion": f"{group}/{version}", "metadata": metadata, "spec": kept.get("spec", {})}
