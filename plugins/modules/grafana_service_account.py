@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana.login
 attributes:
   check_mode:
-    description: Says what would change and changes nothing.
+    description: Says what would change and changes nothing. Where no Grafana answers, this is what would be made in an empty one.
     support: full
   diff_mode:
     description: Shows the account's settings. Of the token it shows only that it is made.
@@ -88,7 +88,7 @@ grafana_version:
 """
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import options, reconcile
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.service_account import ServiceAccount
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 
@@ -103,6 +103,21 @@ ARGUMENTS = {
 }
 
 
+def _reconciled(module):
+    client = reconcile.connect(module)
+    account = ServiceAccount(client, module.params, write=not module.check_mode)
+    try:
+        version = client.wait(reconcile.patience(module))
+    except NotReachable as error:
+        if not module.check_mode:
+            raise
+        module.warn(f"{error} So this is what would be made in an empty one.")
+        account.reconcile(is_answered=False)
+        return account, ""
+    account.reconcile()
+    return account, version
+
+
 def main():
     """Runs the module."""
     module = Module(
@@ -113,10 +128,7 @@ def main():
         **options.LOGIN_RULES,
     )
     try:
-        client = reconcile.connect(module)
-        version = client.wait(reconcile.patience(module))
-        account = ServiceAccount(client, module.params, write=not module.check_mode)
-        account.reconcile()
+        account, version = _reconciled(module)
     except (GrafanaError, OSError) as error:
         module.fail_json(msg=str(error))
     result = {"changed": bool(account.actions), "actions": account.actions, "requests": account.requests, "grafana_version": version}

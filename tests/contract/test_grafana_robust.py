@@ -168,6 +168,26 @@ def test_a_folder_with_what_the_search_does_not_show_stays(grafana, monkeypatch)
     assert grafana.api("GET", "/api/folders/ct-f")["title"] == "CT F"
 
 
+def test_a_grafana_without_counts_is_asked_for_library_panels(grafana, monkeypatch):
+    """As Grafana 9, which removes library panels that no dashboard shows together with their folder."""
+    monkeypatch.setattr(writes, "COUNT_PAUSES_SECONDS", (0.0,))
+    grafana.run(grafana_resources, folders=[FOLDER])
+    held = [1]
+
+    def rule(method, url, send):
+        if "/api/library-elements?" in url:
+            assert f"folderFilter={grafana.api('GET', '/api/folders/ct-f')['id']}" in url
+            return answer(200, {"result": {"totalCount": held[0], "elements": []}})
+        return answer(404, {"message": "Not found"}) if url.endswith("/counts") else None
+
+    grafana.wire.rule = rule
+    for check in (True, False):
+        result = grafana.run(grafana_resources, check=check, folders=[{"uid": "ct-f", "state": "absent"}])
+        assert "folder 'ct-f': left as it is, since Grafana would remove with it 1 librarypanel" in result["msg"]
+    held[0] = 0
+    assert actions(grafana.run(grafana_resources, folders=[{"uid": "ct-f", "state": "absent"}])) == {"ct-f": "deleted"}
+
+
 def test_a_removal_that_fails_is_reported_with_what_was_written(grafana):
     grafana.run(grafana_resources, owner="ct-team", **DECLARED)
     grafana.wait_for_search("ct-d")

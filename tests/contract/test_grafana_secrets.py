@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_admin_password, grafana_resources, grafana_service_account
 from proxy import Reset, answer
-from server import SECRETS
+from server import SECRETS, Grafana
 
 FIRST, SECOND, THIRD = SECRETS
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,6 +203,15 @@ def test_a_service_account_gets_its_role_back_and_goes(grafana, account):
     gone = {"name": "ct-account", "token_file": account["token_file"], "state": "absent"}
     assert grafana.run(grafana_service_account, **gone)["actions"] == ["delete service account", "delete token file"]
     assert not grafana.run(grafana_service_account, **gone)["changed"]
+
+
+def test_check_mode_before_grafana_runs(tmp_path):
+    nowhere = Grafana("http://127.0.0.1:9", "admin", "pw-of-the-test")
+    given = {"name": "ct-account", "token_file": str(tmp_path / "token")}
+    planned = nowhere.run(grafana_service_account, check=True, **given)
+    assert planned["actions"] == ["create service account", "create token"]
+    assert nowhere.run(grafana_service_account, check=True, state="absent", **given)["actions"] == []
+    assert "no Grafana answers" in nowhere.run(grafana_service_account, wait=0, **given)["msg"]
 
 
 def test_two_service_accounts_have_a_token_each(grafana, account, tmp_path):

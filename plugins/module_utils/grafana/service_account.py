@@ -46,10 +46,10 @@ class ServiceAccount:
         """Number of HTTP requests, those with the service account's token included."""
         return self._client.count + self._requests_with_token
 
-    def reconcile(self) -> None:
-        """Bring the account and its token about."""
+    def reconcile(self, is_answered: bool = True) -> None:
+        """Bring the account and its token about. Where no Grafana answers yet, this says what is done in an empty one."""
         token = _read(self._token_file)
-        account = self._existing()
+        account = self._existing() if is_answered else None
         if account:
             self._before = {key: account[key] for key in ("name", "role", "isDisabled")}
         if self._options["state"] == "absent":
