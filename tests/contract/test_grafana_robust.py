@@ -168,23 +168,18 @@ def test_a_folder_with_what_the_search_does_not_show_stays(grafana, monkeypatch)
     assert grafana.api("GET", "/api/folders/ct-f")["title"] == "CT F"
 
 
-def test_a_grafana_without_counts_is_asked_for_library_panels(grafana, monkeypatch):
-    """As Grafana 9, which removes library panels that no dashboard shows together with their folder."""
-    monkeypatch.setattr(writes, "COUNT_PAUSES_SECONDS", (0.0,))
+@pytest.mark.parametrize("counted", [None, answer(404, {"message": "Not found"}), answer(200, {"dashboard": 0, "alertrule": 0})])
+def test_a_folder_with_a_library_panel_stays_whether_grafana_counts_them_or_not(grafana, monkeypatch, counted):
+    """Grafana 9 has no counts, 10.0 none of library panels. Both remove library panels that no dashboard shows."""
+    monkeypatch.setattr(writes, "COUNT_PAUSES_SECONDS", (0.0, 0.0))
     grafana.run(grafana_resources, folders=[FOLDER])
-    held = [1]
-
-    def rule(method, url, send):
-        if "/api/library-elements?" in url:
-            assert f"folderFilter={grafana.api('GET', '/api/folders/ct-f')['id']}" in url
-            return answer(200, {"result": {"totalCount": held[0], "elements": []}})
-        return answer(404, {"message": "Not found"}) if url.endswith("/counts") else None
-
-    grafana.wire.rule = rule
+    element = {"uid": "ct-lib", "name": "CT Library", "kind": 1, "folderUid": "ct-f", "model": {"type": "text", "title": "Text"}}
+    grafana.api("POST", "/api/library-elements", element)
+    grafana.wire.rule = lambda method, url, send: counted if url.endswith("/counts") else None
     for check in (True, False):
         result = grafana.run(grafana_resources, check=check, folders=[{"uid": "ct-f", "state": "absent"}])
-        assert "folder 'ct-f': left as it is, since Grafana would remove with it 1 librarypanel" in result["msg"]
-    held[0] = 0
+        assert "folder 'ct-f': left as it is, since Grafana would remove with it 1 library" in result["msg"]
+    grafana.remove_library_panel("ct-lib")
     assert actions(grafana.run(grafana_resources, folders=[{"uid": "ct-f", "state": "absent"}])) == {"ct-f": "deleted"}
 
 

@@ -10,6 +10,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 
 # The search shows these, and what is removed in the same run still counts. Grafana 12 writes the plural.
 _SEARCHED = ("dashboard", "folder")
+# What the names of library panels begin with: librarypanel, library_elements.
+_LIBRARY = "library"
 FIRST_NESTED = 11
 NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 with the feature toggle nestedFolders."
 
@@ -22,7 +24,7 @@ def refuse_to_nest(client: Client, version: str, changes: list[Change]) -> None:
     to_nest = [change for change in changes if _is_to_nest(change)]
     if not to_nest or version and not _is_old(version):
         return
-    settings = client.get_if_allowed("/api/frontend/settings") or {}
+    settings = client.web_settings()
     build, toggles = settings.get("buildInfo") or {}, settings.get("featureToggles")
     if _is_old(version or str(build.get("version"))) and isinstance(toggles, dict) and not toggles.get("nestedFolders"):
         for change in to_nest:
@@ -55,14 +57,21 @@ def check_removals(client: Client, changes: list[Change]) -> None:
 
 def counts(client: Client, uid: str) -> dict[str, int]:
     """Numbers of the objects in a folder by kind, without the kinds of which it has none."""
-    path = f"/api/folders/{uid}"
-    every_kind = client.get(f"{path}/counts")
-    if every_kind is None:
-        # Grafana 9 may lack the counts. It refuses to remove alert rules with their folder, but not library panels.
-        number = (client.get(path) or {}).get("id")
-        elements = client.get(f"/api/library-elements?perPage=1&folderFilter={number}") if number else None
-        every_kind = {"librarypanel": ((elements or {}).get("result") or {}).get("totalCount")}
+    every_kind = client.get(f"/api/folders/{uid}/counts") or {}
+    if not any(kind.startswith(_LIBRARY) for kind in every_kind):
+        every_kind = {**every_kind, "librarypanel": _library_panels(client, uid)}
     return {kind: count for kind, count in every_kind.items() if count}
+
+
+def _library_panels(client: Client, uid: str) -> int:
+    """How many library panels are in a folder.
+
+    Grafana 9 and 10.0 do not count them, and remove those that no dashboard shows (pkg/api/folder.go). Some versions
+    filter by the folder's number and others by its uid, so all are listed.
+    """
+    answer = client.get_if_allowed("/api/library-elements?perPage=100000") or {}
+    elements = (answer.get("result") or {}).get("elements") or []
+    return len([element for element in elements if (element.get("meta") or {}).get("folderUid") == uid])
 
 
 def refusal(held: dict[str, int]) -> str:

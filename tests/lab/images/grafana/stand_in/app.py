@@ -161,6 +161,10 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "", bas
             return folders.get(uid)
         return folders.update(uid, body() or {}) if request.method == "PUT" else folders.delete(uid)
 
+    @app.get("/api/folders/<uid>/counts")
+    def folder_counts(uid: str) -> Any:
+        return folders.counts(uid)
+
     @app.post("/api/folders/<uid>/move")
     def move_folder(uid: str) -> Any:
         return folders.move(uid, body() or {})

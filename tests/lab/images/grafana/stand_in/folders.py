@@ -127,6 +127,16 @@ class Folders:
         self._store.save()
         return {"message": "Folder deleted"}
 
+    def counts(self, uid: str) -> dict[str, int]:
+        """Numbers of what is in one, by kind (pkg/services/folder/folderimpl, GetDescendantCounts)."""
+        self._find(uid)
+        held = {
+            "folders": [folder for folder in self._all.values() if folder["parentUid"] == uid],
+            "dashboards": [one for one in self._store.state["dashboards"].values() if one["folderUid"] == uid],
+            "library_elements": [one for one in self._store.state["library_elements"].values() if one["folderUid"] == uid],
+        }
+        return {"alertrules": 0, **{kind: len(objects) for kind, objects in held.items()}}
+
     def _depth(self, uid: str) -> int:
         """How many folders lie above what is in this one."""
         return 1 + self._depth(self._all[uid]["parentUid"]) if uid in self._all else 0

@@ -27,6 +27,11 @@ class LibraryElements:
             raise ApiError(404, "library element could not be found")
         return {"result": self._all[uid]}
 
+    def listed(self) -> dict[str, Any]:
+        """All of them; the pages of a real server are not made."""
+        elements = list(self._all.values())
+        return {"result": {"totalCount": len(elements), "elements": elements, "page": 1, "perPage": len(elements)}}
+
     def create(self, given: Any) -> dict[str, Any]:
         """Add one."""
         if not isinstance(given, dict) or not given.get("kind"):
@@ -37,6 +42,7 @@ class LibraryElements:
         model = {**given["model"], "libraryPanel": {"uid": uid, "name": given["name"]}}
         element = {key: given.get(key, "") for key in ("folderUid", "name", "kind")}
         element.update(id=self._store.next_id("library_element"), orgId=1, uid=uid, version=1)
+        element["meta"] = {"folderUid": element["folderUid"]}
         element.update(type=model.get("type", ""), model=model)
         self._all[uid] = element
         self._store.save()
@@ -60,9 +66,9 @@ def _shows(holder: dict[str, Any], uid: str) -> bool:
 def add_library_routes(app: Flask, elements: LibraryElements) -> None:
     """Add the routes to the app."""
 
-    @app.post("/api/library-elements")
-    def new_library_element() -> Any:
-        return elements.create(body())
+    @app.route("/api/library-elements", methods=["GET", "POST"])
+    def library_elements() -> Any:
+        return elements.listed() if request.method == "GET" else elements.create(body())
 
     @app.route("/api/library-elements/<uid>", methods=["GET", "DELETE"])
     def library_element(uid: str) -> Any:
