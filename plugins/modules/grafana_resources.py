@@ -107,12 +107,14 @@ objects:
     version: {description: Version of a dashboard; null elsewhere., type: int, sample: 1}
     folder_uid: {description: Folder that it lies in; empty at the top level., type: str, sample: gpu}
 spared:
-  description: What looks like an object of O(owner) and was not removed. A warning names the first five.
+  description: >-
+    What looks like an object of O(owner) and was not removed. A warning names the first five, without those that have
+    only the tag.
   returned: when O(prune=true)
   type: list
   elements: dict
   contains:
-    kind: {description: "V(datasource) or V(dashboard).", type: str, sample: dashboard}
+    kind: {description: "V(folder), V(datasource) or V(dashboard).", type: str, sample: dashboard}
     uid: {description: The uid., type: str, sample: of-my-own}
     name: {description: Name or title., type: str, sample: My own}
     reason: {description: Why it was not removed., type: str, sample: it comes from a provisioning file of the server}

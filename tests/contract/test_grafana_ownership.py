@@ -8,6 +8,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import mark
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_resources
+from proxy import answer
 from server import Grafana, actions
 
 FOREIGN = {"title": "Theirs", "panels": [], "schemaVersion": 39}
@@ -52,23 +53,24 @@ def warnings(monkeypatch) -> list[str]:
     return shown
 
 
-def test_prune_spares_dashboards_that_have_only_the_tag(ours, warnings):
+def test_prune_spares_dashboards_that_have_only_the_tag_and_does_not_warn(ours, warnings):
     for uid, folder in (("ct-in-ours", "ct-f"), ("ct-at-the-top", "")):
         ours.save({**FOREIGN, "uid": uid, "tags": ["ct-team"]}, folder)
     ours.wait_for_search("ct-in-ours", "ct-at-the-top")
     result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
     assert deleted(result) == {"ct-d"}
     assert set(spared(result)) == {"ct-in-ours", "ct-at-the-top"}
-    (warning,) = warnings
-    assert warning.startswith("prune: left as they are: dashboard 'ct-")
     assert ours.dashboard("ct-in-ours")["dashboard"]["title"] == "Theirs"
-    again = ours.run(grafana_resources, folders=[FOLDER], **OURS)
-    assert not again["changed"]
-    assert set(spared(again)) == {"ct-in-ours", "ct-at-the-top"}
+    for check in (True, False):
+        again = ours.run(grafana_resources, check=check, folders=[FOLDER], **OURS)
+        assert not again["changed"]
+        assert set(spared(again).values()) == {"it has the tag of the owner, but no mark"}
+        assert set(spared(again)) == {"ct-in-ours", "ct-at-the-top"}
+    assert warnings == []
 
 
 @pytest.mark.parametrize("folder", ["ct-f", "ct-theirs"])
-def test_prune_spares_a_copy_with_all_tags(ours, folder):
+def test_prune_spares_a_copy_with_all_tags(ours, folder, warnings):
     ours.run(grafana_resources, folders=[{"uid": "ct-theirs", "title": "CT Theirs"}])
     model = ours.dashboard("ct-d")["dashboard"]
     ours.save({**model, "uid": "ct-copy", "title": "Copy"}, folder)
@@ -76,6 +78,9 @@ def test_prune_spares_a_copy_with_all_tags(ours, folder):
     result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
     assert deleted(result) == {"ct-d"}
     assert "no mark for this uid in this folder" in spared(result)["ct-copy"]
+    (warning,) = warnings
+    assert warning.startswith("prune: left as they are: dashboard 'ct-copy' (Copy): it has a mark, but")
+    assert "Remove the tag managed-by:ct-team:... from a dashboard that is to stay." in warning
     assert ours.dashboard("ct-copy")["meta"]["folderUid"] == folder
 
 
@@ -86,6 +91,35 @@ def test_prune_spares_what_somebody_moved_away(ours):
     result = ours.run(grafana_resources, folders=[FOLDER], **OURS)
     assert (deleted(result), set(spared(result))) == (set(), {"ct-d"})
     assert ours.dashboard("ct-d")["meta"]["folderUid"] == "ct-theirs"
+
+
+def test_owners_of_one_long_beginning_do_not_hear_of_each_other(grafana):
+    first, second = f"ct-{'x' * 30}-a", f"ct-{'x' * 30}-b"
+    grafana.run(grafana_resources, dashboards=[a_dashboard(folder_uid=None)], owner=first, prune=True)
+    grafana.wait_for_search("ct-d")
+    result = grafana.run(grafana_resources, owner=second, prune=True)
+    assert (result["changed"], result["spared"]) == (False, [])
+
+
+def test_prune_leaves_the_name_of_a_datasource_to_another_one(grafana):
+    source = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com"}
+    grafana.run(grafana_resources, datasources=[source], **OURS)
+    declared = {"datasources": [{**source, "uid": "ct-q"}], **OURS}
+    planned = grafana.run(grafana_resources, check=True, **declared)
+    result = grafana.run(grafana_resources, **declared)
+    assert actions(result) == actions(planned) == {"ct-p": "deleted", "ct-q": "created"}
+    assert not grafana.run(grafana_resources, **declared)["changed"]
+
+
+def test_a_folder_stays_with_a_declared_dashboard_that_cannot_be_read(grafana):
+    folder = {"uid": "ct-team-f", "title": "CT F"}
+    grafana.run(grafana_resources, folders=[folder], dashboards=[a_dashboard(folder_uid="ct-team-f")], **OURS)
+    grafana.wait_for_search("ct-d", "ct-team-f")
+    grafana.wire.rule = lambda method, url, send: answer(406, {"message": "v2"}) if url.endswith("/uid/ct-d") else None
+    for check in (True, False):
+        result = grafana.run(grafana_resources, check=check, dashboards=[a_dashboard(folder_uid="general")], **OURS)
+        assert "folder 'ct-team-f': left as it is" in result["msg"]
+    assert grafana.api("GET", "/api/folders/ct-team-f")["title"] == "CT F"
 
 
 def test_prune_spares_what_was_declared_in_a_folder_of_somebody_else(grafana):

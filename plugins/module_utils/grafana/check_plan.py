@@ -63,14 +63,17 @@ def refuse_circles(changes: list[Change], present: Present) -> None:
 def keep_folders_that_hold_something(removed: list[Change], kept: list[Change], present: Present) -> None:
     """Give an error to every removal of a folder that would take something along that is not removed by itself."""
     going = {change.uid for change in removed if change.kind != "datasource"}
-    staying = {change.uid for change in kept if change.kind != "datasource"}
+    # What cannot be read or moved stays where it is.
+    staying = {change.uid for change in kept if change.kind != "datasource" and not change.error}
     declared_objects = [change for change in kept if change.kind != "datasource" and change.item["state"] == "present"]
     for change in removed:
         if change.kind != "folder":
             continue
         held = [hit for hit in present.contents(change.uid) if hit["uid"] not in going | staying]
         held_names = sorted(f"{hit['title']} ({hit['uid']})" for hit in held)
-        held_names += sorted(other.uid for other in declared_objects if other.folder_uid == change.uid)
+        held_uids = {hit["uid"] for hit in held}
+        inside = {other.uid for other in declared_objects if other.folder_uid == change.uid}
+        held_names += sorted(inside - held_uids)
         if held_names:
             going.discard(change.uid)
             change.error = (

@@ -25,17 +25,12 @@ _MARK = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{1,{_OWNER_CHARACTERS}}}:[0-9a-f]{{
 def of(owner: str, uid: str, folder_uid: str) -> str:
     """The mark of a dashboard that was declared in this folder; the top level is an empty uid."""
     digest = hashlib.sha256("/".join((owner, uid, folder_uid)).encode()).hexdigest()
-    return f"{_prefix(owner)}{digest[:_DIGEST_CHARACTERS]}"
+    return f"{prefix(owner)}{digest[:_DIGEST_CHARACTERS]}"
 
 
 def is_on(tags: Any, owner: str, uid: str, folder_uid: str) -> bool:
     """Whether the dashboard with these tags has its mark."""
     return of(owner, uid, folder_uid) in _listed(tags)
-
-
-def is_like_one(tags: Any, owner: str) -> bool:
-    """Whether the tags have the owner's tag, or a mark of the owner for any dashboard in any folder."""
-    return owner in _listed(tags) or kept(tags, owner) is not None
 
 
 def is_folder_of(owner: str, folder_uid: str) -> bool:
@@ -51,7 +46,7 @@ def marked(model: Json, owner: str, mark: Optional[str]) -> Json:
 
 def kept(tags: Any, owner: str) -> Optional[str]:
     """The owner's mark among the tags, whatever dashboard and folder it was made for."""
-    return next((tag for tag in _listed(tags) if tag.startswith(_prefix(owner)) and _MARK.fullmatch(tag)), None)
+    return next((tag for tag in _listed(tags) if tag.startswith(prefix(owner)) and _MARK.fullmatch(tag)), None)
 
 
 def without(content: Json) -> Json:
@@ -62,7 +57,8 @@ def without(content: Json) -> Json:
     return {**content, "tags": [tag for tag in tags if not _MARK.fullmatch(str(tag))]}
 
 
-def _prefix(owner: str) -> str:
+def prefix(owner: str) -> str:
+    """What all marks of the owner begin with. Long owners may share the prefix, and never a mark."""
     return f"{_PREFIX}{owner[:_OWNER_CHARACTERS]}:"
 
 

@@ -11,7 +11,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present, marked_hits
 
-_NO_MARK = "it has the tag of the owner, but no mark for this uid in this folder"
+# People give the tag to their own dashboards, so that the dashboards of the owner link them.
+_ONLY_TAG = "it has the tag of the owner, but no mark"
+_MARK_OF_ANOTHER = "it has a mark, but no mark for this uid in this folder: it was copied or moved"
 _PROVISIONED = "it comes from a provisioning file of the server"
 
 
@@ -24,6 +26,11 @@ class Spared(TypedDict):
     reason: str
 
 
+def is_expected(item: Spared) -> bool:
+    """Whether the object is spared as a matter of course, so that nobody has to be told on every run."""
+    return item["reason"] == _ONLY_TAG
+
+
 def removals(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[Change]:
     """Removals of what the owner declared once and does not declare any more, in no order."""
     owner = wanted.owner or ""
@@ -32,16 +39,21 @@ def removals(wanted: declared.Declared, present: Present, asked: list[Change]) -
         if not _reason_to_spare(owner, hit, present):
             holder = answers.folder_of(present.dashboards[hit["uid"]]["meta"])
             changes.append(_removal("dashboard", hit["uid"], hit["title"], holder, {"title": hit["title"]}))
-    for uid, stored in _undeclared_datasources(owner, present, asked):
-        if not stored.get("readOnly"):
-            before = {"name": stored["name"], "type": stored["type"]}
-            changes.append(_removal("datasource", uid, stored["name"], "", before))
+    for uid, stored in datasources(wanted, present).items():
+        before = {"name": stored["name"], "type": stored["type"]}
+        changes.append(_removal("datasource", uid, stored["name"], "", before))
     needed = {change.folder_uid for change in asked if change.action != "deleted"} | _uids("folder", asked)
     for uid, folder in present.folders.items():
         if mark.is_folder_of(owner, uid) and uid not in needed and ("folder", uid) not in present.managers:
             before = {"title": folder["title"], "parent_uid": folder["parentUid"]}
             changes.append(_removal("folder", uid, folder["title"], folder["parentUid"], before))
     return changes
+
+
+def datasources(wanted: declared.Declared, present: Present) -> dict[str, answers.Datasource]:
+    """The datasources that are removed, by uid."""
+    undeclared = _undeclared_datasources(wanted, present) if wanted.prune and wanted.owner else {}
+    return {uid: stored for uid, stored in undeclared.items() if not stored.get("readOnly")}
 
 
 def spared(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[Spared]:
@@ -56,7 +68,7 @@ def spared(wanted: declared.Declared, present: Present, asked: list[Change]) -> 
         if ("folder", uid) in present.managers and uid not in _uids("folder", asked):
             reason = f"{present.managers['folder', uid]} manages it"
             shown.append({"kind": "folder", "uid": uid, "name": folder["title"], "reason": reason})
-    for uid, stored in _undeclared_datasources(owner, present, asked):
+    for uid, stored in _undeclared_datasources(wanted, present).items():
         if stored.get("readOnly"):
             shown.append({"kind": "datasource", "uid": uid, "name": stored["name"], "reason": _PROVISIONED})
     return shown
@@ -64,15 +76,15 @@ def spared(wanted: declared.Declared, present: Present, asked: list[Change]) -> 
 
 def _undeclared_hits(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[answers.Hit]:
     """Dashboards that look like the owner's; without those that the search shows although they are gone."""
-    gone = {hit["uid"] for hit in marked_hits(wanted, present.hits)} - set(present.dashboards)
-    gone -= {uid for kind, uid in present.errors if kind == "dashboard"}
+    marked = {hit["uid"] for hit in marked_hits(wanted, present.hits)}
+    gone = marked - set(present.dashboards) - {uid for kind, uid in present.errors if kind == "dashboard"}
     concerned = gone | _uids("dashboard", asked)
     return [
         hit
         for hit in present.hits
         if hit["type"] == "dash-db"
         and hit["uid"] not in concerned
-        and mark.is_like_one(hit.get("tags"), wanted.owner or "")
+        and (hit["uid"] in marked or wanted.owner in (hit.get("tags") or []))
     ]
 
 
@@ -89,20 +101,19 @@ def _reason_to_spare(owner: str, hit: answers.Hit, present: Present) -> str:
         return _PROVISIONED
     if ("dashboard", uid) in present.managers:
         return f"{present.managers['dashboard', uid]} manages it"
-    if not stored or not mark.is_on(stored["dashboard"].get("tags"), owner, uid, answers.folder_of(stored["meta"])):
-        return _NO_MARK
-    return ""
+    tags = stored["dashboard"].get("tags") if stored else hit.get("tags")
+    if stored and mark.is_on(tags, owner, uid, answers.folder_of(stored["meta"])):
+        return ""
+    return _MARK_OF_ANOTHER if mark.kept(tags, owner) else _ONLY_TAG
 
 
-def _undeclared_datasources(
-    owner: str, present: Present, asked: list[Change]
-) -> list[tuple[str, answers.Datasource]]:
-    concerned = _uids("datasource", asked)
-    return [
-        (uid, stored)
+def _undeclared_datasources(wanted: declared.Declared, present: Present) -> dict[str, answers.Datasource]:
+    declared_uids = {item["uid"] for item in wanted.datasources}
+    return {
+        uid: stored
         for uid, stored in present.datasources.items()
-        if (stored.get("jsonData") or {}).get(datasource.OWNER_KEY) == owner and uid not in concerned
-    ]
+        if (stored.get("jsonData") or {}).get(datasource.OWNER_KEY) == wanted.owner and uid not in declared_uids
+    }
 
 
 def _uids(kind: str, changes: list[Change]) -> set[str]:

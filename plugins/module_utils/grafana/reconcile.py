@@ -17,6 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     desired,
     library_panels,
     managers,
+    mark,
     plan,
     present,
     prune,
@@ -92,7 +93,10 @@ def run(
     return result
 
 
-def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client, str, list[Change], list[prune.Spared]]:
+def _carry_out(
+    module: AnsibleModule, wanted: declared.Declared
+) -> tuple[Client, str, list[Change], list[prune.Spared]]:
+    """All steps from the first request to the last write. Nothing is written before the plan is made and checked."""
     client = connect(module)
     try:
         version = client.wait(patience(module))
@@ -102,26 +106,49 @@ def _carry_out(module: AnsibleModule, wanted: declared.Declared) -> tuple[Client
         module.warn(f"{error} So this is what would be created in an empty one.")
         return client, "", plan.make(wanted, present.Present(answered=False)), []
     existing = present.read(client, wanted)
+    changes = _planned(module, client, wanted, existing)
+    spared = prune.spared(wanted, existing, changes) if wanted.prune else []
+    _warn_of_missing_permissions(module, wanted, existing)
+    _warn_of_spared(module, wanted, spared)
+    _check(module, client, version, changes, wanted, existing)
+    if any(change.recreate and not change.error for change in changes):
+        module.warn(LOST_KEY)
+        if not module.check_mode:
+            forget_lost_key(client)
+    apply(client, changes, wanted, existing, write=not module.check_mode)
+    return client, version, changes, spared
+
+
+def _planned(
+    module: AnsibleModule, client: Client, wanted: declared.Declared, existing: present.Present
+) -> list[Change]:
+    """The changes.
+
+    Some facts are asked for only where something changes. What they concern is planned again.
+    """
     changes = plan.make(wanted, existing)
     if not module.params.get("allow_managed") and managers.read(client, existing, changes):
         changes = plan.make(wanted, existing)
-    _warn_of_missing_permissions(module, wanted, existing)
-    spared = _spared(module, wanted, existing, changes)
-    check_folders.check_removals(client, changes)
-    check_folders.refuse_to_nest(client, version, changes)
     _complete_datasources(client, changes, wanted, existing)
     _look_for_library_panels(client, changes, wanted, existing)
+    return changes
+
+
+def _check(
+    module: AnsibleModule,
+    client: Client,
+    version: str,
+    changes: list[Change],
+    wanted: declared.Declared,
+    existing: present.Present,
+) -> None:
+    """Raise GrafanaError for a typing error. Set the error of each change that cannot be made or would lose something."""
+    check_folders.check_removals(client, changes)
+    check_folders.refuse_to_nest(client, version, changes)
     check_models.refuse_bad_models(changes, wanted, existing)
     check_writes.check(client, changes, existing, module.warn)
-    key_is_lost = any(change.recreate and not change.error for change in changes)
-    if key_is_lost:
-        module.warn(LOST_KEY)
-    if key_is_lost and not module.check_mode:
-        forget_lost_key(client)
     if module.check_mode:
         check_rights.check(client, changes)
-    apply(client, changes, wanted, existing, write=not module.check_mode)
-    return client, version, changes, spared
 
 
 def _warn_of_missing_permissions(module: AnsibleModule, wanted: declared.Declared, existing: present.Present) -> None:
@@ -133,16 +160,16 @@ def _warn_of_missing_permissions(module: AnsibleModule, wanted: declared.Declare
         module.warn(f"The datasources are not known, so {left_out}: {existing.forbids_datasources}")
 
 
-def _spared(
-    module: AnsibleModule, wanted: declared.Declared, existing: present.Present, changes: list[Change]
-) -> list[prune.Spared]:
-    """What `prune` leaves as it is although it looks like the owner's, with a warning."""
-    spared = prune.spared(wanted, existing, changes) if wanted.prune else []
-    if spared:
-        named = "; ".join(f"{item['kind']} '{item['uid']}' ({item['name']}): {item['reason']}" for item in spared[:5])
-        more = f"; and {len(spared) - 5} more" if len(spared) > 5 else ""
-        module.warn(f"prune: left as they are: {named}{more}. Remove them in Grafana if nobody needs them.")
-    return spared
+def _warn_of_spared(module: AnsibleModule, wanted: declared.Declared, spared: list[prune.Spared]) -> None:
+    """Warn of what `prune` leaves as it is although it has a mark, or is the owner's."""
+    unexpected = [item for item in spared if not prune.is_expected(item)]
+    if unexpected:
+        first = [f"{item['kind']} '{item['uid']}' ({item['name']}): {item['reason']}" for item in unexpected[:5]]
+        more = f"; and {len(unexpected) - 5} more" if len(unexpected) > 5 else ""
+        module.warn(
+            f"prune: left as they are: {'; '.join(first)}{more}. Remove in Grafana what nobody needs. Remove the tag"
+            f" {mark.prefix(wanted.owner or '')}... from a dashboard that is to stay."
+        )
 
 
 def _complete_datasources(

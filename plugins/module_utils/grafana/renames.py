@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, prune
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present
 
@@ -14,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.prese
 def kept_names(wanted: declared.Declared, present: Present) -> dict[str, str]:
     """Uids by name of the datasources that are neither removed nor renamed in this run."""
     going = {item["uid"] for item in wanted.datasources if _gives_name_up(item, present)}
+    going |= set(prune.datasources(wanted, present))
     return {name: uid for name, uid in present.names().items() if uid not in going}
 
 
