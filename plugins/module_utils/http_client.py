@@ -612,7 +612,7 @@ def _decoded(content: bytes, encoding: str) -> bytes:
     except zlib.error as error:
         raise ProtocolError(f"the answer is not {encoding} as it says") from error
     if not unpacked.eof:
-        raise ProtocolError(f"the answer's {encoding} ends too early")
+        raise NotReachable(f"the answer's {encoding} ends too early", sent=True)
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from email.utils import formatdate
@@ -150,6 +151,47 @@ def test_a_removal_may_be_answered_with_nothing(grafana, empty):
     assert actions(grafana.run(grafana_resources, **gone)) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "deleted")
     grafana.wire.rule = None
     assert not grafana.run(grafana_resources, **gone)["changed"]
+
+
+def half(whole):
+    """The first half, with a length that fits."""
+    return Answer(whole.status, whole.body[: len(whole.body) // 2], JSON)
+
+
+def half_of_gzip(whole):
+    """The first half of the compressed answer, with a length that fits."""
+    packed = gzip.compress(whole.body)
+    return Answer(whole.status, packed[: len(packed) // 2], [*JSON, ("Content-Encoding", "gzip")])
+
+
+@pytest.mark.parametrize("cut", [half, half_of_gzip])
+def test_a_proxy_that_cuts_answers_and_does_not_tell(grafana, cut):
+    cut_paths = set()
+
+    def rule(method, url, send):
+        path = urlsplit(url).path
+        if (method, path) in cut_paths or path == "/api/health":
+            return None
+        cut_paths.add((method, path))
+        return cut(send())
+
+    grafana.wire.rule = rule
+    first = actions(grafana.run(grafana_resources, **DECLARED))
+    assert set(first) == {"ct-f", "ct-p", "ct-d"}
+    cut_paths.clear()
+    assert not grafana.run(grafana_resources, **DECLARED)["changed"]
+
+
+def test_a_token_whose_answer_is_cut_is_named(grafana, tmp_path):
+    file = tmp_path / "token"
+    given = {"name": "ct-account", "token_file": str(file)}
+    grafana.wire.rule = lambda method, url, send: half(send()) if method == "POST" else None
+    message = grafana.run(grafana_service_account, **given)["msg"]
+    assert message == "the answer of Grafana has no token 'ct-account'. Run again for another token."
+    grafana.wire.rule = None
+    assert grafana.run(grafana_service_account, **given)["actions"] == ["create token"]
+    assert file.read_text().startswith("glsa_")
+    grafana.run(grafana_service_account, **given, state="absent")
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -181,8 +181,9 @@ class Client:
         if answer.status == 404 and (refusals.is_of_grafana(answer) or not answer.body):
             return {} if method == "DELETE" and answer.may_meet_itself else None
         if answer.status < 300:
-            # A write needs no body to have been done.
-            return {} if method != "GET" and not answer.body.strip() else _json(answer, method, path)
+            # A write needs no body to have been done, nor a whole one.
+            is_done = method != "GET" and (not answer.body.strip() or retries.is_cut(answer))
+            return {} if is_done else _json(answer, method, path)
         if refusals.may_be_of_organization(answer, self._account):
             self._check_login()
         raise refusals.error(answer, refusals.Request(method, path, self.url, self._http.proxy), self._account)

@@ -25,7 +25,8 @@ def policy(method: str, path: str, tries: int = TRIES) -> http_client.Retries:
         statuses = (*_STATUSES, 500)
     else:
         statuses = _STATUSES
-    return http_client.Retries(tries, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, statuses, also=_is_locked)
+    also = _is_locked_or_cut if method == "GET" else _is_locked
+    return http_client.Retries(tries, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, statuses, also=also)
 
 
 def pause(attempt: int) -> float:
@@ -36,3 +37,14 @@ def pause(attempt: int) -> float:
 def _is_locked(answer: http_client.Response) -> bool:
     """Whether the server's SQLite database was busy with another write."""
     return answer.status == 500 and _LOCKED in answer.text
+
+
+def _is_locked_or_cut(answer: http_client.Response) -> bool:
+    return _is_locked(answer) or is_cut(answer)
+
+
+def is_cut(answer: http_client.Response) -> bool:
+    """Whether a proxy has passed on the beginning of an answer alone, without a length that would tell."""
+    text = answer.body.strip() if answer.status < 300 else b""
+    ends = {b"{": b"}", b"[": b"]"}
+    return text[:1] in ends and text[-1:] != ends[text[:1]]

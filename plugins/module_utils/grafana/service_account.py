@@ -84,7 +84,8 @@ class ServiceAccount:
     def _create(self, wanted: Settings) -> ExistingAccount:
         """The new service account, or the one that the same task on another host has made meanwhile."""
         try:
-            return self._client.post(PATH, dict(wanted), tries=1)
+            made = self._client.post(PATH, dict(wanted), tries=1)
+            account = made if made else self._existing()
         except GrafanaError as error:
             if ALREADY_EXISTS not in str(error):
                 raise
@@ -96,6 +97,9 @@ class ServiceAccount:
                 ) from error
             self.actions.remove("create service account")
             return account
+        if not account:
+            raise GrafanaError(f"Grafana did not make the service account '{self._options['name']}'. Run again.")
+        return account
 
     def _remove(self, account: Optional[ExistingAccount]) -> None:
         if account:
@@ -167,6 +171,8 @@ class ServiceAccount:
                 f"token_name: '{name}' is the name of a token of another service account, and Grafana takes a name once"
                 " in an organization. Give another name."
             ) from error
+        if not made or "key" not in made:
+            raise GrafanaError(f"the answer of Grafana has no token '{name}'. Run again for another token.")
         _save(self._token_file, made["key"])
 
 

@@ -123,7 +123,8 @@ def _rename(client: Client, uid: str, old: str, new: str, existing: Present) -> 
     if stored["name"] == old:
         body: Json = {**datasource.repeated(stored), "uid": uid, "name": new}
         try:
-            existing.datasources[uid] = must_exist(client.put(path, body))["datasource"]
+            renamed = must_exist(client.put(path, body)).get("datasource")
+            existing.datasources[uid] = renamed or must_exist(client.get(path))
         except Conflict:
             # The same task on another host renames it. Its answer to the next write tells whether that is so.
             return
