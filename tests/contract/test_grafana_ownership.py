@@ -101,6 +101,19 @@ def test_owners_of_one_long_beginning_do_not_hear_of_each_other(grafana):
     assert (result["changed"], result["spared"]) == (False, [])
 
 
+def test_prune_keeps_the_folders_above_a_declared_dashboard(grafana):
+    if int(grafana.api("GET", "/api/health").get("version", "12").split(".")[0]) < 11:
+        pytest.skip("Grafana nests folders from version 11 on")
+    folders = [{"uid": "ct-team-a", "title": "CT A"}, {"uid": "ct-team-b", "title": "CT B", "parent_uid": "ct-team-a"}]
+    dashboards = [a_dashboard(folder_uid="ct-team-b")]
+    grafana.run(grafana_resources, folders=folders, dashboards=dashboards, **OURS)
+    grafana.wait_for_search("ct-d", "ct-team-b")
+    result = grafana.run(grafana_resources, dashboards=dashboards, **OURS)
+    assert "failed" not in result, result["msg"]
+    assert actions(result) == {"ct-d": "unchanged"}
+    assert deleted(grafana.run(grafana_resources, **OURS)) == {"ct-d", "ct-team-a", "ct-team-b"}
+
+
 def test_prune_leaves_the_name_of_a_datasource_to_another_one(grafana):
     source = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com"}
     grafana.run(grafana_resources, datasources=[source], **OURS)

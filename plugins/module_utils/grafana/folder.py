@@ -33,10 +33,10 @@ def change(item: declared.Folder, present: Present) -> Change:
     return planned
 
 
-def depth(uid: str, present: Present) -> int:
-    """How many folders lead down to this one, itself included."""
-    seen: list[str] = []
-    while uid in present.folders and uid not in seen:
-        seen.append(uid)
+def lineage(uid: str, present: Present) -> list[str]:
+    """The folders that lead down to this one, from itself up."""
+    passed: list[str] = []
+    while uid in present.folders and uid not in passed:
+        passed.append(uid)
         uid = present.folders[uid]["parentUid"]
-    return len(seen)
+    return passed

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from typing import Optional, TypedDict, cast
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, datasource, declared, mark
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    answers,
+    datasource,
+    declared,
+    folder,
+    mark,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.present import Present, marked_hits
@@ -42,11 +48,12 @@ def removals(wanted: declared.Declared, present: Present, asked: list[Change]) -
     for uid, stored in datasources(wanted, present).items():
         before = {"name": stored["name"], "type": stored["type"]}
         changes.append(_removal("datasource", uid, stored["name"], "", before))
-    needed = {change.folder_uid for change in asked if change.action != "deleted"} | _uids("folder", asked)
-    for uid, folder in present.folders.items():
+    holders = {change.folder_uid for change in asked if change.action != "deleted"}
+    needed = {uid for holder in holders for uid in folder.lineage(holder, present)} | _uids("folder", asked)
+    for uid, stored_folder in present.folders.items():
         if mark.is_folder_of(owner, uid) and uid not in needed and ("folder", uid) not in present.managers:
-            before = {"title": folder["title"], "parent_uid": folder["parentUid"]}
-            changes.append(_removal("folder", uid, folder["title"], folder["parentUid"], before))
+            title, parent = stored_folder["title"], stored_folder["parentUid"]
+            changes.append(_removal("folder", uid, title, parent, {"title": title, "parent_uid": parent}))
     return changes
 
 
@@ -64,10 +71,10 @@ def spared(wanted: declared.Declared, present: Present, asked: list[Change]) -> 
         reason = _reason_to_spare(owner, hit, present)
         if reason:
             shown.append({"kind": "dashboard", "uid": hit["uid"], "name": hit["title"], "reason": reason})
-    for uid, folder in present.folders.items():
+    for uid, stored_folder in present.folders.items():
         if ("folder", uid) in present.managers and uid not in _uids("folder", asked):
             reason = f"{present.managers['folder', uid]} manages it"
-            shown.append({"kind": "folder", "uid": uid, "name": folder["title"], "reason": reason})
+            shown.append({"kind": "folder", "uid": uid, "name": stored_folder["title"], "reason": reason})
     for uid, stored in _undeclared_datasources(wanted, present).items():
         if stored.get("readOnly"):
             shown.append({"kind": "datasource", "uid": uid, "name": stored["name"], "reason": _PROVISIONED})
