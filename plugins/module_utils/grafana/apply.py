@@ -13,6 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
     GrafanaError,
     NotAllowed,
     NotReachable,
+    TitleTaken,
     Unclear,
 )
 
@@ -36,39 +37,81 @@ def apply(
     One object's failure does not stop the others, but what lies in a folder that failed is left out. Where the server refuses the
     credentials or does not answer any more, the rest is left out.
     """
-    failed_folders: set[str] = set()
-    still_hold: dict[str, str] = {}
-    stopped = ""
+    run = _Run(client, wanted, existing, write)
     for change in changes:
+        if not _removes_folder(change):
+            run.carry_out(change)
+    run.carry_out_waiting()
+    for change in changes:
+        if _removes_folder(change):
+            run.carry_out(change)
+
+
+def _removes_folder(change: Change) -> bool:
+    return change.kind == "folder" and change.action == "deleted"
+
+
+class _Run:
+    """One run over the changes."""
+
+    def __init__(self, client: Client, wanted: Declared, existing: present.Present, write: bool) -> None:
+        self._client, self._wanted, self._existing, self._write = client, wanted, existing, write
+        self._failed_folders: set[str] = set()
+        self._still_hold: dict[str, str] = {}
+        self._waiting: list[Change] = []
+        self._stopped = ""
+
+    def carry_out(self, change: Change) -> None:
+        """Write one change, or note why it is not written."""
         if not change.error and change.changed:
-            if stopped:
-                change.error = f"{change.kind} '{change.uid}': left out. {stopped}"
-            elif change.folder_uid in failed_folders and change.action != "deleted":
-                change.error = f"{change.kind} '{change.uid}': left out, since its folder '{change.folder_uid}' failed."
-            elif change.kind == "folder" and change.action == "deleted" and change.uid in still_hold:
-                change.error = f"folder '{change.uid}': left as it is, since {still_hold[change.uid]} is still in it."
-            elif write:
-                stopped = _try(client, change, wanted, existing)
-        if change.error and change.kind != "datasource":
-            still_hold[_parent_before(change)] = f"{change.kind} '{change.uid}'"
-            # A folder that the account may not read can be there all the same.
-            if change.kind == "folder" and change.action != "deleted" and change.uid not in existing.hidden:
-                failed_folders.add(change.uid)
+            self._carry_out(change)
+        if change not in self._waiting:
+            self._note(change)
+
+    def carry_out_waiting(self) -> None:
+        """Write the dashboards whose titles other dashboards had, which were renamed, moved or removed meanwhile."""
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for change in waiting:
+                change.error = ""
+                self.carry_out(change)
+            if len(self._waiting) == len(waiting):
+                break
+        for change in self._waiting:
+            self._note(change)
+
+    def _carry_out(self, change: Change) -> None:
+        if self._stopped:
+            change.error = f"{change.kind} '{change.uid}': left out. {self._stopped}"
+        elif change.folder_uid in self._failed_folders and change.action != "deleted":
+            change.error = f"{change.kind} '{change.uid}': left out, since its folder '{change.folder_uid}' failed."
+        elif _removes_folder(change) and change.uid in self._still_hold:
+            change.error = f"folder '{change.uid}': left as it is, since {self._still_hold[change.uid]} is still in it."
+        elif self._write:
+            self._try(change)
+
+    def _try(self, change: Change) -> None:
+        try:
+            _settle(self._client, change, self._wanted, self._existing)
+        except GrafanaError as error:
+            change.error = f"{change.kind} '{change.uid}': {error}"
+            self._stopped = str(error) if isinstance(error, (NotAllowed, NotReachable)) else ""
+            if isinstance(error, TitleTaken):
+                self._waiting.append(change)
+
+    def _note(self, change: Change) -> None:
+        """Remember what a failure means for folders."""
+        if not change.error or change.kind == "datasource":
+            return
+        self._still_hold[_parent_before(change)] = f"{change.kind} '{change.uid}'"
+        # A folder that the account may not read can be there all the same.
+        if change.kind == "folder" and change.action != "deleted" and change.uid not in self._existing.hidden:
+            self._failed_folders.add(change.uid)
 
 
 def _parent_before(change: Change) -> str:
     """The folder in which the object is for as long as nothing was written."""
     return change.before.get("folder_uid") or change.before.get("parent_uid") or change.folder_uid
-
-
-def _try(client: Client, change: Change, wanted: Declared, existing: present.Present) -> str:
-    """Write one change; returns why nothing more can be written, if so."""
-    try:
-        _settle(client, change, wanted, existing)
-    except GrafanaError as error:
-        change.error = f"{change.kind} '{change.uid}': {error}"
-        return str(error) if isinstance(error, (NotAllowed, NotReachable)) else ""
-    return ""
 
 
 def _settle(client: Client, change: Change, wanted: Declared, existing: present.Present) -> None:
@@ -81,6 +124,8 @@ def _settle(client: Client, change: Change, wanted: Declared, existing: present.
         try:
             is_own = writes.write(client, current, existing)
             break
+        except TitleTaken:
+            raise
         except Conflict as error:
             repeats_own = repeats_own or error.may_be_own
             if tries >= (TRIES_AFTER_FAILURE if isinstance(error, Unclear) else TRIES_AFTER_CONFLICT):

@@ -40,3 +40,7 @@ class Conflict(GrafanaError):
 
 class Unclear(Conflict):
     """The server failed (500), and may have written or not: read again after a pause."""
+
+
+class TitleTaken(Conflict):
+    """Another dashboard of the folder has the title (412). Grafana 11.3 and newer do not mind."""

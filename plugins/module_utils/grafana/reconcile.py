@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     check_folders,
     check_models,
     check_rights,
+    check_titles,
     check_writes,
     declared,
     desired,
@@ -145,6 +146,7 @@ def _check(
     """Raise GrafanaError for a typing error. Set the error of each change that cannot be made or would lose something."""
     check_folders.check_removals(client, changes)
     check_folders.refuse_to_nest(client, version, changes)
+    check_titles.refuse_taken(client, version, changes)
     check_models.refuse_bad_models(changes, wanted, existing)
     check_writes.check(client, changes, existing, module.warn)
     if module.check_mode:

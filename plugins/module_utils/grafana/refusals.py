@@ -16,6 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
     GrafanaError,
     NotAllowed,
     NotReachable,
+    TitleTaken,
     Unclear,
     WrongPassword,
 )
@@ -76,6 +77,8 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
     text = f"{request} was answered with {answer.status}: {message}"
     if answer.status in GATEWAY:
         return NotReachable(text)
+    if answer.status == 412 and _status(answer) == "name-exists":
+        return TitleTaken(text)
     if answer.status in (409, 412):
         return Conflict(text, answer.may_meet_itself)
     is_bad_request = any(words in message.lower() for words in BAD_REQUESTS_WITH_500)
@@ -177,3 +180,9 @@ def _identifier(answer: http_client.Response) -> str:
     """Grafana's own name of the error."""
     body = _json(answer)
     return str(body.get("messageId") or "") if isinstance(body, dict) else ""
+
+
+def _status(answer: http_client.Response) -> str:
+    """Grafana's own name of the error of a dashboard (pkg/services/dashboards/errors.go)."""
+    body = _json(answer)
+    return str(body.get("status") or "") if isinstance(body, dict) else ""
