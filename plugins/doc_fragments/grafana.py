@@ -67,7 +67,7 @@ json_data:
 secure_json_data:
   description: >-
     Secret settings. Grafana never gives them back: one that is missing is set, one that is there is kept until C(secrets_version) changes,
-    and null removes one.
+    and null removes one. A password is also set again where its user changes, and C(httpHeaderValue1) where C(httpHeaderName1) changes.
   type: dict
   default: {}
 secrets_version:

@@ -48,6 +48,26 @@ def test_a_secret_is_set_once_rotated_by_its_version_and_removed_by_null(grafana
     assert sent(grafana, given) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "secret"),
+    [
+        ({"json_data": {"httpHeaderName1": "X-A"}}, {"json_data": {"httpHeaderName1": "X-B"}}, "httpHeaderValue1"),
+        ({"basic_auth_user": "ct-a"}, {"basic_auth_user": "ct-b"}, "basicAuthPassword"),
+        ({"user": "ct-a"}, {"user": "ct-b"}, "password"),
+    ],
+)
+def test_a_secret_of_another_user_or_header_is_sent(grafana, first, second, secret):
+    """Otherwise Grafana would send the old secret with the new name."""
+    grafana.run(grafana_resources, datasources=[datasource(**first, secure_json_data={secret: FIRST})])
+    grafana.wire.clear()
+    changed = datasource(**second, secure_json_data={secret: SECOND})
+    result = grafana.run(grafana_resources, datasources=[changed])
+    assert "<rotated>" in str(result["diff"])
+    (body,) = [body for (method, _path), body in zip(grafana.wire.requests, grafana.wire.bodies) if method == "PUT"]
+    assert body["secureJsonData"] == {secret: SECOND}
+    assert not grafana.run(grafana_resources, datasources=[changed])["changed"]
+
+
 def test_a_secret_that_somebody_removed_is_set_again(grafana):
     given = datasource(basic_auth_user="reader", secure_json_data={"basicAuthPassword": FIRST})
     grafana.run(grafana_resources, datasources=[given])

@@ -19,6 +19,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.chang
 OWNER_KEY = "ansibleOwner"
 SECRETS_VERSION_KEY = "ansibleSecretsVersion"
 SECRET_KEY_KEY = "ansibleSecretKey"
+# Followed by a number that the name and the value of a header have in common.
+_HEADER_NAME, _HEADER_VALUE = "httpHeaderName", "httpHeaderValue"
 # What a PUT resets where it is left out.
 _REPEATED = (
     *("name", "type", "url", "access", "user", "database", "basicAuth", "basicAuthUser"),
@@ -109,7 +111,10 @@ def _compare(planned: Change, item: declared.Datasource, stored: Optional[answer
 
 
 def _secrets(item: declared.Datasource, stored: Optional[answers.Datasource], recreate: bool) -> dict[str, str]:
-    """What is done to which secret: set where it is missing, rotated where secrets_version changes, removed if null."""
+    """What is done to which secret: set where it is missing, removed if null.
+
+    Rotated where secrets_version changes, or the user or header that the secret belongs to.
+    """
     have = _names_of_secrets(stored or {})
     version = ((stored or {}).get("jsonData") or {}).get(SECRETS_VERSION_KEY)
     rotate = recreate or (item["secrets_version"] is not None and item["secrets_version"] != version)
@@ -120,9 +125,23 @@ def _secrets(item: declared.Datasource, stored: Optional[answers.Datasource], re
                 actions[key] = "<removed>"
         elif key not in have:
             actions[key] = "<set>"
-        elif rotate:
+        elif rotate or _belongs_to_another(key, item, stored or {}):
             actions[key] = "<rotated>"
     return actions
+
+
+def _belongs_to_another(key: str, item: declared.Datasource, stored: answers.Datasource) -> bool:
+    """Whether the stored secret is of another user or header than the one that is asked for."""
+    wanted: Optional[Any] = None
+    have: Optional[Any] = None
+    if key == "basicAuthPassword":
+        wanted, have = item["basic_auth_user"], stored.get("basicAuthUser")
+    elif key == "password":
+        wanted, have = item["user"], stored.get("user")
+    elif key.startswith(_HEADER_VALUE):
+        name = _HEADER_NAME + key[len(_HEADER_VALUE) :]
+        wanted, have = item["json_data"].get(name), (stored.get("jsonData") or {}).get(name)
+    return bool(wanted) and wanted != have
 
 
 def _names_of_secrets(datasource: Mapping[str, Any]) -> set[str]:
