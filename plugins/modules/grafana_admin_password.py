@@ -89,7 +89,10 @@ def _old_password(params):
     if params["old_password"] is not None:
         return params["old_password"]
     path = params["old_password_file"] and Path(params["old_password_file"])
-    return path.read_text(encoding="utf-8-sig").strip() if path and path.is_file() else None
+    try:
+        return path.read_text(encoding="utf-8-sig").strip() if path and path.is_file() else None
+    except UnicodeDecodeError as error:
+        raise GrafanaError(f"old_password_file: {path} is not text in UTF-8. Give the file that holds the password.") from error
 
 
 def _run(module):

@@ -252,6 +252,15 @@ def test_a_passing_trouble_is_got_over(grafana, trouble, arrives):
     assert not grafana.run(grafana_resources, **DECLARED)["changed"]
 
 
+def test_a_title_with_a_blank_at_an_end_costs_no_request(grafana):
+    folder = {"uid": "ct-f", "title": " CT F "}
+    grafana.run(grafana_resources, folders=[folder])
+    grafana.wait_for_search("ct-f")
+    grafana.wire.clear()
+    assert actions(grafana.run(grafana_resources, folders=[folder])) == {"ct-f": "unchanged"}
+    assert len(grafana.wire.requests) == 2
+
+
 HEALTH = {"database": "ok", "version": "11.0.0", "commit": "of-the-test"}
 
 

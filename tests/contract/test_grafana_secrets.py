@@ -290,6 +290,19 @@ def test_a_file_that_holds_no_token_is_not_lost(grafana, account, state, content
     assert "is a directory" in message
 
 
+def test_a_token_that_cannot_be_stored_replaces_none(grafana, account):
+    """Others may use the token that is in force."""
+    grafana.run(grafana_service_account, **account)
+    elsewhere = {**account, "token_file": "/proc/ct/token"}
+    grafana.wire.clear()
+    message = grafana.run(grafana_service_account, **elsewhere)["msg"]
+    assert message.startswith("token_file: /proc/ct/token cannot be written: ")
+    assert grafana.wire.writes == []
+    assert not grafana.run(grafana_service_account, **account)["changed"]
+    kept = Path(account["token_file"]).parent
+    assert [path.name for path in kept.iterdir()] == ["token"]
+
+
 @pytest.fixture
 def password_put_back(grafana):
     """Gives the administrator the previous password back, whatever the test did."""
@@ -330,6 +343,14 @@ def test_a_password_whose_answer_was_lost_is_no_wrong_password(grafana, password
 def test_what_ansible_would_mask_is_not_gathered(grafana):
     grafana.run(grafana_resources, datasources=[datasource(url=f"http://{grafana.password}.example.com")])
     assert "password: it occurs in what was gathered" in grafana.run(grafana_resources, state="gathered")["msg"]
+
+
+def test_a_file_of_the_old_password_that_is_no_text_is_named(grafana, tmp_path):
+    kept = tmp_path / "password"
+    kept.write_bytes(b"\xff\x00")
+    result = grafana.run(grafana_admin_password, username="ct-nobody", password=SECOND, old_password_file=str(kept))
+    assert result["msg"].startswith(f"old_password_file: {kept} is not text")
+    assert grafana.wire.requests == []
 
 
 def test_two_wrong_passwords_are_two_tries(grafana):

@@ -120,7 +120,7 @@ def _is_settled(item: declared.Folder, shown: Optional[answers.Folder]) -> bool:
     """Whether what the search shows of the folder can be relied on: it lags behind, and never ahead."""
     if item["state"] == "absent" or shown is None:
         return shown is not None
-    return (shown["title"], shown["parentUid"]) == (item["title"], item["parent_uid"] or "")
+    return (shown["title"], shown["parentUid"]) == ((item["title"] or "").strip(), item["parent_uid"] or "")
 
 
 def read_datasource(client: Client, present: Present, uid: str) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import tempfile
-from pathlib import Path
 from typing import Mapping, Optional
 from urllib.parse import quote
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import token_file
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import (
     ServiceAccount as ExistingAccount,
 )
@@ -25,8 +23,6 @@ PATH = "/api/serviceaccounts"
 # pkg/services/serviceaccounts/errors.go
 ALREADY_EXISTS = "service account already exists"
 TOKEN_ALREADY_EXISTS = "token with given name already exists"
-# pkg/components/apikeygen: a token of a service account, or an API key of an older Grafana.
-_TOKEN = re.compile(r"(glsa_|eyJ)[!-~]+")
 Settings = Mapping[str, object]
 
 
@@ -48,7 +44,7 @@ class ServiceAccount:
 
     def reconcile(self, is_answered: bool = True) -> None:
         """Bring the account and its token about. Where no Grafana answers yet, this says what is done in an empty one."""
-        token = _read(self._token_file)
+        token = token_file.read(self._token_file)
         account = self._existing() if is_answered else None
         if account:
             self._before = {key: account[key] for key in ("name", "role", "isDisabled")}
@@ -59,7 +55,7 @@ class ServiceAccount:
         if not account:
             self.actions.append("create service account")
             account = self._create(wanted) if self._write else {}
-            token = token if "create service account" in self.actions else _read(self._token_file)
+            token = token if "create service account" in self.actions else token_file.read(self._token_file)
         elif self._before != wanted:
             self.actions.append("update service account")
             if self._write:
@@ -158,7 +154,11 @@ class ServiceAccount:
         self.actions.append("create token")
         if not self._write:
             return
-        path, name = f"{PATH}/{account['id']}/tokens", self._options["token_name"] or self._options["name"]
+        with token_file.written_at_once(self._token_file) as file:
+            file.write(self._new_token(f"{PATH}/{account['id']}/tokens"))
+
+    def _new_token(self, path: str) -> str:
+        name = self._options["token_name"] or self._options["name"]
         for token in self._client.get(path) or []:
             if token["name"] == name:
                 self._client.delete(f"{path}/{token['id']}")
@@ -173,34 +173,7 @@ class ServiceAccount:
             ) from error
         if not made or "key" not in made:
             raise GrafanaError(f"the answer of Grafana has no token '{name}'. Run again for another token.")
-        _save(self._token_file, made["key"])
-
-
-def _read(path: str) -> str:
-    """The token in the file; empty where there is none. A file that holds something else must not be lost."""
-    if os.path.isdir(path):
-        raise GrafanaError(f"token_file: {path} is a directory. Give the path of a file.")
-    if not os.path.isfile(path):
-        return ""
-    try:
-        token = Path(path).read_text(encoding="utf-8-sig").strip()
-    except UnicodeDecodeError:
-        token = "binary"
-    if token and not _TOKEN.fullmatch(token):
-        raise GrafanaError(
-            f"token_file: {path} holds something else than a token of Grafana, which would be lost."
-            " Give another file, or remove the file."
-        )
-    return token
-
-
-def _save(path: str, token: str) -> None:
-    """Put the token into the file at once, readable by its owner alone."""
-    os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(token)
-    os.replace(temporary, path)
+        return str(made["key"])
 
 
 def _lines(settings: Settings) -> str:
