@@ -265,6 +265,14 @@ def test_prune_spares_what_another_tool_manages(grafana):
     assert not result["changed"]
 
 
+def test_a_manager_without_a_name_is_named_by_its_kind(ours):
+    groups = answer(200, {"groups": [{"name": "dashboard.grafana.app", "versions": [{"version": "v0alpha1"}]}]})
+    managed = answer(200, {"metadata": {"annotations": {"grafana.app/managedBy": "terraform"}}})
+    ours.wire.rule = lambda method, url, send: groups if url.endswith("/apis") else managed if "/dashboards/ct-d" in url else None
+    result = ours.run(grafana_resources, dashboards=[{**a_dashboard(), "title": "CT Mine"}], **{**OURS, "prune": False})
+    assert "dashboard 'ct-d': Terraform manages it" in result["msg"]
+
+
 def test_managers_are_asked_for_only_before_a_write(ours):
     ours.wire.clear()
     ours.run(grafana_resources, folders=[FOLDER], dashboards=[a_dashboard()], **OURS)

@@ -61,4 +61,5 @@ def _versions(client: Client) -> dict[str, str]:
 def _manager(metadata: Json) -> str:
     annotations = metadata.get("annotations") or {}
     tool, name = annotations.get("grafana.app/managedBy"), annotations.get("grafana.app/managerId")
-    return f"{_TOOLS.get(tool, tool)} '{name}'" if tool else ""
+    shown = str(_TOOLS.get(tool, tool)) if tool else ""
+    return f"{shown} '{name}'" if shown and name else shown

@@ -14,10 +14,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     check_rights,
     check_titles,
     check_writes,
+    complete_plan,
     declared,
     desired,
-    library_panels,
-    managers,
     mark,
     plan,
     present,
@@ -107,7 +106,7 @@ def _carry_out(
         module.warn(f"{error} So this is what would be created in an empty one.")
         return client, "", plan.make(wanted, present.Present(answered=False)), []
     existing = present.read(client, wanted)
-    changes = _planned(module, client, wanted, existing)
+    changes = complete_plan.make(client, wanted, existing, bool(module.params.get("allow_managed")))
     spared = prune.spared(wanted, existing, changes) if wanted.prune else []
     _warn_of_missing_permissions(module, wanted, existing)
     _warn_of_spared(module, wanted, spared)
@@ -118,21 +117,6 @@ def _carry_out(
             forget_lost_key(client)
     apply(client, changes, wanted, existing, write=not module.check_mode)
     return client, version, changes, spared
-
-
-def _planned(
-    module: AnsibleModule, client: Client, wanted: declared.Declared, existing: present.Present
-) -> list[Change]:
-    """The changes.
-
-    Some facts are asked for only where something changes. What they concern is planned again.
-    """
-    changes = plan.make(wanted, existing)
-    if not module.params.get("allow_managed") and managers.read(client, existing, changes):
-        changes = plan.make(wanted, existing)
-    _complete_datasources(client, changes, wanted, existing)
-    _look_for_library_panels(client, changes, wanted, existing)
-    return changes
 
 
 def _check(
@@ -172,32 +156,6 @@ def _warn_of_spared(module: AnsibleModule, wanted: declared.Declared, spared: li
             f"prune: left as they are: {'; '.join(first)}{more}. Remove in Grafana what nobody needs. Remove the tag"
             f" {mark.prefix(wanted.owner or '')}... from a dashboard that is to stay."
         )
-
-
-def _complete_datasources(
-    client: Client, changes: list[Change], wanted: declared.Declared, existing: present.Present
-) -> None:
-    """Plan again with the whole datasource where one changes of which only the list was read."""
-    for number, change in enumerate(changes):
-        is_written_over = change.kind == "datasource" and change.body and change.action != "created"
-        if is_written_over and "version" not in existing.datasources[change.uid]:
-            present.read_datasource(client, existing, change.uid)
-            changes[number] = plan.change_of("datasource", change.item, wanted, existing)
-            changes[number].takes_name_of = change.takes_name_of
-            changes[number].error = changes[number].error or change.error
-
-
-def _look_for_library_panels(
-    client: Client, changes: list[Change], wanted: declared.Declared, existing: present.Present
-) -> None:
-    """Ask for the library panels of dashboards that are about to be written, and plan again where one is not there."""
-    for number, change in enumerate(changes):
-        if change.kind != "dashboard" or not change.body:
-            continue
-        uids = library_panels.referenced(change.body["dashboard"])
-        present.read_library_panels(client, existing, uids)
-        if not all(existing.library_panels[uid] for uid in uids):
-            changes[number] = plan.change_of("dashboard", change.item, wanted, existing)
 
 
 def run_single(module: AnsibleModule, kind: str, item: declared.Item) -> None:
