@@ -125,7 +125,7 @@ folder_uid:
     the top level.
   type: str
 description:
-  description: What the dashboard shows.
+  description: What the dashboard shows. Empty text takes away that of the C(model).
   type: str
 tags:
   description: Tags.
@@ -133,7 +133,7 @@ tags:
   elements: str
   default: []
 refresh:
-  description: How often the browser asks again, such as V(5s).
+  description: How often the browser asks again, such as V(5s). Empty text takes away that of the C(model).
   type: str
 time_from:
   description: Begin of the time range; V(now-1h) where neither this nor C(model) says.

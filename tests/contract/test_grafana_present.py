@@ -196,6 +196,29 @@ def test_what_grafana_adds_or_migrates_is_no_drift(grafana, declared):
     assert grafana.wire.writes == []
 
 
+def test_whether_built_in_annotations_are_shown_counts_where_the_model_says_so(grafana):
+    def declare(**annotation):
+        built_in = {"builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard", **annotation}
+        model = {"title": "CT D", "panels": [], "annotations": {"list": [built_in]}}
+        return grafana.run(grafana_resources, dashboards=[{"uid": "ct-d", "model": model}])
+
+    declare(enable=True, datasource="-- Grafana --")
+    assert not declare(enable=True, datasource={"type": "grafana", "uid": "-- Grafana --"})["changed"]
+    assert actions(declare(enable=False)) == {"ct-d": "updated"}
+    assert not declare(enable=False)["changed"]
+
+
+def test_an_empty_option_takes_away_what_the_model_has(grafana):
+    model = {"title": "CT D", "panels": [], "refresh": "1m", "description": "of the export"}
+    item = {"uid": "ct-d", "model": model}
+    grafana.run(grafana_resources, dashboards=[item])
+    emptied = {**item, "refresh": "", "description": ""}
+    assert actions(grafana.run(grafana_resources, dashboards=[emptied])) == {"ct-d": "updated"}
+    saved = grafana.dashboard("ct-d")["dashboard"]
+    assert (saved["refresh"], saved["description"]) == ("", "")
+    assert not grafana.run(grafana_resources, dashboards=[emptied])["changed"]
+
+
 def test_ignored_paths_are_neither_compared_nor_written(grafana, declared):
     item = declared["dashboards"][0]
     item["ignore_paths"] = ["time", "templating.list[*].current", "panels[0].title"]

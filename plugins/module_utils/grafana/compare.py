@@ -68,18 +68,34 @@ def canonical(value: Any) -> Any:
     return value
 
 
-def canonical_dashboard(model: Json) -> Json:
-    """The content of a dashboard, without Grafana's built-in annotations, which it adds when somebody saves."""
+def canonical_dashboard(model: Json, with_built_in: bool = False) -> Json:
+    """The content of a dashboard.
+
+    Grafana adds its built-in annotations when somebody saves. With `with_built_in`, whether they are shown counts.
+    """
     content = canonical({key: value for key, value in model.items() if key not in OF_THE_SERVER + _MIGRATED})
     annotations = content.get("annotations")
     if isinstance(annotations, dict) and isinstance(annotations.get("list"), list):
-        own = [entry for entry in annotations["list"] if not _is_built_in(entry)]
-        content["annotations"] = {**annotations, "list": own}
+        listed = [entry for entry in annotations["list"] if with_built_in or not _is_built_in(entry)]
+        content["annotations"] = {**annotations, "list": [_shown(entry) for entry in listed]}
     return content
+
+
+def has_built_in(model: Json) -> bool:
+    """Whether the dashboard says something about Grafana's built-in annotations."""
+    annotations = model.get("annotations")
+    listed = annotations.get("list") if isinstance(annotations, dict) else None
+    return any(_is_built_in(entry) for entry in listed) if isinstance(listed, list) else False
 
 
 def _is_built_in(annotation: Any) -> bool:
     return isinstance(annotation, dict) and bool(annotation.get("builtIn"))
+
+
+def _shown(annotation: Any) -> Any:
+    if not _is_built_in(annotation):
+        return annotation
+    return {key: value for key, value in annotation.items() if key in ("builtIn", "enable", "hide")}
 
 
 def same(wanted: Any, present: Any, key: str = "") -> bool:

@@ -26,14 +26,11 @@ def model(
         built = _compact(item)
     else:
         built = given.read(item["model"], item["datasource_uid"], item["inputs"], types or {}, shared)
-    of_item = {
-        "uid": item["uid"],
-        "title": item["title"],
-        "description": item["description"],
-        "refresh": item["refresh"],
-        "tags": item["tags"],
-    }
+    of_item = {"uid": item["uid"], "title": item["title"], "tags": item["tags"]}
     built.update({key: value for key, value in of_item.items() if value})
+    # Empty text takes the description or the refresh of a model away.
+    may_be_empty = {"description": item["description"], "refresh": item["refresh"]}
+    built.update({key: value for key, value in may_be_empty.items() if value is not None})
     times = {key: value for key, value in (("from", item["time_from"]), ("to", item["time_to"])) if value}
     if times:
         present = built.get("time")

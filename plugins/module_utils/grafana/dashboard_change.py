@@ -32,8 +32,8 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
     planned = Change("dashboard", uid, title, item, folder_uid=folder, path=meta.get("url", f"/d/{uid}"))
     planned.version = meta.get("version")
     stored = existing["dashboard"] if existing else {}
-    before = {**compare.canonical_dashboard(stored), "folder_uid": answers.folder_of(meta)} if existing else {}
     if item["state"] == "absent":
+        before = _content(stored, answers.folder_of(meta), False) if existing else {}
         planned.action, planned.before = ("deleted", before) if existing else ("unchanged", {})
     else:
         model = {**_model(item, stored, wanted, present), "uid": uid}
@@ -42,7 +42,9 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
         if existing:
             model = ignored.keep(model, stored, item["ignore_paths"])
         planned.name = model["title"]
-        after = {**compare.canonical_dashboard(model), "folder_uid": planned.folder_uid}
+        with_built_in = compare.has_built_in(model)
+        before = _content(stored, answers.folder_of(meta), with_built_in) if existing else {}
+        after = _content(model, planned.folder_uid, with_built_in)
         planned.action = _action(before, after)
         if planned.action == "updated":
             without_marks = _action(mark.without(before), mark.without(after))
@@ -58,6 +60,10 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
             f" {meta.get('provisionedExternalId') or 'of the server'} and cannot be changed over the API. Change it there."
         )
     return planned
+
+
+def _content(model: Json, folder_uid: str, with_built_in: bool) -> Json:
+    return {**compare.canonical_dashboard(model, with_built_in), "folder_uid": folder_uid}
 
 
 def _mark(item: declared.Dashboard, folder: str, stored_tags: Any, wanted: declared.Declared) -> Optional[str]:
