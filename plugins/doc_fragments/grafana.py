@@ -346,6 +346,7 @@ options:
       - >-
         Requests are repeated up to 5 times after the statuses 429, 502, 503 and 504, a lost connection and a locked
         database, and reads after 500. The pauses grow from 0.5 to 8 seconds, or are what C(Retry-After) asks for.
+        While nothing listens, as where Grafana restarts, requests are repeated for about a minute.
     type: str
     required: true
   org_id:

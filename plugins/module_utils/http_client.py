@@ -118,7 +118,8 @@ class Response:
 class Retries:
     """When a request is repeated. A repeated write may meet its own first try, so only some callers want this.
 
-    `also` are answers of a server that has done nothing.
+    `also` are answers of a server that has done nothing. `connect_tries` count instead of `tries` where no connection
+    comes about, as while the server restarts.
     """
 
     tries: int = 1
@@ -126,6 +127,7 @@ class Retries:
     longest_pause_seconds: float = 30.0
     statuses: tuple[int, ...] = (429, 502, 503, 504)
     also: Optional[Callable[[Response], bool]] = None
+    connect_tries: int = 1
 
     def again(self, answer: Response) -> bool:
         """Whether another try may do after this answer."""
@@ -276,7 +278,7 @@ class Client:
                     return answer
                 may_have_arrived = may_have_arrived or not (policy.also and policy.also(answer))
             except NotReachable as error:
-                if attempt >= policy.tries:
+                if attempt >= (policy.tries if error.sent else max(policy.tries, policy.connect_tries)):
                     raise
                 may_have_arrived = may_have_arrived or error.sent
             time.sleep(policy.pause(attempt, answer))

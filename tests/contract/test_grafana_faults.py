@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import time
 from email.utils import formatdate
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_resources,
     grafana_service_account,
 )
-from proxy import Answer, answer
+from proxy import Answer, Dropped, answer
 from server import actions
 
 DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
@@ -90,6 +91,34 @@ def test_the_pauses_outlast_a_locked_database():
     """Grafana itself waits five seconds for the lock."""
     policy = http_client.Retries(retries.TRIES, PAUSE_SECONDS, retries.LONGEST_PAUSE_SECONDS)
     assert 5 < sum(policy.pause(attempt, None) for attempt in range(1, retries.TRIES)) < 60
+
+
+@pytest.mark.parametrize("fails_at", [("GET", "/api/search"), ("POST", "/api/dashboards/db")])
+def test_a_grafana_that_restarts_in_the_middle_is_waited_for(grafana, pauses, monkeypatch, fails_at):
+    """The first try is cut off, and then nothing listens for longer than a server that answers is asked again."""
+    refusals = [ConnectionRefusedError()] * (retries.TRIES_TO_CONNECT - 2)
+    connect, port = socket.create_connection, urlsplit(grafana.url).port
+
+    def refuse_at_times(address, *given):
+        if address[1] == port and refusals and fails_at in grafana.wire.requests:
+            raise refusals.pop()
+        return connect(address, *given)
+
+    def rule(method, url, send):
+        if (method, urlsplit(url).path) == fails_at and refusals:
+            raise Dropped
+        return None
+
+    grafana.wire.rule = rule
+    monkeypatch.setattr(socket, "create_connection", refuse_at_times)
+    assert actions(grafana.run(grafana_resources, **DECLARED)) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
+    assert refusals == []
+
+
+def test_the_pauses_outlast_a_restart():
+    policy = retries.policy("POST", "/api/folders")
+    unpatched = http_client.Retries(policy.tries, PAUSE_SECONDS, retries.LONGEST_PAUSE_SECONDS)
+    assert sum(unpatched.pause(attempt, None) for attempt in range(1, policy.connect_tries)) > 30
 
 
 @pytest.mark.parametrize("path", ["/api/ds/query", "/api/datasources/proxy/uid/ct-p/api/v1/labels"])

@@ -7,6 +7,8 @@ from __future__ import annotations
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 
 TRIES = 6
+# A minute, as a Grafana that restarts may take.
+TRIES_TO_CONNECT = 8
 # Six tries wait 15 seconds in all, which is longer than a restart or a locked SQLite database takes.
 PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -26,12 +28,13 @@ def policy(method: str, path: str, tries: int = TRIES) -> http_client.Retries:
     else:
         statuses = _STATUSES
     also = _is_locked_or_cut if method == "GET" else _is_locked
-    return http_client.Retries(tries, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, statuses, also=also)
+    connect_tries = TRIES_TO_CONNECT if tries > 1 else 1
+    return http_client.Retries(tries, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, statuses, also, connect_tries)
 
 
 def pause(attempt: int) -> float:
     """Seconds to wait after an attempt that failed on the server, the first being number 1: longer each time."""
-    return http_client.Retries(TRIES, PAUSE_SECONDS, LONGEST_PAUSE_SECONDS).pause(attempt, None)
+    return policy("POST", "").pause(attempt, None)
 
 
 def _is_locked(answer: http_client.Response) -> bool:
