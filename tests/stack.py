@@ -38,7 +38,10 @@ SERVICES = {
 
 
 def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
-    """The first true answer of `condition`, or a failure with `what`; refused connections, refusals of a service that starts and failed commands count as not yet."""
+    """The first true answer of `condition`, or a failure with `what`.
+
+    Refused connections, refusals of a service that starts and failed commands count as not yet.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -10,7 +10,8 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Checks the variables of roles of this collection for hosts of the play, against the argument specification of each role and against its rules in C(meta/variable_rules.yml).
+  - Checks the variables of roles of this collection for hosts of the play.
+  - Each role has an argument specification, and rules in C(meta/variable_rules.yml).
   - It evaluates each variable in the context of its own host. The error names variable, host, value and fix of all wrong variables.
   - It runs on the controller alone. Run it once for all hosts.
 attributes:

@@ -462,5 +462,3 @@ def test_a_token_that_grafana_takes_is_kept(grafana, tmp_path):
     assert grafana.run(grafana_service_account, **given)["failed"]
     grafana.wire.rule = None
     grafana.run(grafana_service_account, state="absent", **given)
-
-

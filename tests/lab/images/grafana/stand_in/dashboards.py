@@ -127,4 +127,4 @@ def _as_floats(value: Any) -> Any:
         return {key: _as_floats(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_as_floats(element) for element in value]
-    return int(float(value)) if type(value) is int else value
+    return int(float(value)) if isinstance(value, int) and not isinstance(value, bool) else value
