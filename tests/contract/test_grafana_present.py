@@ -490,3 +490,17 @@ def test_provisioned_objects_are_named_and_the_others_go_on(provisioned):
     assert "datasource 'prov-ds': it comes from a provisioning file" in result["msg"]
     assert "dashboard 'prov-dash': it comes from the provisioning file" in result["msg"]
     assert actions(result) == {"ct-p": "created"}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_name_of_a_provisioned_datasource_does_not_become_free(provisioned, check):
+    """Neither check mode nor a run takes the name of what cannot be removed."""
+    (stored,) = [listed for listed in provisioned.api("GET", "/api/datasources") if listed["readOnly"]]
+    datasources = [
+        {"uid": stored["uid"], "name": stored["name"], "state": "absent"},
+        {"uid": "ct-p", "name": stored["name"], "url": "http://p.example.com:9090"},
+    ]
+    result = provisioned.run(grafana_resources, check=check, datasources=datasources)
+    assert f"datasource 'ct-p': the server has another one named '{stored['name']}'" in result["msg"]
+    assert f"datasource '{stored['uid']}': it comes from a provisioning file" in result["msg"]
+    assert actions(result) == {}

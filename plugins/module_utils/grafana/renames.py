@@ -20,9 +20,9 @@ def kept_names(wanted: declared.Declared, present: Present) -> dict[str, str]:
 
 def _gives_name_up(item: declared.Datasource, present: Present) -> bool:
     stored = present.datasources.get(item["uid"])
-    if item["state"] == "absent" or not stored:
-        return item["state"] == "absent"
-    return item["name"] != stored["name"] and not stored.get("readOnly")
+    if not stored or stored.get("readOnly"):
+        return False
+    return item["state"] == "absent" or item["name"] != stored["name"]
 
 
 def in_order(changes: list[Change]) -> list[Change]:
