@@ -265,6 +265,20 @@ def test_an_organization_has_a_number_of_1_or_more(grafana):
     assert grafana.wire.requests == []
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_header_of_the_organization_that_gets_lost_is_named_before_a_write(grafana, check):
+    """A proxy that removes headers it does not know: Grafana takes the account's current organization."""
+    grafana.wire.rule = lambda method, url, send: answer(200, {"id": 7, "name": "X"}) if url.endswith("/api/org") else None
+    result = grafana.run(grafana_resources, check, org_id=1, **DECLARED)
+    assert "org_id: the requests reach organization 7 instead of 1" in result["msg"]
+    assert grafana.wire.writes == []
+    grafana.wire.rule = None
+    assert grafana.run(grafana_resources, org_id=1, **DECLARED)["changed"]
+    grafana.wire.clear()
+    assert not grafana.run(grafana_resources, org_id=1, **DECLARED)["changed"]
+    assert ("GET", "/api/org") not in grafana.wire.requests
+
+
 def test_a_missing_organization_is_named(grafana):
     result = grafana.run(grafana_resources, org_id=999999, **DECLARED)
     assert "org_id: there is no organization 999999, or username" in result["msg"]

@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_folders,
     check_models,
+    check_organization,
     check_rights,
     check_titles,
     check_writes,
@@ -128,6 +129,7 @@ def _check(
     existing: present.Present,
 ) -> None:
     """Raise GrafanaError for a typing error. Set the error of each change that cannot be made or would lose something."""
+    check_organization.check(client, module.params["org_id"], changes)
     check_folders.check_removals(client, changes)
     check_folders.refuse_to_nest(client, version, changes)
     check_titles.refuse_taken(client, version, changes)
