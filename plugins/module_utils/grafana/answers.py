@@ -46,6 +46,7 @@ class DashboardMeta(TypedDict, total=False):
     folderUid: str
     provisioned: bool
     provisionedExternalId: str
+    isFolder: bool
 
 
 def folder_of(meta: DashboardMeta) -> str:

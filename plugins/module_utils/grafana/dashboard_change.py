@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     answers,
+    check_uids,
     compare,
     dashboard,
     declared,
@@ -54,6 +55,8 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
             planned.body = {"dashboard": model, "folderUid": planned.folder_uid, "overwrite": False, "message": MESSAGE}
             if existing:
                 model["version"] = stored.get("version", planned.version)
+    if planned.changed and uid in present.uids_of_folders:
+        planned.error = check_uids.refusal(uid)
     if planned.changed and meta.get("provisioned"):
         planned.error = (
             f"dashboard '{uid}': it comes from the provisioning file"

@@ -14,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     declared,
     given,
     ignored,
+    options,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
@@ -26,6 +27,7 @@ _DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w|M|y)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
 # A time relative to now (grafana/grafana, packages/grafana-data/src/datetime/datemath.ts), milliseconds, or a date.
 _TIME = re.compile(r"now([+-]\d*f?[smhdwMQy]|/\d*f?[smhdwMQy])*|\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
+DEFAULT_DATASOURCE: str = options.DASHBOARD["datasource_uid"]["default"]
 LONGEST_TITLE = 5000
 LONGEST_TAG = 50
 
@@ -85,6 +87,8 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
         raise GrafanaError(f"{where}.uid: missing, and the model has none. Give one, since without it each run would make another dashboard.")
     if item["folder_uid"] == TOP_LEVEL:
         item["folder_uid"] = ""
+    # Ansible makes empty text of null.
+    item["datasource_uid"] = item["datasource_uid"] or DEFAULT_DATASOURCE
     if item["state"] == "absent":
         return
     if item["model"] is None and item["inputs"]:

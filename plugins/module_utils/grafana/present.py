@@ -30,6 +30,7 @@ class Present:
     folders and dashboards where something may be removed, otherwise the folders. `errors` are those of objects that cannot be read, by kind
     and uid; `hidden` those of folders that the account may not read, or that are not there. `forbids_datasources` is the error where
     the account may not list the datasources. `managers` are the tools that manage what is about to be written over.
+    `uids_of_folders` are those of the dashboards that were asked for which belong to folders.
     `library_panels` says of those that were asked for whether they are there. `answered` is false where no server was asked.
     """
 
@@ -40,6 +41,7 @@ class Present:
     errors: dict[tuple[str, str], str] = field(default_factory=dict)
     hidden: dict[str, str] = field(default_factory=dict)
     managers: dict[tuple[str, str], str] = field(default_factory=dict)
+    uids_of_folders: set[str] = field(default_factory=set)
     forbids_datasources: str = ""
     library_panels: dict[str, bool] = field(default_factory=dict)
     answered: bool = True
@@ -74,7 +76,7 @@ def read(client: Client, wanted: declared.Declared) -> Present:
         if isinstance(answer, GrafanaError):
             _read_converted(client, present, uid, answer)
         else:
-            _put(present.dashboards, uid, answer)
+            _put_dashboard(present, uid, answer)
     return present
 
 
@@ -147,7 +149,7 @@ def read_dashboard(client: Client, present: Present, uid: str) -> None:
     """Read one dashboard."""
     present.errors.pop(("dashboard", uid), None)
     try:
-        _put(present.dashboards, uid, client.get(_dashboard_path(uid)))
+        _put_dashboard(present, uid, client.get(_dashboard_path(uid)))
     except (NotAllowed, NotReachable):
         raise
     except GrafanaError as error:
@@ -166,6 +168,14 @@ def _read_converted(client: Client, present: Present, uid: str, error: GrafanaEr
     _put(present.dashboards, uid, converted)
     if converted is None:
         present.errors["dashboard", uid] = str(error)
+
+
+def _put_dashboard(present: Present, uid: str, answer: Optional[answers.Dashboard]) -> None:
+    """Keep the answer. Grafana 11 and older also give, and remove with all in it, the folder that has the uid."""
+    is_folder = answer is not None and bool(answer["meta"].get("isFolder"))
+    if is_folder:
+        present.uids_of_folders.add(uid)
+    _put(present.dashboards, uid, None if is_folder else answer)
 
 
 def _dashboard_path(uid: str) -> str:

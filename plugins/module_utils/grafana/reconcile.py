@@ -14,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana impor
     check_organization,
     check_rights,
     check_titles,
+    check_uids,
     check_writes,
     complete_plan,
     declared,
@@ -132,6 +133,7 @@ def _check(
     check_organization.check(client, module.params["org_id"], changes)
     check_folders.check_removals(client, changes)
     check_folders.refuse_to_nest(client, version, changes)
+    check_uids.refuse_shared(version, changes)
     check_titles.refuse_taken(client, version, changes)
     check_models.refuse_bad_models(changes, wanted, existing)
     check_writes.check(client, changes, existing, module.warn)
