@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ssl
 
 import pytest
@@ -44,6 +45,22 @@ def test_an_unknown_authority_is_refused_with_the_fix(grafana):
     message = grafana.run(grafana_resources, folders=FOLDERS)["msg"]
     assert "no trusted connection" in message
     assert "Set ca_path" in message
+
+
+def test_a_certificate_of_another_name_is_no_unknown_authority(grafana):
+    grafana.url = grafana.url.replace("127.0.0.1", "localhost")
+    message = grafana.run(grafana_resources, folders=FOLDERS, ca_path=grafana.ca_path)["msg"]
+    assert "certificate is not valid for 'localhost'" in message
+    assert "Write a name or address in url that the server's certificate has" in message
+    assert "ca_path" not in message
+
+
+def test_a_certificate_that_has_expired_is_named(grafana, authority):
+    long_ago = datetime.datetime(2020, 1, 1)
+    authority.issue_cert("127.0.0.1", not_after=long_ago).configure_cert(grafana.context)
+    message = grafana.run(grafana_resources, folders=FOLDERS, ca_path=grafana.ca_path)["msg"]
+    assert "certificate has expired" in message
+    assert "Renew the server's certificate" in message
 
 
 def test_a_private_authority_is_trusted_when_named(grafana):

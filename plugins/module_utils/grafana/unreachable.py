@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
 
 # How OpenSSL, in its versions, calls an answer that is no TLS.
 _NO_TLS = ("wrong_version_number", "wrong version number", "record_layer_failure", "record layer failure", "http_request")
+_OTHER_NAME = ("hostname mismatch", "ip address mismatch")
 # A 400 of Go, nginx and Apache to HTTP on a port of HTTPS, and of nginx to a client without a certificate.
 _PLAIN_HTTP = ("http request to an https server", "plain http request was sent to https port", "speaking plain http")
 _NO_CERTIFICATE = ("no required ssl certificate", "the ssl certificate error")
@@ -22,11 +23,8 @@ def lasting(error: http_client.HttpError, method: str, path: str, url: str) -> O
     if isinstance(error, http_client.BadFile):
         advice = f"Give {error.option} a PEM file on the host that runs the module."
         return NotReachable(f"{error.option}: {error}. {advice}")
-    if isinstance(error, http_client.TlsRefused) and any(words in str(error).lower() for words in _NO_TLS):
-        return GrafanaError(f"url: {url} does not speak HTTPS. Write http:// in url, or give the port of HTTPS.")
     if isinstance(error, http_client.TlsRefused):
-        advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
-        return GrafanaError(f"url: no trusted connection to {url}: {error}. {advice}")
+        return _refused_by_tls(str(error), url)
     if isinstance(error, http_client.RedirectRefused):
         way = "in a circle" if error.circle else f"to {error.target}"
         return GrafanaError(
@@ -37,6 +35,18 @@ def lasting(error: http_client.HttpError, method: str, path: str, url: str) -> O
     if isinstance(error, http_client.BadBody):
         return GrafanaError(f"{method} {path} cannot be sent: {error}. Give a finite number or null.")
     return None
+
+
+def _refused_by_tls(problem: str, url: str) -> GrafanaError:
+    text = problem.lower()
+    if any(words in text for words in _NO_TLS):
+        return GrafanaError(f"url: {url} does not speak HTTPS. Write http:// in url, or give the port of HTTPS.")
+    advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
+    if any(words in text for words in _OTHER_NAME):
+        advice = "Write a name or address in url that the server's certificate has, or set validate_certs to false."
+    elif "certificate has expired" in text:
+        advice = "Renew the server's certificate, and check the clock of the host that runs the module."
+    return GrafanaError(f"url: no trusted connection to {url}: {problem}. {advice}")
 
 
 def misdirected(answer: http_client.Response, url: str) -> Optional[GrafanaError]:
