@@ -338,6 +338,28 @@ def test_disabled_basic_authentication_behind_anonymous_access(grafana):
     assert "Basic authentication is disabled" in grafana.run(grafana_resources, **DECLARED)["msg"]
 
 
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [
+        ({"username": "", "password": "pw-of-nobody"}, "username: '' is empty"),
+        ({"username": "ct:nobody", "password": "pw-of-nobody"}, "username: 'ct:nobody' has a colon"),
+        ({"username": "ct-nobody", "password": ""}, "password: empty for 'ct-nobody'"),
+    ],
+)
+def test_a_login_that_cannot_be_right_is_refused_before_a_request(grafana, login, words):
+    assert words in grafana.run(grafana_resources, **login, **DECLARED)["msg"]
+    assert grafana.wire.requests == []
+
+
+def test_a_request_tells_who_sends_it(grafana):
+    """Some web application firewalls refuse requests without User-Agent."""
+    senders = set()
+    handle = grafana.wire.handle
+    grafana.wire.handle = lambda handler: (senders.add(handler.headers["User-Agent"]), handle(handler))
+    grafana.run(grafana_resources, **DECLARED)
+    assert senders == {"ansible-mlops.gpu_monitoring"}
+
+
 def test_a_wrong_password_that_grafana_calls_a_bad_request(grafana):
     refused = {"message": "Invalid username or password", "messageId": "password-auth.failed"}
     grafana.wire.rule = lambda method, url, send: answer(400, refused) if "datasources" in url else None

@@ -234,6 +234,12 @@ def test_check_mode_before_grafana_runs(tmp_path):
     assert "no Grafana answers" in nowhere.run(grafana_service_account, wait=0, **given)["msg"]
 
 
+def test_a_service_account_without_a_name(grafana, tmp_path):
+    result = grafana.run(grafana_service_account, name=" ", token_file=str(tmp_path / "token"))
+    assert result["msg"] == "name: empty. Give the service account a name."
+    assert grafana.wire.writes == []
+
+
 def test_two_service_accounts_have_a_token_each(grafana, account, tmp_path):
     """Grafana takes the name of a token once in an organization."""
     other = {"name": "ct-other", "token_file": str(tmp_path / "other")}

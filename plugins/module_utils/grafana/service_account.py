@@ -44,6 +44,8 @@ class ServiceAccount:
 
     def reconcile(self, is_answered: bool = True) -> None:
         """Bring the account and its token about. Where no Grafana answers yet, this says what is done in an empty one."""
+        if not self._options["name"].strip():
+            raise GrafanaError("name: empty. Give the service account a name.")
         token = token_file.read(self._token_file)
         account = self._existing() if is_answered else None
         if account:
