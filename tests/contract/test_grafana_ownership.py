@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -232,6 +233,31 @@ def manage(grafana, kind, uid, spec, folder=""):
     body = {"metadata": {"name": uid, "annotations": named}, "spec": spec}
     grafana.wire.named.add(uid)
     grafana.api("POST", f"/apis/{group}/{versions[0]}/namespaces/default/{kind}s", body)
+
+
+def test_a_dashboard_of_a_file_that_allows_updates_is_written_and_never_removed(ours):
+    """As with allowUiUpdates of the provider, which a real server's files decide."""
+
+    def rule(method, url, send):
+        if not url.endswith("/api/dashboards/uid/ct-d"):
+            return None
+        if method == "DELETE":
+            return answer(400, {"message": "provisioned dashboard cannot be deleted"})
+        given = send()
+        stored = json.loads(given.body)
+        stored["meta"]["provisionedExternalId"] = "d.json"
+        return answer(given.status, stored)
+
+    item = a_dashboard()
+    ours.wire.rule = rule
+    ours.wire.clear()
+    pruned = ours.run(grafana_resources, folders=[FOLDER], **OURS)
+    assert spared(pruned) == {item["uid"]: "it comes from a provisioning file of the server"}
+    absent = ours.run(grafana_resources, dashboards=[{"uid": item["uid"], "state": "absent"}])
+    assert "it comes from the provisioning file d.json" in absent["msg"]
+    assert ours.wire.writes == []
+    described = {**item, "description": "now described"}
+    assert actions(ours.run(grafana_resources, folders=[FOLDER], dashboards=[described], owner="ct-team"))["ct-d"] == "updated"
 
 
 def test_a_dashboard_that_another_tool_manages_is_refused_unless_allowed(grafana):

@@ -49,6 +49,15 @@ class DashboardMeta(TypedDict, total=False):
     isFolder: bool
 
 
+def is_of_file(meta: DashboardMeta, to_remove: bool) -> bool:
+    """Whether the dashboard comes from a provisioning file that keeps the API from writing or from removing it.
+
+    With `allowUiUpdates` of the file's provider a dashboard can be written. It can never be removed
+    (pkg/services/dashboards/service/dashboard_service.go, "deleteDashboard").
+    """
+    return bool(meta.get("provisioned") or (to_remove and meta.get("provisionedExternalId")))
+
+
 def folder_of(meta: DashboardMeta) -> str:
     """The uid of the folder that the dashboard lies in; empty at the top level, which some answers call general."""
     return folder_uid(meta.get("folderUid"))

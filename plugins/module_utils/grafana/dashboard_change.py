@@ -57,7 +57,7 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
                 model["version"] = stored.get("version", planned.version)
     if planned.changed and uid in present.uids_of_folders:
         planned.error = check_uids.refusal(uid)
-    if planned.changed and meta.get("provisioned"):
+    if planned.changed and answers.is_of_file(meta, planned.action == "deleted"):
         planned.error = (
             f"dashboard '{uid}': it comes from the provisioning file"
             f" {meta.get('provisionedExternalId') or 'of the server'} and cannot be changed over the API. Change it there."

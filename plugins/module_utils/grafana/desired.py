@@ -101,7 +101,7 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
     if not 1 <= len(title) <= LONGEST_TITLE:
         raise GrafanaError(f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}.")
     if item["refresh"] and item["refresh"] != "auto" and seconds(item["refresh"]) is None:
-        raise GrafanaError(f"{where}.refresh: '{item['refresh']}' is not an interval. Write it like 5s or 1m.")
+        raise GrafanaError(f"{where}.refresh: '{item['refresh']}' is not an interval. Write it like 5s or 1m, or empty for none.")
     for option, time in (("time_from", item["time_from"]), ("time_to", item["time_to"])):
         if time and not _TIME.fullmatch(time):
             raise GrafanaError(f"{where}.{option}: '{time}' is not a time. Write it like now-1h, now/d or 2026-11-01T00:00:00Z.")

@@ -104,7 +104,7 @@ def _reason_to_spare(owner: str, hit: answers.Hit, present: Present) -> str:
     stored: Optional[answers.Dashboard] = present.dashboards.get(uid)
     if ("dashboard", uid) in present.errors:
         return present.errors["dashboard", uid]
-    if stored and stored["meta"].get("provisioned"):
+    if stored and answers.is_of_file(stored["meta"], to_remove=True):
         return _PROVISIONED
     if ("dashboard", uid) in present.managers:
         return f"{present.managers['dashboard', uid]} manages it"
