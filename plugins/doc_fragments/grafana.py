@@ -313,7 +313,7 @@ inputs:
 ignore_paths:
   description: >-
     Parts of the JSON model that people may change in Grafana, such as V(time), V(templating.list[*].current) or V(panels[0].title). They are
-    neither compared nor written.
+    neither compared nor written. With V([*]) an element is the one of the same title, name, uid, refId or id.
   type: list
   elements: str
   default: []

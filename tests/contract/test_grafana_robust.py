@@ -326,6 +326,20 @@ def test_a_save_of_somebody_else_in_between_is_read_and_put_back(grafana):
     assert len([path for method, path in grafana.wire.writes if path == "/api/dashboards/db"]) == 2 + 1
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (answer(413, "<html>413 Request Entity Too Large</html>"), "Let the proxy or web server pass larger bodies"),
+        (answer(403, {"message": "dashboard Quota reached"}), "Quota reached. Raise the quota in Grafana's section [quota]"),
+    ],
+)
+def test_a_limit_is_named_with_what_raises_it(grafana, given, words):
+    grafana.wire.rule = lambda method, url, send: given if method == "POST" else None
+    result = grafana.run(grafana_resources, dashboards=[{"uid": "ct-d", "title": "CT D", "panels": []}])
+    assert words in result["msg"]
+    assert "Use an account" not in result["msg"]
+
+
 def test_a_server_that_never_stops_conflicting_is_reported(grafana):
     grafana.run(grafana_resources, **DECLARED)
     grafana.wire.clear()

@@ -78,3 +78,16 @@ def test_a_newer_grafana_takes_titles_in_a_circle(grafana):
     grafana.run(grafana_resources, dashboards=[dashboard("ct-a", "CT A"), dashboard("ct-b", "CT B")])
     result = grafana.run(grafana_resources, dashboards=[dashboard("ct-a", "CT B"), dashboard("ct-b", "CT A")])
     assert actions(result) == {"ct-a": "renamed", "ct-b": "renamed"}
+
+
+def test_dashboards_of_one_title_that_grafana_has_already_can_be_changed(grafana):
+    major, minor = grafana.api("GET", "/api/health")["version"].split(".")[:2]
+    if (int(major), int(minor)) < (11, 3):
+        pytest.skip("Grafana takes a title several times from version 11.3 on")
+    for uid in ("ct-a", "ct-b"):
+        grafana.save(dashboard(uid, "CT Same"))
+    described = {**dashboard("ct-a", "CT Same"), "description": "now described"}
+    result = grafana.run(grafana_resources, dashboards=[described, dashboard("ct-b", "CT Same")])
+    assert actions(result)["ct-a"] == "updated"
+    third = grafana.run(grafana_resources, dashboards=[described, dashboard("ct-c", "CT Same")])
+    assert "'ct-a' and 'ct-c' have the same title" in third["msg"]

@@ -30,17 +30,24 @@ def refuse_missing_folders(wanted: declared.Declared, present: Present) -> None:
 
 
 def check_titles(changes: list[Change]) -> None:
-    """Two objects of one title in one folder are a slip, unless the server has both already."""
+    """Two objects of one title in one folder are a slip, unless the server has both there already."""
     seen: dict[tuple[str, str, str], Change] = {}
     for change in changes:
         if change.kind == "datasource" or change.item["state"] == "absent":
             continue
         other = seen.setdefault((change.kind, change.folder_uid, change.name), change)
-        if other is not change and (other.changed or change.changed):
+        if other is not change and (_arrives(other) or _arrives(change)):
             raise GrafanaError(
                 f"{change.kind}s: '{other.uid}' and '{change.uid}' have the same title, '{change.name}',"
                 " in the same folder. Give each its own title."
             )
+
+
+def _arrives(change: Change) -> bool:
+    """Whether the object gets its title or comes into its folder in this run."""
+    before = change.before
+    holder = before.get("folder_uid") or before.get("parent_uid") or ""
+    return change.changed and (before.get("title"), holder) != (change.name, change.folder_uid)
 
 
 def refuse_circles(changes: list[Change], present: Present) -> None:

@@ -71,6 +71,8 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
     message = _message(answer)
     if answer.status == 401 or _identifier(answer) in BAD_LOGINS:
         return _unauthorized(answer, message, request, account)
+    if answer.status == 403 and "quota" in message.lower():
+        return GrafanaError(f"{request} was answered with 403: {message}. Raise the quota in Grafana's section [quota].")
     if answer.status == 403:
         denial = permission.named(message, request.method, request.path)
         return Forbidden(f"{request.url} forbids {account} {request}: {denial}. Use an account that may do it.")
@@ -109,6 +111,8 @@ def foreign(answer: http_client.Response, request: Request) -> GrafanaError:
     if answer.status == 401:
         return NotAllowed(f"{option}: {text} Let {between} pass Grafana's API without a login of its own.")
     advice = f"Check that {between} reaches Grafana and passes its API."
+    if answer.status == 413:
+        advice = f"Let {between} pass larger bodies, as client_max_body_size of nginx does: a dashboard can have several MB."
     return (NotReachable if answer.status in GATEWAY else GrafanaError)(f"{option}: {text} {advice}")
 
 
