@@ -232,6 +232,7 @@ class Client:
         self._redirects = redirects
         self._retries = retries
         self._kept: Optional[_Connection] = None
+        self._sent_twice = False
 
     @property
     def proxy(self) -> str:
@@ -269,12 +270,13 @@ class Client:
         request = self._request(method, path, body, headers, json_body, timeout)
         policy = retries or self._retries
         attempt, may_have_arrived = 1, False
+        self._sent_twice = False
         while True:
             answer = None
             try:
                 answer = self._redirected(request)
                 if attempt >= policy.tries or not policy.again(answer):
-                    answer.may_meet_itself = may_have_arrived
+                    answer.may_meet_itself = may_have_arrived or self._sent_twice
                     return answer
                 may_have_arrived = may_have_arrived or not (policy.also and policy.also(answer))
             except NotReachable as error:
@@ -382,6 +384,7 @@ class Client:
                 connection.close()
                 # A server may close a kept connection at any moment. What changes nothing twice is sent again.
                 if was_kept and request.method in _IDEMPOTENT and isinstance(error, (ConnectionError, ssl.SSLEOFError)):
+                    self._sent_twice = True
                     continue
                 raise _translated(error, sent=True) from error
 

@@ -21,7 +21,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_resources,
     grafana_service_account,
 )
-from proxy import Answer, Dropped, answer
+from proxy import Answer, Dropped, Reset, answer
 from server import actions
 
 DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
@@ -180,6 +180,50 @@ def test_a_removal_may_be_answered_with_nothing(grafana, empty):
     assert actions(grafana.run(grafana_resources, **gone)) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "deleted")
     grafana.wire.rule = None
     assert not grafana.run(grafana_resources, **gone)["changed"]
+
+
+def losing(method, words):
+    """A rule by which the first answer to a request of a method whose path has these words is lost."""
+    lost = []
+
+    def rule(sent_method, url, send):
+        if sent_method == method and words in urlsplit(url).path and not lost:
+            lost.append(send())
+            raise Reset
+        return None
+
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("method", "words", "change", "action"),
+    [
+        ("PUT", "/api/datasources", {"datasources": [{**DATASOURCE, "url": "http://q.example.com"}]}, "updated"),
+        ("PUT", "/api/folders", {"folders": [{**FOLDER, "title": "CT G"}]}, "renamed"),
+        ("DELETE", "/api/datasources", {"datasources": [{**DATASOURCE, "state": "absent"}]}, "deleted"),
+        ("DELETE", "/api/dashboards", {"dashboards": [{"uid": "ct-d", "state": "absent"}]}, "deleted"),
+    ],
+)
+def test_a_write_whose_answer_is_lost_is_a_change_of_this_run(grafana, method, words, change, action):
+    """The write was made on a connection that was kept, so it is sent again at once."""
+    grafana.run(grafana_resources, **DECLARED)
+    grafana.wire.rule = losing(method, words)
+    result = grafana.run(grafana_resources, **change)
+    assert list(actions(result).values()) == [action]
+    assert result["changed"]
+    grafana.wire.rule = None
+    assert not grafana.run(grafana_resources, **change)["changed"]
+
+
+@pytest.mark.parametrize("words", ["/api/serviceaccounts", "/tokens"])
+def test_a_service_account_whose_answer_is_lost_is_made_once(grafana, tmp_path, words):
+    given = {"name": "ct-account", "token_file": str(tmp_path / "token")}
+    grafana.wire.rule = losing("POST", words)
+    assert grafana.run(grafana_service_account, **given)["actions"] == ["create service account", "create token"]
+    assert not grafana.run(grafana_service_account, **given)["changed"]
+    (found,) = grafana.api("GET", "/api/serviceaccounts/search?query=ct-account")["serviceAccounts"]
+    assert len(grafana.api("GET", f"/api/serviceaccounts/{found['id']}/tokens")) == 1
+    grafana.run(grafana_service_account, **given, state="absent")
 
 
 def half(whole):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Mapping, Optional
+from typing import Any, Mapping, Optional
 from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import token_file
@@ -17,6 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.error
     Forbidden,
     GrafanaError,
     NotAllowed,
+    NotReachable,
 )
 
 PATH = "/api/serviceaccounts"
@@ -84,6 +85,9 @@ class ServiceAccount:
         try:
             made = self._client.post(PATH, dict(wanted), tries=1)
             account = made if made else self._existing()
+        except NotReachable:
+            # The answer may be lost where Grafana made the account.
+            account = self._existing()
         except GrafanaError as error:
             if ALREADY_EXISTS not in str(error):
                 raise
@@ -161,11 +165,11 @@ class ServiceAccount:
 
     def _new_token(self, path: str) -> str:
         name = self._options["token_name"] or self._options["name"]
-        for token in self._client.get(path) or []:
-            if token["name"] == name:
-                self._client.delete(f"{path}/{token['id']}")
         try:
-            made = self._client.post(path, {"name": name}, tries=1)
+            made = self._replace_token(path, name)
+        except NotReachable:
+            # The answer, and the token in it, may be lost.
+            made = self._replace_token(path, name)
         except GrafanaError as error:
             if TOKEN_ALREADY_EXISTS not in str(error):
                 raise
@@ -176,6 +180,12 @@ class ServiceAccount:
         if not made or "key" not in made:
             raise GrafanaError(f"the answer of Grafana has no token '{name}'. Run again for another token.")
         return str(made["key"])
+
+    def _replace_token(self, path: str, name: str) -> Any:
+        for token in self._client.get(path) or []:
+            if token["name"] == name:
+                self._client.delete(f"{path}/{token['id']}")
+        return self._client.post(path, {"name": name}, tries=1)
 
 
 def _lines(settings: Settings) -> str:
