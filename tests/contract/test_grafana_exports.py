@@ -287,12 +287,12 @@ def test_one_datasource_of_an_unknown_type_is_not_taken_for_two_plugins(server):
     [
         (
             {"DS_TYPO": "ct-p"},
-            "inputs: 'DS_TYPO' is neither an input of the model nor a datasource that it refers to. They are: DS_PROM, PBFA97CFB590B2093.",
+            "inputs: 'DS_TYPO' is neither an input of the model nor a datasource that it refers to. The model has: DS_PROM, PBFA97CFB590B2093.",
         ),
         ({"DS_PROM": None}, "inputs: the value of 'DS_PROM' is null. Give text"),
         (
             {"DS_PROM": "ct-nowhere", "PBFA97CFB590B2093": "ct-p"},
-            "'ct-nowhere', which is not there. Add it to datasources, or correct datasource_uid or inputs.",
+            "'ct-nowhere', which is not there. Declare the datasource, or correct datasource_uid or inputs.",
         ),
     ],
 )

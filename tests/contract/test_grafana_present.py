@@ -11,6 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
     grafana_datasource,
     grafana_folder,
     grafana_resources,
+    grafana_service_account,
 )
 from server import actions
 
@@ -461,6 +462,21 @@ def test_single_objects(grafana):
         assert grafana.run(module, uid=given["uid"], state="absent")["object"]["action"] == "deleted"
     refused = grafana.run(grafana_dashboard, uid="a b", title="x", panels=[])
     assert refused["msg"].startswith("uid: 'a b'")
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "words"),
+    [
+        (grafana_dashboard, {"uid": "ct-b", "title": "CT B"}, "neither panels nor model"),
+        (grafana_dashboard, {"uid": "ct-b", "model": {"title": "CT B"}, "variables": [{"name": "x"}]}, "give either model, or panels"),
+        (grafana_folder, {"uid": "ct-f", "title": "CT F", "parent_uid": "ct-x"}, "parent_uid: there is no folder 'ct-x'"),
+        (grafana_datasource, {"uid": "ct-d", "name": "CT D", "ds_url": ""}, "ds_url: empty"),
+        (grafana_service_account, {"name": " ", "token_file": "/nonexistent/token"}, "name: empty"),
+    ],
+)
+def test_errors_of_single_objects_name_options_that_the_module_has(grafana, module, given, words):
+    assert grafana.run(module, **given)["msg"].startswith(words)
+    assert grafana.wire.writes == []
 
 
 def test_folders_move_and_nest(grafana, declared):

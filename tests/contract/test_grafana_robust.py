@@ -82,6 +82,7 @@ def model(**changes):
         ({"prune": True}, "prune: only objects with a mark are removed, so it needs owner"),
         ({"owner": "our team"}, "owner: 'our team' cannot be a mark"),
         ({"timeout": 0}, "timeout: 0 is no time to wait"),
+        ({"wait": -1}, "wait: -1 is no time to wait"),
         ({"token": ""}, "token: empty"),
         ({"token": "two words"}, "token: empty, or with characters that no token has"),
     ],

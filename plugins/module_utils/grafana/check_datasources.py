@@ -55,7 +55,7 @@ def _check(where: str, item: declared.Datasource) -> None:
 
 def _check_url(where: str, url: str) -> None:
     if not url:
-        raise GrafanaError(f"{where}: empty, which Grafana does not take. Give the address, or leave url out.")
+        raise GrafanaError(f"{where}: empty, which Grafana does not take. Give the address, or leave the option out.")
     shown = http_client.shown_url(url)
     if url != url.strip():
         raise GrafanaError(f"{where}: '{shown}' has a blank at an end. Remove the blank.")
@@ -67,7 +67,10 @@ def check_url(url: str, datasource_type: str) -> tuple[list[str], list[str]]:
     """What is wrong with the URL at which Grafana's server is to reach a datasource, and what is doubtful."""
     every_id = set(datasource_types.ids(datasource_type))
     if not url and every_id.intersection(_TYPES_WITH_URL):
-        problem = f"its url is missing, and Grafana refuses to change a datasource of the type {datasource_type} without one. Give url."
+        problem = (
+            f"its url is missing, and Grafana refuses to change a datasource of the type {datasource_type} without one."
+            " Give the datasource's URL."
+        )
         return ([problem], []) if every_id.intersection(_HTTP_TYPES) else ([], [problem])
     if not url or not every_id.intersection(_HTTP_TYPES + _PROXIED_TYPES) or _HTTP_URL.fullmatch(url):
         return [], []

@@ -26,7 +26,7 @@ def refuse_missing_folders(wanted: declared.Declared, present: Present) -> None:
     ]
     for option, uid, state in references:
         if state == "present" and uid and uid not in folders and present.answered:
-            raise GrafanaError(f"{option}: there is no folder '{uid}'. Add it to folders.")
+            raise GrafanaError(f"{option}: there is no folder '{uid}'. Declare the folder, or correct the uid.")
 
 
 def check_titles(changes: list[Change]) -> None:

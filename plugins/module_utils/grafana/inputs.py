@@ -128,7 +128,7 @@ def _refuse_unknown(names: set[str], known: set[str]) -> None:
     for name in sorted(names - known):
         raise GrafanaError(
             f"inputs: '{name}' is neither an input of the model nor a datasource that it refers to."
-            f" They are: {', '.join(sorted(known)) or 'none'}."
+            f" The model has: {', '.join(sorted(known)) or 'none'}."
         )
 
 

@@ -54,6 +54,8 @@ class Result(_Outcome, total=False):
 
 def patience(module: AnsibleModule) -> int:
     """Seconds to wait for Grafana: none in check mode."""
+    if module.params["wait"] < 0:
+        raise GrafanaError(f"wait: {module.params['wait']} is no time to wait. Give 0 or more seconds.")
     return 0 if module.check_mode else module.params["wait"]
 
 
@@ -105,7 +107,7 @@ def _carry_out(
     except NotReachable as error:
         if not module.check_mode:
             raise
-        module.warn(f"{error} So this is what would be created in an empty one.")
+        module.warn(f"{error} The plan is that for an empty Grafana.")
         return client, "", plan.make(wanted, present.Present(answered=False)), []
     existing = present.read(client, wanted)
     changes = complete_plan.make(client, wanted, existing, bool(module.params.get("allow_managed")))
@@ -170,7 +172,7 @@ def run_single(module: AnsibleModule, kind: str, item: declared.Item) -> None:
     except GrafanaError as error:
         # There, `url` is the address of Grafana.
         message = str(error).replace("datasources[0].url:", "ds_url:")
-        module.fail_json(msg=message.replace(f"{kind}[0].", ""))
+        module.fail_json(msg=message.replace(f"{kind}[0].", "").replace(f"{kind}[0]: ", ""))
     shown = {key: value for key, value in result.items() if key != "objects"}
     if result.get("failed"):
         module.fail_json(**shown)

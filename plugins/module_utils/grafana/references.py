@@ -108,7 +108,7 @@ def _advice(name: str, replaceable_names: set[str]) -> str:
         return f"Give the uid of a datasource: inputs: {{{variable}: uid}}."
     if name in replaceable_names:
         return f"Give the uid of another datasource: inputs: {{{name}: uid}}."
-    return "Add it to datasources, or correct datasource_uid or inputs."
+    return "Declare the datasource, or correct datasource_uid or inputs."
 
 
 def _holders(model: Json) -> list[Json]:
