@@ -12,120 +12,128 @@ uid:
 """
 _STATE = """
 state:
-  description: Whether it is to be there.
+  description: V(present) creates or updates the object. V(absent) removes the object.
   type: str
   choices: [present, absent]
   default: present
 """
 _FOLDER_STATE = """
 state:
-  description: Whether it is to be there. One that holds anything is not removed, since Grafana would remove that with it.
+  description: >-
+    V(present) creates or updates the folder. V(absent) removes an empty folder. A folder with content is an error,
+    since Grafana would remove the content as well.
   type: str
   choices: [present, absent]
   default: present
 """
 _DATASOURCE_URL = """
   description: >-
-    Address at which Grafana's server reaches it, such as V(http://prometheus:9090). Databases and plugins that Grafana
-    does not bring along may have another form. Where Grafana's proxy adds the scheme, a URL without one is a warning.
-    Left as it is where it is not given.
+    Address at which Grafana's server reaches the datasource, such as V(http://prometheus:9090). Databases, and plugins
+    that are not part of Grafana, may have another form. Where Grafana's proxy adds the scheme, a URL without a scheme is
+    a warning. Left unchanged if not given.
   type: str
 """
 _DATASOURCE = """
 name:
-  description: The name, unique in Grafana. Required where it is to be present.
+  description: Name of the datasource, unique in the organization. Required with C(state=present).
   type: str
 type:
   description:
-    - Id of the datasource's plugin. Both ids of a renamed plugin, such as V(testdata) and V(grafana-testdata-datasource), mean the same.
-    - An id close to one that Grafana has is refused. Any other plugin that is not installed is a warning.
+    - Id of the datasource's plugin. Both ids of a renamed plugin, such as V(testdata) and
+      V(grafana-testdata-datasource), mean the same.
+    - An id that resembles the id of an installed plugin is refused. Any other plugin that is not installed is a warning.
   type: str
   default: prometheus
 access:
-  description: Who sends the requests, Grafana's server or the browser.
+  description: Who sends the requests. V(proxy) is Grafana's server, V(direct) is the browser.
   type: str
   choices: [proxy, direct]
   default: proxy
 user:
-  description: User name of a database. Left as it is where it is not given.
+  description: User name of a database. Left unchanged if not given.
   type: str
 database:
-  description: Name of a database. Left as it is where it is not given.
+  description: Name of a database. Left unchanged if not given.
   type: str
 basic_auth_user:
   description:
-    - Name for basic authentication; its password is C(basicAuthPassword) in C(secure_json_data). Left as it is where it is not given.
+    - User name for basic authentication. Its password is C(basicAuthPassword) in C(secure_json_data).
+    - Left unchanged if not given.
     - An empty name switches basic authentication off. Set C(basicAuthPassword) to null to remove the password as well.
   type: str
 is_default:
-  description: Whether new panels take it. Left as it is where it is not given.
+  description: Whether the datasource is the default of the organization. Left unchanged if not given.
   type: bool
 json_data:
-  description: Settings of the plugin. They are merged into those that Grafana has; null takes one away.
+  description: Settings of the plugin, merged into the settings that Grafana has. The value null removes a setting.
   type: dict
   default: {}
 secure_json_data:
   description: >-
-    Secret settings. Grafana never gives them back: one that is missing is set, one that is there is kept until C(secrets_version) changes,
-    and null removes one. A password is also set again where its user changes, and C(httpHeaderValue1) where C(httpHeaderName1) changes.
+    Secret settings, which Grafana never returns. A missing secret is set. An existing secret is kept until
+    C(secrets_version) changes. The value null removes a secret. A password is also set again when its user changes, and
+    C(httpHeaderValue1) when C(httpHeaderName1) changes.
   type: dict
   default: {}
 secrets_version:
-  description: Change it, to a number or a date, to set all of C(secure_json_data) again. Kept in the datasource's C(jsonData).
+  description: >-
+    A number or a date. A changed value sets all of C(secure_json_data) again. The value is kept in the datasource's
+    C(jsonData).
   type: str
 """
 _FOLDER = """
 title:
-  description: The title. Required where it is to be present.
+  description: Title of the folder. Required with C(state=present).
   type: str
 parent_uid:
-  description: Uid of the folder that it lies in; the top level where it is not given.
+  description: Uid of the parent folder. Without it, the folder is at the top level.
   type: str
 """
 _FIELD = """
 unit:
   description: >-
-    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores). Grafana shows other text behind the number.
-    Text that is close to an id is refused. A query of a time series with a unit of its own has its axis on the right.
+    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores). Grafana shows other text after the number. Text
+    that resembles an id is refused. In a time series, a query with a unit of its own has its axis on the right.
   type: str
 min:
-  description: Least value of the axis.
+  description: Minimum of the axis.
   type: float
 max:
-  description: Greatest value of the axis.
+  description: Maximum of the axis.
   type: float
 decimals:
-  description: Digits behind the point.
+  description: Number of decimal places.
   type: int
 thresholds:
-  description: Values from which on another colour is used. Below the first it is green.
+  description: Values at which the colour changes, in ascending order. Below the first value the colour is green.
   type: list
   elements: dict
   suboptions:
     value:
-      description: The value.
+      description: Value from which the colour applies.
       type: float
       required: true
     color:
-      description: The colour, a name or C(#rrggbb).
+      description: Colour, as a name or C(#rrggbb).
       type: str
       required: true
 """
 _DASHBOARD = (
     """
 uid:
-  description: The uid, 1 to 40 letters, digits, C(-) and C(_). That of C(model) where it is not given; one of the two is needed.
+  description: >-
+    The uid, 1 to 40 letters, digits, C(-) and C(_). Defaults to the uid in C(model). One of the two is required.
   type: str
 title:
-  description: The title. That of C(model) where it is not given.
+  description: The title. Defaults to the title in C(model).
   type: str
 folder_uid:
   description: >-
-    Uid of its folder, or V(general) for the top level. Left as it is where it is not given; a new dashboard is then at
-    the top level.
+    Uid of the folder, or V(general) for the top level. Without it, an existing dashboard stays in its folder, and a new
+    dashboard is at the top level.
   type: str
 description:
-  description: What the dashboard shows. Empty text takes away that of the C(model).
+  description: What the dashboard shows. Empty text removes the description of C(model).
   type: str
 tags:
   description: Tags.
@@ -133,37 +141,37 @@ tags:
   elements: str
   default: []
 refresh:
-  description: How often the browser asks again, such as V(5s). Empty text takes away that of the C(model).
+  description: How often the browser refreshes the dashboard, such as V(5s). Empty text removes the refresh of C(model).
   type: str
 time_from:
-  description: Begin of the time range; V(now-1h) where neither this nor C(model) says.
+  description: Start of the time range. Defaults to that of C(model), otherwise V(now-1h).
   type: str
 time_to:
-  description: End of the time range; V(now) where neither this nor C(model) says.
+  description: End of the time range. Defaults to that of C(model), otherwise V(now).
   type: str
 datasource_uid:
   description: >-
-    Uid of the datasource of panels and variables, and of the inputs of its type that an exported C(model) has. With a
-    variable of the type V(datasource) it is C(${name}).
+    Uid of the datasource of panels and variables, and of those inputs of an exported C(model) that have its type.
+    C(${name}) stands for the datasource that a variable of the type V(datasource) selects.
   type: str
   default: prometheus
 links:
   description: >-
-    Links above the dashboard, for dashboards made of C(panels). The time range and the variables go with whoever follows them. Each has either
-    C(tag) or C(url).
+    Links at the top of the dashboard, for dashboards made of C(panels). A link keeps the time range and the variables.
+    Each link has either C(tag) or C(url).
   type: list
   elements: dict
   default: []
   suboptions:
     title:
-      description: What is written on it.
+      description: Text of the link.
       type: str
       required: true
     tag:
-      description: Links to all dashboards with this tag.
+      description: Tag of the dashboards to link to.
       type: str
     url:
-      description: Links to this address.
+      description: Address to link to.
       type: str
 variables:
   description: Template variables, for dashboards made of C(panels).
@@ -172,54 +180,55 @@ variables:
   default: []
   suboptions:
     name:
-      description: The name, as in C($host).
+      description: Name of the variable, such as V(host) for C($host).
       type: str
       required: true
     type:
-      description: What it is chosen from, the answer of a query, the datasources of a kind, or a list.
+      description: Source of the values, which is a query, the datasources of a type, or a list.
       type: str
       choices: [query, datasource, custom]
       default: query
     label:
-      description: What is written before it. Its name where it is not given.
+      description: Text in front of the variable. Defaults to the name.
       type: str
     query:
       description: >-
-        A query such as V(label_values(DCGM_FI_DEV_GPU_UTIL, host)). Of the type V(datasource) it is the plugin id, V(prometheus) where it is not given.
+        For the type V(query), a query such as V(label_values(DCGM_FI_DEV_GPU_UTIL, host\\)). For the type
+        V(datasource), the plugin id, by default V(prometheus).
       type: str
     values:
-      description: The list of the type V(custom).
+      description: Values of the type V(custom).
       type: list
       elements: str
     regex:
-      description: Keeps only what it matches.
+      description: Regular expression. Only values that match are offered.
       type: str
     multi:
-      description: Whether several can be chosen.
+      description: Whether several values can be selected.
       type: bool
       default: false
     include_all:
-      description: Whether all can be chosen at once.
+      description: Whether all values can be selected at once.
       type: bool
       default: false
 panels:
-  description: Panels. They are laid out from left to right on the grid of 24 columns.
+  description: Panels, laid out from left to right on a grid of 24 columns.
   type: list
   elements: dict
   suboptions:
     title:
-      description: The title.
+      description: Title of the panel.
       type: str
       required: true
     type:
       description: >-
-        Kind of the panel. V(row) is a heading for the panels after it, and has no query. A V(table) has a line for each set of labels, with the
-        labels and a column for each query.
+        Type of the panel. A V(row) is a heading for the panels after it, and has no query. A V(table) has a line for each
+        set of labels. Its columns are the labels and the queries.
       type: str
       choices: [bargauge, gauge, row, stat, state-timeline, table, timeseries]
       default: timeseries
     query:
-      description: A PromQL query. Either this or C(queries).
+      description: A PromQL query. Give either C(query) or C(queries).
       type: str
     legend:
       description: >-
@@ -235,12 +244,12 @@ panels:
           type: str
           required: true
         legend:
-          description: Its legend; in a table the name of its column.
+          description: Legend of the query. In a table, the name of the query's column.
           type: str
 """
     + indent(_FIELD, " " * 8)
     + """    instant:
-      description: Whether only the end of the time range is asked for. By default a table does and other panels do not.
+      description: Whether to query only the end of the time range. By default true for a table, false for other panels.
       type: bool
 """
     + indent(_FIELD, " " * 4)
@@ -248,34 +257,35 @@ panels:
       description: How to read the panel.
       type: str
     columns:
-      description: Labels in the order in which a table shows them. Give all that the queries answer.
+      description: Labels in the order in which a table shows them. List all labels that the queries return.
       type: list
       elements: str
     sort:
-      description: The column by which a table is sorted, greatest first.
+      description: Column by which a table is sorted, in descending order.
       type: str
     links:
       description: >-
-        Links of the values, with Grafana's variables such as C(${__field.labels.host}), in a table C(${__data.fields.host}).
+        Links on the values. They may contain Grafana's variables, such as C(${__field.labels.host}). In a table, write
+        C(${__data.fields.host}).
       type: list
       elements: dict
       suboptions:
         title:
-          description: What is written on it.
+          description: Text of the link.
           type: str
           required: true
         url:
-          description: The address. One that begins with C(/) is on the same Grafana.
+          description: Address of the link. An address that begins with C(/) is on the same Grafana.
           type: str
           required: true
         column:
-          description: The only column of a table that has it.
+          description: The only column of a table that has the link.
           type: str
     repeat:
-      description: Name of a variable. The panel is there once for each of its chosen values.
+      description: Name of a variable. Grafana repeats the panel for each selected value.
       type: str
     datasource_uid:
-      description: Uid of the panel's datasource, where it is not the dashboard's.
+      description: Uid of the panel's datasource. Defaults to that of the dashboard.
       type: str
     width:
       description: Width in columns, 1 to 24.
@@ -286,34 +296,38 @@ panels:
       type: int
       default: 8
     x:
-      description: Column of the left edge. Goes with C(y).
+      description: Column of the left edge. Requires C(y).
       type: int
     y:
-      description: Row of the upper edge. Goes with C(x).
+      description: Row of the upper edge. Requires C(x).
       type: int
     model:
-      description: A part of Grafana's JSON of a panel, merged over what is made of the other options; null takes a key away.
+      description: >-
+        Part of Grafana's JSON of a panel, merged over the result of the other options. The value null removes a key.
       type: dict
 model:
-  description: >-
-    A JSON model instead of C(panels), as a dict or as text, also an export with C(__inputs) or an answer of Grafana's API. Load a file with
-    C(lookup('ansible.builtin.file', ...)), which leaves braces alone. Library panels in C(__elements) become panels of
-    the dashboard. A library panel that the dashboard in Grafana shows already stays one, and is not changed. A datasource
-    or a library panel that the model refers to and Grafana does not have is an error.
+  description:
+    - A JSON model instead of C(panels), as a dict or as text. An export with C(__inputs) and an answer of Grafana's API
+      are accepted. A dashboard in the v2 schema of Grafana 12 and newer is refused.
+    - Load a file with V(lookup('ansible.builtin.file', ...\\)), which keeps the braces in the file.
+    - Library panels in C(__elements) become panels of the dashboard. A library panel that the dashboard in Grafana already
+      shows stays a library panel, and is not changed.
+    - A datasource or a library panel that the model refers to and Grafana does not have is an error.
   type: raw
 inputs:
   description:
-    - Values for an exported C(model). A key is the name of one of its C(__inputs), the uid or the name of a datasource
-      that it refers to, or the name of a variable that it takes for a datasource and does not have.
-    - For a datasource the value is the uid of a datasource of the same type. For a constant it is text, by default that of
-      the export.
-    - A datasource input that is not here becomes C(datasource_uid) where the type fits, and is an error otherwise.
+    - Values for an exported C(model). A key is the name of one of its C(__inputs), or the uid or the name of a datasource
+      in the model. A key may also be a variable that the model uses as a datasource and does not define.
+    - The value for a datasource is the uid of a datasource of the same type. The value for a constant is text, by default
+      that of the export.
+    - A datasource input that is not listed becomes C(datasource_uid) if the type fits. Otherwise it is an error.
   type: dict
   default: {}
 ignore_paths:
-  description: >-
-    Parts of the JSON model that people may change in Grafana, such as V(time), V(templating.list[*].current) or V(panels[0].title). They are
-    neither compared nor written. With V([*]) an element is the one of the same title, name, uid, refId or id.
+  description:
+    - Parts of the JSON model that people may change in Grafana, such as V(time), V(templating.list[*].current) or
+      V(panels[0].title). V([*]) means every element. An element is recognized by its title, name, uid, refId or id.
+    - A new dashboard is created with these parts. In an existing dashboard they are neither compared nor overwritten.
   type: list
   elements: str
   default: []
@@ -336,22 +350,24 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   action_group:
-    description: C(module_defaults) for the group C(mlops.gpu_monitoring.grafana) give url, credentials and TLS options once for all modules.
+    description: >-
+      C(module_defaults) with the key C(group/mlops.gpu_monitoring.grafana) sets URL, credentials and TLS options once for
+      all modules.
     support: full
     membership: [mlops.gpu_monitoring.grafana]
 options:
   url:
     description:
-      - Address of Grafana, with its sub-path where it has one. A username or password in it is an error.
+      - Address of Grafana, with its sub-path if it has one. A username or password in the address is an error.
       - >-
         Requests are repeated up to 5 times after the statuses 429, 502, 503 and 504, a lost connection and a locked
         database, and reads after 500. The pauses grow from 0.5 to 8 seconds, or are what C(Retry-After) asks for.
-        While nothing listens, as where Grafana restarts, requests are repeated for about a minute.
+        While nothing listens, such as when Grafana restarts, requests are repeated for about a minute.
     type: str
     required: true
   org_id:
     description: >-
-      Organization to work in, sent as C(X-Grafana-Org-Id). The account's current one where it is not given. An
+      Organization to work in, sent as C(X-Grafana-Org-Id). Defaults to the current organization of the account. An
       organization that does not exist, or to which the account does not belong, is an error.
     type: int
   validate_certs:
@@ -362,7 +378,7 @@ options:
     description: File with the certificates of the authorities to trust.
     type: path
   client_cert:
-    description: File with a client certificate, and with its key where O(client_key) is not given.
+    description: File with a client certificate, and with its key if O(client_key) is not given.
     type: path
   client_key:
     description: File with the key of O(client_cert).
@@ -378,11 +394,11 @@ options:
     type: bool
     default: false
   wait:
-    description: Seconds to wait until Grafana answers. Not spent in check mode.
+    description: Seconds to wait until Grafana answers. Check mode does not wait.
     type: int
     default: 60
   login_help:
-    description: Advice at the end of the error where Grafana refuses the account, such as how to reset its password.
+    description: Advice to add to the error when Grafana refuses the account, such as how to reset its password.
     type: str
 """
 
@@ -390,9 +406,9 @@ options:
 options:
   username:
     description:
-      - Name of an account. Goes with O(password).
-      - An Editor may write folders and dashboards, an Admin datasources and service accounts too. What the account may not do is an error that
-        names the missing permission. The other objects are written.
+      - Name of an account. Requires O(password).
+      - An Editor can write folders and dashboards. An Admin can write datasources and service accounts too.
+      - A missing permission is an error that names the permission. Objects that the account may write are written.
     type: str
   password:
     description: The account's password.
@@ -407,9 +423,9 @@ options:
   allow_managed:
     description:
       - Whether to change and remove dashboards and folders that another tool manages, such as Terraform, kubectl or Git
-        Sync. Without this option they are an error that names the tool. O(ignore:prune) spares them.
-      - Grafana 12 and newer know the tool, in the annotation C(grafana.app/managedBy) of their API below C(/apis). Grafana
-        is asked only before an existing object is written over or removed.
+        Sync. Without this option, such an object is an error that names the tool. O(ignore:prune) keeps such objects.
+      - Grafana 12 and newer record the tool in the annotation C(grafana.app/managedBy) of their API below C(/apis). The
+        module asks for it only before it overwrites or removes an existing object.
     type: bool
     default: false
 """
@@ -417,17 +433,21 @@ options:
     DECLARES = """
 attributes:
   check_mode:
-    description: Makes the same plan and writes nothing. Where no Grafana answers, says what would be created.
+    description:
+      - Makes the same plan and writes nothing. If no Grafana answers, the plan is that for an empty Grafana.
+      - A task does not know what earlier tasks would create. A missing folder or datasource is therefore an error.
+      - Declare objects that refer to each other in one task of M(mlops.gpu_monitoring.grafana_resources).
     support: full
   diff_mode:
-    description: Shows what changes as sorted JSON. Of secrets it shows only that they are set, rotated or removed.
+    description: Shows each changed path with its value. A secret is shown only as set, rotated or removed.
     support: full
 options:
   owner:
     description: >-
-      A mark for all that the task declares. Dashboards get two tags: the owner, and C(managed-by:OWNER:DIGEST), which is
-      of this uid in this folder alone. Datasources get a key in their C(jsonData). A folder has the mark where its uid is
-      the owner or begins with the owner and a C(-), so no owner should be the beginning of another. 1 to 40 letters, digits, C(-) and C(_).
+      A mark for all that the task declares, of 1 to 40 letters, digits, C(-) and C(_). A dashboard gets two tags: the
+      owner, and C(managed-by:OWNER:DIGEST), which is valid for this uid in this folder alone. A datasource gets a key in
+      its C(jsonData). A folder has the mark if its uid is the owner, or begins with the owner and a C(-). No owner should
+      therefore be the beginning of another.
     type: str
 """
 
@@ -437,6 +457,6 @@ options:
     LISTS: str = (
         "options:\n"
         + _list_of("datasources", "Datasources.", _UID + _DATASOURCE + "\nurl:" + _DATASOURCE_URL + _STATE)
-        + _list_of("folders", "Folders. They may lie in each other and be given in any order.", _UID + _FOLDER + _FOLDER_STATE)
+        + _list_of("folders", "Folders, in any order. Folders may be nested.", _UID + _FOLDER + _FOLDER_STATE)
         + _list_of("dashboards", "Dashboards, each as a list of panels or as a JSON model.", _DASHBOARD + _STATE)
     )

@@ -10,7 +10,7 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Compares one datasource with what Grafana has and writes it where it differs.
+  - Compares one datasource with what Grafana has and writes the differences.
   - For several objects M(mlops.gpu_monitoring.grafana_resources) is much faster, since it takes one task.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 object:
-  description: The object with what happened to it, or in check mode would happen.
+  description: The object, with what the task did or in check mode would do.
   returned: success
   type: dict
   contains:
@@ -46,16 +46,16 @@ object:
     uid: {description: The uid., type: str, sample: gpus}
     name: {description: Name or title., type: str, sample: GPUs}
     action: {description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted).", type: str, sample: created}
-    url: {description: Where a person finds it., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
-    version: {description: Version of a dashboard; null elsewhere., type: int, sample: 1}
-    folder_uid: {description: Folder that it lies in; empty at the top level., type: str, sample: gpu}
+    url: {description: Address of the object in the web interface., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
+    version: {description: Version of a dashboard. Null for other objects., type: int, sample: 1}
+    folder_uid: {description: Uid of the parent folder. Empty at the top level., type: str, sample: gpu}
 requests:
   description: Number of HTTP requests.
   returned: when Grafana was asked and nothing was refused before the first write
   type: int
   sample: 5
 grafana_version:
-  description: Version of Grafana; empty where the server hides it.
+  description: Version of Grafana. Empty if the server hides its version.
   returned: as RV(requests)
   type: str
   sample: 12.4.0

@@ -13,10 +13,10 @@ description:
   - Compares datasources, folders and dashboards with what Grafana has and writes only what differs, over one connection.
   - From 16 dashboards on, up to four connections read the dashboards. Writes go one after the other.
   - >-
-    What can be seen to be wrong is refused before anything is written. Objects are known by their uid; nothing is taken over or removed by its
-    title.
-  - What was changed by hand in Grafana is put back. What Grafana itself adds or migrates is no difference.
-  - One object's failure does not stop the others. The task then fails with the list of what failed, and reports what was written.
+    Invalid input is refused before anything is written. Objects are identified by their uid. Nothing is taken over or
+    removed because of its title.
+  - Manual changes in Grafana are reverted. Values that Grafana itself adds or migrates are no difference.
+  - A failed object does not stop the others. The task then fails, lists the failures and reports what was written.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
   - mlops.gpu_monitoring.grafana.login
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 options:
   prune:
     description:
-      - Whether to remove what an earlier task with the same O(owner) declared, and this task does not.
+      - Whether to remove what an earlier task with the same O(owner) declared and this task does not declare.
       - A dashboard is removed where it still has its mark, under its uid and in its folder. The folder is the top level, one
         that O(folders) declared, or one with the mark.
       - Copies, dashboards that were moved, dashboards in folders of others, dashboards that have only the tag, and objects
@@ -36,14 +36,17 @@ options:
     default: false
   secret_key_file:
     description:
-      - File on the host that runs the module, with the key with which Grafana encrypts secrets (C(secret_key) in its section C([security])).
-      - Where the key is another one than at the last run, Grafana can neither read nor update the secrets of its datasources. The declared
-        datasources with secrets are then removed and created again. A keyed hash in the datasource's C(jsonData) tells.
+      - File on the host that runs the module, with the key with which Grafana encrypts secrets. The key is C(secret_key)
+        in the section C([security]) of Grafana's configuration.
+      - With another key than at the last run, Grafana can neither read nor update the secrets of its datasources. The
+        declared datasources with secrets are then removed and created again.
+      - The module recognizes the key by a keyed hash in the datasource's C(jsonData).
     type: path
   state:
-    description: >-
-      V(present) brings the objects about, each as its own C(state) says. V(gathered) writes nothing and returns all that the organization has in
-      RV(gathered).
+    description:
+      - V(present) creates, updates and removes objects as the C(state) of each object says.
+      - V(gathered) writes nothing, and returns all objects of the organization in RV(gathered). The lists of objects and
+        O(prune) have no effect then.
     type: str
     choices: [present, gathered]
     default: present
@@ -75,7 +78,7 @@ EXAMPLES = r"""
         model: "{{ lookup('ansible.builtin.file', 'dashboard.json') }}"
         ignore_paths: [time, 'templating.list[*].current']
 
-- name: Have everything of ours there, and nothing of ours that is not declared
+- name: Declare the objects of a team, and remove those that the team does not declare any more
   mlops.gpu_monitoring.grafana_resources:
     url: https://grafana.example.com
     token: "{{ grafana_token }}"
@@ -84,17 +87,34 @@ EXAMPLES = r"""
     folders: "{{ our_folders }}"
     dashboards: "{{ our_dashboards }}"
 
-- name: Read what there is
+- name: Read all objects of the organization
   mlops.gpu_monitoring.grafana_resources:
     url: https://grafana.example.com
     token: "{{ grafana_token }}"
     state: gathered
   register: grafana
+
+- name: Store the objects, which contain no secrets
+  ansible.builtin.copy:
+    content: "{{ grafana.gathered | to_nice_json }}"
+    dest: /var/backups/grafana.json
+    mode: "0600"
+  delegate_to: localhost
+
+- name: Restore the objects
+  mlops.gpu_monitoring.grafana_resources:
+    url: https://grafana.example.com
+    token: "{{ grafana_token }}"
+    datasources: "{{ backup.datasources }}"
+    folders: "{{ backup.folders }}"
+    dashboards: "{{ backup.dashboards }}"
+  vars:
+    backup: "{{ lookup('ansible.builtin.file', '/var/backups/grafana.json') | from_json }}"
 """
 
 RETURN = r"""
 objects:
-  description: Every object with what happened to it, or in check mode would happen. Those that failed are named in RV(ignore:msg).
+  description: Every object, with what the task did or in check mode would do. Failed objects are named in RV(ignore:msg).
   returned: success and failure, when O(state=present)
   type: list
   elements: dict
@@ -103,9 +123,9 @@ objects:
     uid: {description: The uid., type: str, sample: gpus}
     name: {description: Name or title., type: str, sample: GPUs}
     action: {description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted).", type: str, sample: created}
-    url: {description: Where a person finds it., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
-    version: {description: Version of a dashboard; null elsewhere., type: int, sample: 1}
-    folder_uid: {description: Folder that it lies in; empty at the top level., type: str, sample: gpu}
+    url: {description: Address of the object in the web interface., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
+    version: {description: Version of a dashboard. Null for other objects., type: int, sample: 1}
+    folder_uid: {description: Uid of the parent folder. Empty at the top level., type: str, sample: gpu}
 spared:
   description: >-
     What looks like an object of O(owner) and was not removed. A warning names the first five, without those that have
@@ -119,7 +139,7 @@ spared:
     name: {description: Name or title., type: str, sample: My own}
     reason: {description: Why it was not removed., type: str, sample: it comes from a provisioning file of the server}
 gathered:
-  description: What there is, as lists that the options O(datasources), O(folders) and O(dashboards) take. Secrets are not in it.
+  description: All objects as values for the options O(datasources), O(folders) and O(dashboards), without secrets.
   returned: when O(state=gathered)
   type: dict
   contains:
@@ -132,7 +152,7 @@ requests:
   type: int
   sample: 5
 grafana_version:
-  description: Version of Grafana; empty where the server hides it.
+  description: Version of Grafana. Empty if the server hides its version.
   returned: as RV(requests)
   type: str
   sample: 12.4.0

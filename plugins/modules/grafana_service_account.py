@@ -10,18 +10,19 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Makes the service account, gives it its role, and makes a token once. Grafana shows a token only when it is made, so it goes into a file.
-  - While Grafana takes the token in the file, nothing changes. If Grafana refuses it, the module replaces the token of that name.
+  - Creates a service account, sets its role, and creates a token once. Grafana shows a token only at its creation, so
+    the module writes the token into a file.
+  - While Grafana accepts the token in the file, nothing changes. If Grafana refuses the token, the module replaces it.
   - The token is never in the module's result.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
   - mlops.gpu_monitoring.grafana.login
 attributes:
   check_mode:
-    description: Says what would change and changes nothing. Where no Grafana answers, this is what would be made in an empty one.
+    description: Reports what would change and writes nothing. If no Grafana answers, the plan is that for an empty Grafana.
     support: full
   diff_mode:
-    description: Shows the account's settings. Of the token it shows only that it is made.
+    description: Shows the settings of the account. A new token is shown only as set.
     support: full
 options:
   name:
@@ -29,20 +30,21 @@ options:
     type: str
     required: true
   role:
-    description: Its role in the organization.
+    description: Role of the service account in the organization.
     type: str
     choices: [Viewer, Editor, Admin]
     default: Viewer
   token_name:
-    description: Name of the token, unique in the organization. That of the service account where it is not given.
+    description: Name of the token, unique in the organization. Defaults to the name of the service account.
     type: str
   token_file:
     description:
-      - File on the host that runs the module for the token, with mode 0600. Required where O(state=present). V(absent) removes it.
-      - A file that holds something else than a token is an error.
+      - File for the token on the host that runs the module, with mode 0600. Required with O(state=present).
+      - O(state=absent) removes the file. Missing parent folders are created.
+      - A file that holds anything else than a token is an error.
     type: path
   state:
-    description: Whether it is to be there. V(absent) removes its tokens as well.
+    description: V(present) creates or updates the account. V(absent) removes the account and its tokens.
     type: str
     choices: [present, absent]
     default: present
@@ -51,7 +53,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make an account for this controller and keep its token here
+- name: Create a service account, and keep its token on the controller
   mlops.gpu_monitoring.grafana_service_account:
     url: http://192.0.2.10:3000
     username: admin
@@ -61,7 +63,7 @@ EXAMPLES = r"""
     token_file: ~/.config/gpu_monitoring/grafana_token
   delegate_to: localhost
 
-- name: Use it
+- name: Use the token
   mlops.gpu_monitoring.grafana_resources:
     url: http://192.0.2.10:3000
     token: "{{ lookup('ansible.builtin.file', '~/.config/gpu_monitoring/grafana_token') }}"
@@ -70,7 +72,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or in check mode would be.
+  description: What the task did, or in check mode would do.
   returned: success
   type: list
   elements: str
@@ -81,7 +83,7 @@ requests:
   type: int
   sample: 4
 grafana_version:
-  description: Version of Grafana; empty where the server hides it.
+  description: Version of Grafana. Empty if the server hides its version.
   returned: success
   type: str
   sample: 12.4.0
@@ -111,7 +113,7 @@ def _reconciled(module):
     except NotReachable as error:
         if not module.check_mode:
             raise
-        module.warn(f"{error} So this is what would be made in an empty one.")
+        module.warn(f"{error} The plan is that for an empty Grafana.")
         account.reconcile(is_answered=False)
         return account, ""
     account.reconcile()
