@@ -43,7 +43,8 @@ def defaults_of(role: Path) -> dict[str, Any]:
 def _plain(text: str) -> str:
     """Ansible's markup as Markdown."""
     text = re.sub(r"O\(([^()#]+#module:)?([^()]+)\)", r"`\2`", text)
-    return re.sub(r"[CV]\(((?:[^()]|\([^()]*\))+)\)", r"`\1`", " ".join(text.split()))
+    text = re.sub(r"[CV]\(((?:[^()]|\([^()]*\))+)\)", r"`\1`", " ".join(text.split()))
+    return text.replace(r"\)", ")")
 
 
 def _default(value: Any) -> str:
