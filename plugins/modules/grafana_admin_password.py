@@ -10,16 +10,17 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Tries the new password first. If Grafana takes it, nothing changes.
-  - Otherwise it logs in with the old one and sets the new one. These are at most two tries, since Grafana locks an account after five.
+  - Tries the new password first. If Grafana accepts the new password, nothing changes.
+  - Otherwise logs in with the old password and sets the new password. Grafana locks an account after five wrong
+    passwords, so the module tries at most two.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
 attributes:
   check_mode:
-    description: Tries the passwords and changes nothing.
+    description: Tries the passwords and writes nothing.
     support: full
   diff_mode:
-    description: Has nothing to show of a password.
+    description: A password is never shown.
     support: none
 options:
   username:
@@ -27,14 +28,14 @@ options:
     type: str
     required: true
   password:
-    description: The password that it is to have, of four characters or more.
+    description: New password of the account, of four characters or more.
     type: str
     required: true
   old_password:
-    description: The password that it may have now.
+    description: Current password of the account. Not used if Grafana accepts O(password).
     type: str
   old_password_file:
-    description: A file on the host with that password. What is not there is not tried.
+    description: File with the current password, on the host that runs the module. A missing file is ignored.
     type: path
 seealso:
   - module: mlops.gpu_monitoring.grafana_resources
@@ -56,7 +57,7 @@ requests:
   type: int
   sample: 2
 grafana_version:
-  description: Version of Grafana; empty where the server hides it.
+  description: Version of Grafana. Empty if the server hides its version.
   returned: success
   type: str
   sample: 12.4.0
@@ -105,7 +106,9 @@ def _run(module):
     try:
         client.get("/api/user")
         return False, client.count, version
-    except WrongPassword:
+    except WrongPassword as error:
+        if not old and not params["login_help"]:
+            raise WrongPassword(f"{error} Give the password that the account has now as old_password.") from error
         if not old or old == params["password"]:
             raise
     known = Client({**params, "password": old, "token": None})

@@ -422,6 +422,8 @@ def test_a_wrong_password_is_tried_as_often_as_there_are_passwords(grafana):
     assert "locks an account after five wrong passwords in five minutes" in result["msg"]
     assert result["msg"].endswith(" Ask Ann.")
     assert [path for _method, path in grafana.wire.requests] == ["/api/health", "/api/user", "/api/user"]
+    result = grafana.run(grafana_admin_password, **NOBODY)
+    assert result["msg"].endswith(" Give the password that the account has now as old_password.")
 
 
 @pytest.mark.parametrize(

@@ -479,6 +479,13 @@ def test_errors_of_single_objects_name_options_that_the_module_has(grafana, modu
     assert grafana.wire.writes == []
 
 
+def test_a_folders_title_in_place_of_its_uid_is_answered_with_the_uid(grafana):
+    grafana.run(grafana_folder, uid="ct-f", title="CT F")
+    grafana.wait_for_search("ct-f")
+    refused = grafana.run(grafana_dashboard, uid="ct-b", title="CT B", folder_uid="CT F", panels=[])
+    assert refused["msg"] == "folder_uid: there is no folder 'CT F'. It is a title. Give the uid, 'ct-f'."
+
+
 def test_folders_move_and_nest(grafana, declared):
     """Nested folders need Grafana 11, or 10 with a feature flag; older servers refuse the parent and the task says so."""
     version = grafana.api("GET", "/api/health").get("version", "12")

@@ -24,9 +24,13 @@ def refuse_missing_folders(wanted: declared.Declared, present: Present) -> None:
             for number, dashboard_item in enumerate(wanted.dashboards)
         ),
     ]
+    uids_by_title = {str(folder["title"]): folder_uid for folder_uid, folder in present.folders.items()}
     for option, uid, state in references:
         if state == "present" and uid and uid not in folders and present.answered:
-            raise GrafanaError(f"{option}: there is no folder '{uid}'. Declare the folder, or correct the uid.")
+            advice = "Declare the folder, or correct the uid."
+            if uid in uids_by_title:
+                advice = f"It is a title. Give the uid, '{uids_by_title[uid]}'."
+            raise GrafanaError(f"{option}: there is no folder '{uid}'. {advice}")
 
 
 def check_titles(changes: list[Change]) -> None:
