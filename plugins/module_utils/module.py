@@ -8,6 +8,8 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import datasource_secrets
+
 HIDDEN = "NOT_LOGGING_PARAMETER"
 # A password may have a slash, and the scheme may be missing: the URL is invalid then, and the password no less secret.
 _LOGIN_OF_URL = re.compile(r"^(?:\w+://)?(.+)@")
@@ -34,23 +36,26 @@ class Module(AnsibleModule):
 
     The options with secret suboptions are left out of what Ansible writes to the host's log: AnsibleModule looks for
     secrets in the representation of an option, in which one of several lines, such as a private key, is not found. The
-    logins in the URLs of the options and of the diff are left out of the result.
+    logins in the URLs of the options and of the diff are left out of the result, and so are secrets in `json_data`.
     """
 
     def exit_json(self, **kwargs: Any) -> Any:
-        """Return the result, without the logins of URLs."""
-        self._hide_logins(kwargs)
+        """Return the result, without secrets."""
+        self._hide_secrets(kwargs)
         return super().exit_json(**kwargs)
 
     def fail_json(self, msg: str, **kwargs: Any) -> Any:
-        """Return the error, without the logins of URLs."""
-        self._hide_logins(kwargs)
+        """Return the error, without secrets."""
+        self._hide_secrets(kwargs)
         return super().fail_json(msg, **kwargs)
 
-    def _hide_logins(self, result: dict[str, Any]) -> None:
+    def _hide_secrets(self, result: dict[str, Any]) -> None:
         self.no_log_values.update(logins(_LOGIN_OF_URL, self.params.get("url")))
         listed = self.params.get("datasources")
-        urls = [item.get("url") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        urls = [item.get("url") for item in items]
+        for json_data in [self.params.get("json_data"), *(item.get("json_data") for item in items)]:
+            self.no_log_values.update(datasource_secrets.misplaced(json_data).values() if isinstance(json_data, dict) else [])
         self.no_log_values.update(logins(_LOGIN_IN_TEXT, [self.params.get("ds_url"), urls, result.get("diff")]))
 
     def log(self, msg: str, log_args: Optional[dict[str, Any]] = None) -> None:

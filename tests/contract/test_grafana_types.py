@@ -99,6 +99,10 @@ def test_basic_authentication_can_be_switched_off(grafana):
         ({"datasources": [{**DATASOURCE, "name": "n" * 191}]}, "has 191 characters. Give at most 190"),
         ({"datasources": [{**DATASOURCE, "type": ""}]}, "datasources[0].type: empty"),
         (
+            {"datasources": [{**DATASOURCE, "json_data": {"httpHeaderName1": "X", "httpHeaderValue1": "hunter22"}}]},
+            "datasources[0].json_data.httpHeaderValue1: the value is a secret",
+        ),
+        (
             {"datasources": [{**DATASOURCE, "type": "prometeus"}]},
             "datasource 'ct-p': type: this Grafana lists no datasource plugin 'prometeus'. Write prometheus",
         ),

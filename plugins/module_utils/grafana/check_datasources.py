@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import datasource_secrets, http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource_types, declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
@@ -48,6 +48,11 @@ def _check(where: str, item: declared.Datasource) -> None:
         raise GrafanaError(f"{where}.type: empty for '{item['uid']}'. Give the id of a plugin, such as prometheus.")
     if item["url"] is not None:
         _check_url(f"{where}.url", item["url"])
+    for key in datasource_secrets.misplaced(item["json_data"]):
+        raise GrafanaError(
+            f"{where}.json_data.{key}: the value is a secret, and all who may read the datasource see json_data."
+            " Move it to secure_json_data."
+        )
     for key, value in item["secure_json_data"].items():
         if value is not None and (not isinstance(value, str) or not value):
             raise GrafanaError(f"{where}.secure_json_data.{key}: must be text that is not empty, or null to remove it.")
