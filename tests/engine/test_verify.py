@@ -75,7 +75,12 @@ class Fleet:
             "host_info": {name: self.of_host(name) for name in GPUS},
             "scrape_interval": 1,
             "frozen_after": FROZEN_AFTER,
-            "dashboards": [{"uid": "ml", "panels": []}, {"uid": "host"}, {"model": json.dumps({"uid": "gpus", "panels": []})}, {"uid": "gone", "state": "absent"}],
+            "dashboards": [
+                {"uid": "ml", "panels": []},
+                {"uid": "host"},
+                {"model": json.dumps({"uid": "gpus", "panels": []})},
+                {"uid": "gone", "state": "absent"},
+            ],
             "optional_panels": ["DCGM_FI_DEV_NVLINK"],
             "data_since_file": str(self.mark),
         }
