@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import Forbidden
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import is_before
 
 # The search shows these, and what is removed in the same run still counts. Grafana 12 writes the plural.
 _SEARCHED = ("dashboard", "folder")
@@ -22,11 +23,11 @@ def refuse_to_nest(client: Client, version: str, changes: list[Change]) -> None:
     Grafana 9 and 10 nest folders with a feature toggle alone. Without it they take the parent, and ignore it.
     """
     to_nest = [change for change in changes if _is_to_nest(change)]
-    if not to_nest or version and not _is_old(version):
+    if not to_nest or version and not is_before(version, FIRST_NESTED):
         return
     settings = client.web_settings()
     build, toggles = settings.get("buildInfo") or {}, settings.get("featureToggles")
-    if _is_old(version or str(build.get("version"))) and isinstance(toggles, dict) and not toggles.get("nestedFolders"):
+    if is_before(version or str(build.get("version")), FIRST_NESTED) and isinstance(toggles, dict) and not toggles.get("nestedFolders"):
         for change in to_nest:
             change.error = f"folder '{change.uid}': it cannot be put into '{change.after['parent_uid']}'. {NOT_NESTED}"
 
@@ -34,11 +35,6 @@ def refuse_to_nest(client: Client, version: str, changes: list[Change]) -> None:
 def _is_to_nest(change: Change) -> bool:
     is_moved = change.kind == "folder" and change.action in ("created", "moved")
     return is_moved and bool(change.after["parent_uid"]) and not change.error
-
-
-def _is_old(version: str) -> bool:
-    major = version.partition(".")[0]
-    return major.isdecimal() and int(major) < FIRST_NESTED
 
 
 def check_removals(client: Client, changes: list[Change]) -> None:

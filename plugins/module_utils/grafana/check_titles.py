@@ -4,25 +4,23 @@ from __future__ import annotations
 
 """Titles that other dashboards of the folder have, which Grafana before 11.3 refuses (grafana/grafana#90687)."""
 
-import re
 from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import is_before
 
-_VERSION = re.compile(r"(\d+)\.(\d+)")
 _TAKES_EVERY_TITLE = (11, 3)
 Place = tuple[str, str]
 
 
 def refuse_taken(client: Client, version: str, changes: list[Change]) -> None:
     """Set the error of each dashboard whose title is that of one that keeps the title in this run."""
-    numbers = _VERSION.match(version)
     dashboards = [change for change in changes if change.kind == "dashboard" and change.changed and not change.error]
     moving = [change for change in dashboards if _before(change) != _after(change)]
     arriving = [change for change in moving if change.action != "deleted"]
-    if not arriving or not numbers or (int(numbers[1]), int(numbers[2])) >= _TAKES_EVERY_TITLE:
+    if not arriving or not is_before(version, *_TAKES_EVERY_TITLE):
         return
     leaving = {change.uid for change in moving}
     hits = [hit for hit in client.search("dash-db") if hit["uid"] not in leaving]

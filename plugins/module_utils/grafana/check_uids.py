@@ -5,14 +5,14 @@ from __future__ import annotations
 """Uids that a folder and a dashboard have both, which Grafana 11 and older refuse: they keep both in one table."""
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import is_before
 
 FIRST_WITH_BOTH = 12
 
 
 def refuse_shared(version: str, changes: list[Change]) -> None:
     """Set the error of each dashboard that is to be created with the uid of a declared folder."""
-    major = version.partition(".")[0]
-    if not major.isdecimal() or int(major) >= FIRST_WITH_BOTH:
+    if not is_before(version, FIRST_WITH_BOTH):
         return
     folders = {change.uid for change in changes if change.kind == "folder" and change.item["state"] == "present"}
     for change in changes:

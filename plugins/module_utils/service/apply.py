@@ -31,6 +31,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reloa
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import NEXT, PREVIOUS, VALIDATOR
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
 
 VALIDATE_SECONDS = 120
 VALIDATE_LINES = 100
@@ -420,7 +421,7 @@ def _keep_data(engine: Engine, kept: Data, last_version: str, record: journal.Jo
         record.enter(journal.CHANGING)
         record.data = volume_data.copy(kept, volume, last_version)
         record.enter(journal.CHANGING)
-    if volume_data.numbers(kept.version):
+    if numbers(kept.version):
         manifest.note_version(record.service.name, kept.volume, kept.version)
 
 

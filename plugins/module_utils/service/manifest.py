@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, state
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volume_data import numbers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
 
 KIND = "manifest"
 

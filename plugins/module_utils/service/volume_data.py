@@ -14,8 +14,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.files import about
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
 
-_NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)")
 _TAG = re.compile(r":v?(\d+(?:\.\d+)+[^/:@]*)(?:@.*)?$")
 COPY_FOLDER = ".gpu_monitoring.previous"
 
@@ -33,12 +33,6 @@ class Copy:
     def exists(self) -> bool:
         """Whether the data was copied. The data of a volume that only the container can see is not."""
         return any(self.files.values())
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """The version for comparisons; empty where it is not known."""
-    match = _NUMBERS.match(version)
-    return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
 def version_of(images: Iterable[str]) -> str:

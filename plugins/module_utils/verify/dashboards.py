@@ -5,7 +5,6 @@ from __future__ import annotations
 """What the dashboards in Grafana show, collected. What it means is decided elsewhere."""
 
 import itertools
-import re
 import time
 from typing import Optional
 from urllib.parse import quote
@@ -20,11 +19,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import Shown, ShownDashboard
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.queries import PrometheusOfDatasource, Queries
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.variables import Context
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import is_before
 
 # From this version on Grafana draws dashboards by scenes (grafana/grafana#93818), which ask for every variable when
 # somebody opens the dashboard, whatever its `refresh` says (grafana/scenes: MultiValueVariable.ts).
 _SCENES_SINCE = (11, 3)
-_VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
 class Dashboards:
@@ -57,8 +56,7 @@ class _Look:
     def __init__(self, grafana: Client, optional: list[str], hosts: list[str]) -> None:
         self._grafana = grafana
         self._optional = optional
-        version = _VERSION.match(grafana.wait(0))
-        keeps_saved = version is not None and (int(version[1]), int(version[2])) < _SCENES_SINCE
+        keeps_saved = is_before(grafana.wait(0), *_SCENES_SINCE)
         datasources: list[Datasource] = grafana.get("/api/datasources") or []
         self._queries = Queries(grafana, datasources)
         self._context = Context(

@@ -11,6 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data, parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
 from fake_engine import IMAGE_CONFIG, Killed
 
 ADVICE = "Set the version of the test."
@@ -43,7 +44,7 @@ def program(engine, folder, monkeypatch):
         version = engine._find(name)["Config"]["Image"].partition(":")[2]
         database = folder / "app.db"
         before = database.read_text().split()[-1] if database.exists() else version
-        assert volume_data.numbers(before) <= volume_data.numbers(version), f"{version} started on the data of {before}"
+        assert numbers(before) <= numbers(version), f"{version} started on the data of {before}"
         database.write_text(f"{database.read_text() if database.exists() else ''}{version}\n" if before != version else f"{version}\n")
         if version == "2.0.0":
             (folder / "app.db-wal").write_text("of 2.0.0")
