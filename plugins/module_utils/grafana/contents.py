@@ -10,7 +10,10 @@ from typing import Any, Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 
 # A reference to a variable (grafana/grafana, public/app/features/variables/utils.ts).
-_REFERENCE = re.compile(r"\$(\w+)|\[\[(\w+)(?::\w+)?\]\]|\$\{(\w+)[.:}]")
+REFERENCE = re.compile(
+    r"\$(?P<plain>\w+)|\[\[(?P<old>\w+?)(?::(?P<old_format>\w+))?\]\]"
+    r"|\$\{(?P<braces>\w+)(?:\.[^:^}]+)?(?::(?P<format>[^}]+))?\}"
+)
 # Text that is one reference as a whole. The name of an input of an export may have any character.
 _WHOLE = re.compile(r"\$(\w+)|\[\[(\w+)(?::\w+)?\]\]|\$\{([^}]+?)(?::\w+)?\}")
 
@@ -43,7 +46,12 @@ def variable_names(dashboard: Json) -> set[str]:
 
 def variables_in(text: str) -> set[str]:
     """Names of the variables that a text refers to."""
-    return {name for match in _REFERENCE.findall(text) for name in match if name}
+    return {referred_name(match) for match in REFERENCE.finditer(text)}
+
+
+def referred_name(reference: re.Match[str]) -> str:
+    """Name of the variable in a match of `REFERENCE`."""
+    return reference["plain"] or reference["old"] or reference["braces"]
 
 
 def variable_of(text: str) -> Optional[str]:

@@ -11,11 +11,9 @@ import json
 import re
 from typing import Callable, NamedTuple, Union
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import REFERENCE, referred_name
+
 PROMETHEUS, REGEX, TEXT, GLOB = "prometheus", "regex", "text", "glob"
-_REFERENCE = re.compile(
-    r"\$(?P<plain>\w+)|\[\[(?P<old>\w+?)(?::(?P<old_format>\w+))?\]\]"
-    r"|\$\{(?P<braces>\w+)(?:\.[^:^}]+)?(?::(?P<format>[^}]+))?\}"
-)
 _SPECIAL = re.compile(r"[$^*{}\[\]'+?.()|]")
 _REGEX_SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}/]")
 
@@ -45,23 +43,14 @@ def fill(text: str, values: Values, style: str = GLOB) -> str:
     """
 
     def replacement(match: re.Match[str]) -> str:
-        name = _name(match)
+        name = referred_name(match)
         return (
             _formatted(name, values[name], match["old_format"] or match["format"] or style)
             if name in values
             else match[0]
         )
 
-    return _REFERENCE.sub(replacement, text)
-
-
-def names(text: str) -> set[str]:
-    """The names that a text refers to."""
-    return {_name(match) for match in _REFERENCE.finditer(text)}
-
-
-def _name(match: re.Match[str]) -> str:
-    return match["plain"] or match["old"] or match["braces"]
+    return REFERENCE.sub(replacement, text)
 
 
 def _formatted(name: str, value: Value, style: str) -> str:

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects, variables_in
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
     datasources,
     filters,
@@ -23,7 +23,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interp
     Value,
     Values,
     fill,
-    names,
 )
 
 # Panels that ask nothing, whatever targets their model has (skipDataQuery of the plugins).
@@ -36,7 +35,7 @@ class Query(NamedTuple):
     """One query of a panel, its variables filled in.
 
     - number: the panel's place, since titles may be the same.
-    - datasource: the uid, or the name where `problem` says that there is none.
+    - datasource: the uid. If `problem` names a missing datasource, its name.
     - written: the query as the model has it.
     - problem: why it cannot be asked.
     - start, end: the time range, as /api/ds/query takes it.
@@ -112,7 +111,7 @@ def _of_panel(
         if not target.get("expr"):
             continue
         written = str(target["expr"])
-        if names(f"{written} {name}") & unknown:
+        if variables_in(f"{written} {name}") & unknown:
             return None
         interval = str(((source or {}).get("jsonData") or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL)
         own = time_range.built_in(times.span, panel, target, interval, values)

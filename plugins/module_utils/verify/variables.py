@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import template_variables
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import template_variables, variables_in
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
     choices,
     datasources,
@@ -20,7 +20,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interp
     Value,
     Values,
     fill,
-    names,
 )
 
 # Up to this schema version Grafana changes `refresh` to "on load" when it opens a dashboard (DashboardMigrator.ts).
@@ -74,7 +73,7 @@ def resolve(dashboard: Json, context: Context) -> Resolved:
 def _uses(variable: Json) -> set[str]:
     """The names that a variable refers to."""
     texts = [_query(variable), variable.get("regex"), _uid(variable), variable.get("allValue")]
-    return names(" ".join(str(text) for text in texts if text)) - {variable["name"]}
+    return variables_in(" ".join(str(text) for text in texts if text)) - {variable["name"]}
 
 
 def _query(variable: Json) -> str:
