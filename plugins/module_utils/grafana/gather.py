@@ -5,7 +5,6 @@ from __future__ import annotations
 """What is there, in the form in which it can be asked for. Secrets cannot be read, so they are not in it."""
 
 from typing import Callable, Optional, TypedDict, Union
-from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     answers,
@@ -110,7 +109,7 @@ def _element(
     if uid not in elements:
         elements[uid] = None
         try:
-            answer = client.get(f"/api/library-elements/{quote(uid, safe='')}")
+            answer = client.get(library_panels.path(uid))
         except (NotAllowed, NotReachable):
             raise
         except GrafanaError as error:

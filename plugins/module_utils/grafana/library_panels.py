@@ -9,6 +9,7 @@ Grafana's exporter writes them (public/app/features/dashboard-scene/scene/export
 
 from collections.abc import Set
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import contents
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
@@ -16,6 +17,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 # What a panel has of its own in each dashboard (LibraryPanelBehavior.tsx, "setPanelFromLibPanel").
 _OF_THE_DASHBOARD = ("id", "gridPos", "title", "repeat", "repeatDirection", "maxPerRow")
 _OF_A_PLACE = ("id", "gridPos", "libraryPanel")
+
+
+def path(uid: str) -> str:
+    """Where the API has a library panel."""
+    return f"/api/library-elements/{quote(uid, safe='')}"
 
 
 def referenced(dashboard: Json) -> dict[str, str]:

@@ -7,9 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar
-from urllib.parse import quote
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import answers, declared, mark, schema_v2
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    answers,
+    declared,
+    library_panels,
+    mark,
+    schema_v2,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import (
     Forbidden,
@@ -188,7 +193,7 @@ def read_library_panels(client: Client, present: Present, uids: Iterable[str]) -
         if uid in present.library_panels:
             continue
         try:
-            present.library_panels[uid] = client.get(f"/api/library-elements/{quote(uid, safe='')}") is not None
+            present.library_panels[uid] = client.get(library_panels.path(uid)) is not None
         except Forbidden:
             present.library_panels[uid] = True
 

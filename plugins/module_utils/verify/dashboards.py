@@ -7,9 +7,8 @@ from __future__ import annotations
 import itertools
 import time
 from typing import Optional
-from urllib.parse import quote
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import schema_v2
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import library_panels, schema_v2
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotAllowed
@@ -113,7 +112,7 @@ class _Look:
 
     def _asked_library_panel(self, uid: str) -> LibraryPanel:
         try:
-            answer = self._grafana.get(f"/api/library-elements/{quote(uid, safe='')}")
+            answer = self._grafana.get(library_panels.path(uid))
         except NotAllowed:
             raise
         except GrafanaError as error:
