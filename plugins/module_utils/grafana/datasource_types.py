@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The ids of datasource plugins that have two of them."""
+"""Datasource plugins that Grafana takes for each other, or that have two ids. Pure."""
 
+# Grafana's plugins for Prometheus (grafana-data, matchPluginId).
+PROMETHEUS = ("prometheus", "grafana-amazonprometheus-datasource", "grafana-azureprometheus-datasource")
 # `aliasIDs` of the core plugins (grafana/grafana, public/app/plugins/datasource/*/plugin.json) of Grafana 9 to 13.
 # Grafana answers with the long id, whichever was sent; versions before the new name know only the short one.
 _NEW_IDS = {

@@ -9,20 +9,14 @@ from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import contents, library_panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.datasource_types import same_plugin
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.datasource_types import PROMETHEUS, same_plugin
 
 EXPRESSION = "__expr__"
 # Datasources that every Grafana has, beside "-- Grafana --", "-- Mixed --" and "-- Dashboard --".
 _BUILT_IN = ("", "-100", "default", "grafana", EXPRESSION, "Expression")
 _BUILT_IN_TYPES = ("dashboard", "datasource", "grafana", "mixed", EXPRESSION)
 # Plugins that take the queries of the plugin prometheus.
-_PROMETHEUS = (
-    "prometheus",
-    "grafana-amazonprometheus-datasource",
-    "grafana-azureprometheus-datasource",
-    "victoriametrics-datasource",
-    "victoriametrics-metrics-datasource",
-)
+_PROMETHEUS = (*PROMETHEUS, "victoriametrics-datasource", "victoriametrics-metrics-datasource")
 
 
 def _is_built_in(name: str) -> bool:
@@ -66,7 +60,8 @@ def problems(
 
     `types` are the types of the datasources by uid and by name, None if they are not known.
     """
-    names = replaceable(given)
+    names, variables = replaceable(given), contents.variable_names(model)
+    known = {**(types or {}), **variable_types(model)}
     missing = [
         f"'{name}' ({uid})"
         for uid, name in library_panels.referenced(model).items()
@@ -80,15 +75,16 @@ def problems(
         *(
             f"{problem} {_advice(name, names)}"
             for name, plugin in sorted(datasources(model))
-            for problem in _problems_of(name, plugin, model, types)
+            for problem in _problems_of(name, plugin, known, variables, types is not None)
         ),
         *([no_library_panels] if missing else []),
     ]
 
 
-def _problems_of(name: str, plugin: str, model: Json, types: Optional[Mapping[str, str]]) -> Iterator[str]:
-    known = {**(types or {}), **variable_types(model)}
-    variable, variables = contents.variable_of(name), contents.variable_names(model)
+def _problems_of(
+    name: str, plugin: str, known: Mapping[str, str], variables: set[str], all_are_known: bool
+) -> Iterator[str]:
+    variable = contents.variable_of(name)
     unknown = {part for part in contents.variables_in(name) - variables if not part.startswith("__")}
     if name in known:
         if not fits(plugin, known[name]):
@@ -98,7 +94,7 @@ def _problems_of(name: str, plugin: str, model: Json, types: Optional[Mapping[st
             yield f"its datasource {name} is neither a variable nor an input."
     elif unknown:
         yield f"its datasource '{name}' has the variable {', '.join(sorted(unknown))}, which is not there."
-    elif types is not None and not contents.variables_in(name):
+    elif all_are_known and not contents.variables_in(name):
         yield f"it refers to the datasource '{name}', which is not there."
 
 

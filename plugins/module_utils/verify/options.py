@@ -12,13 +12,12 @@ import re
 import warnings
 from typing import Any, Callable, NamedTuple, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource_types
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import Values, fill
 
 DEFAULT = "default"
-# Grafana's plugins for Prometheus, which it takes for each other (grafana-data, matchPluginId).
-PROMETHEUS_TYPES = ("prometheus", "grafana-amazonprometheus-datasource", "grafana-azureprometheus-datasource")
 _PAIR = re.compile(r"\s*(.+)\s:\s(.+)")
 _SLASHED = re.compile(r"/(?P<pattern>.*)/(?P<flags>g?i?m?y?s?)", re.DOTALL)
 
@@ -43,7 +42,7 @@ def custom(variable: Json, values: Values) -> list[Option]:
 def of_datasources(variable: Json, datasources: list[Datasource], values: Values, with_default: bool) -> list[Option]:
     """The options of a variable of the type datasource: those of its plugin, by name, and "default" if wanted."""
     plugin = str(variable.get("query") or "")
-    types = PROMETHEUS_TYPES if plugin == "prometheus" else (plugin,)
+    types = datasource_types.PROMETHEUS if plugin == "prometheus" else (plugin,)
     pattern = _pattern(fill(str(variable.get("regex") or ""), values, "regex"))
     options = []
     for datasource in sorted(datasources, key=lambda datasource: datasource["name"].lower()):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource_types
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import objects, variables_in
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
@@ -16,7 +17,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import
     time_range,
     variables,
 )
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.options import PROMETHEUS_TYPES
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.interpolation import (
     PROMETHEUS,
     TEXT,
@@ -106,7 +106,7 @@ def _of_panel(
     times = time_range.time_range(dashboard, panel)
     queries: list[Query] = []
     for target, (source, name) in targets:
-        if source and source.get("type") not in PROMETHEUS_TYPES:
+        if source and source.get("type") not in datasource_types.PROMETHEUS:
             return None
         if not target.get("expr"):
             continue

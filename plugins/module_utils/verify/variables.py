@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource_types
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import template_variables, variables_in
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
@@ -119,7 +120,7 @@ def _of_query(variable: Json, values: Values, dashboard: Json, context: Context)
     source = datasources.resolve(variable.get("datasource"), values, context.datasources).datasource
     if source is None:
         return choices.as_saved(variable)
-    if source.get("type") not in options.PROMETHEUS_TYPES:
+    if source.get("type") not in datasource_types.PROMETHEUS:
         return None
     interval = (source.get("jsonData") or {}).get("timeInterval") or time_range.DEFAULT_INTERVAL
     times = time_range.time_range(dashboard, {})
