@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"(glsa_|eyJ)[!-~]+")
 
 
 def read(path: str) -> str:
-    """The token in the file; empty where there is none. A file that holds something else must not be lost."""
+    """The token in the file, or empty text for a missing file. A file that holds something else must not be lost."""
     if os.path.isdir(path):
         raise GrafanaError(f"token_file: {path} is a directory. Give the path of a file.")
     if not os.path.isfile(path):

@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"|(?P<name>[a-zA-Z_:][\w:]*)(?=\s*(?P<next>[({]?))",
     re.IGNORECASE,
 )
-# A name that is none of a metric: functions are told by their parenthesis.
+# Words that are not names of metrics. Functions are recognized by their parenthesis.
 _WORDS = (
     "and",
     "atan2",

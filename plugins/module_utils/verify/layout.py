@@ -27,7 +27,7 @@ class Placed(NamedTuple):
 
 
 class LibraryPanel(NamedTuple):
-    """The model of a library panel, or why there is none."""
+    """The model of a library panel, or the reason why the model is missing."""
 
     model: Json
     problem: str = ""

@@ -59,7 +59,7 @@ def time_range(dashboard: Json, panel: Json) -> TimeRange:
 
 
 def parsed(text: Any) -> Optional[float]:
-    """Seconds of an interval, None where it is none. Grafana takes a leading `>` as well."""
+    """Seconds of an interval; None for other text. Grafana takes a leading `>` as well."""
     written = str(text or "").lstrip("><")
     if not _DURATION.fullmatch(written):
         return None
