@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from json_handler import JsonHandler
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
@@ -21,7 +21,7 @@ ADMIN = ("admin", "admin")
 SERIES = {"metric": {"__name__": "DCGM_FI_DEV_GPU_UTIL", "gpu": "0", "modelName": "A100"}}
 
 
-class FakePrometheus(BaseHTTPRequestHandler):
+class FakePrometheus(JsonHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         ranged = self.path.startswith("/api/v1/query_range")
@@ -30,17 +30,6 @@ class FakePrometheus(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.answer({"status": "success", "path": self.path})
-
-    def answer(self, body):
-        content = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_arguments):
-        """Quiet."""
 
 
 @pytest.fixture

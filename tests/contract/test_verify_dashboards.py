@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +13,7 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Drawable
+from json_handler import JsonHandler
 from proxy import answer
 
 PROM = {"type": "prometheus", "uid": "ct-p"}
@@ -29,18 +29,18 @@ SERIES = {
 }
 
 
-class Prometheus(BaseHTTPRequestHandler):
+class Prometheus(JsonHandler):
     """A stand-in for Prometheus: it has the series above, and refuses what is no query or no selector."""
 
     asked: Counter[str] = Counter()
 
     def do_POST(self):
-        self.answer(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        self.answer_query(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
 
     def do_GET(self):
-        self.answer(parse_qs(urlsplit(self.path).query))
+        self.answer_query(parse_qs(urlsplit(self.path).query))
 
-    def answer(self, given):
+    def answer_query(self, given):
         path = urlsplit(self.path).path
         status, data = 200, []
         if path.endswith("/query"):
@@ -57,15 +57,7 @@ class Prometheus(BaseHTTPRequestHandler):
         elif "(" in given.get("match[]", [""])[0]:
             status = 400
         failed = {"status": "error", "errorType": "bad_data", "error": "parse error: unexpected end of input"}
-        content = json.dumps({"status": "success", "data": data} if status == 200 else failed).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_arguments):
-        """Quiet."""
+        self.answer({"status": "success", "data": data} if status == 200 else failed, status)
 
 
 @pytest.fixture
