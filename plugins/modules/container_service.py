@@ -349,6 +349,17 @@ options:
             type: list
             elements: str
             required: true
+          further_commands:
+            description:
+              - Further programs with their arguments, which run one after the other where O(services[].validate.command)
+                accepts the files. The first one that ends with an error decides.
+            type: list
+            elements: list
+            default: []
+          advice:
+            description: What the error says after the command, such as the variables to correct. Whole sentences.
+            type: str
+            default: ""
       reload:
         description: How the service is made to read files again whose C(on_change) is V(reload).
         type: dict
@@ -734,7 +745,14 @@ SERVICE = {
         "no_log": False,
         "options": _file("0600", True),
     },
-    "validate": {"type": "dict", "options": {"command": {"type": "list", "elements": "str", "required": True}}},
+    "validate": {
+        "type": "dict",
+        "options": {
+            "command": {"type": "list", "elements": "str", "required": True},
+            "further_commands": {"type": "list", "elements": "list", "default": []},
+            "advice": {"type": "str", "default": ""},
+        },
+    },
     "reload": {
         "type": "dict",
         "mutually_exclusive": [("signal", "http")],

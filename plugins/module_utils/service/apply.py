@@ -369,17 +369,20 @@ def _outcome(service: Service, record: journal.Journal, problems: list[str]) -> 
 
 
 def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
-    """Run the validator in the new image over the staged files; raise ServiceError with what it says."""
-    if not service.options.validate or not (service.plan.files or service.plan.replaces):
+    """Run each validator in the new image over the staged files; raise ServiceError with what the first that refuses them says."""
+    if not (service.plan.files or service.plan.replaces):
         return
-    body = spec.validator_body(service.options, service.body, staged)
-    body["HostConfig"]["Mounts"] = [mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])]
-    code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
-    if code != 0:
-        command = " ".join(service.options.validate)
-        raise ServiceError(
-            f"validate: `{command}` refuses the new files of {service.name} with exit code {code}; they were not put in place.", output
-        )
+    for command in service.options.validate:
+        body = spec.validator_body(service.options, service.body, staged, command)
+        body["HostConfig"]["Mounts"] = [mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])]
+        code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
+        if code != 0:
+            advice = f" {service.options.validate_advice}" if service.options.validate_advice else ""
+            raise ServiceError(
+                f"validate: `{' '.join(command)}` refuses the new files of {service.name} with exit code {code};"
+                f" they were not put in place.{advice}",
+                output,
+            )
 
 
 def _bring_up(engine: Engine, service: Service, record: journal.Journal) -> Container:

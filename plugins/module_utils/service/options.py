@@ -129,7 +129,8 @@ class ServiceSpec:
     restart_policy: str = "unless-stopped"
     stop_timeout: int = 10
     files: list[ManagedFile] = field(default_factory=list)
-    validate: list[str] = field(default_factory=list)
+    validate: list[list[str]] = field(default_factory=list)
+    validate_advice: str = ""
     reload: Reload = Reload()
     health: Health = Health()
     data: Optional[Data] = None
@@ -163,7 +164,9 @@ def parse(given: Mapping[str, Any]) -> ServiceSpec:
         for option, secret in (("files", False), ("secret_files", True))
         for file in given.get(option) or []
     ]
-    options["validate"] = (given.get("validate") or {}).get("command") or []
+    validate = given.get("validate") or {}
+    options["validate"] = [validate["command"], *(validate.get("further_commands") or [])] if validate else []
+    options["validate_advice"] = validate.get("advice") or ""
     options["reload"] = parse_reload(given.get("reload"))
     options["data"] = Data(**given["data"]) if given.get("data") else None
     health = dict(given.get("health") or {})

@@ -273,8 +273,8 @@ def spec_hash(body: ContainerBody, networks: list[str]) -> str:
     return hashlib.sha256(json.dumps([body, networks], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, str]) -> ContainerBody:
-    """The body of ContainerCreate for the validator: as the service, but with the staged folders, read-only, without network and data."""
+def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, str], command: list[str]) -> ContainerBody:
+    """The body of ContainerCreate for a validator: as the service, but with the staged folders, read-only, without network and data."""
     host = body["HostConfig"]
     mounts = [
         dict(mount, Source=staged.get(mount["Source"], mount["Source"]), ReadOnly=True)
@@ -284,8 +284,8 @@ def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, 
     kept = "Tmpfs CapAdd CapDrop ReadonlyRootfs SecurityOpt UsernsMode Memory NanoCpus PidsLimit Ulimits".split()
     return {
         "Image": body["Image"],
-        "Entrypoint": service.validate[:1],
-        "Cmd": service.validate[1:],
+        "Entrypoint": command[:1],
+        "Cmd": command[1:],
         "User": body.get("User", ""),
         "Env": body["Env"],
         "Labels": {OWNER_LABEL: service.name},

@@ -315,6 +315,21 @@ def test_files_that_the_validator_refuses_are_not_put_in_place(engine, options, 
     assert state(engine, options) == deployed
 
 
+def test_a_further_validator_that_refuses_the_files_decides_with_the_advice(engine, options, deployed, changed, monkeypatch):
+    ran = []
+
+    def run(_name, body, _timeout, _lines):
+        ran.append([*body["Entrypoint"], *body["Cmd"]])
+        return (1, "the wrong receiver") if body["Cmd"] == ["two"] else (0, "")
+
+    monkeypatch.setattr(engine, "run", run)
+    changed["validate"] = {"command": ["check"], "further_commands": [["test", "one"], ["test", "two"], ["test", "three"]], "advice": "Correct the route."}
+    with pytest.raises(ServiceError, match="validate: `test two` refuses .* they were not put in place. Correct the route. The files") as failure:
+        deploy(engine, changed)
+    assert (failure.value.output, ran) == ("the wrong receiver", [["check"], ["test", "one"], ["test", "two"]])
+    assert state(engine, options) == deployed
+
+
 def test_check_mode_calls_nothing(engine, options):
     service = apply.read(engine, wanted_service(dict(options, image="app:9")), SharedAnswers(engine), check_mode=True)
     assert service.plan.actions()[:2] == ["pull image", "create network monitoring"]

@@ -144,7 +144,7 @@ def test_the_validator_runs_as_the_service_would_without_data_and_network(option
     checked = spec.checked(parse({**options, "user": "65534", "validate": {"command": ["promtool", "check"]}}))
     body = spec.create_body(checked, "none", [])
     source = checked.mounts[0].source
-    validator = spec.validator_body(checked, body, {source: "/staged"})
+    validator = spec.validator_body(checked, body, {source: "/staged"}, ["promtool", "check"])
     assert (validator["Entrypoint"], validator["Cmd"], validator["User"]) == (["promtool"], ["check"], "65534")
     assert validator["HostConfig"]["Mounts"] == [{"Type": "bind", "Source": "/staged", "Target": "/etc/app", "ReadOnly": True}]
     assert validator["HostConfig"]["NetworkMode"] == "none"
@@ -159,7 +159,7 @@ def test_userns_remap_leaves_out_a_service_that_reads_the_host(options):
     service = spec.checked(parse({**options, "userns_mode": "host"}))
     body = spec.create_body(service, "none", [], REMAPPED)
     assert body["HostConfig"]["UsernsMode"] == "host"
-    assert spec.validator_body(service, body, {})["HostConfig"]["UsernsMode"] == "host"
+    assert spec.validator_body(service, body, {}, ["check"])["HostConfig"]["UsernsMode"] == "host"
     assert spec.with_owners(service, REMAPPED) == service
     # An engine without userns-remap gets the same container as before.
     assert spec.create_body(service, "none", []) == body_of(options)
