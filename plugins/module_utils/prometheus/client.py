@@ -5,17 +5,12 @@ from __future__ import annotations
 """The only place that talks HTTP to Prometheus (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
 
 import math
-import os
 import time
-from http.client import responses
 from typing import Any, Callable, NamedTuple, Optional, TypedDict
 from urllib.parse import urlencode
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import NotReady, PrometheusError
-
-# 422: the query failed on the data there is, as when two series match where one may. 503: the server starts, or gave up on time.
-_ANOTHER_TRY_MAY_DO = (422, 429, 500, 502, 503, 504)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.server import Connection, Server
 
 
 class Series(TypedDict):
@@ -24,21 +19,6 @@ class Series(TypedDict):
     labels: dict[str, str]
     value: Optional[float]
     timestamp: float
-
-
-class Connection(TypedDict):
-    """The options of the documentation fragment `prometheus`."""
-
-    url: str
-    url_username: Optional[str]
-    url_password: Optional[str]
-    token: Optional[str]
-    validate_certs: bool
-    ca_path: Optional[str]
-    client_cert: Optional[str]
-    client_key: Optional[str]
-    timeout: int
-    use_proxy: bool
 
 
 class Answer(NamedTuple):
@@ -53,37 +33,8 @@ class Client:
     """One Prometheus, or what speaks its API."""
 
     def __init__(self, options: Connection) -> None:
-        if options["timeout"] < 1:
-            raise PrometheusError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        for name, path in (
-            ("ca_path", options["ca_path"]),
-            ("client_cert", options["client_cert"]),
-            ("client_key", options["client_key"]),
-        ):
-            if path is not None and not os.path.isfile(path):
-                raise PrometheusError(
-                    f"{name}: there is no file {path}. Name one that is there, on the host that runs the module."
-                )
-        try:
-            self._http = http_client.Client(
-                options["url"],
-                timeout=options["timeout"],
-                ca_path=options["ca_path"],
-                validate_certs=options["validate_certs"],
-                client_cert=options["client_cert"],
-                client_key=options["client_key"],
-                username=options["url_username"],
-                password=options["url_password"],
-                token=options["token"],
-                headers={"Accept": "application/json"},
-                use_proxy=options["use_proxy"],
-            )
-        except http_client.BadUrl as error:
-            url = http_client.shown_url(options["url"])
-            raise PrometheusError(f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:9090.") from error
-        except http_client.BadToken as error:
-            raise PrometheusError(f"token: {error}. Give it as it was made.") from error
-        self.url = self._http.url
+        self._server = Server("Prometheus", 9090, "query", options)
+        self.url = self._server.url
 
     def query(self, expression: str, moment: Optional[str] = None) -> Answer:
         """An instant query's answer, now or at a moment (RFC 3339, or seconds since 1970)."""
@@ -111,14 +62,18 @@ class Client:
 
     def text(self, path: str) -> str:
         """GET `path`, which is not part of the API, as text."""
-        return self._send(path).text
+        return self._server.send("GET", path).text
 
     def _query(self, expression: str, moment: Optional[str]) -> Any:
         parameters = {"query": expression, **({"time": moment} if moment is not None else {})}
         return self._api("query", urlencode(parameters))
 
     def _api(self, path: str, form: Optional[str] = None) -> Any:
-        answer = self._send(f"/api/v1/{path}", form)
+        if form is None:
+            answer = self._server.send("GET", f"/api/v1/{path}")
+        else:
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = self._server.send("POST", f"/api/v1/{path}", form.encode(), headers)
         try:
             body = answer.json()
             body["data"]
@@ -128,46 +83,6 @@ class Client:
                 " Is there a proxy or a login page in between, or is a sub-path missing?"
             ) from error
         return body
-
-    def _send(self, path: str, form: Optional[str] = None) -> http_client.Response:
-        try:
-            if form is None:
-                answer = self._http.request("GET", path)
-            else:
-                headers = {"Content-Type": "application/x-www-form-urlencoded"}
-                answer = self._http.request("POST", path, form.encode(), headers)
-        except http_client.HttpError as error:
-            raise self._no_answer(error) from error
-        if answer.status >= 300:
-            raise self._refusal(answer, path)
-        return answer
-
-    def _refusal(self, answer: http_client.Response, path: str) -> PrometheusError:
-        status, reason = answer.status, _reason(answer)
-        if status < 400:
-            target = answer.headers.get("Location", "nowhere")
-            return PrometheusError(f"url: {self.url} redirects to {target}. Set url to where Prometheus is.")
-        if status in (401, 403):
-            advice = "Set url_username and url_password, or token, that it takes."
-            return PrometheusError(f"{self.url} refuses the request with {status}: {reason}. {advice}")
-        if status == 404:
-            advice = "Is a sub-path missing, or does something else listen there?"
-            return PrometheusError(f"url: there is no {path} at {self.url}. {advice}")
-        if status == 400:
-            return PrometheusError(f"query: Prometheus at {self.url} cannot read it: {reason}.")
-        kind = NotReady if status in _ANOTHER_TRY_MAY_DO else PrometheusError
-        return kind(f"Prometheus at {self.url} answers {path} with {status}: {reason}.")
-
-    def _no_answer(self, error: http_client.HttpError) -> PrometheusError:
-        if isinstance(error, http_client.TlsRefused):
-            advice = "Set ca_path, client_cert and client_key, or validate_certs to false."
-            return PrometheusError(f"url: no trusted connection to {self.url}: {error}. {advice}")
-        if isinstance(error, http_client.BadFile):
-            advice = f"Give {error.option} a PEM file on the host that runs the module."
-            return PrometheusError(f"{error.option}: {error}. {advice}")
-        if isinstance(error, http_client.BadUrl):
-            return PrometheusError(f"use_proxy: {error}. Set http_proxy or https_proxy to a URL like http://proxy:3128.")
-        return NotReady(f"url: no Prometheus answers at {self.url}: {error}. Check the address and that Prometheus runs.")
 
 
 def wait_for(
@@ -207,11 +122,3 @@ def _series(expression: str, element: Any) -> Series:
     moment, text = element["value"]
     value = float(text)
     return {"labels": element["metric"], "value": value if math.isfinite(value) else None, "timestamp": float(moment)}
-
-
-def _reason(answer: http_client.Response) -> str:
-    """What the server says of an error, its first 500 characters."""
-    try:
-        return str(answer.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        return " ".join(answer.text.split())[:500] or responses.get(answer.status, "no reason")
