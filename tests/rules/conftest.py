@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.lab import images
+from tests.rules.servers import free_address, wait_until
 from tests.unit.roles.rendering import service
 
 
@@ -52,3 +56,34 @@ def promtool(image: str) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run([*start, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def start_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Starts a real Alertmanager, which has no receivers unless a configuration is given, and returns its URL."""
+    image = images.build("alertmanager", {"LAB_BASE": images.build("base", {})})
+    with contextlib.ExitStack() as stack:
+
+        def start(config: Any = None, web: Any = None, **session: Any) -> str:
+            folder, address = tmp_path_factory.mktemp("alertmanager"), free_address()
+            folder.chmod(0o755)
+            config = config or {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+            for name, content in {"alertmanager": config, "web": web or {}}.items():
+                (folder / f"{name}.yml").write_text(json.dumps(content))
+            mount = f"--volume={folder}:/etc/alertmanager:ro"
+            command = ["docker", "run", "--rm", "--detach", "--network=host", mount, image]
+            flags = [
+                "--config.file=/etc/alertmanager/alertmanager.yml",
+                "--web.config.file=/etc/alertmanager/web.yml",
+                "--storage.path=/alertmanager",
+                "--cluster.listen-address=",
+                f"--web.listen-address={address}",
+            ]
+            started = subprocess.run([*command, *flags], check=True, capture_output=True, text=True)
+            remove = ["docker", "rm", "--force", started.stdout.strip()]
+            stack.callback(subprocess.run, remove, check=True, capture_output=True)
+            url = f"{'https' if 'tls_server_config' in (web or {}) else 'http'}://{address}"
+            wait_until(lambda: requests.get(f"{url}/-/ready", timeout=10, **session).ok, "Alertmanager is not ready")
+            return url
+
+        yield start

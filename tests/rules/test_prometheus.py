@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 
@@ -14,8 +13,8 @@ import requests
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
 
-from tests.lab import images
 from tests.rules.exporters import answer, serve
+from tests.rules.servers import free_address, wait_until
 from tests.unit.roles.rendering import fleet, service
 
 WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
@@ -28,26 +27,8 @@ SECOND = {
 }
 
 
-def wait_until(condition, what, seconds=30):
-    """The first true answer of `condition`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(requests.ConnectionError, requests.HTTPError):
-            found = condition()
-            if found:
-                return found
-        assert time.monotonic() < deadline, f"after {seconds} s: {what}"
-        time.sleep(0.1)
-
-
 def group(port, host, **labels):
     return {"targets": [f"127.0.0.1:{port}"], "labels": {"host": host, **labels}}
-
-
-def free_address():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 class Prometheus:
@@ -159,25 +140,9 @@ def receiver(prometheus, tmp_path):
     return prometheus(folder, *flags, login=("sender", "word of the sender"))
 
 
-@pytest.fixture
-def alertmanager(tmp_path):
-    """URL of a real Alertmanager without receivers."""
-    image = images.build("alertmanager", {"LAB_BASE": images.build("base", {})})
-    address = free_address()
-    file = tmp_path / "alertmanager.yml"
-    file.write_text(json.dumps({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}))
-    command = ["docker", "run", "--rm", "--detach", "--network=host", f"--volume={file}:/alertmanager.yml:ro", image]
-    flags = ["--config.file=/alertmanager.yml", "--storage.path=/alertmanager", "--cluster.listen-address=", f"--web.listen-address={address}"]
-    container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
-    try:
-        wait_until(lambda: requests.get(f"http://{address}/-/ready", timeout=10).ok, "Alertmanager is not ready")
-        yield f"http://{address}"
-    finally:
-        subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
-
-
 @pytest.mark.long
-def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(config, prometheus, receiver, alertmanager, tmp_path):
+def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(config, prometheus, receiver, start_alertmanager, tmp_path):
+    alertmanager = start_alertmanager()
     rules = [{"name": "site", "rules": [{"alert": "Busy", "expr": "gpu_busy > 0", "labels": {"severity": "info"}}]}]
     with serve({"/metrics": "gpu_busy 1\n"}) as port:
         variables = {

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Matchers in the notation of Alertmanager, such as `host="gpu3"`. Pure.
+
+The notation is that of https://prometheus.io/docs/alerting/latest/configuration/#label-matchers.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_BARE = r"""[^\s{}!=~,\\"'`]"""
+_MATCHER = re.compile(rf"\s*({_QUOTED}|{_BARE}+)\s*(=~|!~|!=|=)\s*({_QUOTED}|{_BARE}*)\s*", re.DOTALL)
+_ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n"}
+_PLAIN_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+
+
+class Matcher(NamedTuple):
+    """A condition on a label. Alertmanager takes a regular expression for one of the whole value."""
+
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+
+    def __str__(self) -> str:
+        operator = ("=" if self.is_equal else "!") + ("~" if self.is_regex else "" if self.is_equal else "=")
+        name = self.name if _PLAIN_NAME.fullmatch(self.name) else _quoted(self.name)
+        return f"{name}{operator}{_quoted(self.value)}"
+
+    @property
+    def needs_label(self) -> bool:
+        """Whether an alert without the label is left out. False too for an expression that Python cannot read."""
+        if not self.is_regex:
+            return self.is_equal == bool(self.value)
+        try:
+            return self.is_equal != bool(re.fullmatch(self.value, ""))
+        except re.error:
+            return False
+
+
+def parse(text: str) -> Matcher:
+    """The matcher of a text."""
+    match = _MATCHER.fullmatch(text)
+    name = _unquoted(match[1]) if match else ""
+    if not match or not name:
+        raise PrometheusError(
+            f"matchers: '{text}' is not a matcher. Write it like alertname=\"GpuHot\", with =, !=, =~ or !~"
+            " and the value in double quotes."
+        )
+    return Matcher(name, _unquoted(match[3]), match[2].endswith("~"), match[2].startswith("="))
+
+
+def parse_all(texts: Iterable[str]) -> frozenset[Matcher]:
+    """The matchers, which Alertmanager takes as a set."""
+    return frozenset(parse(text) for text in texts)
+
+
+def check(matchers: frozenset[Matcher]) -> None:
+    """Raises PrometheusError for matchers that alerts without any of the labels fulfil, which Alertmanager refuses."""
+    readable = [matcher for matcher in matchers if not (matcher.is_regex and not _is_readable(matcher.value))]
+    if len(readable) == len(matchers) and not any(matcher.needs_label for matcher in matchers):
+        listed = ", ".join(sorted(map(str, matchers))) or "no matcher"
+        raise PrometheusError(
+            f"matchers: {listed} silences alerts without these labels as well, so every alert. Add a matcher that"
+            ' needs a label, like host="gpu3", or hosts.'
+        )
+
+
+def _is_readable(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
+
+
+def _unquoted(text: str) -> str:
+    if not text.startswith('"'):
+        return text
+    return re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), text[1:-1], flags=re.DOTALL)
+
+
+def _quoted(text: str) -> str:
+    for escape, letter in (("\\\\", "\\"), ('\\"', '"'), ("\\n", "\n")):
+        text = text.replace(letter, escape)
+    return f'"{text}"'
