@@ -211,6 +211,37 @@ variables:
       description: Whether all values can be selected at once.
       type: bool
       default: false
+annotations:
+  description: >-
+    Queries whose series are marked on the graphs, from the begin of each series to its end, for dashboards made of
+    C(panels).
+  type: list
+  elements: dict
+  default: []
+  suboptions:
+    name:
+      description: What is written on its switch above the dashboard.
+      type: str
+      required: true
+    query:
+      description: A query of Prometheus, such as V(ALERTS{alertstate="firing"}). Samples that are 0 mark nothing.
+      type: str
+      required: true
+    title:
+      description: Heading of a mark, with labels as in C({{alertname}}).
+      type: str
+    text:
+      description: Text of a mark, with labels as in C({{gpu}}).
+      type: str
+    tags:
+      description: Labels whose values are shown as tags of a mark.
+      type: list
+      elements: str
+      default: []
+    color:
+      description: Colour of the marks.
+      type: str
+      default: red
 panels:
   description: Panels, laid out from left to right on a grid of 24 columns.
   type: list

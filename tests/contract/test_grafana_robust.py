@@ -65,7 +65,7 @@ def model(**changes):
         (dashboard(variables=[{"name": "host"}]), "dashboards[0].variables[0].query: missing for 'host'"),
         (dashboard(panels=None), "dashboards[0]: neither panels nor model"),
         (dashboard(panels=None, model={"title": "T", "__inputs": ["x"]}), "an entry of its __inputs has no name"),
-        (dashboard(model={"title": "T"}), "give either model, or panels, variables and links"),
+        (dashboard(model={"title": "T"}), "give either model, or panels, variables, annotations and links"),
         (dashboard(panels=None, model="{"), "dashboards[0].model: not JSON"),
         (dashboard(panels=None, model={}), "dashboards[0].model: not a dashboard"),
         (dashboard(panels=None, model={"kind": "ConfigMap", "data": {"x.json": "{}"}}), "It has data, kind. Give the JSON model"),

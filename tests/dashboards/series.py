@@ -121,6 +121,15 @@ def _gpu(labels: dict[str, str], kind: str, profiling: bool) -> Iterator[Series]
         yield gauge("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, 60, window_size_in_ms="300000", clock_event=event, **labels)
 
 
+def alerts(host: str) -> Iterator[Series]:
+    """What Prometheus itself writes while an alert of each severity fires on a host, and one is pending."""
+    for name, severity in (("GpuMissing", "page"), ("GpuHot", "warn"), ("GpuIdleAllocated", "info")):
+        labels = {"alertname": name, "severity": severity, "host": host, "gpu": "0"}
+        yield gauge("ALERTS", 1, 1, alertstate="firing", **labels)
+        yield gauge("ALERTS_FOR_STATE", 1767225600, 1767225600, **labels)
+    yield gauge("ALERTS", 1, 1, alertname="DiskFull", severity="warn", host=host, alertstate="pending")
+
+
 def containers(host: str, count: int, disk: bool = True) -> Iterator[Series]:
     """The job cadvisor of a host, whose kernel counts what containers do on the disk or does not."""
     yield up("cadvisor", host)

@@ -48,6 +48,7 @@ def prometheus(tmp_path_factory):
     found = []
     for host, (kind, profiling) in {**GPU_HOSTS, **dict.fromkeys(SERVERS, ("consumer", False)), **ON_MIG}.items():
         found += [*series.gpu_host(host, 2, kind, profiling), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
+    found += [alert for host in (*GPU_HOSTS, WITHOUT_GPU) for alert in series.alerts(host)]
     found += series.machine("watcher", 2)
     found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
     found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]

@@ -55,8 +55,24 @@ def _compact(item: declared.Dashboard) -> Json:
         "preload": False,
         "links": [_link(link) for link in item["links"]],
         "templating": {"list": [variables.build(variable, item["datasource_uid"]) for variable in item["variables"]]},
-        "annotations": {"list": []},
+        "annotations": {"list": [_annotation(shown, item["datasource_uid"]) for shown in item["annotations"]]},
         "panels": panels.build(item["panels"] or [], item["datasource_uid"]),
+    }
+
+
+def _annotation(annotation: declared.Annotation, datasource_uid: str) -> Json:
+    """An annotation of the plugin prometheus (grafana/grafana, packages/grafana-prometheus/src/annotations.ts)."""
+    return {
+        "name": annotation["name"],
+        "datasource": {"type": "prometheus", "uid": datasource_uid},
+        "enable": True,
+        "hide": False,
+        "iconColor": annotation["color"],
+        "target": {"expr": annotation["query"], "interval": "", "refId": "Anno"},
+        "titleFormat": annotation["title"] or "",
+        "textFormat": annotation["text"] or "",
+        "tagKeys": ",".join(annotation["tags"]),
+        "useValueForTime": False,
     }
 
 

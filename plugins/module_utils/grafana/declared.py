@@ -131,6 +131,17 @@ class Variable(TypedDict):
     include_all: bool
 
 
+class Annotation(TypedDict):
+    """A query whose series are marked on the graphs of a dashboard, from the begin of each to its end."""
+
+    name: str
+    query: str
+    title: Optional[str]
+    text: Optional[str]
+    tags: list[str]
+    color: str
+
+
 class DashboardLink(TypedDict):
     """A link above a dashboard."""
 
@@ -153,6 +164,7 @@ class Dashboard(TypedDict):
     datasource_uid: str
     links: list[DashboardLink]
     variables: list[Variable]
+    annotations: list[Annotation]
     panels: Optional[list[Panel]]
     model: Any
     inputs: Json

@@ -76,8 +76,8 @@ def _check_owner(wanted: declared.Declared) -> None:
 def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
     model: Json = {}
     if item["model"] is not None:
-        if item["panels"] or item["variables"] or item["links"]:
-            raise GrafanaError(f"{where}: give either model, or panels, variables and links.")
+        if item["panels"] or item["variables"] or item["links"] or item["annotations"]:
+            raise GrafanaError(f"{where}: give either model, or panels, variables, annotations and links.")
         try:
             model = given.parse(item["model"])
         except GrafanaError as error:
@@ -111,6 +111,7 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
     for index, variable in enumerate(item["variables"]):
         _check_variable(f"{where}.variables[{index}]", variable)
     _refuse_twice(f"{where}.variables", "name", [variable["name"] for variable in item["variables"]])
+    _refuse_twice(f"{where}.annotations", "name", [annotation["name"] for annotation in item["annotations"]])
     for index, link in enumerate(item["links"]):
         if bool(link["tag"]) == bool(link["url"]):
             raise GrafanaError(f"{where}.links[{index}] ('{link['title']}'): give either tag or url.")

@@ -102,6 +102,14 @@ VARIABLE: dict[str, Any] = {
     "include_all": {"type": "bool", "default": False},
 }
 DASHBOARD_LINK: dict[str, Any] = {"title": {"type": "str", "required": True}, "tag": {"type": "str"}, "url": {"type": "str"}}
+ANNOTATION: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "query": {"type": "str", "required": True},
+    "title": {"type": "str"},
+    "text": {"type": "str"},
+    "tags": {"type": "list", "elements": "str", "default": []},
+    "color": {"type": "str", "default": "red"},
+}
 DASHBOARD: dict[str, Any] = {
     "uid": {"type": "str"},
     "title": {"type": "str"},
@@ -114,6 +122,7 @@ DASHBOARD: dict[str, Any] = {
     "datasource_uid": {"type": "str", "default": "prometheus"},
     "links": {"type": "list", "elements": "dict", "default": [], "options": DASHBOARD_LINK},
     "variables": {"type": "list", "elements": "dict", "default": [], "options": VARIABLE},
+    "annotations": {"type": "list", "elements": "dict", "default": [], "options": ANNOTATION},
     "panels": {"type": "list", "elements": "dict", "options": PANEL},
     "model": {"type": "raw"},
     "inputs": {"type": "dict", "default": {}},

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import bargauge, gauge, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import dashboard as schema
-from items import a_dashboard, a_link, a_panel, a_query, a_variable
+from items import a_dashboard, a_link, a_panel, a_query, a_variable, filled
 
 from tests.dashboards import queries
 
@@ -82,6 +82,15 @@ def test_links_lead_on():
     assert made["panels"][0]["fieldConfig"]["defaults"]["links"] == [{"title": "L", "url": "/d/gpu-host?var-host=${__field.labels.host}"}]
 
 
+def test_annotations_mark_series_of_the_datasource():
+    annotation = filled(options.ANNOTATION, {"name": "Alerts", "query": 'ALERTS{host="$host"}', "title": "{{alertname}}", "tags": ["host", "gpu"]})
+    made = dashboard.model(a_dashboard(datasource_uid="p", annotations=[annotation]))
+    [mark] = made["annotations"]["list"]
+    assert (mark["datasource"], mark["target"]["expr"]) == ({"type": "prometheus", "uid": "p"}, 'ALERTS{host="$host"}')
+    assert (mark["titleFormat"], mark["textFormat"], mark["tagKeys"], mark["iconColor"]) == ("{{alertname}}", "", "host,gpu", "red")
+    assert ("p", "prometheus") in references.datasources(made)
+
+
 def test_instant_or_over_the_range():
     panels = [a_panel(type="stat"), a_panel(type="stat", instant=True), a_panel(type="table", legend="Up")]
     made = dashboard.model(a_dashboard(panels=panels))["panels"]
@@ -126,7 +135,10 @@ def assert_whole(made):
     plugins.register_default_plugins()
     # The query as Grafana's list of variables shows it, which its schema leaves out.
     listed = [{key: value for key, value in one.items() if key != "definition"} for one in made["templating"]["list"]]
-    made = {**made, "templating": {"list": listed}}
+    # What an annotation of Prometheus has beyond its query, which Grafana's schema leaves to the plugin.
+    own = {"target", "tagKeys", "textFormat", "titleFormat", "useValueForTime"}
+    marked = [{key: one[key] for key in one.keys() - own} for one in made["annotations"]["list"]]
+    made = {**made, "templating": {"list": listed}, "annotations": {"list": marked}}
     loaded = keys(as_json(schema.Dashboard.from_json(made)))
     assert [key for key in keys(made) if not any(one == key or one.startswith(f"{key}.") for one in loaded)] == []
     for panel in made["panels"]:
