@@ -12,12 +12,12 @@ author:
 description:
   - >-
     Compares what the hosts have with what Prometheus and Grafana say of them: targets, the age of values, GPUs and MIG instances, containers, clocks, the
-    scrape interval, the age of the database, and every panel of the dashboards.
+    scrape interval, the age of the database, every panel of the dashboards, and the rules of alerts and their way to Alertmanager.
   - Says one sentence for each fault; what follows from it is not told again. Faults do not fail the task, so that what was found can be shown and kept first.
-  - Only asks, and changes nothing.
+  - Only asks, and changes nothing. With O(test_alert) it sends one alert.
 attributes:
   check_mode:
-    description: Asks in check mode as well, and never changes anything.
+    description: Asks in check mode as well, and never changes anything. Sends no test alert in check mode.
     support: full
   diff_mode:
     description: Has no differences to show.
@@ -48,6 +48,39 @@ options:
   grafana_login_help:
     description: Advice at the end of the error where Grafana refuses the account, such as how to reset its password.
     type: str
+  alertmanager_url:
+    description: Address of the Alertmanager to which Prometheus sends. Without it the way of alerts to people is not checked.
+    type: str
+  alertmanager_username:
+    description: Name for basic authentication, where Alertmanager asks for it. Goes with O(alertmanager_password).
+    type: str
+  alertmanager_password:
+    description: Its password.
+    type: str
+  alerts:
+    description: Names of the alerts for which Prometheus should have rules.
+    type: list
+    elements: str
+    default: []
+  test_alert:
+    description:
+      - >-
+        Sends Alertmanager an alert with the severity O(test_alert_severity), and checks that each receiver to which the route leads takes it. Afterwards the alert is resolved.
+      - The alert arrived where Alertmanager's requests to the services of these receivers succeeded. Needs O(alertmanager_url).
+    type: bool
+    default: false
+  test_alert_name:
+    description: What the test alert says that it comes from, such as the name of the monitoring host.
+    type: str
+    default: verify
+  test_alert_severity:
+    description: Severity of the test alert, by which routes choose a receiver.
+    type: str
+    default: page
+  test_alert_wait:
+    description: Seconds within which the test alert has to arrive. More than the C(group_wait) of its route.
+    type: float
+    default: 60
   validate_certs:
     description: Whether the servers' certificates must be trusted.
     type: bool
@@ -175,7 +208,7 @@ problems:
     check:
       description: >-
         What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers), V(clock),
-        V(certificates), V(interval), V(data), V(dashboards) or V(left), which is a service that was left behind.
+        V(alerts), V(certificates), V(interval), V(data), V(dashboards) or V(left), which is a service that was left behind.
       type: str
       sample: gpus
     host: {description: The host; empty for a fault of no host., type: str, sample: gpu2}
@@ -226,12 +259,13 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import client as alertmanager
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client as grafana
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import given
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import client as prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import certificates, collect, table
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts, certificates, collect, collect_alerts, table
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
 
@@ -243,6 +277,14 @@ ARGUMENTS = {
     "grafana_username": {"type": "str", "required": True},
     "grafana_password": {"type": "str", "required": True, "no_log": True},
     "grafana_login_help": {"type": "str"},
+    "alertmanager_url": {"type": "str"},
+    "alertmanager_username": {"type": "str"},
+    "alertmanager_password": {"type": "str", "no_log": True},
+    "alerts": {"type": "list", "elements": "str", "default": []},
+    "test_alert": {"type": "bool", "default": False},
+    "test_alert_name": {"type": "str", "default": "verify"},
+    "test_alert_severity": {"type": "str", "default": "page"},
+    "test_alert_wait": {"type": "float", "default": 60},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "timeout": {"type": "int", "default": 10},
@@ -259,19 +301,30 @@ ARGUMENTS = {
     "data_since_file": {"type": "path"},
     "certificate_days": {"type": "float", "default": 30},
 }
+RULES = {
+    "required_together": [
+        ("prometheus_username", "prometheus_password"),
+        ("alertmanager_username", "alertmanager_password"),
+    ],
+    "required_if": [("test_alert", True, ("alertmanager_url",))],
+}
 PAUSE_SECONDS = 2
 # Enough samples beyond the time that may pass without a change.
 SCRAPES = 3
 
 
 def clients(params):
-    """Prometheus and Grafana."""
+    """Prometheus, Alertmanager, which may be None, and Grafana."""
     common = {key: params[key] for key in ("validate_certs", "ca_path", "timeout")}
     common.update(client_cert=None, client_key=None, token=None, use_proxy=False)
+
+    def server(name):
+        login = {f"url_{part}": params[f"{name}_{part}"] for part in ("username", "password")}
+        return {**common, **login, "url": params[f"{name}_url"]}
+
     return (
-        prometheus.Client(
-            {**common, "url": params["prometheus_url"], "url_username": params["prometheus_username"], "url_password": params["prometheus_password"]}
-        ),
+        prometheus.Client(server("prometheus")),
+        alertmanager.Client(server("alertmanager")) if params["alertmanager_url"] else None,
         grafana.Client(
             {
                 **common,
@@ -335,27 +388,47 @@ def uids_of(dashboards):
     return [dashboard.get("uid") or given.parse(dashboard.get("model") or {}).get("uid", "") for dashboard in wanted]
 
 
-def look(params, wanted):
+def look(params, wanted, sends_test_alert):
     """Ask until there is no fault or `wait` is over; what Grafana said and the verdict."""
-    metrics, graphs = clients(params)
+    metrics, notifier, graphs = clients(params)
+    wanted_alerts = alerts.Wanted(params["alerts"], notifier is not None)
     dashboards = Dashboards(graphs, params["optional_panels"])
     uids = uids_of(params["dashboards"])
     deadline = time.monotonic() + params["wait"]
     while True:
+        told = []
         try:
             measured = collect.from_prometheus(metrics, wanted.frozen_after + SCRAPES * wanted.scrape_interval)
+            told = alerts.problems(wanted_alerts, collect_alerts.look(metrics, notifier, measured["now"]))
         except PrometheusError as error:
             measured = {"error": str(error)}
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))
         verdict = decide(wanted, measured, shown)
+        verdict = verdict._replace(problems=[*verdict.problems, *told])
         if not verdict.problems or time.monotonic() >= deadline:
-            return shown.get("dashboards", {}), verdict._replace(problems=[*verdict.problems, *certificate_problems(params, measured)])
+            if sends_test_alert and not told and "error" not in measured:
+                verdict = with_test_alert(params, notifier, verdict)
+            ending = certificate_problems(params, measured)
+            return shown.get("dashboards", {}), verdict._replace(problems=[*verdict.problems, *ending])
         time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def with_test_alert(params, notifier, verdict):
+    """The verdict with what became of a test alert."""
+    name, severity, wait = (params[f"test_alert_{part}"] for part in ("name", "severity", "wait"))
+    try:
+        trial = collect_alerts.try_alert(notifier, name, severity, wait)
+    except PrometheusError as error:
+        return verdict._replace(problems=[*verdict.problems, alerts.not_sent(str(error))])
+    failed = alerts.trial_problems(trial)
+    notes = [] if failed else [alerts.trial_note(trial)]
+    return verdict._replace(problems=[*verdict.problems, *failed], notes=[*verdict.notes, *notes])
 
 
 def certificate_problems(params, measured):
     """The certificates that end soon, of those that are served now and of those that are trusted."""
-    urls = {"Grafana": params["grafana_url"], "Prometheus": params["prometheus_url"]}
+    urls = {name: params[f"{name.lower()}_url"] for name in ("Grafana", "Prometheus", "Alertmanager")}
+    urls = {name: url for name, url in urls.items() if url}
     owners = certificates.owners(measured.get("targets", []), urls)
     seen = certificates.served(owners, params["ca_path"], params["timeout"])
     return certificates.problems(seen, certificates.authorities(params["ca_path"]), time.time(), params["certificate_days"])
@@ -363,7 +436,7 @@ def certificate_problems(params, measured):
 
 def main():
     """Runs the module."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_together=[("prometheus_username", "prometheus_password")])
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, **RULES)
     for pattern in module.params["optional_panels"]:
         try:
             re.compile(pattern)
@@ -371,7 +444,7 @@ def main():
             module.fail_json(msg=f"optional_panels: '{pattern}' is not a regular expression: {error}.")
     try:
         wanted = wanted_of(module.params)
-        shown, verdict = look(module.params, wanted)
+        shown, verdict = look(module.params, wanted, module.params["test_alert"] and not module.check_mode)
     except (ValueError, PrometheusError, GrafanaError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(

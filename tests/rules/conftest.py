@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.lab import images
-from tests.rules.servers import free_address, wait_until
+from tests.rules.servers import Prometheus, free_address, wait_until
 from tests.unit.roles.rendering import service
 
 
@@ -56,6 +56,25 @@ def promtool(image: str) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run([*start, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
 
     return run
+
+
+@pytest.fixture
+def prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
+    """Starts Prometheus on a folder of configuration, in the network of this machine."""
+    with contextlib.ExitStack() as stack:
+
+        def start(folder: Path, *further: str, path: str = "", login: Any = None) -> Prometheus:
+            address = free_address()
+            mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
+            command = ["docker", "run", "--rm", "--detach", "--network=host", "--mount", mount, image]
+            flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address={address}", *further]
+            container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
+            stack.callback(subprocess.run, ["docker", "rm", "--force", container], check=True, capture_output=True)
+            one = Prometheus(f"http://{address}{path}", login)
+            wait_until(lambda: requests.get(f"{one.url}/-/ready", auth=login, timeout=10).ok, "Prometheus is not ready")
+            return one
+
+        yield start
 
 
 @pytest.fixture(scope="session")

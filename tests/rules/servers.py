@@ -25,3 +25,21 @@ def free_address():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+class Prometheus:
+    """The running Prometheus over HTTP."""
+
+    def __init__(self, url, login=None):
+        self.url = url
+        self.login = login
+
+    def query(self, expression):
+        found = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, auth=self.login, timeout=10)
+        found.raise_for_status()
+        return [(sample["metric"], float(sample["value"][1])) for sample in found.json()["data"]["result"]]
+
+    def own(self, name):
+        """The value of one of its own metrics."""
+        lines = requests.get(f"{self.url}/metrics", timeout=10).text.splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))

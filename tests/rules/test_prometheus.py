@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import time
 
 import pytest
@@ -14,7 +13,7 @@ import requests
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
 
 from tests.rules.exporters import answer, serve
-from tests.rules.servers import free_address, wait_until
+from tests.rules.servers import wait_until
 from tests.unit.roles.rendering import fleet, service
 
 WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
@@ -29,43 +28,6 @@ SECOND = {
 
 def group(port, host, **labels):
     return {"targets": [f"127.0.0.1:{port}"], "labels": {"host": host, **labels}}
-
-
-class Prometheus:
-    """The running Prometheus over HTTP."""
-
-    def __init__(self, url, login=None):
-        self.url = url
-        self.login = login
-
-    def query(self, expression):
-        found = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, auth=self.login, timeout=10)
-        found.raise_for_status()
-        return [(sample["metric"], float(sample["value"][1])) for sample in found.json()["data"]["result"]]
-
-    def own(self, name):
-        """The value of one of its own metrics."""
-        lines = requests.get(f"{self.url}/metrics", timeout=10).text.splitlines()
-        return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
-
-
-@pytest.fixture
-def prometheus(image):
-    """Starts Prometheus on a folder of configuration, in the network of this machine."""
-    with contextlib.ExitStack() as stack:
-
-        def start(folder, *further, path="", login=None):
-            address = free_address()
-            mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
-            command = ["docker", "run", "--rm", "--detach", "--network=host", "--mount", mount, image]
-            flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address={address}", *further]
-            container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
-            stack.callback(subprocess.run, ["docker", "rm", "--force", container], check=True, capture_output=True)
-            one = Prometheus(f"http://{address}{path}", login)
-            wait_until(lambda: requests.get(f"{one.url}/-/ready", auth=login, timeout=10).ok, "Prometheus is not ready")
-            return one
-
-        yield start
 
 
 def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus):

@@ -11,13 +11,22 @@ import re
 import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.silences import Silence
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.http_client import Response
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.server import Connection, Server
+
+
+class ReceivedAlert(NamedTuple):
+    """An alert that Alertmanager has: who gets it, and which silences and alerts suppress it."""
+
+    receivers: list[str]
+    silenced_by: list[str]
+    inhibited_by: list[str]
 
 
 class Client:
@@ -56,6 +65,28 @@ class Client:
         """End a silence. Alertmanager takes one that is over as well."""
         self._server.send("DELETE", f"/api/v2/silence/{silence.id}")
 
+    def alerts(self, *matchers: Matcher) -> list[ReceivedAlert]:
+        """The alerts that are not resolved and fulfil all matchers."""
+        answer = self._server.send("GET", f"/api/v2/alerts?{urlencode([('filter', str(one)) for one in matchers])}")
+        return [self._read(answer, _alert, given) for given in self._json(answer)]
+
+    def send_alert(
+        self, labels: dict[str, str], annotations: dict[str, str], starts_at: datetime, ends_at: datetime
+    ) -> None:
+        """Fire an alert until a moment, or resolve it with a moment that is over."""
+        times = {"startsAt": starts_at.isoformat(), "endsAt": ends_at.isoformat()}
+        alert = {"labels": labels, "annotations": annotations, **times}
+        self._server.send("POST", "/api/v2/alerts", json_body=[alert])
+
+    def metrics(self) -> str:
+        """Its own metrics as text."""
+        return self._server.send("GET", "/metrics").text
+
+    def configuration(self) -> str:
+        """The running configuration as YAML, without secrets."""
+        answer = self._server.send("GET", "/api/v2/status")
+        return self._read(answer, lambda given: str(given["config"]["original"]), self._json(answer))
+
     def _json(self, answer: Response) -> Any:
         try:
             return answer.json()
@@ -82,6 +113,12 @@ class Client:
             return
 
 
+def _alert(given: Any) -> ReceivedAlert:
+    status = given["status"]
+    receivers = [receiver["name"] for receiver in given["receivers"]]
+    return ReceivedAlert(receivers, status["silencedBy"], status["inhibitedBy"])
+
+
 def _silence(given: Any) -> Silence:
     matchers = [
         # Alertmanager before 0.22 has no isEqual.
@@ -91,15 +128,15 @@ def _silence(given: Any) -> Silence:
     return Silence(
         given["id"],
         frozenset(matchers),
-        _moment(given["startsAt"]),
-        _moment(given["endsAt"]),
+        moment(given["startsAt"]),
+        moment(given["endsAt"]),
         given["createdBy"],
         given["comment"],
         given["status"]["state"],
     )
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """A moment in RFC 3339. Python before 3.11 reads fractions of 3 or 6 digits alone, and no Z."""
     text = re.sub(r"\.(\d+)", lambda fraction: "." + fraction[1][:6].ljust(6, "0"), text)
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

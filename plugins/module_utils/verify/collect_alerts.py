@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""What Prometheus and Alertmanager say of alerts, collected. What it means is decided in `alerts`."""
+
+import re
+import time
+import uuid
+from datetime import datetime, timedelta, timezone
+from typing import Any, Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import notifications
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.client import Client as Alertmanager
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.client import moment
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.client import Client as Prometheus
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.alerts import (
+    WATCHDOG,
+    Group,
+    Rule,
+    Seen,
+    Sent,
+    Trial,
+)
+
+_SENT = re.compile(r'^prometheus_notifications_(sent|errors)_total\{alertmanager="([^"]*)"\} (\S+)$', re.MULTILINE)
+# How Go writes the time of what never happened.
+_NEVER = "0001-01-01"
+_PAUSE_SECONDS = 0.5
+_TEST_ALERT = "VerifyTestAlert"
+
+
+def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: float) -> Seen:
+    """The rules of Prometheus, and whether its alerts arrive. `now` is the time of Prometheus."""
+    groups = [_group(group, now) for group in prometheus.get("rules")["groups"]]
+    active = [_shown(one["url"]) for one in prometheus.get("alertmanagers")["activeAlertmanagers"]]
+    error, arrived = "", None
+    if alertmanager:
+        try:
+            arrived = bool(alertmanager.alerts(Matcher("alertname", WATCHDOG)))
+        except PrometheusError as problem:
+            error = str(problem)
+    return Seen(groups, active, _sent(prometheus.text("/metrics")), error, arrived)
+
+
+def try_alert(alertmanager: Alertmanager, name: str, severity: str, wait: float) -> Trial:
+    """Send a test alert and look what Alertmanager sends, for `wait` seconds at most.
+
+    The alert has a host of its own, as Alertmanager sends a new group of alerts soonest.
+    """
+    labels = {"alertname": _TEST_ALERT, "severity": severity, "host": f"test-of-{name}-{uuid.uuid4().hex[:8]}"}
+    summary = f"Test of the way of alerts from {name}. Nothing is wrong"
+    annotations = {"summary": summary, "description": "The playbook verify sent this with verify_test_alert."}
+    metrics = alertmanager.metrics()
+    begin, starts_at = time.monotonic(), _in_seconds(0)
+    # Alertmanager resolves it by itself where this run ends before it does.
+    alertmanager.send_alert(labels, annotations, starts_at, _in_seconds(wait + 300))
+    try:
+        while True:
+            trial = _trial(alertmanager, labels, metrics, time.monotonic() - begin)
+            if trial.is_over or trial.seconds >= wait:
+                return trial
+            time.sleep(_PAUSE_SECONDS)
+    finally:
+        alertmanager.send_alert(labels, annotations, starts_at, _in_seconds(0))
+
+
+def _trial(alertmanager: Alertmanager, labels: dict[str, str], metrics: str, seconds: float) -> Trial:
+    received = alertmanager.alerts(*(Matcher(name, labels[name]) for name in ("alertname", "host")))
+    receivers = [receiver for alert in received for receiver in alert.receivers]
+    configuration = alertmanager.configuration() if receivers else ""
+    integrations: dict[str, int] = {}
+    for receiver in receivers:
+        for kind, count in notifications.integrations(configuration, receiver).items():
+            integrations[kind] = integrations.get(kind, 0) + count
+    before = notifications.requests(metrics, receivers)
+    after = notifications.requests(alertmanager.metrics(), receivers)
+    silences = [f"the silence {silence}" for alert in received for silence in alert.silenced_by]
+    others = ["an alert that inhibits it" for alert in received if alert.inhibited_by]
+    return Trial(seconds, receivers, integrations, notifications.since(before, after), silences + others)
+
+
+def _in_seconds(seconds: float) -> datetime:
+    return datetime.fromtimestamp(time.time() + seconds, timezone.utc)
+
+
+def _group(given: Any, now: float) -> Group:
+    last = given["lastEvaluation"]
+    age = None if last.startswith(_NEVER) else now - moment(last).timestamp()
+    return Group(given["name"], float(given["interval"]), age, [_rule(rule) for rule in given["rules"]])
+
+
+def _rule(given: Any) -> Rule:
+    return Rule(given["name"], given["health"], given.get("lastError") or "", given.get("state") or "")
+
+
+def _sent(metrics: str) -> list[Sent]:
+    counts: dict[str, dict[str, int]] = {}
+    for kind, url, value in _SENT.findall(metrics):
+        counts.setdefault(url, {})[kind] = int(float(value))
+    return [Sent(_shown(url), count.get("sent", 0), count.get("errors", 0)) for url, count in counts.items()]
+
+
+def _shown(url: str) -> str:
+    return url.replace("/api/v2/alerts", "")
