@@ -201,8 +201,8 @@ def result_of(changes, now):
     differing = [change for change in changes if change.before != change.after]
     ended = [change.before._replace(ends_at=now, state="expired").shown() for change in changes if not change.after]
     diff = {
-        "before": [change.before.shown() for change in differing if change.before],
-        "after": [change.after.shown() for change in differing if change.after],
+        "before": {"silences": [change.before.shown() for change in differing if change.before]},
+        "after": {"silences": [change.after.shown() for change in differing if change.after]},
     }
     return {
         "changed": bool(differing),
