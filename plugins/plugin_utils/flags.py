@@ -25,6 +25,17 @@ PROMETHEUS = {
     "web.listen-address": "prometheus_address and prometheus_port",
     "web.route-prefix": "prometheus_route_prefix",
 }
+ALERTMANAGER = {
+    "cluster.listen-address": "",
+    "config.file": "",
+    "data.retention": "alertmanager_retention",
+    "enable-feature": "",
+    "storage.path": "alertmanager_volume",
+    "web.config.file": "gpu_monitoring_tls",
+    "web.external-url": "alertmanager_external_url",
+    "web.listen-address": "alertmanager_address and alertmanager_port",
+    "web.route-prefix": "alertmanager_route_prefix",
+}
 CADVISOR = {
     "allow_dynamic_housekeeping": "",
     "containerd": "cadvisor_containerd_socket",

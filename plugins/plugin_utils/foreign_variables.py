@@ -21,6 +21,18 @@ _PROVISIONING_KEYS = {"basicAuth", "basicAuthUser", "editable", "isDefault", "js
 
 # Variables that only other collections have, by role: the collection, and the variable of this one.
 _WITHOUT_EFFECT = {
+    "alertmanager": {
+        "alertmanager_config_flags_extra": (_PROMETHEUS, "alertmanager_flags_extra"),
+        "alertmanager_http_config": (_PROMETHEUS, "alertmanager_global"),
+        "alertmanager_inhibit_rules": (_PROMETHEUS, "alertmanager_inhibit_rules_extra"),
+        "alertmanager_opsgenie_api_key": (_PROMETHEUS, "alertmanager_global and alertmanager_secret_files"),
+        "alertmanager_resolve_timeout": (_PROMETHEUS, "alertmanager_global"),
+        "alertmanager_slack_api_url": (_PROMETHEUS, "alertmanager_global and alertmanager_secret_files"),
+        "alertmanager_smtp": (_PROMETHEUS, "alertmanager_global and alertmanager_secret_files"),
+        "alertmanager_template_files": (_PROMETHEUS, "alertmanager_templates"),
+        "alertmanager_web_external_url": (_PROMETHEUS, "alertmanager_external_url"),
+        "alertmanager_web_listen_address": (_PROMETHEUS, "alertmanager_address and alertmanager_port"),
+    },
     "prometheus": {
         "prometheus_alert_rules": (_PROMETHEUS, "prometheus_rules_extra"),
         "prometheus_alertmanager_config": (_PROMETHEUS, "prometheus_alertmanagers"),
@@ -135,6 +147,7 @@ _RULES = _entries_with(
     "Put rules into a group, like [{name: site, rules: [...]}]",
 )
 _FORMS: dict[str, Callable[[Any], tuple[str, str] | None]] = {
+    "alertmanager_version": _version,
     "cadvisor_proxy_version": _version,
     "cadvisor_version": _version,
     "dcgm_exporter_version": _version,

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,7 +36,7 @@ def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[
     """The settings with their problems. The prefix comes from the URL unless it is set, so the URL is first."""
     url = str(variables.get(host, "prometheus_external_url") or "")
     yield "prometheus_external_url", public_url.problem_of(url, "https://monitoring.example.com/prometheus")
-    yield "prometheus_route_prefix", _problem_of_prefix(str(variables.get(host, "prometheus_route_prefix") or ""))
+    yield "prometheus_route_prefix", public_url.path_problem_of(str(variables.get(host, "prometheus_route_prefix") or ""), "/prometheus")
     yield "prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])
     yield "prometheus_external_labels", target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {})
     yield "prometheus_flags_extra", flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS)
@@ -51,9 +50,3 @@ def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
         if names.count(name) > 1:
             return f"the job {name} is there twice", "Give each job its own job_name"
     return None
-
-
-def _problem_of_prefix(prefix: str) -> tuple[str, str] | None:
-    if re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", prefix):
-        return None
-    return f"'{prefix}' is not a path", "Write it like /prometheus"

@@ -13,6 +13,11 @@ def problem_of(url: str, example: str) -> tuple[str, str] | None:
     return None if not url or _is_usable(url) else ("the value is not a URL without login and query", f"Write it like {example}")
 
 
+def path_problem_of(path: str, example: str) -> tuple[str, str] | None:
+    """Problem and fix of a path below which a service answers; None for an empty one too."""
+    return None if re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", path) else (f"'{path}' is not a path", f"Write it like {example}")
+
+
 def _is_usable(url: str) -> bool:
     try:
         split = urlsplit(url)

@@ -27,6 +27,7 @@ class Own:
 _CONFIGURATION = "/etc/gpu_monitoring"
 # What a site may set of Grafana's environment is in grafana_variables.
 SERVICES = {
+    "alertmanager": Own(mounts=("/etc/alertmanager", "/alertmanager")),
     "cadvisor": Own(mounts=("/rootfs", "/var/run", "/sys")),
     "dcgm_exporter": Own(
         environment=(
@@ -75,7 +76,7 @@ def _check_texts(variable: str, host: str, given: Mapping[str, Any], own: Iterab
 
 
 def _check_secrets(role: str, host: str, environment: Mapping[str, Any]) -> None:
-    files = "prometheus_secret_files" if role == "prometheus" else f"{role}_mounts_extra"
+    files = f"{role}_{'secret_files' if role in ('alertmanager', 'prometheus') else 'mounts_extra'}"
     for name, value in environment.items():
         if secret_values.is_inline(str(name), str(value)):
             problem = f"{name} is a secret, which everybody can read in an environment"

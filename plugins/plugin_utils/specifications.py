@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    alertmanager_variables,
     cadvisor_variables,
     foreign_variables,
     grafana_variables,
@@ -24,7 +25,12 @@ _NAMED_HOSTS = 5
 
 
 # What the argument specification of a role and the rules of its task cannot express, for values of the right types.
-_CHECKS = {"cadvisor": cadvisor_variables.check, "grafana": grafana_variables.check, "prometheus": prometheus_variables.check}
+_CHECKS = {
+    "alertmanager": alertmanager_variables.check,
+    "cadvisor": cadvisor_variables.check,
+    "grafana": grafana_variables.check,
+    "prometheus": prometheus_variables.check,
+}
 
 
 class Pattern(TypedDict):

@@ -9,13 +9,20 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specification
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 from tests.unit.roles.rendering import fleet, service
 
-NAMES = {"cadvisor": "cadvisor", "dcgm_exporter": "dcgm-exporter", "grafana": "grafana", "node_exporter": "node-exporter", "prometheus": "prometheus"}
+NAMES = {
+    "alertmanager": "alertmanager",
+    "cadvisor": "cadvisor",
+    "dcgm_exporter": "dcgm-exporter",
+    "grafana": "grafana",
+    "node_exporter": "node-exporter",
+    "prometheus": "prometheus",
+}
 GPU1, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.9"}
 MOUNT = {"source": "/srv/site", "target": "/site", "read_only": True}
 
 
 def rendered(role, folder, name="", **variables):
-    host = "monitor1" if role in ("grafana", "prometheus") else "gpu1"
+    host = "monitor1" if role in ("alertmanager", "grafana", "prometheus") else "gpu1"
     return service(role, name or NAMES[role], fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), host, folder)
 
 

@@ -204,7 +204,7 @@ def test_variables_that_other_collections_alone_have_are_named_once(tmp_path):
     assert [warning.partition(" ")[0] for warning in without_effect(variables, "prometheus", ["monitor1"])] == ["prometheus_targets"]
 
 
-@pytest.mark.parametrize("role", ["cadvisor", "grafana", "node_exporter", "prometheus"])
+@pytest.mark.parametrize("role", ["alertmanager", "cadvisor", "grafana", "node_exporter", "prometheus"])
 def test_what_has_no_effect_is_no_variable_of_the_role_and_the_advice_is(role):
     [options] = [entry["options"] for entry in yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"].values()]
     table = foreign_variables._WITHOUT_EFFECT[role]

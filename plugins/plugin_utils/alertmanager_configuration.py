@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The configuration of Alertmanager, made of the variables of its role. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_receivers
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_receivers import Settings
+
+FOLDER = "/etc/alertmanager"
+# The receiver that tells nobody, which is always there.
+NOBODY = "nobody"
+WATCHDOG = "Watchdog"
+# Routes inherit these from the root. The times are Alertmanager's own defaults.
+_ROOT: Settings = {"group_by": ["host"], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "12h"}
+# A page comes at once, also where another alert of the host was sent a moment ago.
+_PAGES: Settings = {"matchers": ['severity="page"'], "group_wait": "5s", "group_interval": "10s", "repeat_interval": "4h"}
+_INFOS: Settings = {"matchers": ['severity="info"'], "receiver": NOBODY}
+_SECRET_FILE = re.compile(r"secrets/.+")
+
+
+def configuration(
+    receivers: Sequence[Mapping[str, Any]],
+    route: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    watchdog_receiver: str = "",
+    watchdog_interval: str = "1m",
+) -> Settings:
+    """The whole configuration; `settings` are its other sections, of which empty ones are left out."""
+    expanded = [alertmanager_receivers.expanded(receiver, receiver["name"] != watchdog_receiver) for receiver in receivers]
+    if NOBODY not in [receiver["name"] for receiver in receivers]:
+        expanded.append({"name": NOBODY})
+    made = {
+        **{name: section for name, section in settings.items() if section},
+        "route": _root(receivers, route, watchdog_receiver, watchdog_interval),
+        "receivers": expanded,
+    }
+    absolute: Settings = _with_absolute_files(made)
+    return absolute
+
+
+def routes(route: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """A route and all routes below it, each with its place. What is no route is left to amtool."""
+    yield path, route
+    children = route.get("routes")
+    for index, child in enumerate(children if isinstance(children, list) else []):
+        if isinstance(child, Mapping):
+            yield from routes(child, f"{path}.routes[{index}]" if path else f"routes[{index}]")
+
+
+def first_receiver(receivers: Sequence[Mapping[str, Any]], watchdog_receiver: str) -> str:
+    """The receiver of all alerts where the site declares no route."""
+    return next((receiver["name"] for receiver in receivers if receiver["name"] != watchdog_receiver), NOBODY)
+
+
+def _root(receivers: Sequence[Mapping[str, Any]], route: Mapping[str, Any], watchdog_receiver: str, interval: str) -> Settings:
+    own = route or {"receiver": first_receiver(receivers, watchdog_receiver), "routes": [_PAGES, _INFOS]}
+    root = {**_ROOT, "receiver": NOBODY, **own}
+    if watchdog_receiver or not _handles_watchdog(route):
+        root["routes"] = [_watchdog(watchdog_receiver or NOBODY, interval), *(root.get("routes") or [])]
+    return root
+
+
+def _watchdog(receiver: str, interval: str) -> Settings:
+    """The route of the dead man's switch. Alertmanager repeats a notification at the first end of a group's interval after `repeat_interval`."""
+    times = {"group_by": ["alertname"], "group_wait": "0s", "group_interval": "10s", "repeat_interval": interval}
+    return {"matchers": [f'alertname="{WATCHDOG}"'], "receiver": receiver, **times}
+
+
+def _handles_watchdog(route: Mapping[str, Any]) -> bool:
+    """Whether a route of the site is for the dead man's switch itself."""
+    return any(WATCHDOG in str(child.get(key)) for _path, child in routes(route) for key in ("matchers", "match", "match_re"))
+
+
+def _with_absolute_files(value: Any) -> Any:
+    """The same with whole paths of secret files, since Alertmanager takes some of them relative to its folder of data."""
+    if isinstance(value, Mapping):
+        return {key: _file(item) if _names_file(str(key)) else _with_absolute_files(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_absolute_files(item) for item in value]
+    return value
+
+
+def _names_file(key: str) -> bool:
+    return key.endswith("_file") or key == "files"
+
+
+def _file(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_file(item) for item in value]
+    return f"{FOLDER}/{value}" if isinstance(value, str) and _SECRET_FILE.fullmatch(value) else value

@@ -1,0 +1,157 @@
+"""Settings of Alertmanager that would not work or show a secret: each is one message that names the variable and the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
+
+from tests.unit.plugins.plugin_utils.inventory import host_variables
+
+RULES = yaml.safe_load((Path(__file__).resolve().parents[4] / "roles/alertmanager/meta/variable_rules.yml").read_text())
+MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
+WORD = "word-of-mine"
+SLACK = {"name": "oncall", "slack": {"api_url_file": "secrets/slack", "channel": "#gpu"}}
+CHAT = {"name": "chat", "webhook": {"url_file": "secrets/hook"}}
+GIVEN = {"alertmanager_secret_files": {"slack": WORD, "hook": WORD}, "alertmanager_receivers": [SLACK]}
+
+
+def checked(tmp_path, variables):
+    check(host_variables(tmp_path, {}, MONITOR, {**GIVEN, **variables}), ["alertmanager"], ["monitor1"], **RULES)
+
+
+def refused(tmp_path, variable, value):
+    with pytest.raises(ValueError) as error:
+        checked(tmp_path, {variable: value})
+    assert WORD not in str(error.value)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def receiver(**integrations):
+    return [{"name": "oncall", **integrations}]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([{"slack": {}}], "[0] has no name. Write it like {name: oncall,"),
+        ([SLACK, SLACK], "the receiver oncall is there twice. Give each receiver its own name."),
+        (receiver(slak={}), "oncall.slak is no integration. Use email, slack, teams,"),
+        (receiver(slack_configs={"channel": "#x"}), "oncall.slack_configs is not a list."),
+        (receiver(slack="#x"), "oncall.slack is not a mapping."),
+        (receiver(slack=["#x"]), "an entry of oncall.slack is not a mapping."),
+        (receiver(slack={"channel": "#x"}), "oncall.slack has no api_url_file or app_token_file. Put the secret into alertmanager_secret_files, and write api_url_file:"),
+        (receiver(slack={"api_url": WORD}), "oncall.slack.api_url is a secret in the configuration. Put it into alertmanager_secret_files, and write api_url_file: secrets/"),
+        (receiver(slack_configs=[{"api_url": WORD}]), "oncall.slack_configs[0].api_url is a secret in the configuration."),
+        (receiver(slack={"api_url_file": "secrets/none"}), "oncall.slack.api_url_file names the file secrets/none, which alertmanager_secret_files does not have. Add none"),
+        (receiver(slack={"api_url_file": "slack"}), "oncall.slack.api_url_file names the file slack, which the container does not have. Put its content into"),
+        (receiver(slack={"api_url_file": "/run/slack"}), "oncall.slack.api_url_file names the file /run/slack, which the container does not have."),
+        (receiver(teams={}), "oncall.teams has no webhook_url_file."),
+        (receiver(webhook={"url": f"https://example.com/{WORD}"}), "oncall.webhook.url is a secret in the configuration. Put it into alertmanager_secret_files, and write url_file:"),
+        (receiver(webhook=[{"url_file": "secrets/hook"}, {}]), "oncall.webhook[1] has no url_file."),
+        (receiver(webhook={"url_file": "secrets/hook", "http_config": {"basic_auth": {"password": WORD}}}), "oncall.webhook.http_config.basic_auth.password is a secret"),
+        (receiver(webhook={"url_file": "secrets/hook", "payload": {"token": WORD}}), "oncall.webhook.payload.token is a secret in the configuration. Alertmanager has no"),
+        (receiver(webhook={"url_file": "secrets/hook", "http_config": {"proxy_url": f"http://me:{WORD}@p"}}), "oncall.webhook.http_config.proxy_url is a URL with a login."),
+        (receiver(pagerduty={"routing_key": WORD}), "oncall.pagerduty.routing_key is a secret in the configuration."),
+        (receiver(pagerduty={}), "oncall.pagerduty has no routing_key_file or service_key_file."),
+        (receiver(telegram={"bot_token_file": "secrets/hook"}), "oncall.telegram.chat_id is not the number of a chat. Write it like chat_id:"),
+        (receiver(telegram={"chat_id": 1}), "oncall.telegram has no bot_token_file."),
+        (receiver(pushover_configs=[{"token_file": "secrets/hook"}]), "oncall.pushover_configs[0] has no user_key_file."),
+        (receiver(email={}), "oncall.email has no to. Set oncall.email.to."),
+        (receiver(email={"to": "a@b.c", "auth_password": WORD}), "oncall.email.auth_password is a secret in the configuration."),
+        (receiver(email={"to": "a@b.c", "auth_username": "a"}), "oncall.email has a user and no auth_password_file."),
+        (receiver(ntfy={"topic": "gpu"}), "oncall.ntfy has no url."),
+        (receiver(ntfy={"url": "https://ntfy.example.com"}), "oncall.ntfy has no topic."),
+        (receiver(ntfy={"url": f"https://me:{WORD}@ntfy.example.com", "topic": "gpu"}), "oncall.ntfy.url is not a URL without login and query."),
+        (receiver(ntfy={"url": "https://ntfy.example.com", "topic": "gpu", "token": WORD}), "oncall.ntfy.token is a secret in the configuration."),
+        (receiver(ntfy={"url": "https://ntfy.example.com", "topic": "gpu", "colour": "red"}), "oncall.ntfy.colour is no setting of ntfy."),
+        (receiver(ntfy={"url": "https://ntfy.example.com", "topic": "gpu", "password_file": "secrets/hook"}), "oncall.ntfy has a password_file and no username."),
+    ],
+)
+def test_a_receiver_that_would_not_work_or_shows_a_secret_is_refused(tmp_path, value, message):
+    assert refused(tmp_path, "alertmanager_receivers", value).startswith(f"alertmanager_receivers on monitor1: {message}")
+
+
+def routes(*entries):
+    return {"receiver": "oncall", "routes": [*entries]}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("alertmanager_route", {"receiver": "chat"}, "receiver is chat, which alertmanager_receivers does not have. Use one of oncall, nobody, or add it"),
+        ("alertmanager_route", routes({}, {"routes": [{"receiver": "x"}]}), "routes[1].routes[0].receiver is x, which alertmanager_receivers does not have."),
+        ("alertmanager_route", routes({"matchers": ["severity"]}), "routes[0].matchers[0] is not a matcher: severity. Write it like 'severity=\"page\"'."),
+        ("alertmanager_route", routes({"matchers": {"severity": "page"}}), "routes[0].matchers is not a list. Write it like ['severity=\"page\"',"),
+        ("alertmanager_route", {"matchers": ["a=b"]}, "matchers is set for the root, which takes all alerts. Put the matchers into an entry of routes."),
+        ("alertmanager_route", routes({"mute_time_intervals": ["night"]}), "routes[0].mute_time_intervals names night, which alertmanager_time_intervals does not have."),
+        ("alertmanager_receivers", [SLACK, CHAT], "it is empty, and alertmanager_receivers has 2 receivers: oncall, chat. Write which of them gets which alerts"),
+        ("alertmanager_watchdog_receiver", "judge", "alertmanager_receivers has no receiver judge. Use one of oncall, or add it"),
+        ("alertmanager_watchdog_interval", "often", "'often' is not valid. Write it like 1m."),
+        ("alertmanager_inhibit_rules_extra", [{"source_matchers": ["a"], "target_matchers": ["b=c"]}], "[0].source_matchers[0] is not a matcher: a."),
+        ("alertmanager_route_tests", [{"labels": {"a": "b"}, "receiver": "chat"}], "[0].receiver is chat, which alertmanager_receivers does not have."),
+        ("alertmanager_route_tests", [{"labels": {}, "receiver": "oncall"}], "[0] has no labels. Write it like {labels:"),
+        ("alertmanager_route_tests", [{"labels": {"a": "b"}, "receiver": 1}], "[0].receiver is not the name of a receiver, or a list of names."),
+        ("alertmanager_route_tests", [{"receiver": "oncall"}], "missing required arguments: labels found in alertmanager_route_tests. Set it to a value"),
+        ("alertmanager_global", {"smtp_auth_password": WORD}, "smtp_auth_password is a secret in the configuration. Put it into alertmanager_secret_files, and write smtp_auth_"),
+        ("alertmanager_global", {"slack_api_url": WORD}, "slack_api_url is a secret in the configuration."),
+        ("alertmanager_global", {"http_config": {"authorization": {"credentials": WORD}}}, "http_config.authorization.credentials is a secret in the configuration."),
+        ("alertmanager_global", {"telegram_bot_token_file": "token"}, "telegram_bot_token_file names the file token, which the container does not have."),
+        ("alertmanager_templates", {"a/b": "x"}, "'a/b' is no name of a template's file. Use letters,"),
+        ("alertmanager_templates", {"gpu-monitoring": "x"}, "'gpu-monitoring' is no name of a template's file."),
+        ("alertmanager_templates", {"a": ""}, "the content of 'a' is not text."),
+        ("alertmanager_secret_files", {"slack": WORD, "a/b": WORD}, "'a/b' is no name of a file. Use letters, digits, '_', '.' and '-'. The file is /etc/alertmanager/secrets/NAME."),
+        ("alertmanager_secret_files", {"slack": " "}, "the content of 'slack' is empty."),
+        ("alertmanager_flags_extra", ["--web.external-url=http://x"], "--web.external-url is a flag that the role sets. Set alertmanager_external_url."),
+        ("alertmanager_flags_extra", ["--cluster.listen-address=:9094"], "--cluster.listen-address is a flag that the role sets. Remove it."),
+        ("alertmanager_external_url", "example.com", "the value is not a URL without login and query. Write it like https://"),
+        ("alertmanager_route_prefix", "alertmanager", "'alertmanager' is not a path. Write it like /alertmanager."),
+        ("alertmanager_environment_extra", {"SMTP_PASSWORD": WORD}, "SMTP_PASSWORD is a secret, which everybody can read in an environment. Give the program a file with the"),
+        ("alertmanager_mounts_extra", [{"source": "/x", "target": "/alertmanager"}], "the container has a mount at /alertmanager already."),
+        ("alertmanager_port", 0, "'0' is no port."),
+        ("alertmanager_memory", "lots", "'lots' is not valid. Write it like 512m or 1g."),
+    ],
+)
+def test_another_setting_that_would_not_work_or_shows_a_secret_is_refused(tmp_path, variable, value, message):
+    named = "alertmanager_route" if message.startswith("it is empty") else variable
+    assert refused(tmp_path, variable, value).startswith(f"{named} on monitor1: {message}")
+
+
+def test_settings_with_their_secrets_in_files_pass(tmp_path):
+    night = {"name": "night", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}
+    secret = {"api_key_file": "/etc/alertmanager/secrets/hook"}
+    values = {
+        "alertmanager_global": {"slack_api_url_file": "secrets/slack", "smtp_auth_username": "a", "smtp_auth_password_file": "secrets/hook", "smtp_from": "a@b.c"},
+        "alertmanager_mounts_extra": [{"source": "/srv/secrets", "target": "/run/secrets", "read_only": True}],
+        "alertmanager_receivers": [
+            {"name": "oncall", "slack": {"channel": "#x"}, "email": [{"to": ["a@b.c", "d@e.f"]}], "opsgenie_configs": [secret], "labels": {"team": "ml"}},
+            {
+                "name": "other",
+                "telegram": {"bot_token_file": "/run/secrets/token", "chat_id": "-100"},
+                "webhook": {"url_file": "secrets/hook", "http_config": {"tls_config": {"ca_file": "/etc/ssl/certs/ca.crt"}, "authorization": {"credentials_file": "secrets/hook"}}},
+                "incidentio_configs": [{"http_config": {"authorization": {"credentials_file": "secrets/hook"}}}],
+                "pagerduty": {"routing_key_file": "secrets/hook", "details": {"token": "gone"}},
+                "ntfy": {"url": "https://ntfy.example.com", "topic": "gpu", "token_file": "secrets/hook"},
+                "jira_configs": [{"project": "GPU"}],
+                "future_configs": [{"url": "x"}],
+            },
+            {"name": "judge", "webhook": {"url_file": "secrets/hook"}},
+        ],
+        "alertmanager_time_intervals": [night],
+        "alertmanager_route": routes(
+            {"matchers": ['severity="page"', '{host=~"gpu.*",team!="x"}'], "receiver": "other", "mute_time_intervals": ["night"]}, {"receiver": "nobody"}
+        ),
+        "alertmanager_route_tests": [{"labels": {"severity": "page"}, "receiver": ["other", "oncall"]}, {"labels": {"severity": "info"}, "receiver": "nobody"}],
+        "alertmanager_inhibit_rules_extra": [{"source_matchers": ["a=b"], "target_matchers": ["c=d"], "equal": ["host"]}],
+        "alertmanager_watchdog_receiver": "judge",
+        "alertmanager_external_url": "https://monitoring.example.com/alertmanager/",
+        "alertmanager_flags_extra": ["--log.level=debug", "--web.timeout=10s"],
+        "alertmanager_templates": {"site": "{% raw %}{{ define \"site.title\" }}x{{ end }}{% endraw %}"},
+        "alertmanager_environment_extra": {"HTTPS_PROXY": "http://proxy:3128"},
+    }
+    checked(tmp_path, values)
+    checked(tmp_path, {"alertmanager_receivers": [], "alertmanager_secret_files": {}})
+    checked(tmp_path, {"alertmanager_receivers": [SLACK, CHAT], "alertmanager_watchdog_receiver": "chat"})

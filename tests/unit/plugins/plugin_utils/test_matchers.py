@@ -1,0 +1,30 @@
+"""Matchers of Alertmanager, as amtool takes them in UTF-8 strict mode."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import matchers
+
+
+@pytest.mark.parametrize(
+    "text", ['severity="page"', "severity=page", 'host!~"gpu[0-9]+|x"', ' a = "b" ', '{a="b",c!="d"}', 'a="b",c="d"', '"süd"="x"', 'a=""', 'a="\\"\\\\"', 'a="b",']
+)
+def test_a_matcher_is_accepted(text):
+    assert matchers.problem_of([text], "matchers") is None
+
+
+@pytest.mark.parametrize("text", ["severity", "severity=", "severity==page", "=page", 'a="b', "a=b c", '{a="b"', 'a="b" c="d"', "a={b}", ""])
+def test_what_is_no_matcher_is_refused_with_its_place(text):
+    problem, fix = matchers.problem_of(['x="y"', text], "routes[0].matchers")
+    assert problem == f"routes[0].matchers[1] is not a matcher: {text}"
+    assert fix == """Write it like 'severity="page"'"""
+
+
+@pytest.mark.parametrize(("value", "problem"), [("a=b", "matchers is not a list"), ({"a": "b"}, "matchers is not a list"), ([{"a": "b"}], "matchers[0] is not text")])
+def test_another_form_is_refused(value, problem):
+    assert matchers.problem_of(value, "matchers")[0] == problem
+
+
+def test_a_value_is_quoted():
+    assert matchers.matcher("host", 'a"b\\c\nd') == 'host="a\\"b\\\\c\\nd"'
+    assert matchers.problem_of([matchers.matcher("host", 'a"b\\c\nd')], "") is None

@@ -1,0 +1,154 @@
+"""What the role alertmanager gives its container."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.roles.rendering import arguments, fleet, service
+
+GPU1, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.9"}
+SECRETS = {"slack": "https://hooks.slack.com/services/x", "hook": "https://example.com/x"}
+SLACK = {"name": "oncall", "slack": {"api_url_file": "secrets/slack", "channel": "#gpu"}}
+JUDGE = {"name": "judge", "webhook": {"url_file": "secrets/hook"}}
+
+
+@pytest.fixture
+def deployed(tmp_path):
+    """The service with these variables."""
+    return lambda **variables: service("alertmanager", "alertmanager", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), "monitor1", tmp_path)
+
+
+def files(options):
+    root = Path("/etc/gpu_monitoring/alertmanager")
+    return {Path(file["path"]).relative_to(root).as_posix(): file for file in options["files"] + options["secret_files"]}
+
+
+def configuration(options):
+    return yaml.safe_load(files(options)["alertmanager.yml"]["content"])
+
+
+def test_without_receivers_nobody_is_told_and_all_else_is_there(deployed):
+    options = deployed()
+    config = configuration(options)
+    assert config["receivers"] == [{"name": "nobody"}]
+    assert {route["receiver"] for route in [config["route"], *config["route"]["routes"]] if "receiver" in route} == {"nobody"}
+    assert config["templates"] == ["/etc/alertmanager/templates/*.tmpl"]
+    assert [file["on_change"] for name, file in files(options).items() if name in ("alertmanager.yml", "templates/gpu-monitoring.tmpl")] == ["reload", "reload"]
+    assert options["validate"]["further_commands"] == []
+
+
+def test_pages_of_one_receiver_come_at_once_and_infos_do_not(deployed):
+    route = configuration(deployed(alertmanager_receivers=[SLACK], alertmanager_secret_files=SECRETS))["route"]
+    assert (route["receiver"], route["group_by"], route["group_wait"]) == ("oncall", ["host"], "30s")
+    watchdog, pages, infos = route["routes"]
+    assert (watchdog["matchers"], watchdog["receiver"]) == (['alertname="Watchdog"'], "nobody")
+    assert (pages["matchers"], pages["group_wait"], pages["group_interval"], pages.get("receiver")) == (['severity="page"'], "5s", "10s", None)
+    assert (infos["matchers"], infos["receiver"]) == (['severity="info"'], "nobody")
+
+
+def test_the_route_of_a_site_keeps_the_dead_mans_switch_and_the_groups(deployed):
+    given = {"receiver": "oncall", "group_wait": "1m", "routes": [{"matchers": ["team=x"], "receiver": "judge"}]}
+    variables = {"alertmanager_receivers": [SLACK, JUDGE], "alertmanager_secret_files": SECRETS, "alertmanager_route": given}
+    route = configuration(deployed(**variables, alertmanager_watchdog_receiver="judge", alertmanager_watchdog_interval="2m"))["route"]
+    assert (route["receiver"], route["group_by"], route["group_wait"]) == ("oncall", ["host"], "1m")
+    assert [child["receiver"] for child in route["routes"]] == ["judge", "judge"]
+    assert (route["routes"][0]["repeat_interval"], route["routes"][0]["group_wait"]) == ("2m", "0s")
+    own = {"receiver": "oncall", "routes": [{"matchers": ['alertname="Watchdog"'], "receiver": "judge"}]}
+    assert configuration(deployed(**{**variables, "alertmanager_route": own}))["route"]["routes"] == own["routes"]
+
+
+def test_the_judge_is_not_told_that_the_watchdog_ends(deployed):
+    native = {"name": "other", "webhook_configs": [{"url_file": "secrets/hook"}, {"url_file": "secrets/hook", "send_resolved": True}]}
+    for receiver, expected in ((JUDGE, [False]), (native, [False, True])):
+        variables = {"alertmanager_receivers": [receiver], "alertmanager_watchdog_receiver": receiver["name"], "alertmanager_secret_files": SECRETS}
+        config = configuration(deployed(**variables))
+        assert [entry["send_resolved"] for entry in config["receivers"][0]["webhook_configs"]] == expected
+        assert config["route"]["receiver"] == "nobody"
+
+
+def test_short_forms_become_integrations_beside_those_that_are_written_out(deployed):
+    receiver = {
+        "name": "all",
+        "email": {"to": ["a@example.com", "b@example.com"]},
+        "slack": [{"api_url_file": "secrets/slack", "channel": "#a"}, {"api_url_file": "secrets/slack", "channel": "#b", "send_resolved": False}],
+        "slack_configs": [{"api_url_file": "secrets/slack", "channel": "#c"}],
+        "teams": {"webhook_url_file": "secrets/hook"},
+        "webhook": {"url_file": "secrets/hook"},
+        "pagerduty": {"routing_key_file": "secrets/hook"},
+        "telegram": {"bot_token_file": "secrets/hook", "chat_id": "-100"},
+        "ntfy": {"url": "https://ntfy.example.com", "topic": "gpu", "username": "me", "password_file": "secrets/hook", "priority": "4"},
+    }
+    made = configuration(deployed(alertmanager_receivers=[receiver], alertmanager_secret_files=SECRETS))["receivers"][0]
+    assert made["email_configs"][0]["to"] == "a@example.com, b@example.com"
+    assert [(entry["channel"], entry.get("send_resolved"), "title" in entry) for entry in made["slack_configs"]] == [("#a", True, True), ("#b", False, True), ("#c", None, False)]
+    assert made["slack_configs"][0]["api_url_file"] == "/etc/alertmanager/secrets/slack"
+    assert made["msteamsv2_configs"][0]["webhook_url_file"] == "/etc/alertmanager/secrets/hook"
+    assert made["telegram_configs"][0]["chat_id"] == -100
+    webhook, ntfy = sorted(made["webhook_configs"], key=len)
+    assert webhook == {"url_file": "/etc/alertmanager/secrets/hook", "send_resolved": True}
+    assert ntfy["http_config"] == {"basic_auth": {"username": "me", "password_file": "/etc/alertmanager/secrets/hook"}}
+    assert (ntfy["url"], ntfy["payload"]["priority"], set(ntfy) & {"topic", "username", "password_file"}) == ("https://ntfy.example.com", "4", set())
+    assert set(made) == {"name", *(f"{name}_configs" for name in ("email", "slack", "msteamsv2", "webhook", "pagerduty", "telegram"))}
+
+
+def test_secrets_are_files_that_alertmanager_alone_reads_and_that_need_no_reload(deployed):
+    options = deployed(alertmanager_receivers=[SLACK], alertmanager_secret_files=SECRETS)
+    kept = files(options)["secrets/slack"]
+    assert (kept["content"], kept["owner"], kept["group"], kept["mode"], kept["on_change"]) == (SECRETS["slack"], "65534", "0", "0440", "none")
+    assert not [file for file in options["files"] if any(secret in file["content"] for secret in SECRETS.values())]
+
+
+def test_amtool_checks_the_configuration_and_runs_the_tests_of_routes(deployed):
+    tests = [{"labels": {"severity": "page", "host": 'a "b"'}, "receiver": "oncall"}, {"labels": {"severity": "info"}, "receiver": ["nobody", "oncall"]}]
+    options = deployed(alertmanager_receivers=[SLACK], alertmanager_secret_files=SECRETS, alertmanager_route_tests=tests)
+    strict, config = "--enable-feature=utf8-strict-mode", "/etc/alertmanager/alertmanager.yml"
+    assert options["validate"]["command"] == ["amtool", "check-config", strict, config]
+    assert options["validate"]["further_commands"] == [
+        ["amtool", "config", "routes", "test", strict, f"--config.file={config}", "--verify.receivers=oncall", 'host="a \\"b\\""', 'severity="page"'],
+        ["amtool", "config", "routes", "test", strict, f"--config.file={config}", "--verify.receivers=nobody,oncall", 'severity="info"'],
+    ]
+    assert strict in options["command"]
+    # Changed tests run although nothing else changes.
+    assert json.loads(files(options)["route_tests.json"]["content"]) == tests
+
+
+def test_links_lead_to_the_published_address_unless_a_site_has_its_own(deployed, tmp_path):
+    assert {"--web.external-url=https://10.0.0.9:9093", "--web.route-prefix=/"} <= set(deployed()["command"])
+    behind = deployed(alertmanager_external_url="https://monitoring.example.com/alertmanager/")
+    assert {"--web.external-url=https://monitoring.example.com/alertmanager/", "--web.route-prefix=/alertmanager/"} <= set(behind["command"])
+    assert (behind["health"]["http"]["path"], behind["reload"]["http"]["path"]) == ("/alertmanager/-/ready", "/alertmanager/-/reload")
+    stripped = deployed(alertmanager_external_url="https://monitoring.example.com/alertmanager/", alertmanager_route_prefix="/")
+    assert "--web.route-prefix=/" in stripped["command"] and stripped["health"]["http"]["path"] == "/-/ready"
+
+
+def test_tls_asks_for_the_password_of_prometheus(deployed):
+    options = deployed()
+    assert "a hash of that" in files(options)["web/web.yml"]["content"]
+    probe = options["health"]["http"]
+    assert (probe["scheme"], probe["username"], probe["password_file"]) == ("https", "prometheus", "/etc/gpu_monitoring/alertmanager/web/password")
+    assert "--web.config.file=/etc/alertmanager/web/web.yml" in options["command"]
+    plain = deployed(gpu_monitoring_tls=False)
+    assert plain["health"]["http"] == {"port": 9093, "path": "/-/ready"} and not plain["secret_files"]
+
+
+def test_templates_of_a_site_come_beside_that_of_the_role(deployed):
+    rendered = files(deployed(alertmanager_templates={"site": "{% raw %}{{ define \"site.title\" }}x{{ end }}{% endraw %}"}))
+    assert {name for name in rendered if name.startswith("templates/")} == {"templates/gpu-monitoring.tmpl", "templates/site.tmpl"}
+    assert rendered["templates/site.tmpl"]["content"] == '{{ define "site.title" }}x{{ end }}'
+
+
+def test_a_host_that_shall_have_none_loses_it(tmp_path):
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"alertmanager_enabled": "no"})
+    given = arguments("alertmanager", "Deploy Alertmanager", inventory, "monitor1", tmp_path)
+    assert given["services"] == [{"name": "alertmanager", "state": "absent"}]
+
+
+def test_the_inhibit_rules_of_a_site_come_after_those_of_the_role(deployed):
+    extra = {"source_matchers": ["a=b"], "target_matchers": ["c=d"], "equal": ["host"]}
+    rules = configuration(deployed(alertmanager_inhibit_rules_extra=[extra]))["inhibit_rules"]
+    assert rules[-1] == extra
+    assert all("host" in rule["equal"] for rule in rules)
