@@ -1,27 +1,27 @@
 #!/bin/sh
-# Builds the image $1 with the real Alertmanager of Debian sid, laid out as the upstream image is.
+# Builds the image $1 with the real Alertmanager and amtool from the Go module proxy, laid out as the upstream image is.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+version=$(cat "$here/version.txt")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-docker run --rm --volume "$work:/out" "$LAB_BASE" sh -euc '
-    echo "deb http://deb.debian.org/debian sid main" >/etc/apt/sources.list.d/sid.list
-    apt-get -q -o Acquire::Check-Valid-Until=false update
-    cd /out && apt-get download -q prometheus-alertmanager/sid
-    for package in *.deb; do dpkg -x "$package" root; done
-    dpkg -f prometheus-alertmanager_*.deb Version >version && rm ./*.deb
-    ldd root/usr/bin/prometheus-alertmanager | sed -n "s/.*=> \(\/[^ ]*\) .*/\1/p;s/^[[:space:]]*\(\/lib64[^ ]*\) .*/\1/p" | sort -u | while read -r library; do
-        mkdir -p "libraries$(dirname "$library")" && cp -L "$library" "libraries$library"
-    done'
-mkdir -p "$work/libraries" "$work/data"
-cat >"$work/Dockerfile" <<'EOF'
+module=$(go mod download -json "github.com/prometheus/alertmanager@v$version" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p')
+cp -R "$module" "$work/source"
+chmod -R u+w "$work/source"
+# The module has no web page, which is built by other tools, and its folder has to hold a file.
+mkdir -p "$work/source/ui/app/dist" "$work/data"
+echo "The lab's Alertmanager has no web page." >"$work/source/ui/app/dist/index.html"
+(cd "$work/source" && CGO_ENABLED=0 GOWORK=off GOFLAGS='-mod=readonly -buildvcs=false' \
+    go build -trimpath -ldflags "-s -w -X github.com/prometheus/common/version.Version=$version" -o "$work/" ./cmd/alertmanager ./cmd/amtool)
+cat >"$work/Dockerfile" <<'EOT'
 FROM scratch
-COPY libraries/ /
-COPY root/usr/bin/prometheus-alertmanager /bin/alertmanager
-COPY root/usr/share/prometheus /usr/share/prometheus
+COPY alertmanager amtool /bin/
 COPY --chown=65534:65534 data /alertmanager
+ENV PATH=/bin
 WORKDIR /alertmanager
 USER 65534:65534
 EXPOSE 9093
 ENTRYPOINT ["/bin/alertmanager"]
-EOF
-docker build --quiet --label "lab.version=$(sed 's/[+-].*//' "$work/version")" --tag "$1" "$work"
+EOT
+rm -rf "$work/source"
+docker build --quiet --label "lab.version=$version" --tag "$1" "$work"

@@ -1,0 +1,185 @@
+"""The real Alertmanager and amtool with the files of the role: what is accepted, who is told what, and what is not sent."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.lab import images
+from tests.rules.servers import free_address, wait_until
+from tests.unit.roles.rendering import fleet, service
+
+WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
+ONCALL = {"name": "oncall", "webhook": {"url_file": "secrets/hook"}}
+XID = {"alertname": "GpuXidRestartHost", "severity": "page", "host": "gpu1", "UUID": "GPU-1", "gpu": "3"}
+TEXTS = {"summary": 'XID 79 on GPU 3 ("H100") of gpu1: it fell <off>', "description": "Move work away: restart.\nThen look."}
+
+
+@pytest.fixture(scope="session")
+def image():
+    """The lab's Alertmanager, built where it is not there yet."""
+    return images.build("alertmanager", {"LAB_BASE": images.build("base", {})})
+
+
+@pytest.fixture
+def deployed(tmp_path):
+    """The role's service, and the folder with its files as the container gets it."""
+
+    def render(**variables):
+        options = service("alertmanager", "alertmanager", fleet({}, WATCHER, {"gpu_monitoring_tls": False, **variables}), "monitor1", tmp_path)
+        folder = tmp_path / "etc"
+        for file in options["files"] + options["secret_files"]:
+            path = folder / Path(file["path"]).relative_to("/etc/gpu_monitoring/alertmanager")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file["content"])
+        folder.chmod(0o755)
+        return options, folder
+
+    tmp_path.chmod(0o755)
+    return render
+
+
+def validated(image, options, folder):
+    """What the first command that refuses the files says; empty where all accept them."""
+    for command in [options["validate"]["command"], *options["validate"]["further_commands"]]:
+        start = ["docker", "run", "--rm", "--network=none", "--read-only", f"--volume={folder}:/etc/alertmanager:ro", f"--entrypoint={command[0]}", image]
+        run = subprocess.run([*start, *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+        if run.returncode:
+            return run.stdout
+    return ""
+
+
+EVERYTHING = {
+    "alertmanager_secret_files": {"hook": "http://127.0.0.1:9/"},
+    "alertmanager_receivers": [
+        {
+            "name": "oncall",
+            "email": {"to": ["a@example.com", "b@example.com"], "auth_username": "a", "auth_password_file": "secrets/hook"},
+            "slack": {"api_url_file": "secrets/hook", "channel": "#gpu"},
+            "teams": {"webhook_url_file": "secrets/hook"},
+            "webhook": {"url_file": "secrets/hook"},
+            "pagerduty": {"routing_key_file": "secrets/hook"},
+            "telegram": {"bot_token_file": "secrets/hook", "chat_id": "-1001"},
+            "ntfy": {"url": "https://ntfy.example.com", "topic": "gpu", "token_file": "secrets/hook"},
+        },
+        {"name": "chat", "discord_configs": [{"webhook_url_file": "secrets/hook"}]},
+    ],
+    "alertmanager_global": {"smtp_smarthost": "mail.example.com:587", "smtp_from": "a@example.com"},
+    "alertmanager_time_intervals": [{"name": "night", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}],
+    "alertmanager_route": {
+        "receiver": "chat",
+        "routes": [{"matchers": ['severity="page"'], "receiver": "oncall", "continue": True}, {"matchers": ["team=ml"], "mute_time_intervals": ["night"]}],
+    },
+    "alertmanager_route_tests": [
+        {"labels": {"severity": "page", "host": 'a "b"'}, "receiver": "oncall"},
+        {"labels": {"severity": "page", "team": "ml"}, "receiver": ["oncall", "chat"]},
+        {"labels": {"alertname": "Watchdog"}, "receiver": "nobody"},
+    ],
+    "alertmanager_inhibit_rules_extra": [{"source_matchers": ["a=b"], "target_matchers": ["c=d"], "equal": ["host"]}],
+    "alertmanager_templates": {"site": '{% raw %}{{ define "site.title" }}x{{ end }}{% endraw %}'},
+}
+
+
+@pytest.mark.parametrize("variables", [{}, EVERYTHING], ids=["without receivers", "everything"])
+def test_the_configuration_is_accepted(image, deployed, variables):
+    assert validated(image, *deployed(**variables)) == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"alertmanager_route_tests": [{"labels": {"severity": "page"}, "receiver": "chat"}]}, "oncall\nWARNING: Expected receivers did not match"),
+        ({"alertmanager_templates": {"site": "{% raw %}{{ define {% endraw %}"}}, "site.tmpl"),
+        ({"alertmanager_route": {"receiver": "chat", "group_wiat": "1s"}, "alertmanager_route_tests": []}, "group_wiat not found"),
+    ],
+    ids=["test of a route", "template", "unknown setting"],
+)
+def test_a_mistake_is_refused(image, deployed, variables, words):
+    assert words in validated(image, *deployed(**{**EVERYTHING, **variables}))
+
+
+@pytest.fixture
+def hook():
+    """An HTTP server of this test, and the requests that it got: path, login and body."""
+    got = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            got.append((self.path, self.headers.get("Authorization"), body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_arguments):
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", got
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def running(image, deployed):
+    """Starts Alertmanager with the role's files and command, and returns a function that sends it alerts."""
+    containers = []
+
+    def start(**variables):
+        options, folder = deployed(**variables)
+        address = free_address()
+        command = ["docker", "run", "--rm", "--detach", "--network=host", f"--volume={folder}:/etc/alertmanager:ro", image, *options["command"]]
+        started = subprocess.run([*command, f"--web.listen-address={address}"], check=True, capture_output=True, text=True)
+        containers.append(started.stdout.strip())
+        wait_until(lambda: requests.get(f"http://{address}/-/ready", timeout=10).ok, "Alertmanager is not ready")
+
+        def send(*alerts):
+            body = [{"labels": labels, "annotations": TEXTS} for labels in alerts]
+            requests.post(f"http://{address}/api/v2/alerts", json=body, timeout=10).raise_for_status()
+
+        return send
+
+    yield start
+    for container in containers:
+        subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
+
+
+@pytest.mark.long
+def test_one_message_for_a_gpu_that_fell_off_the_bus_and_one_heartbeat(running, hook):
+    url, got = hook
+    send = running(
+        alertmanager_receivers=[
+            {"name": "oncall", "webhook": {"url_file": "secrets/page"}, "ntfy": {"url": f"{url}/", "topic": "12", "token_file": "secrets/token"}},
+            {"name": "judge", "webhook": {"url_file": "secrets/judge"}},
+        ],
+        alertmanager_watchdog_receiver="judge",
+        alertmanager_secret_files={"page": f"{url}/page", "token": "word\n", "judge": f"{url}/judge"},
+    )
+    follows = [{**XID, "alertname": name} for name in ("GpuMissing", "GpuEccUncorrected")]
+    info = {"alertname": "HostRebooted", "severity": "info", "host": "gpu2"}
+    send({"alertname": "Watchdog", "severity": "info"}, XID, *follows, info, {**XID, "alertname": "GpuHot", "UUID": "GPU-2"})
+    wait_until(lambda: {"/page", "/", "/judge"} <= {path for path, *_rest in got}, "somebody was not told", 20)
+    by_path = {path: (login, body) for path, login, body in got}
+    assert sorted(alert["labels"]["alertname"] for alert in by_path["/page"][1]["alerts"]) == ["GpuHot", "GpuXidRestartHost"]
+    login, message = by_path["/"]
+    assert (login, message["topic"], message["title"], message["priority"]) == ("Bearer word", "12", "PAGE: gpu1: 2 alerts", 5)
+    assert message["message"].split("\n\n")[0] == f"{TEXTS['summary']}\n{TEXTS['description']}"
+    assert len([path for path, *_rest in got if path == "/judge"]) == 1
+    assert not [body for path, _login, body in got if path != "/judge" and "HostRebooted" in json.dumps(body)]
+
+
+@pytest.mark.long
+def test_nothing_is_sent_for_what_follows_from_a_host_that_is_down(running, hook):
+    url, got = hook
+    send = running(alertmanager_receivers=[ONCALL], alertmanager_secret_files={"hook": url})
+    down = {"alertname": "HostDown", "severity": "page", "host": "gpu1"}
+    send(down, XID, {**down, "alertname": "GpuExporterDown"}, {**down, "alertname": "GpuExporterDown", "host": "gpu2"}, {**XID, "host": "gpu2", "alertname": "GpuHot"})
+    wait_until(lambda: len(got) == 2, "the two hosts are not told of", 20)
+    told = sorted((alert["labels"]["host"], alert["labels"]["alertname"]) for _path, _login, body in got for alert in body["alerts"])
+    assert told == [("gpu1", "HostDown"), ("gpu2", "GpuExporterDown")]
