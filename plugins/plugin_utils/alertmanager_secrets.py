@@ -25,7 +25,9 @@ _FOLDER = "/etc/alertmanager"
 _NTFY = Integration(NTFY_SECRETS)
 
 
-def problem_of(receivers: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], files: Collection[str], mounts: Collection[str]) -> tuple[str, Problem] | None:
+def problem_of(
+    receivers: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], files: Collection[str], mounts: Collection[str]
+) -> tuple[str, Problem] | None:
     """The variable with the first problem of a secret, and the problem; None if all is well.
 
     `settings` are those of `global`, `files` the names of secret files, `mounts` the folders that the site gives the container.
@@ -96,7 +98,8 @@ def _missing_of_email(entry: Mapping[str, Any], place: str, settings: Mapping[st
     user = entry.get("auth_username") or settings.get("smtp_auth_username")
     given = [entry.get(f"{secret}_file") or settings.get(f"smtp_{secret}_file") for secret in ("auth_password", "auth_secret")]
     if user and not any(given):
-        yield Problem(f"{place} has a user and no auth_password_file", "Put the password into alertmanager_secret_files, and write auth_password_file: secrets/NAME")
+        fix = "Put the password into alertmanager_secret_files, and write auth_password_file: secrets/NAME"
+        yield Problem(f"{place} has a user and no auth_password_file", fix)
 
 
 def _unknown_files(value: Any, path: str, files: Collection[str], mounts: Collection[str]) -> Iterator[Problem]:

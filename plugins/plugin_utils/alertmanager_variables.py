@@ -144,7 +144,8 @@ def _of_texts(given: Mapping[str, Any]) -> Iterator[Found]:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", str(name)) or str(name) == "gpu-monitoring":
             yield "alertmanager_templates", f"'{name}' is no name of a template's file", "Use letters, digits, '_', '.' and '-', and not gpu-monitoring"
         if not isinstance(content, str) or not content.strip():
-            yield "alertmanager_templates", f"the content of '{name}' is not text", "Set it to the text of a template, like \"{{ lookup('ansible.builtin.file', 'x.tmpl') }}\""
+            fix = "Set it to the text of a template, like \"{{ lookup('ansible.builtin.file', 'x.tmpl') }}\""
+            yield "alertmanager_templates", f"the content of '{name}' is not text", fix
     found = flags.problem_of(given["flags_extra"] or [], flags.ALERTMANAGER)
     if found:
         yield "alertmanager_flags_extra", *found

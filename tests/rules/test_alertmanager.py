@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 import requests
+import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
 from tests.lab import images
 from tests.rules.servers import free_address, wait_until
+from tests.unit.plugins.plugin_utils.inventory import host_variables
 from tests.unit.roles.rendering import fleet, service
 
+ROOT = Path(__file__).resolve().parents[2]
 WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
 ONCALL = {"name": "oncall", "webhook": {"url_file": "secrets/hook"}}
 XID = {"alertname": "GpuXidRestartHost", "severity": "page", "host": "gpu1", "UUID": "GPU-1", "gpu": "3"}
@@ -86,9 +91,25 @@ EVERYTHING = {
 }
 
 
+def examples():
+    """The variables of each example of the documentation, with the secrets that they name."""
+    text = (ROOT / "docs" / "alertmanager.md").read_text()
+    loader = type("Loader", (yaml.SafeLoader,), {})
+    # The inventory of the test is plain YAML, where a text is a template.
+    loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
+    secrets = dict.fromkeys(re.findall(r"\bvault_\w+", text), "x")
+    return [{**yaml.load(block, loader), **secrets} for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]  # noqa: S506
+
+
 @pytest.mark.parametrize("variables", [{}, EVERYTHING], ids=["without receivers", "everything"])
 def test_the_configuration_is_accepted(image, deployed, variables):
     assert validated(image, *deployed(**variables)) == ""
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: ",".join(example["alertmanager_receivers"][0]))
+def test_every_example_of_the_documentation_is_accepted(image, deployed, tmp_path, example):
+    check(host_variables(tmp_path, {}, WATCHER, example), ["alertmanager"], ["monitor1"])
+    assert validated(image, *deployed(**example)) == ""
 
 
 @pytest.mark.parametrize(
@@ -179,7 +200,8 @@ def test_nothing_is_sent_for_what_follows_from_a_host_that_is_down(running, hook
     url, got = hook
     send = running(alertmanager_receivers=[ONCALL], alertmanager_secret_files={"hook": url})
     down = {"alertname": "HostDown", "severity": "page", "host": "gpu1"}
-    send(down, XID, {**down, "alertname": "GpuExporterDown"}, {**down, "alertname": "GpuExporterDown", "host": "gpu2"}, {**XID, "host": "gpu2", "alertname": "GpuHot"})
+    exporter = {**down, "alertname": "GpuExporterDown"}
+    send(down, XID, exporter, {**exporter, "host": "gpu2"}, {**XID, "host": "gpu2", "alertname": "GpuHot"})
     wait_until(lambda: len(got) == 2, "the two hosts are not told of", 20)
     told = sorted((alert["labels"]["host"], alert["labels"]["alertname"]) for _path, _login, body in got for alert in body["alerts"])
     assert told == [("gpu1", "HostDown"), ("gpu2", "GpuExporterDown")]

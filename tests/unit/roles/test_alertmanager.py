@@ -84,7 +84,8 @@ def test_short_forms_become_integrations_beside_those_that_are_written_out(deplo
     }
     made = configuration(deployed(alertmanager_receivers=[receiver], alertmanager_secret_files=SECRETS))["receivers"][0]
     assert made["email_configs"][0]["to"] == "a@example.com, b@example.com"
-    assert [(entry["channel"], entry.get("send_resolved"), "title" in entry) for entry in made["slack_configs"]] == [("#a", True, True), ("#b", False, True), ("#c", None, False)]
+    slack = [(entry["channel"], entry.get("send_resolved"), "title" in entry) for entry in made["slack_configs"]]
+    assert slack == [("#a", True, True), ("#b", False, True), ("#c", None, False)]
     assert made["slack_configs"][0]["api_url_file"] == "/etc/alertmanager/secrets/slack"
     assert made["msteamsv2_configs"][0]["webhook_url_file"] == "/etc/alertmanager/secrets/hook"
     assert made["telegram_configs"][0]["chat_id"] == -100

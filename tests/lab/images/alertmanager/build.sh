@@ -13,11 +13,14 @@ mkdir -p "$work/source/ui/app/dist" "$work/data"
 echo "The lab's Alertmanager has no web page." >"$work/source/ui/app/dist/index.html"
 (cd "$work/source" && CGO_ENABLED=0 GOWORK=off GOFLAGS='-mod=readonly -buildvcs=false' \
     go build -trimpath -ldflags "-s -w -X github.com/prometheus/common/version.Version=$version" -o "$work/" ./cmd/alertmanager ./cmd/amtool)
+# Time intervals name time zones, which the upstream image has in its file system.
+cp "$(go env GOROOT)/lib/time/zoneinfo.zip" "$work/"
 cat >"$work/Dockerfile" <<'EOT'
 FROM scratch
 COPY alertmanager amtool /bin/
+COPY zoneinfo.zip /usr/share/zoneinfo.zip
 COPY --chown=65534:65534 data /alertmanager
-ENV PATH=/bin
+ENV PATH=/bin ZONEINFO=/usr/share/zoneinfo.zip
 WORKDIR /alertmanager
 USER 65534:65534
 EXPOSE 9093
