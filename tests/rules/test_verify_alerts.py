@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import client as alertmanager
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import client as prometheus_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts, collect_alerts
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_verify
 
 from tests.rules.servers import free_address, wait_until
 
@@ -163,3 +166,31 @@ def test_a_silence_is_told(start_alertmanager):
         assert not got
     [problem] = alerts.trial_problems(trial)
     assert f"it is suppressed by the silence {identity}." in problem.message
+
+
+def verify(check=False, **given):
+    """Problems of alerts, and the notes, of the module. No Grafana answers it, which is a problem of its own."""
+    output = io.StringIO()
+    asked = {"hosts": [], "targets": {}, "scrape_interval": 60, "grafana_url": f"http://{free_address()}"}
+    login = {"grafana_username": "admin", "grafana_password": "pw-of-the-test"}
+    with patch_module_args({**asked, **login, **given, "_ansible_check_mode": check}), contextlib.redirect_stdout(output):
+        with pytest.raises(SystemExit):
+            monitoring_verify.main()
+    result = json.loads(output.getvalue())
+    problems = [problem["message"] for problem in result["problems"] if problem["check"] == "alerts"]
+    return problems, [note for note in result["notes"] if "test alert" in note]
+
+
+def test_the_module_tells_faults_and_sends_a_test_alert_where_there_is_none(watched, start_alertmanager):
+    with webhook() as (url, got):
+        notifier = notifying(start_alertmanager, url)
+        metrics = watched(notifier.url.removeprefix("http://"), WATCHDOG)
+        wait_until(lambda: not problems(metrics, notifier, "Watchdog"), "the way is not whole")
+        given = {"prometheus_url": metrics.url, "alertmanager_url": notifier.url, "test_alert": True}
+        missing = ["Prometheus has no rule for the alert GpuHot. Run the playbook site."]
+        assert verify(alerts=["GpuHot"], **given) == (missing, [])
+        assert verify(alerts=["Watchdog"], check=True, **given) == ([], []) and not got
+        told, [note] = verify(alerts=["Watchdog"], **given)
+        assert not told and "the receiver page took it by webhook." in note
+        assert [notification["receiver"] for notification in got] == ["page"]
+        assert verify(prometheus_url=metrics.url) == ([], [])
