@@ -49,7 +49,8 @@ options:
     description: Advice at the end of the error where Grafana refuses the account, such as how to reset its password.
     type: str
   alertmanager_url:
-    description: Address of the Alertmanager to which Prometheus sends. Without it the way of alerts to people is not checked.
+    description: >-
+      Address of the Alertmanager to which Prometheus sends. Without it the way of alerts to people is not checked.
     type: str
   alertmanager_username:
     description: Name for basic authentication, where Alertmanager asks for it. Goes with O(alertmanager_password).
@@ -65,8 +66,11 @@ options:
   test_alert:
     description:
       - >-
-        Sends Alertmanager an alert with the severity O(test_alert_severity), and checks that each receiver to which the route leads takes it. Afterwards the alert is resolved.
-      - The alert arrived where Alertmanager's requests to the services of these receivers succeeded. Needs O(alertmanager_url).
+        Sends Alertmanager an alert with the severity O(test_alert_severity), and checks that each receiver to which the
+        route leads takes it. Afterwards the alert is resolved.
+      - >-
+        The alert arrived where Alertmanager's requests to the services of these receivers succeeded. Needs
+        O(alertmanager_url).
     type: bool
     default: false
   test_alert_name:

@@ -234,10 +234,13 @@ def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_export
 
 def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     variables = {"grafana_admin_password": "x", "tls_prometheus_password": "x", "verify_dashboards": []}
+    alert = {"alert": "SiteIsBusy", "expr": "up", "annotations": {"summary": "busy"}}
+    variables["prometheus_rules_extra"] = [{"name": "site", "rules": [{"record": "a", "expr": "up"}, alert]}]
     inventory = fleet({"gpu1": {**GPU1, "model_servers": [{"name": "llama", "port": 8000}]}, "gpu2": GPU2}, {"monitor1": MONITOR}, variables)
     options = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)
     assert options["targets"] == {job: files[f"targets/{job}.json"] for job in ("cadvisor", "nvidia-gpu", "node", "model-server")}
+    assert "SiteIsBusy" in options["alerts"] and len(options["alerts"]) == len(set(options["alerts"]))
     assert options["groups"] == {"gpu_hosts": ["gpu1", "gpu2"], "monitoring": ["monitor1"]}
 
 
