@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import client as alertmanager
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
@@ -48,6 +50,30 @@ def webhook(status=200):
     finally:
         server.shutdown()
         server.server_close()
+
+
+class Mailbox(Message):
+    """Keeps the mails that it gets."""
+
+    def __init__(self):
+        super().__init__()
+        self.mails = []
+
+    def handle_message(self, message):
+        self.mails.append(message)
+
+
+@contextlib.contextmanager
+def mail_server():
+    """The address of a server for mail, and the mails that it got."""
+    mailbox = Mailbox()
+    host, port = free_address().split(":")
+    controller = Controller(mailbox, hostname=host, port=int(port))
+    controller.start()
+    try:
+        yield f"{host}:{port}", mailbox.mails
+    finally:
+        controller.stop()
 
 
 @pytest.fixture
@@ -137,6 +163,19 @@ def test_a_test_alert_arrives_and_is_resolved(start_alertmanager):
         wait_until(lambda: not notifier.alerts(Matcher("alertname", "VerifyTestAlert")), "the alert still fires")
         again = collect_alerts.try_alert(notifier, "monitor1", "page", 20)
         assert alerts.trial_problems(again) == []
+
+
+def test_each_integration_of_a_receiver_has_to_take_the_test_alert(start_alertmanager):
+    with mail_server() as (address, mails), webhook() as (url, got):
+        email = {"to": "oncall@example.com", "from": "alerts@example.com", "smarthost": address, "require_tls": False}
+        receivers = [{"name": "oncall", "webhook_configs": [{"url": url}], "email_configs": [email]}]
+        route = {"receiver": "oncall", "group_wait": "0s"}
+        notifier = client(alertmanager, start_alertmanager({"route": route, "receivers": receivers}))
+        trial = collect_alerts.try_alert(notifier, "monitor1", "page", 20)
+        assert alerts.trial_problems(trial) == []
+        [mail] = mails
+        assert len(got) == 1 and mail["To"] == "oncall@example.com" and "VerifyTestAlert" in mail["Subject"]
+        assert trial.integrations == {"webhook": 1, "email": 1}
 
 
 def test_a_receiver_that_fails_is_told(start_alertmanager):
