@@ -104,5 +104,6 @@ bench-queries: tools ## Every query of the dashboards on a real Prometheus with 
 	python bench/queries.py
 
 .PHONY: docs
-docs: tools ## Write the roles' READMEs from their argument specifications
+docs: tools ## Write the roles' READMEs from their argument specifications, and the page of alerts
 	python tests/tools/role_readme.py
+	python tests/tools/alerts_page.py

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags, inline_secrets, public_url, target_labels
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    alert_variables,
+    flags,
+    inline_secrets,
+    public_url,
+    target_labels,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 # The parts of Prometheus' configuration that a site writes itself.
@@ -40,6 +48,27 @@ def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[
     yield "prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])
     yield "prometheus_external_labels", target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {})
     yield "prometheus_flags_extra", flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS)
+    yield from _settings_of_alerts(variables, host)
+
+
+def _settings_of_alerts(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    counts = variables.get(host, "prometheus_gpu_counts") or {}
+    yield "prometheus_gpu_counts", alert_variables.problem_of_counts(counts, variables.in_groups("gpu_hosts"))
+    disabled = variables.get(host, "prometheus_alerts_disabled") or []
+    settings = variables.get(host, "prometheus_alert_settings") or {}
+    extra = variables.get(host, "prometheus_rules_extra") or []
+    if disabled or settings or extra:
+        alerts = _alerts(variables)
+        named = alerts if boolean(variables.get(host, "prometheus_alerts_enabled")) else {}
+        yield "prometheus_alerts_disabled", alert_variables.problem_of_disabled(disabled, alerts)
+        yield "prometheus_alert_settings", alert_variables.problem_of_settings(settings, alerts)
+        yield "prometheus_rules_extra", alert_variables.problem_of_names(extra, named, disabled)
+
+
+def _alerts(variables: HostVariables) -> dict[str, Any]:
+    """The alerts of the role by name."""
+    files = [variables.read_of_role("prometheus", "files", "alerts", name) for name in alert_variables.FILES]
+    return {rule["alert"]: rule for file in files for group in file["groups"] for rule in group["rules"] if "alert" in rule}
 
 
 def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:

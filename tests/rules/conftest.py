@@ -53,7 +53,7 @@ def promtool(image: str) -> Callable[..., subprocess.CompletedProcess[str]]:
         mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
         options = ["--network=none", "--tmpfs=/tmp:mode=1777", "--mount", mount, "--workdir=/etc/prometheus", "--entrypoint=/bin/promtool"]
         start = ["docker", "run", "--rm", *options, image]
-        return subprocess.run([*start, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+        return subprocess.run([*start, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300)
 
     return run
 

@@ -64,7 +64,7 @@ def test_every_test_that_a_page_names_is_one_file(page, fewest):
 
 def examples() -> list[dict[str, Any]]:
     """Examples of variables. Those of the pages of Prometheus and Grafana have tests of their own."""
-    texts = [(ROOT / name).read_text() for name in ("README.md", "docs/dashboards.md", "docs/security.md")]
+    texts = [(ROOT / name).read_text() for name in ("README.md", "docs/alerts.md", "docs/dashboards.md", "docs/security.md")]
     blocks = [block for text in texts for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
     read = [yaml.load(textwrap.dedent(block), _Loader) for block in blocks]  # noqa: S506 - a subclass of SafeLoader
     return [example for example in read if isinstance(example, dict) and "all" not in example]

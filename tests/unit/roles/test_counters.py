@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.roles.rendering import fleet, service
+from tests.unit.roles.rendering import arguments, fleet, service
 
 FILES = Path(__file__).resolve().parents[3] / "roles" / "dcgm_exporter" / "files"
 # Field identifiers of the names, from NVIDIA/DCGM testing/python3/dcgm_fields.py (4.6.0) and NVIDIA/go-dcgm pkg/dcgm/const_fields.go (4.5).
@@ -65,6 +65,7 @@ FIELDS = {
     "DCGM_FI_PROF_PCIE_RX_BYTES": 1010,
     "DCGM_FI_PROF_NVLINK_TX_BYTES": 1011,
     "DCGM_FI_PROF_NVLINK_RX_BYTES": 1012,
+    "DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION": 1523,
 }
 # Metrics of the exporter itself, from NVIDIA/dcgm-exporter internal/pkg/counters/exporter_counters.go.
 OF_EXPORTER = {"DCGM_EXP_XID_ERRORS_COUNT", "DCGM_EXP_CLOCK_EVENTS_COUNT"}
@@ -96,3 +97,27 @@ def test_every_row_is_one_that_the_exporter_takes(profiling, tmp_path):
 def test_every_known_field_is_used():
     used = {row[0] for path in FILES.glob("*.csv") for row in rows(path.read_text())}
     assert used == set(FIELDS) | OF_EXPORTER
+
+
+@pytest.mark.parametrize(
+    ("variables", "measured"),
+    [
+        ({}, True),
+        ({"dcgm_exporter_version": "4.5.3-4.8.2-distroless"}, True),
+        ({"dcgm_exporter_version": "4.4.2-4.7.1-ubuntu22.04"}, False),
+        ({"dcgm_exporter_version": "3.3.9-3.6.1-ubuntu22.04"}, False),
+        ({"dcgm_exporter_version": "4.9.0"}, True),
+        ({"dcgm_exporter_version": "4.8.4-distroless"}, True),
+        ({"dcgm_exporter_version": "4.7.0-4.9.0-distroless"}, True),
+        ({"dcgm_exporter_image": "registry.lan:5000/dcgm-exporter@sha256:" + 64 * "0"}, False),
+        ({"dcgm_exporter_image": "registry.lan:5000/dcgm-exporter"}, False),
+        ({"dcgm_exporter_image": "registry.lan:5000/dcgm-exporter:4.6.0-4.8.3@sha256:" + 64 * "0"}, True),
+        ({"dcgm_exporter_remote_hostengine": "10.0.0.1:5555"}, False),
+    ],
+)
+def test_the_recovery_action_is_measured_where_dcgm_knows_it_and_told_elsewhere(variables, measured, tmp_path):
+    inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
+    rendered = service("dcgm_exporter", "dcgm-exporter", inventory, "gpu1", tmp_path)
+    assert ("DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION" in [row[0] for row in rows(rendered["files"][0]["content"])]) == measured
+    notes = arguments("dcgm_exporter", "Report what the DCGM exporter does not get or should not do", inventory, "gpu1", tmp_path)["msg"]
+    assert any("GpuRecoveryAction" in note for note in notes) != measured

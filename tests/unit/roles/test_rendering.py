@@ -58,14 +58,25 @@ def test_one_variable_drives_every_interval_and_the_timeout_fits(prometheus, int
     assert files["prometheus.yml"]["global"] == {"scrape_interval": interval, "scrape_timeout": timeout, "evaluation_interval": interval}
 
 
+def test_a_site_may_have_a_job_of_its_own_for_prometheus(prometheus):
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "prometheus"}]}))
+    assert files["prometheus.yml"]["scrape_configs"][-1] == {"job_name": "prometheus"}
+    assert [job["job_name"] for job in files["prometheus.yml"]["scrape_configs"]].count("prometheus") == 1
+
+
+def test_alerts_are_left_out_where_a_site_has_its_own(prometheus):
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_alerts_enabled": "false", "prometheus_gpu_counts": {"gpu1": 8}}))
+    assert files["prometheus.yml"]["rule_files"] == ["rules/dcgm.yml", "rules/extra.yml"]
+
+
 def test_the_jobs_are_what_their_exporters_need(prometheus):
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "mine"}]}))
     jobs = {job.pop("job_name"): job for job in files["prometheus.yml"]["scrape_configs"]}
-    assert list(jobs) == ["cadvisor", "nvidia-gpu", "node", "model-server", "mine"]
+    assert list(jobs) == ["cadvisor", "nvidia-gpu", "node", "model-server", "prometheus", "mine"]
     assert jobs["cadvisor"]["track_timestamps_staleness"] is True
     assert {name for name, job in jobs.items() if job.get("fallback_scrape_protocol") == "PrometheusText0.0.4"} == {"nvidia-gpu", "model-server"}
-    assert {name: job["file_sd_configs"][0]["files"] for name, job in jobs.items() if name != "mine"} == {
-        name: [f"targets/{name}.json"] for name in jobs if name != "mine"
+    assert {name: job["file_sd_configs"][0]["files"] for name, job in jobs.items() if "file_sd_configs" in job} == {
+        name: [f"targets/{name}.json"] for name in ("cadvisor", "nvidia-gpu", "node", "model-server")
     }
 
 

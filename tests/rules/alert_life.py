@@ -1,0 +1,140 @@
+"""What happens to a small fleet on healthy days, and GPUs that measure little. None of it may wake anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.rules.alert_faults import BEGIN, MINUTE
+from tests.rules.alert_series import STALE, STEP, Part, Series, gpu_labels, healthy, series
+
+_SAMPLES = 60 * MINUTE
+
+
+@dataclass(frozen=True)
+class Life:
+    """`info` are the alerts of the severity info that belong to it."""
+
+    name: str
+    series: list[Series]
+    info: tuple[str, ...] = ()
+    samples: int = _SAMPLES
+
+
+def _changed(change: Callable[[Series], tuple[Part, ...] | None]) -> list[Series]:
+    """The healthy fleet; `change` gives the parts of a series after BEGIN, or None to leave it as it is."""
+    found = []
+    for entry in healthy(_SAMPLES):
+        parts, (start, step, _count) = change(entry), entry.parts[0]
+        found.append(entry if parts is None else Series(entry.name, entry.labels, ((start, step, BEGIN), *parts)))
+    return found
+
+
+def _later(entry: Series, samples: int) -> Part:
+    """The healthy rest of a series after a break of some samples."""
+    start, step, count = entry.parts[0]
+    return (start + step * (BEGIN + samples), step, count - BEGIN - samples)
+
+
+def _break(entry: Series, samples: int) -> tuple[Part, ...]:
+    """A series that ends and begins again."""
+    return ((STALE, 0, 1), (None, 0, samples - 1), _later(entry, samples))
+
+
+def _down(entry: Series, samples: int) -> tuple[Part, ...]:
+    return ((0, 0, samples), _later(entry, samples))
+
+
+def _rerun(entry: Series) -> tuple[Part, ...] | None:
+    """The playbook recreates the exporters, which are away for a minute."""
+    if entry.name == "up" and entry.labels["job"] in ("nvidia-gpu", "cadvisor", "node"):
+        return _down(entry, 2)
+    return _break(entry, 2) if entry.name != "up" and entry.labels["job"] in ("nvidia-gpu", "cadvisor", "node") else None
+
+
+def _empty_answer(entry: Series) -> tuple[Part, ...] | None:
+    """The DCGM exporter reads its counters again and says nothing meanwhile."""
+    return _break(entry, 3) if entry.name != "up" and entry.labels["job"] == "nvidia-gpu" else None
+
+
+def _service_restarts(entry: Series) -> tuple[Part, ...] | None:
+    """A model server loads its model for five minutes."""
+    return _down(entry, 5 * MINUTE) if entry.labels["job"] == "model-server" else None
+
+
+def _prometheus_restarts(entry: Series) -> tuple[Part, ...]:
+    """No sample of anything for four minutes; promtool cannot stop evaluating rules."""
+    return ((None, 0, 4 * MINUTE), _later(entry, 4 * MINUTE))
+
+
+def _job_ends(entry: Series) -> tuple[Part, ...] | None:
+    """The container of a training is gone, and its GPU is free."""
+    if entry.labels.get("name") == "training":
+        return ((STALE, 0, 1),)
+    free = {"DCGM_FI_DEV_GPU_UTIL": 0.0, "DCGM_FI_DEV_FB_USED": 4.0, "DCGM_FI_DEV_FB_FREE": 79996.0}
+    return ((free[entry.name], 0, _SAMPLES - BEGIN),) if entry.labels.get("gpu") == "0" and entry.name in free else None
+
+
+def _reboot(entry: Series) -> tuple[Part, ...] | None:
+    """A host is away for seven minutes. Its second GPU and its model server need some minutes more."""
+    if entry.labels["host"] != "gpu1":
+        return None
+    away = 7 * MINUTE + (5 * MINUTE if entry.labels.get("gpu") == "1" or entry.labels["job"] == "model-server" else 0)
+    if entry.name == "up":
+        return _down(entry, away)
+    start, step, count = entry.parts[0]
+    if entry.name == "node_boot_time_seconds":
+        start = (BEGIN + 6 * MINUTE) * STEP
+    elif entry.name == "container_start_time_seconds":
+        start = (BEGIN + 7 * MINUTE) * STEP
+    elif entry.name == "node_time_seconds":
+        start = (BEGIN + away) * STEP
+    elif entry.name == "node_filesystem_avail_bytes":
+        start += step * (BEGIN + away)
+    return ((STALE, 0, 1), (None, 0, away - 1), (start, step, count - BEGIN - away))
+
+
+def _gpu_replaced(entry: Series) -> tuple[Part, ...] | None:
+    """A GPU leaves; the new one is added below."""
+    return ((STALE, 0, 1),) if entry.labels.get("gpu") == "1" else None
+
+
+def _new_gpu() -> list[Series]:
+    new = [entry for entry in healthy(_SAMPLES) if entry.labels.get("gpu") == "1"]
+    return [Series(entry.name, {**entry.labels, "UUID": "GPU-new"}, ((None, 0, BEGIN), _later(entry, 0))) for entry in new]
+
+
+def _xid_of_old(entry: Series) -> tuple[Part, ...] | None:
+    """An application's XID that the exporter remembers is no news."""
+    return ((13, 0, _SAMPLES - BEGIN),) if entry.name == "DCGM_FI_DEV_XID_ERRORS" else None
+
+
+def _without_gpus() -> list[Series]:
+    return [entry for entry in healthy(_SAMPLES) if "gpu" not in entry.labels]
+
+
+def _measuring(*fields: tuple[str, float, float], **labels: str) -> list[Series]:
+    """A fleet whose only GPU measures these fields: name, first value and growth."""
+    return _without_gpus() + [series(name, {**gpu_labels(0), **labels}, (start, step, _SAMPLES)) for name, start, step in fields]
+
+
+_VGPU = (("DCGM_FI_DEV_FB_USED", 2000, 0), ("DCGM_FI_DEV_FB_FREE", 6000, 0), ("DCGM_FI_DEV_SM_CLOCK", 1410, 0), ("DCGM_FI_DEV_XID_ERRORS", 0, 0))
+_CONSUMER = (*_VGPU, ("DCGM_FI_DEV_GPU_TEMP", 70, 0), ("DCGM_FI_DEV_GPU_UTIL", 70, 0), ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 1, 5000000))
+_SHARED_MEMORY = (("DCGM_FI_DEV_GPU_TEMP", 50, 0), ("DCGM_FI_DEV_SM_CLOCK", 1410, 0), ("DCGM_FI_DEV_GPU_UTIL", 0, 0))
+_MIG = (*_VGPU[:3], ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 0.5, 0), ("DCGM_FI_DEV_GPU_TEMP", 50, 0))
+
+ALL = (
+    Life("nothing happens", healthy(_SAMPLES)),
+    Life("the playbook runs again", _changed(_rerun)),
+    Life("an exporter says nothing for a moment", _changed(_empty_answer)),
+    Life("a service restarts", _changed(_service_restarts)),
+    Life("Prometheus restarts", _changed(_prometheus_restarts)),
+    Life("a job ends", _changed(_job_ends)),
+    Life("a host restarts", _changed(_reboot), ("HostRebooted",)),
+    Life("a GPU is replaced", _changed(_gpu_replaced) + _new_gpu()),
+    Life("the exporter remembers an XID of an application", _changed(_xid_of_old)),
+    Life("a vGPU", _measuring(*_VGPU)),
+    Life("a consumer's GPU", _measuring(*_CONSUMER)),
+    Life("a GPU with the memory of its host", _measuring(*_SHARED_MEMORY)),
+    Life("an instance of MIG", _measuring(*_MIG, GPU_I_ID="1", GPU_I_PROFILE="3g.40gb")),
+)

@@ -1,0 +1,182 @@
+"""promtool on the alerts: each fires on its fault and on nothing else, and daily life raises none.
+
+The rules are those that the role renders. For GPUs each fault is tried with the names and units of exporter 4.8 and of 4.9.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.rules import alert_faults, alert_life
+from tests.rules.alert_faults import BEGIN, MINUTE, OF_GPUS, OF_OTHERS, OF_TARGETS, XIDS, Fault
+from tests.rules.alert_series import STEP, Series, gpu_labels, healthy, series
+from tests.unit.roles.rendering import fleet
+
+ALERTS = Path(__file__).resolve().parents[2] / "roles" / "prometheus" / "files" / "alerts"
+FIRING = 'group by (alertname) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
+# Tested by a test of their own.
+ELSEWHERE = {"Watchdog", "HostFilesystemReadOnly"}
+
+
+def rules() -> list[dict[str, Any]]:
+    """The alerts of all files."""
+    return [rule for path in sorted(ALERTS.glob("*.yml")) for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+
+
+def seconds(samples: float) -> str:
+    return f"{round(samples * STEP)}s"
+
+
+def expectation(expression: str, samples: float, *labels: str) -> dict[str, Any]:
+    """That an expression answers with series of these labels, of the value 1."""
+    return {"expr": expression, "eval_time": seconds(samples), "exp_samples": [{"labels": f"{{{text}}}", "value": 1} for text in labels]}
+
+
+def case(name: str, found: Sequence[Series], *expected: dict[str, Any], interval: str = f"{STEP}s") -> dict[str, Any]:
+    return {"name": name, "interval": interval, "input_series": [entry.written() for entry in found], "promql_expr_test": [*expected]}
+
+
+def of_fault(fault: Fault, convert: Callable[[Series], Series]) -> dict[str, Any]:
+    """A test that the alerts of a fault fire, and before it none."""
+    found = [convert(entry) for entry in fault.applied(healthy(fault.samples()))]
+    end = BEGIN + fault.minutes * MINUTE
+    names = [f'alertname="{alert}"' for alert in fault.raises]
+    return case(fault.name, found, expectation(FIRING, BEGIN - 1), expectation(FIRING, end, *names))
+
+
+@pytest.fixture
+def test_rules(config, promtool) -> Callable[..., None]:
+    """Runs tests of promtool against the rules that the role renders."""
+
+    def run(tests: list[dict[str, Any]], evaluation: str = f"{STEP}s", variables: dict[str, Any] | None = None, only: str = "*.yml") -> None:
+        folder = config(fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables))
+        files = sorted(f"rules/{path.name}" for path in (folder / "rules").glob(only) if path.name != "extra.yml")
+        (folder / "test.yml").write_text(json.dumps({"rule_files": files, "evaluation_interval": evaluation, "tests": tests}))
+        tested = promtool(folder, "test", "rules", "test.yml")
+        assert tested.returncode == 0, tested.stdout[-6000:]
+
+    return run
+
+
+@pytest.mark.parametrize("generation", ["4.8", "4.9"])
+def test_a_fault_of_a_gpu_raises_its_alert_alone(test_rules, generation):
+    convert = Series.in_base_units if generation == "4.9" else lambda entry: entry
+    test_rules([of_fault(fault, convert) for fault in OF_GPUS])
+
+
+def test_a_series_that_begins_with_an_xid_raises_the_alert_of_its_code_alone(test_rules):
+    samples = BEGIN + 4
+    begun = [series(f'DCGM_EXP_XID_ERRORS_COUNT{{xid="{xid}"}}', gpu_labels(0), (None, 0, BEGIN), (1, 0, 4)) for xid in XIDS]
+    firing = 'group by (alertname, xid) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
+    raised = [f'alertname="{alert}",xid="{xid}"' for xid, alert in XIDS.items()]
+    test_rules([case("XIDs", [*healthy(samples), *begun], expectation(firing, BEGIN - 1), expectation(firing, BEGIN + 1, *raised))])
+
+
+def test_a_fault_of_a_target_raises_its_alert_alone(test_rules):
+    test_rules([of_fault(fault, lambda entry: entry) for fault in OF_TARGETS])
+
+
+def test_another_fault_raises_its_alert_alone(test_rules):
+    test_rules([of_fault(fault, lambda entry: entry) for fault in OF_OTHERS])
+
+
+def test_every_alert_has_a_test():
+    tested = {alert for fault in (*OF_GPUS, *OF_TARGETS, *OF_OTHERS) for alert in fault.raises}
+    assert {rule["alert"] for rule in rules()} == tested | {*XIDS.values()} | ELSEWHERE
+
+
+def test_the_watchdog_always_fires(test_rules):
+    test_rules([case("nothing", healthy(4), expectation('group by (alertname, severity) (ALERTS)', 1, 'alertname="Watchdog",severity="info"'))])
+
+
+def of_life(life: alert_life.Life) -> dict[str, Any]:
+    """A test that no alert but those of a life ever fired. promtool prints the expression of a test that fails, so the name is in it."""
+    others = "|".join(("Watchdog", *life.info))
+    never = f'group by (alertname) (count_over_time(ALERTS{{alertstate="firing",alertname!~"{others}"}}[1d])) # {life.name}'
+    of_info = 'group by (alertname) (count_over_time(ALERTS{alertstate="firing",severity="info",alertname!="Watchdog"}[1d]))'
+    end, seen = life.samples - 1, [f'alertname="{name}"' for name in life.info]
+    return case(life.name, life.series, expectation(never, end), expectation(of_info, end, *seen))
+
+
+def test_daily_life_raises_at_most_info(test_rules):
+    test_rules([of_life(life) for life in alert_life.ALL])
+
+
+def test_a_file_system_that_becomes_read_only_is_told_for_a_day(test_rules):
+    labels = {"job": "node", "host": "gpu1", "mountpoint": "/", "fstype": "ext4"}
+    found = [
+        Series("up", {"job": "node", "host": "gpu1"}, ((1, 0, 1500),)),
+        Series("node_filesystem_readonly", labels, ((0, 0, 750), (1, 0, 750))),
+        Series("node_filesystem_readonly", {**labels, "mountpoint": "/mnt/sets"}, ((1, 0, 1500),)),
+    ]
+    raised = 'group by (alertname, mountpoint) (ALERTS{alertstate="firing",alertname="HostFilesystemReadOnly"})'
+    times = {1490: False, 1510: True, 2930: True, 2950: False}
+    expected = [
+        {**expectation(raised, 0, *(['alertname="HostFilesystemReadOnly",mountpoint="/"'] if fires else [])), "eval_time": f"{minute}m"}
+        for minute, fires in times.items()
+    ]
+    test_rules([case("read-only", found, *expected, interval="2m")], evaluation="5m", only="alerts-machines.yml")
+
+
+def test_a_site_sets_thresholds_durations_severities_and_leaves_alerts_out(test_rules):
+    variables = {
+        "prometheus_alert_settings": {"GpuHot": {"threshold": 60, "for": "1m", "severity": "page"}},
+        "prometheus_alerts_disabled": ["GpuMemoryHot"],
+        "prometheus_alert_reboot_grace": "3m",
+    }
+    hot = Fault("hot memory", (), {"DCGM_FI_DEV_MEMORY_TEMP": ((120, 0, 600),)}, {"gpu": "0"}, 10)
+    firing = 'group by (alertname, severity) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
+    raised = 'alertname="GpuHot",severity="page"'
+    found = hot.applied(healthy(hot.samples()))
+    down = next(fault for fault in OF_TARGETS if fault.raises == ("HostDown",))
+    of_down = [entry for entry in down.applied(healthy(down.samples())) if "GPU_TEMP" not in entry.name]
+    tests = [
+        case("hot", found, expectation(firing, 1), expectation(firing, 2, raised), expectation(firing, BEGIN + 18, raised)),
+        case("down", of_down, expectation(firing, BEGIN + 5), expectation(firing, BEGIN + 6, 'alertname="HostDown",severity="page"')),
+    ]
+    test_rules(tests, variables=variables)
+
+
+def test_no_code_of_an_xid_is_in_two_alerts():
+    # A rule names its codes once for each series that it reads, always the same.
+    codes = {rule["alert"]: {*re.findall(r'xid=~?"([\d|]+)"', rule["expr"])} for rule in rules() if rule["alert"].startswith("GpuXid")}
+    other = next(rule for rule in rules() if rule["alert"] == "GpuXidOther")
+    listed = [code for texts in codes.values() for text in texts for code in text.split("|")]
+    assert len(listed) == len({*listed}) > 30
+    assert all(len(texts) == 1 for name, texts in codes.items() if name != "GpuXidOther")
+    assert {code for text in re.findall(r'xid!~"([\d|]+)"', other["expr"]) for code in text.split("|")} == {*listed}
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_every_alert_says_how_bad_it_is_where_it_is_and_what_to_do(rule):
+    assert rule["labels"].keys() == {"severity"} and rule["labels"]["severity"] in ("page", "warn", "info")
+    assert rule["annotations"].keys() == {"summary", "description"}
+    wanted = () if rule["alert"] == "Watchdog" else ("host",)
+    if rule["alert"].startswith("Gpu") and rule["alert"] not in ("GpuExporterDown", "GpuCountLow", "GpuTelemetryFrozen"):
+        wanted = ("host", "gpu", "modelName")
+    assert {*re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])} >= {*wanted}
+    assert len(rule["annotations"]["description"]) > 40
+
+
+def test_a_summary_names_host_gpu_and_model(test_rules):
+    """With the labels that a site gave to the host, which routes of Alertmanager choose by."""
+    fault = next(fault for fault in OF_GPUS if fault.raises == ("GpuRowRemapFailed",))
+    rule = next(rule for rule in rules() if rule["alert"] == "GpuRowRemapFailed")
+    summary = "GPU 0 (NVIDIA H100) of gpu1 could not replace a faulty row of its memory"
+    expected = {
+        "exp_labels": {**gpu_labels(0), "severity": "page"},
+        "exp_annotations": {"summary": summary, "description": rule["annotations"]["description"]},
+    }
+    told = {"eval_time": seconds(BEGIN + 1), "alertname": "GpuRowRemapFailed", "exp_alerts": [expected]}
+    test_rules([{**case("told", fault.applied(healthy(fault.samples()))), "alert_rule_test": [told]}])
+
+
+def test_the_faults_last_long_enough():
+    assert all(fault.samples() < BEGIN + 600 for fault in (*alert_faults.OF_GPUS, *OF_TARGETS, *OF_OTHERS))

@@ -1,0 +1,68 @@
+"""Writes the sections of docs/alerts.md from the files of the alerts.
+
+`python tests/tools/alerts_page.py` writes them; a unit test asks `page()` whether they are current.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.conftest import link_collection  # noqa: E402
+
+link_collection()
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.alert_rules import threshold_of  # noqa: E402
+
+PAGE = ROOT / "docs" / "alerts.md"
+FILES = ROOT / "roles" / "prometheus" / "files" / "alerts"
+SUBJECTS = {"gpu": "GPUs", "containers": "Containers and model servers", "machines": "Hosts", "monitoring": "The monitoring itself"}
+BEGIN, END = "<!-- made by tests/tools/alerts_page.py: begin -->", "<!-- end -->"
+
+
+def alerts(subject: str) -> list[dict[str, Any]]:
+    """The alerts of a file in their order."""
+    groups = yaml.safe_load((FILES / f"{subject}.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
+
+
+def _plain(text: str) -> str:
+    """An annotation with the names of labels in the place of Prometheus' templates."""
+    return re.sub(r"{{ \$(?:labels\.)?(\w+)[^}]*}}", r"`\1`", text)
+
+
+def section(rule: dict[str, Any]) -> str:
+    """What the page says of an alert."""
+    waits = f"waits {rule['for']}" if "for" in rule else "does not wait"
+    threshold = f", threshold {threshold_of(rule)}" if threshold_of(rule) else ""
+    annotations = rule["annotations"]
+    lines = [f"### {rule['alert']}", "", f"`{rule['labels']['severity']}`, {waits}{threshold}. {_plain(annotations['summary'])}.", ""]
+    return "\n".join([*lines, textwrap.fill(annotations["description"], 120), "", "```promql", _expression(rule["expr"]), "```"])
+
+
+def _expression(expr: str) -> str:
+    return re.sub(r"(?m) # (threshold|reboot_grace)$", "", expr).rstrip()
+
+
+def sections() -> str:
+    """The generated part of the page."""
+    parts = [text for subject, title in SUBJECTS.items() for text in (f"## {title}", *map(section, alerts(subject)))]
+    return "\n\n".join(parts)
+
+
+def page() -> str:
+    """The page with its sections as the files are now."""
+    before, _begin, rest = PAGE.read_text().partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{sections()}\n\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
