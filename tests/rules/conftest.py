@@ -58,8 +58,8 @@ def promtool(image: str) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-@pytest.fixture
-def prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
+@contextlib.contextmanager
+def running_prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
     """Starts Prometheus on a folder of configuration, in the network of this machine."""
     with contextlib.ExitStack() as stack:
 
@@ -74,6 +74,13 @@ def prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
             wait_until(lambda: requests.get(f"{one.url}/-/ready", auth=login, timeout=10).ok, "Prometheus is not ready")
             return one
 
+        yield start
+
+
+@pytest.fixture
+def prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
+    """Starts Prometheus on a folder of configuration."""
+    with running_prometheus(image) as start:
         yield start
 
 
