@@ -31,7 +31,7 @@ PANELS = {
     "Docker Container CPU Usage (Cores)": 'sum(rate(container_cpu_usage_seconds_total{image!=""}[5m])) by (name)',
 }
 SERVICES = {
-    "monitor1": ["grafana", "node-exporter", "prometheus"],
+    "monitor1": ["alertmanager", "grafana", "node-exporter", "prometheus"],
     "gpu1": ["cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"],
     "gpu2": ["cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"],
 }

@@ -47,7 +47,7 @@ options:
       - Roles that the tags of the run leave out do not count.
     type: list
     elements: str
-    choices: [cadvisor, dcgm_exporter, grafana, node_exporter, prometheus]
+    choices: [alertmanager, cadvisor, dcgm_exporter, grafana, node_exporter, prometheus]
     default: []
   planned_services:
     description: The containers of O(roles). The action plugin sets the option from the variables of the roles.
@@ -350,7 +350,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST, look
 
 
-ROLES = ["cadvisor", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
+ROLES = ["alertmanager", "cadvisor", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
 PLANNED_SERVICE = {
     "role": {"type": "str", "required": True},
     "container": {"type": "str", "required": True},

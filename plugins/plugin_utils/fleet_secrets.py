@@ -185,7 +185,7 @@ def _containers(variables: HostVariables, host: str) -> list[str]:
     """The names of containers by which a monitoring host reaches its own services."""
     if host not in variables.groups.get("monitoring", [host]):
         return []
-    return ["prometheus", "node-exporter", *(["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else [])]
+    return ["alertmanager", "prometheus", "node-exporter", *(["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else [])]
 
 
 def _days(variables: HostVariables, host: str) -> Days:

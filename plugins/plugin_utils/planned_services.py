@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 # The containers of each role. With TLS, a proxy of its own publishes cAdvisor's port.
 _CONTAINERS = {
+    "alertmanager": ["alertmanager"],
     "cadvisor": ["cadvisor"],
     "dcgm_exporter": ["dcgm-exporter"],
     "grafana": ["grafana"],
@@ -19,7 +20,7 @@ _CONTAINERS = {
     "prometheus": ["prometheus"],
 }
 _PROXY = "cadvisor-proxy"
-_WITH_DATA = ("grafana", "prometheus")
+_WITH_DATA = ("alertmanager", "grafana", "prometheus")
 
 
 def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[dict[str, Any]]:

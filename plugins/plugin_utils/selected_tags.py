@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 # The tags of the playbook site. Each is the name of a role.
 ROLES = (
+    "alertmanager",
     "cadvisor",
     "common",
     "dcgm_exporter",

@@ -27,6 +27,7 @@ SERVICES = (
     ("dcgm-exporter", "dcgm_exporter", "gpu1"),
     ("node-exporter", "node_exporter", "gpu1"),
     ("prometheus", "prometheus", "monitor1"),
+    ("alertmanager", "alertmanager", "monitor1"),
     ("grafana", "grafana", "monitor1"),
 )
 # What a service is allowed beyond the rule, and why. The rule: an ordinary user, no capability, a root file system that is read-only, no device.
@@ -64,7 +65,7 @@ def _listening(options: dict[str, Any]) -> tuple[str, str]:
     port = str(options["ports"][0]["host_port"])
     if options["name"] == "grafana":
         return port, "TLS; who logs in"
-    return port, f"TLS; the user `prometheus` with the {'password of Prometheus' if options['name'] == 'prometheus' else 'password of the exporters'}"
+    return port, f"TLS; the user `prometheus` with the {'password of Prometheus' if options['name'] in ('alertmanager', 'prometheus') else 'password of the exporters'}"
 
 
 def _mounts(options: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from tests.stack import LAB_NAME, SERVICES, wait_until
 TARGETS = "/etc/gpu_monitoring/prometheus/targets/nvidia-gpu.json"
 # The roles that deploy a container, and where the test removes it.
 CONTAINERS = {
+    "alertmanager": ("monitor1", "alertmanager"),
     "grafana": ("monitor1", "grafana"),
     "prometheus": ("monitor1", "prometheus"),
     "node_exporter": ("gpu1", "node-exporter"),

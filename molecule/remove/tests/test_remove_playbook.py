@@ -68,7 +68,7 @@ def test_a_host_whose_engine_is_gone_loses_the_files_and_the_rest_when_the_engin
     assert "could not be looked for" in run.error
     assert on("monitor1", f"find {FOLDERS} -type f").split() == [
         "/etc/gpu_monitoring/grafana/secret_key",
-        *(f"/var/lib/gpu_monitoring/{service}.manifest" for service in ("grafana", "prometheus")),
+        *(f"/var/lib/gpu_monitoring/{service}.manifest" for service in ("alertmanager", "grafana", "prometheus")),
     ]
     on("monitor1", "mv /root/dockerd /usr/sbin && systemctl start docker.socket docker.service")
     assert changed(remove("--limit=monitor1")) > 0
@@ -79,9 +79,9 @@ def test_the_services_go_and_the_data_stays(deployed, remove, prometheus, grafan
     oldest = min(float(sample["value"][1]) for sample in prometheus.query("min_over_time(timestamp(up)[1d:1m])"))
     assert changed(remove()) > 0
     assert (left("gpu1"), left("gpu2")) == ("", "")
-    manifests = {f"/var/lib/gpu_monitoring/{service}.manifest" for service in ("grafana", "prometheus")}
+    manifests = {f"/var/lib/gpu_monitoring/{service}.manifest" for service in ("alertmanager", "grafana", "prometheus")}
     assert set(left("monitor1").split()) == {"/etc/gpu_monitoring/grafana/secret_key", *manifests}
-    assert volumes() == {"prometheus-data", "grafana-storage"}
+    assert volumes() == {"alertmanager-data", "prometheus-data", "grafana-storage"}
     assert on("gpu1", "dpkg --list 'nvidia-container-*' 2>/dev/null | grep ^ii || true") == ""
     assert "nvidia" not in on("gpu1", "cat /etc/docker/daemon.json")
     assert changed(remove()) == 0

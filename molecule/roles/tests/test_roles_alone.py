@@ -91,6 +91,7 @@ def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide
     ("role", "target", "images", "path"),
     [
         ("cadvisor", "monitor1", {"cadvisor": "google/cadvisor:v{cadvisor_version}", "cadvisor_proxy": NGINX}, "8088/metrics"),
+        ("alertmanager", "gpu1", {"alertmanager": "prom/alertmanager:v{alertmanager_version}"}, "9093/-/ready"),
         ("prometheus", "gpu1", {"prometheus": "prom/prometheus:v{prometheus_version}"}, "9090/-/ready"),
         ("grafana", "gpu1", {"grafana": "grafana/grafana:{grafana_version}"}, "3000/api/health"),
     ],
@@ -102,7 +103,7 @@ def test_service(play, bare_inventory, versions, removed, host, addresses, role,
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] > 0
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] == 0
     port, _slash, rest = path.partition("/")
-    password = (SECRETS / ("prometheus_password" if role == "prometheus" else "exporter_password")).read_text().strip()
+    password = (SECRETS / ("prometheus_password" if role in ("alertmanager", "prometheus") else "exporter_password")).read_text().strip()
     ask = "curl --silent --fail --insecure --output /dev/null --user prometheus:%s https://%s:%s/%s"
     host(target).check_output(ask, password, addresses[target], port, rest)
 

@@ -16,7 +16,7 @@ from tests.stack import INVENTORY, LAB, LAB_NAME, ROOT, SECRETS, SERVICES, on, r
 from tests.tools.security_page import EXCEPTIONS
 
 EVERY_SERVICE = [(name, service) for name, services in SERVICES.items() for service in services]
-PORTS = {"cadvisor-proxy": 8088, "dcgm-exporter": 9400, "node-exporter": 9100, "prometheus": 9090, "grafana": 3000}
+PORTS = {"cadvisor-proxy": 8088, "dcgm-exporter": 9400, "node-exporter": 9100, "alertmanager": 9093, "prometheus": 9090, "grafana": 3000}
 EXPORTERS = ("cadvisor-proxy", "dcgm-exporter", "node-exporter")
 
 

@@ -33,7 +33,7 @@ def test_one_variable_changes_the_interval_everywhere(site, host, prometheus, gr
     assert grafana.get("/api/datasources/uid/prometheus")["jsonData"]["timeInterval"] == "2s"
     after = started()
     same = {service for name, service in before if before[name, service] == after[name, service]}
-    assert same == {"cadvisor-proxy", "grafana", "node-exporter", "prometheus"}
+    assert same == {"alertmanager", "cadvisor-proxy", "grafana", "node-exporter", "prometheus"}
 
 
 @pytest.mark.usefixtures("taken_back")

@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports
 # Docker Compose gives each container the name of its service on the networks too.
 _COMPOSE_SERVICE = "com.docker.compose.service"
 # How a site can use the exporter that has the port, instead of the collection's.
-_TARGETS = {"dcgm_exporter": "prometheus_gpu_targets", "node_exporter": "prometheus_node_targets"}
+_TARGETS = {"alertmanager": "prometheus_alertmanagers", "dcgm_exporter": "prometheus_gpu_targets", "node_exporter": "prometheus_node_targets"}
 # Says who has a port of an address; empty where nobody has it.
 Holder = Callable[[str, int], str]
 

@@ -84,12 +84,12 @@ def test_plugins_are_fetched_only_where_a_site_names_some(grafana):
 @pytest.mark.parametrize(
     ("extra", "no_proxy"),
     [
-        ({"HTTPS_PROXY": "http://proxy:3128"}, "prometheus"),
-        ({"http_proxy": "http://proxy:3128", "no_proxy": "10.0.0.0/8"}, "10.0.0.0/8,prometheus"),
-        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "localhost"}, "localhost,prometheus"),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "prometheus,alertmanager"),
+        ({"http_proxy": "http://proxy:3128", "no_proxy": "10.0.0.0/8"}, "10.0.0.0/8,prometheus,alertmanager"),
+        ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "localhost"}, "localhost,prometheus,alertmanager"),
     ],
 )
-def test_a_proxy_for_grafana_is_none_for_prometheus(grafana, extra, no_proxy):
+def test_a_proxy_for_grafana_is_none_for_prometheus_and_alertmanager(grafana, extra, no_proxy):
     assert grafana(grafana_environment_extra=extra)["env"]["NO_PROXY"] == no_proxy
 
 

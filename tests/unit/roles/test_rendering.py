@@ -72,7 +72,7 @@ def test_alerts_are_left_out_where_a_site_has_its_own(prometheus):
 def test_the_jobs_are_what_their_exporters_need(prometheus):
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "mine"}]}))
     jobs = {job.pop("job_name"): job for job in files["prometheus.yml"]["scrape_configs"]}
-    assert list(jobs) == ["cadvisor", "nvidia-gpu", "node", "model-server", "prometheus", "mine"]
+    assert list(jobs) == ["cadvisor", "nvidia-gpu", "node", "model-server", "prometheus", "alertmanager", "mine"]
     assert jobs["cadvisor"]["track_timestamps_staleness"] is True
     assert {name for name, job in jobs.items() if job.get("fallback_scrape_protocol") == "PrometheusText0.0.4"} == {"nvidia-gpu", "model-server"}
     assert {name: job["file_sd_configs"][0]["files"] for name, job in jobs.items() if "file_sd_configs" in job} == {
@@ -103,11 +103,49 @@ def test_the_sections_that_a_site_writes_are_taken_as_they_are(prometheus):
     assert config["global"]["external_labels"] == {"site": "a", "replica": 1}
     assert config["remote_write"] == EVERYTHING["prometheus_remote_write"]
     assert config["remote_read"] == EVERYTHING["prometheus_remote_read"]
-    assert config["alerting"] == {"alertmanagers": EVERYTHING["prometheus_alertmanagers"]}
+    assert config["alerting"]["alertmanagers"][:-1] == EVERYTHING["prometheus_alertmanagers"]
     assert [job["job_name"] for job in config["scrape_configs"]][-1] == "mine"
-    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}))
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"alertmanager_enabled": False}))
     assert not {"remote_write", "remote_read", "alerting"} & set(files["prometheus.yml"])
     assert "external_labels" not in files["prometheus.yml"]["global"]
+    assert "alertmanager" not in [job["job_name"] for job in files["prometheus.yml"]["scrape_configs"]]
+
+
+def test_prometheus_sends_alerts_to_the_alertmanager_of_its_host_and_watches_it(prometheus):
+    def rendered(**variables):
+        config = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_labels": {"site": "a"}, **variables}))[1]["prometheus.yml"]
+        return config["alerting"]["alertmanagers"], next(job for job in config["scrape_configs"] if job["job_name"] == "alertmanager")
+
+    login = {
+        "scheme": "https",
+        "tls_config": {"ca_file": "web/ca.crt"},
+        "basic_auth": {"username": "prometheus", "password_file": "web/password"},
+    }
+    own, job = rendered()
+    assert own == [{"static_configs": [{"targets": ["alertmanager:9093"]}], **login}]
+    assert {name: job[name] for name in login} == login
+    assert job["static_configs"] == [{"targets": ["alertmanager:9093"], "labels": {"host": "monitor1", "site": "a"}}]
+    assert job["metrics_path"] == "/metrics"
+    own, job = rendered(gpu_monitoring_tls=False, alertmanager_external_url="https://x.example.com/am/")
+    assert own == [{"static_configs": [{"targets": ["alertmanager:9093"]}], "path_prefix": "/am"}]
+    assert (job["metrics_path"], set(job) & set(login)) == ("/am/metrics", set())
+
+
+def test_grafana_has_a_datasource_for_the_alertmanager_of_its_host(tmp_path):
+    def datasource(**variables):
+        needed = {"grafana_admin_password": "x", "tls_prometheus_password": "x"}
+        inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**variables, **needed})
+        declared = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)["datasources"]
+        return next((datasource for datasource in declared if datasource["type"] == "alertmanager"), None)
+
+    secured = datasource(alertmanager_external_url="https://x.example.com/am/")
+    assert (secured["url"], secured["basic_auth_user"]) == ("https://alertmanager:9093/am", "prometheus")
+    assert secured["secure_json_data"]["basicAuthPassword"] == "a password of Prometheus"
+    # Grafana asks Mimir's paths unless the datasource says otherwise.
+    assert secured["json_data"] == {"implementation": "prometheus", "handleGrafanaManagedAlerts": False, "tlsAuthWithCACert": True}
+    plain = datasource(gpu_monitoring_tls=False)
+    assert (plain["url"], plain["secure_json_data"]["basicAuthPassword"], "basic_auth_user" in plain) == ("http://alertmanager:9093", None, False)
+    assert datasource(alertmanager_enabled=False) is None
 
 
 @pytest.mark.parametrize(

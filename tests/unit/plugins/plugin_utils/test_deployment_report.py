@@ -102,8 +102,8 @@ def test_a_file_of_targets_that_somebody_changed_is_no_reason_to_fail(content):
 
 
 def test_services_of_a_group_that_the_host_has_left_are_named():
-    containers = [{"name": f"site-{service}", "service": service} for service in ("grafana", "node-exporter", "prometheus")]
-    containers += [{"name": "grafana", "service": ""}, {"name": "mine", "service": "alertmanager"}]
+    containers = [{"name": f"site-{service}", "service": service} for service in ("alertmanager", "grafana", "node-exporter", "prometheus")]
+    containers += [{"name": "grafana", "service": ""}, {"name": "mine", "service": "thanos"}]
     [warning] = warnings(run([*FLEET], {"gpu1": {"gpu_monitoring_host": {**GPU, "engine": {"containers": containers}}}}))
-    assert warning.startswith("gpu1: Containers of an earlier deployment still run: site-grafana, site-prometheus. ")
-    assert "docker rm --force site-grafana site-prometheus" in warning
+    assert warning.startswith("gpu1: Containers of an earlier deployment still run: site-alertmanager, site-grafana, site-prometheus. ")
+    assert "docker rm --force site-alertmanager site-grafana site-prometheus" in warning

@@ -45,7 +45,7 @@ def test_every_host_has_a_certificate_of_one_authority_with_its_names(inputs, ma
     secrets = maker().make(inputs(tls_alternative_names=["{{ inventory_hostname }}.example.org"]))
     assert names(secrets["gpu1"]["certificate"]) == {"gpu1", "10.0.0.1", "localhost", "127.0.0.1", "gpu1.example.org"}
     assert names(secrets["monitor1"]["certificate"]) == {
-        *("monitor1", "10.0.0.9", "localhost", "127.0.0.1", "monitor1.example.org", "prometheus", "node-exporter")
+        *("monitor1", "10.0.0.9", "localhost", "127.0.0.1", "monitor1.example.org", "alertmanager", "prometheus", "node-exporter")
     }
     assert len({host["ca_certificate"] for host in secrets.values()}) == 1
     assert len({host["private_key"] for host in secrets.values()}) == 3
@@ -69,7 +69,7 @@ def test_a_name_of_the_inventory_is_a_label_and_in_the_certificate_where_it_is_a
 
 def test_a_machine_in_both_groups_is_reached_by_all_its_containers(inputs, maker):
     secrets = maker().make(inputs({"both": {"ansible_host": "10.0.0.1"}}, {"both": {}}))
-    assert {"prometheus", "node-exporter", "cadvisor-proxy", "dcgm-exporter"} < names(secrets["both"]["certificate"])
+    assert {"alertmanager", "prometheus", "node-exporter", "cadvisor-proxy", "dcgm-exporter"} < names(secrets["both"]["certificate"])
 
 
 def test_a_second_run_changes_nothing(inputs, maker):

@@ -8,7 +8,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.planned_servi
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 
 GPU1, MONITOR = {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}
-ALL = ["node_exporter", "cadvisor", "dcgm_exporter", "prometheus", "grafana"]
+ALL = ["node_exporter", "cadvisor", "dcgm_exporter", "alertmanager", "prometheus", "grafana"]
 
 
 def services(tmp_path, host, roles, **variables):
@@ -36,4 +36,6 @@ def test_variables_count_as_the_roles_take_them(tmp_path):
         "dcgm_exporter_address": "no address",
     }
     assert services(tmp_path, "gpu1", ALL[:3], **variables) == {"gpu-cadvisor": ("0.0.0.0", 8089), "gpu-dcgm-exporter": (None, None)}
-    assert services(tmp_path, "monitor1", ALL[3:]) == {"prometheus": ("10.0.0.9", 9090), "grafana": ("10.0.0.9", 3000)}
+    monitoring = {"alertmanager": ("10.0.0.9", 9093), "prometheus": ("10.0.0.9", 9090), "grafana": ("10.0.0.9", 3000)}
+    assert services(tmp_path, "monitor1", ALL[3:]) == monitoring
+    assert set(services(tmp_path, "monitor1", ALL[3:], alertmanager_enabled="off")) == {"prometheus", "grafana"}
