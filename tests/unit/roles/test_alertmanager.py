@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,14 @@ def test_the_inhibit_rules_of_a_site_come_after_those_of_the_role(deployed):
     rules = configuration(deployed(alertmanager_inhibit_rules_extra=[extra]))["inhibit_rules"]
     assert rules[-1] == extra
     assert all("host" in rule["equal"] for rule in rules)
+
+
+def test_the_alerts_that_inhibit_others_are_alerts_of_the_collection(deployed):
+    folder = Path(__file__).resolve().parents[3] / "roles/prometheus/files/alerts"
+    groups = [group for file in folder.glob("*.yml") for group in yaml.safe_load(file.read_text())["groups"]]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    for rule in configuration(deployed())["inhibit_rules"]:
+        sources = {name for matcher in rule["source_matchers"] for name in re.findall(r'^alertname=~?"(.*)"$', matcher)}
+        assert {name for pattern in sources for name in pattern.split("|")} <= alerts
+        wanted = [re.compile(pattern) for matcher in rule["target_matchers"] for pattern in re.findall(r'^alertname=~?"(.*)"$', matcher)]
+        assert all(any(pattern.fullmatch(alert) for alert in alerts) for pattern in wanted)
