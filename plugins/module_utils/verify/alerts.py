@@ -27,11 +27,14 @@ class Rule(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A group of rules: seconds between its evaluations and since the last one, None before the first."""
+    """A group of rules: seconds between evaluations, and since the last one, or since it was loaded if there is none.
+
+    Prometheus spreads the first evaluations of groups over their intervals.
+    """
 
     name: str
     interval: float
-    age: Optional[float]
+    age: float
     rules: list[Rule]
 
 
@@ -121,15 +124,12 @@ def _rules(wanted: Wanted, seen: Seen) -> list[str]:
 
 
 def _evaluation(seen: Seen) -> list[str]:
-    waiting = [group.name for group in seen.groups if group.age is None]
-    told = [f"Prometheus has not evaluated the rules of {_named('group', waiting)} yet."] if waiting else []
-    for group in seen.groups:
-        if group.age is not None and group.age > _LATE_INTERVALS * group.interval + _SLACK_SECONDS:
-            due = f"which are due every {group.interval:g} s"
-            told.append(
-                f"Prometheus has not evaluated the rules of the group {group.name} for {group.age:.0f} s, {due}."
-            )
-    return told
+    return [
+        f"Prometheus has not evaluated the rules of the group {group.name} for {group.age:.0f} s,"
+        f" which are due every {group.interval:g} s."
+        for group in seen.groups
+        if group.age > _LATE_INTERVALS * group.interval + _SLACK_SECONDS
+    ]
 
 
 def _way(seen: Seen) -> list[str]:

@@ -26,6 +26,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.alerts
 )
 
 _SENT = re.compile(r'^prometheus_notifications_(sent|errors)_total\{alertmanager="([^"]*)"\} (\S+)$', re.MULTILINE)
+_LOADED = re.compile(r"^prometheus_config_last_reload_success_timestamp_seconds (\S+)$", re.MULTILINE)
 # How Go writes the time of what never happened.
 _NEVER = "0001-01-01"
 _PAUSE_SECONDS = 0.5
@@ -34,7 +35,10 @@ _TEST_ALERT = "VerifyTestAlert"
 
 def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: float) -> Seen:
     """The rules of Prometheus, and whether its alerts arrive. `now` is the time of Prometheus."""
-    groups = [_group(group, now) for group in prometheus.get("rules")["groups"]]
+    metrics = prometheus.text("/metrics")
+    loaded = _LOADED.search(metrics)
+    since_loaded = now - float(loaded[1]) if loaded else 0.0
+    groups = [_group(group, now, since_loaded) for group in prometheus.get("rules")["groups"]]
     active = [_shown(one["url"]) for one in prometheus.get("alertmanagers")["activeAlertmanagers"]]
     error, arrived = "", None
     if alertmanager:
@@ -42,7 +46,7 @@ def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: floa
             arrived = bool(alertmanager.alerts(Matcher("alertname", WATCHDOG)))
         except PrometheusError as problem:
             error = str(problem)
-    return Seen(groups, active, _sent(prometheus.text("/metrics")), error, arrived)
+    return Seen(groups, active, _sent(metrics), error, arrived)
 
 
 def try_alert(alertmanager: Alertmanager, name: str, severity: str, wait: float) -> Trial:
@@ -86,9 +90,9 @@ def _in_seconds(seconds: float) -> datetime:
     return datetime.fromtimestamp(time.time() + seconds, timezone.utc)
 
 
-def _group(given: Any, now: float) -> Group:
+def _group(given: Any, now: float, since_loaded: float) -> Group:
     last = given["lastEvaluation"]
-    age = None if last.startswith(_NEVER) else now - moment(last).timestamp()
+    age = since_loaded if last.startswith(_NEVER) else now - moment(last).timestamp()
     return Group(given["name"], float(given["interval"]), age, [_rule(rule) for rule in given["rules"]])
 
 
