@@ -76,7 +76,7 @@ test: forget-parts lint sanity molecule ## Everything that CI runs
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables remove
-test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-freshness bench-queries ## What CI runs, the longer tests, and the benchmarks
+test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-freshness bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
@@ -102,6 +102,11 @@ bench-freshness: demo ## From a change of a GPU's value to Grafana, on the demo'
 bench-queries: tools ## Every query of the dashboards on a real Prometheus with a day of ten 8-GPU hosts
 	python -m tests.lab ensure-engine
 	python bench/queries.py
+
+.PHONY: bench-rules
+bench-rules: tools ## Every rule of Prometheus for a hundred 8-GPU hosts
+	python -m tests.lab ensure-engine
+	python bench/rules.py
 
 .PHONY: docs
 docs: tools ## Write the roles' READMEs from their argument specifications, and the page of alerts

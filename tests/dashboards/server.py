@@ -62,9 +62,9 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def served(blocks: Path) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes nothing and serves these blocks on a free port of loopback, for as long as it is needed."""
-    blocks.joinpath("prometheus.yml").write_text("{}\n")
+def served(blocks: Path, configuration: str = "{}\n") -> Iterator[Prometheus]:
+    """A Prometheus that serves these blocks on a free port of loopback, for as long as it is needed. By default it scrapes nothing."""
+    blocks.joinpath("prometheus.yml").write_text(configuration)
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     start = ["docker", "run", "--detach", "--network", "host", "--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{blocks}:/data"]

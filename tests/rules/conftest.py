@@ -13,8 +13,9 @@ import pytest
 import requests
 
 from tests.lab import images
+from tests.rules.alert_series import STEP
 from tests.rules.servers import Prometheus, free_address, wait_until
-from tests.unit.roles.rendering import service
+from tests.unit.roles.rendering import fleet, service
 
 
 @pytest.fixture(scope="session")
@@ -113,3 +114,17 @@ def start_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
             return url
 
         yield start
+
+
+@pytest.fixture
+def test_rules(config, promtool) -> Callable[..., None]:
+    """Runs tests of promtool against the rules that the role renders."""
+
+    def run(tests: list[dict[str, Any]], evaluation: str = f"{STEP}s", variables: dict[str, Any] | None = None, only: str = "*.yml") -> None:
+        folder = config(fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables))
+        files = sorted(f"rules/{path.name}" for path in (folder / "rules").glob(only) if path.name != "extra.yml")
+        (folder / "test.yml").write_text(json.dumps({"rule_files": files, "evaluation_interval": evaluation, "tests": tests}))
+        tested = promtool(folder, "test", "rules", "test.yml")
+        assert tested.returncode == 0, tested.stdout[-6000:]
+
+    return run

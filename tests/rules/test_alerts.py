@@ -5,9 +5,8 @@ The rules are those that the role renders. For GPUs each fault is tried with the
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import yaml
 
 from tests.rules import alert_faults, alert_life
 from tests.rules.alert_faults import BEGIN, MINUTE, OF_GPUS, OF_OTHERS, OF_TARGETS, XIDS, Fault
-from tests.rules.alert_series import STEP, Series, gpu_labels, healthy, series
-from tests.unit.roles.rendering import fleet
+from tests.rules.alert_series import Series, gpu_labels, healthy, series
+from tests.rules.promtool_cases import case, expectation, seconds
 
 ALERTS = Path(__file__).resolve().parents[2] / "roles" / "prometheus" / "files" / "alerts"
 FIRING = 'group by (alertname) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
@@ -30,39 +29,12 @@ def rules() -> list[dict[str, Any]]:
     return [rule for path in sorted(ALERTS.glob("*.yml")) for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
 
 
-def seconds(samples: float) -> str:
-    return f"{round(samples * STEP)}s"
-
-
-def expectation(expression: str, samples: float, *labels: str) -> dict[str, Any]:
-    """That an expression answers with series of these labels, of the value 1."""
-    return {"expr": expression, "eval_time": seconds(samples), "exp_samples": [{"labels": f"{{{text}}}", "value": 1} for text in labels]}
-
-
-def case(name: str, found: Sequence[Series], *expected: dict[str, Any], interval: str = f"{STEP}s") -> dict[str, Any]:
-    return {"name": name, "interval": interval, "input_series": [entry.written() for entry in found], "promql_expr_test": [*expected]}
-
-
 def of_fault(fault: Fault, convert: Callable[[Series], Series]) -> dict[str, Any]:
     """A test that the alerts of a fault fire, and before it none."""
     found = [convert(entry) for entry in fault.applied(healthy(fault.samples()))]
     end = BEGIN + fault.minutes * MINUTE
     names = [f'alertname="{alert}"' for alert in fault.raises]
     return case(fault.name, found, expectation(FIRING, BEGIN - 1), expectation(FIRING, end, *names))
-
-
-@pytest.fixture
-def test_rules(config, promtool) -> Callable[..., None]:
-    """Runs tests of promtool against the rules that the role renders."""
-
-    def run(tests: list[dict[str, Any]], evaluation: str = f"{STEP}s", variables: dict[str, Any] | None = None, only: str = "*.yml") -> None:
-        folder = config(fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables))
-        files = sorted(f"rules/{path.name}" for path in (folder / "rules").glob(only) if path.name != "extra.yml")
-        (folder / "test.yml").write_text(json.dumps({"rule_files": files, "evaluation_interval": evaluation, "tests": tests}))
-        tested = promtool(folder, "test", "rules", "test.yml")
-        assert tested.returncode == 0, tested.stdout[-6000:]
-
-    return run
 
 
 @pytest.mark.parametrize("generation", ["4.8", "4.9"])
