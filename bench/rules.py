@@ -1,6 +1,6 @@
 """Measures how long the role's rules take on a real Prometheus for 100 hosts of eight GPUs, measured every 5 s.
 
-The series are those that the rules read, for as long as the rules look back. Exits with 1 where an evaluation of all groups together is over the bar.
+The series are those that the rules read, for as long as the rules look back. Exits with 1 where the median of all groups together is over the bar.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def main() -> int:
     if time.time() - end > LIFETIME:
         raise TimeoutError(f"The samples were more than {LIFETIME} s old at the end. Take fewer hosts or evaluations")
     result = Result(len(found), median(taken), max(taken))
-    met = result.worst <= BAR
+    met = result.median <= BAR
     print(f"Prometheus {version}, {given.hosts} hosts, {result.series} series, {len(taken)} evaluations of all rules")
     print(f"median {1000 * result.median:.0f} ms, worst {1000 * result.worst:.0f} ms; the bar is {1000 * BAR:.0f} ms: {'met' if met else 'MISSED'}")
     shutil.rmtree(folder)
