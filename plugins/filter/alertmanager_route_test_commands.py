@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.matchers import matcher
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
 
 
 def alertmanager_route_test_commands(tests: Sequence[Mapping[str, Any]], flags: Sequence[str] = ()) -> list[list[str]]:
@@ -21,7 +21,7 @@ def _joined(receivers: Any) -> str:
 
 
 def _labels(labels: Mapping[str, Any]) -> list[str]:
-    return [matcher(name, str(value)) for name, value in labels.items()]
+    return [str(Matcher(name, str(value))) for name, value in labels.items()]
 
 
 class FilterModule:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_secrets, flags, matchers, public_url
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import matchers
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_secrets, flags, public_url
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_configuration import NOBODY, routes
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_integrations import NTFY, NTFY_SECRETS, SHORT_FORMS
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_receivers import entries

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 """Matchers in the notation of Alertmanager, such as `host="gpu3"`. Pure.
 
-The notation is that of https://prometheus.io/docs/alerting/latest/configuration/#label-matchers.
+The notation is the UTF-8 one of https://prometheus.io/docs/alerting/latest/configuration/#matcher.
 """
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_BARE = r"""[^\s{}!=~,\\"'`]"""
-_MATCHER = re.compile(rf"\s*({_QUOTED}|{_BARE}+)\s*(=~|!~|!=|=)\s*({_QUOTED}|{_BARE}*)\s*", re.DOTALL)
+_TOKEN = r"""(?:"(?:[^"\\\n]|\\.)*"|[^\s{}!=~,\\"'`]+)"""
+_OPERATOR = r"(?:=~|!~|!=|=)"
+# A task may leave an empty value without quotes. In a configuration Alertmanager refuses that.
+_MATCHER = re.compile(rf"\s*({_TOKEN})\s*({_OPERATOR})\s*({_TOKEN}|)\s*")
+_LISTED = rf"\s*{_TOKEN}\s*{_OPERATOR}\s*{_TOKEN}\s*"
+_LIST = re.compile(rf"\s*(\{{)?{_LISTED}(?:,{_LISTED})*(?:,\s*)?(?(1)\}}\s*)")
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n"}
 _PLAIN_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -61,6 +64,22 @@ def parse_all(texts: Iterable[str]) -> frozenset[Matcher]:
     return frozenset(parse(text) for text in texts)
 
 
+def problem_of(texts: Any, path: str) -> Optional[tuple[str, str]]:
+    """Problem and fix of the first text of a configuration that Alertmanager would refuse; None if all is well.
+
+    A text has one or several matchers. Regular expressions are not looked at.
+    """
+    example = """Write it like 'severity="page"'"""
+    if not isinstance(texts, (list, tuple)):
+        return f"{path} is not a list", """Write it like ['severity="page"', 'host=~"gpu.*"']"""
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            return f"{path}[{index}] is not text", f"{example}, in quotation marks"
+        if not _LIST.fullmatch(text):
+            return f"{path}[{index}] is not a matcher: {text}", example
+    return None
+
+
 def check(matchers: frozenset[Matcher]) -> None:
     """Raises PrometheusError for matchers that alerts without any of the labels fulfil, which Alertmanager refuses."""
     readable = [matcher for matcher in matchers if not (matcher.is_regex and not _is_readable(matcher.value))]
@@ -83,7 +102,7 @@ def _is_readable(pattern: str) -> bool:
 def _unquoted(text: str) -> str:
     if not text.startswith('"'):
         return text
-    return re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), text[1:-1], flags=re.DOTALL)
+    return re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), text[1:-1])
 
 
 def _quoted(text: str) -> str:

@@ -1,9 +1,10 @@
-"""Matchers of Alertmanager, as amtool takes them in UTF-8 strict mode."""
+"""Matchers of a configuration, as amtool takes them in UTF-8 strict mode."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import matchers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import matchers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
 
 
 @pytest.mark.parametrize(
@@ -26,5 +27,5 @@ def test_another_form_is_refused(value, problem):
 
 
 def test_a_value_is_quoted():
-    assert matchers.matcher("host", 'a"b\\c\nd') == 'host="a\\"b\\\\c\\nd"'
-    assert matchers.problem_of([matchers.matcher("host", 'a"b\\c\nd')], "") is None
+    assert str(Matcher("host", 'a"b\\c\nd')) == 'host="a\\"b\\\\c\\nd"'
+    assert matchers.problem_of([str(Matcher("host", 'a"b\\c\nd'))], "") is None
