@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import NamedTuple, TypedDict
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.certificate_problem import certificate_problem
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
@@ -21,6 +22,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 _USER = "prometheus"
 _OWN = ("tls_certificate", "tls_private_key", "tls_ca_certificate")
 _UNCHANGED = "Nothing was changed"
+_ALERTMANAGER = "alertmanager"
 
 
 class HostSecrets(TypedDict, total=False):
@@ -185,7 +187,10 @@ def _containers(variables: HostVariables, host: str) -> list[str]:
     """The names of containers by which a monitoring host reaches its own services."""
     if host not in variables.groups.get("monitoring", [host]):
         return []
-    return ["alertmanager", "prometheus", "node-exporter", *(["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else [])]
+    enabled = variables.get(host, "alertmanager_enabled")
+    alertmanager = [_ALERTMANAGER] if enabled is None or boolean(enabled) else []
+    exporters = ["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else []
+    return [*alertmanager, "prometheus", "node-exporter", *exporters]
 
 
 def _days(variables: HostVariables, host: str) -> Days:
@@ -213,7 +218,9 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
         problem = certificate_problem(inputs.own[0], inputs.own[1], inputs.names)
         if problem:
             problem = f"it cannot be used: {problem}. Prometheus and Grafana reach the host by {', '.join(inputs.names)}"
-            fix = f"Set another tls_certificate with its tls_private_key, or leave both and tls_ca_certificate empty. {_UNCHANGED}"
+            others = [name for name in inputs.names if name != _ALERTMANAGER]
+            without = ", or set alertmanager_enabled to false" if not certificate_problem(inputs.own[0], inputs.own[1], others) else ""
+            fix = f"Set another tls_certificate with its tls_private_key, or leave both and tls_ca_certificate empty{without}. {_UNCHANGED}"
             raise VariableError("tls_certificate", host, problem, fix)
 
 

@@ -78,6 +78,15 @@ def test_a_second_run_changes_nothing(inputs, maker):
     assert (first.changed, second.changed, second.diffs) == (True, False, [])
 
 
+def test_a_certificate_that_lacks_the_name_of_a_new_service_is_made_again(inputs, maker):
+    before = maker().make(inputs(alertmanager_enabled=False))
+    upgraded = maker()
+    after = upgraded.make(inputs())
+    assert names(after["monitor1"]["certificate"]) - names(before["monitor1"]["certificate"]) == {"alertmanager"}
+    assert (after["gpu1"], after["monitor1"]["ca_certificate"]) == (before["gpu1"], before["monitor1"]["ca_certificate"])
+    assert len(upgraded.diffs) == 1
+
+
 def test_check_mode_makes_no_file(inputs, maker, tmp_path):
     checked = maker(check_mode=True)
     secrets = checked.make(inputs())
@@ -127,6 +136,16 @@ def test_a_certificate_of_the_site_is_taken(inputs, maker, tmp_path):
     assert secrets["gpu1"]["certificate"] == given["tls_certificate"]
     assert secrets["gpu1"]["ca_certificate"] == given["tls_ca_certificate"]
     assert not (tmp_path / "secrets").exists()
+
+
+def test_a_certificate_of_the_site_without_the_name_of_alertmanager_is_refused_where_the_host_has_one(inputs):
+    monitoring = {"monitor1": {"ansible_host": "10.0.0.9", **own("10.0.0.9", "prometheus", "node-exporter")}}
+    assert inputs(monitoring=monitoring, alertmanager_enabled="no")["monitor1"].names == ["10.0.0.9", "prometheus", "node-exporter"]
+    with pytest.raises(ValueError, match=r"is not for alertmanager\..*, or set alertmanager_enabled to false\. Nothing was changed\."):
+        inputs(monitoring=monitoring)
+    monitoring = {"monitor1": {"ansible_host": "10.0.0.9", **own("10.0.0.9")}}
+    with pytest.raises(ValueError, match=r"tls_ca_certificate empty\. Nothing was changed\."):
+        inputs(monitoring=monitoring)
 
 
 @pytest.mark.parametrize(
