@@ -133,12 +133,12 @@ def find(
 
 
 def _taken_names(host: str, planned: Iterable[PlannedService], existing: Iterable[ExistingContainer]) -> Iterator[str]:
-    names = {service.container for service in planned}
+    roles = {service.container: service.role for service in planned}
     for container in existing:
-        if container.name in names and not container.service:
+        if container.name in roles and not container.service:
             yield (
-                f"gpu_monitoring_container_prefix on {host}: a container named {container.name} exists, and the collection"
-                f" did not make it (image {container.image}). Rename or remove the container, or set a prefix such as gpu-."
+                f"gpu_monitoring_container_prefix on {host}: a container named {container.name} exists, and the collection did not make it"
+                f" (image {container.image}). Rename or remove the container, or set a prefix such as gpu-{_instead(roles[container.name])}."
             )
 
 
@@ -167,6 +167,10 @@ def _taken_by(service: PlannedService, existing: Iterable[ExistingContainer], ho
 
 
 def _fix(role: str) -> str:
+    return f"Stop it, or choose another {role}_port{_instead(role)}."
+
+
+def _instead(role: str) -> str:
+    """How a site keeps its own program; empty where that cannot take the place of the role's."""
     targets: Optional[str] = _TARGETS.get(role)
-    other = f", or set {role}_enabled: false and put the target of that program into {targets}" if targets else ""
-    return f"Stop it, or choose another {role}_port{other}."
+    return f", or set {role}_enabled: false and put the target of that program into {targets}" if targets else ""

@@ -32,6 +32,14 @@ def test_a_foreign_container_of_the_name_names_the_prefix():
     )
 
 
+def test_a_site_can_keep_an_alertmanager_of_its_own_that_has_the_name():
+    [problem] = found(ExistingContainer("alertmanager", "", "am"), planned=(PlannedService("alertmanager", "alertmanager"),))
+    assert problem.endswith(
+        "Rename or remove the container, or set a prefix such as gpu-, or set alertmanager_enabled: false"
+        " and put the target of that program into prometheus_alertmanagers."
+    )
+
+
 @pytest.mark.parametrize(("address", "taken"), [("10.0.0.9", True), ("0.0.0.0", True), ("127.0.0.1", False), ("::", False)])
 def test_a_port_of_a_foreign_container(address, taken):
     problems = found(ExistingContainer("other", "", "app", ((address, 9100),)))
