@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import matchers
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_secrets, flags, public_url
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_configuration import NOBODY, routes
@@ -18,7 +20,12 @@ _REQUIRED = {"email": ("to",), "telegram": (), "ntfy": ("url", "topic")}
 
 
 def check(variables: HostVariables, host: str) -> None:
-    """Raises VariableError for a setting of Alertmanager that would not work, or that would show a secret."""
+    """Raises VariableError for a setting of Alertmanager that would not work, or that would show a secret.
+
+    A host without this Alertmanager may have variables of the same names for another one.
+    """
+    if not boolean(variables.get(host, "alertmanager_enabled")):
+        return
     for name, problem, fix in _problems({name: variables.get(host, f"alertmanager_{name}") for name in _CHECKED}):
         raise VariableError(name, host, problem, fix)
 
@@ -43,6 +50,9 @@ def _problems(given: Mapping[str, Any]) -> Iterator[Found]:
     if watchdog and watchdog not in names:
         yield "alertmanager_watchdog_receiver", f"alertmanager_receivers has no receiver {watchdog}", _known(names)
     others = [name for name in names if name != watchdog]
+    if watchdog and not others and not route:
+        problem = f"{watchdog} is the only receiver and gets Watchdog alone, so nobody is told of other alerts"
+        yield "alertmanager_watchdog_receiver", problem, "Add a receiver for them, or write alertmanager_route"
     if len(others) > 1 and not route:
         text = f"it is empty, and alertmanager_receivers has {len(others)} receivers: {', '.join(others)}"
         yield "alertmanager_route", text, "Write which of them gets which alerts, as in docs/alertmanager.md"
@@ -111,7 +121,8 @@ def _of_routes(route: Mapping[str, Any], receivers: Collection[str], intervals: 
             if found:
                 yield variable, *found
         for key in ("mute_time_intervals", "active_time_intervals"):
-            unknown = [name for name in child.get(key) or [] if name not in intervals]
+            named = child.get(key) or []
+            unknown = [name for name in named if name not in intervals] if isinstance(named, list) else []
             if unknown:
                 yield variable, f"{place}{key} names {unknown[0]}, which alertmanager_time_intervals does not have", "Add it there"
 

@@ -90,6 +90,7 @@ def routes(*entries):
         ("alertmanager_route", routes({"mute_time_intervals": ["night"]}), "routes[0].mute_time_intervals names night, which alertmanager_time_intervals d"),
         ("alertmanager_receivers", [SLACK, CHAT], "it is empty, and alertmanager_receivers has 2 receivers: oncall, chat. Write which of them gets which a"),
         ("alertmanager_watchdog_receiver", "judge", "alertmanager_receivers has no receiver judge. Use one of oncall, or add it"),
+        ("alertmanager_watchdog_receiver", "oncall", "oncall is the only receiver and gets Watchdog alone, so nobody is told of other alerts. Add"),
         ("alertmanager_watchdog_interval", "often", "'often' is not valid. Write it like 1m."),
         ("alertmanager_inhibit_rules_extra", [{"source_matchers": ["a"], "target_matchers": ["b=c"]}], "[0].source_matchers[0] is not a matcher: a."),
         ("alertmanager_route_tests", [{"labels": {"a": "b"}, "receiver": "chat"}], "[0].receiver is chat, which alertmanager_receivers does not have."),
@@ -155,3 +156,8 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
     checked(tmp_path, values)
     checked(tmp_path, {"alertmanager_receivers": [], "alertmanager_secret_files": {}})
     checked(tmp_path, {"alertmanager_receivers": [SLACK, CHAT], "alertmanager_watchdog_receiver": "chat"})
+    checked(tmp_path, {"alertmanager_watchdog_receiver": "oncall", "alertmanager_route": {"receiver": "nobody"}})
+
+
+def test_variables_of_another_alertmanager_are_no_problem_where_the_host_has_none_of_the_role(tmp_path):
+    checked(tmp_path, {"alertmanager_enabled": False, "alertmanager_receivers": receiver(slack_configs=[{"api_url": WORD}])})
