@@ -74,7 +74,8 @@ def test_alerts_of_all_hosts_are_silenced_by_matchers(silence, url):
         ([], {"silence_hosts": "gpu9"}, "silence_hosts: 'gpu9' is no host or group of the inventory."),
         (["--limit=gpu1"], {"silence_hosts": "gpu1"}, "--limit: the run has no host of the group monitoring"),
         ([], {"silence_hosts": "gpu1", "silence_state": "gone"}, "silence_state on monitor1: "),
-        ([], {"silence_hosts": "gpu1", "silence_duration": "long"}, "duration: 'long' is not a duration."),
+        ([], {"silence_hosts": "gpu1", "silence_duration": "long"}, "silence_duration on monitor1: 'long' is not valid. Write it like 30m"),
+        ([], {"silence_hosts": "gpu1", "silence_alertmanager_url": ""}, "silence_alertmanager_url: the monitoring hosts have no Alertmanager"),
     ],
 )
 def test_bad_input_is_one_error(silence, url, arguments, variables, words):
