@@ -156,6 +156,13 @@ def test_the_inhibit_rules_of_a_site_come_after_those_of_the_role(deployed):
     assert all("host" in rule["equal"] for rule in rules)
 
 
+def test_a_host_that_is_down_hides_its_alerts_but_not_those_of_the_monitoring(deployed):
+    [rule] = [rule for rule in configuration(deployed())["inhibit_rules"] if 'alertname="HostDown"' in rule["source_matchers"]]
+    [excepted] = re.findall(r'^alertname!~"(.*)"$', rule["target_matchers"][0])
+    names = ("HostDown", "PrometheusNotSending", "AlertmanagerDown", "HostExporterDown", "GpuMissing", "ContainerKilled")
+    assert [name for name in names if re.fullmatch(excepted, name)] == [*names[:3]]
+
+
 def test_the_alerts_that_inhibit_others_are_alerts_of_the_collection(deployed):
     folder = Path(__file__).resolve().parents[3] / "roles/prometheus/files/alerts"
     groups = [group for file in folder.glob("*.yml") for group in yaml.safe_load(file.read_text())["groups"]]
