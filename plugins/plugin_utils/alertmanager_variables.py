@@ -16,7 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 Found = tuple[str, str, str]
-_REQUIRED = {"email": ("to",), "telegram": (), "ntfy": ("url", "topic")}
+_REQUIRED = {"email": ("to",), "ntfy": ("url", "topic")}
 
 
 def check(variables: HostVariables, host: str) -> None:
