@@ -284,6 +284,8 @@ def test_a_certificate_and_a_password_are_used(protected):
     assert refused["failed"] and "refuses the request with 401" in refused["msg"]
     untrusted = protected.run(**{**given, **login, "ca_path": ssl.get_default_verify_paths().cafile})
     assert untrusted["failed"] and "url: no trusted connection" in untrusted["msg"]
+    plain = protected.run(hosts=["gpu1"], comment="x", url=protected.url.replace("https", "http"))
+    assert plain["failed"] and "speaks TLS. Begin url with https://." in plain["msg"]
     assert protected.run(**given, **login)["changed"]
     assert not protected.run(**given, **login)["changed"]
     assert len(protected.silences()) == 1

@@ -15,6 +15,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.er
 # 422: the query failed on the data there is, as when two series match where one may.
 # 503: the server starts, or gave up on time.
 _ANOTHER_TRY_MAY_DO = (422, 429, 500, 502, 503, 504)
+# What a server in Go says (https://github.com/golang/go/blob/master/src/net/http/server.go).
+_NEEDS_TLS = "Client sent an HTTP request to an HTTPS server"
 
 
 class Connection(TypedDict):
@@ -100,6 +102,8 @@ class Server:
         if status == 404:
             advice = "Is a sub-path missing, or does something else listen there?"
             return PrometheusError(f"url: there is no {path} at {self.url}. {advice}")
+        if status == 400 and _NEEDS_TLS in reason:
+            return PrometheusError(f"url: {self._name} at {self.url} speaks TLS. Begin url with https://.")
         if status == 400:
             return PrometheusError(f"{self._asked}: {self._name} at {self.url} cannot read it: {reason}.")
         kind = NotReady if status in _ANOTHER_TRY_MAY_DO else PrometheusError
