@@ -188,7 +188,7 @@ def _containers(variables: HostVariables, host: str) -> list[str]:
     if host not in variables.groups.get("monitoring", [host]):
         return []
     enabled = variables.get(host, "alertmanager_enabled")
-    alertmanager = [_ALERTMANAGER] if enabled is None or boolean(enabled) else []
+    alertmanager = [_ALERTMANAGER] if enabled is None or boolean(enabled, strict=False) else []
     exporters = ["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else []
     return [*alertmanager, "prometheus", "node-exporter", *exporters]
 
