@@ -57,6 +57,27 @@ def _empty_answer(entry: Series) -> tuple[Part, ...] | None:
     return _break(entry, 3) if entry.name != "up" and entry.labels["job"] == "nvidia-gpu" else None
 
 
+def _exporter_is_away() -> list[Series]:
+    """The DCGM exporter is away for two minutes, and its first answer is empty. The GPUs had an ECC error long ago."""
+
+    def away(entry: Series) -> tuple[Part, ...] | None:
+        if entry.labels["job"] != "nvidia-gpu":
+            return None
+        return _down(entry, 4) if entry.name == "up" else _break(entry, 5)
+
+    errors = "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL"
+    return [
+        Series(entry.name, entry.labels, tuple((1 if start == 0 else start, *rest) for start, *rest in entry.parts)) if entry.name == errors else entry
+        for entry in _changed(away)
+    ]
+
+
+def _mounted_read_only() -> list[Series]:
+    """A data set is mounted read-only."""
+    labels = {"job": "node", "host": "gpu1", "instance": "gpu1:node", "mountpoint": "/mnt/new", "fstype": "ext4"}
+    return [Series("node_filesystem_readonly", labels, ((None, 0, BEGIN), (1, 0, _SAMPLES - BEGIN)))]
+
+
 def _service_restarts(entry: Series) -> tuple[Part, ...] | None:
     """A model server loads its model for five minutes."""
     return _down(entry, 5 * MINUTE) if entry.labels["job"] == "model-server" else None
@@ -127,6 +148,8 @@ ALL = (
     Life("nothing happens", healthy(_SAMPLES)),
     Life("the playbook runs again", _changed(_rerun)),
     Life("an exporter says nothing for a moment", _changed(_empty_answer)),
+    Life("an exporter is away for a moment", _exporter_is_away()),
+    Life("a file system is mounted read-only", healthy(_SAMPLES) + _mounted_read_only()),
     Life("a service restarts", _changed(_service_restarts)),
     Life("Prometheus restarts", _changed(_prometheus_restarts)),
     Life("a job ends", _changed(_job_ends)),

@@ -150,5 +150,12 @@ def test_a_summary_names_host_gpu_and_model(test_rules):
     test_rules([{**case("told", fault.applied(healthy(fault.samples()))), "alert_rule_test": [told]}])
 
 
+def test_too_few_gpus_have_the_labels_of_their_host(test_rules):
+    fault = next(fault for fault in OF_GPUS if fault.raises == ("GpuCountLow",))
+    firing = 'group by (host, team) (ALERTS{alertstate="firing",alertname="GpuCountLow"})'
+    found = fault.applied(healthy(fault.samples()))
+    test_rules([case("labels", found, expectation(firing, BEGIN + fault.minutes * MINUTE, 'host="gpu1",team="vision"'))])
+
+
 def test_the_faults_last_long_enough():
     assert all(fault.samples() < BEGIN + 600 for fault in (*alert_faults.OF_GPUS, *OF_TARGETS, *OF_OTHERS))
