@@ -71,6 +71,20 @@ def _own(name: str, alert: str, metric: str, parts: tuple[Part, ...], minutes: f
     return Fault(name, (alert,), {metric: parts}, {"host": "monitor1"}, minutes)
 
 
+def _shared(name: str, alert: str, minutes: float, part: Part) -> Fault:
+    """Two hosts share a file system of 1 TB; `part` is what is free from the fault on."""
+    of_mount = 'mountpoint="/data",fstype="nfs4",device="nas:/data"'
+    added = []
+    for host in ("gpu1", "monitor1"):
+        labels = {"job": "node", "host": host, "instance": f"{host}:node"}
+        added += [
+            series(f"node_filesystem_size_bytes{{{of_mount}}}", labels, (1e12, 0, 600)),
+            series(f"node_filesystem_readonly{{{of_mount}}}", labels, (0, 0, 600)),
+            series(f"node_filesystem_avail_bytes{{{of_mount}}}", labels, (5e11, 0, BEGIN), part),
+        ]
+    return Fault(name, (alert,), {}, {}, minutes, tuple(added))
+
+
 # The alert of each XID of NVIDIA's catalogue, and of one that is not in it.
 XIDS = {
     **dict.fromkeys((46, 48, 62, 64, 95, 109, 110, 119, 120, 136, 140, 143, 158), "GpuXidResetGpu"),
@@ -143,6 +157,8 @@ OF_OTHERS = (
     ),
     _machine("restart", "HostRebooted", "node_boot_time_seconds", _now(1200), 0.5),
     _machine("disk fills", "HostDiskFillsSoon", "node_filesystem_avail_bytes", _now(1.5e11, -4e8), 20),
+    _shared("shared disk fills", "SharedDiskFillsSoon", 20, (1.5e11, -4e8, 600)),
+    _shared("shared disk full", "SharedDiskFull", 6, (1e10, 0, 600)),
     _machine("disk full", "HostDiskFull", "node_filesystem_avail_bytes", _now(1e10), 6),
     _added(
         "file system fails",

@@ -130,7 +130,7 @@ def test_no_code_of_an_xid_is_in_two_alerts():
 def test_every_alert_says_how_bad_it_is_where_it_is_and_what_to_do(rule):
     assert rule["labels"].keys() == {"severity"} and rule["labels"]["severity"] in ("page", "warn", "info")
     assert rule["annotations"].keys() == {"summary", "description"}
-    wanted = () if rule["alert"] == "Watchdog" else ("host",)
+    wanted = {"Watchdog": (), "SharedDiskFillsSoon": ("device",), "SharedDiskFull": ("device",)}.get(rule["alert"], ("host",))
     if rule["alert"].startswith("Gpu") and rule["alert"] not in ("GpuExporterDown", "GpuCountLow", "GpuTelemetryFrozen"):
         wanted = ("host", "gpu", "modelName")
     assert {*re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])} >= {*wanted}
