@@ -71,6 +71,14 @@ def _own(name: str, alert: str, metric: str, parts: tuple[Part, ...], minutes: f
     return Fault(name, (alert,), {metric: parts}, {"host": "monitor1"}, minutes)
 
 
+_CONTAINER = {"job": "cadvisor", "host": "gpu1", "name": "again", "id": "/docker/again"}
+
+
+def _grown(name: str, labels: dict[str, str]) -> Series:
+    """A counter that goes from 2 to 3 with the fault."""
+    return series(name, labels, (2, 0, BEGIN), (3, 0, 600))
+
+
 def _shared(name: str, alert: str, minutes: float, part: Part) -> Fault:
     """Two hosts share a file system of 1 TB; `part` is what is free from the fault on."""
     of_mount = 'mountpoint="/data",fstype="nfs4",device="nas:/data"'
@@ -104,6 +112,7 @@ OF_GPUS = (
     _added("a total of XIDs begins with its first", "GpuXidRestartHost", 0.5, 'DCGM_EXP_XID_ERRORS_TOTAL{xid="79"}', gpu_labels(0), 1),
     _added("fewer GPUs than the inventory says", "GpuCountLow", 3, "host:gpus:expected", {"host": "gpu1"}, 3),
     _gpu("uncorrected ECC error", "GpuEccUncorrected", "ECC_DBE_VOL_TOTAL", _now(1), 0.5),
+    Fault("another uncorrected ECC error", ("GpuEccUncorrected",), {}, {}, 0.5, (_grown("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", {**gpu_labels(0), "UUID": "GPU-7"}),)),
     _gpu("row remap failed", "GpuRowRemapFailed", "ROW_REMAP_FAILURE", _now(1), 0.5),
     _gpu("row remap pending", "GpuRowRemapPending", "ROW_REMAP_PENDING", _now(1), 0.5),
     _gpu("page retirement pending", "GpuRowRemapPending", "RETIRED_PENDING", _now(1), 0.5),
@@ -146,6 +155,7 @@ OF_TARGETS = (
 OF_OTHERS = (
     Fault("no names", ("ContainersWithoutNames",), {"container_start_time_seconds": _GONE}, {}, 6),
     _machine("killed for memory", "ContainerOutOfMemory", "container_oom_events_total", _now(1), 0.5, name="training"),
+    Fault("killed for memory again", ("ContainerOutOfMemory",), {}, {}, 0.5, (_grown("container_oom_events_total", _CONTAINER),)),
     _machine("restarting", "ContainerRestarting", "container_start_time_seconds", ((1, 0, 2), (2, 0, 2), (3, 0, 600)), 4, name="training"),
     _added(
         "the first sample of a container says that it was killed",
