@@ -200,10 +200,12 @@ def _overrides(panel: Panel, queries: list[Query]) -> list[Json]:
             kind, name = by_name if panel["type"] == "table" else by_query
             properties = [{"id": key, "value": value} for key, value in own.items()]
             overrides.append({"matcher": {"id": kind, "options": name}, "properties": properties})
+    links_of_columns: dict[str, list[Json]] = {}
     for link in panel["links"] or []:
         if link["column"]:
-            links = {"id": "links", "value": [_link(link)]}
-            overrides.append({"matcher": {"id": "byName", "options": link["column"]}, "properties": [links]})
+            links_of_columns.setdefault(link["column"], []).append(_link(link))
+    for column, links in links_of_columns.items():
+        overrides.append({"matcher": {"id": "byName", "options": column}, "properties": [{"id": "links", "value": links}]})
     return overrides
 
 

@@ -73,6 +73,13 @@ def test_a_query_with_a_unit_of_its_own_has_its_axis_on_the_right():
     assert {"id": "custom.axisPlacement", "value": "right"} in second["properties"]
 
 
+def test_a_column_has_all_of_its_links():
+    links = [a_link(url=f"/d/{uid}", column="host") for uid in ("gpu-host", "machines")]
+    (made,) = dashboard.model(a_dashboard(panels=[a_panel(type="table", columns=["host"], links=links)]))["panels"]
+    [override] = [override for override in made["fieldConfig"]["overrides"] if override["matcher"]["options"] == "host"]
+    assert override["properties"] == [{"id": "links", "value": [{"title": "L", "url": link["url"]} for link in links]}]
+
+
 def test_links_lead_on():
     panel = a_panel(links=[a_link(url="/d/gpu-host?var-host=${__field.labels.host}")])
     links = [{"title": "All", "tag": "gpu", "url": None}, {"title": "Out", "tag": None, "url": "https://example.com"}]
