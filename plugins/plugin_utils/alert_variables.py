@@ -35,7 +35,7 @@ def problem_of_names(groups: Sequence[Any], alerts: Mapping[str, Any], disabled:
         if name in alerts and name not in disabled:
             return f"the alert {name} is one of the role", f"Choose another name, or add {name} to prometheus_alerts_disabled"
         if count > 1:
-            return f"the alert {name} is there {count} times", "Give each alert its own name"
+            return f"the alert {name} is declared {count} times", "Give each alert its own name"
     return None
 
 

@@ -173,7 +173,7 @@ WORD = "word-of-mine"
         ("prometheus_alert_settings", {"GpuHot": {"for": 5}}, "the duration of GpuHot: '5' is not a duration. Write it like 5s"),
         ("prometheus_alert_settings", {"GpuHot": {"severity": "critical"}}, "the severity of GpuHot is 'critical'. Use one of page, warn, info."),
         ("prometheus_rules_extra", [{"name": "g", "rules": [{"alert": "GpuHot", "expr": "1"}]}], "the alert GpuHot is one of the role. Choose another"),
-        ("prometheus_rules_extra", [{"name": "g", "rules": 2 * [{"alert": "Mine", "expr": "1"}]}], "the alert Mine is there 2 times. Give each alert"),
+        ("prometheus_rules_extra", [{"name": "g", "rules": 2 * [{"alert": "Mine", "expr": "1"}]}], "the alert Mine is declared 2 times. Give each alert"),
         ("prometheus_gpu_counts", {"gpu7": 8}, "gpu7 is not a host of the group gpu_hosts. Use the names of the inventory."),
         ("prometheus_gpu_counts", {"gpu1": "eight"}, "the number of GPUs of gpu1 is 'eight'. Write it like {gpu1: 8}."),
         ("cadvisor_flags_extra", ["--store_container_labels=true"], "--store_container_labels is a flag that the role sets. Remove it."),
