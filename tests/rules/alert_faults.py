@@ -180,6 +180,8 @@ OF_OTHERS = (
     ),
     _machine("memory errors", "HostMemoryErrors", "node_edac_uncorrectable_errors_total", _now(1), 0.5),
     _machine("memory low", "HostMemoryLow", "node_memory_MemAvailable_bytes", _now(4e10), 11),
+    _machine("main process of a container killed", "HostProcessKilled", "node_vmstat_oom_kill", _now(4), 2),
+    Fault("killed container", ("ContainerOutOfMemory",), {"node_vmstat_oom_kill": _now(4), "container_oom_events_total": _now(1)}, {"host": "gpu1"}, 3),
     _machine("clock off", "HostClockOff", "node_time_seconds", _now(BEGIN * STEP + 30, STEP), 11),
     _machine("receive errors", "HostNetworkErrors", "node_network_receive_errs_total", _now(300, 300), 21),
     _machine("transmit errors", "HostNetworkErrors", "node_network_transmit_errs_total", _now(300, 300), 21),

@@ -57,6 +57,7 @@ MACHINE: dict[str, tuple[float, float]] = {
     "node_memory_MemTotal_bytes": (1e12, 0),
     "node_memory_MemAvailable_bytes": (5e11, 0),
     "node_edac_uncorrectable_errors_total": (0, 0),
+    "node_vmstat_oom_kill": (3, 0),
     "node_textfile_scrape_error": (0, 0),
     'node_filesystem_size_bytes{mountpoint="/",fstype="ext4"}': (1e12, 0),
     'node_filesystem_avail_bytes{mountpoint="/",fstype="ext4"}': (5e11, -1e6),
