@@ -15,7 +15,7 @@ import yaml
 
 from tests.rules import alert_faults, alert_life
 from tests.rules.alert_faults import BEGIN, MINUTE, OF_GPUS, OF_OTHERS, OF_TARGETS, XIDS, Fault
-from tests.rules.alert_series import Series, gpu_labels, healthy, series
+from tests.rules.alert_series import STALE, Series, gpu_labels, healthy, series
 from tests.rules.promtool_cases import case, expectation, seconds
 
 ALERTS = Path(__file__).resolve().parents[2] / "roles" / "prometheus" / "files" / "alerts"
@@ -148,6 +148,23 @@ def test_a_summary_names_host_gpu_and_model(test_rules):
     }
     told = {"eval_time": seconds(BEGIN + 1), "alertname": "GpuRowRemapFailed", "exp_alerts": [expected]}
     test_rules([{**case("told", fault.applied(healthy(fault.samples()))), "alert_rule_test": [told]}])
+
+
+def test_a_missing_gpu_is_not_forgotten_while_prometheus_is_away(test_rules):
+    """Prometheus is away for ten minutes, and a sample counts for five."""
+    break_, end = 10 * MINUTE, BEGIN + 30 * MINUTE
+
+    def with_break(entry: Series) -> Series:
+        start, step, _count = entry.parts[0]
+        if entry.labels.get("gpu") == "1":
+            return Series(entry.name, entry.labels, ((start, step, BEGIN), (STALE, 0, 1)))
+        again = BEGIN + 2 * break_
+        return Series(entry.name, entry.labels, ((start, step, BEGIN + break_), (None, 0, break_), (start + step * again, step, end - again + 1)))
+
+    firing = 'group by (alertname, gpu) (ALERTS{alertstate="firing",alertname="GpuMissing"})'
+    missing = 'alertname="GpuMissing",gpu="1"'
+    found = [with_break(entry) for entry in healthy(end)]
+    test_rules([case("away", found, expectation(firing, BEGIN + break_ - 1, missing), expectation(firing, end, missing))])
 
 
 def test_too_few_gpus_have_the_labels_of_their_host(test_rules):
