@@ -65,11 +65,11 @@ def _exporter_is_away() -> list[Series]:
             return None
         return _down(entry, 4) if entry.name == "up" else _break(entry, 5)
 
-    errors = "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL"
-    return [
-        Series(entry.name, entry.labels, tuple((1 if start == 0 else start, *rest) for start, *rest in entry.parts)) if entry.name == errors else entry
-        for entry in _changed(away)
-    ]
+    def with_error(entry: Series) -> Series:
+        parts = tuple((1 if start == 0 else start, step, count) for start, step, count in entry.parts)
+        return Series(entry.name, entry.labels, parts) if entry.name == "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL" else entry
+
+    return [with_error(entry) for entry in _changed(away)]
 
 
 def _mounted_read_only() -> list[Series]:
