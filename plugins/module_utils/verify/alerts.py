@@ -14,16 +14,25 @@ WATCHDOG = "Watchdog"
 # How many intervals a group of rules may be late, and what an evaluation and a look may take beyond that.
 _LATE_INTERVALS = 3
 _SLACK_SECONDS = 10
+# After its start Prometheus may send alerts before it knows Alertmanager. It sends them again after a minute
+# (--rules.alert.resend-delay).
+_RESENT_SECONDS = 60
 _CHECK = "alerts"
 
 
 class Rule(NamedTuple):
-    """A rule of Prometheus. `health` is ok, err or unknown. `state` is that of an alert, empty for a recording rule."""
+    """A rule of Prometheus.
+
+    - health: ok, err or unknown.
+    - state: that of an alert, empty for a recording rule.
+    - active_seconds: since when an alert of the rule is active, 0 where none is.
+    """
 
     name: str
     health: str
     error: str
     state: str
+    active_seconds: float
 
 
 class Group(NamedTuple):
@@ -144,11 +153,17 @@ def _way(seen: Seen) -> list[str]:
             f"Prometheus cannot send alerts to {sent.url}: each of {sent.alerts} failed. See the log of Prometheus."
             for sent in lost
         ]
-    fires = any(rule.name == WATCHDOG and rule.state == "firing" for group in seen.groups for rule in group.rules)
-    if fires and seen.arrived is False:
+    if seen.arrived is False and _is_due(seen):
         doubt = f"The alert {WATCHDOG}, which always fires, does not arrive at Alertmanager"
         return [f"{doubt} at {listed(seen.alertmanagers)}. See the log of Prometheus."]
     return []
+
+
+def _is_due(seen: Seen) -> bool:
+    """Whether Prometheus had the time to send the alert that always fires."""
+    enough = _RESENT_SECONDS + _SLACK_SECONDS
+    rules = [rule for group in seen.groups for rule in group.rules]
+    return any(rule.name == WATCHDOG and rule.state == "firing" and rule.active_seconds > enough for rule in rules)
 
 
 def trial_problems(trial: Trial) -> list[Problem]:

@@ -93,11 +93,13 @@ def _in_seconds(seconds: float) -> datetime:
 def _group(given: Any, now: float, since_loaded: float) -> Group:
     last = given["lastEvaluation"]
     age = since_loaded if last.startswith(_NEVER) else now - moment(last).timestamp()
-    return Group(given["name"], float(given["interval"]), age, [_rule(rule) for rule in given["rules"]])
+    return Group(given["name"], float(given["interval"]), age, [_rule(rule, now) for rule in given["rules"]])
 
 
-def _rule(given: Any) -> Rule:
-    return Rule(given["name"], given["health"], given.get("lastError") or "", given.get("state") or "")
+def _rule(given: Any, now: float) -> Rule:
+    active = [now - moment(alert["activeAt"]).timestamp() for alert in given.get("alerts") or []]
+    state = given.get("state") or ""
+    return Rule(given["name"], given["health"], given.get("lastError") or "", state, max(active, default=0.0))
 
 
 def _sent(metrics: str) -> list[Sent]:

@@ -12,7 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts
 
 AT = "https://10.0.0.9:9093"
-GOOD = [alerts.Rule("Watchdog", "ok", "", "firing"), alerts.Rule("GpuMissing", "ok", "", "inactive")]
+GOOD = [alerts.Rule("Watchdog", "ok", "", "firing", 71.0), alerts.Rule("GpuMissing", "ok", "", "inactive", 0.0)]
 WANTED = alerts.Wanted(["GpuMissing", "Watchdog"], True)
 
 
@@ -41,14 +41,14 @@ def test_an_alert_without_a_rule_is_told():
 
 
 def test_a_recording_rule_is_no_alert():
-    recording = alerts.Rule("GpuMissing", "ok", "", "")
+    recording = alerts.Rule("GpuMissing", "ok", "", "", 0.0)
     assert told(groups=[group(rules=[GOOD[0], recording])]) == [
         "Prometheus has no rule for the alert GpuMissing. Run the playbook site."
     ]
 
 
 def test_rules_that_fail_are_told_once_for_each_reason():
-    bad = [alerts.Rule(name, "err", "many-to-many matching\nnot allowed.", "inactive") for name in ("B", "A", "B")]
+    bad = [alerts.Rule(name, "err", "many-to-many matching\nnot allowed.", "inactive", 0.0) for name in ("B", "A", "B")]
     assert told(groups=[group(rules=[*GOOD, *bad])]) == [
         "Prometheus cannot evaluate the rules A and B: many-to-many matching not allowed."
     ]
@@ -86,6 +86,11 @@ def test_a_site_without_an_alertmanager_is_not_asked_for_one():
 
 def test_watchdog_is_missed_only_while_it_fires():
     assert told(alerts.Wanted([], True), groups=[group(rules=[GOOD[1]])], arrived=False) == []
+
+
+def test_watchdog_is_not_missed_before_prometheus_sends_alerts_again():
+    young = GOOD[0]._replace(active_seconds=69.0)
+    assert told(groups=[group(rules=[young, GOOD[1]])], arrived=False) == []
 
 
 def trial(receivers=("page",), made=None, failed=None, configured=None, suppressed_by=(), seconds=6.4):
