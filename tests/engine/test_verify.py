@@ -350,6 +350,9 @@ def playbook(fleet, tmp_path):
         "gpu_monitoring_config_dir": str(tmp_path),
         "grafana_admin_password": PASSWORD,
         "grafana_dashboards": [{"uid": "ml"}],
+        # tests/rules has the checks of alerts.
+        "prometheus_alerts_enabled": False,
+        "alertmanager_enabled": False,
         "verify_prometheus_url": fleet.prometheus.url,
         "verify_grafana_url": fleet.grafana.url,
         "verify_targets": targets,
