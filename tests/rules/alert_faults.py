@@ -10,6 +10,7 @@ MINUTE = 60 // STEP
 # When faults begin: later than what rules compare with.
 BEGIN = 12 * MINUTE
 
+
 @dataclass(frozen=True)
 class Fault:
     """`changes` by name of metric apply to the series with these labels; `raises` are the alerts that fire after `minutes`."""

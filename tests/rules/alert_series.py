@@ -107,7 +107,8 @@ class Series:
         if self.name not in BASE_UNITS:
             return self
         name, factor = BASE_UNITS[self.name]
-        return replace(self, name=name, parts=tuple((start if start in (None, STALE) else start * factor, step * factor, count) for start, step, count in self.parts))
+        parts = ((start if start in (None, STALE) else start * factor, step * factor, count) for start, step, count in self.parts)
+        return replace(self, name=name, parts=tuple(parts))
 
 
 def _notation(part: Part) -> str:

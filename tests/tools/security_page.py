@@ -65,7 +65,8 @@ def _listening(options: dict[str, Any]) -> tuple[str, str]:
     port = str(options["ports"][0]["host_port"])
     if options["name"] == "grafana":
         return port, "TLS; who logs in"
-    return port, f"TLS; the user `prometheus` with the {'password of Prometheus' if options['name'] in ('alertmanager', 'prometheus') else 'password of the exporters'}"
+    password = "password of Prometheus" if options["name"] in ("alertmanager", "prometheus") else "password of the exporters"
+    return port, f"TLS; the user `prometheus` with the {password}"
 
 
 def _mounts(options: dict[str, Any]) -> str:

@@ -8,7 +8,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.
 
 
 @pytest.mark.parametrize(
-    "text", ['severity="page"', "severity=page", 'host!~"gpu[0-9]+|x"', ' a = "b" ', '{a="b",c!="d"}', 'a="b",c="d"', '"süd"="x"', 'a=""', 'a="\\"\\\\"', 'a="b",']
+    "text",
+    [
+        *('severity="page"', "severity=page", 'host!~"gpu[0-9]+|x"', ' a = "b" ', '{a="b",c!="d"}', 'a="b",c="d"', '"süd"="x"'),
+        *('a=""', 'a="\\"\\\\"', 'a="b",'),
+    ],
 )
 def test_a_matcher_is_accepted(text):
     assert matchers.problem_of([text], "matchers") is None
@@ -21,7 +25,14 @@ def test_what_is_no_matcher_is_refused_with_its_place(text):
     assert fix == """Write it like 'severity="page"'"""
 
 
-@pytest.mark.parametrize(("value", "problem"), [("a=b", "matchers is not a list"), ({"a": "b"}, "matchers is not a list"), ([{"a": "b"}], "matchers[0] is not text")])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("a=b", "matchers is not a list"),
+        ({"a": "b"}, "matchers is not a list"),
+        ([{"a": "b"}], "matchers[0] is not text"),
+    ],
+)
 def test_another_form_is_refused(value, problem):
     assert matchers.problem_of(value, "matchers")[0] == problem
 
