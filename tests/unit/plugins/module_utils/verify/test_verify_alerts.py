@@ -12,7 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts
 
 AT = "https://10.0.0.9:9093"
-GOOD = [alerts.Rule("Watchdog", "ok", "", "firing", 71.0), alerts.Rule("GpuMissing", "ok", "", "inactive", 0.0)]
+GOOD = (alerts.Rule("Watchdog", "ok", "", "firing", 71.0), alerts.Rule("GpuMissing", "ok", "", "inactive", 0.0))
 WANTED = alerts.Wanted(["GpuMissing", "Watchdog"], True)
 
 
