@@ -36,6 +36,12 @@ SERVICES = {
     "gpu2": ["cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"],
 }
 
+# What Prometheus scrapes: jobs and hosts.
+TARGETS = {
+    *((job, name) for job in ("cadvisor", "nvidia-gpu", "node") for name in ("gpu1", "gpu2")),
+    *((job, "monitor1") for job in ("alertmanager", "node", "prometheus")),
+}
+
 
 def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
     """The first true answer of `condition`, or a failure with `what`.

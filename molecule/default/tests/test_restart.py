@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stack import PANELS, SERVICES, container_state, on, reboot, wait_until
+from tests.stack import PANELS, SERVICES, TARGETS, container_state, on, reboot, wait_until
 
 LATE_ADDRESS = "10.213.78.1"
 
 
 def everything_is_back(prometheus, grafana) -> None:
-    expected = {(job, name) for job in ("cadvisor", "nvidia-gpu") for name in ("gpu1", "gpu2")} | {("node", name) for name in SERVICES}
-    wait_until(lambda: {key for key, state in prometheus.health().items() if state == "up"} == expected, "every target is up", seconds=120)
+    wait_until(lambda: prometheus.health() == dict.fromkeys(TARGETS, "up"), lambda: f"targets are {prometheus.health()}", seconds=120)
     wait_until(lambda: grafana.session.get(f"{grafana.url}/api/health", timeout=5).status_code == 200, "Grafana is healthy")
     for expression in PANELS.values():
         wait_until(lambda expression=expression: grafana.frames(expression), f"{expression} has data")

@@ -150,7 +150,12 @@ def test_the_example_inventory_of_one_machine(an_engine):
     assert all("127.0.0.1:" in line and "0.0.0.0" not in line for line in published.splitlines()), published
     shell.wait_for(lambda: '"health":"up"' in on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"), "Prometheus reaching cAdvisor", 60)
     targets = json.loads(on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"))["data"]["activeTargets"]
-    assert {target["scrapeUrl"] for target in targets} == {"http://cadvisor:8080/metrics", "http://node-exporter:9100/metrics"}
+    assert {target["labels"]["job"]: target["scrapeUrl"] for target in targets} == {
+        "alertmanager": "http://alertmanager:9093/metrics",
+        "cadvisor": "http://cadvisor:8080/metrics",
+        "node": "http://node-exporter:9100/metrics",
+        "prometheus": "http://127.0.0.1:9090/metrics",
+    }
     assert on_spare("stat -c %a ~/.config/gpu_monitoring/localhost/grafana_admin_password").strip() == "600"
 
     variables.update(grafana_protocol="https", node_exporter_enabled=False)

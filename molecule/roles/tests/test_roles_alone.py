@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.stack import INVENTORY, SECRETS, wait_until
+from tests.stack import INVENTORY, SECRETS, TARGETS, wait_until
 
 NGINX = "library/nginx:{cadvisor_proxy_version}-alpine-slim"
 
@@ -140,11 +140,12 @@ def test_a_fleet_with_a_host_without_a_gpu(site, tmp_path, prometheus, play):
         run = site(inventory=path)
         assert run.code == 0, run.output
         assert "no NVIDIA GPU" in run.output
-        expected = {(job, name): "up" for job in ("cadvisor", "node") for name in ("gpu1", "gpu2", "monitor1")}
-        expected |= {("nvidia-gpu", name): "up" for name in ("gpu1", "gpu2")}
-        wait_until(lambda: prometheus.health() == expected, f"targets: {prometheus.health()}")
-        target = {one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if one["labels"]["host"] == "monitor1"}
-        assert target == {"https://cadvisor-proxy:8443/metrics", "https://node-exporter:9100/metrics"}
+        expected = dict.fromkeys({*TARGETS, ("cadvisor", "monitor1")}, "up")
+        wait_until(lambda: prometheus.health() == expected, lambda: f"targets: {prometheus.health()}")
+        targets = prometheus.get("targets")["activeTargets"]
+        urls = {target["labels"]["job"]: target["scrapeUrl"] for target in targets if target["labels"]["host"] == "monitor1"}
+        assert urls["cadvisor"] == "https://cadvisor-proxy:8443/metrics"
+        assert urls["node"] == "https://node-exporter:9100/metrics"
     finally:
         services = [{"name": name, "state": "absent"} for name in ("cadvisor-proxy", "cadvisor")]
         assert play({"hosts": "monitor1", "tasks": [{"mlops.gpu_monitoring.container_service": {"services": services}}]}).code == 0
