@@ -246,10 +246,14 @@ PLANTED = {
     "tls_exporter_password": "planted-exporter-9b2e",
     "tls_prometheus_password": "planted-prometheus-77aa",
     "prometheus_secret_files": {"token": "planted-scrape-token-51d0"},
+    "alertmanager_receivers": [{"name": "oncall", "webhook": {"url_file": "secrets/webhook"}}],
+    "alertmanager_secret_files": {"webhook": "http://127.0.0.1:9/planted-webhook-c2d4"},
 }
-WORDS = ["planted-grafana-admin-3f1c", "planted-exporter-9b2e", "planted-prometheus-77aa", "planted-scrape-token-51d0"]
+WORDS = ["planted-grafana-admin-3f1c", "planted-exporter-9b2e", "planted-prometheus-77aa", "planted-scrape-token-51d0", "planted-webhook-c2d4"]
 # Where docs/security.md says that they are. The stand-in for Grafana keeps the datasource's password as it is; the real one encrypts it.
 ALLOWED = {
+    "/etc/gpu_monitoring/alertmanager/secrets/webhook",
+    "/etc/gpu_monitoring/alertmanager/web/password",
     "/etc/gpu_monitoring/grafana/admin_password",
     "/etc/gpu_monitoring/prometheus/web/exporter_password",
     "/etc/gpu_monitoring/prometheus/web/password",
@@ -279,6 +283,9 @@ def planted_run(site, tmp_path_factory):
     bad = run(prometheus_scrape_configs=broken, prometheus_secret_files={"token": "planted-scrape-token-51d0-b"})
     assert bad.code != 0
     outputs.append(bad.output)
+    inline = run(alertmanager_receivers=[{"name": "oncall", "webhook": {"url": "http://127.0.0.1:9/planted-webhook-c2d4"}}])
+    assert "alertmanager_receivers" in inline.error
+    outputs.append(inline.output)
     yield outputs
     assert site().code == 0
     assert on("monitor1", "find /etc/gpu_monitoring/prometheus -name token") == ""
