@@ -9,6 +9,8 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import matchers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volume_data import version_of
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import is_before
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_secrets, flags, public_url
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_configuration import NOBODY, routes
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_integrations import NTFY, NTFY_SECRETS, SHORT_FORMS
@@ -17,6 +19,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 Found = tuple[str, str, str]
 _REQUIRED = {"email": ("to",), "ntfy": ("url", "topic")}
+# Older versions break payloads of webhooks (https://github.com/prometheus/alertmanager/pull/5304), which ntfy needs.
+_OLDEST = (0, 34)
 
 
 def check(variables: HostVariables, host: str) -> None:
@@ -31,6 +35,7 @@ def check(variables: HostVariables, host: str) -> None:
 
 
 _CHECKED = (
+    "image",
     *("receivers", "route", "global", "time_intervals", "inhibit_rules_extra", "route_tests", "watchdog_receiver"),
     *("secret_files", "mounts_extra", "templates", "flags_extra", "external_url", "route_prefix"),
 )
@@ -38,6 +43,9 @@ _CHECKED = (
 
 def _problems(given: Mapping[str, Any]) -> Iterator[Found]:
     """Each problem, as variable, problem and fix. Later checks rely on the earlier ones."""
+    image = str(given["image"])
+    if is_before(version_of([image]), *_OLDEST):
+        yield "alertmanager_image", f"{image} is older than 0.34", "Set alertmanager_version to 0.34.2 or newer"
     receivers, route = given["receivers"] or [], given["route"] or {}
     yield from _of_receivers(receivers)
     files, mounts = given["secret_files"] or {}, [str(mount.get("target")) for mount in given["mounts_extra"] or []]

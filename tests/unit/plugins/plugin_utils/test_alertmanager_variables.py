@@ -113,12 +113,14 @@ def routes(*entries):
         ("alertmanager_route_prefix", "alertmanager", "'alertmanager' is not a path. Write it like /alertmanager."),
         ("alertmanager_environment_extra", {"SMTP_PASSWORD": WORD}, "SMTP_PASSWORD is a secret, which everybody can read in an environment. Give the progr"),
         ("alertmanager_mounts_extra", [{"source": "/x", "target": "/alertmanager"}], "the container has a mount at /alertmanager already."),
+        ("alertmanager_version", "0.33.1", "quay.io/prometheus/alertmanager:v0.33.1 is older than 0.34. Set alertmanager_version to 0.34.2 or newer."),
+        ("alertmanager_image", "r.example:5000/am:v0.9@sha256:1", "r.example:5000/am:v0.9@sha256:1 is older than 0.34. Set alertmanager_v"),
         ("alertmanager_port", 0, "'0' is no port."),
         ("alertmanager_memory", "lots", "'lots' is not valid. Write it like 512m or 1g."),
     ],
 )
 def test_another_setting_that_would_not_work_or_shows_a_secret_is_refused(tmp_path, variable, value, message):
-    named = "alertmanager_route" if message.startswith("it is empty") else variable
+    named = "alertmanager_route" if message.startswith("it is empty") else variable.replace("_version", "_image")
     assert refused(tmp_path, variable, value).startswith(f"{named} on monitor1: {message}")
 
 
@@ -158,6 +160,12 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
     checked(tmp_path, {"alertmanager_receivers": [], "alertmanager_secret_files": {}})
     checked(tmp_path, {"alertmanager_receivers": [SLACK, CHAT], "alertmanager_watchdog_receiver": "chat"})
     checked(tmp_path, {"alertmanager_watchdog_receiver": "oncall", "alertmanager_route": {"receiver": "nobody"}})
+
+
+@pytest.mark.parametrize("tag", ["v0.34.0", "0.36.0-rc.0", "v1.0", "latest", "main", "v0"])
+def test_an_image_whose_tag_is_no_older_version_passes(tmp_path, tag):
+    checked(tmp_path, {"alertmanager_image": f"r.example:5000/am:{tag}"})
+    checked(tmp_path, {"alertmanager_image": "r.example:5000/am@sha256:0331"})
 
 
 def test_variables_of_another_alertmanager_are_no_problem_where_the_host_has_none_of_the_role(tmp_path):
