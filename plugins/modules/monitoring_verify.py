@@ -71,6 +71,9 @@ options:
       - >-
         The alert arrived where Alertmanager's requests to the services of these receivers succeeded. Needs
         O(alertmanager_url).
+      - >-
+        Alertmanager counts requests for other alerts of the same receivers too. Where it runs without
+        C(--enable-feature=receiver-name-in-metrics), it also counts those of other receivers.
     type: bool
     default: false
   test_alert_name:
@@ -271,7 +274,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus im
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts, certificates, collect, collect_alerts, table
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable, not_running
 
 ARGUMENTS = {
     "prometheus_url": {"type": "str", "required": True},
@@ -395,7 +398,7 @@ def uids_of(dashboards):
 def look(params, wanted, sends_test_alert):
     """Ask until there is no fault or `wait` is over; what Grafana said and the verdict."""
     metrics, notifier, graphs = clients(params)
-    wanted_alerts = alerts.Wanted(params["alerts"], notifier is not None)
+    wanted_alerts = alerts.Wanted(params["alerts"], notifier is not None, not_running(wanted, "alertmanager"))
     dashboards = Dashboards(graphs, params["optional_panels"])
     uids = uids_of(params["dashboards"])
     deadline = time.monotonic() + params["wait"]

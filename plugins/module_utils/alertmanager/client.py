@@ -87,6 +87,13 @@ class Client:
         answer = self._server.send("GET", "/api/v2/status")
         return self._read(answer, lambda given: str(given["config"]["original"]), self._json(answer))
 
+    def seconds_since_start(self) -> float:
+        """How long Alertmanager has been running."""
+        answer = self._server.send("GET", "/api/v2/status")
+        started = self._read(answer, lambda given: moment(given["uptime"]), self._json(answer))
+        self._set_clock(answer)
+        return (self.now - started).total_seconds()
+
     def _json(self, answer: Response) -> Any:
         try:
             return answer.json()

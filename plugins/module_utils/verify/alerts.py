@@ -14,8 +14,8 @@ WATCHDOG = "Watchdog"
 # How many intervals a group of rules may be late, and what an evaluation and a look may take beyond that.
 _LATE_INTERVALS = 3
 _SLACK_SECONDS = 10
-# After its start Prometheus may send alerts before it knows Alertmanager. It sends them again after a minute
-# (--rules.alert.resend-delay).
+# After its start Prometheus may send alerts before it knows Alertmanager, and Alertmanager forgets alerts when it
+# restarts. Prometheus sends them again after a minute (--rules.alert.resend-delay).
 _RESENT_SECONDS = 60
 _CHECK = "alerts"
 
@@ -56,10 +56,15 @@ class Sent(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What there should be: names of alerts, and whether Prometheus has an Alertmanager."""
+    """What there should be.
+
+    - alerts: names of alerts. has_alertmanager: whether Prometheus has one.
+    - stopped: a clause that says that the container of Alertmanager does not run, empty where it runs.
+    """
 
     alerts: list[str]
     has_alertmanager: bool
+    stopped: str = ""
 
 
 class Seen(NamedTuple):
@@ -68,6 +73,7 @@ class Seen(NamedTuple):
     - alertmanagers: addresses of those to which Prometheus sends.
     - error: why Alertmanager cannot be asked, empty where it can or need not.
     - arrived: whether Alertmanager has the alert Watchdog. None where it was not asked.
+    - alertmanager_age: seconds since Alertmanager started, 0 where it was not asked.
     """
 
     groups: list[Group]
@@ -75,6 +81,7 @@ class Seen(NamedTuple):
     sent: list[Sent]
     error: str
     arrived: Optional[bool]
+    alertmanager_age: float
 
 
 class Trial(NamedTuple):
@@ -115,7 +122,7 @@ def problems(wanted: Wanted, seen: Seen) -> list[Problem]:
     """The faults, from the rules to Alertmanager."""
     told = [*_rules(wanted, seen), *_evaluation(seen)]
     if wanted.has_alertmanager:
-        told += _way(seen)
+        told += _way(wanted, seen)
     return [Problem(_CHECK, "", message) for message in told]
 
 
@@ -141,13 +148,15 @@ def _evaluation(seen: Seen) -> list[str]:
     ]
 
 
-def _way(seen: Seen) -> list[str]:
+def _way(wanted: Wanted, seen: Seen) -> list[str]:
     """From Prometheus to Alertmanager. One fault hides those that follow from it."""
     if not seen.alertmanagers:
         return [f"Prometheus has no Alertmanager, so nobody is told of alerts. {SITE}"]
     if seen.error:
-        return [f"Alertmanager cannot be asked: {seen.error}"]
-    lost = [sent for sent in seen.sent if sent.failed and sent.failed >= sent.alerts]
+        return [f"Alertmanager cannot be asked: {seen.error}{wanted.stopped}"]
+    # Prometheus keeps the counts of an Alertmanager that its configuration no longer has.
+    active = [sent for sent in seen.sent if sent.url in seen.alertmanagers]
+    lost = [sent for sent in active if sent.failed and sent.failed >= sent.alerts]
     if lost:
         return [
             f"Prometheus cannot send alerts to {sent.url}: each of {sent.alerts} failed. See the log of Prometheus."
@@ -162,6 +171,8 @@ def _way(seen: Seen) -> list[str]:
 def _is_due(seen: Seen) -> bool:
     """Whether Prometheus had the time to send the alert that always fires."""
     enough = _RESENT_SECONDS + _SLACK_SECONDS
+    if seen.alertmanager_age <= enough:
+        return False
     rules = [rule for group in seen.groups for rule in group.rules]
     return any(rule.name == WATCHDOG and rule.state == "firing" and rule.active_seconds > enough for rule in rules)
 

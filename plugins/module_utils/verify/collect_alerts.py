@@ -40,13 +40,14 @@ def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: floa
     since_loaded = now - float(loaded[1]) if loaded else 0.0
     groups = [_group(group, now, since_loaded) for group in prometheus.get("rules")["groups"]]
     active = [_shown(one["url"]) for one in prometheus.get("alertmanagers")["activeAlertmanagers"]]
-    error, arrived = "", None
+    error, arrived, age = "", None, 0.0
     if alertmanager:
         try:
             arrived = bool(alertmanager.alerts(Matcher("alertname", WATCHDOG)))
+            age = alertmanager.seconds_since_start()
         except PrometheusError as problem:
             error = str(problem)
-    return Seen(groups, active, _sent(metrics), error, arrived)
+    return Seen(groups, active, _sent(metrics), error, arrived, age)
 
 
 def try_alert(alertmanager: Alertmanager, name: str, severity: str, wait: float) -> Trial:

@@ -103,7 +103,7 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     notes: list[str] = []
     if prometheus.get("error"):
         hosts = [_Host(wanted, {}, name) for name in wanted.hosts]
-        stopped = "".join(host.not_running("prometheus") for host in hosts)
+        stopped = not_running(wanted, "prometheus")
         problems.append(Problem("prometheus", "", f"Prometheus cannot be asked: {prometheus['error']}{stopped}"))
         problems += [fault for host in hosts for fault in host.unreachable()]
         return Verdict([host.row() for host in hosts], problems, notes)
@@ -114,7 +114,7 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     problems += _intervals(wanted, prometheus)
     lost, note = _lost_data(wanted, prometheus)
     problems += lost
-    stopped = "".join(host.not_running("grafana") for host in hosts)
+    stopped = not_running(wanted, "grafana")
     problems += _future_samples(wanted, prometheus)
     blind = not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS)
     problems += dashboard_faults.problems(grafana, stopped, blind)
@@ -127,6 +127,11 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     notes += [f"The clocks of {listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
     notes += dashboard_faults.unchecked(grafana)
     return Verdict([host.row() for host in hosts], problems, notes)
+
+
+def not_running(wanted: Wanted, service: str) -> str:
+    """A clause that says on which hosts a service does not run, and why; empty where it runs."""
+    return "".join(_Host(wanted, {}, name).not_running(service) for name in wanted.hosts)
 
 
 def _left_behind(wanted: Wanted, prometheus: Measured) -> list[Problem]:

@@ -20,8 +20,8 @@ def group(name="gpu", interval=5.0, age=2.0, rules=GOOD):
     return alerts.Group(name, interval, age, [*rules])
 
 
-def seen(groups=None, alertmanagers=(AT,), sent=(), error="", arrived=True):
-    return alerts.Seen([group()] if groups is None else groups, [*alertmanagers], [*sent], error, arrived)
+def seen(groups=None, alertmanagers=(AT,), sent=(), error="", arrived=True, age=3600.0):
+    return alerts.Seen([group()] if groups is None else groups, [*alertmanagers], [*sent], error, arrived, age)
 
 
 def told(wanted=WANTED, **given):
@@ -32,6 +32,7 @@ def test_nothing_is_told_where_all_is_well():
     assert told() == []
     assert told(sent=[alerts.Sent(AT, 9, 3)]) == []
     assert told(groups=[group(age=24)]) == []
+    assert told(sent=[alerts.Sent(AT, 9, 0), alerts.Sent("https://10.0.0.8:9093", 4, 4)]) == []
 
 
 def test_an_alert_without_a_rule_is_told():
@@ -78,6 +79,18 @@ def test_a_group_that_is_late_is_told():
 )
 def test_a_broken_way_is_told_once(given, message):
     assert told(**given, **({} if "arrived" in given else {"arrived": False})) == [message]
+
+
+def test_an_alertmanager_that_is_stopped_is_told_with_the_reason():
+    wanted = alerts.Wanted(["Watchdog"], True, " Alertmanager does not run on m1: its container is exited.")
+    [message] = told(wanted, error="url: no Alertmanager answers.", arrived=None)
+    assert message.endswith("no Alertmanager answers. Alertmanager does not run on m1: its container is exited.")
+    assert told(wanted) == []
+
+
+def test_an_alertmanager_that_has_just_started_gets_alerts_within_a_minute():
+    assert told(arrived=False, age=30) == []
+    assert len(told(arrived=False, age=120)) == 1
 
 
 def test_a_site_without_an_alertmanager_is_not_asked_for_one():
