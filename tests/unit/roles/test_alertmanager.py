@@ -113,7 +113,7 @@ def test_amtool_checks_the_configuration_and_runs_the_tests_of_routes(deployed):
         ["amtool", "config", "routes", "test", strict, f"--config.file={config}", "--verify.receivers=oncall", 'host="a \\"b\\""', 'severity="page"'],
         ["amtool", "config", "routes", "test", strict, f"--config.file={config}", "--verify.receivers=nobody,oncall", 'severity="info"'],
     ]
-    assert strict in options["command"]
+    assert f"{strict},receiver-name-in-metrics" in options["command"]
     # Changed tests run although nothing else changes.
     assert json.loads(files(options)["route_tests.json"]["content"]) == tests
 
