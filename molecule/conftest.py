@@ -1,4 +1,4 @@
-"""Fixtures of all molecule scenarios: playbooks, hosts, Prometheus and Grafana of the deployed stack."""
+"""Fixtures of all molecule scenarios: playbooks, hosts and servers of the deployed stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import testinfra
 import yaml
 
-from tests.stack import INVENTORY, LAB, ROOT, SERVICES, Grafana, Prometheus, Run, run_playbook
+from tests.stack import INVENTORY, LAB, ROOT, SERVICES, Alertmanager, Grafana, Prometheus, Run, run_playbook
 from tests.tools import parts
 
 
@@ -58,6 +58,11 @@ def host(addresses: dict[str, str]) -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def prometheus(addresses: dict[str, str]) -> Prometheus:
     return Prometheus(f"https://{addresses['monitor1']}:9090")
+
+
+@pytest.fixture(scope="session")
+def alertmanager(addresses: dict[str, str]) -> Alertmanager:
+    return Alertmanager(f"https://{addresses['monitor1']}:9093")
 
 
 @pytest.fixture(scope="session")

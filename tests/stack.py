@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,18 @@ def reboot(name: str) -> None:
     container = hosts.container(LAB_NAME, name)
     shell.run("docker", "restart", "--time", "30", container)
     wait_until(lambda: shell.succeeds("docker", "exec", container, "docker", "info"), f"the engine of {name}")
+
+
+@contextlib.contextmanager
+def unreachable(name: str) -> Iterator[None]:
+    """As if the cable of a host of the lab were out."""
+    iptables = ["docker", "exec", hosts.container(LAB_NAME, name), "iptables", "--table", "raw"]
+    cable = ["PREROUTING", "--in-interface", "eth0", "--jump", "DROP"]
+    shell.run(*iptables, "--insert", *cable)
+    try:
+        yield
+    finally:
+        shell.run(*iptables, "--delete", *cable)
 
 
 def container_state(name: str, container: str) -> dict[str, Any]:
@@ -147,6 +160,33 @@ class Prometheus:
     def health(self) -> dict[tuple[str, str], str]:
         """Health of each target by job and host."""
         return {(target["labels"]["job"], target["labels"]["host"]): target["health"] for target in self.get("targets")["activeTargets"]}
+
+
+class Alertmanager:
+    """The running Alertmanager, over its HTTP API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = trusting("prometheus", SECRETS / "prometheus_password")
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = self.session.get(f"{self.url}/api/v2/{path}", params=parameters, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def alerts(self, **labels: str) -> list[dict[str, Any]]:
+        """The alerts with these labels, also those that are suppressed."""
+        return self.get("alerts", filter=[f'{label}="{value}"' for label, value in labels.items()])
+
+    def metrics(self) -> str:
+        """Its own metrics as text."""
+        answer = self.session.get(f"{self.url}/metrics", timeout=10)
+        answer.raise_for_status()
+        return answer.text
+
+    def silences(self) -> list[dict[str, Any]]:
+        """The silences that have not ended."""
+        return [silence for silence in self.get("silences") if silence["status"]["state"] != "expired"]
 
 
 class Grafana:

@@ -9,12 +9,14 @@ from tests.lab.shell import run, succeeds, wait_for
 NAME = "gpu-monitoring-lab-services"
 NETWORK = "gpu-monitoring-lab"
 SUBNET = "10.213.77.0/24"
+# This machine, as seen from the hosts of labs.
+GATEWAY = "10.213.77.1"
 
 
 def ensure_network() -> None:
     """Make the network of all labs."""
     if not succeeds("docker", "network", "inspect", NETWORK):
-        run("docker", "network", "create", "--subnet", SUBNET, NETWORK)
+        run("docker", "network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, NETWORK)
 
 
 def start(image: str, apt_folder: str) -> str:

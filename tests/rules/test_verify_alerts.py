@@ -10,8 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import client as alertmanager
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
@@ -19,6 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus im
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts, collect_alerts
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_verify
 
+from tests.mail_server import mail_server
 from tests.rules.servers import free_address, wait_until
 
 OPTIONS = dict.fromkeys(("url_username", "url_password", "token", "ca_path", "client_cert", "client_key"))
@@ -52,30 +51,6 @@ def webhook(status=200):
         server.server_close()
 
 
-class Mailbox(Message):
-    """Keeps the mails that it gets."""
-
-    def __init__(self):
-        super().__init__()
-        self.mails = []
-
-    def handle_message(self, message):
-        self.mails.append(message)
-
-
-@contextlib.contextmanager
-def mail_server():
-    """The address of a server for mail, and the mails that it got."""
-    mailbox = Mailbox()
-    host, port = free_address().split(":")
-    controller = Controller(mailbox, hostname=host, port=int(port))
-    controller.start()
-    try:
-        yield f"{host}:{port}", mailbox.mails
-    finally:
-        controller.stop()
-
-
 @pytest.fixture
 def watched(prometheus, tmp_path):
     """Starts a Prometheus with rules that sends alerts to an address."""
@@ -107,7 +82,7 @@ def test_the_whole_way_is_seen(watched, start_alertmanager):
     url = start_alertmanager()
     notifier = client(alertmanager, url)
     metrics = watched(url.removeprefix("http://"), WATCHDOG)
-    wait_until(lambda: not problems(metrics, notifier, "Watchdog"), "the way is not whole")
+    wait_until(lambda: collect_alerts.look(metrics, notifier, time.time()).arrived, "Watchdog does not arrive")
     assert problems(metrics, notifier, "Watchdog", "GpuHot") == [
         "Prometheus has no rule for the alert GpuHot. Run the playbook site."
     ]

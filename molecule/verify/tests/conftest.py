@@ -24,7 +24,7 @@ def verify(tmp_path):
 
 @pytest.fixture
 def told(verify):
-    """Waits until the playbook fails with this sentence alone."""
+    """Waits until the playbook fails with this sentence alone; returns the run."""
 
     def call(start, **variables):
         def found():
@@ -36,6 +36,7 @@ def told(verify):
         run = wait_until(found, lambda: f"not this sentence alone: {start} But: {seen[-1]}", seconds=120)
         assert run.code != 0
         assert start in run.error
+        return run
 
     return call
 
