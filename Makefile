@@ -76,7 +76,7 @@ test: forget-parts lint sanity molecule ## Everything that CI runs
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables remove
-test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-freshness bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
+test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-freshness bench-alerts bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
@@ -97,6 +97,10 @@ bench-overhead: tools ## cAdvisor with our flags against its defaults, on this m
 .PHONY: bench-freshness
 bench-freshness: demo ## From a change of a GPU's value to Grafana, on the demo's hosts
 	python bench/freshness.py
+
+.PHONY: bench-alerts
+bench-alerts: demo ## From a fault of a GPU to a webhook, on the demo's hosts
+	python bench/alerts.py
 
 .PHONY: bench-queries
 bench-queries: tools ## Every query of the dashboards on a real Prometheus with a day of ten 8-GPU hosts

@@ -8,14 +8,12 @@ interval, and with 1 s. Exits with 1 where a bar is missed.
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import math
 import random
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -26,11 +24,10 @@ import requests
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.lab import driver, hosts  # noqa: E402
+from bench.lab import Emulator, deploy, gpus  # noqa: E402
 from tests.lab.report import endpoints, session  # noqa: E402
 
 WORK = ROOT / ".cache" / "bench"
-SITE = ROOT / "playbooks" / "site.yml"
 # Values of one GPU that change on their own: so many changes at a time.
 FIELDS = (
     "DCGM_FI_DEV_GPU_UTIL",
@@ -46,7 +43,6 @@ POLL_SECONDS = 0.1
 LOST_SECONDS = 60
 
 Key = tuple[str, str, str]
-Values = dict[str, dict[str, float]]
 
 
 def limit(interval: float, collected: float) -> float:
@@ -57,43 +53,6 @@ def limit(interval: float, collected: float) -> float:
 def percentile(delays: list[float], share: float) -> float:
     """The delay that this share of all does not exceed: the nearest rank."""
     return sorted(delays)[math.ceil(share * len(delays)) - 1]
-
-
-def state(host: str, values: Values) -> tuple[str, str]:
-    """Path and content of the file on a lab host that fixes values of its emulated GPUs: GPU, then field, then value."""
-    return driver.STATE_FILE, driver.state(driver.gpus(host), values)
-
-
-class Emulator:
-    """The emulated GPUs of hosts. A shell on each host stays open, so that setting a value takes no time worth counting."""
-
-    def __init__(self, logins: Mapping[str, list[str]]) -> None:
-        self._values: dict[str, Values] = {host: {} for host in logins}
-        self._shells: dict[str, subprocess.Popen[str]] = {}
-        for host, login in logins.items():
-            path, _content = state(host, {})
-            loop = f'while read -r content; do printf %s "$content" | base64 -d >{path}; done'
-            self._shells[host] = subprocess.Popen([*login, loop], stdin=subprocess.PIPE, text=True)
-
-    def set(self, host: str, gpu: str, name: str, value: float) -> None:
-        """Fix one value of a GPU."""
-        self._values[host].setdefault(gpu, {})[name] = value
-        self._write(host)
-
-    def close(self) -> None:
-        """Let all values go their own ways again."""
-        for host, shell in self._shells.items():
-            self._values[host] = {}
-            self._write(host)
-            shell.communicate()
-
-    def _write(self, host: str) -> None:
-        _path, content = state(host, self._values[host])
-        shell = self._shells[host]
-        if shell.poll() is not None or not shell.stdin:
-            raise SystemExit(f"The shell on {host} ended.")
-        shell.stdin.write(base64.b64encode(content.encode()).decode() + "\n")
-        shell.stdin.flush()
 
 
 class Grafana:
@@ -219,15 +178,9 @@ def met(streams: list[Stream], interval: float, collected: float) -> bool:
     return percentile(delays, SHARE) <= limit(interval, collected)
 
 
-def deploy(lab: str, collected: float) -> None:
-    """Let the DCGM exporters of a lab collect at this interval of seconds."""
-    inventory = ROOT / ".lab" / lab / "inventory.yml"
-    variables = json.dumps({"dcgm_exporter_interval": f"{collected:g}s"})
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(SITE)]
-    arguments = ["--limit=gpu_hosts", "--tags=dcgm_exporter", f"--extra-vars={variables}"]
-    done = subprocess.run([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{done.stdout}\nThe playbook site ended with {done.returncode}: is the lab up, with `make demo`?")
+def collect_every(lab: str, seconds: float) -> None:
+    """Let the DCGM exporters of a lab collect at this interval."""
+    deploy(lab, {"dcgm_exporter_interval": f"{seconds:g}s"}, "--limit=gpu_hosts", "--tags=dcgm_exporter")
 
 
 def main() -> int:
@@ -239,18 +192,18 @@ def main() -> int:
     if given.changes < 1 or given.interval <= 0:
         parser.error("--changes and --interval: more than 0")
     where = endpoints(given.lab)
-    gpus = [(host, str(number)) for host in where["hosts"] for number in range(len(driver.gpus(host)))]
+    measured = gpus(where["hosts"])
     grafana = Grafana(where)
-    print(f"Grafana {grafana.version()}, {len(gpus)} GPUs, scraped every {given.interval:g} s", flush=True)
+    print(f"Grafana {grafana.version()}, {len(measured)} GPUs, scraped every {given.interval:g} s", flush=True)
     reports = []
     try:
         # The last setting is the default, so that the lab is left with it.
         for collected in (1.0, given.interval):
-            deploy(given.lab, collected)
-            emulator = Emulator({host: hosts.ssh_command(given.lab, host) for host in sorted({host for host, _gpu in gpus})})
+            collect_every(given.lab, collected)
+            emulator = Emulator(given.lab, sorted({host for host, _gpu in measured}))
             begin = time.monotonic()
             try:
-                streams = measure(emulator, grafana, gpus, given.changes, given.interval)
+                streams = measure(emulator, grafana, measured, given.changes, given.interval)
             finally:
                 emulator.close()
             passed = met(streams, given.interval, collected)
@@ -259,7 +212,7 @@ def main() -> int:
             seconds, delays = time.monotonic() - begin, [asdict(stream) for stream in streams]
             reports.append({"interval": given.interval, "collected": collected, "seconds": seconds, "met": passed, "streams": delays})
     except BaseException:
-        deploy(given.lab, given.interval)
+        collect_every(given.lab, given.interval)
         raise
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / "freshness.json").write_text(json.dumps(reports, indent=2) + "\n")

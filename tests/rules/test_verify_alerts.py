@@ -6,8 +6,6 @@ import contextlib
 import io
 import json
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -19,6 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_
 
 from tests.mail_server import mail_server
 from tests.rules.servers import free_address, wait_until
+from tests.webhooks import webhook
 
 OPTIONS = dict.fromkeys(("url_username", "url_password", "token", "ca_path", "client_cert", "client_key"))
 WATCHDOG = {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "info"}}
@@ -26,29 +25,6 @@ WATCHDOG = {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "in
 
 def client(module, url):
     return module.Client({**OPTIONS, "url": url, "validate_certs": True, "timeout": 10, "use_proxy": False})
-
-
-@contextlib.contextmanager
-def webhook(status=200):
-    """The URL of a receiver of webhooks, and the notifications that it got."""
-    got = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_arguments):
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", got
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
@@ -132,7 +108,7 @@ def test_a_test_alert_arrives_and_is_resolved(start_alertmanager):
         assert alerts.trial_problems(trial) == []
         assert alerts.trial_note(trial).endswith("the receiver page took it by webhook.")
         [notification], [_also] = got, second
-        [alert] = notification["alerts"]
+        [alert] = notification.content["alerts"]
         assert alert["labels"]["alertname"] == "VerifyTestAlert" and alert["labels"]["severity"] == "page"
         assert "monitor1" in alert["annotations"]["summary"] and alert["status"] == "firing"
         wait_until(lambda: not notifier.alerts(Matcher("alertname", "VerifyTestAlert")), "the alert still fires")
@@ -206,5 +182,5 @@ def test_the_module_tells_faults_and_sends_a_test_alert_where_there_is_none(watc
         assert verify(alerts=["Watchdog"], check=True, **given) == ([], []) and not got
         told, [note] = verify(alerts=["Watchdog"], **given)
         assert not told and "the receiver page took it by webhook." in note
-        assert [notification["receiver"] for notification in got] == ["page"]
+        assert [notification.content["receiver"] for notification in got] == ["page"]
         assert verify(prometheus_url=metrics.url) == ([], [])
