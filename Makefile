@@ -75,7 +75,7 @@ test: forget-parts lint sanity molecule ## Everything that CI runs
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
-test-all: SCENARIOS += variables remove
+test-all: SCENARIOS += variables alerts remove
 test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-freshness bench-alerts bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana

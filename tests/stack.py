@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 
 from tests.lab import hosts, shell
 
@@ -64,6 +65,12 @@ def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seco
 def on(name: str, command: str) -> str:
     """Output of a command on a host of the lab."""
     return shell.run("docker", "exec", hosts.container(LAB_NAME, name), "bash", "-c", command)
+
+
+def image() -> str:
+    """An image of the lab's registry that has a shell."""
+    variables = yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
+    return f"{variables['gpu_monitoring_registry']}/grafana/grafana:{variables['grafana_version']}"
 
 
 def reboot(name: str) -> None:

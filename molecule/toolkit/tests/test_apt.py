@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.lab import driver, hosts, images
-from tests.stack import LAB_NAME, Run, on, wait_until
+from tests.stack import LAB_NAME, Run, image, on, wait_until
 from toolkit import (
     COUNTER,
     HOST,
@@ -25,7 +25,6 @@ from toolkit import (
     assert_skipped,
     end_jobs,
     engine,
-    image,
     jobs,
     longest_pause,
     packages,

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.lab import hosts, images, shell
-from tests.stack import INVENTORY, LAB_NAME, ROOT, Run, on, run_playbook
+from tests.stack import INVENTORY, LAB_NAME, ROOT, Run, image, on, run_playbook
 
 HOST = hosts.GPU_SPARE
 ROLE = "mlops.gpu_monitoring.nvidia_container_toolkit"
@@ -33,12 +33,6 @@ def packages(name: str, manager: str = "dpkg") -> dict[str, str]:
 def engine(name: str) -> str:
     """The engine's process, and how often it was told to reload."""
     return on(name, "systemctl show docker --property MainPID; journalctl --unit docker --no-pager | grep --count 'Got signal to reload' || true")
-
-
-def image() -> str:
-    """An image of the lab's registry that has a shell."""
-    variables = yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
-    return f"{variables['gpu_monitoring_registry']}/grafana/grafana:{variables['grafana_version']}"
 
 
 def start_job(name: str, job: str, *options: str) -> None:
