@@ -4,13 +4,14 @@ from __future__ import annotations
 
 """What a site sets for the alerts of the role prometheus. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.alert_rules import SEVERITIES, threshold_of
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import durations
 
 # The files of the role, in roles/prometheus/files/alerts.
 FILES = ("gpu.yml", "containers.yml", "machines.yml", "monitoring.yml")
@@ -28,10 +29,15 @@ def problem_of_settings(settings: Mapping[str, Any], alerts: Mapping[str, Any]) 
     return next((problem for name, setting in settings.items() for problem in _problems(str(name), setting, alerts)), None)
 
 
-def problem_of_names(groups: Sequence[Any], alerts: Mapping[str, Any], disabled: Sequence[Any]) -> Problem | None:
-    """Problem and fix of the first alert of a site that has the name of another alert or of a disabled one."""
+def problem_of_rules(groups: Sequence[Any], alerts: Mapping[str, Any], disabled: Sequence[Any]) -> Problem | None:
+    """Problem and fix of the first alert of a site that has the name of another alert or of a disabled one, or a wrong duration."""
     rules = [rule for group in groups if isinstance(group, Mapping) for rule in group.get("rules") or [] if isinstance(rule, Mapping)]
-    for name, count in Counter(str(rule["alert"]) for rule in rules if "alert" in rule).items():
+    own = [rule for rule in rules if "alert" in rule]
+    for rule, key in ((rule, key) for rule in own for key in ("for", "keep_firing_for") if key in rule):
+        problem = durations.problem_of(rule[key], f"{key} of the alert {rule['alert']}")
+        if problem:
+            return problem
+    for name, count in Counter(str(rule["alert"]) for rule in own).items():
         if name in alerts and name not in disabled:
             return f"the alert {name} is one of the role", f"Choose another name, or add {name} to prometheus_alerts_disabled"
         if count > 1:
@@ -44,6 +50,8 @@ def problem_of_counts(counts: Mapping[str, Any], hosts: Sequence[str]) -> Proble
     for host, count in counts.items():
         if host not in hosts:
             return f"{host} is not a host of the group gpu_hosts", "Use the names of the inventory"
+        if _is_number_as_text(count):
+            return f"the number of GPUs of {host} is the text '{count}'", "Write it without quotation marks"
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             return f"the number of GPUs of {host} is {count!r}", "Write it like {gpu1: 8}"
     return None
@@ -61,6 +69,10 @@ def _problems(name: str, setting: Any, alerts: Mapping[str, Any]) -> Iterator[Pr
                 yield problem
 
 
+def _is_number_as_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"\d+(\.\d+)?", value))
+
+
 def _problem_of_value(name: str, key: str, value: Any, alert: Mapping[str, Any]) -> Problem | None:
     if key not in _KEYS:
         return f"{name} has the unknown key {key}", f"Use {', '.join(_KEYS)}"
@@ -68,17 +80,13 @@ def _problem_of_value(name: str, key: str, value: Any, alert: Mapping[str, Any])
         return f"the severity of {name} is '{value}'", f"Use one of {', '.join(SEVERITIES)}"
     if key == "threshold" and not threshold_of(alert):
         return f"{name} has no threshold", "Remove the key threshold"
+    if key == "threshold" and _is_number_as_text(value):
+        return f"the threshold of {name} is the text '{value}'", "Write it without quotation marks"
     if key == "threshold" and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
         return f"the threshold of {name} is '{value}'", f"Write a number such as {threshold_of(alert)}"
-    if key == "for":
-        try:
-            seconds(str(value))
-        except ValueError as error:
-            problem, _stop, fix = str(error).partition(". ")
-            return f"the duration of {name}: {problem}", fix
-    return None
+    return durations.problem_of(value, f"the duration of {name}") if key == "for" else None
 
 
 def _unknown(name: str, alerts: Mapping[str, Any]) -> Problem:
     close = get_close_matches(name, alerts, n=1)
-    return f"'{name}' is not an alert of the role", f"Did you mean {close[0]}?" if close else "Use a name of docs/alerts.md"
+    return f"'{name}' is not an alert of the role", f"Write {close[0]}" if close else "Use a name of docs/alerts.md"

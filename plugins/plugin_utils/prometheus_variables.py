@@ -62,7 +62,7 @@ def _settings_of_alerts(variables: HostVariables, host: str) -> Iterator[tuple[s
         named = alerts if boolean(variables.get(host, "prometheus_alerts_enabled")) else {}
         yield "prometheus_alerts_disabled", alert_variables.problem_of_disabled(disabled, alerts)
         yield "prometheus_alert_settings", alert_variables.problem_of_settings(settings, alerts)
-        yield "prometheus_rules_extra", alert_variables.problem_of_names(extra, named, disabled)
+        yield "prometheus_rules_extra", alert_variables.problem_of_rules(extra, named, disabled)
 
 
 def _alerts(variables: HostVariables) -> dict[str, Any]:

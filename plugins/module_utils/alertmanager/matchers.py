@@ -19,6 +19,9 @@ _OPERATOR = r"(?:=~|!~|!=|=)"
 _MATCHER = re.compile(rf"\s*({_TOKEN})\s*({_OPERATOR})\s*({_TOKEN}|)\s*")
 _LISTED = rf"\s*{_TOKEN}\s*{_OPERATOR}\s*{_TOKEN}\s*"
 _LIST = re.compile(rf"\s*(\{{)?{_LISTED}(?:,{_LISTED})*(?:,\s*)?(?(1)\}}\s*)")
+_PART = re.compile(rf"({_TOKEN})\s*({_OPERATOR})\s*({_TOKEN})")
+# Mistakes in which Python and RE2, the regular expressions of Alertmanager, agree. RE2 has classes such as [[:alpha:]] besides.
+_UNBALANCED = re.compile(r"missing \), unterminated subpattern|unbalanced parenthesis|unterminated character set")
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n"}
 _PLAIN_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -67,7 +70,7 @@ def parse_all(texts: Iterable[str]) -> frozenset[Matcher]:
 def problem_of(texts: Any, path: str) -> Optional[tuple[str, str]]:
     """Problem and fix of the first text of a configuration that Alertmanager would refuse; None if all is well.
 
-    A text has one or several matchers. Regular expressions are not looked at.
+    A text has one or several matchers.
     """
     example = """Write it like 'severity="page"'"""
     if not isinstance(texts, (list, tuple)):
@@ -76,8 +79,18 @@ def problem_of(texts: Any, path: str) -> Optional[tuple[str, str]]:
         if not isinstance(text, str):
             return f"{path}[{index}] is not text", f"{example}, in quotation marks"
         if not _LIST.fullmatch(text):
-            return f"{path}[{index}] is not a matcher: {text}", example
+            return f"{path}[{index}] is not a matcher: {text}", f"{example}, with =, !=, =~ or !~"
+        for matcher in parse_list(text):
+            if matcher.is_regex and _is_unbalanced(matcher.value):
+                return f"{path}[{index}] has a regular expression with an unbalanced bracket: {matcher.value}", "Add or remove a bracket"
     return None
+
+
+def parse_list(text: str) -> list[Matcher]:
+    """The matchers of a text of a configuration, which has one or several; none if Alertmanager would refuse it."""
+    if not _LIST.fullmatch(text):
+        return []
+    return [Matcher(_unquoted(part[1]), _unquoted(part[3]), part[2].endswith("~"), part[2].startswith("=")) for part in _PART.finditer(text)]
 
 
 def check(matchers: frozenset[Matcher]) -> None:
@@ -97,6 +110,15 @@ def _is_readable(pattern: str) -> bool:
     except re.error:
         return False
     return True
+
+
+def _is_unbalanced(pattern: str) -> bool:
+    try:
+        if "[:" not in pattern:
+            re.compile(pattern)
+    except re.error as error:
+        return bool(_UNBALANCED.match(error.msg))
+    return False
 
 
 def _unquoted(text: str) -> str:

@@ -15,7 +15,8 @@ MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
 WORD = "word-of-mine"
 SLACK = {"name": "oncall", "slack": {"api_url_file": "secrets/slack", "channel": "#gpu"}}
 CHAT = {"name": "chat", "webhook": {"url_file": "secrets/hook"}}
-GIVEN = {"alertmanager_secret_files": {"slack": WORD, "hook": WORD}, "alertmanager_receivers": [SLACK]}
+MAIL = {"smtp_smarthost": "mail.example.com:587", "smtp_from": "alerts@example.com"}
+GIVEN = {"alertmanager_secret_files": {"slack": WORD, "hook": WORD}, "alertmanager_receivers": [SLACK], "alertmanager_global": MAIL}
 
 
 def checked(tmp_path, variables):
@@ -61,7 +62,9 @@ def receiver(**integrations):
         (receiver(telegram={"bot_token_file": "secrets/hook"}), "oncall.telegram.chat_id is not the number of a chat. Write it like chat_id:"),
         (receiver(telegram={"chat_id": 1}), "oncall.telegram has no bot_token_file."),
         (receiver(pushover_configs=[{"token_file": "secrets/hook"}]), "oncall.pushover_configs[0] has no user_key_file."),
-        (receiver(email={}), "oncall.email has no to. Set oncall.email.to."),
+        (receiver(email={}), "oncall.email has no to. Set oncall.email.to, such as oncall@example.com."),
+        (receiver(email=[{"to": "a@b.c", "smarthost": "mail"}]), "oncall.email[0].smarthost is not a host with a port: mail. Write it like mail.example.co"),
+        ([{"name": "nobody", "slack": {}}], "the receiver nobody has an integration, and the role has a receiver nobody without one. Choose another name."),
         (receiver(email={"to": "a@b.c", "auth_password": WORD}), "oncall.email.auth_password is a secret in the configuration."),
         (receiver(email={"to": "a@b.c", "auth_username": "a"}), "oncall.email has a user and no auth_password_file."),
         (receiver(ntfy={"topic": "gpu"}), "oncall.ntfy has no url."),
@@ -83,21 +86,33 @@ def routes(*entries):
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
+        ("alertmanager_route", {"group_wait": "1m"}, "it has no receiver, which gets the alerts that no entry of routes takes. Set receiver to one of onca"),
+        ("alertmanager_route", {"receiver": "oncall", "group_wait": 30}, "group_wait: '30' is not a duration. Write it like 5s, 500ms or 1m30s, with no space."),
+        ("alertmanager_route", routes({}, {"repeat_interval": "5 sec"}), "routes[1].repeat_interval: '5 sec' is not a duration. Write it like"),
+        ("alertmanager_route", routes({"reciever": "oncall"}), "routes[0].reciever is no setting of a route. Write receiver."),
+        ("alertmanager_route", routes({"colour": "red"}), "routes[0].colour is no setting of a route. Use receiver, group_by, "),
+        ("alertmanager_route", {"receiver": "oncall", "active_time_intervals": ["x"]}, "active_time_intervals is set for the root, which takes all aler"),
+        ("alertmanager_route", routes({"matchers": ['host=~"gpu(.*"']}), "routes[0].matchers[0] has a regular expression with an unbalanced bracket: gpu(.*."),
+        ("alertmanager_route", routes({"matchers": ['host~="gpu.*"']}), "routes[0].matchers[0] is not a matcher: host~=\"gpu.*\". Write it like 'severity=\"page\"', with =, !=, =~ or !~."),
         ("alertmanager_route", {"receiver": "chat"}, "receiver is chat, which alertmanager_receivers does not have. Use one of oncall, nobody, or add it"),
         ("alertmanager_route", routes({}, {"routes": [{"receiver": "x"}]}), "routes[1].routes[0].receiver is x, which alertmanager_receivers does not have."),
-        ("alertmanager_route", routes({"matchers": ["severity"]}), "routes[0].matchers[0] is not a matcher: severity. Write it like 'severity=\"page\"'."),
+        ("alertmanager_route", routes({"matchers": ["severity"]}), "routes[0].matchers[0] is not a matcher: severity. Write it like 'severity=\"page\"', with =, "),
         ("alertmanager_route", routes({"matchers": {"severity": "page"}}), "routes[0].matchers is not a list. Write it like ['severity=\"page\"',"),
-        ("alertmanager_route", {"matchers": ["a=b"]}, "matchers is set for the root, which takes all alerts. Put the matchers into an entry of routes."),
-        ("alertmanager_route", routes({"mute_time_intervals": ["night"]}), "routes[0].mute_time_intervals names night, which alertmanager_time_intervals d"),
+        ("alertmanager_route", {"matchers": ["a=b"]}, "matchers is set for the root, which takes all alerts. Put matchers into an entry of routes."),
+        ("alertmanager_route", routes({"mute_time_intervals": ["night"]}), "routes[0].mute_time_intervals names night, which alertmanager_time_intervals does not have. Add night to alertmanager_time_intervals."),
         ("alertmanager_receivers", [SLACK, CHAT], "it is empty, and alertmanager_receivers has 2 receivers: oncall, chat. Write which of them gets which a"),
         ("alertmanager_watchdog_receiver", "judge", "alertmanager_receivers has no receiver judge. Use one of oncall, or add it"),
         ("alertmanager_watchdog_receiver", "oncall", "oncall is the only receiver and gets Watchdog alone, so nobody is told of other alerts. Add"),
         ("alertmanager_watchdog_interval", "often", "'often' is not valid. Write it like 1m."),
         ("alertmanager_inhibit_rules_extra", [{"source_matchers": ["a"], "target_matchers": ["b=c"]}], "[0].source_matchers[0] is not a matcher: a."),
+        ("alertmanager_inhibit_rules_extra", [{"source_matchers": ["a=b"]}], "[0] has no target_matchers. Add them, because a rule without them suppresses e"),
+        ("alertmanager_inhibit_rules_extra", [{"target_matchers": ["a=b"]}], "[0] has no source_matchers. Add them, because a rule without them takes every al"),
         ("alertmanager_route_tests", [{"labels": {"a": "b"}, "receiver": "chat"}], "[0].receiver is chat, which alertmanager_receivers does not have."),
         ("alertmanager_route_tests", [{"labels": {}, "receiver": "oncall"}], "[0] has no labels. Write it like {labels:"),
         ("alertmanager_route_tests", [{"labels": {"a": "b"}, "receiver": 1}], "[0].receiver is not the name of a receiver, or a list of names."),
         ("alertmanager_route_tests", [{"receiver": "oncall"}], "missing required arguments: labels found in alertmanager_route_tests. Set it to a value"),
+        ("alertmanager_global", {"smtp_smarthost": "mail.example.com"}, "smtp_smarthost is not a host with a port: mail.example.com. Write it like mail."),
+        ("alertmanager_global", {"smtp_smarthost": f"me:{WORD}@mail.example.com"}, "smtp_smarthost is not a host with a port. Write it like mail."),
         ("alertmanager_global", {"smtp_auth_password": WORD}, "smtp_auth_password is a secret in the configuration. Put it into alertmanager_secret_files,"),
         ("alertmanager_global", {"slack_api_url": WORD}, "slack_api_url is a secret in the configuration."),
         ("alertmanager_global", {"http_config": {"authorization": {"credentials": WORD}}}, "http_config.authorization.credentials is a secret in the confi"),
@@ -124,11 +139,21 @@ def test_another_setting_that_would_not_work_or_shows_a_secret_is_refused(tmp_pa
     assert refused(tmp_path, variable, value).startswith(f"{named} on monitor1: {message}")
 
 
+@pytest.mark.parametrize(("given", "missing"), [({}, "smarthost"), ({"smtp_smarthost": "mail:25"}, "from")])
+@pytest.mark.parametrize("key", ["email", "email_configs"])
+def test_a_mail_needs_a_server_and_a_sender(tmp_path, key, given, missing):
+    mail = {"to": "a@b.c"}
+    with pytest.raises(ValueError, match=rf"oncall\.{key}\[0\] has no {missing}\. Set smtp_{missing} in alertmanager_global, such as ") as error:
+        checked(tmp_path, {"alertmanager_receivers": receiver(**{key: [mail]}), "alertmanager_global": given})
+    assert str(error.value).startswith("alertmanager_receivers on monitor1: ")
+    checked(tmp_path, {"alertmanager_receivers": receiver(**{key: [{**mail, "smarthost": "[fe80::1]:25", "from": "c@d.e"}]}), "alertmanager_global": {}})
+
+
 def test_settings_with_their_secrets_in_files_pass(tmp_path):
     night = {"name": "night", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}
     secret = {"api_key_file": "/etc/alertmanager/secrets/hook"}
     values = {
-        "alertmanager_global": {"slack_api_url_file": "secrets/slack", "smtp_auth_username": "a", "smtp_auth_password_file": "secrets/hook"},
+        "alertmanager_global": {**MAIL, "slack_api_url_file": "secrets/slack", "smtp_auth_username": "a", "smtp_auth_password_file": "secrets/hook"},
         "alertmanager_mounts_extra": [{"source": "/srv/secrets", "target": "/run/secrets", "read_only": True}],
         "alertmanager_receivers": [
             {"name": "oncall", "slack": {"channel": "#x"}, "email": [{"to": ["a@b.c", "d@e.f"]}], "opsgenie_configs": [secret], "labels": {"team": "ml"}},
@@ -149,7 +174,11 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
             {"matchers": ['severity="page"', '{host=~"gpu.*",team!="x"}'], "receiver": "other", "mute_time_intervals": ["night"]}, {"receiver": "nobody"}
         ),
         "alertmanager_route_tests": [{"labels": {"severity": "page"}, "receiver": ["other", "oncall"]}, {"labels": {"severity": "info"}, "receiver": "nobody"}],
-        "alertmanager_inhibit_rules_extra": [{"source_matchers": ["a=b"], "target_matchers": ["c=d"], "equal": ["host"]}],
+        "alertmanager_inhibit_rules_extra": [
+            {"source_matchers": ["a=b"], "target_matchers": ["c=d"], "equal": ["host"]},
+            {"source_match": {"a": "b"}, "target_match_re": {"c": "d.+"}},
+            {"sources": [{"matchers": ["a=b"]}], "target_matchers": ["c=d"]},
+        ],
         "alertmanager_watchdog_receiver": "judge",
         "alertmanager_external_url": "https://monitoring.example.com/alertmanager/",
         "alertmanager_flags_extra": ["--log.level=debug", "--web.timeout=10s"],

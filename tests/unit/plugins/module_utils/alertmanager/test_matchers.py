@@ -22,7 +22,26 @@ def test_a_matcher_is_accepted(text):
 def test_what_is_no_matcher_is_refused_with_its_place(text):
     problem, fix = matchers.problem_of(['x="y"', text], "routes[0].matchers")
     assert problem == f"routes[0].matchers[1] is not a matcher: {text}"
-    assert fix == """Write it like 'severity="page"'"""
+    assert fix == """Write it like 'severity="page"', with =, !=, =~ or !~"""
+
+
+@pytest.mark.parametrize("pattern", ["gpu(.*", "gpu).*", "[gpu"])
+def test_a_regular_expression_with_an_unbalanced_bracket_is_refused_with_its_place(pattern):
+    problem, fix = matchers.problem_of([f'{{x="y", host=~"{pattern}"}}'], "matchers")
+    assert problem == f"matchers[0] has a regular expression with an unbalanced bracket: {pattern}"
+    assert fix == "Add or remove a bracket"
+
+
+@pytest.mark.parametrize("matcher", [r'host=~"[[:^alpha:](]"', r'host=~"\\Q(\\E"', r'host=~"a(?i)b"', r'host=~"\\pL+"', 'host="gpu("', 'host=~"gpu[(]"'])
+def test_a_regular_expression_that_python_alone_refuses_passes(matcher):
+    assert matchers.problem_of([matcher], "matchers") is None
+
+
+def test_a_text_has_one_or_several_matchers():
+    listed = matchers.parse_list('{ host =~ "gpu.*", team!="a,b=c" ,}')
+    assert listed == [matchers.Matcher("host", "gpu.*", True), matchers.Matcher("team", "a,b=c", is_equal=False)]
+    assert matchers.parse_list("severity=page") == [matchers.Matcher("severity", "page")]
+    assert matchers.parse_list("severity==page") == []
 
 
 @pytest.mark.parametrize(
