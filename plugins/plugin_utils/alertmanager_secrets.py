@@ -108,7 +108,9 @@ def _unknown_files(value: Any, path: str, files: Collection[str], mounts: Collec
         for key, item in value.items():
             place = f"{path}.{key}" if path else str(key)
             if str(key).endswith("_file") and isinstance(item, str) and not _is_there(str(key), item, mounts):
-                fix = f"Put its content into alertmanager_secret_files, and write {key}: secrets/NAME"
+                fix = f"Write {key}: secrets/{item}"
+                if item not in files:
+                    fix = f"Put its content into alertmanager_secret_files, and write {key}: secrets/NAME"
                 # A text that is no path may be the secret itself.
                 file = f"the file {item}, which" if os.path.isabs(item) else "a file that"
                 yield Problem(f"{place} names {file} the container does not have", fix)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleTemplateSyntaxError
 from ansible.template import Templar, trust_as_template
 
 ROLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "roles"))
@@ -82,6 +82,8 @@ class HostVariables:
             raw = str(variables.get(name))
             facts = "ansible_facts" in raw or "ansible_default" in raw
             fix = _FACTS if facts else "Correct the value, or the variables that it is made of"
+            if isinstance(error, AnsibleTemplateSyntaxError):
+                fix += ". Mark text with double braces for Prometheus or Alertmanager as !unsafe"
             raise VariableError(name, host, f"the value cannot be evaluated: {reason}", fix) from error
 
     def _of(self, host: str) -> dict[str, Any]:

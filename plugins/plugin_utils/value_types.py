@@ -54,11 +54,34 @@ def _specification_problem(name: str, value: Any, option: Mapping[str, Any]) -> 
         return None
     if option.get("no_log"):
         return _other_type(option["type"], value)
+    if option.get("options"):
+        return _suboption_problem(value, option["options"]) or _other_type(option["type"], value)
     choices = option.get("choices")
     unknown = [item for item in value if item not in choices] if choices and isinstance(value, list) else []
     problem = f"'{unknown[0]}' is not valid" if unknown else messages[0]
     fix = f"Set it to {' or '.join(choices)}" if choices else _fix_of_type(option["type"])
     return Problem(problem, fix)
+
+
+def _suboption_problem(value: Any, options: Mapping[str, Mapping[str, Any]]) -> Optional[Problem]:
+    """The first problem of a suboption, with its place in a mapping or in a list of mappings."""
+    for place, element in [("", value)] if isinstance(value, Mapping) else [(f"[{index}]", element) for index, element in enumerate(value)]:
+        for key in element:
+            if key not in options:
+                return Problem(f"{place} has the unknown key {key}".lstrip(), f"Use {', '.join(options)}")
+        for name, option in options.items():
+            if name not in element and option.get("required"):
+                return Problem(f"{place} has no {name}".lstrip(), "Set it, as in the README of its role")
+            problem = _specification_problem(name, element[name], option) if element.get(name) is not None else None
+            if problem:
+                return Problem(f"{place}.{name}: {_reason(element[name], option)}".lstrip("."), problem.fix)
+    return None
+
+
+def _reason(value: Any, option: Mapping[str, Any]) -> str:
+    if option.get("choices") and isinstance(value, str):
+        return f"'{value}' is not valid"
+    return f"the value is {_named(value)} and not of the type {option['type']}"
 
 
 def _other_type(kind: str, value: Any) -> Problem:

@@ -129,6 +129,13 @@ def test_a_value_that_cannot_be_evaluated_is_refused(tmp_path):
     message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_port": "{{ none_such }}"})
     assert message.startswith("prometheus_port on monitor1: the value cannot be evaluated: ")
     assert "none_such" in message
+    assert "!unsafe" not in message
+
+
+def test_a_value_with_braces_of_another_program_is_refused_with_the_mark_that_it_needs(tmp_path):
+    message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_alert_annotations": {"runbook_url": "https://x/{{ $labels.alertname }}"}})
+    assert message.startswith("prometheus_alert_annotations on monitor1: the value cannot be evaluated: Syntax error in template: ")
+    assert message.endswith(". Mark text with double braces for Prometheus or Alertmanager as !unsafe.")
 
 
 WORD = "word-of-mine"
