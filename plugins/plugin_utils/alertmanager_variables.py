@@ -8,13 +8,12 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volume_data import version_of
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import is_before
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alertmanager_receiver_checks,
     alertmanager_route_checks,
     alertmanager_secrets,
     flags,
+    image_versions,
     public_url,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_configuration import NOBODY
@@ -22,7 +21,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 Found = tuple[str, str, str]
 # Older versions break payloads of webhooks (https://github.com/prometheus/alertmanager/pull/5304), which ntfy needs.
-_OLDEST = (0, 34)
+_OLDEST = "0.34"
 
 
 def check(variables: HostVariables, host: str) -> None:
@@ -45,9 +44,9 @@ _CHECKED = (
 
 def _problems(given: Mapping[str, Any]) -> Iterator[Found]:
     """Each problem, as variable, problem and fix. Later checks rely on the earlier ones."""
-    image = str(given["image"])
-    if is_before(version_of([image]), *_OLDEST):
-        yield "alertmanager_image", f"{image} is older than 0.34", "Set alertmanager_version to 0.34.2 or newer"
+    image = image_versions.problem_of(str(given["image"]), _OLDEST, "alertmanager", "0.34.2")
+    if image:
+        yield "alertmanager_image", *image
     receivers, route = given["receivers"] or [], given["route"] or {}
     for found in alertmanager_receiver_checks.problems(receivers, given["global"] or {}):
         yield "alertmanager_receivers", *found

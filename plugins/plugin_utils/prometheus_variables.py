@@ -10,6 +10,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alert_variables,
     flags,
+    image_versions,
     inline_secrets,
     public_url,
     target_labels,
@@ -25,6 +26,8 @@ _CONFIGURATION = (
     "prometheus_rules_extra",
     "prometheus_flags_extra",
 )
+# Prometheus 2 does not take fallback_scrape_protocol, which the role's jobs have.
+_OLDEST = "3.0"
 JOBS = ("cadvisor", "nvidia-gpu", "node", "model-server")
 
 
@@ -42,6 +45,8 @@ def check(variables: HostVariables, host: str) -> None:
 
 def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[str, str] | None]]:
     """The settings with their problems. The prefix comes from the URL unless it is set, so the URL is first."""
+    image = str(variables.get(host, "prometheus_image"))
+    yield "prometheus_image", image_versions.problem_of(image, _OLDEST, "prometheus", "3.0.0")
     url = str(variables.get(host, "prometheus_external_url") or "")
     yield "prometheus_external_url", public_url.problem_of(url, "https://monitoring.example.com/prometheus")
     yield "prometheus_route_prefix", public_url.path_problem_of(str(variables.get(host, "prometheus_route_prefix") or ""), "/prometheus")

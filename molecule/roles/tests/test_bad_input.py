@@ -127,8 +127,8 @@ def test_names_and_ports_of_others_are_named_before_anything_changes(site, host)
 
 
 def test_an_image_that_cannot_be_pulled(play):
-    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_version": "0.0.0"})
-    assert_refused(run, "registry.lab:5000/prom/prometheus:v0.0.0", "gpu_monitoring_registry")
+    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_version": "3.999.0"})
+    assert_refused(run, "registry.lab:5000/prom/prometheus:v3.999.0", "gpu_monitoring_registry")
 
 
 def test_a_configuration_that_promtool_refuses(play):

@@ -132,6 +132,18 @@ def test_a_value_that_cannot_be_evaluated_is_refused(tmp_path):
     assert "!unsafe" not in message
 
 
+@pytest.mark.parametrize("version", ["2.53.0", "2.55.1"])
+def test_a_prometheus_before_3_0_is_refused(tmp_path, version):
+    message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_version": version})
+    image = f"quay.io/prometheus/prometheus:v{version}"
+    assert message == f"prometheus_image on monitor1: {image} is older than 3.0. Set prometheus_version to 3.0.0 or newer."
+
+
+@pytest.mark.parametrize("image", ["r.example:5000/prom:v3.0.0", "r.example:5000/prom:latest", "r.example:5000/prom@sha256:2531"])
+def test_an_image_of_prometheus_whose_tag_is_no_older_version_passes(tmp_path, image):
+    check(host_variables(tmp_path, {}, MONITOR, {"prometheus_image": image}), ["prometheus"], ["monitor1"])
+
+
 def test_a_value_with_braces_of_another_program_is_refused_with_the_mark_that_it_needs(tmp_path):
     message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_alert_annotations": {"runbook_url": "https://x/{{ $labels.alertname }}"}})
     assert message.startswith("prometheus_alert_annotations on monitor1: the value cannot be evaluated: Syntax error in template: ")
