@@ -151,11 +151,12 @@ def test_grafana_has_a_datasource_for_the_alertmanager_of_its_host(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "flags", "prefix"),
     [
-        ({}, [], ""),
+        ({}, ["--web.external-url=https://10.0.0.9:9090", "--web.route-prefix=/"], ""),
+        ({"gpu_monitoring_tls": False}, ["--web.external-url=http://10.0.0.9:9090", "--web.route-prefix=/"], ""),
         ({"prometheus_external_url": "https://x.example.com"}, ["--web.external-url=https://x.example.com", "--web.route-prefix=/"], ""),
         ({"prometheus_external_url": "https://x/p/q/"}, ["--web.external-url=https://x/p/q/", "--web.route-prefix=/p/q/"], "/p/q"),
         ({"prometheus_external_url": "https://x/p", "prometheus_route_prefix": "/"}, ["--web.external-url=https://x/p", "--web.route-prefix=/"], ""),
-        ({"prometheus_route_prefix": "/p"}, ["--web.route-prefix=/p/"], "/p"),
+        ({"prometheus_route_prefix": "/p"}, ["--web.external-url=https://10.0.0.9:9090/p", "--web.route-prefix=/p/"], "/p"),
     ],
 )
 def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_path, variables, flags, prefix):
@@ -166,9 +167,10 @@ def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_pat
     assert options["health"]["http"]["path"] == f"{prefix}/-/ready"
     assert options["reload"]["http"]["path"] == f"{prefix}/-/reload"
     compared = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
-    assert compared["prometheus_url"] == f"https://10.0.0.9:9090{prefix}"
+    scheme = "http" if variables.get("gpu_monitoring_tls") is False else "https"
+    assert compared["prometheus_url"] == f"{scheme}://10.0.0.9:9090{prefix}"
     resources = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)
-    assert resources["datasources"][0]["url"] == f"https://prometheus:9090{prefix}"
+    assert resources["datasources"][0]["url"] == f"{scheme}://prometheus:9090{prefix}"
 
 
 @pytest.mark.parametrize(("role", "name", "own"), [("prometheus", "prometheus", flags.PROMETHEUS), ("cadvisor", "cadvisor", flags.CADVISOR)])
