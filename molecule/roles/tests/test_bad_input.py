@@ -10,6 +10,9 @@ import yaml
 
 from tests.stack import INVENTORY
 
+# A secret that no output may show.
+WORD = "planted-hook-4a7d"
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_touched(started, host):
@@ -135,6 +138,59 @@ def test_a_configuration_that_promtool_refuses(play):
     jobs = [{"job_name": "mine", "static_configs": [{"targetz": []}]}]
     run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_scrape_configs": jobs})
     assert_refused(run, "targetz", "prometheus.yml")
+
+
+def alerts_of_a_site(*names, expression="up == 0"):
+    return {"prometheus_rules_extra": [{"name": "site", "rules": [{"alert": name, "expr": expression} for name in names]}]}
+
+
+@pytest.mark.parametrize(
+    ("variables", "messages"),
+    [
+        (
+            {"alertmanager_receivers": [{"name": "oncall", "slack": {"channel": "#gpu"}}], **alerts_of_a_site("GpuHot")},
+            [
+                "alertmanager_receivers on monitor1: oncall.slack has no api_url_file or app_token_file. Put the secret into alertmanager_secret_files",
+                "prometheus_rules_extra on monitor1: the alert GpuHot is one of the role. Choose another name, or add GpuHot to",
+            ],
+        ),
+        (
+            {"alertmanager_receivers": [{"name": "oncall", "slack": {"api_url": f"https://{WORD}.example.com"}}], **alerts_of_a_site("Mine", "Mine")},
+            [
+                "alertmanager_receivers on monitor1: oncall.slack.api_url is a secret in the configuration. Put it into alertmanager_secret_files",
+                "prometheus_rules_extra on monitor1: the alert Mine is declared 2 times. Give each alert its own name",
+            ],
+        ),
+        (
+            {"alertmanager_route": {"receiver": "pager"}},
+            ["alertmanager_route on monitor1: receiver is pager, which alertmanager_receivers does not have. Use one of nobody, or add it to"],
+        ),
+        (
+            {"alertmanager_route": {"routes": [{"receiver": "nobody", "matchers": ["severity"]}]}},
+            ["alertmanager_route on monitor1: routes[0].matchers[0] is not a matcher: severity. Write it like 'severity=\"page\"'"],
+        ),
+    ],
+    ids=["no secret and a name of the role", "inline secret and a name twice", "unknown receiver", "matcher"],
+)
+def test_alerts_that_nobody_would_be_told_of(site, variables, messages):
+    run = site(variables=variables)
+    assert_refused(run, *messages)
+    assert WORD not in run.output
+    assert {counts["changed"] for counts in run.recap.values()} == {0}
+
+
+def test_rules_that_promtool_refuses_and_routes_that_amtool_refuses(site):
+    """Both are told in one run."""
+    refused = {"alertmanager_route": {"receiver": "nobody", "group_wiat": "1s"}, **alerts_of_a_site("Mine", expression="up ==== 0")}
+    run = site("--limit=monitor1", variables=refused)
+    assert_refused(run, "Correct alertmanager_receivers, alertmanager_route or another variable of the role", "field group_wiat not found")
+    assert_refused(run, "Rules of rules/extra.yml are those of prometheus_rules_extra", '"Mine": could not parse expression')
+
+
+def test_a_route_that_its_test_refuses(site):
+    refused = {"alertmanager_route_tests": [{"labels": {"severity": "page"}, "receiver": ["nobody", "nobody"]}]}
+    run = site("--limit=monitor1", "--tags=alertmanager", variables=refused)
+    assert_refused(run, "--verify.receivers=nobody,nobody", "Of a test in alertmanager_route_tests, it says the receivers that the alert goes to")
 
 
 def test_a_grafana_that_does_not_answer(play, addresses):
