@@ -16,7 +16,10 @@ from tests.unit.plugins.plugin_utils.inventory import host_variables
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "roles").glob("*/README.md"))]
 TESTS = [path.as_posix() for folder in ("tests", "molecule") for path in (ROOT / folder).glob("**/test_*.py")]
-ROLES = ["common", "docker_engine", "tls", "node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter", "prometheus", "grafana"]
+ROLES = [
+    *("common", "docker_engine", "tls", "node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter"),
+    *("alertmanager", "prometheus", "grafana"),
+]
 
 
 class _Loader(yaml.SafeLoader):

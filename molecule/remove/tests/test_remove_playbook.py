@@ -42,7 +42,8 @@ def changed(run) -> int:
 
 
 def volumes() -> set[str]:
-    return set(on("monitor1", "docker volume ls --quiet --filter name=prometheus-data --filter name=grafana-storage").split())
+    names = ("alertmanager-data", "prometheus-data", "grafana-storage")
+    return set(on("monitor1", f"docker volume ls --quiet {' '.join(f'--filter name={name}' for name in names)}").split())
 
 
 def test_a_dry_run_removes_nothing(deployed, remove):
@@ -75,7 +76,9 @@ def test_a_host_whose_engine_is_gone_loses_the_files_and_the_rest_when_the_engin
     assert on("monitor1", "docker ps --all --quiet") == ""
 
 
-def test_the_services_go_and_the_data_stays(deployed, remove, prometheus, grafana, site):
+def test_the_services_go_and_the_data_stays(deployed, remove, prometheus, alertmanager, grafana, site):
+    silence = run_playbook(ROOT / "playbooks" / "silence.yml", variables={"silence_hosts": "gpu1"})
+    assert silence.code == 0, silence.output
     oldest = min(float(sample["value"][1]) for sample in prometheus.query("min_over_time(timestamp(up)[1d:1m])"))
     assert changed(remove()) > 0
     assert (left("gpu1"), left("gpu2")) == ("", "")
@@ -89,14 +92,15 @@ def test_the_services_go_and_the_data_stays(deployed, remove, prometheus, grafan
     again = wait_until(lambda: prometheus.query("min_over_time(timestamp(up)[1d:1m])"), "samples again")
     assert min(float(sample["value"][1]) for sample in again) <= oldest
     assert wait_until(lambda: grafana.frames("up"), "the datasource's password can still be read")
+    assert len(alertmanager.silences()) == 1
 
 
 def test_the_data_goes_when_asked_for_and_is_listed_first(deployed, remove):
     run = remove(gpu_monitoring_remove_data=True)
     assert changed(run) > 0
     listed = run.output.partition("Remove the services")[0]
-    assert "volume prometheus-data" in listed
-    assert "volume grafana-storage" in listed
+    for volume in ("alertmanager-data", "prometheus-data", "grafana-storage"):
+        assert f"volume {volume}" in listed
     assert [left(name) for name in HOSTS] == ["", "", ""]
     assert volumes() == set()
     assert on("monitor1", f"ls -d {FOLDERS} 2>/dev/null || true") == ""

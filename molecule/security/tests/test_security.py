@@ -59,11 +59,24 @@ def test_an_exporter_answers_another_host_by_tls_and_password_alone(ask, service
     assert ask("gpu1", port, user=f"prometheus:{password}", options="--tls-max 1.1") == "000"
 
 
-def test_prometheus_has_a_password_of_its_own(ask):
+@pytest.mark.parametrize(("service", "path"), [("prometheus", "/api/v1/targets"), ("alertmanager", "/api/v2/status")])
+def test_prometheus_and_alertmanager_ask_for_a_password_that_exporters_do_not_have(ask, service, path):
+    port = PORTS[service]
     own, exporters = ((SECRETS / f"{name}_password").read_text().strip() for name in ("prometheus", "exporter"))
-    assert ask("monitor1", 9090, "/api/v1/targets", user=f"prometheus:{own}") == "200"
-    assert ask("monitor1", 9090, "/api/v1/targets", user=f"prometheus:{exporters}") == "401"
-    assert ask("monitor1", 9090, "/-/reload", options="--request POST") == "401"
+    assert ask("monitor1", port, path, user=f"prometheus:{own}") == "200"
+    assert ask("monitor1", port, path, user=f"prometheus:{exporters}") == "401"
+    for page in (path, "/", "/metrics", "/-/ready"):
+        assert ask("monitor1", port, page) == "401"
+    assert ask("monitor1", port, "/-/reload", options="--request POST") == "401"
+    assert ask("monitor1", port, path, scheme="http", user=f"prometheus:{own}") == "400"
+    assert ask("monitor1", port, path, user=f"prometheus:{own}", options="--tls-max 1.1") == "000"
+
+
+def test_nobody_silences_alerts_without_a_password(ask, alertmanager):
+    headers = "--header 'Content-Type: application/json'"
+    silence = f"{headers} --data '{{\"matchers\": [], \"comment\": \"x\"}}'"
+    assert ask("monitor1", PORTS["alertmanager"], "/api/v2/silences", options=silence) == "401"
+    assert alertmanager.silences() == []
 
 
 def test_grafana_speaks_https_and_sends_its_cookie_by_it_alone(ask):
@@ -280,15 +293,21 @@ def planted_run(site, tmp_path_factory):
     assert checked.code == 0, checked.output[-3000:]
     outputs.append(checked.output)
     broken = [{"job_name": "broken", "static_configs": "none", "authorization": {"credentials_file": "/etc/prometheus/secrets/token"}}]
-    bad = run(prometheus_scrape_configs=broken, prometheus_secret_files={"token": "planted-scrape-token-51d0-b"})
+    bad = run(
+        prometheus_scrape_configs=broken,
+        prometheus_secret_files={"token": "planted-scrape-token-51d0-b"},
+        alertmanager_time_intervals=[{"name": "night", "time_intervals": [{"times": [{"start_time": "25:00", "end_time": "26:00"}]}]}],
+        alertmanager_secret_files={"webhook": "http://127.0.0.1:9/planted-webhook-c2d4-b"},
+    )
     assert bad.code != 0
+    assert "25:00" in bad.error
     outputs.append(bad.output)
     inline = run(alertmanager_receivers=[{"name": "oncall", "webhook": {"url": "http://127.0.0.1:9/planted-webhook-c2d4"}}])
     assert "alertmanager_receivers" in inline.error
     outputs.append(inline.output)
     yield outputs
     assert site().code == 0
-    assert on("monitor1", "find /etc/gpu_monitoring/prometheus -name token") == ""
+    assert on("monitor1", "find /etc/gpu_monitoring -name token -o -name webhook") == ""
 
 
 @pytest.fixture(scope="module")

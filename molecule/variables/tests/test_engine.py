@@ -10,7 +10,7 @@ from tests.stack import on, wait_until
 
 HOST = "monitor1"
 DAEMON = "/etc/docker/daemon.json"
-FILES = "stat -c '%n %u' /etc/gpu_monitoring/grafana/secret_key /etc/gpu_monitoring/prometheus/web/tls.key /etc/gpu_monitoring/node_exporter/tls.key"
+FILES = "cd /etc/gpu_monitoring && stat -c '%n %u' grafana/secret_key alertmanager/web/tls.key prometheus/web/tls.key node_exporter/tls.key"
 
 pytestmark = pytest.mark.long
 
@@ -33,10 +33,15 @@ def remapped(site):
 def test_services_run_for_remapped_users_and_those_that_read_the_host_for_its_own(remapped, site, prometheus):
     first = site(f"--limit={HOST}")
     assert first.code == 0, first.output
-    owners = {line.split()[0].split("/")[3]: int(line.split()[1]) for line in on(HOST, FILES).splitlines()}
-    assert owners == {"grafana": remapped + 472, "prometheus": remapped + 65534, "node_exporter": 65534}
-    modes = on(HOST, "docker inspect --format '{{.Name}} {{.HostConfig.UsernsMode}}' node-exporter prometheus grafana").split("\n")
-    assert [line.strip() for line in modes if line] == ["/node-exporter host", "/prometheus", "/grafana"]
+    owners = {line.partition("/")[0]: int(line.split()[1]) for line in on(HOST, FILES).splitlines()}
+    assert owners == {
+        "grafana": remapped + 472,
+        "alertmanager": remapped + 65534,
+        "prometheus": remapped + 65534,
+        "node_exporter": 65534,
+    }
+    modes = on(HOST, "docker inspect --format '{{.Name}} {{.HostConfig.UsernsMode}}' node-exporter alertmanager prometheus grafana").split("\n")
+    assert [line.strip() for line in modes if line] == ["/node-exporter host", "/alertmanager", "/prometheus", "/grafana"]
     # The processes are not those that the files are named after, unless the engine really remaps them.
     assert on(HOST, "stat -c %u /proc/$(docker inspect --format '{{.State.Pid}}' prometheus)").strip() == str(remapped + 65534)
     wait_until(lambda: set(prometheus.health().values()) == {"up"}, lambda: str(prometheus.health()))

@@ -173,12 +173,12 @@ def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_pat
     assert resources["datasources"][0]["url"] == f"{scheme}://prometheus:9090{prefix}"
 
 
-@pytest.mark.parametrize(("role", "name", "own"), [("prometheus", "prometheus", flags.PROMETHEUS), ("cadvisor", "cadvisor", flags.CADVISOR)])
-def test_every_flag_of_a_role_is_refused_as_a_further_one(tmp_path, role, name, own):
+@pytest.mark.parametrize(("role", "own"), [("alertmanager", flags.ALERTMANAGER), ("prometheus", flags.PROMETHEUS), ("cadvisor", flags.CADVISOR)])
+def test_every_flag_of_a_role_is_refused_as_a_further_one(tmp_path, role, own):
     variables = {"prometheus_external_url": "https://x/p", "prometheus_retention_size": "1GB", "cadvisor_container_labels": ["a", "b"]}
     added = {f"{role}_flags_extra": ["--further=1"]}
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**variables, **added})
-    *command, last = service(role, name, inventory, "gpu1" if role == "cadvisor" else "monitor1", tmp_path)["command"]
+    *command, last = service(role, role, inventory, "gpu1" if role == "cadvisor" else "monitor1", tmp_path)["command"]
     assert last == "--further=1"
     assert {flag.removeprefix("--").partition("=")[0] for flag in command} <= set(own)
 
@@ -398,10 +398,11 @@ def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_drive
     assert [options.get("state", "present") for options in services] == states
 
 
-@pytest.mark.parametrize("role", ["cadvisor", "dcgm_exporter", "node_exporter", "prometheus"])
+@pytest.mark.parametrize("role", ["alertmanager", "cadvisor", "dcgm_exporter", "node_exporter", "prometheus"])
 def test_one_variable_defers_the_deployment_of_all_roles_but_grafana(tmp_path, role):
     def deferred(**variables):
         task = {
+            "alertmanager": "Alertmanager",
             "cadvisor": "cAdvisor and its proxy",
             "dcgm_exporter": "the DCGM exporter",
             "node_exporter": "the node exporter",

@@ -11,6 +11,7 @@ from tests.unit.roles.rendering import arguments, fleet, service
 FLEET = fleet({"gpu1": {"ansible_host": "192.0.2.11"}, "monitor1": {}}, {"monitor1": {"ansible_host": "192.0.2.10"}})
 ALONE = fleet({"machine": {"ansible_host": "127.0.0.1"}}, {"machine": {}})
 EXPORTERS = [("cadvisor", "cadvisor"), ("dcgm_exporter", "dcgm-exporter"), ("node_exporter", "node-exporter")]
+OF_MONITORING_HOSTS = [(name, name) for name in ("alertmanager", "prometheus", "grafana")]
 
 
 def test_the_page_is_current():
@@ -30,7 +31,7 @@ def test_only_named_exceptions_go_beyond_the_rule(container):
     assert all(mount.get("read_only") for mount in options["mounts"] if mount["type"] == "bind")
 
 
-@pytest.mark.parametrize(("role", "name"), [*EXPORTERS[1:], ("cadvisor", "cadvisor-proxy"), ("prometheus", "prometheus"), ("grafana", "grafana")])
+@pytest.mark.parametrize(("role", "name"), [*EXPORTERS[1:], ("cadvisor", "cadvisor-proxy"), *OF_MONITORING_HOSTS])
 def test_no_secret_is_world_readable_or_in_the_environment(role, name, tmp_path):
     options = service(role, name, FLEET, "monitor1", tmp_path)
     contents = [file["content"] for file in options["secret_files"]]
@@ -61,7 +62,7 @@ def test_a_machine_that_watches_itself_publishes_nothing_beyond_itself(role, nam
 
 @pytest.mark.parametrize(
     ("role", "name", "address"),
-    [("prometheus", "prometheus", "192.0.2.5"), ("grafana", "grafana", "192.0.2.5"), *((*one, "127.0.0.1") for one in EXPORTERS[1:])],
+    [*((*one, "192.0.2.5") for one in OF_MONITORING_HOSTS), *((*one, "127.0.0.1") for one in EXPORTERS[1:])],
 )
 def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, name, address, tmp_path):
     lone = fleet({"machine": {"ansible_host": "192.0.2.5"}}, {"machine": {}})
