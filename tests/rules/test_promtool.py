@@ -69,8 +69,9 @@ def test_the_configuration_is_accepted(config, promtool, inventory):
 
 
 def examples():
-    """The variables of each example of the documentation, with the secrets that they name."""
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "prometheus.md").read_text(), re.DOTALL)
+    """The variables of each example of the documentation for Prometheus, with the secrets that they name."""
+    text = "".join((ROOT / "docs" / page).read_text() for page in ("prometheus.md", "alertmanager.md"))
+    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "alertmanager_receivers:" not in block]
     loader = type("Loader", (yaml.SafeLoader,), {})
     # The inventory of the test is plain YAML, where a text is a template.
     loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")

@@ -141,7 +141,7 @@ def test_a_route_to_nobody_is_told(start_alertmanager):
         trial = collect_alerts.try_alert(notifying(start_alertmanager, url), "monitor1", "info", 20)
         assert not got
     [problem] = alerts.trial_problems(trial)
-    assert "the receiver nobody sends nothing." in problem.message
+    assert "the receiver nobody has no integration." in problem.message
 
 
 def test_a_silence_is_told(start_alertmanager):

@@ -203,7 +203,7 @@ def _trial_fault(trial: Trial) -> str:
         return f"it is suppressed by {listed(trial.suppressed_by)}. End the silence, or repair what fires."
     receivers = _named("receiver", trial.receivers)
     if not trial.integrations:
-        return f"{receivers} sends nothing. Add a receiver to alertmanager_receivers and a route to it."
+        return f"{receivers} has no integration. Add a receiver to alertmanager_receivers and a route to it."
     if trial.failed:
         return f"{receivers} failed by {listed(trial.failed)}. The log of Alertmanager has the reason."
     if trial.missing:

@@ -118,7 +118,7 @@ def trial(receivers=("page",), made=None, failed=None, configured=None, suppress
     [
         ({"receivers": []}, False, "Alertmanager does not show it after 6 s."),
         ({"suppressed_by": ["the silence 7d86"]}, True, "it is suppressed by the silence 7d86."),
-        ({"configured": {}}, True, "the receiver page sends nothing. Add a receiver to alertmanager_receivers"),
+        ({"configured": {}}, True, "the receiver page has no integration. Add a receiver to alertmanager_receivers"),
         ({}, False, "the receiver page sent nothing by webhook within 6 s. Raise verify_test_alert_wait"),
         ({"made": {"webhook": 1}, "failed": {"webhook": 1}}, True, "the receiver page failed by webhook."),
         ({"configured": {"webhook": 2}, "made": {"webhook": 1}}, False, "sent nothing by webhook"),
