@@ -59,7 +59,7 @@ def first_receiver(receivers: Sequence[Mapping[str, Any]], watchdog_receiver: st
 
 def _root(receivers: Sequence[Mapping[str, Any]], route: Mapping[str, Any], watchdog_receiver: str, interval: str) -> Settings:
     own = route or {"receiver": first_receiver(receivers, watchdog_receiver), "routes": [_PAGES, _INFOS]}
-    root = {**_ROOT, "receiver": NOBODY, **own}
+    root = {**_ROOT, **own}
     if watchdog_receiver or not _handles_watchdog(route):
         root["routes"] = [_watchdog(watchdog_receiver or NOBODY, interval), *(root.get("routes") or [])]
     return root
