@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher, parse_list
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_receivers
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_receivers import Settings
 
@@ -73,7 +74,18 @@ def _watchdog(receiver: str, interval: str) -> Settings:
 
 def _handles_watchdog(route: Mapping[str, Any]) -> bool:
     """Whether a route of the site is for the dead man's switch itself."""
-    return any(WATCHDOG in str(child.get(key)) for _path, child in routes(route) for key in ("matchers", "match", "match_re"))
+    taken = [matcher for _path, child in routes(route) for matcher in _matchers(child) if matcher.is_equal]
+    return any(matcher.name == "alertname" and re.search(rf"\b{WATCHDOG}\b", matcher.value) for matcher in taken)
+
+
+def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
+    """The matchers of a route, those in Alertmanager's older notation included. What is no matcher is left to amtool."""
+    texts = route.get("matchers")
+    for text in texts if isinstance(texts, list) else []:
+        yield from parse_list(str(text))
+    for key in ("match", "match_re"):
+        labels = route.get(key)
+        yield from (Matcher(str(name), str(value)) for name, value in (labels.items() if isinstance(labels, Mapping) else ()))
 
 
 def _with_absolute_files(value: Any) -> Any:

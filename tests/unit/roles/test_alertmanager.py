@@ -62,6 +62,25 @@ def test_the_route_of_a_site_keeps_the_dead_mans_switch_and_the_groups(deployed)
     assert configuration(deployed(**{**variables, "alertmanager_route": own}))["route"]["routes"] == own["routes"]
 
 
+@pytest.mark.parametrize(
+    ("matchers", "handles"),
+    [
+        ({"matchers": ['alertname="Watchdog"']}, True),
+        ({"matchers": ['{severity!="page", alertname =~ "Watchdog|Heartbeat"}']}, True),
+        ({"match": {"alertname": "Watchdog"}}, True),
+        ({"match_re": {"alertname": "Heartbeat|Watchdog"}}, True),
+        ({"matchers": ['alertname!="Watchdog"']}, False),
+        ({"matchers": ['alertname!~"Watchdog|Heartbeat"', 'team="ml"']}, False),
+        ({"matchers": ['alertname="WatchdogOfDisks"']}, False),
+        ({"matchers": ['team="Watchdog"']}, False),
+    ],
+)
+def test_only_a_route_that_takes_the_watchdog_replaces_that_of_the_role(deployed, matchers, handles):
+    given = {"receiver": "oncall", "routes": [{**matchers, "receiver": "nobody"}]}
+    variables = {"alertmanager_receivers": [SLACK], "alertmanager_secret_files": SECRETS, "alertmanager_route": given}
+    assert len(configuration(deployed(**variables))["route"]["routes"]) == (1 if handles else 2)
+
+
 def test_the_judge_is_not_told_that_the_watchdog_ends(deployed):
     native = {"name": "other", "webhook_configs": [{"url_file": "secrets/hook"}, {"url_file": "secrets/hook", "send_resolved": True}]}
     for receiver, expected in ((JUDGE, [False]), (native, [False, True])):
