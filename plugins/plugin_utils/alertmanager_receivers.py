@@ -14,6 +14,9 @@ Settings = dict[str, Any]
 # The templates are in roles/alertmanager/files/gpu-monitoring.tmpl.
 _TITLE = '{{ template "gpu_monitoring.title" . }}'
 _TEXT = '{{ template "gpu_monitoring.text" . }}'
+# Alertmanager reads a rendered text of a payload as YAML, so `GPU 3: Xid 79` would become a mapping unless the text is JSON.
+_JSON_TITLE = '{{ template "gpu_monitoring.json_title" . }}'
+_JSON_TEXT = '{{ template "gpu_monitoring.json_text" . }}'
 _PAGERDUTY_SEVERITY = (
     '{{ if eq .CommonLabels.severity "page" }}critical{{ else if eq .CommonLabels.severity "info" }}info{{ else }}warning{{ end }}'
 )
@@ -26,7 +29,7 @@ _DEFAULTS: Mapping[str, Settings] = {
     "slack": {"title": _TITLE, "text": _TEXT},
     "teams": {"title": _TITLE, "text": _TEXT},
     "webhook": {},
-    "pagerduty": {"description": _TITLE, "severity": _PAGERDUTY_SEVERITY, "details": {"text": _TEXT}},
+    "pagerduty": {"description": _TITLE, "severity": _PAGERDUTY_SEVERITY, "details": {"text": _JSON_TEXT}},
     # Without a parse mode, Telegram takes the text as it is.
     "telegram": {"parse_mode": "", "message": f"{_TITLE}\n\n{_TEXT}"},
 }
@@ -67,10 +70,7 @@ def _telegram(entry: Settings) -> Settings:
 
 
 def _ntfy(entry: Settings) -> Settings:
-    """A message in the form of https://docs.ntfy.sh/publish/#publish-as-json.
-
-    Alertmanager reads a rendered text of a payload as YAML, so `GPU 3: Xid 79` would become a mapping unless the text is JSON.
-    """
+    """A message in the form of https://docs.ntfy.sh/publish/#publish-as-json."""
     login: Settings = {}
     if "token_file" in entry:
         login = {"authorization": {"type": "Bearer", "credentials_file": entry["token_file"]}}
@@ -78,8 +78,8 @@ def _ntfy(entry: Settings) -> Settings:
         login = {"basic_auth": {"username": entry["username"], "password_file": entry["password_file"]}}
     payload = {
         "topic": f"{{{{ {_go_string(entry['topic'])} | toJson }}}}",
-        "title": '{{ template "gpu_monitoring.json_title" . }}',
-        "message": '{{ template "gpu_monitoring.json_text" . }}',
+        "title": _JSON_TITLE,
+        "message": _JSON_TEXT,
         "priority": entry.get("priority", _NTFY_PRIORITY),
         "tags": [_NTFY_TAG],
         "click": "{{ .ExternalURL | toJson }}",

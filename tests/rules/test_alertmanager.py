@@ -127,6 +127,42 @@ def test_a_mistake_is_refused(image, deployed, variables, words):
 
 
 @pytest.fixture
+def rendered(image, deployed, tmp_path):
+    """Renders a template of the role for a message about so many alerts that fire and that are resolved."""
+    _options, folder = deployed()
+
+    def render(template, firing, resolved):
+        urls = {"dashboard_url": f"https://monitoring.example.com/{'d' * 70}", "runbook_url": f"https://example.com/{'r' * 90}"}
+        texts = {"summary": f'GPU 3 ("H100"): {"s" * 130}', "description": f"Look: {'d' * 450}.\nThen reset.", **urls}
+        states = ["firing"] * firing + ["resolved"] * resolved
+        alerts = [{"status": state, "labels": {"alertname": "GpuHot"}, "annotations": texts} for state in states]
+        data = {"status": states[0], "alerts": alerts, "groupLabels": {"host": "gpu1"}, "commonLabels": {}, "commonAnnotations": {}, "receiver": "oncall"}
+        (folder / "data.json").write_text(json.dumps({**data, "externalURL": "https://10.0.0.9:9093"}))
+        start = ["docker", "run", "--rm", "--network=none", f"--volume={folder}:/etc/alertmanager:ro", "--entrypoint=amtool", image]
+        options = ["--template.glob=/etc/alertmanager/templates/*.tmpl", "--template.data=/etc/alertmanager/data.json"]
+        command = [*start, "template", "render", *options, f'--template.text={{{{ template "gpu_monitoring.{template}" . }}}}']
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+    return render
+
+
+def test_a_message_about_many_alerts_is_as_short_as_services_want_it(rendered):
+    text = rendered("text", 40, 40)
+    assert len(text.encode()) < 24 * 1024
+    assert "These are 15 of 40 alerts that fire.\n\nResolved: " in text and "These are 15 of 40 alerts that are resolved." in text
+    # https://docs.ntfy.sh/publish/#limitations
+    message = json.loads(rendered("json_text", 40, 40))
+    assert len(message.encode()) < 4096
+    assert message.count("GPU 3") == 6 and message.count("These are 3 of 40 alerts") == 2
+
+
+def test_a_message_about_few_alerts_has_all_of_them(rendered):
+    text, message = rendered("text", 2, 1), json.loads(rendered("json_text", 2, 1))
+    assert [part.partition("\n")[0].partition(" (")[0] for part in message.split("\n\n")] == ["GPU 3", "GPU 3", "Resolved: GPU 3"]
+    assert text.partition("\n\nAlertmanager: ")[0] == message and "These are" not in text
+
+
+@pytest.fixture
 def hook():
     """An HTTP server of this test, and the requests that it got: path, login and body."""
     got = []

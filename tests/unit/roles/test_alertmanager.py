@@ -109,6 +109,8 @@ def test_short_forms_become_integrations_beside_those_that_are_written_out(deplo
     assert made["slack_configs"][0]["api_url_file"] == "/etc/alertmanager/secrets/slack"
     assert made["msteamsv2_configs"][0]["webhook_url_file"] == "/etc/alertmanager/secrets/hook"
     assert made["telegram_configs"][0]["chat_id"] == -100
+    # As plain text, Alertmanager would read `Queue: full` as YAML.
+    assert made["pagerduty_configs"][0]["details"] == {"text": '{{ template "gpu_monitoring.json_text" . }}'}
     webhook, ntfy = sorted(made["webhook_configs"], key=len)
     assert webhook == {"url_file": "/etc/alertmanager/secrets/hook", "send_resolved": True}
     assert ntfy["http_config"] == {"basic_auth": {"username": "me", "password_file": "/etc/alertmanager/secrets/hook"}}
