@@ -32,7 +32,8 @@ def configuration(
     watchdog_interval: str = "1m",
 ) -> Settings:
     """The whole configuration; `settings` are its other sections, of which empty ones are left out."""
-    expanded = [alertmanager_receivers.expanded(receiver, receiver["name"] != watchdog_receiver) for receiver in receivers]
+    http_config = (settings.get("global") or {}).get("http_config")
+    expanded = [alertmanager_receivers.expanded(receiver, receiver["name"] != watchdog_receiver, http_config) for receiver in receivers]
     if NOBODY not in [receiver["name"] for receiver in receivers]:
         expanded.append({"name": NOBODY})
     made = {

@@ -54,7 +54,7 @@ SHORT_FORMS = {
     "ntfy": "webhook",
 }
 # The settings of the short form ntfy. Its secrets have settings with `_file` as well.
-NTFY = ("url", "topic", "token_file", "username", "password_file", "priority", "send_resolved")
+NTFY = ("url", "topic", "token_file", "username", "password_file", "priority", "send_resolved", "http_config")
 NTFY_SECRETS = ("token", "password")
 GLOBAL_SECRETS = (
     *("smtp_auth_password", "smtp_auth_secret"),

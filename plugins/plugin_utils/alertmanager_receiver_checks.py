@@ -64,6 +64,9 @@ def _of_short_form(place: str, key: str, entry: Mapping[str, Any]) -> Iterator[P
     for name, example in _REQUIRED.get(key, {}).items():
         if not entry.get(name):
             yield f"{place} has no {name}", f"Set {place}.{name}, such as {example}"
+    recipients = entry.get("to", "")
+    if key == "email" and not all(isinstance(name, str) for name in (recipients if isinstance(recipients, list) else [recipients])):
+        yield f"{place}.to is not text", f"Write it like {_REQUIRED['email']['to']}, or a list of such texts"
     if key == "telegram" and not re.fullmatch(r"-?\d+", str(entry.get("chat_id", ""))) and not entry.get("chat_id_file"):
         yield f"{place}.chat_id is not the number of a chat", "Write it like chat_id: -1001234567890"
     if key == "ntfy":
@@ -72,6 +75,8 @@ def _of_short_form(place: str, key: str, entry: Mapping[str, Any]) -> Iterator[P
             yield f"{place}.{unknown[0]} is no setting of ntfy", f"Use {', '.join(NTFY)}"
         if public_url.problem_of(str(entry.get("url")), ""):
             yield f"{place}.url is not a URL without login and query", "Write the URL of the server, like https://ntfy.example.com"
+        if not isinstance(entry.get("http_config", {}), Mapping):
+            yield f"{place}.http_config is not a mapping", "Write it as in Alertmanager's documentation"
         if entry.get("password_file") and not entry.get("username"):
             yield f"{place} has a password_file and no username", "Set both, or token_file"
 

@@ -22,6 +22,8 @@ _PAGERDUTY_SEVERITY = (
 )
 # https://docs.ntfy.sh/publish/#message-priority: 5 is the highest, 3 the default.
 _NTFY_PRIORITY = '{{ if and (eq .Status "firing") (eq .CommonLabels.severity "page") }}5{{ else }}3{{ end }}'
+# Of these Alertmanager takes one.
+_LOGINS = ("authorization", "basic_auth", "bearer_token_file", "oauth2")
 _NTFY_TAG = '{{ if eq .Status "firing" }}rotating_light{{ else }}white_check_mark{{ end }}'
 # What the short forms set beside the settings that they are given.
 _DEFAULTS: Mapping[str, Settings] = {
@@ -35,13 +37,17 @@ _DEFAULTS: Mapping[str, Settings] = {
 }
 
 
-def expanded(receiver: Mapping[str, Any], tells_the_end: bool = True) -> Settings:
-    """A receiver in Alertmanager's own form. Without `tells_the_end`, an integration says so itself where it tells that alerts end."""
+def expanded(receiver: Mapping[str, Any], tells_the_end: bool = True, http_config: Any = None) -> Settings:
+    """A receiver in Alertmanager's own form. Without `tells_the_end`, an integration says so itself where it tells that alerts end.
+
+    `http_config` is that of `global`, which Alertmanager does not add to one of an integration.
+    """
+    defaults = {**_DEFAULTS, "ntfy": {"http_config": http_config}}
     made: Settings = {}
     for key, value in receiver.items():
         if key in SHORT_FORMS:
             convert = _CONVERTERS.get(key, _as_it_is)
-            configs = [convert({**_DEFAULTS.get(key, {}), "send_resolved": tells_the_end, **entry}) for entry in entries(value)]
+            configs = [convert({**defaults[key], "send_resolved": tells_the_end, **entry}) for entry in entries(value)]
             made.setdefault(f"{SHORT_FORMS[key]}_configs", []).extend(configs)
         elif key.endswith("_configs"):
             made.setdefault(key, []).extend({**({} if tells_the_end else {"send_resolved": False}), **(entry or {})} for entry in value or [])
@@ -71,11 +77,8 @@ def _telegram(entry: Settings) -> Settings:
 
 def _ntfy(entry: Settings) -> Settings:
     """A message in the form of https://docs.ntfy.sh/publish/#publish-as-json."""
-    login: Settings = {}
-    if "token_file" in entry:
-        login = {"authorization": {"type": "Bearer", "credentials_file": entry["token_file"]}}
-    elif "password_file" in entry:
-        login = {"basic_auth": {"username": entry["username"], "password_file": entry["password_file"]}}
+    login, given = _login(entry), entry["http_config"] if isinstance(entry["http_config"], Mapping) else {}
+    http_config = {**{name: value for name, value in given.items() if not login or name not in _LOGINS}, **login}
     payload = {
         "topic": f"{{{{ {_go_string(entry['topic'])} | toJson }}}}",
         "title": _JSON_TITLE,
@@ -85,7 +88,15 @@ def _ntfy(entry: Settings) -> Settings:
         "click": "{{ .ExternalURL | toJson }}",
     }
     others = {key: value for key, value in entry.items() if key not in NTFY or key == "send_resolved"}
-    return {"url": entry["url"], **({"http_config": login} if login else {}), "payload": payload, **others}
+    return {"url": entry["url"], **({"http_config": http_config} if http_config else {}), "payload": payload, **others}
+
+
+def _login(entry: Settings) -> Settings:
+    if "token_file" in entry:
+        return {"authorization": {"type": "Bearer", "credentials_file": entry["token_file"]}}
+    if "password_file" in entry:
+        return {"basic_auth": {"username": entry["username"], "password_file": entry["password_file"]}}
+    return {}
 
 
 def _go_string(text: str) -> str:

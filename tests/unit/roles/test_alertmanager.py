@@ -118,6 +118,21 @@ def test_short_forms_become_integrations_beside_those_that_are_written_out(deplo
     assert set(made) == {"name", *(f"{name}_configs" for name in ("email", "slack", "msteamsv2", "webhook", "pagerduty", "telegram"))}
 
 
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, {"proxy_url": "http://proxy:3128", "basic_auth": {"username": "a", "password_file": "/etc/alertmanager/secrets/hook"}}),
+        ({"token_file": "secrets/slack"}, {"proxy_url": "http://proxy:3128", "authorization": {"type": "Bearer", "credentials_file": "/etc/alertmanager/secrets/slack"}}),
+        ({"http_config": {"tls_config": {"ca_file": "/etc/ssl/certs/a.crt"}}}, {"tls_config": {"ca_file": "/etc/ssl/certs/a.crt"}}),
+    ],
+)
+def test_ntfy_adds_its_login_to_the_http_config_of_the_site(deployed, own, expected):
+    shared = {"http_config": {"proxy_url": "http://proxy:3128", "basic_auth": {"username": "a", "password_file": "secrets/hook"}}}
+    receiver = {"name": "oncall", "ntfy": {"url": "https://ntfy.example.com", "topic": "gpu", **own}}
+    config = configuration(deployed(alertmanager_receivers=[receiver], alertmanager_secret_files=SECRETS, alertmanager_global=shared))
+    assert config["receivers"][0]["webhook_configs"][0]["http_config"] == expected
+
+
 def test_secrets_are_files_that_alertmanager_alone_reads_and_that_need_no_reload(deployed):
     options = deployed(alertmanager_receivers=[SLACK], alertmanager_secret_files=SECRETS)
     kept = files(options)["secrets/slack"]
