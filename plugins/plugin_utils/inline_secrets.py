@@ -28,6 +28,8 @@ _SECRET_KEYS = {
     "service_account_key": "",
     "token": "",
 }
+# Elsewhere, such as in the payload of a webhook or the fields of an issue in Jira, a key is no secret.
+_PRIVATE_KEY = "tls_config.key"
 # Their keys are names that the site chose, not settings of Prometheus.
 _NAMED_BY_SITE = {"annotations", "external_labels", "labels", "params"}
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|api-?key|secret|password", re.IGNORECASE)
@@ -85,7 +87,7 @@ def _problems(value: Any, path: str, secret_files: Collection[str], program: Pro
 def _problems_of_entry(key: str, value: Any, path: str, secret_files: Collection[str], program: Program) -> Iterator[Problem]:
     if key in program.named_by_site:
         return
-    if key in _SECRET_KEYS and value and not isinstance(value, Mapping):
+    if key in _SECRET_KEYS and value and not isinstance(value, Mapping) and (key != "key" or path.endswith(_PRIVATE_KEY)):
         fix = _fix_of_aws(program) if key == "secret_key" else _fix(_SECRET_KEYS[key], program)
         yield Problem(f"{path} is a secret in the configuration", fix)
     elif key in ("headers", "http_headers", "proxy_connect_header") and isinstance(value, Mapping):
