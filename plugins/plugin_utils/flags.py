@@ -28,6 +28,7 @@ PROMETHEUS = {
 ALERTMANAGER = {
     "cluster.listen-address": "",
     "config.file": "",
+    "data.maintenance-interval": "",
     "data.retention": "alertmanager_retention",
     "enable-feature": "",
     "storage.path": "alertmanager_volume",

@@ -154,6 +154,10 @@ def test_amtool_checks_the_configuration_and_runs_the_tests_of_routes(deployed):
     assert json.loads(files(options)["route_tests.json"]["content"]) == tests
 
 
+def test_a_crash_loses_no_silence_that_is_older_than_a_minute(deployed):
+    assert {"--storage.path=/alertmanager", "--data.maintenance-interval=1m"} <= set(deployed()["command"])
+
+
 def test_links_lead_to_the_published_address_unless_a_site_has_its_own(deployed, tmp_path):
     assert {"--web.external-url=https://10.0.0.9:9093", "--web.route-prefix=/"} <= set(deployed()["command"])
     behind = deployed(alertmanager_external_url="https://monitoring.example.com/alertmanager/")
