@@ -34,7 +34,7 @@ def problem_of_rules(groups: Sequence[Any], alerts: Mapping[str, Any], disabled:
     rules = [rule for group in groups if isinstance(group, Mapping) for rule in group.get("rules") or [] if isinstance(rule, Mapping)]
     own = [rule for rule in rules if "alert" in rule]
     for rule, key in ((rule, key) for rule in own for key in ("for", "keep_firing_for") if key in rule):
-        problem = durations.problem_of(rule[key], f"{key} of the alert {rule['alert']}")
+        problem = durations.problem_of(rule[key], f"{rule['alert']}.{key}")
         if problem:
             return problem
     for name, count in Counter(str(rule["alert"]) for rule in own).items():
