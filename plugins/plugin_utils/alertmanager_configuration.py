@@ -75,8 +75,9 @@ def _watchdog(receiver: str, interval: str) -> Settings:
 
 def _handles_watchdog(route: Mapping[str, Any]) -> bool:
     """Whether a route of the site is for the dead man's switch itself."""
-    taken = [matcher for _path, child in routes(route) for matcher in _matchers(child) if matcher.is_equal]
-    return any(matcher.name == "alertname" and re.search(rf"\b{WATCHDOG}\b", matcher.value) for matcher in taken)
+    names = [matcher for _path, child in routes(route) for matcher in _matchers(child) if matcher.name == "alertname"]
+    # A matcher that takes any name is not for the dead man's switch.
+    return any(matcher.takes(WATCHDOG) and not matcher.takes("AnyOther") for matcher in names)
 
 
 def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
@@ -86,7 +87,7 @@ def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
         yield from parse_list(str(text))
     for key in ("match", "match_re"):
         labels = route.get(key)
-        yield from (Matcher(str(name), str(value)) for name, value in (labels.items() if isinstance(labels, Mapping) else ()))
+        yield from (Matcher(str(name), str(value), key == "match_re") for name, value in (labels.items() if isinstance(labels, Mapping) else ()))
 
 
 def _with_absolute_files(value: Any) -> Any:

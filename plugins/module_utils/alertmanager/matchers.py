@@ -39,6 +39,14 @@ class Matcher(NamedTuple):
         name = self.name if _PLAIN_NAME.fullmatch(self.name) else _quoted(self.name)
         return f"{name}{operator}{_quoted(self.value)}"
 
+    def takes(self, value: str) -> bool:
+        """Whether the label may have a value. False too for an expression that Python cannot read."""
+        try:
+            equal = bool(re.fullmatch(self.value, value)) if self.is_regex else self.value == value
+        except re.error:
+            return False
+        return equal == self.is_equal
+
     @property
     def needs_label(self) -> bool:
         """Whether an alert without the label is left out. False too for an expression that Python cannot read."""
