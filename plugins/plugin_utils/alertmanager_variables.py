@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alertmanager_receiver_checks,
     alertmanager_route_checks,
@@ -29,7 +27,7 @@ def check(variables: HostVariables, host: str) -> None:
 
     A host without this Alertmanager may have variables of the same names for another one.
     """
-    if not boolean(variables.get(host, "alertmanager_enabled")):
+    if not variables.is_true(host, "alertmanager_enabled"):
         return
     for name, problem, fix in _problems({name: variables.get(host, f"alertmanager_{name}") for name in _CHECKED}):
         raise VariableError(name, host, problem, fix)

@@ -7,8 +7,6 @@ import ipaddress
 from collections.abc import Sequence
 from typing import TypedDict
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts, TargetGroup
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import target_labels
@@ -104,7 +102,7 @@ def _exporters(variables: HostVariables, host: str) -> dict[str, int]:
     """The port of each exporter that Prometheus should expect of a host."""
     ports = {}
     for exporter, groups in EXPORTERS.items():
-        if host in variables.in_groups(*groups) and _boolean(variables, host, f"{exporter}_enabled", default=True):
+        if host in variables.in_groups(*groups) and variables.is_true(host, f"{exporter}_enabled"):
             ports[exporter] = port_of(variables, host, f"{exporter}_port")
     return ports
 
@@ -118,19 +116,11 @@ def _labels(variables: HostVariables, host: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in labels.items()}
 
 
-def _boolean(variables: HostVariables, host: str, name: str, default: bool) -> bool:
-    value = variables.get(host, name)
-    try:
-        return default if value is None else boolean(value)
-    except TypeError as error:
-        raise VariableError(name, host, f"'{value}' is neither true nor false", "Set it to true or false") from error
-
-
 def _switch(variables: HostVariables, host: str) -> bool | None:
     """Whether a host shall speak TLS; None where nothing says so."""
     for name in ("tls_enabled", "gpu_monitoring_tls"):
         if variables.is_set(host, name):
-            return _boolean(variables, host, name, default=True)
+            return variables.is_true(host, name)
     return None
 
 

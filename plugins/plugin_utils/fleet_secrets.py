@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from typing import NamedTuple, TypedDict
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.certificate_problem import certificate_problem
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
@@ -187,8 +186,7 @@ def _containers(variables: HostVariables, host: str) -> list[str]:
     """The names of containers by which a monitoring host reaches its own services."""
     if host not in variables.groups.get("monitoring", [host]):
         return []
-    enabled = variables.get(host, "alertmanager_enabled")
-    alertmanager = [_ALERTMANAGER] if enabled is None or boolean(enabled, strict=False) else []
+    alertmanager = [_ALERTMANAGER] if variables.is_true(host, "alertmanager_enabled") else []
     exporters = ["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else []
     return [*alertmanager, "prometheus", "node-exporter", *exporters]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleTemplateSyntaxError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.template import Templar, trust_as_template
 
 ROLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "roles"))
@@ -68,6 +69,14 @@ class HostVariables:
     def get(self, host: str, name: str) -> Any:
         """The value of a variable; None if missing. Raises VariableError where it cannot be evaluated."""
         return self._evaluate(host, name, lambda variables: self._templar.template(variables.get(name)))
+
+    def is_true(self, host: str, name: str) -> bool:
+        """Whether a variable is true, as one that is missing is too. Raises VariableError for a value that is no boolean."""
+        value = self.get(host, name)
+        try:
+            return value is None or boolean(value)
+        except TypeError as error:
+            raise VariableError(name, host, f"'{value}' is neither true nor false", "Set it to true or false") from error
 
     def expression(self, host: str, name: str, expression: str) -> Any:
         """The value of an expression over the host's variables; `name` is the variable that an error names."""

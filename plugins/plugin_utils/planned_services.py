@@ -6,8 +6,6 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 # The containers of each role. With TLS, a proxy of its own publishes cAdvisor's port.
@@ -29,16 +27,15 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
     prefix = variables.get(host, "gpu_monitoring_container_prefix")
     services: list[dict[str, Any]] = []
     for role in roles:
-        enabled = variables.get(host, f"{role}_enabled")
-        if enabled is None or boolean(enabled):
-            behind_proxy = role == "cadvisor" and boolean(variables.get(host, "tls_enabled"))
+        if variables.is_true(host, f"{role}_enabled"):
+            behind_proxy = role == "cadvisor" and variables.is_true(host, "tls_enabled")
             containers = [*_CONTAINERS[role], *([_PROXY] if behind_proxy else [])]
             network = str(variables.get(host, f"{role}_network"))
             services += [{"role": role, "container": f"{prefix}{name}", "service": name, "network": network} for name in containers]
             address = _address(variables.get(host, f"{role}_address"))
             if address:
                 services[-1] |= {"address": address, "port": int(variables.get(host, f"{role}_port"))}
-            if role in _WITH_DATA and not boolean(variables.get(host, f"{role}_adopt_volume")):
+            if role in _WITH_DATA and not variables.is_true(host, f"{role}_adopt_volume"):
                 services[-1]["own_volume"] = str(variables.get(host, f"{role}_volume"))
     return services
 

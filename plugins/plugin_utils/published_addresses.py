@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.addresses import InterfaceAddress
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
@@ -70,8 +68,7 @@ def _published(variables: HostVariables, facts: HostFacts, host: str) -> Iterato
             yield f"{exporter}_address"
     if host in monitoring:
         yield from ("prometheus_address", "grafana_address")
-        enabled = variables.get(host, "alertmanager_enabled")
-        if enabled is None or boolean(enabled):
+        if variables.is_true(host, "alertmanager_enabled"):
             yield "alertmanager_address"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.planned_services import planned
 
@@ -39,3 +40,9 @@ def test_variables_count_as_the_roles_take_them(tmp_path):
     monitoring = {"alertmanager": ("10.0.0.9", 9093), "prometheus": ("10.0.0.9", 9090), "grafana": ("10.0.0.9", 3000)}
     assert services(tmp_path, "monitor1", ALL[3:]) == monitoring
     assert set(services(tmp_path, "monitor1", ALL[3:], alertmanager_enabled="off")) == {"prometheus", "grafana"}
+
+
+def test_a_service_that_is_neither_wanted_nor_not_is_one_error(tmp_path):
+    known = host_variables(tmp_path, GPU1, MONITOR, {"alertmanager_enabled": "maybe"})
+    with pytest.raises(ValueError, match=r"^alertmanager_enabled on monitor1: 'maybe' is neither true nor false\. Set it to true or false\.$"):
+        planned(known, "monitor1", ["alertmanager"])
