@@ -24,7 +24,7 @@ def remove():
 @pytest.fixture
 def deployed(site):
     """The stack is there, as converge or an earlier test left it or by another run."""
-    if "prometheus" not in left("monitor1"):
+    if "prometheus" not in on("monitor1", "docker ps --format '{{.Names}}'").split():
         run = site()
         assert run.code == 0, run.output
 
