@@ -27,7 +27,7 @@ _LOGINS = ("authorization", "basic_auth", "bearer_token_file", "oauth2")
 _NTFY_TAG = '{{ if eq .Status "firing" }}rotating_light{{ else }}white_check_mark{{ end }}'
 # What the short forms set beside the settings that they are given.
 _DEFAULTS: Mapping[str, Settings] = {
-    "email": {"headers": {"Subject": _TITLE}, "text": _TEXT, "html": ""},
+    "email": {"text": _TEXT, "html": ""},
     "slack": {"title": _TITLE, "text": _TEXT},
     "teams": {"title": _TITLE, "text": _TEXT},
     "webhook": {},
@@ -66,8 +66,10 @@ def _as_it_is(entry: Settings) -> Settings:
 
 
 def _email(entry: Settings) -> Settings:
-    recipients = entry["to"]
-    return {**entry, "to": recipients if isinstance(recipients, str) else ", ".join(recipients)}
+    """Alertmanager takes the name of a header in upper and lower case, and refuses the same header twice."""
+    recipients, headers = entry["to"], entry.get("headers") or {}
+    subject = {} if "subject" in map(str.lower, headers) else {"Subject": _TITLE}
+    return {**entry, "to": recipients if isinstance(recipients, str) else ", ".join(recipients), "headers": {**subject, **headers}}
 
 
 def _telegram(entry: Settings) -> Settings:

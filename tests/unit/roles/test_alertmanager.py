@@ -137,6 +137,18 @@ def test_ntfy_adds_its_login_to_the_http_config_of_the_site(deployed, own, expec
     assert config["receivers"][0]["webhook_configs"][0]["http_config"] == expected
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"X-Site": "a"}, {"Subject": '{{ template "gpu_monitoring.title" . }}', "X-Site": "a"}),
+        ({"subject": "GPUs", "X-Site": "a"}, {"subject": "GPUs", "X-Site": "a"}),
+    ],
+)
+def test_headers_of_an_email_come_beside_the_subject_of_the_role(deployed, headers, expected):
+    receiver = {"name": "mail", "email": {"to": "a@example.com", "headers": headers}}
+    assert configuration(deployed(alertmanager_receivers=[receiver]))["receivers"][0]["email_configs"][0]["headers"] == expected
+
+
 def test_secrets_are_files_that_alertmanager_alone_reads_and_that_need_no_reload(deployed):
     options = deployed(alertmanager_receivers=[SLACK], alertmanager_secret_files=SECRETS)
     kept = files(options)["secrets/slack"]
