@@ -242,3 +242,20 @@ def test_nothing_is_sent_for_what_follows_from_a_host_that_is_down(running, hook
     wait_until(lambda: len(got) == 2, "the two hosts are not told of", 20)
     told = sorted((alert["labels"]["host"], alert["labels"]["alertname"]) for _path, _login, body in got for alert in body["alerts"])
     assert told == [("gpu1", "HostDown"), ("gpu2", "GpuExporterDown")]
+
+
+@pytest.mark.long
+def test_an_xid_that_pages_hides_what_is_less_of_the_same_gpu(running, hook):
+    url, got = hook
+    route = {"receiver": "oncall", "group_by": ["host"], "group_wait": "2s"}
+    send = running(alertmanager_receivers=[ONCALL], alertmanager_route=route, alertmanager_secret_files={"hook": url})
+
+    def alert(name, xid="", gpu="GPU-1"):
+        return {"alertname": name, "severity": "warn", "host": "gpu1", "UUID": gpu, **({"xid": xid} if xid else {})}
+
+    shown = [alert("GpuXidResetGpu", "48"), alert("GpuXidWatch", "157"), alert("GpuHot"), alert("GpuXidApplication", "45", "GPU-2")]
+    hidden = [alert("GpuXidApplication", "45"), alert("GpuXidOther", "171"), alert("GpuXidWatch", "63"), alert("GpuRowRemapPending")]
+    send(*shown, *hidden)
+    wait_until(lambda: got, "nobody was told", 20)
+    told = [(entry["labels"]["alertname"], entry["labels"]["UUID"], entry["labels"].get("xid")) for entry in got[0][2]["alerts"]]
+    assert sorted(told, key=str) == sorted(((entry["alertname"], entry["UUID"], entry.get("xid")) for entry in shown), key=str)
