@@ -37,6 +37,14 @@ GPUS, CONTAINERS = 8, 30
 LOOKED_BACK = 15 * 60
 LONG = {"up", "node_filesystem_avail_bytes"}
 HOUR = 3600
+# Metrics whose value is a time, with its distance from the time of the sample.
+TIMES = {
+    "node_time_seconds": 0,
+    "node_boot_time_seconds": -30 * 86400,
+    "container_start_time_seconds": -30 * 86400,
+    "gpu_monitoring_certificate_expiry_timestamp_seconds": 90 * 86400,
+    "prometheus_remote_storage_queue_highest_sent_timestamp_seconds": 0,
+}
 # Prometheus evaluates at the present time and takes no block of the future, so samples end when the blocks are made. A sample counts for five minutes.
 # Denser samples make up for those that are missing at the end.
 SAMPLED = 4
@@ -63,7 +71,15 @@ def of_host(host: str) -> Iterator[Series]:
         labels = {"job": "cadvisor", "host": host, "instance": f"{host}:8088", "name": f"training-{number}", "id": f"/docker/{host}{number}"}
         yield from (series(key, labels, (start, step, 1)) for key, (start, step) in CONTAINER.items())
     labels = {"job": "node", "host": host, "instance": f"{host}:9100"}
-    yield from (series(key, labels, (start, step, 1)) for key, (start, step) in {**MACHINE, **PROMETHEUS, **ALERTMANAGER}.items())
+    yield from (series(key, labels, (start, step, 1)) for key, (start, step) in MACHINE.items())
+
+
+def of_monitoring_host() -> Iterator[Series]:
+    """What the rules read of Prometheus and Alertmanager."""
+    for job, metrics in (("prometheus", PROMETHEUS), ("alertmanager", ALERTMANAGER)):
+        labels = {"job": job, "host": "monitor1", "instance": f"monitor1:{job}"}
+        yield series("up", labels, (1, 0, 1))
+        yield from (series(key, labels, (start, step, 1)) for key, (start, step) in metrics.items())
 
 
 def write(found: list[Series], now: int, text: TextIO) -> None:
@@ -72,8 +88,13 @@ def write(found: list[Series], now: int, text: TextIO) -> None:
         key = entry.written()["series"]
         start, step, _count = entry.parts[0]
         begin = now - (HOUR if entry.name in LONG else LOOKED_BACK)
-        lines = (f"{key} {start + step * number:g} {moment}\n" for number, moment in enumerate(range(begin, now, SAMPLED)))
-        text.writelines(lines)
+        moments = range(begin, now, SAMPLED)
+        if entry.name in TIMES:
+            # A boot and a start stay where they were, and a clock goes on.
+            fixed = step == 0
+            text.writelines(f"{key} {(now if fixed else moment) + TIMES[entry.name]} {moment}\n" for moment in moments)
+        else:
+            text.writelines(f"{key} {start + step * number:g} {moment}\n" for number, moment in enumerate(moments))
     text.write("# EOF\n")
 
 
@@ -94,6 +115,9 @@ def measure(url: str, evaluations: int) -> list[float]:
     while len(taken) < evaluations:
         time.sleep(INTERVAL)
         groups = requests.get(f"{url}/api/v1/rules", timeout=30).json()["data"]["groups"]
+        firing = sorted({rule["name"] for group in groups for rule in group["rules"] if rule.get("alerts")} - {"Watchdog"})
+        if firing:
+            raise ValueError(f"The fleet is not healthy: {', '.join(firing)}")
         failed = [rule["lastError"] for group in groups for rule in group["rules"] if rule.get("lastError")]
         if failed:
             raise ValueError(failed[0])
@@ -113,7 +137,7 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     configuration = rules(folder)
-    found = [entry for number in range(given.hosts) for entry in of_host(f"gpu{number:03}")]
+    found = [*of_monitoring_host(), *(entry for number in range(given.hosts) for entry in of_host(f"gpu{number:03}"))]
     print(f"Making samples of {len(found)} series", flush=True)
     end = int(time.time())
     with (folder / "samples.om").open("w") as text:
