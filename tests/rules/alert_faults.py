@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.rules.alert_series import STALE, STEP, Part, Series, gpu_labels, series
+from tests.rules.alert_series import CONTAINER, GPU, MACHINE, STALE, STEP, Part, Series, gpu_labels, series
 
 MINUTE = 60 // STEP
 # When faults begin: later than what rules compare with.
@@ -44,6 +44,7 @@ def _now(value: float, step: float = 0) -> tuple[Part, ...]:
 _GONE: tuple[Part, ...] = ((STALE, 0, 1),)
 _DOWN = {"up": _now(0)}
 _GPU_METRICS = ("SM_CLOCK", "GPU_TEMP", "FB_USED", "FB_FREE", "GPU_UTIL", "MEMORY_TEMP", "TOTAL_ENERGY_CONSUMPTION", "XID_ERRORS")
+_MEASURED = ("up", *(name.partition("{")[0] for name in (*GPU, *CONTAINER, *MACHINE)))
 _ALL_OF_GPU = dict.fromkeys((f"DCGM_FI_DEV_{name}" for name in _GPU_METRICS), _GONE)
 
 
@@ -72,12 +73,21 @@ def _own(name: str, alert: str, metric: str, parts: tuple[Part, ...], minutes: f
     return Fault(name, (alert,), {metric: parts}, {"host": "monitor1"}, minutes)
 
 
+# A container that ran for long starts four times.
+_STARTS: tuple[Part, ...] = tuple((STEP * (BEGIN + begun), 0, count) for begun, count in ((0, 2), (2, 2), (4, 2), (6, 600)))
 _CONTAINER = {"job": "cadvisor", "host": "gpu1", "name": "again", "id": "/docker/again"}
 
 
 def _grown(name: str, labels: dict[str, str]) -> Series:
     """A counter that goes from 2 to 3 with the fault."""
     return series(name, labels, (2, 0, BEGIN), (3, 0, 600))
+
+
+def _old_gpu(name: str, *parts: Part) -> Fault:
+    """A GPU that had uncorrected errors before."""
+    labels = {**gpu_labels(0), "UUID": "GPU-7"}
+    added = (series("DCGM_FI_DEV_SM_CLOCK", labels, (1410, 0, 600)), series("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", labels, *parts))
+    return Fault(name, ("GpuEccUncorrected",), {}, {}, 0.5, added)
 
 
 def _shared(name: str, alert: str, minutes: float, part: Part) -> Fault:
@@ -113,8 +123,20 @@ OF_GPUS = (
     _added("a total of XIDs begins with its first", "GpuXidRestartHost", 0.5, 'DCGM_EXP_XID_ERRORS_TOTAL{xid="79"}', gpu_labels(0), 1),
     _added("fewer GPUs than the inventory says", "GpuCountLow", 3, "host:gpus:expected", {"host": "gpu1"}, 3),
     _gpu("uncorrected ECC error", "GpuEccUncorrected", "ECC_DBE_VOL_TOTAL", _now(1), 0.5),
-    Fault("another uncorrected ECC error", ("GpuEccUncorrected",), {}, {}, 0.5, (_grown("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", {**gpu_labels(0), "UUID": "GPU-7"}),)),
+    _old_gpu("another uncorrected ECC error", (2, 0, BEGIN), (3, 0, 600)),
+    _old_gpu("an uncorrected ECC error after the counter began again", (5, 0, BEGIN - 4), (0, 0, 4), (1, 0, 600)),
     _gpu("row remap failed", "GpuRowRemapFailed", "ROW_REMAP_FAILURE", _now(1), 0.5),
+    Fault(
+        "row remap failed, one is pending, and many rows are remapped",
+        ("GpuRowRemapFailed",),
+        {
+            "DCGM_FI_DEV_ROW_REMAP_FAILURE": _now(1),
+            "DCGM_FI_DEV_ROW_REMAP_PENDING": _now(1),
+            "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS": _now(600),
+        },
+        {"gpu": "0"},
+        0.5,
+    ),
     _gpu("row remap pending", "GpuRowRemapPending", "ROW_REMAP_PENDING", _now(1), 0.5),
     _gpu("page retirement pending", "GpuRowRemapPending", "RETIRED_PENDING", _now(1), 0.5),
     _gpu("many rows remapped", "GpuRowRemapsMany", "UNCORRECTABLE_REMAPPED_ROWS", _now(401), 0.5),
@@ -122,11 +144,25 @@ OF_GPUS = (
     _clock_event("hw_power_brake", "GpuPowerBrake"),
     _gpu("time held back by heat", "GpuThermalSlowdown", "THERMAL_VIOLATION", _now(3e9, 3e9), 16),
     _gpu("hot", "GpuHot", "GPU_TEMP", _now(85), 6),
+    Fault(
+        "hot and held back by heat",
+        ("GpuThermalSlowdown",),
+        {"DCGM_FI_DEV_GPU_TEMP": _now(90), "DCGM_FI_DEV_THERMAL_VIOLATION": _now(3e9, 3e9)},
+        {"gpu": "0"},
+        16,
+    ),
     _gpu("hot memory", "GpuMemoryHot", "MEMORY_TEMP", _now(95), 6),
     _gpu("NVLink recovery", "GpuNvlinkRecovery", "NVLINK_RECOVERY_ERROR_COUNT_TOTAL", _now(1), 0.5),
     _gpu("NVLink CRC errors", "GpuNvlinkErrors", "NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL", _now(1500, 1), 0.5),
     _gpu("NVLink data CRC errors", "GpuNvlinkErrors", "NVLINK_CRC_DATA_ERROR_COUNT_TOTAL", _now(1500), 0.5),
     _gpu("NVLink replays", "GpuNvlinkErrors", "NVLINK_REPLAY_ERROR_COUNT_TOTAL", _now(1500), 0.5),
+    Fault(
+        "NVLink replays before a recovery",
+        ("GpuNvlinkRecovery",),
+        {"DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL": _now(1500), "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL": _now(1)},
+        {"gpu": "0"},
+        0.5,
+    ),
     *(
         Fault(
             f"Hopper's {field}",
@@ -150,14 +186,26 @@ OF_TARGETS = (
     Fault("node exporter of the monitoring host down", ("HostExporterDown",), _DOWN, {"job": "node", "host": "monitor1"}, 17),
     Fault("model server down", ("ModelServerDown",), _DOWN, {"job": "model-server"}, 11),
     Fault("host down", ("HostDown",), {**_DOWN, **_ALL_OF_GPU}, {"host": "gpu1"}, 17),
+    Fault("host no longer in the inventory", ("TargetLost",), dict.fromkeys(_MEASURED, _GONE), {"host": "gpu1"}, 6),
     Fault("target no longer in the files", ("TargetLost",), {"up": _GONE, **_ALL_OF_GPU}, {"job": "nvidia-gpu"}, 6),
-    Fault("Alertmanager down", ("AlertmanagerDown",), _DOWN, {"job": "alertmanager"}, 6),
+    Fault("Alertmanager down", ("AlertmanagerDown",), {**_DOWN, "alertmanager_notifications_failed_total": _GONE}, {"job": "alertmanager"}, 6),
+    Fault(
+        "Alertmanager down, and alerts not taken",
+        ("AlertmanagerDown",),
+        {},
+        {},
+        17,
+        (
+            series("up", {"job": "alertmanager", "host": "monitor1"}, (1, 0, BEGIN), (0, 0, 600)),
+            series("prometheus_notifications_errors_total", {"job": "prometheus", "host": "monitor1", "alertmanager": "x"}, (0, 0, BEGIN), (1, 1, 600)),
+        ),
+    ),
 )
 OF_OTHERS = (
     Fault("no names", ("ContainersWithoutNames",), {"container_start_time_seconds": _GONE}, {}, 6),
     _machine("killed for memory", "ContainerOutOfMemory", "container_oom_events_total", _now(1), 0.5, name="training"),
     Fault("killed for memory again", ("ContainerOutOfMemory",), {}, {}, 0.5, (_grown("container_oom_events_total", _CONTAINER),)),
-    _machine("restarting", "ContainerRestarting", "container_start_time_seconds", ((1, 0, 2), (2, 0, 2), (3, 0, 600)), 4, name="training"),
+    _machine("restarting", "ContainerRestarting", "container_start_time_seconds", _STARTS, 4, name="training"),
     _added(
         "the first sample of a container says that it was killed",
         "ContainerOutOfMemory",
@@ -171,6 +219,8 @@ OF_OTHERS = (
     _shared("shared disk fills", "SharedDiskFillsSoon", 20, (1.5e11, -4e8, 600)),
     _shared("shared disk full", "SharedDiskFull", 6, (1e10, 0, 600)),
     _machine("disk full", "HostDiskFull", "node_filesystem_avail_bytes", _now(1e10), 6),
+    _machine("disk full and filling", "HostDiskFull", "node_filesystem_avail_bytes", _now(2e10, -1e8), 20),
+    _shared("shared disk full and filling", "SharedDiskFull", 20, (2e10, -1e8, 600)),
     _added(
         "file system fails",
         "HostFilesystemError",
@@ -185,12 +235,19 @@ OF_OTHERS = (
     Fault("killed container", ("ContainerOutOfMemory",), {"node_vmstat_oom_kill": _now(4), "container_oom_events_total": _now(1)}, {"host": "gpu1"}, 3),
     _machine("clock off", "HostClockOff", "node_time_seconds", _now(BEGIN * STEP + 30, STEP), 11),
     _machine("receive errors", "HostNetworkErrors", "node_network_receive_errs_total", _now(300, 300), 21),
+    Fault(
+        "every received packet has an error",
+        ("HostNetworkErrors",),
+        {"node_network_receive_errs_total": _now(300, 300), "node_network_receive_packets_total": _now(BEGIN * 15000)},
+        {"host": "gpu1"},
+        21,
+    ),
     _machine("transmit errors", "HostNetworkErrors", "node_network_transmit_errs_total", _now(300, 300), 21),
     _machine("unreadable metrics", "HostTextfileError", "node_textfile_scrape_error", _now(1), 6),
     _machine("certificate ends soon", "CertificateEndsSoon", "gpu_monitoring_certificate_expiry_timestamp_seconds", _now(13 * 86400), 0.5),
     Fault(
         "certificate ends",
-        ("CertificateEndsSoon", "CertificateEnds"),
+        ("CertificateEnds",),
         {"gpu_monitoring_certificate_expiry_timestamp_seconds": _now(86400)},
         {},
         0.5,
@@ -204,7 +261,17 @@ OF_OTHERS = (
     _own("alerts dropped", "PrometheusNotSending", "prometheus_notifications_dropped_total", _now(1, 1), 12),
     _own("alerts not taken", "PrometheusNotSending", "prometheus_notifications_errors_total", _now(1, 1), 12),
     _own("targets unreadable", "PrometheusTargetsUnreadable", "prometheus_sd_file_read_errors_total", _now(1, 1)),
-    _own("samples wait", "PrometheusRemoteWriteBehind", "prometheus_remote_storage_queue_highest_sent_timestamp_seconds", _now(600), 19),
+    Fault(
+        "samples wait",
+        ("PrometheusRemoteWriteBehind",),
+        {
+            "prometheus_remote_storage_queue_highest_sent_timestamp_seconds": _now(600),
+            "prometheus_remote_storage_samples_pending": _now(20000),
+        },
+        {"host": "monitor1"},
+        19,
+    ),
+    _own("receiver refuses samples", "PrometheusRemoteWriteRefused", "prometheus_remote_storage_samples_failed_total", _now(1, 1), 12),
     _own("Alertmanager refuses", "AlertmanagerConfigRefused", "alertmanager_config_last_reload_successful", _now(0)),
     _own("Alertmanager cannot send", "AlertmanagerNotSending", "alertmanager_notifications_failed_total", _now(1, 1)),
 )

@@ -125,6 +125,82 @@ def _new_gpu() -> list[Series]:
     return [Series(entry.name, {**entry.labels, "UUID": "GPU-new"}, ((None, 0, BEGIN), _later(entry, 0))) for entry in new]
 
 
+# Counters of what happened long ago.
+_OF_OLD = {
+    "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": 3.0,
+    "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL": 2.0,
+    "DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL": 5000.0,
+    "DCGM_FI_DEV_PCIE_REPLAY_COUNTER": 900.0,
+    "container_oom_events_total": 4.0,
+    "node_vmstat_oom_kill": 9.0,
+}
+
+
+def _had_errors(samples: int) -> list[Series]:
+    """The healthy fleet with errors of long ago."""
+    fleet = [Series(entry.name, entry.labels, ((_OF_OLD.get(entry.name, entry.parts[0][0]), *entry.parts[0][1:]),)) for entry in healthy(samples)]
+    return fleet + [series('DCGM_EXP_XID_ERRORS_TOTAL{xid="79"}', gpu_labels(0), (1, 0, samples))]
+
+
+def _renamed(**labels: str) -> list[Series]:
+    """Series with errors of long ago get new values of these labels at BEGIN."""
+    found = []
+    for entry in _had_errors(_SAMPLES):
+        if not labels.keys() <= entry.labels.keys():
+            found.append(entry)
+            continue
+        start, step, count = entry.parts[0]
+        found.append(Series(entry.name, entry.labels, ((start, step, BEGIN), (STALE, 0, 1))))
+        found.append(Series(entry.name, {**entry.labels, **labels}, ((None, 0, BEGIN), (start + step * BEGIN, step, count - BEGIN))))
+    return found
+
+
+def away(samples: int, end: int) -> list[Series]:
+    """The fleet with errors of long ago, without samples of anything from BEGIN until a sample."""
+    return [
+        Series(entry.name, entry.labels, ((start, step, BEGIN), (None, 0, end - BEGIN), (start + step * end, step, samples - end)))
+        for entry in _had_errors(samples)
+        for start, step, _count in entry.parts
+    ]
+
+
+def _driver_starts_again(entry: Series) -> tuple[Part, ...] | None:
+    """The counters of a GPU begin again at 0."""
+    return ((0, entry.parts[0][1], _SAMPLES - BEGIN),) if entry.name in _OF_OLD or "ENERGY" in entry.name else None
+
+
+def _gpu_with_errors_is_added() -> list[Series]:
+    """A GPU comes from another host, where it had errors."""
+    old = [entry for entry in _had_errors(_SAMPLES) if entry.labels.get("gpu") == "1"]
+    return [Series(entry.name, {**entry.labels, "gpu": "2", "UUID": "GPU-2"}, ((None, 0, BEGIN), _later(entry, 0))) for entry in old]
+
+
+def _full_by_nature() -> list[Series]:
+    """File systems that are always full, or in memory, and one of the network that was mounted read-only."""
+    found = []
+    for fstype in ("squashfs", "iso9660", "tmpfs", "overlay", "erofs", "nfs4"):
+        labels = {"job": "node", "host": "gpu1", "instance": "gpu1:node", "mountpoint": f"/mnt/{fstype}", "fstype": fstype, "device": fstype}
+        read_only = 0 if fstype in ("tmpfs", "overlay") else 1
+        for metric, value in (("size_bytes", 1e9), ("avail_bytes", 0), ("readonly", read_only)):
+            found.append(Series(f"node_filesystem_{metric}", labels, ((value, 0, _SAMPLES),)))
+    return found
+
+
+def _idle_remote_write(entry: Series) -> tuple[Part, ...] | None:
+    """Nothing is there to send."""
+    return ((BEGIN * STEP, 0, _SAMPLES - BEGIN),) if "highest_sent" in entry.name else None
+
+
+def _unused_interfaces() -> list[Series]:
+    """An interface that is down on purpose, and one of a bond that only receives a broken packet now and then."""
+    found = []
+    for device, errors in (("eth1", 0.0), ("eth2", 1.0)):
+        labels = {"job": "node", "host": "gpu1", "instance": "gpu1:node", "device": device}
+        found.append(series("node_network_receive_errs_total", labels, (0, errors, _SAMPLES)))
+        found += [series(f"node_network_{name}_total", labels, (0, 0, _SAMPLES)) for name in ("receive_packets", "transmit_errs", "transmit_packets")]
+    return found
+
+
 def _xid_of_old(entry: Series) -> tuple[Part, ...] | None:
     """An application's XID that the exporter remembers is no news."""
     return ((13, 0, _SAMPLES - BEGIN),) if entry.name == "DCGM_FI_DEV_XID_ERRORS" else None
@@ -155,6 +231,15 @@ ALL = (
     Life("a job ends", _changed(_job_ends)),
     Life("a host restarts", _changed(_reboot), ("HostRebooted",)),
     Life("a GPU is replaced", _changed(_gpu_replaced) + _new_gpu()),
+    Life("errors of long ago", _had_errors(_SAMPLES)),
+    Life("a site changes the labels of a host", _renamed(team="speech")),
+    Life("an exporter has another port", _renamed(instance="gpu1:1")),
+    Life("a container is renamed", _renamed(name="renamed")),
+    Life("the driver starts again", _changed(_driver_starts_again)),
+    Life("a GPU with errors of long ago is added", healthy(_SAMPLES) + _gpu_with_errors_is_added()),
+    Life("file systems are full by nature", healthy(_SAMPLES) + _full_by_nature()),
+    Life("a remote write has nothing to send", _changed(_idle_remote_write)),
+    Life("interfaces are not used", healthy(_SAMPLES) + _unused_interfaces()),
     Life("the exporter remembers an XID of an application", _changed(_xid_of_old)),
     Life("a vGPU", _measuring(*_VGPU)),
     Life("a consumer's GPU", _measuring(*_CONSUMER)),

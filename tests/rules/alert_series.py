@@ -82,6 +82,8 @@ PROMETHEUS: dict[str, tuple[float, float]] = {
     "prometheus_notifications_errors_total": (0, 0),
     "prometheus_sd_file_read_errors_total": (0, 0),
     'prometheus_remote_storage_queue_highest_sent_timestamp_seconds{url="https://example.com/write"}': (0, STEP),
+    'prometheus_remote_storage_samples_pending{url="https://example.com/write"}': (0, 0),
+    'prometheus_remote_storage_samples_failed_total{url="https://example.com/write"}': (0, 0),
 }
 ALERTMANAGER: dict[str, tuple[float, float]] = {
     "alertmanager_config_last_reload_successful": (1, 0),

@@ -81,6 +81,14 @@ def test_daily_life_raises_at_most_info(test_rules):
     test_rules([of_life(life) for life in alert_life.ALL])
 
 
+def test_errors_of_long_ago_raise_nothing_after_the_monitoring_host_was_away(test_rules):
+    """promtool evaluates rules all the time, so the test looks at the time after the return alone."""
+    back = 90 * MINUTE
+    end = back + 20 * MINUTE
+    raised = 'group by (alertname) (count_over_time(ALERTS{alertstate="firing",alertname!="Watchdog"}[19m]))'
+    test_rules([case("away", alert_life.away(end + 1, back), expectation(raised, end))])
+
+
 def test_a_file_system_that_becomes_read_only_is_told_for_a_day(test_rules):
     labels = {"job": "node", "host": "gpu1", "mountpoint": "/", "fstype": "ext4"}
     found = [
@@ -165,6 +173,35 @@ def test_a_missing_gpu_is_not_forgotten_while_prometheus_is_away(test_rules):
     missing = 'alertname="GpuMissing",gpu="1"'
     found = [with_break(entry) for entry in healthy(end)]
     test_rules([case("away", found, expectation(firing, BEGIN + break_ - 1, missing), expectation(firing, end, missing))])
+
+
+def test_an_alert_about_a_gpu_with_instances_of_mig_fires_once(test_rules):
+    fields = {
+        "DCGM_FI_DEV_SM_CLOCK": 1410,
+        "DCGM_FI_DEV_GPU_TEMP": 90,
+        "DCGM_FI_DEV_MEMORY_TEMP": 99,
+        "DCGM_FI_DEV_XID_ERRORS": 63,
+        "DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION": 2,
+        "DCGM_FI_DEV_ROW_REMAP_PENDING": 1,
+        "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS": 500,
+    }
+    instances = [{"GPU_I_ID": str(number), "GPU_I_PROFILE": "1g.10gb"} for number in (7, 8)]
+    of_gpu = [series(name, {**gpu_labels(0), **instance}, (value, 0, 60)) for name, value in fields.items() for instance in instances]
+    errors = [series("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", {**gpu_labels(0), **instance}, (0, 0, 30), (1, 0, 30)) for instance in instances]
+    names = ("GpuHot", "GpuMemoryHot", "GpuXidWatch", "GpuRecoveryAction", "GpuRowRemapPending", "GpuRowRemapsMany", "GpuEccUncorrected")
+    firing = 'count by (alertname, UUID) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
+    up = series("up", {"job": "nvidia-gpu", "host": "gpu1"}, (1, 0, 60))
+    test_rules([case("MIG", [up, *of_gpu, *errors], expectation(firing, 35, *(f'alertname="{name}",UUID="GPU-0"' for name in names)))])
+
+
+def test_the_memory_of_an_instance_of_mig_is_named(test_rules):
+    labels = {**gpu_labels(0), "GPU_I_ID": "7", "GPU_I_PROFILE": "1g.10gb"}
+    found = [series(name, labels, (value, 0, 60)) for name, value in {"DCGM_FI_DEV_FB_USED": 9900, "DCGM_FI_DEV_FB_FREE": 100}.items()]
+    rule = next(rule for rule in rules() if rule["alert"] == "GpuMemoryFull")
+    summary = "The memory of GPU 0 instance 7 (NVIDIA H100) of gpu1 is 99% full"
+    alert = {"exp_labels": {**labels, "severity": "info"}, "exp_annotations": {"summary": summary, "description": rule["annotations"]["description"]}}
+    told = {"eval_time": "25m", "alertname": "GpuMemoryFull", "exp_alerts": [alert]}
+    test_rules([{**case("told", found), "alert_rule_test": [told]}])
 
 
 def test_too_few_gpus_have_the_labels_of_their_host(test_rules):

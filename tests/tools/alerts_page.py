@@ -28,24 +28,31 @@ SUBJECTS = {"gpu": "GPUs", "containers": "Containers and model servers", "machin
 BEGIN, END = "<!-- made by tests/tools/alerts_page.py: begin -->", "<!-- end -->"
 
 
-def alerts(subject: str) -> list[dict[str, Any]]:
-    """The alerts of a file in their order."""
+def rules(subject: str, kind: str) -> list[dict[str, Any]]:
+    """The rules of a file in their order, of the kind `alert` or `record`."""
     groups = yaml.safe_load((FILES / f"{subject}.yml").read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    return [rule for group in groups for rule in group["rules"] if kind in rule]
 
 
 def _plain(text: str) -> str:
     """An annotation with the names of labels in the place of Prometheus' templates."""
+    text = re.sub(r"{{ with .*?{{ end }}", "", text)
     return re.sub(r"{{ \$(?:labels\.)?(\w+)[^}]*}}", r"`\1`", text)
 
 
 def section(rule: dict[str, Any]) -> str:
     """What the page says of an alert."""
     waits = f"waits {rule['for']}" if "for" in rule else "does not wait"
-    threshold = f", threshold {threshold_of(rule)}" if threshold_of(rule) else ""
+    threshold = f", [threshold](#settings) {threshold_of(rule)}" if threshold_of(rule) else ""
     annotations = rule["annotations"]
     lines = [f"### {rule['alert']}", "", f"`{rule['labels']['severity']}`, {waits}{threshold}. {_plain(annotations['summary'])}.", ""]
-    return "\n".join([*lines, textwrap.fill(annotations["description"], 120), "", "```promql", _expression(rule["expr"]), "```"])
+    description = textwrap.fill(annotations["description"], 120, break_on_hyphens=False)
+    return "\n".join([*lines, description, "", "```promql", _expression(rule["expr"]), "```"])
+
+
+def recorded(rule: dict[str, Any]) -> str:
+    """What the page says of a series that alerts read."""
+    return "\n".join([f"`{rule['record']}`:", "", "```promql", _expression(rule["expr"]), "```"])
 
 
 def _expression(expr: str) -> str:
@@ -54,8 +61,9 @@ def _expression(expr: str) -> str:
 
 def sections() -> str:
     """The generated part of the page."""
-    parts = [text for subject, title in SUBJECTS.items() for text in (f"## {title}", *map(section, alerts(subject)))]
-    return "\n\n".join(parts)
+    parts = [text for subject, title in SUBJECTS.items() for text in (f"## {title}", *map(section, rules(subject, "alert")))]
+    series = [text for subject in SUBJECTS for text in map(recorded, rules(subject, "record"))]
+    return "\n\n".join([*parts, "## Recorded series", "Recording rules make these series, which the expressions above read.", *series])
 
 
 def page() -> str:

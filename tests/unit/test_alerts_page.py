@@ -11,6 +11,6 @@ def test_the_page_is_made_from_the_files():
 
 def test_every_alert_has_a_section():
     headings = {line.removeprefix("### ") for line in alerts_page.page().splitlines() if line.startswith("### ")}
-    names = [rule["alert"] for subject in alerts_page.SUBJECTS for rule in alerts_page.alerts(subject)]
+    names = [rule["alert"] for subject in alerts_page.SUBJECTS for rule in alerts_page.rules(subject, "alert")]
     assert {path.stem for path in alerts_page.FILES.glob("*.yml")} == {*alerts_page.SUBJECTS}
     assert len(names) == len({*names}) and {*names} <= headings
