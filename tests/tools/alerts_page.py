@@ -50,6 +50,20 @@ def section(rule: dict[str, Any]) -> str:
     return "\n".join([*lines, description, "", "```promql", _expression(rule["expr"]), "```"])
 
 
+def row(rule: dict[str, Any]) -> str:
+    """An alert in the table, with the unit that the end of its description says."""
+    unit = re.search(r"The threshold is (?:in |the )?((?:[^.]|\.(?!\s|$))+)", rule["annotations"]["description"])
+    threshold = f"{threshold_of(rule)} ({unit[1]})" if unit and threshold_of(rule) else threshold_of(rule)
+    name = f"[{rule['alert']}](#{rule['alert'].lower()})"
+    return f"| {name} | `{rule['labels']['severity']}` | {rule.get('for', '')} | {threshold} |"
+
+
+def table() -> str:
+    """All alerts."""
+    rows = [row(rule) for subject in SUBJECTS for rule in rules(subject, "alert")]
+    return "\n".join(["| Alert | Severity | Waits | Threshold |", "| --- | --- | --- | --- |", *rows])
+
+
 def recorded(rule: dict[str, Any]) -> str:
     """What the page says of a series that alerts read."""
     return "\n".join([f"`{rule['record']}`:", "", "```promql", _expression(rule["expr"]), "```"])
@@ -63,7 +77,7 @@ def sections() -> str:
     """The generated part of the page."""
     parts = [text for subject, title in SUBJECTS.items() for text in (f"## {title}", *map(section, rules(subject, "alert")))]
     series = [text for subject in SUBJECTS for text in map(recorded, rules(subject, "record"))]
-    return "\n\n".join([*parts, "## Recorded series", "Recording rules make these series, which the expressions above read.", *series])
+    return "\n\n".join(["## All alerts", table(), *parts, "## Recorded series", "Recording rules make these series, which the expressions above read.", *series])
 
 
 def page() -> str:
