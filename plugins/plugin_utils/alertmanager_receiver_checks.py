@@ -10,7 +10,11 @@ from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import public_url
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_configuration import NOBODY
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_integrations import NTFY, NTFY_SECRETS, SHORT_FORMS
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_integrations import (
+    NTFY,
+    NTFY_SECRETS,
+    SHORT_FORMS,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_receivers import entries
 
 Problem = tuple[str, str]
@@ -34,7 +38,8 @@ def problems(receivers: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
         elif name in names:
             yield f"the receiver {name} is there twice", "Give each receiver its own name"
         elif name == NOBODY and set(receiver) - {"name", "labels"}:
-            yield f"the receiver {NOBODY} has an integration, and the role has a receiver {NOBODY} without one", "Choose another name"
+            problem = f"the receiver {NOBODY} has an integration, and the role has a receiver {NOBODY} without one"
+            yield problem, "Choose another name"
         else:
             names.append(name)
             for key, value in receiver.items():
@@ -46,7 +51,8 @@ def _of_integration(receiver: str, key: str, value: Any, settings: Mapping[str, 
     if key in ("name", "labels"):
         return
     if key not in SHORT_FORMS and not key.endswith("_configs"):
-        yield f"{place} is no integration", f"Use {', '.join(SHORT_FORMS)}, or an integration of Alertmanager such as slack_configs"
+        fix = f"Use {', '.join(SHORT_FORMS)}, or an integration of Alertmanager such as slack_configs"
+        yield f"{place} is no integration", fix
     elif not isinstance(value, list) and not (isinstance(value, Mapping) and key in SHORT_FORMS):
         yield f"{place} is not a {'mapping' if key in SHORT_FORMS else 'list'}", "Write it as in docs/alertmanager.md"
     elif not all(isinstance(entry, Mapping) for entry in entries(value)):
@@ -65,16 +71,19 @@ def _of_short_form(place: str, key: str, entry: Mapping[str, Any]) -> Iterator[P
         if not entry.get(name):
             yield f"{place} has no {name}", f"Set {place}.{name}, such as {example}"
     recipients = entry.get("to", "")
-    if key == "email" and not all(isinstance(name, str) for name in (recipients if isinstance(recipients, list) else [recipients])):
+    listed = recipients if isinstance(recipients, list) else [recipients]
+    if key == "email" and not all(isinstance(name, str) for name in listed):
         yield f"{place}.to is not text", f"Write it like {_REQUIRED['email']['to']}, or a list of such texts"
-    if key == "telegram" and not re.fullmatch(r"-?\d+", str(entry.get("chat_id", ""))) and not entry.get("chat_id_file"):
+    has_chat = re.fullmatch(r"-?\d+", str(entry.get("chat_id", ""))) or entry.get("chat_id_file")
+    if key == "telegram" and not has_chat:
         yield f"{place}.chat_id is not the number of a chat", "Write it like chat_id: -1001234567890"
     if key == "ntfy":
         unknown = [name for name in entry if name not in (*NTFY, *NTFY_SECRETS)]
         if unknown:
             yield f"{place}.{unknown[0]} is no setting of ntfy", f"Use {', '.join(NTFY)}"
         if public_url.problem_of(str(entry.get("url")), ""):
-            yield f"{place}.url is not a URL without login and query", "Write the URL of the server, like https://ntfy.example.com"
+            fix = "Write the URL of the server, like https://ntfy.example.com"
+            yield f"{place}.url is not a URL without login and query", fix
         if not isinstance(entry.get("http_config", {}), Mapping):
             yield f"{place}.http_config is not a mapping", "Write it as in Alertmanager's documentation"
         if entry.get("password_file") and not entry.get("username"):

@@ -19,6 +19,12 @@ _DURATIONS = ("group_wait", "group_interval", "repeat_interval")
 # The settings of a route, read in config/config.go of Alertmanager 0.35.0.
 _KEYS = ("receiver", "group_by", *_MATCHERS, "continue", "routes", *_DURATIONS, *_INTERVALS)
 
+# The matchers of an inhibition rule, each with its other forms and with what a rule without them does.
+_SIDES = {
+    "source_matchers": (("source_match", "source_match_re", "sources"), "takes every alert for its source"),
+    "target_matchers": (("target_match", "target_match_re"), "suppresses every alert"),
+}
+
 
 def of_routes(route: Mapping[str, Any], receivers: Collection[str], intervals: Collection[Any]) -> Iterator[Problem]:
     """The problems of a site's route, with their fixes. What an entry of `routes` may not be is left to amtool."""
@@ -32,13 +38,16 @@ def of_routes(route: Mapping[str, Any], receivers: Collection[str], intervals: C
         yield from _of_route(f"{path}." if path else "", child, receivers, intervals)
 
 
-def _of_route(place: str, route: Mapping[str, Any], receivers: Collection[str], intervals: Collection[Any]) -> Iterator[Problem]:
+def _of_route(
+    place: str, route: Mapping[str, Any], receivers: Collection[str], intervals: Collection[Any]
+) -> Iterator[Problem]:
     for key in route:
         if key not in _KEYS:
             close = get_close_matches(str(key), _KEYS, n=1)
             yield f"{place}{key} is no setting of a route", f"Write {close[0]}" if close else f"Use {', '.join(_KEYS)}"
     if route.get("receiver") and route["receiver"] not in receivers:
-        yield f"{place}receiver is {route['receiver']}, which alertmanager_receivers does not have", fix_of_receiver(receivers)
+        problem = f"{place}receiver is {route['receiver']}, which alertmanager_receivers does not have"
+        yield problem, fix_of_receiver(receivers)
     if route.get("matchers"):
         found = matchers.problem_of(route["matchers"], f"{place}matchers")
         if found:
@@ -58,10 +67,8 @@ def _of_route(place: str, route: Mapping[str, Any], receivers: Collection[str], 
 def of_inhibit_rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
     """The problems of inhibition rules, with their fixes."""
     for index, rule in enumerate(rules):
-        for side, others in (("source", ("source_match", "source_match_re", "sources")), ("target", ("target_match", "target_match_re"))):
-            key = f"{side}_matchers"
+        for key, (others, effect) in _SIDES.items():
             if not any(rule.get(name) for name in (key, *others)):
-                effect = "suppresses every alert" if side == "target" else "takes every alert for its source"
                 yield f"[{index}] has no {key}", f"Add them, because a rule without them {effect}"
             found = matchers.problem_of(rule.get(key) or [], f"[{index}].{key}")
             if found:
@@ -79,11 +86,13 @@ def of_tests(tests: Sequence[Mapping[str, Any]], receivers: Collection[str]) -> 
             return
         unknown = [name for name in names if name not in receivers]
         if unknown:
-            yield f"[{index}].receiver is {unknown[0]}, which alertmanager_receivers does not have", fix_of_receiver(receivers)
+            problem = f"[{index}].receiver is {unknown[0]}, which alertmanager_receivers does not have"
+            yield problem, fix_of_receiver(receivers)
         if not test["labels"]:
             yield f"[{index}] has no labels", example
 
 
 def fix_of_receiver(receivers: Collection[str]) -> str:
     """What to do about the name of a receiver that is not one of these."""
-    return f"Use one of {', '.join(receivers)}, or add it to alertmanager_receivers" if receivers else "Add it to alertmanager_receivers"
+    fix = "add it to alertmanager_receivers"
+    return f"Use one of {', '.join(receivers)}, or {fix}" if receivers else fix.capitalize()

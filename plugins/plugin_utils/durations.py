@@ -10,7 +10,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration impo
 
 
 def problem_of(value: Any, place: str) -> tuple[str, str] | None:
-    """Problem and fix of a duration at a place of a configuration; None if all is well. Prometheus takes 0 without a unit too."""
+    """Problem and fix of a duration at a place of a configuration; None if all is well. A 0 needs no unit."""
     if str(value) == "0":
         return None
     try:
