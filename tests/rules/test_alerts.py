@@ -204,6 +204,23 @@ def test_the_memory_of_an_instance_of_mig_is_named(test_rules):
     test_rules([{**case("told", found), "alert_rule_test": [told]}])
 
 
+def test_no_alert_ends_between_the_xid_of_a_gpu_and_that_the_gpu_is_missing(test_rules):
+    """The GPU falls off the bus, and a minute later the exporter no longer measures it."""
+    gone, end = BEGIN + MINUTE, BEGIN + 10 * MINUTE
+
+    def of_gpu(entry: Series) -> Series:
+        if entry.labels.get("gpu") != "0":
+            return entry
+        start, step, _count = entry.parts[0]
+        present = ((start, step, BEGIN), (79, 0, MINUTE)) if entry.name == "DCGM_FI_DEV_XID_ERRORS" else ((start, step, gone),)
+        return Series(entry.name, entry.labels, (*present, (STALE, 0, 1)))
+
+    xid, missing = 'alertname="GpuXidRestartHost"', 'alertname="GpuMissing"'
+    raised = {1: [xid], 2.5: [xid], 4: [xid, missing], 7: [missing], 9: [missing]}
+    expected = [expectation(FIRING, BEGIN + minutes * MINUTE, *alerts) for minutes, alerts in raised.items()]
+    test_rules([case("off the bus", [of_gpu(entry) for entry in healthy(end)], *expected)])
+
+
 def test_too_few_gpus_have_the_labels_of_their_host(test_rules):
     fault = next(fault for fault in OF_GPUS if fault.raises == ("GpuCountLow",))
     firing = 'group by (host, team) (ALERTS{alertstate="firing",alertname="GpuCountLow"})'

@@ -43,6 +43,7 @@ def _plain(text: str) -> str:
 def section(rule: dict[str, Any]) -> str:
     """What the page says of an alert."""
     waits = f"waits {rule['for']}" if "for" in rule else "does not wait"
+    waits += f", fires {rule['keep_firing_for']} longer than its cause" if "keep_firing_for" in rule else ""
     threshold = f", [threshold](#settings) {threshold_of(rule)}" if threshold_of(rule) else ""
     annotations = rule["annotations"]
     lines = [f"### {rule['alert']}", "", f"`{rule['labels']['severity']}`, {waits}{threshold}. {_plain(annotations['summary'])}.", ""]
