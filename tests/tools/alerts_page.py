@@ -78,7 +78,8 @@ def sections() -> str:
     """The generated part of the page."""
     parts = [text for subject, title in SUBJECTS.items() for text in (f"## {title}", *map(section, rules(subject, "alert")))]
     series = [text for subject in SUBJECTS for text in map(recorded, rules(subject, "record"))]
-    return "\n\n".join(["## All alerts", table(), *parts, "## Recorded series", "Recording rules make these series, which the expressions above read.", *series])
+    head = ["## Recorded series", "Recording rules make these series, which the expressions above read."]
+    return "\n\n".join(["## All alerts", table(), *parts, *head, *series])
 
 
 def page() -> str:

@@ -126,7 +126,10 @@ def test_short_forms_become_integrations_beside_those_that_are_written_out(deplo
     ("own", "expected"),
     [
         ({}, {"proxy_url": "http://proxy:3128", "basic_auth": {"username": "a", "password_file": "/etc/alertmanager/secrets/hook"}}),
-        ({"token_file": "secrets/slack"}, {"proxy_url": "http://proxy:3128", "authorization": {"type": "Bearer", "credentials_file": "/etc/alertmanager/secrets/slack"}}),
+        (
+            {"token_file": "secrets/slack"},
+            {"proxy_url": "http://proxy:3128", "authorization": {"type": "Bearer", "credentials_file": "/etc/alertmanager/secrets/slack"}},
+        ),
         ({"http_config": {"tls_config": {"ca_file": "/etc/ssl/certs/a.crt"}}}, {"tls_config": {"ca_file": "/etc/ssl/certs/a.crt"}}),
     ],
 )
