@@ -212,8 +212,9 @@ def test_no_alert_ends_between_the_xid_of_a_gpu_and_that_the_gpu_is_missing(test
         if entry.labels.get("gpu") != "0":
             return entry
         start, step, _count = entry.parts[0]
-        present = ((start, step, BEGIN), (79, 0, MINUTE)) if entry.name == "DCGM_FI_DEV_XID_ERRORS" else ((start, step, gone),)
-        return Series(entry.name, entry.labels, (*present, (STALE, 0, 1)))
+        if entry.name == "DCGM_FI_DEV_XID_ERRORS":
+            return Series(entry.name, entry.labels, ((start, step, BEGIN), (79, 0, MINUTE), (STALE, 0, 1)))
+        return Series(entry.name, entry.labels, ((start, step, gone), (STALE, 0, 1)))
 
     xid, missing = 'alertname="GpuXidRestartHost"', 'alertname="GpuMissing"'
     raised = {1: [xid], 2.5: [xid], 4: [xid, missing], 7: [missing], 9: [missing]}
