@@ -25,15 +25,20 @@ class Notification:
 
 
 @contextlib.contextmanager
-def webhook(status: int = 200, address: str = "127.0.0.1") -> Iterator[tuple[str, list[Notification]]]:
-    """The URL of a receiver on an address of this machine, and the notifications that it got."""
+def webhook(
+    status: int = 200, address: str = "127.0.0.1", unavailable: int = 0
+) -> Iterator[tuple[str, list[Notification]]]:
+    """The URL of a receiver on an address of this machine, and the notifications that it got.
+
+    The receiver answers the first `unavailable` notifications with 503, after which Alertmanager sends again.
+    """
     notifications: list[Notification] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             notifications.append(Notification(content))
-            self.send_response(status)
+            self.send_response(503 if len(notifications) <= unavailable else status)
             self.end_headers()
 
         def log_message(self, *_arguments: Any) -> None:

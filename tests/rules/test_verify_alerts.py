@@ -131,9 +131,17 @@ def test_each_integration_of_a_receiver_has_to_take_the_test_alert(start_alertma
 
 def test_a_receiver_that_fails_is_told(start_alertmanager):
     with webhook(400) as (url, _got):
-        trial = collect_alerts.try_alert(notifying(start_alertmanager, url), "monitor1", "page", 20)
+        trial = collect_alerts.try_alert(notifying(start_alertmanager, url), "monitor1", "page", 5)
     [problem] = alerts.trial_problems(trial)
     assert "the receiver page failed by webhook." in problem.message
+
+
+def test_a_receiver_that_takes_the_second_request_is_no_problem(start_alertmanager):
+    with webhook(unavailable=1) as (url, got):
+        trial = collect_alerts.try_alert(notifying(start_alertmanager, url), "monitor1", "page", 20)
+    assert len(got) == 2 and trial.requests["webhook"].failed == 1
+    assert alerts.trial_problems(trial) == []
+    assert alerts.trial_note(trial).endswith("the receiver page took it by webhook.")
 
 
 def test_a_route_to_nobody_is_told(start_alertmanager):

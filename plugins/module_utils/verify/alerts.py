@@ -105,13 +105,13 @@ class Trial(NamedTuple):
 
     @property
     def failed(self) -> list[str]:
-        """The integrations of which a request failed."""
-        return [kind for kind in self.integrations if kind in self.requests and self.requests[kind].failed]
+        """The missing integrations of which a request failed. Alertmanager sends again after some failures."""
+        return [kind for kind in self.missing if kind in self.requests and self.requests[kind].failed]
 
     @property
     def is_over(self) -> bool:
         """Whether waiting on would change nothing."""
-        return bool(self.receivers) and (bool(self.suppressed_by) or not self.missing or bool(self.failed))
+        return bool(self.receivers) and (bool(self.suppressed_by) or not self.missing)
 
     def _taken(self, kind: str) -> int:
         requests = self.requests.get(kind, Requests(0, 0))
