@@ -20,6 +20,9 @@ HOSTS = {
     **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
 }
 
+# A bar without a backslash ends a cell of a table, in code too.
+BAR = r"\|"
+
 
 class _UnsafeLoader(yaml.SafeLoader):
     """Reads `!unsafe` as the plain text it holds."""
@@ -73,7 +76,8 @@ def render(role: Path) -> str:
     for name, option in spec["options"].items():
         default = defaults.get(name, option.get("default"))
         shown = "none" if default is None else _default(default)
-        lines.append(f"| `{name}` | {option['type']} | {shown} | {_plain(option['description'])} |")
+        cells = (f"`{name}`", option["type"], shown, _plain(option["description"]))
+        lines.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -34,6 +34,13 @@ def test_readme_is_made_from_the_specification(role: Path) -> None:
     assert (role / "README.md").read_text() == role_readme.render(role), "run `make docs`"
 
 
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_each_row_of_the_readme_has_the_cells_of_the_head(role: Path) -> None:
+    rows = [line for line in role_readme.render(role).splitlines() if line.startswith("|")]
+    bars = {row: len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+    assert [row for row in rows if bars[row] != bars[rows[0]]] == []
+
+
 def test_every_role_is_covered() -> None:
     assert {role.name for role in ROLES} == {path.name for path in role_readme.ROLES.iterdir() if path.is_dir()}
 
