@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, held_mounts, spec
@@ -56,10 +56,17 @@ def test_what_cannot_be_looked_at_is_said(engine, options, monkeypatch):
     assert "/proc/1/mountinfo: Operation not permitted" in deployed.warnings[0]
 
 
-def test_this_process_is_no_other_than_its_parent(tmp_path):
-    """A process that shares all mounts with this one holds what the host has."""
+@pytest.fixture
+def child():
+    """The id of a process whose parent is this one. The parent of this one may be hidden."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+
+
+def test_a_process_is_no_other_than_its_parent(tmp_path, child):
+    """A process that shares all mounts with its parent holds what the host has."""
     inside = {"Type": "bind", "Source": "/", "Destination": "/", "RW": True}
-    assert held_mounts.replaced({"State": {"Pid": os.getpid()}, "Mounts": [inside]}) == {}
+    assert held_mounts.replaced({"State": {"Pid": child}, "Mounts": [inside]}) == {}
     moved = {**inside, "Source": str(tmp_path)}
     reason = f"the container holds a folder that is no longer at {tmp_path}"
-    assert held_mounts.replaced({"State": {"Pid": os.getpid()}, "Mounts": [moved]}) == {"/": reason}
+    assert held_mounts.replaced({"State": {"Pid": child}, "Mounts": [moved]}) == {"/": reason}
