@@ -77,7 +77,7 @@ options:
     type: bool
     default: false
   test_alert_name:
-    description: What the test alert says that it comes from, such as the name of the monitoring host.
+    description: The origin that the test alert names, such as the name of the monitoring host.
     type: str
     default: verify
   test_alert_severity:

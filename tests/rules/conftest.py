@@ -71,9 +71,10 @@ def running_prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
             flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address={address}", *further]
             container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
             stack.callback(subprocess.run, ["docker", "rm", "--force", container], check=True, capture_output=True)
-            one = Prometheus(f"http://{address}{path}", login)
-            wait_until(lambda: requests.get(f"{one.url}/-/ready", auth=login, timeout=10).ok, "Prometheus is not ready")
-            return one
+            server = Prometheus(f"http://{address}{path}", login)
+            ready = f"{server.url}/-/ready"
+            wait_until(lambda: requests.get(ready, auth=login, timeout=10).ok, "Prometheus is not ready")
+            return server
 
         yield start
 

@@ -56,7 +56,7 @@ def deploy(site):
 
 @pytest.fixture(scope="module")
 def receivers(deploy) -> Iterator[Receivers]:
-    """Has alerts sent to both, by the routes that a site gets by default."""
+    """Sends alerts to both, by the routes that a site gets by default."""
     with contextlib.ExitStack() as servers:
         url, notifications = servers.enter_context(webhook(address=GATEWAY))
         smarthost, mails = servers.enter_context(mail_server(GATEWAY))

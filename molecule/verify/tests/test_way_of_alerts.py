@@ -25,7 +25,7 @@ def prometheus_role(site):
 
 @pytest.fixture
 def reloaded(prometheus):
-    """Changes the configuration by a command of sed, and has Prometheus read it."""
+    """Changes the configuration by a command of sed, and reloads Prometheus."""
 
     def run(command):
         on("monitor1", f"sed -i '{command}' {CONFIGURATION}")

@@ -39,7 +39,7 @@ def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: floa
     loaded = _LOADED.search(metrics)
     since_loaded = now - float(loaded[1]) if loaded else 0.0
     groups = [_group(group, now, since_loaded) for group in prometheus.get("rules")["groups"]]
-    active = [_shown(one["url"]) for one in prometheus.get("alertmanagers")["activeAlertmanagers"]]
+    active = [_shown(entry["url"]) for entry in prometheus.get("alertmanagers")["activeAlertmanagers"]]
     error, arrived, age = "", None, 0.0
     if alertmanager:
         try:
