@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher, parse_list
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.alerts import WATCHDOG
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_receivers
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_receivers import Settings
 
 FOLDER = "/etc/alertmanager"
 # The receiver that tells nobody, which is always there.
 NOBODY = "nobody"
-WATCHDOG = "Watchdog"
 # Routes inherit these from the root. The times are Alertmanager's own defaults.
 _ROOT: Settings = {"group_by": ["host"], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "12h"}
 # A page comes at once, also where another alert of the host was sent a moment ago.

@@ -74,6 +74,10 @@ def _of_short_form(place: str, key: str, entry: Mapping[str, Any]) -> Iterator[P
     listed = recipients if isinstance(recipients, list) else [recipients]
     if key == "email" and not all(isinstance(name, str) for name in listed):
         yield f"{place}.to is not text", f"Write it like {_REQUIRED['email']['to']}, or a list of such texts"
+    if key == "email" and not isinstance(entry.get("headers") or {}, Mapping):
+        yield f"{place}.headers is not a mapping", "Write it like {X-Site: berlin}"
+    if key == "telegram" and entry.get("chat_id_file") and "chat_id" in entry:
+        yield f"{place} has a chat_id and a chat_id_file", "Remove one of them"
     has_chat = re.fullmatch(r"-?\d+", str(entry.get("chat_id", ""))) or entry.get("chat_id_file")
     if key == "telegram" and not has_chat:
         yield f"{place}.chat_id is not the number of a chat", "Write it like chat_id: -1001234567890"
@@ -94,9 +98,9 @@ def _of_mail(place: str, entry: Mapping[str, Any], settings: Mapping[str, Any]) 
     for name, example in _OF_MAIL.items():
         if not entry.get(name) and not settings.get(f"smtp_{name}"):
             yield f"{place} has no {name}", f"Set smtp_{name} in alertmanager_global, such as {example}"
-    found = problem_of_smarthost(f"{place}.smarthost", entry.get("smarthost"))
-    if found:
-        yield found
+    problem = problem_of_smarthost(f"{place}.smarthost", entry.get("smarthost"))
+    if problem:
+        yield problem
 
 
 def problem_of_smarthost(place: str, address: Any) -> Problem | None:

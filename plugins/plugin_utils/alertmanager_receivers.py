@@ -50,7 +50,8 @@ def expanded(receiver: Mapping[str, Any], tells_the_end: bool = True, http_confi
             configs = [convert({**defaults[key], "send_resolved": tells_the_end, **entry}) for entry in entries(value)]
             made.setdefault(f"{SHORT_FORMS[key]}_configs", []).extend(configs)
         elif key.endswith("_configs"):
-            made.setdefault(key, []).extend({**({} if tells_the_end else {"send_resolved": False}), **(entry or {})} for entry in value or [])
+            common = {} if tells_the_end else {"send_resolved": False}
+            made.setdefault(key, []).extend({**common, **entry} for entry in value)
         else:
             made[key] = value
     return made
@@ -68,7 +69,7 @@ def _as_it_is(entry: Settings) -> Settings:
 def _email(entry: Settings) -> Settings:
     """Alertmanager takes the name of a header in upper and lower case, and refuses the same header twice."""
     recipients, headers = entry["to"], entry.get("headers") or {}
-    subject = {} if "subject" in map(str.lower, headers) else {"Subject": _TITLE}
+    subject = {} if "subject" in [str(name).lower() for name in headers] else {"Subject": _TITLE}
     return {**entry, "to": recipients if isinstance(recipients, str) else ", ".join(recipients), "headers": {**subject, **headers}}
 
 

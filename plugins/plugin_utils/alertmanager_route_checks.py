@@ -27,7 +27,7 @@ _SIDES = {
 
 
 def of_routes(route: Mapping[str, Any], receivers: Collection[str], intervals: Collection[Any]) -> Iterator[Problem]:
-    """The problems of a site's route, with their fixes. What an entry of `routes` may not be is left to amtool."""
+    """The problems of a site's route, with their fixes. amtool refuses an entry of `routes` that is not a mapping."""
     for key in (*_MATCHERS, *_INTERVALS):
         if route.get(key):
             yield f"{key} is set for the root, which takes all alerts", f"Put {key} into an entry of routes"
@@ -49,13 +49,15 @@ def _of_route(
         problem = f"{place}receiver is {route['receiver']}, which alertmanager_receivers does not have"
         yield problem, fix_of_receiver(receivers)
     if route.get("matchers"):
-        found = matchers.problem_of(route["matchers"], f"{place}matchers")
-        if found:
-            yield found
+        problem_of_matchers = matchers.problem_of(route["matchers"], f"{place}matchers")
+        if problem_of_matchers:
+            yield problem_of_matchers
+    if not isinstance(route.get("routes") or [], list):
+        yield f"{place}routes is not a list", "Write it like [{matchers: ['severity=\"page\"'], receiver: oncall}]"
     for key in _DURATIONS:
-        found = durations.problem_of(route[key], f"{place}{key}") if key in route else None
-        if found:
-            yield found
+        problem_of_duration = durations.problem_of(route[key], f"{place}{key}") if key in route else None
+        if problem_of_duration:
+            yield problem_of_duration
     for key in _INTERVALS:
         named = route.get(key) or []
         unknown = [name for name in named if name not in intervals] if isinstance(named, list) else []
@@ -70,9 +72,9 @@ def of_inhibit_rules(rules: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
         for key, (others, effect) in _SIDES.items():
             if not any(rule.get(name) for name in (key, *others)):
                 yield f"[{index}] has no {key}", f"Add them, because a rule without them {effect}"
-            found = matchers.problem_of(rule.get(key) or [], f"[{index}].{key}")
-            if found:
-                yield found
+            problem = matchers.problem_of(rule.get(key) or [], f"[{index}].{key}")
+            if problem:
+                yield problem
 
 
 def of_tests(tests: Sequence[Mapping[str, Any]], receivers: Collection[str]) -> Iterator[Problem]:

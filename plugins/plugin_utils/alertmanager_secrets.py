@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import inline_secrets
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_configuration import FOLDER
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_integrations import (
     GLOBAL_SECRETS,
     INTEGRATIONS,
@@ -21,7 +22,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.inline_secret
 
 # Keys below these are names that the site chose.
 _PROGRAM = inline_secrets.Program("Alertmanager", "alertmanager", ("attributes", "custom_fields", "details", "labels", "metadata"))
-_FOLDER = "/etc/alertmanager"
 _NTFY = Integration(NTFY_SECRETS)
 
 
@@ -49,9 +49,9 @@ def _places(receivers: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mappi
         for key, value in receiver.items():
             of_integration = _integration(str(key))
             if of_integration:
-                for index, entry in enumerate(entries([] if value is None else value)):
+                for index, entry in enumerate(entries(value)):
                     place = f"{receiver['name']}.{key}" + ("" if isinstance(value, Mapping) else f"[{index}]")
-                    yield place, entry or {}, of_integration
+                    yield place, entry, of_integration
 
 
 def _integration(key: str) -> Integration | None:
@@ -123,8 +123,8 @@ def _unknown_files(value: Any, path: str, files: Collection[str], mounts: Collec
 
 def _is_there(key: str, path: str, mounts: Collection[str]) -> bool:
     """Whether a path is one of a secret file, of a mount, or of the image, where only authorities are."""
-    if path.removeprefix(f"{_FOLDER}/").startswith("secrets/"):
+    if path.removeprefix(f"{FOLDER}/").startswith("secrets/"):
         return True
-    if not os.path.isabs(path) or path.startswith(f"{_FOLDER}/"):
+    if not os.path.isabs(path) or path.startswith(f"{FOLDER}/"):
         return False
     return key == "ca_file" or any(path == mount or path.startswith(f"{mount.rstrip('/')}/") for mount in mounts)

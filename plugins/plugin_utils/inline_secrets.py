@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import secret_values
+
 # Fields of the type Secret in https://prometheus.io/docs/prometheus/latest/configuration/configuration/, each with
 # the field that reads the same from a file; empty if Prometheus has none.
 _SECRET_KEYS = {
@@ -28,10 +30,13 @@ _SECRET_KEYS = {
     "service_account_key": "",
     "token": "",
 }
-# Elsewhere, such as in the payload of a webhook or the fields of an issue in Jira, a key is no secret.
+# Elsewhere, `key` is no secret: it is that of a project or an issue in a payload or in the fields of an issue.
 _PRIVATE_KEY = "tls_config.key"
 # Their keys are names that the site chose, not settings of Prometheus.
 _NAMED_BY_SITE = {"annotations", "external_labels", "labels", "params"}
+# The service that gets the payload of a webhook chose its keys. Alertmanager fills a value that is a template.
+_IN_PAYLOAD = re.compile(r"\.payload\b")
+_TEMPLATE = "{{"
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|api-?key|secret|password", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"\s*(basic|bearer|token)\s+\S", re.IGNORECASE)
 _URL_WITH_LOGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s?#'\"]*@")
@@ -90,10 +95,17 @@ def _problems_of_entry(key: str, value: Any, path: str, secret_files: Collection
     if key in _SECRET_KEYS and value and not isinstance(value, Mapping) and (key != "key" or path.endswith(_PRIVATE_KEY)):
         fix = _fix_of_aws(program) if key == "secret_key" else _fix(_SECRET_KEYS[key], program)
         yield Problem(f"{path} is a secret in the configuration", fix)
+    elif _IN_PAYLOAD.search(path) and _is_secret_of_payload(key, value):
+        yield Problem(f"{path} is a secret in the configuration", _fix("", program))
     elif key in ("headers", "http_headers", "proxy_connect_header") and isinstance(value, Mapping):
         yield from _problems_of_headers(value, path, secret_files, program)
     else:
         yield from _problems(value, path, secret_files, program)
+
+
+def _is_secret_of_payload(key: str, value: Any) -> bool:
+    is_text = isinstance(value, str) and key != "key" and _TEMPLATE not in value
+    return is_text and secret_values.is_inline(key, value)
 
 
 def _problems_of_headers(headers: Mapping[Any, Any], path: str, secret_files: Collection[str], program: Program) -> Iterator[Problem]:

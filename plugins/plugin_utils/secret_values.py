@@ -11,7 +11,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.value_types i
 # What bcrypt reads of a password: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md
 BCRYPT_BYTES = 72
 _ANOTHER = "Set another one"
-_SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSPHRASE)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSPHRASE|AUTHORIZATION)$", re.IGNORECASE
+)
 _LOGIN_IN_VALUE = re.compile(r"://[^/\s@]*:[^/\s@]+@|\bpassword=", re.IGNORECASE)
 # A switch, such as that of use_refresh_token, a path, such as that of tls_client_key, or Grafana's reference to where the secret is.
 _HARMLESS = re.compile(r"true|false|/.*|\$__(file|vault|env)\{.*\}|", re.IGNORECASE)
