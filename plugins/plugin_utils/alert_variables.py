@@ -46,7 +46,7 @@ def problem_of_rules(groups: Sequence[Any], alerts: Mapping[str, Any], disabled:
 
 
 def problem_of_counts(counts: Mapping[str, Any], hosts: Sequence[str]) -> Problem | None:
-    """Problem and fix of the first host that is unknown or whose number of GPUs is none."""
+    """Problem and fix of the first host that is unknown or whose number of GPUs is not a whole number above 0."""
     for host, count in counts.items():
         if host not in hosts:
             return f"{host} is not a host of the group gpu_hosts", "Use the names of the inventory"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alert_variables,
     flags,
@@ -64,7 +62,7 @@ def _settings_of_alerts(variables: HostVariables, host: str) -> Iterator[tuple[s
     extra = variables.get(host, "prometheus_rules_extra") or []
     if disabled or settings or extra:
         alerts = _alerts(variables)
-        named = alerts if boolean(variables.get(host, "prometheus_alerts_enabled")) else {}
+        named = alerts if variables.is_true(host, "prometheus_alerts_enabled") else {}
         yield "prometheus_alerts_disabled", alert_variables.problem_of_disabled(disabled, alerts)
         yield "prometheus_alert_settings", alert_variables.problem_of_settings(settings, alerts)
         yield "prometheus_rules_extra", alert_variables.problem_of_rules(extra, named, disabled)
