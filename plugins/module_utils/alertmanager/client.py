@@ -67,7 +67,8 @@ class Client:
 
     def alerts(self, *matchers: Matcher) -> list[ReceivedAlert]:
         """The alerts that are not resolved and fulfil all matchers."""
-        answer = self._server.send("GET", f"/api/v2/alerts?{urlencode([('filter', str(one)) for one in matchers])}")
+        filters = urlencode([("filter", str(matcher)) for matcher in matchers])
+        answer = self._server.send("GET", f"/api/v2/alerts?{filters}")
         return [self._read(answer, _alert, given) for given in self._json(answer)]
 
     def send_alert(

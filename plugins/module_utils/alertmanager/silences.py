@@ -64,7 +64,7 @@ def in_utc(moment: datetime) -> str:
 def present(existing: list[Silence], wanted: Wanted, now: datetime) -> Change:
     """How the wanted silence comes to be there now.
 
-    A silence that has not begun, or is over, is none. One that lasts longer keeps its end.
+    A silence that has not begun or has ended does not count. A longer silence keeps its end.
     """
     active = [silence for silence in own(existing, wanted.matchers, wanted.created_by) if silence.state == "active"]
     ends_at = now + wanted.duration

@@ -35,19 +35,19 @@ class Connection(TypedDict):
 
 
 class Server:
-    """One server. `name` is what people call it, `asked` the option to which a bad request is due."""
+    """One server. `name` is what people call it, `option` is the option that the error of a bad request names."""
 
-    def __init__(self, name: str, port: int, asked: str, options: Connection) -> None:
+    def __init__(self, name: str, port: int, option: str, options: Connection) -> None:
         if options["timeout"] < 1:
             raise PrometheusError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
-        for option, path in (
+        for file_option, path in (
             ("ca_path", options["ca_path"]),
             ("client_cert", options["client_cert"]),
             ("client_key", options["client_key"]),
         ):
             if path is not None and not os.path.isfile(path):
                 raise PrometheusError(
-                    f"{option}: there is no file {path}. Name one that is there, on the host that runs the module."
+                    f"{file_option}: there is no file {path}. Name one that is there, on the host that runs the module."
                 )
         try:
             self._http = http_client.Client(
@@ -72,7 +72,7 @@ class Server:
             raise PrometheusError(f"token: {error}. Give it as it was made.") from error
         self.url = self._http.url
         self._name = name
-        self._asked = asked
+        self._option = option
 
     def send(
         self,
@@ -105,7 +105,7 @@ class Server:
         if status == 400 and _NEEDS_TLS in reason:
             return PrometheusError(f"url: {self._name} at {self.url} speaks TLS. Begin url with https://.")
         if status == 400:
-            return PrometheusError(f"{self._asked}: {self._name} at {self.url} cannot read it: {reason}.")
+            return PrometheusError(f"{self._option}: {self._name} at {self.url} cannot read it: {reason}.")
         kind = NotReady if status in _ANOTHER_TRY_MAY_DO else PrometheusError
         return kind(f"{self._name} at {self.url} answers {path} with {status}: {reason}.")
 
