@@ -91,7 +91,7 @@ def test_one_variable_switches_it(tmp_path):
     assert not service("cadvisor", "cadvisor", on, "machine", tmp_path)["ports"]
 
 
-def test_secrets_of_a_sites_own_jobs_are_files_that_prometheus_alone_reads(tmp_path):
+def test_secrets_of_a_sites_own_jobs_are_files_that_no_other_user_reads(tmp_path):
     given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"prometheus_secret_files": {"token": "of the site"}})
     files = {file["path"]: file for file in service("prometheus", "prometheus", given, "monitor1", tmp_path)["secret_files"]}
     kept = files["/etc/gpu_monitoring/prometheus/secrets/token"]
