@@ -12,13 +12,13 @@ from tests.rules.servers import wait_until
 from tests.unit.roles.rendering import fleet, service
 
 GPU_HOSTS = {"gpu1": {"ansible_host": "10.0.0.1"}, "gpu 2/é": {"ansible_host": "10.0.0.2"}}
-WATCHERS = {"monitor1.example.com": {"ansible_host": "10.0.0.9"}, "watch+2": {"ansible_host": "10.0.0.8"}}
+MONITORING_HOSTS = {"monitor1.example.com": {"ansible_host": "10.0.0.9"}, "monitor+2": {"ansible_host": "10.0.0.8"}}
 GRAFANA = "https://10.0.0.9:3000"
 
 
 def annotations(config, **variables):
     """The annotations of the alert Watchdog in the role's files."""
-    folder = config(fleet(GPU_HOSTS, WATCHERS, {"gpu_monitoring_tls": False, **variables}), "monitor1.example.com")
+    folder = config(fleet(GPU_HOSTS, MONITORING_HOSTS, {"gpu_monitoring_tls": False, **variables}), "monitor1.example.com")
     groups = yaml.safe_load((folder / "rules" / "alerts-monitoring.yml").read_text())["groups"]
     return next(rule["annotations"] for group in groups for rule in group["rules"] if rule.get("alert") == "Watchdog")
 
@@ -51,7 +51,7 @@ def firing(prometheus, tmp_path, rule, *flags):
 
 
 def test_links_to_prometheus_begin_with_the_published_address(prometheus, tmp_path):
-    inventory = fleet(GPU_HOSTS, WATCHERS, {"gpu_monitoring_tls": False})
+    inventory = fleet(GPU_HOSTS, MONITORING_HOSTS, {"gpu_monitoring_tls": False})
     command = service("prometheus", "prometheus", inventory, "monitor1.example.com", tmp_path)["command"]
     flags = [flag for flag in command if flag.startswith("--web.") and "lifecycle" not in flag]
     [alert] = firing(prometheus, tmp_path, {"alert": "Busy", "expr": "vector(1)", "annotations": {"link": "{{ externalURL }}"}}, *flags)
@@ -60,7 +60,7 @@ def test_links_to_prometheus_begin_with_the_published_address(prometheus, tmp_pa
 
 def test_an_alert_leads_to_the_dashboard_of_its_host(config, prometheus, tmp_path):
     link = annotations(config, grafana_url=GRAFANA)["dashboard_url"]
-    hosts = [*GPU_HOSTS, *WATCHERS, "monitor1-example.com"]
+    hosts = [*GPU_HOSTS, *MONITORING_HOSTS, "monitor1-example.com"]
     vectors = [f'label_replace(vector(1), "host", "{host}", "", "")' for host in hosts]
     rule = {"alert": "Busy", "expr": " or ".join([*vectors, "vector(1)"]), "annotations": {"dashboard_url": link}}
     fired = firing(prometheus, tmp_path, rule)
@@ -68,7 +68,7 @@ def test_an_alert_leads_to_the_dashboard_of_its_host(config, prometheus, tmp_pat
         "gpu1": f"{GRAFANA}/d/gpu-host?var-host=gpu1",
         "gpu 2/é": f"{GRAFANA}/d/gpu-host?var-host=gpu+2%2F%C3%A9",
         "monitor1.example.com": f"{GRAFANA}/d/machines?var-host=monitor1.example.com",
-        "watch+2": f"{GRAFANA}/d/machines?var-host=watch%2B2",
+        "monitor+2": f"{GRAFANA}/d/machines?var-host=monitor%2B2",
         "monitor1-example.com": f"{GRAFANA}/d/gpu-host?var-host=monitor1-example.com",
         "": f"{GRAFANA}/d/alerts",
     }

@@ -20,7 +20,7 @@ from tests.unit.plugins.plugin_utils.inventory import host_variables
 from tests.unit.roles.rendering import fleet, service
 
 ROOT = Path(__file__).resolve().parents[2]
-WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
+MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
 ONCALL = {"name": "oncall", "webhook": {"url_file": "secrets/hook"}}
 XID = {"alertname": "GpuXidRestartHost", "severity": "page", "host": "gpu1", "UUID": "GPU-1", "gpu": "3"}
 TEXTS = {"summary": 'XID 79 on GPU 3 ("H100") of gpu1: it fell <off>', "description": "Move work away: restart.\nThen look."}
@@ -37,7 +37,7 @@ def deployed(tmp_path):
     """The role's service, and the folder with its files as the container gets it."""
 
     def render(**variables):
-        options = service("alertmanager", "alertmanager", fleet({}, WATCHER, {"gpu_monitoring_tls": False, **variables}), "monitor1", tmp_path)
+        options = service("alertmanager", "alertmanager", fleet({}, MONITOR, {"gpu_monitoring_tls": False, **variables}), "monitor1", tmp_path)
         folder = tmp_path / "etc"
         for file in options["files"] + options["secret_files"]:
             path = folder / Path(file["path"]).relative_to("/etc/gpu_monitoring/alertmanager")
@@ -109,7 +109,7 @@ def test_the_configuration_is_accepted(image, deployed, variables):
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: ",".join(example["alertmanager_receivers"][0]))
 def test_every_example_of_the_documentation_is_accepted(image, deployed, tmp_path, example):
-    check(host_variables(tmp_path, {}, WATCHER, example), ["alertmanager"], ["monitor1"])
+    check(host_variables(tmp_path, {}, MONITOR, example), ["alertmanager"], ["monitor1"])
     assert validated(image, *deployed(**example)) == ""
 
 
@@ -230,6 +230,17 @@ def test_one_message_for_a_gpu_that_fell_off_the_bus_and_one_heartbeat(running, 
     assert message["message"].split("\n\n")[0] == f"{TEXTS['summary']}\n{TEXTS['description']}"
     assert len([path for path, *_rest in got if path == "/judge"]) == 1
     assert not [body for path, _login, body in got if path != "/judge" and "HostRebooted" in json.dumps(body)]
+
+
+@pytest.mark.long
+def test_a_changed_secret_is_used_without_a_reload(running, hook, tmp_path):
+    url, got = hook
+    send = running(alertmanager_receivers=[ONCALL], alertmanager_secret_files={"hook": f"{url}/previous"})
+    send(XID)
+    wait_until(lambda: [path for path, *_rest in got] == ["/previous"], "nobody was told", 20)
+    (tmp_path / "etc/secrets/hook").write_text(f"{url}/changed")
+    send({**XID, "host": "gpu2"})
+    wait_until(lambda: [path for path, *_rest in got] == ["/previous", "/changed"], "the changed path was not called", 20)
 
 
 @pytest.mark.long
