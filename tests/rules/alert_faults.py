@@ -182,7 +182,7 @@ OF_GPUS = (
 OF_TARGETS = (
     Fault("DCGM exporter down", ("GpuExporterDown",), {**_DOWN, **_ALL_OF_GPU}, {"job": "nvidia-gpu"}, 3),
     Fault("cAdvisor down", ("ContainerExporterDown",), {**_DOWN, "container_start_time_seconds": _GONE}, {"job": "cadvisor"}, 6),
-    Fault("node exporter down", ("HostExporterDown",), _DOWN, {"job": "node", "host": "gpu1"}, 6),
+    Fault("node exporter down", ("HostExporterDown",), _DOWN, {"job": "node", "host": "gpu1"}, 16),
     Fault("node exporter of the monitoring host down", ("HostExporterDown",), _DOWN, {"job": "node", "host": "monitor1"}, 17),
     Fault("model server down", ("ModelServerDown",), _DOWN, {"job": "model-server"}, 11),
     Fault("host down", ("HostDown",), {**_DOWN, **_ALL_OF_GPU}, {"host": "gpu1"}, 17),

@@ -98,9 +98,19 @@ def _job_ends(entry: Series) -> tuple[Part, ...] | None:
 
 def _reboot(entry: Series) -> tuple[Part, ...] | None:
     """A host is away for seven minutes. Its second GPU and its model server need some minutes more."""
+    late = entry.labels.get("gpu") == "1" or entry.labels["job"] == "model-server"
+    return _restarted(entry, 12 * MINUTE if late else 7 * MINUTE)
+
+
+def _reboot_with_late_node_exporter(entry: Series) -> tuple[Part, ...] | None:
+    """A host is away for seven minutes, and its node exporter for ten minutes more."""
+    return _restarted(entry, 17 * MINUTE if entry.labels["job"] == "node" else 7 * MINUTE)
+
+
+def _restarted(entry: Series, away: int) -> tuple[Part, ...] | None:
+    """A series of the host that restarts, which has no samples meanwhile."""
     if entry.labels["host"] != "gpu1":
         return None
-    away = 7 * MINUTE + (5 * MINUTE if entry.labels.get("gpu") == "1" or entry.labels["job"] == "model-server" else 0)
     if entry.name == "up":
         return _down(entry, away)
     start, step, count = entry.parts[0]
@@ -230,6 +240,7 @@ ALL = (
     Life("Prometheus restarts", _changed(_prometheus_restarts)),
     Life("a job ends", _changed(_job_ends)),
     Life("a host restarts", _changed(_reboot), ("HostRebooted",)),
+    Life("a host restarts and its node exporter is late", _changed(_reboot_with_late_node_exporter), ("HostRebooted",)),
     Life("a GPU is replaced", _changed(_gpu_replaced) + _new_gpu()),
     Life("errors of long ago", _had_errors(_SAMPLES)),
     Life("a site changes the labels of a host", _renamed(team="speech")),

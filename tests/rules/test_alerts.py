@@ -158,6 +158,27 @@ def test_a_summary_names_host_gpu_and_model(test_rules):
     test_rules([{**case("told", fault.applied(healthy(fault.samples()))), "alert_rule_test": [told]}])
 
 
+def test_failed_notifications_raise_one_alert_for_each_receiver(test_rules):
+    """Alertmanager counts each reason alone, and names the receiver where the role deployed it."""
+    labels = {"job": "alertmanager", "host": "monitor1", "integration": "email"}
+    receivers = {"to oncall": {"receiver_name": "oncall"}, "to vision": {"receiver_name": "vision"}, "": {}}
+    failed = [
+        series("alertmanager_notifications_failed_total", {**labels, **receiver, "reason": reason}, (0, 1, 60))
+        for receiver in receivers.values()
+        for reason in ("clientError", "other")
+    ]
+    description = next(rule for rule in rules() if rule["alert"] == "AlertmanagerNotSending")["annotations"]["description"]
+    alerts = [
+        {
+            "exp_labels": {**labels, **receiver, "severity": "warn"},
+            "exp_annotations": {"summary": f"Alertmanager on monitor1 cannot send by email {end}".strip(), "description": description},
+        }
+        for end, receiver in receivers.items()
+    ]
+    told = {"eval_time": "20m", "alertname": "AlertmanagerNotSending", "exp_alerts": alerts}
+    test_rules([{**case("told", failed), "alert_rule_test": [told]}])
+
+
 def test_a_missing_gpu_is_not_forgotten_while_prometheus_is_away(test_rules):
     """Prometheus is away for ten minutes, and a sample counts for five."""
     break_, end = 10 * MINUTE, BEGIN + 30 * MINUTE
