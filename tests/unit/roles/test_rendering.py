@@ -207,7 +207,7 @@ def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
         facts = {"gpu_monitoring_host": {"capacity": {"memory": 4 * 1024**3, "engine_disk": 100 * 1024**3}, "gpu": {"present": False}}}
         inventory = fleet(gpu_hosts, {"monitor1": MONITOR}, variables)
         options = service("prometheus", "prometheus", inventory, "monitor1", tmp_path, facts)
-        said = arguments("prometheus", "Say what the host is too small for", inventory, "monitor1", tmp_path, facts)["msg"]
+        said = arguments("prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path, facts)["msg"]
         sizes = [flag.partition("=")[2] for flag in options["command"] if flag.startswith("--storage.tsdb.retention.size=")]
         return options["memory"], sizes, len(said)
 
@@ -215,6 +215,23 @@ def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
     assert limits(prometheus_memory="2g", prometheus_retention_size="20GB") == ("2g", ["20GB"], 0)
     assert limits(prometheus_retention_time="2d") == ("3g", [], 0)
     assert limits(prometheus_adopt_volume=True) == ("3g", [], 0)
+
+
+@pytest.mark.parametrize(
+    ("job", "problems"),
+    [
+        ({"static_configs": [{"targets": ["127.0.0.1:9090"]}]}, 1),
+        ({"static_configs": [{"targets": ["127.0.0.1:9090"], "labels": {"host": "monitor1"}}]}, 0),
+        ({"static_configs": [{"targets": ["x:9090"]}], "relabel_configs": [{"target_label": "host", "replacement": "monitor1"}]}, 0),
+        ({"file_sd_configs": [{"files": ["targets/own.json"]}]}, 0),
+    ],
+)
+def test_a_job_for_prometheus_without_the_label_host_is_reported(tmp_path, job, problems):
+    jobs = [{"job_name": "mine", "static_configs": []}, {"job_name": "prometheus", **job}]
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": jobs})
+    reported = arguments("prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path)["msg"]
+    assert len(reported) == problems
+    assert all(text.startswith("prometheus_scrape_configs on monitor1: the job prometheus has no label host.") for text in reported)
 
 
 def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exporter):
@@ -286,7 +303,7 @@ def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_export
 def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     variables = {"grafana_admin_password": "x", "tls_prometheus_password": "x", "verify_dashboards": []}
     alert = {"alert": "SiteIsBusy", "expr": "up", "annotations": {"summary": "busy"}}
-    variables["prometheus_rules_extra"] = [{"name": "site", "rules": [{"record": "a", "expr": "up"}, alert]}]
+    variables["prometheus_rules_extra"] = [{"name": "site", "rules": [{"record": "a", "expr": "up"}, alert]}, {"name": "empty"}]
     inventory = fleet({"gpu1": {**GPU1, "model_servers": [{"name": "llama", "port": 8000}]}, "gpu2": GPU2}, {"monitor1": MONITOR}, variables)
     options = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)
