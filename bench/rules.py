@@ -82,9 +82,9 @@ def of_monitoring_host() -> Iterator[Series]:
         yield from (series(key, labels, (start, step, 1)) for key, (start, step) in metrics.items())
 
 
-def write(found: list[Series], now: int, text: TextIO) -> None:
+def write(all_series: list[Series], now: int, text: TextIO) -> None:
     """The samples of the series, in the format that promtool makes blocks of."""
-    for entry in found:
+    for entry in all_series:
         key = entry.written()["series"]
         start, step, _count = entry.parts[0]
         begin = now - (HOUR if entry.name in LONG else LOOKED_BACK)
@@ -137,11 +137,11 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     configuration = rules(folder)
-    found = [*of_monitoring_host(), *(entry for number in range(given.hosts) for entry in of_host(f"gpu{number:03}"))]
-    print(f"Making samples of {len(found)} series", flush=True)
+    all_series = [*of_monitoring_host(), *(entry for number in range(given.hosts) for entry in of_host(f"gpu{number:03}"))]
+    print(f"Making samples of {len(all_series)} series", flush=True)
     end = int(time.time())
     with (folder / "samples.om").open("w") as text:
-        write(found, end, text)
+        write(all_series, end, text)
     server.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", "samples.om", ".")
     (folder / "samples.om").unlink()
     with server.served(folder, configuration) as prometheus:
@@ -149,7 +149,7 @@ def main() -> int:
         version = prometheus.version()
     if time.time() - end > LIFETIME:
         raise TimeoutError(f"The samples were more than {LIFETIME} s old at the end. Take fewer hosts or evaluations")
-    result = Result(len(found), median(taken), max(taken))
+    result = Result(len(all_series), median(taken), max(taken))
     met = result.median <= BAR
     print(f"Prometheus {version}, {given.hosts} hosts, {result.series} series, {len(taken)} evaluations of all rules")
     print(f"median {1000 * result.median:.0f} ms, worst {1000 * result.worst:.0f} ms; the bar is {1000 * BAR:.0f} ms: {'met' if met else 'MISSED'}")
