@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypedDict
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 CHUNK_BYTES = 65536
@@ -186,6 +186,19 @@ class Stream:
             yield _json_line(rest)
 
 
+class Options(TypedDict):
+    """The options that all modules with a server have."""
+
+    url: str
+    token: Optional[str]
+    validate_certs: bool
+    ca_path: Optional[str]
+    client_cert: Optional[str]
+    client_key: Optional[str]
+    timeout: int
+    use_proxy: bool
+
+
 class Client:
     """One server, at a base URL to which paths are added. It keeps one connection open, and is for one thread.
 
@@ -233,6 +246,31 @@ class Client:
         self._retries = retries
         self._kept: Optional[_Connection] = None
         self._sent_twice = False
+
+    @classmethod
+    def of_module(
+        cls,
+        options: Options,
+        username: Optional[str],
+        password: Optional[str],
+        headers: Mapping[str, str],
+        redirects: int = 0,
+    ) -> Client:
+        """The client that a module's options ask for. Raises BadUrl or BadToken."""
+        return cls(
+            options["url"],
+            timeout=options["timeout"],
+            ca_path=options["ca_path"],
+            validate_certs=options["validate_certs"],
+            client_cert=options["client_cert"],
+            client_key=options["client_key"],
+            username=username,
+            password=password,
+            token=options["token"],
+            headers=headers,
+            use_proxy=options["use_proxy"],
+            redirects=redirects,
+        )
 
     @property
     def proxy(self) -> str:

@@ -21,20 +21,7 @@ def connect(options: Connection) -> http_client.Client:
     if options["org_id"] is not None:
         headers["X-Grafana-Org-Id"] = str(options["org_id"])
     try:
-        return http_client.Client(
-            options["url"],
-            timeout=options["timeout"],
-            ca_path=options["ca_path"],
-            validate_certs=options["validate_certs"],
-            client_cert=options["client_cert"],
-            client_key=options["client_key"],
-            username=options["username"],
-            password=options["password"],
-            token=options["token"],
-            headers=headers,
-            use_proxy=options["use_proxy"],
-            redirects=REDIRECTS,
-        )
+        return http_client.Client.of_module(options, options["username"], options["password"], headers, REDIRECTS)
     except http_client.BadUrl as error:
         url = http_client.shown_url(options["url"])
         raise GrafanaError(f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:3000.") from error

@@ -8,22 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, TypedDict, Union
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.http_client import Options
 
 
-class Connection(TypedDict):
+class Connection(Options):
     """The server and the account. Of `token` and `username` one is None."""
 
-    url: str
     username: Optional[str]
     password: Optional[str]
-    token: Optional[str]
     org_id: Optional[int]
-    validate_certs: bool
-    ca_path: Optional[str]
-    client_cert: Optional[str]
-    client_key: Optional[str]
-    timeout: int
-    use_proxy: bool
     login_help: Optional[str]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from http.client import responses
-from typing import Any, Optional, TypedDict
+from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import NotReady, PrometheusError
@@ -19,19 +19,11 @@ _ANOTHER_TRY_MAY_DO = (422, 429, 500, 502, 503, 504)
 _NEEDS_TLS = "Client sent an HTTP request to an HTTPS server"
 
 
-class Connection(TypedDict):
+class Connection(http_client.Options):
     """The options of the documentation fragment `prometheus`."""
 
-    url: str
     url_username: Optional[str]
     url_password: Optional[str]
-    token: Optional[str]
-    validate_certs: bool
-    ca_path: Optional[str]
-    client_cert: Optional[str]
-    client_key: Optional[str]
-    timeout: int
-    use_proxy: bool
 
 
 class Server:
@@ -50,18 +42,8 @@ class Server:
                     f"{file_option}: there is no file {path}. Name one that is there, on the host that runs the module."
                 )
         try:
-            self._http = http_client.Client(
-                options["url"],
-                timeout=options["timeout"],
-                ca_path=options["ca_path"],
-                validate_certs=options["validate_certs"],
-                client_cert=options["client_cert"],
-                client_key=options["client_key"],
-                username=options["url_username"],
-                password=options["url_password"],
-                token=options["token"],
-                headers={"Accept": "application/json"},
-                use_proxy=options["use_proxy"],
+            self._http = http_client.Client.of_module(
+                options, options["url_username"], options["url_password"], {"Accept": "application/json"}
             )
         except http_client.BadUrl as error:
             url = http_client.shown_url(options["url"])

@@ -36,7 +36,10 @@ class Rule(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A group of rules: seconds between evaluations, and since the last one, or since it was loaded if there is none.
+    """A group of rules.
+
+    - interval: seconds between evaluations.
+    - age: seconds since the last evaluation, or since the group was loaded before its first evaluation.
 
     Prometheus spreads the first evaluations of groups over their intervals.
     """
