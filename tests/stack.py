@@ -149,17 +149,24 @@ def trusting(username: str, password_file: Path) -> requests.Session:
     return session
 
 
-class Prometheus:
-    """The running Prometheus, over its HTTP API."""
+class Server:
+    """A server that takes the password of Prometheus, over HTTP."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.session = trusting("prometheus", SECRETS / "prometheus_password")
 
-    def get(self, path: str, **parameters: Any) -> Any:
-        answer = self.session.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=10)
+    def answer(self, path: str, **parameters: Any) -> requests.Response:
+        answer = self.session.get(f"{self.url}/{path}", params=parameters, timeout=10)
         answer.raise_for_status()
-        return answer.json()["data"]
+        return answer
+
+
+class Prometheus(Server):
+    """The running Prometheus, over its HTTP API."""
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        return self.answer(f"api/v1/{path}", **parameters).json()["data"]
 
     def query(self, expression: str, **parameters: Any) -> list[dict[str, Any]]:
         return self.get("query", query=expression, **parameters)["result"]
@@ -169,17 +176,11 @@ class Prometheus:
         return {(target["labels"]["job"], target["labels"]["host"]): target["health"] for target in self.get("targets")["activeTargets"]}
 
 
-class Alertmanager:
+class Alertmanager(Server):
     """The running Alertmanager, over its HTTP API."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.session = trusting("prometheus", SECRETS / "prometheus_password")
-
     def get(self, path: str, **parameters: Any) -> Any:
-        answer = self.session.get(f"{self.url}/api/v2/{path}", params=parameters, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
+        return self.answer(f"api/v2/{path}", **parameters).json()
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
         """The alerts with these labels, also those that are suppressed."""
@@ -187,9 +188,7 @@ class Alertmanager:
 
     def metrics(self) -> str:
         """Its own metrics as text."""
-        answer = self.session.get(f"{self.url}/metrics", timeout=10)
-        answer.raise_for_status()
-        return answer.text
+        return self.answer("metrics").text
 
     def silences(self) -> list[dict[str, Any]]:
         """The silences that have not ended."""
