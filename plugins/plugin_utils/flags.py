@@ -52,7 +52,7 @@ CADVISOR = {
     "port": "cadvisor_port",
     "prometheus_endpoint": "",
     "store_container_labels": "",
-    "whitelisted_container_labels": "cadvisor_container_labels",
+    "whitelisted_container_labels": "gpu_monitoring_container_labels",
 }
 
 

@@ -56,8 +56,8 @@ _WITHOUT_EFFECT = {
         "cadvisor_disable_metrics": (_PROMETHEUS, "cadvisor_metrics"),
         "cadvisor_enable_metrics": (_PROMETHEUS, "cadvisor_metrics"),
         "cadvisor_listen_ip": (_PROMETHEUS, "cadvisor_address"),
-        "cadvisor_store_container_labels": (_PROMETHEUS, "cadvisor_container_labels"),
-        "cadvisor_whitelisted_container_labels": (_PROMETHEUS, "cadvisor_container_labels"),
+        "cadvisor_store_container_labels": (_PROMETHEUS, "gpu_monitoring_container_labels"),
+        "cadvisor_whitelisted_container_labels": (_PROMETHEUS, "gpu_monitoring_container_labels"),
     },
     "grafana": {
         "grafana_environment": (_GRAFANA, "grafana_environment_extra"),

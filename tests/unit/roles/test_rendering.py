@@ -175,7 +175,7 @@ def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_pat
 
 @pytest.mark.parametrize(("role", "own"), [("alertmanager", flags.ALERTMANAGER), ("prometheus", flags.PROMETHEUS), ("cadvisor", flags.CADVISOR)])
 def test_every_flag_of_a_role_is_refused_as_a_further_one(tmp_path, role, own):
-    variables = {"prometheus_external_url": "https://x/p", "prometheus_retention_size": "1GB", "cadvisor_container_labels": ["a", "b"]}
+    variables = {"prometheus_external_url": "https://x/p", "prometheus_retention_size": "1GB", "gpu_monitoring_container_labels": ["a", "b"]}
     added = {f"{role}_flags_extra": ["--further=1"]}
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**variables, **added})
     *command, last = service(role, role, inventory, "gpu1" if role == "cadvisor" else "monitor1", tmp_path)["command"]
@@ -185,7 +185,7 @@ def test_every_flag_of_a_role_is_refused_as_a_further_one(tmp_path, role, own):
 
 def test_labels_of_containers_are_kept_where_a_site_names_them(tmp_path):
     def kept(labels):
-        inventory = fleet({"gpu1": {**GPU1, "cadvisor_container_labels": labels}}, {"monitor1": MONITOR})
+        inventory = fleet({"gpu1": {**GPU1, "gpu_monitoring_container_labels": labels}}, {"monitor1": MONITOR})
         command = service("cadvisor", "cadvisor", inventory, "gpu1", tmp_path)["command"]
         return [flag.partition("=")[2] for flag in command if flag.startswith("--whitelisted_container_labels=")]
 

@@ -201,7 +201,6 @@ WORD = "word-of-mine"
         ("prometheus_gpu_counts", {"gpu1": "eight"}, "the number of GPUs of gpu1 is 'eight'. Write it like {gpu1: 8}."),
         ("cadvisor_flags_extra", ["--store_container_labels=true"], "--store_container_labels is a flag that the role sets. Remove it."),
         ("cadvisor_flags_extra", ["-v=2"], "a flag does not begin with '--'. Write each flag with its value"),
-        ("cadvisor_container_labels", ["a, b"], "'a, b' is not a name of a label. Write it like com.docker.compose.service."),
         ("cadvisor_metrics", ["cpu", "gpu"], "'gpu' is not valid. Set it to advtcp or app or cpu or cpuLoad or "),
     ],
 )
@@ -209,6 +208,20 @@ def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, var
     refusal = refused(tmp_path, variable.partition("_")[0], "monitor1", {variable: value})
     assert refusal.startswith(f"{variable} on monitor1: {message}")
     assert WORD not in refusal
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("team", "the value is not a list. Write it like [team, job]."),
+        (["a, b"], "'a, b' is not a name of a label. Write it like com.docker.compose.service."),
+        (["a.b", "a_b"], "'a.b' and 'a_b' are the same label in metrics. Remove one."),
+        (["team", "team"], "a label is there twice. Remove one."),
+    ],
+)
+def test_labels_of_containers_that_metrics_cannot_have_are_refused(tmp_path, labels, message):
+    refusal = refused(tmp_path, "cadvisor", "gpu1", {"gpu_monitoring_container_labels": labels})
+    assert refusal == f"gpu_monitoring_container_labels on gpu1: {message}"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +272,7 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
         "prometheus_external_url": "https://monitoring.example.com:8443/prometheus/",
         "prometheus_flags_extra": ["--log.level=debug", "--web.enable-remote-write-receiver"],
         "cadvisor_flags_extra": ["--v=2"],
-        "cadvisor_container_labels": ["com.docker.compose.project", "com.docker.compose.service"],
+        "gpu_monitoring_container_labels": ["com.docker.compose.project", "com.docker.compose.service"],
         "cadvisor_metrics": ["cpu", "pressure"],
         "prometheus_environment_extra": {"GOOGLE_APPLICATION_CREDENTIALS": "/etc/prometheus/secrets/remote"},
         # `access` is an option of the module too.
