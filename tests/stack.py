@@ -34,8 +34,8 @@ PANELS = {
 }
 SERVICES = {
     "monitor1": ["alertmanager", "grafana", "node-exporter", "prometheus"],
-    "gpu1": ["cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"],
-    "gpu2": ["cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"],
+    "gpu1": ["cadvisor", "cadvisor-proxy", "container-gpu-collector", "dcgm-exporter", "node-exporter"],
+    "gpu2": ["cadvisor", "cadvisor-proxy", "container-gpu-collector", "dcgm-exporter", "node-exporter"],
 }
 
 # What Prometheus scrapes: jobs and hosts.

@@ -7,7 +7,7 @@ from typing import Any
 
 # The services that the playbook site deploys on the hosts of each group.
 SERVICES = {
-    "gpu_hosts": {"cadvisor", "cadvisor-proxy", "dcgm-exporter", "node-exporter"},
+    "gpu_hosts": {"cadvisor", "cadvisor-proxy", "container-gpu-collector", "dcgm-exporter", "node-exporter"},
     "monitoring": {"alertmanager", "grafana", "node-exporter", "prometheus"},
 }
 

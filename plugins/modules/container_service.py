@@ -115,6 +115,12 @@ options:
             host. It changes nothing where the engine has no C(userns-remap).
         type: str
         choices: [host]
+      pid_mode:
+        description:
+          - V(host) shows the container the processes of the host, by the ids that they have there, for a service that
+            asks the driver of the GPUs for processes.
+        type: str
+        choices: [host]
       hostname:
         description: Host name inside the container.
         type: str
@@ -150,6 +156,12 @@ options:
               - A volume that the service has used before is never refused.
             type: bool
             default: true
+          recursive:
+            description:
+              - Whether the container sees what is mounted below a folder of the host too. With V(true) the container can
+                keep such a file system mounted after the host unmounted the file system.
+            type: bool
+            default: true
       tmpfs:
         description: Paths in the container that are kept in memory, as C(path[:options]).
         type: list
@@ -157,7 +169,7 @@ options:
         default: []
       networks:
         description:
-          - Docker networks of the container; missing ones are made as bridges. The first is where O(services[].health)
+          - Docker networks of the container; missing ones are made as bridges. V(none) alone leaves it without a network. The first is where O(services[].health)
             and O(services[].reload) reach it.
         type: list
         elements: str
@@ -692,6 +704,7 @@ SERVICE = {
     "env": {"type": "dict", "default": {}},
     "user": {"type": "str"},
     "userns_mode": {"type": "str", "choices": ["host"]},
+    "pid_mode": {"type": "str", "choices": ["host"]},
     "hostname": {"type": "str"},
     "mounts": {
         "type": "list",
@@ -703,6 +716,7 @@ SERVICE = {
             "target": {"type": "str", "required": True},
             "read_only": {"type": "bool", "default": False},
             "adopt": {"type": "bool", "default": True},
+            "recursive": {"type": "bool", "default": True},
         },
     },
     "tmpfs": {"type": "list", "elements": "str", "default": []},

@@ -47,7 +47,7 @@ options:
       - Roles that the tags of the run leave out do not count.
     type: list
     elements: str
-    choices: [alertmanager, cadvisor, dcgm_exporter, grafana, node_exporter, prometheus]
+    choices: [alertmanager, cadvisor, container_gpu_collector, dcgm_exporter, grafana, node_exporter, prometheus]
     default: []
   planned_services:
     description: The containers of O(roles). The action plugin sets the option from the variables of the roles.
@@ -164,6 +164,7 @@ engine:
     selinux: {description: Whether SELinux confines containers (C(selinux-enabled))., type: bool, sample: false}
     user_remapping: {description: Whether the engine maps users of containers to others (C(userns-remap))., type: bool, sample: false}
     cgroup_version: {description: Version of the control groups., type: str, sample: "2"}
+    cgroup_driver: {description: What makes the control groups of containers., type: str, sample: systemd}
     version: {description: Version of the engine., type: str, sample: 28.5.1}
     api_version: {description: Newest API version of the engine., type: str, sample: "1.51"}
     cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}
@@ -350,7 +351,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST, look
 
 
-ROLES = ["alertmanager", "cadvisor", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
+ROLES = ["alertmanager", "cadvisor", "container_gpu_collector", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
 PLANNED_SERVICE = {
     "role": {"type": "str", "required": True},
     "container": {"type": "str", "required": True},

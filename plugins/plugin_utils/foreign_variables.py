@@ -150,6 +150,7 @@ _FORMS: dict[str, Callable[[Any], tuple[str, str] | None]] = {
     "alertmanager_version": _version,
     "cadvisor_proxy_version": _version,
     "cadvisor_version": _version,
+    "container_gpu_collector_python_version": _version,
     "dcgm_exporter_version": _version,
     "grafana_dashboards": _DASHBOARDS,
     "grafana_dashboards_extra": _DASHBOARDS,

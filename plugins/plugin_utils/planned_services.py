@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 _CONTAINERS = {
     "alertmanager": ["alertmanager"],
     "cadvisor": ["cadvisor"],
+    "container_gpu_collector": ["container-gpu-collector"],
     "dcgm_exporter": ["dcgm-exporter"],
     "grafana": ["grafana"],
     "node_exporter": ["node-exporter"],
@@ -30,7 +31,7 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
         if variables.is_true(host, f"{role}_enabled"):
             behind_proxy = role == "cadvisor" and variables.is_true(host, "tls_enabled")
             containers = [*_CONTAINERS[role], *([_PROXY] if behind_proxy else [])]
-            network = str(variables.get(host, f"{role}_network"))
+            network = str(variables.get(host, f"{role}_network") or "")
             services += [{"role": role, "container": f"{prefix}{name}", "service": name, "network": network} for name in containers]
             address = _address(variables.get(host, f"{role}_address"))
             if address:

@@ -9,6 +9,7 @@ ROLES = (
     "alertmanager",
     "cadvisor",
     "common",
+    "container_gpu_collector",
     "dcgm_exporter",
     "docker_engine",
     "grafana",

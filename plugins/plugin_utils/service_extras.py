@@ -29,6 +29,9 @@ _CONFIGURATION = "/etc/gpu_monitoring"
 SERVICES = {
     "alertmanager": Own(mounts=("/etc/alertmanager", "/alertmanager")),
     "cadvisor": Own(mounts=("/rootfs", "/var/run", "/sys")),
+    "container_gpu_collector": Own(
+        environment=("PYTHONPATH",), mounts=("/cdi", "/containers", "/driver", "/program", "/textfile"), labels=("driver", "gpus")
+    ),
     "dcgm_exporter": Own(
         environment=(
             "DCGM_EXPORTER_COLLECTORS",
@@ -42,7 +45,7 @@ SERVICES = {
         labels=("driver", "gpus"),
     ),
     "grafana": Own(mounts=(_CONFIGURATION, "/var/lib/grafana", "/tmp")),
-    "node_exporter": Own(mounts=("/host", "/procfs", _CONFIGURATION)),
+    "node_exporter": Own(mounts=("/host", "/procfs", "/textfile", _CONFIGURATION)),
     "prometheus": Own(mounts=("/etc/prometheus", "/prometheus")),
 }
 

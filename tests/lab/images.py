@@ -42,6 +42,7 @@ SERVICES = (
     Service("node_exporter", "prom/node-exporter", "v{}", "registry-1.docker.io", "node_exporter_version", "real, from Debian"),
     Service("cadvisor", "google/cadvisor", "v{}", "ghcr.io", "cadvisor_version", "the real library with a main of the lab"),
     Service("nginx", "library/nginx", "{}-alpine-slim", "registry-1.docker.io", "cadvisor_proxy_version", "real, from Debian"),
+    Service("python_slim", "library/python", "{}-slim", "registry-1.docker.io", "container_gpu_collector_python_version", "real, from Debian"),
     Service("dcgm_exporter", "nvidia/k8s/dcgm-exporter", "{}", "", "dcgm_exporter_version", "a stand-in with made-up values: there is no GPU"),
     Service("grafana", "grafana/grafana", "{}", "registry-1.docker.io", "grafana_version", "a stand-in, checked against recordings of the real one"),
 )

@@ -25,6 +25,7 @@ SERVICES = (
     ("cadvisor", "cadvisor", "gpu1"),
     ("cadvisor-proxy", "cadvisor", "gpu1"),
     ("dcgm-exporter", "dcgm_exporter", "gpu1"),
+    ("container-gpu-collector", "container_gpu_collector", "gpu1"),
     ("node-exporter", "node_exporter", "gpu1"),
     ("prometheus", "prometheus", "monitor1"),
     ("alertmanager", "alertmanager", "monitor1"),
@@ -46,6 +47,10 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "SYS_ADMIN": "only with `dcgm_exporter_profiling: true`: the driver gives the hardware's counters to nobody else",
         "read_only": "its root file system is not read-only, since a hook of the NVIDIA container toolkit runs `ldconfig` there",
     },
+    "container-gpu-collector": {
+        "user": "root, who alone can read Docker's files of containers; without any capability",
+        "writes": "`/etc/gpu_monitoring/textfile`, where the node exporter reads its metrics",
+    },
 }
 
 
@@ -60,6 +65,8 @@ def rendered(container: str, profiling: bool = False) -> dict[str, Any]:
 
 def _listening(options: dict[str, Any]) -> tuple[str, str]:
     """The port of the host, and who gets an answer."""
+    if options["networks"] == ["none"]:
+        return "none", "nobody; it has no network"
     if not options["ports"]:
         return "none", "containers on the Docker network `monitoring` of the host"
     port = str(options["ports"][0]["host_port"])

@@ -24,6 +24,7 @@ class EngineTraits(TypedDict):
     selinux: bool
     user_remapping: bool
     cgroup_version: str
+    cgroup_driver: str
     problem: str
     warnings: list[str]
 
@@ -43,6 +44,7 @@ def none() -> EngineTraits:
         "selinux": False,
         "user_remapping": False,
         "cgroup_version": "",
+        "cgroup_driver": "",
         "problem": "",
         "warnings": [],
     }
@@ -58,6 +60,7 @@ def of_answers(version: Mapping[str, Any], info: Mapping[str, Any], daemon: Mapp
         "selinux": "selinux" in options,
         "user_remapping": "userns" in options,
         "cgroup_version": str(info.get("CgroupVersion") or "1"),
+        "cgroup_driver": str(info.get("CgroupDriver") or "cgroupfs"),
         "problem": _problem(kind, version, info),
         "warnings": _warnings(daemon),
     }

@@ -131,7 +131,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     warnings += [
         problem
         for name in options.networks
-        if name in known and (problem := networks.difference(name, known[name], engine.network_options))
+        if name in known and name not in networks.PREDEFINED and (problem := networks.difference(name, known[name], engine.network_options))
     ]
     own_image = _own_image(engine, inspected, image)
     image_id = image["Id"] if image else "not pulled yet"

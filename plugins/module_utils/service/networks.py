@@ -17,6 +17,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "network_subnet": {"type": "str", "default": ""},
     "network_mtu": {"type": "int", "default": 0},
 }
+# The engine makes these itself, gives them no names of containers, and never removes them.
+PREDEFINED = ("bridge", "host", "none")
 _MTU_OPTION = "com.docker.network.driver.mtu"
 _BY_HAND = "docker network create --subnet 10.213.0.0/24"
 _POOLS_EXHAUSTED = ("non-overlapping", "fully subnetted")

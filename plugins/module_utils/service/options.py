@@ -9,13 +9,17 @@ from typing import Any, Optional
 
 @dataclass(frozen=True)
 class Mount:
-    """A folder of the host or a volume in the container; `adopt` says whether the volume may be another owner's."""
+    """A folder of the host or a volume in the container; `adopt` says whether the volume may be another owner's.
+
+    `recursive` says whether the container sees what is mounted below the folder too.
+    """
 
     source: str
     target: str
     type: str = "bind"
     read_only: bool = False
     adopt: bool = True
+    recursive: bool = True
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class ServiceSpec:
     env: dict[str, Any] = field(default_factory=dict)
     user: str = ""
     userns_mode: str = ""
+    pid_mode: str = ""
     hostname: str = ""
     mounts: list[Mount] = field(default_factory=list)
     tmpfs: list[str] = field(default_factory=list)

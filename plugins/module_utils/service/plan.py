@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 # What container_service never sets: a container that has one of them was made or changed by somebody else.
 _FOREIGN = (
-    "Privileged PidMode UTSMode CgroupParent CpuShares CpuPeriod CpuQuota CpusetCpus CpusetMems"
+    "Privileged UTSMode CgroupParent CpuShares CpuPeriod CpuQuota CpusetCpus CpusetMems"
     " MemoryReservation BlkioWeight AutoRemove PublishAllPorts VolumesFrom Links Dns DnsOptions DnsSearch ExtraHosts GroupAdd"
     " Sysctls StorageOpt DeviceCgroupRules OomScoreAdj Init"
 ).split()
@@ -70,6 +70,7 @@ def _settings(config: Mapping[str, Any], host: dict[str, Any], image: Config) ->
         "read_only": bool(host.get("ReadonlyRootfs")),
         "security_opts": _security(host.get("SecurityOpt")),
         "userns_mode": host.get("UsernsMode") or "",
+        "pid_mode": host.get("PidMode") or "",
         "devices": _devices(host.get("Devices")),
         "gpus": _gpus(host.get("DeviceRequests")),
         "runtime": host.get("Runtime") or "",

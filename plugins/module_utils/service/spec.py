@@ -15,6 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import servic
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import ContainerBody
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.networks import PREDEFINED
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ManagedFile, Mount, Port, ServiceSpec
 
 OWNER_LABEL = service_label.LABEL
@@ -24,8 +25,6 @@ READABLE_LOG_DRIVER = "json-file"
 DEFAULT_LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 _ROTATING_LOG_DRIVERS = ("json-file", "local")
 _NANO = 10**9
-# Docker gives names to containers only on networks that somebody made.
-_WITHOUT_ALIASES = ("bridge", "host", "none")
 CDI_REQUEST = {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}
 NVIDIA_ENVIRONMENT = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility,compute"}
 TOOLKIT_HINT = "Run the role mlops.gpu_monitoring.nvidia_container_toolkit on this host first"
@@ -183,9 +182,11 @@ def _bindings(ports: list[Port]) -> dict[str, list[dict[str, str]]]:
     return bindings
 
 
-def _volume(mount: Mount, service: str) -> dict[str, Any]:
-    """What a volume gets that is not there yet: a label that tells for whom it was made."""
-    return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}} if mount.type == "volume" else {}
+def _mount_options(mount: Mount, service: str) -> dict[str, Any]:
+    """What belongs to one kind of mount. A volume that is not there yet gets a label that tells for whom it was made."""
+    if mount.type == "volume":
+        return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}}
+    return {} if mount.recursive else {"BindOptions": {"NonRecursive": True}}
 
 
 def _environment(service: ServiceSpec, gpus: str, image_env: list[str]) -> dict[str, str]:
@@ -213,7 +214,7 @@ def create_body(
     """
     host_config: dict[str, Any] = {
         "Mounts": [
-            {"Type": mount.type, "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only, **_volume(mount, service.name)}
+            {"Type": mount.type, "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only, **_mount_options(mount, service.name)}
             for mount in service.mounts
         ],
         "Tmpfs": {path: settings for path, _colon, settings in (entry.partition(":") for entry in service.tmpfs)},
@@ -235,6 +236,8 @@ def create_body(
         host_config["NanoCpus"] = round(service.cpus * _NANO)
     if gpus == "runtime":
         host_config["Runtime"] = "nvidia"
+    if service.pid_mode:
+        host_config["PidMode"] = service.pid_mode
     if service.userns_mode and confinement.remapping:
         host_config["UsernsMode"] = service.userns_mode
     body: ContainerBody = {
@@ -251,7 +254,7 @@ def create_body(
         body["User"] = service.user
     if service.hostname:
         body["Hostname"] = service.hostname
-    if service.container != service.name and host_config["NetworkMode"] not in _WITHOUT_ALIASES:
+    if service.container != service.name and host_config["NetworkMode"] not in PREDEFINED:
         body["NetworkingConfig"] = {"EndpointsConfig": {service.networks[0]: {"Aliases": [service.name]}}}
     body["Labels"][HASH_LABEL] = spec_hash(body, service.networks)
     return body

@@ -18,15 +18,21 @@ node() {
 for name in nvidiactl nvidia-modeset nvidia-uvm nvidia-uvm-tools; do
     node "/dev/$name"
 done
-# The driver keeps the table in procfs, where nothing can be written: hence a file system over it.
+# The driver keeps its tables in procfs, where nothing can be written: hence a file system over it.
 mountpoint -q /proc/driver || mount -t tmpfs -o mode=755 gpu-lab-driver /proc/driver
-mkdir -p /proc/driver/nvidia-caps
+rm -rf /proc/driver/nvidia
+mkdir -p /proc/driver/nvidia-caps /proc/driver/nvidia/gpus /proc/driver/nvidia/capabilities
 exec >/proc/driver/nvidia-caps/mig-minors
 printf 'config 1\nmonitor 2\n'
-while read -r kind gpu gpu_instance compute_instance _; do
+while read -r kind gpu gpu_instance compute_instance bus_id _; do
     case $kind in
     gpu)
         node "/dev/nvidia$gpu"
+        # A line of a GPU has its UUID, its memory and its bus id there.
+        address=$(echo "${bus_id#0000}" | tr A-F a-f)
+        mkdir -p "/proc/driver/nvidia/gpus/$address"
+        printf 'GPU UUID: \t %s\nBus Location: \t %s\nDevice Minor: \t %s\n' "$gpu_instance" "$address" "$gpu" \
+            >"/proc/driver/nvidia/gpus/$address/information"
         for gi in $(seq 0 14); do
             capability=$((3 + gpu * 135 + gi * 9))
             echo "gpu$gpu/gi$gi/access $capability"
@@ -39,6 +45,7 @@ while read -r kind gpu gpu_instance compute_instance _; do
         capability=$((3 + gpu * 135 + gpu_instance * 9))
         node "/dev/nvidia-caps/nvidia-cap$capability"
         node "/dev/nvidia-caps/nvidia-cap$((capability + 1 + compute_instance))"
+        mkdir -p "/proc/driver/nvidia/capabilities/gpu$gpu/mig/gi$gpu_instance/ci$compute_instance"
         ;;
     esac
 done <"$state"

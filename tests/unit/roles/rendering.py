@@ -47,7 +47,14 @@ _FACTS = {
     "gpu_monitoring_host": {
         "gpu": GPU,
         "kernel": {"pressure": False},
-        "engine": {"cdi_gpus": False, "runtimes": {"nvidia": "nvidia-container-runtime"}},
+        "engine": {
+            "cdi_gpus": False,
+            "cdi_specifications": [],
+            "runtimes": {"nvidia": "nvidia-container-runtime"},
+            "nvidia_runtimes": ["nvidia"],
+            "default_runtime": "runc",
+            "cgroup_driver": "systemd",
+        },
     },
     "grafana_host": {
         "files": {

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.roles.rendering import arguments, fleet, service
 
 INVENTORY = ({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}})
-OF_GPU_HOSTS = (("cadvisor", "cadvisor"), ("cadvisor", "cadvisor-proxy"), ("node_exporter", "node-exporter"), ("dcgm_exporter", "dcgm-exporter"))
+OF_GPU_HOSTS = (("cadvisor", "cadvisor"), ("cadvisor", "cadvisor-proxy"), ("node_exporter", "node-exporter"), ("dcgm_exporter", "dcgm-exporter"), ("container_gpu_collector", "container-gpu-collector"))
 OF_MONITORING_HOSTS = (("alertmanager", "alertmanager"), ("prometheus", "prometheus"), ("grafana", "grafana"))
 
 
@@ -38,6 +38,7 @@ def test_a_mirror_of_all_has_the_paths_that_it_had(images):
         "r:5000/library/nginx",
         "r:5000/prom/node-exporter",
         "r:5000/nvidia/k8s/dcgm-exporter",
+        "r:5000/library/python",
         "r:5000/prom/alertmanager",
         "r:5000/prom/prometheus",
         "r:5000/grafana/grafana",

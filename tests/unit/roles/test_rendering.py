@@ -235,7 +235,7 @@ def test_a_job_for_prometheus_without_the_label_host_is_reported(tmp_path, job, 
 
 
 def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exporter):
-    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": True}}})
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": True}, "gpu": GPU}})
     options = node_exporter(inventory, "gpu1")
     assert (options["user"], options["cap_drop"], options["read_only"], "cap_add" in options) == ("65534:65534", ["ALL"], True, False)
     assert all(mount["read_only"] for mount in options["mounts"])
@@ -263,7 +263,7 @@ def test_a_collector_that_is_named_twice_is_one_flag(node_exporter):
 
 
 def test_a_kernel_without_pressure_gets_no_mount_of_it(node_exporter):
-    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": False}}})
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": False}, "gpu": GPU}})
     assert "/proc/pressure" not in {mount["source"] for mount in node_exporter(inventory, "gpu1")["mounts"]}
 
 
@@ -276,7 +276,7 @@ def test_a_textfile_directory_is_read_through_the_mount_of_the_root(node_exporte
 
 def test_the_ends_of_certificates_are_metrics_of_the_host(node_exporter):
     options = node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")
-    assert [(file["path"], file["on_change"]) for file in options["files"]] == [("/etc/gpu_monitoring/node_exporter/textfile/certificates.prom", "none")]
+    assert (options["files"][0]["path"], options["files"][0]["on_change"]) == ("/etc/gpu_monitoring/node_exporter/textfile/certificates.prom", "none")
     assert options["files"][0]["content"].startswith("gpu_monitoring_certificate_expiry_timestamp_seconds{")
     assert "--collector.textfile.directory=/etc/gpu_monitoring/textfile" in options["command"]
 
@@ -286,9 +286,24 @@ def test_textfiles_of_the_collection_are_beside_those_of_the_site(tmp_path):
     own = [{"path": "/etc/gpu_monitoring/node_exporter/textfile/x.prom", "content": "x 1\n", "on_change": "none"}]
     options = service("node_exporter", "node-exporter", inventory, "gpu1", tmp_path, {"__node_exporter_textfiles": own})
     folders = [flag.partition("=")[2] for flag in options["command"] if flag.startswith("--collector.textfile.directory=")]
-    assert folders == ["/host/var/lib/node_exporter", "/etc/gpu_monitoring/textfile"]
-    assert options["files"] == own
+    assert folders == ["/host/var/lib/node_exporter", "/etc/gpu_monitoring/textfile", "/textfile"]
+    assert options["files"][:-1] == own
     assert {mount["source"]: mount["target"] for mount in options["mounts"]}["/etc/gpu_monitoring/node_exporter"] == "/etc/gpu_monitoring"
+
+
+def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_path):
+    def folders(host, **variables):
+        options = node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), host)
+        mounted = {mount["target"]: mount["source"] for mount in options["mounts"]}.get("/textfile")
+        flag = "--collector.textfile.directory=/textfile" in options["command"]
+        return mounted, flag, [file["path"] for file in options["files"] if file["path"].endswith("README")]
+
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_textfile_dir": "/srv/metrics"})
+    collector = service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path)
+    assert [mount["source"] for mount in collector["mounts"] if not mount.get("read_only")] == ["/srv/metrics"]
+    assert folders("gpu1", gpu_monitoring_textfile_dir="/srv/metrics") == ("/srv/metrics", True, ["/srv/metrics/README"])
+    for nothing in (folders("monitor1"), folders("gpu1", container_gpu_collector_enabled=False)):
+        assert nothing == (None, False, [])
 
 
 def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_exporter, prometheus):

@@ -12,6 +12,7 @@ from tests.unit.roles.rendering import fleet, service
 NAMES = {
     "alertmanager": "alertmanager",
     "cadvisor": "cadvisor",
+    "container_gpu_collector": "container-gpu-collector",
     "dcgm_exporter": "dcgm-exporter",
     "grafana": "grafana",
     "node_exporter": "node-exporter",
@@ -41,7 +42,7 @@ def test_what_a_site_adds_comes_beside_what_the_role_sets(role, tmp_path):
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_the_names_of_the_role_itself_are_known(role, tmp_path):
-    options, own = rendered(role, tmp_path, dcgm_exporter_remote_hostengine="10.0.0.1:5555"), SERVICES[role]
+    options, own = rendered(role, tmp_path, dcgm_exporter_remote_hostengine="10.0.0.1:5555", container_gpu_collector_usage=True), SERVICES[role]
     targets = {mount["target"] for mount in options["mounts"]} | {path.partition(":")[0] for path in options.get("tmpfs", [])}
     # The folder of Docker's data is the host's, and the files of /proc are below one folder.
     targets = {target for target in targets if target != "/var/lib/docker" and not target.startswith("/procfs/")}
@@ -64,7 +65,7 @@ def test_names_and_logs_of_all_containers_follow_the_shared_variables(role, tmp_
         assert options["labels"] == {"team": "ml"}
 
 
-@pytest.mark.parametrize("role", NAMES)
+@pytest.mark.parametrize("role", [role for role in NAMES if role != "container_gpu_collector"])
 def test_errors_name_the_variable_of_a_port(role, tmp_path):
     name = "cadvisor-proxy" if role == "cadvisor" else ""
     assert [port["variable"] for port in rendered(role, tmp_path, name)["ports"]] == [f"{role}_port"]

@@ -66,7 +66,7 @@ def test_no_difference(views):
         (("HostConfig", "CapAdd"), ["CAP_SYS_ADMIN"], ["cap_add"]),
         (("HostConfig", "ReadonlyRootfs"), False, ["read_only"]),
         (("HostConfig", "Privileged"), True, ["settings.Privileged"]),
-        (("HostConfig", "PidMode"), "host", ["settings.PidMode"]),
+        (("HostConfig", "PidMode"), "host", ["pid_mode"]),
         (("HostConfig", "SecurityOpt"), None, ["security_opts"]),
         (("HostConfig", "RestartPolicy"), {"Name": "always"}, ["restart_policy"]),
         (("HostConfig", "LogConfig", "Type"), "journald", ["log_driver"]),

@@ -1,0 +1,5 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Writes which container was given which GPU or MIG instance, for the textfile collector of the node exporter."""

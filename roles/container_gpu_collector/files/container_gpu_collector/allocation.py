@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Which running container was given which GPU or MIG instance."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from container_gpu_collector import asked
+from container_gpu_collector.containers import Container
+from container_gpu_collector.inventory import Device, Inventory
+
+
+@dataclass(frozen=True)
+class Given:
+    """A GPU or MIG instance that a container was given, and the way it asked."""
+
+    container: Container
+    device: Device
+    via: str
+
+
+@dataclass
+class Allocations:
+    """What containers were given. `unknown` are names that running containers asked for and that no source knows.
+
+    A container keeps what its names meant when it started: MIG instances that are made later are not in it, and a lost
+    GPU changes the indexes of others.
+    """
+
+    nvidia_runtimes: Collection[str]
+    default_runtime: str
+    unknown: list[str] = field(default_factory=list)
+    _kept: dict[tuple[str, str], dict[Device, str]] = field(default_factory=dict)
+
+    def update(self, containers: Iterable[Container], inventory: Inventory) -> list[Given]:
+        """What the containers have: one entry for each container and each of its devices that is still there."""
+        kept, self.unknown, given = {}, [], []
+        for container in containers:
+            run = (container.id, container.started)
+            devices, unknown = self._kept.get(run), []
+            if devices is None:
+                devices, unknown = self._resolve(container, inventory)
+                self.unknown += unknown
+            if devices and not unknown:
+                kept[run] = devices
+            current = {inventory.current(device): via for device, via in devices.items()}
+            given += [Given(container, device, via) for device, via in current.items() if device]
+        self._kept = kept
+        return given
+
+    def _resolve(self, container: Container, inventory: Inventory) -> tuple[dict[Device, str], list[str]]:
+        """The devices of a container with the first way that gave each, and the names that are not known."""
+        devices: dict[Device, str] = {}
+        all_unknown = []
+        for entry in asked.by(container, self.nvidia_runtimes, self.default_runtime):
+            named, unknown = inventory.resolve(entry)
+            devices = {**dict.fromkeys(named, entry.via), **devices}
+            all_unknown += unknown
+        return devices, all_unknown

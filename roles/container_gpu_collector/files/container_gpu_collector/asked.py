@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Which GPUs a container asked for, and how. Nothing here knows the GPUs of a host."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from container_gpu_collector.containers import Container, DeviceRequest
+
+_CDI_KIND = "nvidia.com/gpu="
+_NOTHING = ("", "void", "none")
+# Nodes of GPUs and of the capabilities of MIG instances, not those that control the driver.
+_NODE = re.compile(r"/dev/nvidia(\d+|-caps/nvidia-cap\d+)")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Names of GPUs and MIG instances in the form of one way: `cdi`, `request`, `runtime` or `device`."""
+
+    via: str
+    names: tuple[str, ...]
+
+
+def by(container: Container, nvidia_runtimes: Collection[str], default_runtime: str) -> list[Asked]:
+    """What the container asked for, by each way that had an effect.
+
+    Docker's hook for `--gpus` and the CDI specifications of NVIDIA set NVIDIA_VISIBLE_DEVICES themselves, so the
+    runtime does not see the value of the container. Device nodes come beside all others.
+    """
+    cdi = [name for request in container.requests if request.driver == "cdi" for name in _cdi_names(request.devices)]
+    requested = [name for request in container.requests if _for_gpus(request) for name in _requested(request)]
+    asked = [Asked("cdi", tuple(cdi)), Asked("request", tuple(requested))]
+    if not cdi and not requested and (container.runtime or default_runtime) in nvidia_runtimes:
+        asked.append(Asked("runtime", _visible(container.visible_devices or "")))
+    asked.append(Asked("device", tuple(path for path in container.device_paths if _NODE.fullmatch(path))))
+    return [entry for entry in asked if entry.names]
+
+
+def _cdi_names(names: Collection[str]) -> list[str]:
+    return [name[len(_CDI_KIND) :] for name in names if name.startswith(_CDI_KIND)]
+
+
+def _for_gpus(request: DeviceRequest) -> bool:
+    return request.driver == "nvidia" or (not request.driver and "gpu" in request.capabilities)
+
+
+def _requested(request: DeviceRequest) -> list[str]:
+    if request.devices:
+        return list(request.devices)
+    # Docker gives a count of GPUs as the first ones.
+    return ["all"] if request.count < 0 else [str(index) for index in range(request.count)]
+
+
+def _visible(value: str) -> tuple[str, ...]:
+    names = [name.strip() for name in value.split(",")]
+    names = [name[len(_CDI_KIND) :] if name.startswith(_CDI_KIND) else name for name in names]
+    return tuple(name for name in names if name not in _NOTHING)

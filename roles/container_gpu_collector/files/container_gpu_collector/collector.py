@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""One round: read, decide, write."""
+
+import sys
+from dataclasses import dataclass, replace
+
+from container_gpu_collector import cdi, exposition, families, proc_driver
+from container_gpu_collector.allocation import Allocations
+from container_gpu_collector.container_files import ContainerFiles
+from container_gpu_collector.inventory import Inventory
+from container_gpu_collector.options import Options
+from container_gpu_collector.textfile import Textfile
+
+# An unchanged file is written again, so that its time of success tells that the collector works.
+_UNCHANGED_SECONDS = 10
+
+
+@dataclass
+class Collector:
+    """What the rounds of the program share."""
+
+    options: Options
+
+    def __post_init__(self) -> None:
+        self._files = ContainerFiles(self.options.containers, self.options.labels)
+        self._allocations = Allocations(self.options.nvidia_runtimes, self.options.default_runtime)
+        self._specifications = cdi.Specifications(self.options.cdi)
+        self._textfile = Textfile(self.options.textfile)
+        self._written, self._written_at = "", 0.0
+        self._told: set[str] = set()
+
+    def collect(self, now: float) -> None:
+        """Read the containers and the GPUs, and write what changed. Raises OSError where that is not possible."""
+        given = self._allocations.update(self._files.running(), self._inventory())
+        errors = {
+            "cdi": [f"The CDI specification {path} is not understood." for path in self._specifications.unreadable],
+            "container": [f"The files of the container {identifier} cannot be read." for identifier in self._files.unreadable],
+            "device": [f"No GPU or MIG instance has the name {name}." for name in self._allocations.unknown],
+        }
+        self._tell({message for messages in errors.values() for message in messages})
+        text = exposition.render([families.allocation(given, self.options.cgroup_driver)])
+        counts = {kind: len(messages) for kind, messages in errors.items()}
+        body = text + exposition.render(families.state(counts, 0))
+        if body != self._written or now - self._written_at >= _UNCHANGED_SECONDS:
+            self._textfile.write(text + exposition.render(families.state(counts, now)))
+            self._written, self._written_at = body, now
+
+    def stop(self) -> None:
+        """Take back what would not be true for long."""
+        self._textfile.remove()
+
+    def _inventory(self) -> Inventory:
+        driver = self.options.driver
+        inventory = Inventory(
+            proc_driver.gpus(driver),
+            proc_driver.instances(driver),
+            proc_driver.capabilities(driver),
+            cdi_nodes=self._specifications.nodes(),
+        )
+        return replace(inventory, instance_names=cdi.instance_names(inventory))
+
+    def _tell(self, messages: set[str]) -> None:
+        """Write each message once, until it goes and comes again."""
+        for message in sorted(messages - self._told):
+            print(message, file=sys.stderr, flush=True)
+        self._told = messages

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""A container as Docker keeps it in config.v2.json and hostconfig.json. Of both files only named keys are kept."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+# A container of the collection has its service in this label.
+SERVICE_LABEL = "mlops.gpu_monitoring.service"
+_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES="
+
+
+@dataclass(frozen=True)
+class DeviceRequest:
+    """A request for devices, as `--gpus` and `--device nvidia.com/gpu=0` make it. A count of -1 means all."""
+
+    driver: str
+    count: int
+    devices: tuple[str, ...]
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container. `visible_devices` is the value of NVIDIA_VISIBLE_DEVICES, None where the variable is not set."""
+
+    id: str
+    name: str
+    image: str
+    running: bool
+    started: str
+    monitoring: bool
+    labels: tuple[tuple[str, str], ...]
+    visible_devices: Optional[str]
+    runtime: str
+    cgroup_parent: str
+    requests: tuple[DeviceRequest, ...]
+    device_paths: tuple[str, ...]
+
+
+def parse(config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Collection[str] = ()) -> Container:
+    """The container of the two files. Raises KeyError, TypeError or AttributeError for what is not Docker's."""
+    state, own = config["State"], config["Config"]
+    container_labels = own.get("Labels") or {}
+    return Container(
+        id=config["ID"],
+        name=config["Name"].lstrip("/"),
+        image=own.get("Image") or "",
+        # A container between two restarts counts as running and has no process.
+        running=bool(state.get("Running") and state.get("Pid")),
+        started=str(state.get("StartedAt") or ""),
+        monitoring=SERVICE_LABEL in container_labels,
+        labels=tuple((label, str(container_labels[label])) for label in labels if label in container_labels),
+        visible_devices=_visible_devices(own.get("Env") or []),
+        runtime=host_config.get("Runtime") or "",
+        cgroup_parent=host_config.get("CgroupParent") or "",
+        requests=tuple(_request(request) for request in host_config.get("DeviceRequests") or []),
+        device_paths=tuple(device["PathOnHost"] for device in host_config.get("Devices") or []),
+    )
+
+
+def _visible_devices(environment: list[str]) -> Optional[str]:
+    values = [entry[len(_VISIBLE_DEVICES) :] for entry in environment if entry.startswith(_VISIBLE_DEVICES)]
+    return values[-1] if values else None
+
+
+def _request(request: Mapping[str, Any]) -> DeviceRequest:
+    return DeviceRequest(
+        request.get("Driver") or "",
+        int(request.get("Count") or 0),
+        tuple(request.get("DeviceIDs") or ()),
+        frozenset(capability for group in request.get("Capabilities") or [] for capability in group),
+    )
