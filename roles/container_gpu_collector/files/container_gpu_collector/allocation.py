@@ -36,15 +36,14 @@ class Allocations:
 
     def update(self, containers: Iterable[Container], inventory: Inventory) -> list[Given]:
         """What the containers have: one entry for each container and each of its devices that is still there."""
-        kept, self.unknown, given = {}, [], []
+        kept: dict[tuple[str, str], dict[Device, str]] = {}
+        given, self.unknown = [], []
         for container in containers:
             run = (container.id, container.started)
-            devices, unknown = self._kept.get(run), []
-            if devices is None:
-                devices, unknown = self._resolve(container, inventory)
-                self.unknown += unknown
+            devices, unknown = (self._kept[run], []) if run in self._kept else self._resolve(container, inventory)
             if devices and not unknown:
                 kept[run] = devices
+            self.unknown += unknown
             current = {inventory.current(device): via for device, via in devices.items()}
             given += [Given(container, device, via) for device, via in current.items() if device]
         self._kept = kept

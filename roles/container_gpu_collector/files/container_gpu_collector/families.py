@@ -19,11 +19,10 @@ _NOT_IN_LABELS = re.compile(r"[^a-zA-Z0-9_]")
 
 def labels_of(container: Optional[Container], device: Device, cgroup_driver: str) -> dict[str, str]:
     """The labels that a container and a device have in every family; those of a container are empty for None."""
-    known = container is not None
     return {
-        "name": container.name if known else "",
-        "image": container.image if known else "",
-        "id": cgroups.path(container.id, container.cgroup_parent, cgroup_driver) if known else "",
+        "name": container.name if container else "",
+        "image": container.image if container else "",
+        "id": cgroups.path(container.id, container.cgroup_parent, cgroup_driver) if container else "",
         "gpu": str(device.gpu.index),
         "UUID": device.gpu.uuid,
         "GPU_I_ID": "" if device.instance is None else str(device.instance),
