@@ -286,6 +286,11 @@ toolkit:
     version: {description: Its version; empty if missing., type: str, sample: 1.20.1}
     programs: {description: Path of each of its programs that is in the search path., type: dict, sample: {nvidia-ctk: /usr/bin/nvidia-ctk}}
     cdi_refresh_service: {description: Whether the host has the service C(nvidia-cdi-refresh)., type: bool, sample: true}
+    cdi_folders:
+      description: Folders with CDI specifications of GPUs, those that the engine does not read among them.
+      type: list
+      elements: str
+      sample: [/var/run/cdi]
     own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit is there., type: bool, sample: false}
     runtime_program:
       description: Path of the program that the engine runs for the runtime C(nvidia); empty where it is not there.

@@ -76,13 +76,15 @@ def state(
     lost: Iterable[Gpu] = (),
     absent: Iterable[str] = (),
     smi: str = "",
+    processes: Iterable[tuple[int, int, int, int]] = (),
 ) -> str:
     """Content of the state file, one fact on a line.
 
     `values` fixes what the DCGM exporter reports: number of the GPU, for it and its instances, or GPU.GI of an instance, then field and value in the units
     of DCGM's old names. DCGM_EXP_GPU_HEALTH_STATUS:WATCH is a field too. `frozen` stops the exporter's collections. A GPU that is left out is one that
     went without a trace; of those of `lost` nvidia-smi says that it cannot reach them. `absent` are fields that no GPU measures. `smi` is
-    `hangs`, or `mismatch` for a library of another version than the kernel module.
+    `hangs`, or `mismatch` for a library of another version than the kernel module. Of `processes` NVML tells number of the
+    GPU, id on the host, MiB of memory and percent of utilization.
     """
     lines = []
     for gpu in there:
@@ -90,4 +92,5 @@ def state(
         lines += [f"instance {gpu.minor} {one.gi} {one.ci} {one.profile} {one.uuid}" for one in gpu.instances]
     lines += [f"value {entity} {field} {value}" for entity, fields in (values or {}).items() for field, value in fields.items()]
     lines += [f"lost {gpu.pci_bus_id}" for gpu in lost] + [f"absent {field}" for field in absent]
+    lines += [f"process {' '.join(map(str, process))}" for process in processes]
     return "\n".join(lines + [f"smi {smi}"] * bool(smi) + ["frozen"] * frozen) + "\n"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, TypedDict
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, daemon_config
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine import DAEMON_JSON, EngineState
@@ -14,6 +15,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages
 
 PROGRAMS = ("nvidia-ctk", "nvidia-container-runtime", "nvidia-container-runtime-hook", "nvidia-cdi-hook")
 REFRESH_SERVICE = "nvidia-cdi-refresh"
+# Where programs of the toolkit and Docker look, unless they are told otherwise.
+CDI_FOLDERS = ("/etc/cdi", "/var/run/cdi")
 _UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _VERSION = re.compile(r"version (\d+(?:\.\d+)+)")
 # From the package that holds the programs to the older one that held them.
@@ -27,6 +30,7 @@ class ToolkitState(TypedDict):
     programs: dict[str, str]
     cdi_refresh_service: bool
     own_cdi_file: bool
+    cdi_folders: list[str]
     runtime_program: str
     daemon_runtime: str
     daemon_error: str
@@ -53,10 +57,17 @@ def ask(commands: Commands, packages: PackageState, engine: EngineState) -> Tool
         "programs": programs,
         "cdi_refresh_service": any(os.path.exists(f"{folder}/{REFRESH_SERVICE}.service") for folder in _UNIT_FOLDERS),
         "own_cdi_file": os.path.exists(OWN_CDI_FILE),
+        "cdi_folders": cdi_folders(engine),
         "runtime_program": _runtime_program(commands, engine),
         "daemon_runtime": daemon.program,
         "daemon_error": daemon.error,
     }
+
+
+def cdi_folders(engine: EngineState, usual: Iterable[str] = CDI_FOLDERS) -> list[str]:
+    """Folders with CDI specifications of GPUs: those that the engine reads, and those that the runtime nvidia reads alone."""
+    specifications = [*cdi.describe(usual), *engine["cdi_specifications"]]
+    return list(dict.fromkeys(os.path.dirname(specification["path"]) for specification in specifications))
 
 
 def _runtime_program(commands: Commands, engine: EngineState) -> str:

@@ -1,9 +1,10 @@
-// A stand-in for libnvidia-ml.so.1 with the functions that NVIDIA's container toolkit calls to describe GPUs and MIG instances.
+// A stand-in for libnvidia-ml.so.1 with the functions by which NVIDIA's container toolkit describes GPUs and MIG instances, and those that tell processes.
 #include "nvml.h"
 #include "state.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static struct state state;
 static int users;
@@ -68,6 +69,8 @@ nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) { return nvmlSystem
 
 nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count)
 {
+    // A change reaches programs that go on running. Handles stay as they are.
+    state_read(&state);
     *count = state.gpus;
     return NVML_SUCCESS;
 }
@@ -261,4 +264,58 @@ nvmlReturn_t nvmlComputeInstanceGetInfo_v2(nvmlComputeInstance_t compute, nvmlCo
     *info = (nvmlComputeInstanceInfo_t){
         .device = handle(device->parent), .gpuInstance = {(void *)device}, .id = device->ci, .profileId = device->slices};
     return NVML_SUCCESS;
+}
+
+// As the real library, this one tells the processes of an instance to privileged containers alone.
+nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *infos)
+{
+    struct device *gpu = of(device);
+    unsigned int room = *count;
+    if (gpu->parent)
+        return NVML_ERROR_NO_PERMISSION;
+    *count = gpu->processes;
+    if (room < *count)
+        return NVML_ERROR_INSUFFICIENT_SIZE;
+    for (int i = 0; i < gpu->processes; i++)
+        infos[i] = (nvmlProcessInfo_t){.pid = gpu->process[i].pid, .usedGpuMemory = gpu->process[i].memory_mib << 20};
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t nothing(unsigned int *count)
+{
+    *count = 0;
+    return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *infos)
+{
+    (void)infos;
+    return of(device)->parent ? NVML_ERROR_NO_PERMISSION : nothing(count);
+}
+
+nvmlReturn_t nvmlDeviceGetMPSComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count, nvmlProcessInfo_t *infos)
+{
+    return nvmlDeviceGetGraphicsRunningProcesses_v3(device, count, infos);
+}
+
+// Processes that worked have a sample of now.
+nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUtilizationSample_t *samples, unsigned int *count,
+                                             unsigned long long since)
+{
+    struct device *gpu = of(device);
+    unsigned int room = *count, working = 0;
+    struct timespec now;
+    (void)since;
+    if (gpu->parent || !strcmp(gpu->mig_mode, "Enabled"))
+        return NVML_ERROR_NOT_SUPPORTED;
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (int i = 0; i < gpu->processes; i++)
+        if (gpu->process[i].sm) {
+            if (working < room)
+                samples[working] = (nvmlProcessUtilizationSample_t){
+                    .pid = gpu->process[i].pid, .timeStamp = now.tv_sec * 1000000ULL + now.tv_nsec / 1000, .smUtil = gpu->process[i].sm};
+            working++;
+        }
+    *count = working;
+    return !working ? NVML_ERROR_NOT_FOUND : room < working ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
 }

@@ -35,6 +35,7 @@ bool state_read(struct state *state)
     char line[512];
     while (fgets(line, sizeof line, file)) {
         struct device one = {0};
+        struct process process;
         int gigabytes;
         if (sscanf(line, "gpu %d %47s %llu %31s %15s %95[^\n]", &one.minor, one.uuid, &one.memory_mib, one.pci_bus_id, one.mig_mode, one.name) == 6) {
             if (state->gpus == MAX_GPUS || !node("/dev/nvidia%d", one.minor))
@@ -48,6 +49,10 @@ bool state_read(struct state *state)
             state->smi = SMI_HANGS;
         } else if (!strcmp(line, "smi mismatch\n")) {
             state->smi = SMI_MISMATCH;
+        } else if (sscanf(line, "process %d %u %llu %u", &one.minor, &process.pid, &process.memory_mib, &process.sm) == 4) {
+            struct device *gpu = by_minor(state, one.minor);
+            if (gpu && gpu->processes < MAX_PROCESSES)
+                gpu->process[gpu->processes++] = process;
         } else if (sscanf(line, "instance %d %d %d %31s %47s", &one.minor, &one.gi, &one.ci, one.profile, one.uuid) == 5) {
             struct device *gpu = by_minor(state, one.minor);
             if (!gpu || gpu->instances == MAX_INSTANCES || !capable(one.minor, one.gi, one.ci)

@@ -7,7 +7,14 @@
 // A file of the driver that nvidia-ctk mounts into every GPU container (pkg/nvcdi/driver-nvml.go: gsp*.bin).
 #define STATE_FILE "/lib/firmware/nvidia/" DRIVER_VERSION "/gsp_lab.bin"
 
-enum { MAX_GPUS = 16, MAX_INSTANCES = 7 };
+enum { MAX_GPUS = 16, MAX_INSTANCES = 7, MAX_PROCESSES = 16 };
+
+// A process that has a GPU open, by the id that it has on the host.
+struct process {
+    unsigned int pid;
+    unsigned long long memory_mib;
+    unsigned int sm; // percent
+};
 
 // A GPU, or a MIG instance of one.
 struct device {
@@ -24,6 +31,8 @@ struct device {
     int slices;
     int instances;
     struct device *instance; // of a GPU: its instances
+    int processes;
+    struct process process[MAX_PROCESSES];
 };
 
 // How nvidia-smi answers.

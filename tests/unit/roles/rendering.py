@@ -49,12 +49,11 @@ _FACTS = {
         "kernel": {"pressure": False},
         "engine": {
             "cdi_gpus": False,
-            "cdi_specifications": [],
             "runtimes": {"nvidia": "nvidia-container-runtime"},
             "nvidia_runtimes": ["nvidia"],
-            "default_runtime": "runc",
             "cgroup_driver": "systemd",
         },
+        "toolkit": {"cdi_folders": ["/var/run/cdi"]},
     },
     "grafana_host": {
         "files": {

@@ -30,7 +30,6 @@ class Allocations:
     """
 
     nvidia_runtimes: Collection[str]
-    default_runtime: str
     unknown: list[str] = field(default_factory=list)
     _kept: dict[tuple[str, str], dict[Device, str]] = field(default_factory=dict)
 
@@ -53,7 +52,7 @@ class Allocations:
         """The devices of a container with the first way that gave each, and the names that are not known."""
         devices: dict[Device, str] = {}
         all_unknown = []
-        for entry in asked.by(container, self.nvidia_runtimes, self.default_runtime):
+        for entry in asked.by(container, self.nvidia_runtimes):
             named, unknown = inventory.resolve(entry)
             devices = {**dict.fromkeys(named, entry.via), **devices}
             all_unknown += unknown

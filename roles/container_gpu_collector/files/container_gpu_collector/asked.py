@@ -24,7 +24,7 @@ class Asked:
     names: tuple[str, ...]
 
 
-def by(container: Container, nvidia_runtimes: Collection[str], default_runtime: str) -> list[Asked]:
+def by(container: Container, nvidia_runtimes: Collection[str]) -> list[Asked]:
     """What the container asked for, by each way that had an effect.
 
     Docker's hook for `--gpus` and the CDI specifications of NVIDIA set NVIDIA_VISIBLE_DEVICES themselves, so the
@@ -33,7 +33,7 @@ def by(container: Container, nvidia_runtimes: Collection[str], default_runtime: 
     cdi = [name for request in container.requests if request.driver == "cdi" for name in _cdi_names(request.devices)]
     requested = [name for request in container.requests if _for_gpus(request) for name in _requested(request)]
     asked = [Asked("cdi", tuple(cdi)), Asked("request", tuple(requested))]
-    if not cdi and not requested and (container.runtime or default_runtime) in nvidia_runtimes:
+    if not cdi and not requested and container.runtime in nvidia_runtimes:
         asked.append(Asked("runtime", _visible(container.visible_devices or "")))
     asked.append(Asked("device", tuple(path for path in container.device_paths if _NODE.fullmatch(path))))
     return [entry for entry in asked if entry.names]

@@ -20,9 +20,9 @@ def path(identifier: str, parent: str, driver: str) -> str:
 
 def _slice(name: str) -> str:
     """The folder of a slice of systemd: a-b.slice is below a.slice."""
-    parts = name.strip("/")[: -len(".slice")].split("-") if name.endswith(".slice") else []
-    if not parts or parts == [""]:
-        return "" if name == "-.slice" else f"/{name.strip('/')}"
+    if name == "-.slice":
+        return ""
+    parts = name.strip("/")[: -len(".slice")].split("-")
     return "".join(f"/{'-'.join(parts[: depth + 1])}.slice" for depth in range(len(parts)))
 
 

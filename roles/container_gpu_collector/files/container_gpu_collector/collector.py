@@ -7,10 +7,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
-from container_gpu_collector import cdi, exposition, families, proc_driver
+from container_gpu_collector import cdi, exposition, families, proc_driver, usage
 from container_gpu_collector.allocation import Allocations
 from container_gpu_collector.container_files import ContainerFiles
+from container_gpu_collector.containers import Container
 from container_gpu_collector.inventory import Inventory
+from container_gpu_collector.measure import Measure
 from container_gpu_collector.options import Options
 from container_gpu_collector.textfile import Textfile
 
@@ -26,22 +28,30 @@ class Collector:
 
     def __post_init__(self) -> None:
         self._files = ContainerFiles(self.options.containers, self.options.labels)
-        self._allocations = Allocations(self.options.nvidia_runtimes, self.options.default_runtime)
+        self._allocations = Allocations(self.options.nvidia_runtimes)
         self._specifications = cdi.Specifications(self.options.cdi)
         self._textfile = Textfile(self.options.textfile)
+        self._measure = Measure()
+        self._uses: list[usage.Use] = []
+        self._measured_at = 0.0
         self._written, self._written_at = "", 0.0
         self._told: set[str] = set()
 
     def collect(self, now: float) -> None:
         """Read the containers and the GPUs, and write what changed. Raises OSError where that is not possible."""
-        given = self._allocations.update(self._files.running(), self._inventory())
+        containers, inventory = self._files.running(), self._inventory()
+        given = self._allocations.update(containers, inventory)
+        if self.options.usage_interval and now - self._measured_at >= self.options.usage_interval:
+            self._uses, self._measured_at = self._measure.update(inventory, given, containers), now
         errors = {
             "cdi": [f"The CDI specification {path} is not understood." for path in self._specifications.unreadable],
             "container": [f"The files of the container {identifier} cannot be read." for identifier in self._files.unreadable],
+            "nvml": self._measure.failures,
             "device": [f"No GPU or MIG instance has the name {name}." for name in self._allocations.unknown],
         }
         self._tell({message for messages in errors.values() for message in messages})
-        text = exposition.render([families.allocation(given, self.options.cgroup_driver)])
+        driver = self.options.cgroup_driver
+        text = exposition.render([families.allocation(given, driver), *families.use(self._uses_of(containers), driver)])
         counts = {kind: len(messages) for kind, messages in errors.items()}
         body = text + exposition.render(families.state(counts, 0))
         if body != self._written or now - self._written_at >= _UNCHANGED_SECONDS:
@@ -60,10 +70,14 @@ class Collector:
             proc_driver.capabilities(driver),
             cdi_nodes=self._specifications.nodes(),
         )
-        return replace(inventory, instance_names=cdi.instance_names(inventory))
+        return replace(inventory, instance_names={**cdi.instance_names(inventory), **self._measure.instance_names})
+
+    def _uses_of(self, containers: list[Container]) -> list[usage.Use]:
+        """What was measured last, of the containers that still run."""
+        return [use for use in self._uses if use.container is None or use.container in containers]
 
     def _tell(self, messages: set[str]) -> None:
         """Write each message once, until it goes and comes again."""
         for message in sorted(messages - self._told):
-            print(message, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{message}\n")
         self._told = messages

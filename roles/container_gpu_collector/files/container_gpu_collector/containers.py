@@ -55,6 +55,7 @@ def parse(config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Col
         monitoring=SERVICE_LABEL in container_labels,
         labels=tuple((label, str(container_labels[label])) for label in labels if label in container_labels),
         visible_devices=_visible_devices(own.get("Env") or []),
+        # Docker writes the default runtime here where the container names none.
         runtime=host_config.get("Runtime") or "",
         cgroup_parent=host_config.get("CgroupParent") or "",
         requests=tuple(_request(request) for request in host_config.get("DeviceRequests") or []),

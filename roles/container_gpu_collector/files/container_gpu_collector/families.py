@@ -13,6 +13,7 @@ from container_gpu_collector.allocation import Given
 from container_gpu_collector.containers import Container
 from container_gpu_collector.exposition import Family
 from container_gpu_collector.inventory import Device
+from container_gpu_collector.usage import Use
 
 _NOT_IN_LABELS = re.compile(r"[^a-zA-Z0-9_]")
 
@@ -40,6 +41,20 @@ def allocation(given: Iterable[Given], cgroup_driver: str) -> Family:
             labels.setdefault(f"container_label_{_NOT_IN_LABELS.sub('_', name)}", value)
         family.samples.append((labels, 1))
     return family
+
+
+def use(uses: Iterable[Use], cgroup_driver: str) -> list[Family]:
+    """What containers use. A value that the driver does not tell has no sample."""
+    memory = Family("container_gpu_memory_used_bytes", "Memory of a GPU or MIG instance that the processes of a container have.")
+    ratio = Family("container_gpu_utilization_ratio", "Share of time in which a GPU worked for a container, from 0 to 1.")
+    processes = Family("container_gpu_processes", "Processes of a container that have a GPU or MIG instance open.")
+    for entry in uses:
+        labels = labels_of(entry.container, entry.device, cgroup_driver)
+        processes.samples.append((labels, entry.processes))
+        for family, value in ((memory, entry.memory), (ratio, entry.utilization)):
+            if value is not None:
+                family.samples.append((labels, value))
+    return [memory, ratio, processes]
 
 
 def state(errors: Mapping[str, int], now: float) -> list[Family]:

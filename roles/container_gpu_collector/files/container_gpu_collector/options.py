@@ -19,7 +19,6 @@ class Options:
     textfile: str
     labels: list[str]
     nvidia_runtimes: list[str]
-    default_runtime: str
     cgroup_driver: str
     usage_interval: float
 
@@ -33,7 +32,6 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--textfile", required=True, help="file to write")
     parser.add_argument("--label", dest="labels", action="append", default=[], help="label of containers to add")
     parser.add_argument("--nvidia-runtime", dest="nvidia_runtimes", action="append", default=[], help="runtime that gives GPUs")
-    parser.add_argument("--default-runtime", default="runc", help="runtime of containers that name none")
     parser.add_argument("--cgroup-driver", choices=("cgroupfs", "systemd"), default="systemd", help="cgroup driver of the engine")
     parser.add_argument("--usage-interval", type=float, default=0, help="seconds between two questions to NVML; 0 asks nothing")
     return Options(**vars(parser.parse_args(arguments)))

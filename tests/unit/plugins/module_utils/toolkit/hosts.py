@@ -86,6 +86,7 @@ def fresh(manager: str = "apt", **engine_state: Any) -> Host:
             "version": "",
             "programs": {},
             "cdi_refresh_service": False,
+            "cdi_folders": [],
             "own_cdi_file": False,
             "runtime_program": "",
             "daemon_runtime": "",
