@@ -30,7 +30,7 @@ SERVICES = {
     "alertmanager": Own(mounts=("/etc/alertmanager", "/alertmanager")),
     "cadvisor": Own(mounts=("/rootfs", "/var/run", "/sys")),
     "container_gpu_collector": Own(
-        environment=("PYTHONPATH",), mounts=("/cdi", "/containers", "/driver", "/program", "/textfile"), labels=("driver", "gpus")
+        environment=("PYTHONPATH",), mounts=("/cdi/etc/cdi", "/cdi/var/run/cdi", "/containers", "/driver", "/program", "/textfile"), labels=("driver", "gpus")
     ),
     "dcgm_exporter": Own(
         environment=(

@@ -20,7 +20,7 @@ class Family:
         """Its lines; none without a sample."""
         if not self.samples:
             return []
-        samples = [f"{self.name}{_labels(labels)} {value:.17g}" for labels, value in self.samples]
+        samples = [f"{self.name}{_labels(labels)} {value}" for labels, value in self.samples]
         return [f"# HELP {self.name} {self.help}", f"# TYPE {self.name} gauge", *samples]
 
 
