@@ -26,7 +26,17 @@ from tests.conftest import link_collection  # noqa: E402
 link_collection()
 
 from tests.dashboards import server  # noqa: E402
-from tests.rules.alert_series import ALERTMANAGER, CONTAINER, GPU, MACHINE, PROMETHEUS, Series, gpu_labels, series  # noqa: E402
+from tests.rules.alert_series import (  # noqa: E402
+    ALERTMANAGER,
+    CONTAINER,
+    GPU,
+    MACHINE,
+    PROMETHEUS,
+    Series,
+    allocated,
+    gpu_labels,
+    series,
+)
 from tests.unit.roles.rendering import fleet, service  # noqa: E402
 
 WORK = ROOT / ".cache" / "bench"
@@ -67,6 +77,9 @@ def of_host(host: str) -> Iterator[Series]:
     for gpu in range(GPUS):
         labels = {**gpu_labels(gpu, host), "UUID": f"GPU-{host}-{gpu}"}
         yield from (series(key, labels, (start, step, 1)) for key, (start, step) in GPU.items())
+        for container in (f"training-{gpu}", "dcgm-exporter"):
+            given = allocated(container, gpu, 1, host)
+            yield series(given.name, {**given.labels, "UUID": labels["UUID"]}, (1, 0, 1))
     for number in range(CONTAINERS):
         labels = {"job": "cadvisor", "host": host, "instance": f"{host}:8088", "name": f"training-{number}", "id": f"/docker/{host}{number}"}
         yield from (series(key, labels, (start, step, 1)) for key, (start, step) in CONTAINER.items())
@@ -104,7 +117,9 @@ def rules(folder: Path) -> str:
     (folder / "rules").mkdir()
     for file in service("prometheus", "prometheus", inventory, "monitor1", folder)["files"]:
         if "/rules/" in file["path"]:
-            (folder / "rules" / Path(file["path"]).name).write_text(file["content"])
+            # The samples would be too old where a group is first evaluated after five minutes.
+            content = file["content"].replace("interval: 5m", "interval: 1m")
+            (folder / "rules" / Path(file["path"]).name).write_text(content)
     return json.dumps({"global": {"evaluation_interval": f"{INTERVAL}s"}, "rule_files": ["rules/*.yml"]})
 
 

@@ -234,6 +234,13 @@ OF_OTHERS = (
     _machine("main process of a container killed", "HostProcessKilled", "node_vmstat_oom_kill", _now(4), 2),
     Fault("killed container", ("ContainerOutOfMemory",), {"node_vmstat_oom_kill": _now(4), "container_oom_events_total": _now(1)}, {"host": "gpu1"}, 3),
     _machine("clock off", "HostClockOff", "node_time_seconds", _now(BEGIN * STEP + 30, STEP), 11),
+    _machine(
+        "GPU collector stopped",
+        "ContainerGpuCollectorDown",
+        "container_gpu_collector_last_success_timestamp_seconds",
+        _now(BEGIN * STEP - 5),
+        8,
+    ),
     _machine("receive errors", "HostNetworkErrors", "node_network_receive_errs_total", _now(300, 300), 21),
     Fault(
         "every received packet has an error",

@@ -120,6 +120,8 @@ def _restarted(entry: Series, away: int) -> tuple[Part, ...] | None:
         start = (BEGIN + 7 * MINUTE) * STEP
     elif entry.name == "node_time_seconds":
         start = (BEGIN + away) * STEP
+    elif entry.name == "container_gpu_collector_last_success_timestamp_seconds":
+        start = (BEGIN + away) * STEP - 5
     elif entry.name == "node_filesystem_avail_bytes":
         start += step * (BEGIN + away)
     return ((STALE, 0, 1), (None, 0, away - 1), (start, step, count - BEGIN - away))

@@ -49,11 +49,14 @@ GPU: dict[str, tuple[float, float]] = {
     "DCGM_EXP_XID_ERRORS_COUNT": (0, 0),
     'DCGM_EXP_CLOCK_EVENTS_COUNT{clock_event="power_cap"}': (20, 0),
 }
+# Which container has which GPU: the exporter of the collection has all.
+ALLOCATED = {"training": (0, 1), "dcgm-exporter": (0, 1)}
 # What the other jobs measure.
 CONTAINER = {"container_start_time_seconds": (-5000, 0), "container_oom_events_total": (0, 0)}
 MACHINE: dict[str, tuple[float, float]] = {
     "node_boot_time_seconds": (-90000, 0),
     "node_time_seconds": (0, STEP),
+    "container_gpu_collector_last_success_timestamp_seconds": (-5, STEP),
     "node_memory_MemTotal_bytes": (1e12, 0),
     "node_memory_MemAvailable_bytes": (5e11, 0),
     "node_edac_uncorrectable_errors_total": (0, 0),
@@ -157,4 +160,17 @@ def healthy(samples: int) -> list[Series]:
     for job, host, metrics in (("node", "gpu1", MACHINE), ("prometheus", "monitor1", PROMETHEUS), ("alertmanager", "monitor1", ALERTMANAGER)):
         labels = {"job": job, "host": host, "instance": f"{host}:{job}"}
         found += [series(key, labels, (start, step, samples)) for key, (start, step) in metrics.items()]
-    return found
+    return [*found, *(allocated(name, gpu, samples) for name, gpus in ALLOCATED.items() for gpu in gpus)]
+
+
+def allocated(name: str, gpu: int, samples: int, host: str = "gpu1") -> Series:
+    """That a container has a GPU."""
+    own = {"team": "vision", **({"monitoring": "true"} if name == "dcgm-exporter" else {"container_label_job": "llm"})}
+    labels = {**container_labels(name, gpu, host), "via": "cdi", **own}
+    return series("container_gpu_info", labels, (1, 0, samples))
+
+
+def container_labels(name: str, gpu: int, host: str = "gpu1") -> dict[str, str]:
+    """The labels of a container and a GPU, whose values come by the node exporter."""
+    target = {"job": "node", "host": host, "instance": f"{host}:node"}
+    return {**target, "name": name, "image": "x", "id": f"/docker/{name}", "gpu": str(gpu), "UUID": f"GPU-{gpu}"}

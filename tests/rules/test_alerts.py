@@ -15,7 +15,7 @@ import yaml
 
 from tests.rules import alert_faults, alert_life
 from tests.rules.alert_faults import BEGIN, MINUTE, OF_GPUS, OF_OTHERS, OF_TARGETS, XIDS, Fault
-from tests.rules.alert_series import STALE, Series, gpu_labels, healthy, series
+from tests.rules.alert_series import STALE, Series, allocated, container_labels, gpu_labels, healthy, series
 from tests.rules.promtool_cases import case, expectation, seconds
 
 ALERTS = Path(__file__).resolve().parents[2] / "roles" / "prometheus" / "files" / "alerts"
@@ -177,6 +177,60 @@ def test_failed_notifications_raise_one_alert_for_each_receiver(test_rules):
     ]
     told = {"eval_time": "20m", "alertname": "AlertmanagerNotSending", "exp_alerts": alerts}
     test_rules([{**case("told", failed), "alert_rule_test": [told]}])
+
+
+IDLE = next(fault for fault in OF_GPUS if fault.raises == ("GpuAllocatedIdle",))
+NAMED = 'group by (name, gpu, modelName, team, container_label_job) (ALERTS{alertstate="firing",alertname="GpuAllocatedIdle"})'
+OF_GPU = 'gpu="0",modelName="NVIDIA H100",team="vision"'
+
+
+def of_idle(name: str, found: list[Series], *raised: str) -> dict[str, Any]:
+    """A test that alerts of an idle GPU have these labels, whatever else the containers are."""
+    return case(name, found, expectation(NAMED, BEGIN + 62 * MINUTE, *(f"{OF_GPU}{labels}" for labels in raised)))
+
+
+def test_an_idle_gpu_is_told_with_each_container_of_users_that_has_it(test_rules):
+    samples = IDLE.samples()
+    fleet = IDLE.applied(healthy(samples))
+    programs = [entry for entry in fleet if entry.name != "container_gpu_info" or entry.labels["name"] == "dcgm-exporter"]
+    shared = [*fleet, allocated("notebook", 0, samples)]
+    used = series("container_gpu_memory_used_bytes", container_labels("notebook", 0), (8e9, 0, samples))
+    unused = series("container_gpu_memory_used_bytes", container_labels("training", 0), (0, 0, samples))
+    training, notebook = (f',name="{name}",container_label_job="llm"' for name in ("training", "notebook"))
+    test_rules(
+        [
+            of_idle("one container", fleet, training),
+            of_idle("no container", programs, ""),
+            of_idle("two containers", shared, training, notebook),
+            of_idle("two containers whose memory is known", [*shared, used, unused], notebook),
+        ]
+    )
+
+
+def test_an_idle_instance_of_mig_is_told_with_its_container(test_rules):
+    samples = IDLE.samples()
+    instances = {"1": 0.01, "2": 0.6}
+    found = []
+    for instance, active in instances.items():
+        labels = {**gpu_labels(0), "GPU_I_ID": instance, "GPU_I_PROFILE": "3g.40gb"}
+        found += [series("DCGM_FI_PROF_GR_ENGINE_ACTIVE", labels, (active, 0, samples)), series("DCGM_FI_DEV_FB_USED", labels, (9000, 0, samples))]
+        given = {**container_labels(f"job-{instance}", 0), "GPU_I_ID": instance, "via": "cdi"}
+        found.append(series("container_gpu_info", given, (1, 0, samples)))
+    firing = 'group by (name, GPU_I_ID, GPU_I_PROFILE) (ALERTS{alertstate="firing",alertname="GpuAllocatedIdle"})'
+    raised = expectation(firing, BEGIN + 62 * MINUTE, 'name="job-1",GPU_I_ID="1",GPU_I_PROFILE="3g.40gb"')
+    test_rules([case("MIG", found, raised)])
+
+
+def test_the_summary_of_an_idle_gpu_names_the_container(test_rules):
+    rule = next(rule for rule in rules() if rule["alert"] == "GpuAllocatedIdle")
+    summary = "GPU 0 (NVIDIA H100) of gpu1 is allocated to training and idle"
+    of_gpu = {label: value for label, value in gpu_labels(0).items() if label not in ("job", "instance")}
+    expected = {
+        "exp_labels": {**of_gpu, "name": "training", "container_label_job": "llm", "severity": "info"},
+        "exp_annotations": {"summary": summary, "description": rule["annotations"]["description"]},
+    }
+    told = {"eval_time": seconds(BEGIN + 62 * MINUTE), "alertname": "GpuAllocatedIdle", "exp_alerts": [expected]}
+    test_rules([{**case("told", IDLE.applied(healthy(IDLE.samples()))), "alert_rule_test": [told]}])
 
 
 def test_a_missing_gpu_is_not_forgotten_while_prometheus_is_away(test_rules):

@@ -102,9 +102,18 @@ def test_a_mistake_is_refused(config, promtool, variables, words):
     assert words in checked.stdout
 
 
-def test_the_rules_do_what_they_say(promtool, tmp_path):
+@pytest.mark.parametrize("rules", ["container-gpu", "dcgm"])
+def test_the_rules_do_what_they_say(promtool, tmp_path, rules):
     tmp_path.chmod(0o755)
-    shutil.copy(ROOT / "roles/prometheus/files/rules/dcgm.yml", tmp_path)
-    shutil.copy(ROOT / "tests/rules/dcgm_test.yml", tmp_path)
-    tested = promtool(tmp_path, "test", "rules", "dcgm_test.yml")
+    shutil.copy(ROOT / f"roles/prometheus/files/rules/{rules}.yml", tmp_path)
+    test = ROOT / f"tests/rules/{rules.replace('-', '_')}_test.yml"
+    shutil.copy(test, tmp_path)
+    tested = promtool(tmp_path, "test", "rules", test.name)
     assert tested.returncode == 0, tested.stdout
+
+
+def test_windows_of_gpu_hours_do_not_overlap():
+    [group] = yaml.safe_load((ROOT / "roles/prometheus/files/rules/container-gpu.yml").read_text())["groups"]
+    windows = {window for rule in group["rules"] for window in re.findall(r"\[(\w+)\]", rule["expr"])}
+    assert windows == {group["interval"]}
+    assert all(rule["record"].endswith(f":avg{group['interval']}") for rule in group["rules"])
