@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from typing import Any, Optional
 from urllib.parse import quote, urlencode
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import cdi, gpu_access, http_client, service_label
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import (
+    asked_gpus,
+    cdi,
+    gpu_access,
+    http_client,
+    service_label,
+)
 
 TIMEOUT_SECONDS = 30
 # Of the Engine API, 1.47 (Docker 27.2) is the newest version that is spoken here, as nothing later is needed.
@@ -109,7 +115,7 @@ def segment(name: str) -> str:
 
 
 def containers(api: Api) -> list[dict[str, Any]]:
-    """The running containers by name: id, image, age in seconds, runtime and how each got GPUs. Raises EngineError."""
+    """The running containers by name: id, image, age in seconds, runtime, and the GPUs. Raises EngineError."""
     described = []
     for listed in api.get("/containers/json"):
         try:
@@ -125,6 +131,7 @@ def containers(api: Api) -> list[dict[str, Any]]:
                 "age": round(time.time() - calendar.timegm(started)),
                 "runtime": inspected["HostConfig"].get("Runtime", ""),
                 "gpu_access": gpu_access.of_container(inspected),
+                "asked_gpus": asked_gpus.of_container(inspected),
                 "service": (inspected["Config"].get("Labels") or {}).get(service_label.LABEL, ""),
             }
         )

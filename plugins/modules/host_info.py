@@ -199,6 +199,13 @@ engine:
         image: {description: "Image, as it was asked for.", type: str, sample: "pytorch/pytorch:2.9.0"}
         age: {description: Seconds since it was started., type: int, sample: 3600}
         runtime: {description: Name of its runtime., type: str, sample: nvidia}
+        asked_gpus:
+          description: >-
+            Which GPUs it asked for. C(via) is the way: V(cdi), V(request) by C(--gpus), V(runtime) by
+            C(NVIDIA_VISIBLE_DEVICES), which only a runtime of NVIDIA reads, or V(device) by device nodes.
+          type: list
+          elements: dict
+          sample: [{via: cdi, names: [all]}]
         gpu_access:
           description:
             - How it got GPUs. V(hook) by NVIDIA's hook, so that C(systemctl daemon-reload) can take them away where systemd keeps the cgroups;

@@ -11,7 +11,7 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Compares what the hosts have with what Prometheus and Grafana say of them: targets, the age of values, GPUs and MIG instances, containers, clocks, the
+    Compares what the hosts have with what Prometheus and Grafana say of them: targets, the age of values, GPUs and MIG instances, containers and their GPUs, clocks, the
     scrape interval, the age of the database, every panel of the dashboards, and the rules of alerts and their way to Alertmanager.
   - Says one sentence for each fault; what follows from it is not told again. Faults do not fail the task, so that what was found can be shown and kept first.
   - Only asks, and changes nothing. With O(test_alert) it sends one alert.
@@ -214,7 +214,8 @@ problems:
   contains:
     check:
       description: >-
-        What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers), V(clock),
+        What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers),
+        V(container_gpus), which is what GPUs containers have, V(clock),
         V(alerts), V(certificates), V(interval), V(data), V(dashboards) or V(left), which is a service that was left behind.
       type: str
       sample: gpus

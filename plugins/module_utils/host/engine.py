@@ -7,6 +7,7 @@ import os
 from typing import Any, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config, docker_socket
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.asked_gpus import AskedGpus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine_traits
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine_traits import EngineTraits, OtherEngines
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import StoppedService, stopped_services
@@ -17,7 +18,7 @@ _SNAP = "/var/snap/docker"
 
 
 class Container(TypedDict):
-    """A running container. `service` is the service of this collection that it runs, empty where it is another's."""
+    """A running container. `asked_gpus` are the GPUs that it asked for, by way. `service` is the service of this collection that it runs, empty where it is another's."""
 
     name: str
     id: str
@@ -25,6 +26,7 @@ class Container(TypedDict):
     age: int
     runtime: str
     gpu_access: str
+    asked_gpus: list[AskedGpus]
     service: str
 
 

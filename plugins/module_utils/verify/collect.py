@@ -22,6 +22,14 @@ _GPUS = 'count by (host, UUID, gpu_uuid, GPU_I_ID) ({job="nvidia-gpu",__name__=~
 _CONTAINERS = 'count by (host, name, image) (container_last_seen{job="cadvisor"})'
 # A container that ended after the host was asked was seen a short while ago.
 _LATELY = 'count by (host, name) (last_over_time(container_last_seen{job="cadvisor",name!="",image!=""}[2m]))'
+# By the clock of the host, of which both times are.
+_COLLECTOR_AGE = (
+    'max by (host) (node_time_seconds{job="node"})'
+    " - max by (host) (container_gpu_collector_last_success_timestamp_seconds)"
+)
+_CONTAINER_GPUS = "count by (host, id, UUID) (container_gpu_info)"
+_CONTAINER_GPUS_LATELY = "count by (host, id, UUID) (last_over_time(container_gpu_info[2m]))"
+_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 _SKEW = 'node_time_seconds{job="node"} - timestamp(node_time_seconds{job="node"})'
 _GLOBAL_INTERVAL = re.compile(r"^global:\n(?:  .*\n)*?  scrape_interval: (\S+)$", re.MULTILINE)
 # An empty database says the greatest or the least number that it can.
@@ -59,6 +67,7 @@ def from_prometheus(client: Prometheus, window: float) -> Measured:
     lately: dict[str, list[str]] = {}
     for series in client.query(_LATELY).series:
         lately.setdefault(series["labels"].get("host", ""), []).append(series["labels"]["name"])
+    ages = {series["labels"].get("host", ""): series["value"] for series in client.query(_COLLECTOR_AGE).series}
     skews = {series["labels"].get("host", ""): series["value"] for series in client.query(_SKEW).series}
     return {
         "now": now,
@@ -70,6 +79,9 @@ def from_prometheus(client: Prometheus, window: float) -> Measured:
         "container_series": container_series,
         "containers": containers,
         "containers_lately": lately,
+        "collector_age": {host: age for host, age in ages.items() if age is not None},
+        "container_gpus": _container_gpus(client, _CONTAINER_GPUS),
+        "container_gpus_lately": _container_gpus(client, _CONTAINER_GPUS_LATELY),
         "clock_skew": {host: skew for host, skew in skews.items() if skew is not None},
         "database": _database(client.text("/metrics")),
     }
@@ -83,6 +95,18 @@ def last_change(samples: list[tuple[float, float]]) -> float:
             break
         moment = earlier
     return moment
+
+
+def _container_gpus(client: Prometheus, query: str) -> dict[str, dict[str, list[str]]]:
+    """For each host and id of a container the UUIDs of its GPUs."""
+    gpus: dict[str, dict[str, list[str]]] = {}
+    for series in client.query(query).series:
+        labels = series["labels"]
+        # The label is a path of a control group, at whose end is the container's own.
+        ids = _CONTAINER_ID.findall(labels.get("id", ""))
+        if ids:
+            gpus.setdefault(labels.get("host", ""), {}).setdefault(ids[-1], []).append(labels.get("UUID", ""))
+    return gpus
 
 
 def _uuid(labels: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.gpu import lost_message
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_smi import Gpu
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.orphans import orphans, removal
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import dashboard_faults
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import container_gpus, dashboard_faults
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.faults import SITE, Problem, listed, one_line
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.observed import (
     EngineInfo,
@@ -30,7 +30,7 @@ _EXPORTERS = {CONTAINERS: "cAdvisor", GPUS: "The DCGM exporter", NODE: "The node
 # What a target of a job needs running on its host. The proxy stands before cAdvisor.
 _SERVICES = {CONTAINERS: ["cadvisor", "cadvisor-proxy"], GPUS: ["dcgm-exporter"], NODE: ["node-exporter"]}
 # How the names of what a job measures begin.
-_METRICS = {CONTAINERS: r"\bcontainer_", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
+_METRICS = {CONTAINERS: r"\bcontainer_(?!gpu)", GPUS: r"\bDCGM_", NODE: r"\bnode_"}
 # Queries that find nothing of some GPUs. A GPU in MIG mode has no utilization of its own.
 _NOT_WITH_MIG = r"^DCGM_FI_DEV_GPU_UTIL$"
 # Of a vGPU DCGM reads memory, clocks, XIDs, NVLinks and the license alone (NVIDIA/dcgm-exporter#193).
@@ -90,6 +90,7 @@ def drawable(wanted: Wanted, prometheus: Measured) -> Drawable:
     """What can be drawn of the wanted hosts."""
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
     absent = [metrics for job, metrics in _METRICS.items() if not any(job in host.jobs for host in hosts)]
+    absent += [] if any(host.has_collector for host in hosts) else [container_gpus.METRICS]
     whole = _whole(hosts)
     fewest = min((len(host.unmeasured) for host in whole), default=0)
     chosen = [host for host in whole if len(host.unmeasured) == fewest]
@@ -120,7 +121,11 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     problems += dashboard_faults.problems(grafana, stopped, blind)
     unknown = [host.name for host in hosts if host.states and host.skew is None]
     still = [host.name for host in hosts if host.nothing_moves]
+    uncompared = [host.name for host in hosts if host.has_collector and NODE not in host.jobs]
     notes += [note] if note else []
+    if uncompared:
+        reason = f"since Prometheus has no data of the job {NODE} for them"
+        notes.append(f"The GPUs of containers of {listed(uncompared)} were not checked, {reason}.")
     if still:
         reason = "since these GPUs measure no energy, power or temperature"
         notes.append(f"Whether values of GPUs of {listed(still)} are frozen was not checked, {reason}.")
@@ -173,6 +178,11 @@ class _Host:
         self._series: int = prometheus.get("container_series", {}).get(name, 0)
         self._containers = set(prometheus.get("containers", {}).get(name, []))
         self._lately = set(prometheus.get("containers_lately", {}).get(name, []))
+        self._collector = container_gpus.Seen(
+            prometheus.get("collector_age", {}).get(name),
+            prometheus.get("container_gpus", {}).get(name, {}),
+            prometheus.get("container_gpus_lately", {}).get(name, {}),
+        )
         self.skew: Optional[float] = prometheus.get("clock_skew", {}).get(name)
 
     @property
@@ -181,6 +191,11 @@ class _Host:
         known = {gpu["uuid"]: gpu for gpu in self._gpu_info.get("gpus") or []}
         lacks = [_unmeasured(known.get(uuid), instances) for uuid, instances in self._seen.items()]
         return set.intersection(*lacks) if lacks else set()
+
+    @property
+    def has_collector(self) -> bool:
+        """Whether a container GPU collector runs on the host."""
+        return container_gpus.runs(self._engine_info.get("engine"))
 
     @property
     def nothing_moves(self) -> bool:
@@ -240,6 +255,7 @@ class _Host:
         problems += self._lost()
         problems += self._gpu_faults() if self._up(GPUS) else []
         problems += self._container_faults() if self._up(CONTAINERS) else []
+        problems += self._faults_of_container_gpus() if self._up(NODE) else []
         return problems
 
     def _fault(self, check: str, message: str) -> Problem:
@@ -373,6 +389,19 @@ class _Host:
         if engine and not engine.get("reachable"):
             return [self._fault("containers", f"The Docker engine of {self.name} does not say what it runs: {engine.get('error', '')}.")]
         return []
+
+    def _faults_of_container_gpus(self) -> list[Problem]:
+        stopped = self._stopped(container_gpus.SERVICE)
+        if stopped:
+            text = f"The container GPU collector of {self.name} does not run: {stopped[0]}"
+            return [self._fault("container_gpus", text)]
+        engine, gpus = self._engine_info.get("engine"), self._gpu_info.get("gpus")
+        # What a name means changes with the loss of a GPU, which was told.
+        if not engine or not gpus or not self.has_collector or self._gpu_info.get("lost_devices"):
+            return []
+        least_age = 2 * self._wanted.scrape_interval + _SLACK_SECONDS
+        text = container_gpus.fault(self.name, engine, gpus, self._collector, least_age)
+        return [self._fault("container_gpus", text)] if text else []
 
     def row(self) -> Row:
         """The host's line of the table."""

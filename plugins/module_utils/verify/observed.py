@@ -67,6 +67,9 @@ class Measured(TypedDict, total=False):
     - gpus: for each host and GPU the ids of its MIG instances, empty where it has none.
     - container_series, containers, containers_lately: for each host the number of series, the names that have an image,
       and the names of the last minutes.
+    - collector_age: for each host that has metrics of a container GPU collector, how old they are.
+    - container_gpus, container_gpus_lately: for each host and id of a container the UUIDs of its GPUs, now and in the
+      last minutes.
     - clock_skew: for each host that has a node exporter, positive where its clock is ahead.
     """
 
@@ -80,6 +83,9 @@ class Measured(TypedDict, total=False):
     container_series: dict[str, int]
     containers: dict[str, list[str]]
     containers_lately: dict[str, list[str]]
+    collector_age: dict[str, float]
+    container_gpus: dict[str, dict[str, list[str]]]
+    container_gpus_lately: dict[str, dict[str, list[str]]]
     clock_skew: dict[str, float]
     database: Database
 

@@ -47,6 +47,7 @@ def container(name: str, gpu_access: str = "none", runtime: str = "runc", servic
         "age": 3600,
         "runtime": runtime,
         "gpu_access": gpu_access,
+        "asked_gpus": [],
         "service": service,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -130,6 +131,7 @@ def test_dashboards_of_one_host_are_opened_with_one_that_is_whole(fleet, host, j
 
 
 def test_what_no_host_is_to_have_cannot_be_drawn(fleet):
+    with_collector(fleet)
     assert drawable(fleet.wanted, fleet.prometheus).absent == []
     del fleet.jobs["node"]
     for info in fleet.gpus.values():
@@ -138,6 +140,7 @@ def test_what_no_host_is_to_have_cannot_be_drawn(fleet):
 
 
 def test_utilization_cannot_be_drawn_where_all_gpus_are_in_mig_mode(fleet):
+    with_collector(fleet)
     fleet.prometheus["gpus"] = {"gpu1": {"GPU-a0": ["1"], "GPU-a1": ["1", "2"]}, "gpu2": {"GPU-b0": ["1"]}}
     assert drawable(fleet.wanted, fleet.prometheus).absent == ["^DCGM_FI_DEV_GPU_UTIL$"]
     fleet.prometheus["gpus"]["gpu2"] = {"GPU-b0": []}
@@ -177,6 +180,63 @@ def test_a_model_server_that_is_down_empties_no_panel_of_others(fleet):
 def test_a_target_that_was_not_scraped_yet(fleet):
     fleet.target("node", "m1").update(health="unknown")
     assert fleet.messages == ["The node exporter of m1 has not been scraped yet."]
+
+
+def with_collector(fleet: Fleet) -> dict[str, Any]:
+    """A collector on gpu1, whose container training has a GPU; returns what the engine says of it."""
+    engine = fleet.engines["gpu1"]["engine"]
+    engine.update(default_runtime="runc", nvidia_runtimes=[])
+    for container in engine["containers"]:
+        container.update(id=container["name"], runtime="runc", service="", asked_gpus=[])
+    engine["containers"][-1]["asked_gpus"] = [{"via": "cdi", "names": ["0"]}]
+    collector = {"name": "container-gpu-collector", "id": "c", "age": 3600, "runtime": "runc", "asked_gpus": []}
+    engine["containers"].append({**collector, "service": "container-gpu-collector"})
+    for kind in ("containers", "containers_lately"):
+        fleet.prometheus[kind]["gpu1"].append("container-gpu-collector")
+    fleet.prometheus["collector_age"] = {"gpu1": 3.0}
+    fleet.prometheus["container_gpus"] = {"gpu1": {"training": ["GPU-a0"]}}
+    return engine
+
+
+def test_the_gpus_of_containers_are_compared(fleet):
+    with_collector(fleet)
+    assert fleet.messages == []
+    fleet.prometheus["container_gpus"] = {}
+    [problem] = fleet.verdict().problems
+    assert (problem.check, problem.host) == ("container_gpus", "gpu1")
+    assert "training was given GPU-a0, and Prometheus sees none" in problem.message
+
+
+def test_a_collector_that_stopped_is_told_and_not_what_it_wrote(fleet):
+    engine = with_collector(fleet)
+    fleet.prometheus.update(collector_age={"gpu1": 900.0}, container_gpus={})
+    del engine["containers"][-1]
+    stopped = {"service": "container-gpu-collector", "container": "container-gpu-collector", "status": "exited", "error": ""}
+    engine["stopped_services"] = [stopped]
+    assert fleet.messages == [
+        "The container GPU collector of gpu1 does not run: its container container-gpu-collector is exited."
+        " Run the playbook site."
+    ]
+
+
+def test_gpus_of_containers_are_not_compared_where_something_else_was_told(fleet):
+    with_collector(fleet)
+    fleet.prometheus["container_gpus"] = {}
+    fleet.down("gpu1", "node")
+    assert fleet.messages == ["The node exporter of gpu1 does not answer Prometheus: connect: connection refused."]
+    fleet.jobs["node"].remove("gpu1")
+    verdict = fleet.verdict()
+    reason = "since Prometheus has no data of the job node for them"
+    assert f"The GPUs of containers of gpu1 were not checked, {reason}." in verdict.notes
+    assert verdict.problems == []
+
+
+def test_what_a_collector_measures_can_be_drawn_where_one_runs(fleet):
+    pattern = drawable(fleet.wanted, fleet.prometheus).absent[-1]
+    assert re.search(pattern, "count(container_gpu_info)") and re.search(pattern, "sum(container_labels:gpus:avg5m)")
+    assert not re.search(pattern, "container_cpu_usage_seconds_total")
+    with_collector(fleet)
+    assert drawable(fleet.wanted, fleet.prometheus).absent == []
 
 
 def test_a_frozen_exporter_though_it_is_up(fleet):
@@ -303,6 +363,7 @@ def test_what_no_gpu_of_a_fleet_measures_cannot_be_drawn(fleet, query, kind, ask
 
 
 def test_dashboards_of_one_host_are_opened_with_one_whose_gpus_measure_most(fleet):
+    with_collector(fleet)
     measures_less(fleet, "gpu1", **VGPU)
     assert drawable(fleet.wanted, fleet.prometheus) == (["gpu2"], [])
     measures_less(fleet, "gpu2", **UNIFIED)
