@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -87,8 +87,7 @@ def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = 
             "host": host,
             "job": "nvidia-gpu",
             "instance": f"{host}:9400",
-            "gpu": str(gpu),
-            "UUID": f"GPU-{random.Random(f'{host}{gpu}').randbytes(16).hex()}",
+            **_gpu_of(host, gpu),
             "pci_bus_id": f"00000000:{gpu:02X}:00.0",
             "device": f"nvidia{gpu}",
             "modelName": "NVIDIA GeForce RTX 4090" if kind == "consumer" else "NVIDIA H100 80GB HBM3",
@@ -96,6 +95,44 @@ def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = 
         parts = [{**labels, "GPU_I_PROFILE": "3g.40gb", "GPU_I_ID": str(part)} for part in (1, 2)] if kind == "mig" else [labels]
         for one in parts:
             yield from _gpu(one, kind, profiling and kind in ("data center", "mig"))
+
+
+def gpu_containers(host: str, given: Sequence[tuple[str, int]], kind: str = "data center", usage: bool = False) -> Iterator[Series]:
+    """What the container GPU collector of a host says: the containers that have a GPU, and, with `usage`, what they use.
+
+    The DCGM exporter has every GPU.
+    """
+    target = {"host": host, "job": "node", "instance": f"{host}:9100"}
+    yield counter("container_gpu_collector_last_success_timestamp_seconds", 1, **target)
+    yield fresh(host)
+    exporter = [("dcgm-exporter", gpu) for gpu in sorted({gpu for _name, gpu in given})]
+    for name, gpu in [*given, *exporter]:
+        own = {"image": "registry.example.com/ml/training:2026.1", "id": f"/docker/{name}", **_gpu_of(host, gpu)}
+        more = {"monitoring": "true"} if name == "dcgm-exporter" else {"container_label_team": f"team-{gpu % 2}"}
+        for instance in ({"GPU_I_ID": "1"}, {"GPU_I_ID": "2"}) if kind == "mig" else ({},):
+            labels = {**target, "name": name, **own, **instance}
+            yield gauge("container_gpu_info", 1, 1, via="cdi", **more, **labels)
+            if usage and name != "dcgm-exporter":
+                yield gauge("container_gpu_memory_used_bytes", 1e9, 8e9, **labels)
+                yield gauge("container_gpu_processes", 1, 1, **labels)
+
+
+def fresh(host: str) -> Series:
+    """What Prometheus records where the collector of a host runs."""
+    return gauge("host:container_gpu_collector:fresh5m", 1, 1, host=host)
+
+
+def gpu_hours(containers: Sequence[tuple[str, str]], mig: bool = False) -> Iterator[Series]:
+    """What Prometheus records of the GPUs that containers have, by host and name. Each has a GPU and a label team."""
+    of_mig = {"mig": "true"} if mig else {}
+    for metric, low, high in (("", 1, 1), ("_measured", 1, 1), ("_busy", 0, 1), ("_idle", 0, 0), ("_shared", 0, 1)):
+        for host, name in containers:
+            yield gauge(f"container:gpus{metric}:avg5m", low, high, host=host, name=name, container_label_team="team-0", **of_mig)
+        yield gauge(f"container_labels:gpus{metric}:avg5m", low, high, container_label_team="team-0", **of_mig)
+
+
+def _gpu_of(host: str, gpu: int) -> dict[str, str]:
+    return {"gpu": str(gpu), "UUID": f"GPU-{random.Random(f'{host}{gpu}').randbytes(16).hex()}"}
 
 
 def _gpu(labels: dict[str, str], kind: str, profiling: bool) -> Iterator[Series]:
@@ -163,6 +200,7 @@ def machine(host: str, cores: int) -> Iterator[Series]:
             yield counter("node_cpu_seconds_total", rate, cpu=str(core), mode=mode, **labels)
     for field, low, high in (("MemTotal", 1e12, 1e12), ("MemAvailable", 4e11, 8e11), ("Cached", 1e11, 3e11)):
         yield gauge(f"node_memory_{field}_bytes", low, high, **labels)
+    yield counter("node_time_seconds", 1, **labels)
     for minutes in (1, 5, 15):
         yield gauge(f"node_load{minutes}", 4, 60, **labels)
     for number in range(4):

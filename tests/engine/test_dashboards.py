@@ -24,6 +24,8 @@ START = 1767225600  # 2026-01-01, where a block begins
 MINUTES = 20
 SECONDS = 900
 END = START + 60 * MINUTES - series.SCRAPE_INTERVAL
+# Which container has which GPU: one is shared.
+GIVEN = (("training-0", 0), ("training-1", 0), ("training-1", 1))
 SILENT = "serves-nobody-yet"
 # What the GPUs of a host are, and whether they are profiled.
 GPU_HOSTS = {
@@ -38,6 +40,8 @@ GPU_HOSTS = {
 # What the driver says of a GPU of some kinds.
 GPUS = {"vgpu": {"virtual": True}, "shared memory": {"memory_mib": None}}
 WITHOUT_GPU = "without-gpus"
+# What verify does not miss where it is empty: the part of the defaults that is about containers with GPUs.
+OPTIONAL = [pattern for pattern in role_readme.defaults_of(role_readme.ROLES / "verify")["verify_optional_panels"] if "container" in pattern]
 SERVERS = {f"serves-with-{engine}": engine for engine in series.ENGINES}
 ON_MIG = {"serves-with-triton": ("mig", False)}
 
@@ -48,6 +52,11 @@ def prometheus(tmp_path_factory):
     found = []
     for host, (kind, profiling) in {**GPU_HOSTS, **dict.fromkeys(SERVERS, ("consumer", False)), **ON_MIG}.items():
         found += [*series.gpu_host(host, 2, kind, profiling), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
+    for host, (kind, _profiling) in GPU_HOSTS.items():
+        found += series.gpu_containers(host, GIVEN, kind, usage=kind == "data center")
+    of_mig = [(host, "training-0") for host, (kind, _profiling) in GPU_HOSTS.items() if kind == "mig"]
+    others = [(host, name) for host in GPU_HOSTS for name in ("training-0", "training-1") if (host, name) not in of_mig]
+    found += [*series.gpu_hours(others), *series.gpu_hours(of_mig, mig=True)]
     found += [alert for host in (*GPU_HOSTS, WITHOUT_GPU) for alert in series.alerts(host)]
     found += series.machine("watcher", 2)
     found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
@@ -78,7 +87,9 @@ def not_measured(host):
     kind, _profiling = GPU_HOSTS.get(host, ("consumer", False))
     gpus = [] if host == WITHOUT_GPU else [{"uuid": "GPU-0", **GPUS.get(kind, {})}]
     info = {host: {"present": bool(gpus), "hardware": bool(gpus), "gpus": gpus}}
-    wanted = Wanted([host], jobs, info, {}, 5, 60, 5, None, None)
+    collector = {"name": "container-gpu-collector", "service": "container-gpu-collector", "age": 3600}
+    engines = {} if host == WITHOUT_GPU else {host: {"engine": {"reachable": True, "containers": [collector]}}}
+    wanted = Wanted([host], jobs, info, engines, 5, 60, 5, None, None)
     targets = [{"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5} for job in jobs]
     instances = ["1"] if kind == "mig" else []
     measured = {"targets": targets, "gpus": {host: {gpu["uuid"]: instances for gpu in gpus}}, "containers": {host: ["job"]}}
@@ -95,13 +106,14 @@ def values_of(prometheus, query, chosen):
 
 
 def chosen_on(host):
-    return {"host": host, "gpu": ["0", "1"], "container": ["training-0", "training-1"], "server": SERVERS.get(host, ""), "quantile": "0.95"}
+    return {"host": host, "gpu": ["0", "1"], "container": ["training-0", "training-1"], "server": SERVERS.get(host, ""), "quantile": "0.95", "by": "container_label_team"}
 
 
 @pytest.mark.parametrize(("host", "asked"), list(cases()))
 def test_no_panel_is_empty_without_a_reason(prometheus, host, asked):
     drawn = any(not math.isnan(float(value)) for query in asked for _time, value in values_of(prometheus, query, chosen_on(host)))
-    required = [query for query in asked if not is_optional(query.dashboard, as_asked(query), not_measured(host))]
+    absent = [*not_measured(host), *OPTIONAL]
+    required = [query for query in asked if not is_optional(query.dashboard, as_asked(query), absent)]
     # What verify asks is drawn. What verify does not ask is drawn, or the panel says why not.
     assert drawn or not required
     assert drawn or asked[0].no_value.startswith("No data. ")
@@ -174,6 +186,49 @@ def test_pcie_is_drawn_with_and_without_profiling(prometheus, host):
     assert [query.legend for query in asked] == ["GPU {{gpu}} PCIe received", "GPU {{gpu}} PCIe sent"]
     for query in asked:
         assert {one["metric"]["gpu"] for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)} == {"0", "1"}
+
+
+def of_container_dashboard(prometheus, title, legend, host):
+    """The rows of a table of the dashboard GPU by container: their labels, and the value."""
+    path = queries.FILES[0].with_name("gpu-by-container.yml")
+    [query] = [query for query in queries.of(path) if (query.title, query.legend) == (title, legend)]
+    rows = prometheus.query(queries.sent(query.expr, chosen_on(host), SECONDS), END)
+    return {tuple(sorted(row["metric"].items())): float(row["value"][1]) for row in rows}
+
+
+def test_each_gpu_is_listed_with_its_containers(prometheus):
+    rows = of_container_dashboard(prometheus, "GPUs", "Containers", "with-data-center-gpus")
+    host = ("host", "with-data-center-gpus")
+    assert rows == {
+        (("gpu", "0"), host, ("name", "training-0")): 2,
+        (("gpu", "0"), host, ("name", "training-1")): 2,
+        (("gpu", "1"), host, ("name", "training-1")): 1,
+    }
+
+
+def test_a_gpu_that_no_container_has_is_listed_without_a_name(prometheus):
+    rows = of_container_dashboard(prometheus, "GPUs", "Containers", SILENT)
+    assert rows == {(("gpu", gpu), ("host", SILENT)): 0 for gpu in ("0", "1")}
+
+
+def test_instances_of_mig_are_listed_with_their_containers(prometheus):
+    rows = of_container_dashboard(prometheus, "Containers", "GPUs", "with-mig")
+    assert {dict(labels)["name"]: value for labels, value in rows.items()} == {"training-0": 2, "training-1": 4}
+    shared = of_container_dashboard(prometheus, "Shared GPUs", "Containers", "with-mig")
+    assert {(dict(labels)["gpu"], dict(labels)["GPU_I_ID"]) for labels in shared} == {("0", "1"), ("0", "2")}
+
+
+def test_gpu_hours_are_those_of_the_range_by_the_chosen_label(prometheus):
+    rows = of_container_dashboard(prometheus, "GPU hours by label", "GPU hours", "with-mig")
+    # The tests have a value every 5 s and not every 5 minutes.
+    assert rows == {(("container_label_team", "team-0"),): SECONDS / series.SCRAPE_INTERVAL / 12}
+    instances = of_container_dashboard(prometheus, "GPU hours by container", "MIG instance hours", "with-mig")
+    assert [dict(labels)["name"] for labels in instances] == ["training-0"]
+
+
+def test_no_series_of_a_gpu_is_doubled_by_what_containers_have_it(prometheus):
+    [total] = prometheus.query('count(DCGM_FI_DEV_FB_USED{host="with-data-center-gpus"})', END)
+    assert total["value"][1] == "2"
 
 
 def labelled(name, **labels):

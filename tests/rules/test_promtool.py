@@ -116,4 +116,4 @@ def test_windows_of_gpu_hours_do_not_overlap():
     [group] = yaml.safe_load((ROOT / "roles/prometheus/files/rules/container-gpu.yml").read_text())["groups"]
     windows = {window for rule in group["rules"] for window in re.findall(r"\[(\w+)\]", rule["expr"])}
     assert windows == {group["interval"]}
-    assert all(rule["record"].endswith(f":avg{group['interval']}") for rule in group["rules"])
+    assert all(rule["record"].endswith(group["interval"]) for rule in group["rules"])

@@ -21,7 +21,7 @@ WORD_FOR_WORD = "ml-system-monitoring"
 EVERY = pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)
 NEW = pytest.mark.parametrize("path", [path for path in queries.FILES if path.stem != WORD_FOR_WORD], ids=lambda path: path.stem)
 # What Grafana fills in by itself.
-BUILT_IN = {"__interval", "__range", "__rate_interval"}
+BUILT_IN = {"__interval", "__range", "__range_s", "__rate_interval"}
 
 
 def test_the_four_panels_are_word_for_word():
