@@ -10,6 +10,7 @@ from typing import Any, Optional, TypedDict
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alertmanager_variables,
     cadvisor_variables,
+    container_labels,
     foreign_variables,
     grafana_variables,
     prometheus_variables,
@@ -28,6 +29,7 @@ _NAMED_HOSTS = 5
 _CHECKS = {
     "alertmanager": alertmanager_variables.check,
     "cadvisor": cadvisor_variables.check,
+    "container_gpu_collector": container_labels.check,
     "grafana": grafana_variables.check,
     "prometheus": prometheus_variables.check,
 }

@@ -15,7 +15,7 @@ _EXAMPLE = "Write it like {team: vision, rack: r12}"
 OF_SERIES = frozenset(
     "host instance job server"
     " UUID GPU_I_ID GPU_I_PROFILE DCGM_FI_DRIVER_VERSION device err_code err_msg gpu modelName pci_bus_id"
-    " container id image interface name namespace pod"
+    " container id image interface mig monitoring name namespace pod via"
     " clock_event xid chip collector core cpu fstype mode mountpoint nodename release"
     " alertname alertstate severity"
     " engine handler le method model model_name quantile status version".split()

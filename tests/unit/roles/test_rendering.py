@@ -66,7 +66,7 @@ def test_a_site_may_have_a_job_of_its_own_for_prometheus(prometheus):
 
 def test_alerts_are_left_out_where_a_site_has_its_own(prometheus):
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_alerts_enabled": "false", "prometheus_gpu_counts": {"gpu1": 8}}))
-    assert files["prometheus.yml"]["rule_files"] == ["rules/dcgm.yml", "rules/extra.yml"]
+    assert files["prometheus.yml"]["rule_files"] == ["rules/dcgm.yml", "rules/container-gpu.yml", "rules/extra.yml"]
 
 
 def test_the_jobs_are_what_their_exporters_need(prometheus):

@@ -210,6 +210,7 @@ def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, var
     assert WORD not in refusal
 
 
+@pytest.mark.parametrize("role", ["cadvisor", "container_gpu_collector"])
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -219,8 +220,8 @@ def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, var
         (["team", "team"], "a label is there twice. Remove one."),
     ],
 )
-def test_labels_of_containers_that_metrics_cannot_have_are_refused(tmp_path, labels, message):
-    refusal = refused(tmp_path, "cadvisor", "gpu1", {"gpu_monitoring_container_labels": labels})
+def test_labels_of_containers_that_metrics_cannot_have_are_refused(tmp_path, role, labels, message):
+    refusal = refused(tmp_path, role, "gpu1", {"gpu_monitoring_container_labels": labels})
     assert refusal == f"gpu_monitoring_container_labels on gpu1: {message}"
 
 
