@@ -76,7 +76,7 @@ test: forget-parts lint sanity molecule ## Everything that CI runs
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables alerts remove
-test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-freshness bench-alerts bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
+test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-collector bench-freshness bench-alerts bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
@@ -93,6 +93,10 @@ bench-hosts: tools ## An unchanged run and a dry run of the site playbook for 20
 .PHONY: bench-overhead
 bench-overhead: tools ## cAdvisor with our flags against its defaults, on this machine's engine
 	python bench/overhead.py
+
+.PHONY: bench-collector
+bench-collector: tools ## What the container GPU collector costs on a host with 8 GPUs and 50 containers
+	python bench/collector.py
 
 .PHONY: bench-freshness
 bench-freshness: demo ## From a change of a GPU's value to Grafana, on the demo's hosts

@@ -18,6 +18,7 @@ CONTAINERS = {
     "node_exporter": ("gpu1", "node-exporter"),
     "cadvisor": ("gpu1", "cadvisor-proxy"),
     "dcgm_exporter": ("gpu2", "dcgm-exporter"),
+    "container_gpu_collector": ("gpu1", "container-gpu-collector"),
 }
 
 

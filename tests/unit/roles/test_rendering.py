@@ -306,6 +306,43 @@ def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_p
         assert nothing == (None, False, [])
 
 
+def test_the_run_says_what_the_collector_does_not_get(tmp_path):
+    def said(**variables):
+        inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables)
+        return arguments("container_gpu_collector", "Report what the container GPU collector does not get", inventory, "gpu1", tmp_path)["msg"]
+
+    assert said() == []
+    [unread] = said(node_exporter_enabled=False)
+    assert "node_exporter_enabled is false on gpu1" in unread and "/etc/gpu_monitoring/textfile" in unread
+    assert said(container_gpu_collector_usage=True) == []
+    assert said(container_gpu_collector_enabled=False, node_exporter_enabled=False) == []
+
+
+def test_the_collector_gets_more_only_to_ask_nvml(tmp_path):
+    def rendered(**gpu):
+        inventory = fleet({"gpu1": {**GPU1, "container_gpu_collector_usage": bool(gpu)}}, {"monitor1": MONITOR})
+        host = {
+            "gpu": {**GPU, **gpu},
+            "engine": {"cdi_gpus": True, "runtimes": {}, "nvidia_runtimes": [], "cgroup_driver": "systemd"},
+            "toolkit": {"cdi_folders": []},
+        }
+        return service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path, {"gpu_monitoring_host": host})
+
+    for options in (rendered(), rendered(present=False)):
+        assert (options["gpus"], options.get("pid_mode"), options["read_only"], options["networks"]) == ("none", None, True, ["none"])
+        assert not any(argument.startswith("--usage") for argument in options["command"])
+    asking = rendered(present=True)
+    assert (asking["gpus"], asking["pid_mode"], asking["read_only"], asking["networks"]) == ("auto", "host", False, ["none"])
+    assert "--usage-interval=5" in asking["command"]
+
+
+def test_a_host_without_hardware_has_no_collector_and_no_old_metrics(tmp_path):
+    host = {"gpu": {**GPU, "present": False, "hardware": False}, "engine": {}, "toolkit": {"cdi_folders": []}}
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
+    options = service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path, {"gpu_monitoring_host": host})
+    assert (options["state"], [file["path"] for file in options["files"]]) == ("absent", ["/etc/gpu_monitoring/textfile/container_gpu.prom"])
+
+
 def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_exporter, prometheus):
     machine = {"ansible_connection": "local"}
     inventory = fleet({"localhost": machine}, {"localhost": machine})

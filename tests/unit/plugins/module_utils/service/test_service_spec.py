@@ -152,6 +152,18 @@ def test_the_validator_runs_as_the_service_would_without_data_and_network(option
     assert "RestartPolicy" not in validator["HostConfig"]
 
 
+def test_a_folder_without_what_is_mounted_below_it(options):
+    mount = {"type": "bind", "source": "/var/lib/docker/containers", "target": "/containers", "read_only": True}
+    whole, alone = (body_of({**options, "mounts": [{**mount, "recursive": recursive}]})["HostConfig"]["Mounts"][0] for recursive in (True, False))
+    assert "BindOptions" not in whole
+    assert alone == {**whole, "BindOptions": {"NonRecursive": True}}
+
+
+def test_the_processes_of_the_host_are_shown_where_they_are_asked_for(options):
+    assert "PidMode" not in body_of(options)["HostConfig"]
+    assert body_of({**options, "pid_mode": "host"})["HostConfig"]["PidMode"] == "host"
+
+
 REMAPPED = Confinement(Remapping(100000, 200000))
 
 
