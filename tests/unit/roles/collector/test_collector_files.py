@@ -14,7 +14,7 @@ from container_gpu_collector.inventory import Gpu, Inventory
 
 from tests.unit.roles.collector.recorded import CAPABILITIES, ENGINES, GPUS, MIG_CDI, MIG_NAMES
 
-SPECIFICATION = Path(__file__).parent / "nvidia.yaml"
+SPECIFICATION = Path(__file__).parent / "cdi_specification.txt"
 
 
 def put(folder, started, **state):
