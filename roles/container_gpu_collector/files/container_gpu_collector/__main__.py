@@ -25,7 +25,7 @@ def main() -> None:
         try:
             collector.collect(time.time())
         except OSError as error:
-            sys.stderr.write(f"{error}\n")
+            collector.tell({str(error)})
     collector.stop()
 
 

@@ -23,7 +23,7 @@ class Given:
 
 @dataclass
 class Allocations:
-    """What containers were given. `unknown` are names that running containers asked for and that no source knows.
+    """What containers were given. `unknown` are the names of containers that asked for a device that no source knows.
 
     A container keeps what its names meant when it started: MIG instances that are made later are not in it, and a lost
     GPU changes the indexes of others.
@@ -42,7 +42,7 @@ class Allocations:
             devices, unknown = (self._kept[run], []) if run in self._kept else self._resolve(container, inventory)
             if devices and not unknown:
                 kept[run] = devices
-            self.unknown += unknown
+            self.unknown += [container.name] if unknown else []
             current = {inventory.current(device): via for device, via in devices.items()}
             given += [Given(container, device, via) for device, via in current.items() if device]
         self._kept = kept

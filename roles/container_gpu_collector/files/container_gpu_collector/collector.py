@@ -41,20 +41,20 @@ class Collector:
         """Read the containers and the GPUs, and write what changed. Raises OSError where that is not possible."""
         containers, inventory = self._files.running(), self._inventory()
         given = self._allocations.update(containers, inventory)
-        if self.options.usage_interval and now - self._measured_at >= self.options.usage_interval:
+        if self.options.usage_interval and not 0 <= now - self._measured_at < self.options.usage_interval:
             self._uses, self._measured_at = self._measure.update(inventory, given, containers), now
         errors = {
             "cdi": [f"The CDI specification {path} is not understood." for path in self._specifications.unreadable],
             "container": [f"The files of the container {identifier} cannot be read." for identifier in self._files.unreadable],
             "nvml": self._measure.failures,
-            "device": [f"No GPU or MIG instance has the name {name}." for name in self._allocations.unknown],
+            "device": [f"The container {name} asked for a GPU or MIG instance that is not known." for name in self._allocations.unknown],
         }
-        self._tell({message for messages in errors.values() for message in messages})
+        self.tell({message for messages in errors.values() for message in messages})
         driver = self.options.cgroup_driver
         text = exposition.render([families.allocation(given, driver), *families.use(self._uses_of(containers), driver)])
         counts = {kind: len(messages) for kind, messages in errors.items()}
         body = text + exposition.render(families.state(counts, 0))
-        if body != self._written or now - self._written_at >= _UNCHANGED_SECONDS:
+        if body != self._written or not 0 <= now - self._written_at < _UNCHANGED_SECONDS:
             self._textfile.write(text + exposition.render(families.state(counts, now)))
             self._written, self._written_at = body, now
 
@@ -76,7 +76,7 @@ class Collector:
         """What was measured last, of the containers that still run."""
         return [use for use in self._uses if use.container is None or use.container in containers]
 
-    def _tell(self, messages: set[str]) -> None:
+    def tell(self, messages: set[str]) -> None:
         """Write each message once, until it goes and comes again."""
         for message in sorted(messages - self._told):
             sys.stderr.write(f"{message}\n")

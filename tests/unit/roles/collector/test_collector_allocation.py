@@ -157,6 +157,6 @@ def test_instances_that_are_made_later_are_not_given():
 def test_a_name_that_is_not_known_yet_is_looked_up_again():
     allocations, entry = Allocations(RUNTIMES), container("26.1", "mig-rt-uuid")
     assert allocations.update([entry], replace(WITH_MIG, instance_names={})) == []
-    assert allocations.unknown == ["MIG-00000001-0000-4000-8000-000000000201"]
+    assert allocations.unknown == ["t-mig-rt-uuid"]
     assert [one.device.instance for one in allocations.update([entry], WITH_MIG)] == [8]
     assert allocations.unknown == []

@@ -145,6 +145,26 @@ def test_an_unchanged_file_is_written_now_and_then(collector, tmp_path):
     assert stamps == [1000, 1000, 1000, 1010, 1010]
 
 
+def test_a_clock_that_jumps_back_stops_nothing(collector, tmp_path):
+    for now in (1000, 400):
+        collector.collect(now)
+    text = (tmp_path / "textfile" / "container_gpu.prom").read_text()
+    assert samples(text)["container_gpu_collector_last_success_timestamp_seconds"] == [({}, 400)]
+
+
+def test_what_a_container_asked_for_is_in_no_log(collector, tmp_path, capsys):
+    files = json.loads(json.dumps(ENGINES["28.5"]["cdi-0"]))
+    files["config.v2.json"] |= {"ID": ID, "Name": "/secretive"}
+    files["hostconfig.json"]["DeviceRequests"] = [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=hunter2"]}]
+    (tmp_path / "containers" / ID).mkdir()
+    for name, content in files.items():
+        (tmp_path / "containers" / ID / name).write_text(json.dumps(content))
+    collector.collect(1000)
+    text = (tmp_path / "textfile" / "container_gpu.prom").read_text()
+    assert 'container_gpu_collector_errors{kind="device"} 1' in text and "hunter2" not in text
+    assert capsys.readouterr().err == "The container secretive asked for a GPU or MIG instance that is not known.\n"
+
+
 def test_what_is_wrong_is_counted_and_told_once(collector, tmp_path, capsys):
     broken = tmp_path / "containers" / ID
     broken.mkdir()
