@@ -1,7 +1,8 @@
-"""Measures what the container GPU collector costs on a host with 8 GPUs and 50 containers, of which one starts or ends every 5 s.
+"""Measures what the container GPU collector costs on a host with 8 GPUs and 50 containers.
 
-The program runs on this machine as it runs in its container, on files as Docker and the driver write them. NVML is not asked: what
-its answers cost depends on the driver. Exits with 1 where a bar is missed.
+One container starts or ends every 5 s. The program runs on this machine as it runs in its container, on files as Docker
+and the driver write them. NVML is not asked: what its answers cost depends on the driver. Exits with 1 where a bar is
+missed.
 """
 
 from __future__ import annotations
@@ -31,10 +32,17 @@ def make_driver(folder: Path) -> None:
         gpu = folder / "nvidia" / "gpus" / f"0000:{number + 1:02x}:00.0"
         gpu.mkdir(parents=True)
         uuid = f"GPU-00000000-0000-4000-8000-{number:012d}"
-        (gpu / "information").write_text(f"Model: \t NVIDIA H100 80GB HBM3\nGPU UUID: \t {uuid}\nBus Type: \t PCIe\nDevice Minor: \t {number}\n")
+        (gpu / "information").write_text(
+            f"Model: \t NVIDIA H100 80GB HBM3\nGPU UUID: \t {uuid}\nBus Type: \t PCIe\nDevice Minor: \t {number}\n"
+        )
     (folder / "nvidia-caps").mkdir()
     lines = [f"gpu{gpu}/gi{gi}/access {3 + gpu * 135 + gi * 9}\n" for gpu in range(GPUS) for gi in range(15)]
-    lines += [f"gpu{gpu}/gi{gi}/ci{ci}/access {4 + gpu * 135 + gi * 9 + ci}\n" for gpu in range(GPUS) for gi in range(15) for ci in range(8)]
+    lines += [
+        f"gpu{gpu}/gi{gi}/ci{ci}/access {4 + gpu * 135 + gi * 9 + ci}\n"
+        for gpu in range(GPUS)
+        for gi in range(15)
+        for ci in range(8)
+    ]
     (folder / "nvidia-caps" / "mig-minors").write_text("".join(lines))
 
 
@@ -45,9 +53,18 @@ def put(folder: Path, number: int, recorded: dict[str, Any], running: bool) -> N
     state = {**config["State"], "Running": running, "Pid": 1000 + number if running else 0}
     # As long as the environment of a training job.
     environment = [*(config["Config"].get("Env") or []), *(f"VARIABLE_{one}={'x' * 60}" for one in range(40))]
-    config = {**config, "ID": identifier, "Name": f"/job-{number}", "State": state, "Config": {**config["Config"], "Env": environment}}
+    config = {
+        **config,
+        "ID": identifier,
+        "Name": f"/job-{number}",
+        "State": state,
+        "Config": {**config["Config"], "Env": environment},
+    }
     if number % 2:
-        host_config = {**host_config, "DeviceRequests": [{"Driver": "cdi", "DeviceIDs": [f"nvidia.com/gpu={number % GPUS}"]}]}
+        host_config = {
+            **host_config,
+            "DeviceRequests": [{"Driver": "cdi", "DeviceIDs": [f"nvidia.com/gpu={number % GPUS}"]}],
+        }
     (folder / identifier).mkdir(exist_ok=True)
     for name, content in (("config.v2.json", config), ("hostconfig.json", host_config)):
         new = folder / f"{name}.new"
@@ -77,7 +94,14 @@ def measure(seconds: int) -> dict[str, float]:
         make_driver(folder / "driver")
         for number in range(CONTAINERS):
             put(folder / "containers", number, recorded, running=True)
-        command = [sys.executable, "-B", "-m", "container_gpu_collector", f"--containers={folder}/containers", f"--driver={folder}/driver"]
+        command = [
+            sys.executable,
+            "-B",
+            "-m",
+            "container_gpu_collector",
+            f"--containers={folder}/containers",
+            f"--driver={folder}/driver",
+        ]
         command += [f"--textfile={folder}/textfile/container_gpu.prom", "--nvidia-runtime=nvidia"]
         program = subprocess.Popen(command, env={"PYTHONPATH": str(PROGRAM)})
         try:
@@ -89,7 +113,11 @@ def measure(seconds: int) -> dict[str, float]:
                 put(folder / "containers", change // 2 % CONTAINERS, recorded, running=bool(change % 2))
             percent = 100 * (cpu_seconds(program.pid) - used) / (time.monotonic() - begin)
             size = (folder / "textfile" / "container_gpu.prom").stat().st_size
-            return {"cpu_percent": round(percent, 3), "peak_mib": round(peak_mib(program.pid), 1), "file_kib": round(size / 1024, 1)}
+            return {
+                "cpu_percent": round(percent, 3),
+                "peak_mib": round(peak_mib(program.pid), 1),
+                "file_kib": round(size / 1024, 1),
+            }
         finally:
             program.terminate()
             program.wait()

@@ -49,7 +49,13 @@ JOBS = {
 def start(name, **jobs):
     """Start containers that do nothing on a host; `jobs` are their options by name."""
     image = "$(docker inspect --format '{{.Config.Image}}' container-gpu-collector)"
-    on(name, " && ".join(f"docker run --detach --name {job} {options.format(first=FIRST[name])} {image} sleep infinity" for job, options in jobs.items()))
+    on(
+        name,
+        " && ".join(
+            f"docker run --detach --name {job} {options.format(first=FIRST[name])} {image} sleep infinity"
+            for job, options in jobs.items()
+        ),
+    )
 
 
 def on_both(work):
@@ -89,7 +95,10 @@ def engines():
 
     def restart(name, gpus, text):
         hosts.set_state(LAB_NAME, name, driver.state(gpus))
-        on(name, f"printf '%s' {shlex.quote(text)} >/etc/docker/daemon.json && systemctl restart nvidia-cdi-refresh docker")
+        on(
+            name,
+            f"printf '%s' {shlex.quote(text)} >/etc/docker/daemon.json && systemctl restart nvidia-cdi-refresh docker",
+        )
 
     on_both(lambda name: restart(name, GPUS[name], json.dumps({**json.loads(before[name]), **added})))
     yield
@@ -114,24 +123,36 @@ def requested(name):
 
 def expected():
     """What each container was given, by what it sees itself."""
-    known = {(name, job): requested(name)[job] if job in REQUESTS else inside(name, job) for name, started in JOBS.items() for job in started}
+    known = {
+        (name, job): requested(name)[job] if job in REQUESTS else inside(name, job)
+        for name, started in JOBS.items()
+        for job in started
+    }
     return {key: devices for key, devices in known.items() if devices}
 
 
 def test_what_containers_were_given_is_what_they_see(prometheus, jobs):
     wanted = expected()
     assert ("gpu1", "variable-alone") not in wanted and len(wanted[("gpu1", "cdi-all")]) == 3
-    wait_until(lambda: in_prometheus(prometheus) == wanted, lambda: f"{in_prometheus(prometheus)} is not {wanted}", SECONDS)
+    wait_until(
+        lambda: in_prometheus(prometheus) == wanted, lambda: f"{in_prometheus(prometheus)} is not {wanted}", SECONDS
+    )
     assert not prometheus.query("count by (host, name, UUID, GPU_I_ID) (container_gpu_info) > 1")
     assert not prometheus.query("container_gpu_collector_errors > 0")
 
 
 def test_it_joins_with_cadvisor_and_dcgm_by_their_labels(prometheus, jobs):
-    by_gpu = prometheus.query("container_gpu_info * on (host, UUID, gpu, GPU_I_ID) group_left (modelName) DCGM_FI_DEV_FB_USED")
+    by_gpu = prometheus.query(
+        "container_gpu_info * on (host, UUID, gpu, GPU_I_ID) group_left (modelName) DCGM_FI_DEV_FB_USED"
+    )
     assert len(by_gpu) == len(prometheus.query("container_gpu_info"))
-    by_container = prometheus.query("container_gpu_info * on (host, name, image, id) group_left () container_start_time_seconds")
+    by_container = prometheus.query(
+        "container_gpu_info * on (host, name, image, id) group_left () container_start_time_seconds"
+    )
     assert len(by_container) == len(by_gpu)
-    assert len(prometheus.query("DCGM_FI_DEV_FB_USED")) == sum(len(gpu.instances) or 1 for gpus in GPUS.values() for gpu in gpus)
+    assert len(prometheus.query("DCGM_FI_DEV_FB_USED")) == sum(
+        len(gpu.instances) or 1 for gpus in GPUS.values() for gpu in gpus
+    )
 
 
 @pytest.mark.parametrize("name", GPUS)
@@ -142,7 +163,11 @@ def test_a_start_a_restart_and_an_end_are_seen_within_10_s(prometheus, jobs, nam
         wait_until(lambda: key in in_prometheus(prometheus), "the start is not seen", SECONDS)
         on(name, "docker restart --time 0 comes-and-goes")
         restarted = time.time()
-        wait_until(lambda: prometheus.query(f'timestamp(container_gpu_info{{name="comes-and-goes"}}) > {restarted + 3}'), "no sample after the restart", SECONDS + 3)
+        wait_until(
+            lambda: prometheus.query(f'timestamp(container_gpu_info{{name="comes-and-goes"}}) > {restarted + 3}'),
+            "no sample after the restart",
+            SECONDS + 3,
+        )
         assert in_prometheus(prometheus)[key] == inside(name, "comes-and-goes")
     finally:
         on(name, "docker rm --force comes-and-goes")
@@ -163,7 +188,8 @@ def test_a_restart_of_the_engine(prometheus, jobs):
     on("gpu1", "systemctl restart docker")
     wanted = [(GPUS["gpu1"][1].uuid, str(MIG[0].gi))]
     wait_until(
-        lambda: {key: devices for key, devices in in_prometheus(prometheus).items() if key[0] == "gpu1"} == {("gpu1", "runtime-mig-uuid"): wanted},
+        lambda: {key: devices for key, devices in in_prometheus(prometheus).items() if key[0] == "gpu1"}
+        == {("gpu1", "runtime-mig-uuid"): wanted},
         lambda: f"{in_prometheus(prometheus)}",
         2 * SECONDS,
     )
@@ -175,7 +201,12 @@ def measured(site):
     """The collector of gpu2 asks NVML and takes labels of containers."""
     arguments = ("--limit=gpu2", "--tags=container_gpu_collector")
     labels = ["com.docker.compose.service", "team"]
-    assert site(*arguments, variables={"container_gpu_collector_usage": True, "gpu_monitoring_container_labels": labels}).code == 0
+    assert (
+        site(
+            *arguments, variables={"container_gpu_collector_usage": True, "gpu_monitoring_container_labels": labels}
+        ).code
+        == 0
+    )
     yield
     assert site(*arguments).code == 0
 
@@ -189,12 +220,24 @@ def test_use_by_container_and_labels_of_compose(prometheus, jobs, measured):
         hosts.set_state(LAB_NAME, "gpu2", driver.state(GPUS["gpu2"], processes=processes))
 
         def values(family):
-            return {sample["metric"].get("name", ""): float(sample["value"][1]) for sample in prometheus.query(f'{family}{{host="gpu2"}}')}
+            return {
+                sample["metric"].get("name", ""): float(sample["value"][1])
+                for sample in prometheus.query(f'{family}{{host="gpu2"}}')
+            }
 
-        wait_until(lambda: values("container_gpu_memory_used_bytes").get("vision-train-1") == 1000 * 2**20, "the memory is not seen", 2 * SECONDS)
+        wait_until(
+            lambda: values("container_gpu_memory_used_bytes").get("vision-train-1") == 1000 * 2**20,
+            "the memory is not seen",
+            2 * SECONDS,
+        )
         assert values("container_gpu_memory_used_bytes")[""] == 24 * 2**20
-        assert values("container_gpu_utilization_ratio") | {"vision-train-1": 0.4} == values("container_gpu_utilization_ratio")
-        assert {name: count for name, count in values("container_gpu_processes").items() if count} == {"vision-train-1": 1, "": 1}
+        assert values("container_gpu_utilization_ratio") | {"vision-train-1": 0.4} == values(
+            "container_gpu_utilization_ratio"
+        )
+        assert {name: count for name, count in values("container_gpu_processes").items() if count} == {
+            "vision-train-1": 1,
+            "": 1,
+        }
         [info] = prometheus.query('container_gpu_info{name="vision-train-1"}')
         shown = {key: value for key, value in info["metric"].items() if key.startswith("container_label_")}
         assert shown == {"container_label_com_docker_compose_service": "train", "container_label_team": "vision"}
@@ -208,7 +251,11 @@ def test_200_containers_that_come_and_go(prometheus, jobs):
     started = f"docker run --detach --network none --name churn-{{}} {CDI}all {image} sleep infinity"
     on("gpu2", f"seq 200 | xargs -P 4 -I{{}} {started} >/dev/null")
     try:
-        wait_until(lambda: len(prometheus.query('container_gpu_info{name=~"churn-.*"}')) == 200, "not all 200 are seen", SECONDS)
+        wait_until(
+            lambda: len(prometheus.query('container_gpu_info{name=~"churn-.*"}')) == 200,
+            "not all 200 are seen",
+            SECONDS,
+        )
     finally:
         on("gpu2", "seq 200 | xargs -P 4 -I{} docker rm --force churn-{} >/dev/null")
     wait_until(lambda: not prometheus.query('container_gpu_info{name=~"churn-.*"}'), "some of the 200 stay", SECONDS)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Reads the block style of YAML that NVIDIA's toolkit writes CDI specifications in: mappings, lists and plain scalars."""
+"""Reads YAML as NVIDIA's toolkit writes CDI specifications: mappings, lists and plain scalars in block style."""
 
 import re
 from typing import Any

@@ -45,9 +45,14 @@ class Collector:
             self._uses, self._measured_at = self._measure.update(inventory, given, containers), now
         errors = {
             "cdi": [f"The CDI specification {path} is not understood." for path in self._specifications.unreadable],
-            "container": [f"The files of the container {identifier} cannot be read." for identifier in self._files.unreadable],
+            "container": [
+                f"The files of the container {identifier} cannot be read." for identifier in self._files.unreadable
+            ],
             "nvml": self._measure.failures,
-            "device": [f"The container {name} asked for a GPU or MIG instance that is not known." for name in self._allocations.unknown],
+            "device": [
+                f"The container {name} asked for a GPU or MIG instance that is not known."
+                for name in self._allocations.unknown
+            ],
         }
         self.tell({message for messages in errors.values() for message in messages})
         driver = self.options.cgroup_driver

@@ -45,8 +45,12 @@ def allocation(given: Iterable[Given], cgroup_driver: str) -> Family:
 
 def use(uses: Iterable[Use], cgroup_driver: str) -> list[Family]:
     """What containers use. A value that the driver does not tell has no sample."""
-    memory = Family("container_gpu_memory_used_bytes", "Memory of a GPU or MIG instance that the processes of a container have.")
-    ratio = Family("container_gpu_utilization_ratio", "Share of time in which a GPU worked for a container, from 0 to 1.")
+    memory = Family(
+        "container_gpu_memory_used_bytes", "Memory of a GPU or MIG instance that the processes of a container have."
+    )
+    ratio = Family(
+        "container_gpu_utilization_ratio", "Share of time in which a GPU worked for a container, from 0 to 1."
+    )
     processes = Family("container_gpu_processes", "Processes of a container that have a GPU or MIG instance open.")
     for entry in uses:
         labels = labels_of(entry.container, entry.device, cgroup_driver)
@@ -59,8 +63,13 @@ def use(uses: Iterable[Use], cgroup_driver: str) -> list[Family]:
 
 def state(errors: Mapping[str, int], now: float) -> list[Family]:
     """How the collector itself is."""
-    count = Family("container_gpu_collector_errors", "What the collector could not read or did not know in its last round, by kind.")
+    count = Family(
+        "container_gpu_collector_errors",
+        "What the collector could not read or did not know in its last round, by kind.",
+    )
     count.samples = [({"kind": kind}, number) for kind, number in errors.items()]
-    success = Family("container_gpu_collector_last_success_timestamp_seconds", "When the collector last read all containers.")
+    success = Family(
+        "container_gpu_collector_last_success_timestamp_seconds", "When the collector last read all containers."
+    )
     success.samples = [({}, round(now))]
     return [count, success]

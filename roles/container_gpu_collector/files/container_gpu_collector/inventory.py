@@ -79,7 +79,7 @@ class Inventory:
         return [Device(gpu, key[1]) for gpu in self.gpus if key and gpu.minor == key[0]]
 
     def of_nodes(self, paths: Iterable[str]) -> list[Device]:
-        """The devices behind device nodes. Of a GPU with nodes of instances, a container can use the instances alone."""
+        """The devices behind device nodes. With nodes of instances of a GPU, a container can use these instances alone."""
         nodes = list(paths)
         minors = {int(match[1]) for match in map(_GPU_NODE.fullmatch, nodes) if match}
         numbers = {int(match[1]) for match in map(_CAPABILITY_NODE.fullmatch, nodes) if match}

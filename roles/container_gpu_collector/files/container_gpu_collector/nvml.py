@@ -23,7 +23,11 @@ class _Process(ctypes.Structure):
 
 
 class _Sample(ctypes.Structure):
-    _fields_ = [("pid", ctypes.c_uint), ("time", ctypes.c_ulonglong), *((name, ctypes.c_uint) for name in ("sm", "memory", "encoder", "decoder"))]
+    _fields_ = [
+        ("pid", ctypes.c_uint),
+        ("time", ctypes.c_ulonglong),
+        *((name, ctypes.c_uint) for name in ("sm", "memory", "encoder", "decoder")),
+    ]
 
 
 class NvmlError(Exception):
@@ -83,7 +87,10 @@ class Nvml:
         return processes
 
     def utilization(self, entity: Entity, since: int) -> Optional[tuple[dict[int, int], int]]:
-        """Percent by process id, of the processes that worked since a time of NVML, and the newest time; None where it is not told."""
+        """Percent by process id, of the processes that worked since a time of NVML, and the newest time.
+
+        None where utilization is not told.
+        """
         count = ctypes.c_uint(0)
         function, last = "nvmlDeviceGetProcessUtilization", ctypes.c_ulonglong(since)
         code = self._call(function, entity.handle, None, ctypes.byref(count), last)

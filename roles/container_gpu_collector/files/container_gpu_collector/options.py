@@ -25,13 +25,23 @@ class Options:
 
 def parse(arguments: Sequence[str]) -> Options:
     """The options of a command line."""
-    parser = argparse.ArgumentParser("container_gpu_collector", description="Writes which container was given which GPU.")
+    parser = argparse.ArgumentParser(
+        "container_gpu_collector", description="Writes which container was given which GPU."
+    )
     parser.add_argument("--containers", required=True, help="folder `containers` of Docker's data")
     parser.add_argument("--driver", default="/proc/driver", help="folder of NVIDIA's kernel module in procfs")
-    parser.add_argument("--cdi", action="append", default=[], help="folder of CDI specifications; the last one counts most")
+    parser.add_argument(
+        "--cdi", action="append", default=[], help="folder of CDI specifications; the last one counts most"
+    )
     parser.add_argument("--textfile", required=True, help="file to write")
     parser.add_argument("--label", dest="labels", action="append", default=[], help="label of containers to add")
-    parser.add_argument("--nvidia-runtime", dest="nvidia_runtimes", action="append", default=[], help="runtime that gives GPUs")
-    parser.add_argument("--cgroup-driver", choices=("cgroupfs", "systemd"), default="systemd", help="cgroup driver of the engine")
-    parser.add_argument("--usage-interval", type=float, default=0, help="seconds between two questions to NVML; 0 asks nothing")
+    parser.add_argument(
+        "--nvidia-runtime", dest="nvidia_runtimes", action="append", default=[], help="runtime that gives GPUs"
+    )
+    parser.add_argument(
+        "--cgroup-driver", choices=("cgroupfs", "systemd"), default="systemd", help="cgroup driver of the engine"
+    )
+    parser.add_argument(
+        "--usage-interval", type=float, default=0, help="seconds between two questions to NVML; 0 asks nothing"
+    )
     return Options(**vars(parser.parse_args(arguments)))

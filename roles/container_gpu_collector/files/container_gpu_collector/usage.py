@@ -15,7 +15,7 @@ from container_gpu_collector.inventory import Device
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a device: bytes of memory by process id, None where it is not told, and percent of utilization."""
+    """The processes of a device: bytes of memory and percent of utilization by process id, None where not told."""
 
     device: Device
     memory: Mapping[int, Optional[int]]
@@ -24,7 +24,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class Use:
-    """What a container uses of a device; None for a value that the driver does not tell. Without a container: all others."""
+    """What a container uses of a device, None for a value that is not told. Without a container: processes of none."""
 
     container: Optional[Container]
     device: Device

@@ -17,7 +17,9 @@ RUNTIMES = ["nvidia"]
 
 def given(entry, inventory):
     """Way, index of the GPU and id of the instance."""
-    return {(one.via, one.device.gpu.index, one.device.instance) for one in Allocations(RUNTIMES).update([entry], inventory)}
+    return {
+        (one.via, one.device.gpu.index, one.device.instance) for one in Allocations(RUNTIMES).update([entry], inventory)
+    }
 
 
 EXPECTED = {
@@ -36,7 +38,10 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("engine", "started"), [(engine, started) for engine in ENGINES for started in EXPECTED if started in ENGINES[engine]])
+@pytest.mark.parametrize(
+    ("engine", "started"),
+    [(engine, started) for engine in ENGINES for started in EXPECTED if started in ENGINES[engine]],
+)
 def test_each_way_to_start_a_container(engine, started):
     there = {(via, gpu, instance) for via, gpu, instance in EXPECTED[started] if gpu < len(GPUS[engine])}
     assert given(container(engine, started), Inventory(GPUS[engine])) == there
@@ -116,7 +121,9 @@ def test_nodes_of_an_instance_give_the_instance_alone():
 )
 def test_names_of_devices(name, expected):
     devices, unknown = WITH_MIG.resolve(Asked("runtime", (name,)))
-    assert {device.gpu.index if device.instance is None else (device.gpu.index, device.instance) for device in devices} == expected
+    assert {
+        device.gpu.index if device.instance is None else (device.gpu.index, device.instance) for device in devices
+    } == expected
     assert unknown == ([] if expected else [name])
 
 

@@ -62,7 +62,9 @@ def test_an_unchanged_file_is_not_read_again(tmp_path, monkeypatch):
     assert names(files) == ["t-cdi-0"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"ID": "x"}', '{"State": null, "Config": {}, "ID": "x", "Name": "/x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"ID": "x"}', '{"State": null, "Config": {}, "ID": "x", "Name": "/x"}']
+)
 def test_a_broken_file_hides_no_other_container(tmp_path, content):
     put(tmp_path, "cdi-0")
     broken = put(tmp_path, "rt-1")
@@ -94,17 +96,25 @@ def driver(folder, *gpus):
 
 
 def information(uuid, minor, more=""):
-    return f"Model: \t\t NVIDIA A100\nIRQ:   \t\t 42\nGPU UUID: \t {uuid}\nBus Type: \t PCIe\nBus Location: \t 0000:00:00.0\nDevice Minor: \t {minor}\n{more}"
+    lines = f"Model: \t\t NVIDIA A100\nIRQ:   \t\t 42\nGPU UUID: \t {uuid}\nBus Type: \t PCIe\n"
+    return f"{lines}Bus Location: \t 0000:00:00.0\nDevice Minor: \t {minor}\n{more}"
 
 
 def test_gpus_are_numbered_by_their_place_on_the_bus(tmp_path):
-    folder = driver(tmp_path, ("0000:41:00.0", information("GPU-b", 0)), ("0000:07:00.0", information("GPU-a", 1)), ("0001:01:00.0", information("GPU-c", 2)))
+    folder = driver(
+        tmp_path,
+        ("0000:41:00.0", information("GPU-b", 0)),
+        ("0000:07:00.0", information("GPU-a", 1)),
+        ("0001:01:00.0", information("GPU-c", 2)),
+    )
     assert proc_driver.gpus(folder) == (Gpu(0, "GPU-a", 1), Gpu(1, "GPU-b", 0), Gpu(2, "GPU-c", 2))
 
 
 def test_a_gpu_that_the_module_excludes_has_no_number(tmp_path):
     excluded = information("GPU-a", 0, "GPU Excluded:\t Yes\n")
-    folder = driver(tmp_path, ("0000:01:00.0", excluded), ("0000:02:00.0", information("GPU-b", 1, "GPU Excluded:\t No\n")))
+    folder = driver(
+        tmp_path, ("0000:01:00.0", excluded), ("0000:02:00.0", information("GPU-b", 1, "GPU Excluded:\t No\n"))
+    )
     assert proc_driver.gpus(folder) == (Gpu(0, "GPU-b", 1),)
 
 
@@ -114,14 +124,19 @@ def test_a_gpu_that_nobody_has_opened_yet_has_no_uuid(tmp_path):
 
 
 def test_a_host_without_the_module(tmp_path):
-    assert (proc_driver.gpus(str(tmp_path)), proc_driver.instances(str(tmp_path)), proc_driver.capabilities(str(tmp_path))) == ((), frozenset(), {})
+    assert (
+        proc_driver.gpus(str(tmp_path)),
+        proc_driver.instances(str(tmp_path)),
+        proc_driver.capabilities(str(tmp_path)),
+    ) == ((), frozenset(), {})
 
 
 def test_mig_instances_of_the_module(tmp_path):
     for instance in ("gpu1/mig/gi7/ci0", "gpu1/mig/gi8/ci0", "gpu0/mig"):
         (tmp_path / "nvidia" / "capabilities" / instance).mkdir(parents=True)
     (tmp_path / "nvidia-caps").mkdir()
-    table = "config 1\nmonitor 2\ngpu1/gi7/access 201\ngpu1/gi7/ci0/access 202\ngpu1/gi8/access 210\ngpu1/gi8/ci0/access 211\n"
+    table = "config 1\nmonitor 2\ngpu1/gi7/access 201\ngpu1/gi7/ci0/access 202\n"
+    table += "gpu1/gi8/access 210\ngpu1/gi8/ci0/access 211\n"
     (tmp_path / "nvidia-caps" / "mig-minors").write_text(table)
     assert proc_driver.instances(str(tmp_path)) == {(1, 7), (1, 8)}
     assert proc_driver.capabilities(str(tmp_path)) == CAPABILITIES
@@ -150,9 +165,18 @@ def test_specifications_of_several_folders(tmp_path):
     etc, run = tmp_path / "etc", tmp_path / "run"
     for folder in (etc, run):
         folder.mkdir()
-    first = {"kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/nvidia0"}]}}]}
-    second = {"kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/x", "hostPath": "/dev/nvidia1"}]}}]}
-    other = {"kind": "vendor.com/net", "devices": [{"name": "1", "containerEdits": {"deviceNodes": [{"path": "/dev/nvidia7"}]}}]}
+    first = {
+        "kind": "nvidia.com/gpu",
+        "devices": [{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/nvidia0"}]}}],
+    }
+    second = {
+        "kind": "nvidia.com/gpu",
+        "devices": [{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/x", "hostPath": "/dev/nvidia1"}]}}],
+    }
+    other = {
+        "kind": "vendor.com/net",
+        "devices": [{"name": "1", "containerEdits": {"deviceNodes": [{"path": "/dev/nvidia7"}]}}],
+    }
     (etc / "a.json").write_text(json.dumps(first))
     (run / "b.json").write_text(json.dumps(second))
     (run / "c.json").write_text(json.dumps(other))

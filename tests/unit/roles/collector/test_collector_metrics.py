@@ -28,8 +28,13 @@ def samples(text):
         if not line.startswith("#"):
             name, _brace, _labels = line.partition("{")
             name, value = name.split()[0], line.rpartition(" ")[2]
-            labels = {label: re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), given) for label, given in LABEL.findall(line)}
-            found.setdefault(name, []).append(({label: given for label, given in labels.items() if given}, float(value)))
+            labels = {
+                label: re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), given)
+                for label, given in LABEL.findall(line)
+            }
+            found.setdefault(name, []).append(
+                ({label: given for label, given in labels.items() if given}, float(value))
+            )
     return found
 
 
@@ -66,7 +71,9 @@ def test_the_container_of_a_process(text):
     assert cgroups.container_of(text, {ID}) == ID
 
 
-@pytest.mark.parametrize("text", ["0::/user.slice/user-1000.slice/session-3.scope\n", f"0::/docker/{OUTER}\n", f"0::/{ID}{ID}\n", ""])
+@pytest.mark.parametrize(
+    "text", ["0::/user.slice/user-1000.slice/session-3.scope\n", f"0::/docker/{OUTER}\n", f"0::/{ID}{ID}\n", ""]
+)
 def test_a_process_of_no_container_that_the_engine_knows(text):
     assert cgroups.container_of(text, {ID}) is None
 
@@ -79,11 +86,17 @@ def test_odd_values_of_labels_are_read_as_they_are():
     odd = 'a"b\\c\nd é \ud800'
     labels = {"name": odd, "UUID": "GPU-1"}
     text = exposition.render([exposition.Family("container_gpu_info", "Help.", [(labels, 1)])])
-    assert samples(text.replace("\ud800", "?"))["container_gpu_info"] == [({**labels, "name": odd.replace("\ud800", "?")}, 1)]
+    assert samples(text.replace("\ud800", "?"))["container_gpu_info"] == [
+        ({**labels, "name": odd.replace("\ud800", "?")}, 1)
+    ]
 
 
 def test_labels_are_spelt_as_cadvisor_and_dcgm_spell_them():
-    entry = replace(container("28.5", "cdi-0"), name="job.1_x-y", labels=(("com.example/team", "vision"), ("com.example-team", "other"), ("job", "7")))
+    entry = replace(
+        container("28.5", "cdi-0"),
+        name="job.1_x-y",
+        labels=(("com.example/team", "vision"), ("com.example-team", "other"), ("job", "7")),
+    )
     text = exposition.render([families.allocation([Given(entry, Device(GPUS["28.5"][0], 3), "cdi")], "systemd")])
     assert samples(text)["container_gpu_info"] == [
         (
@@ -104,7 +117,9 @@ def test_labels_are_spelt_as_cadvisor_and_dcgm_spell_them():
 
 
 def test_containers_of_the_collection_are_marked_and_others_are_not():
-    given = [Given(container("28.5", started), Device(GPUS["28.5"][0]), "cdi") for started in ("dcgm-exporter", "cdi-0")]
+    given = [
+        Given(container("28.5", started), Device(GPUS["28.5"][0]), "cdi") for started in ("dcgm-exporter", "cdi-0")
+    ]
     marks = [labels.get("monitoring") for labels, _value in families.allocation(given, "systemd").samples]
     assert marks == ["true", None]
 
@@ -121,7 +136,11 @@ def collector(tmp_path):
     gpu.mkdir(parents=True)
     (gpu / "information").write_text(f"GPU UUID: \t {GPUS['28.5'][0].uuid}\nDevice Minor: \t 0\n")
     (tmp_path / "textfile").mkdir()
-    paths = [f"--containers={tmp_path}/containers", f"--driver={tmp_path}/driver", f"--textfile={tmp_path}/textfile/container_gpu.prom"]
+    paths = [
+        f"--containers={tmp_path}/containers",
+        f"--driver={tmp_path}/driver",
+        f"--textfile={tmp_path}/textfile/container_gpu.prom",
+    ]
     return Collector(parse([*paths, "--cgroup-driver=cgroupfs", "--label=lab.version"]))
 
 

@@ -36,7 +36,11 @@ def use(tmp_path, monkeypatch):
         uses = measure.update(inventory, given, [TRAINING, NOTEBOOK])
         ask.failures, ask.names = measure.failures, measure.instance_names
         return {
-            (one.container.name if one.container else "", one.device.gpu.index, one.device.instance): (one.processes, one.memory, one.utilization)
+            (one.container.name if one.container else "", one.device.gpu.index, one.device.instance): (
+                one.processes,
+                one.memory,
+                one.utilization,
+            )
             for one in uses
         }
 
@@ -44,8 +48,14 @@ def use(tmp_path, monkeypatch):
 
 
 def test_processes_are_added_up_by_container(use):
-    gpu = Entity("GPU-a", compute=[(1, 100), (2, 50), (3, 7), (4, 9), (5, 1)], samples=[(1, 10, 30), (2, 11, 20), (3, 12, 5)])
-    assert use(gpu) == {("t-cdi-0", 0, None): (2, 150, 0.5), ("t-rt-1", 0, None): (1, 7, 0.05), ("", 0, None): (1, 9, 0.0)}
+    gpu = Entity(
+        "GPU-a", compute=[(1, 100), (2, 50), (3, 7), (4, 9), (5, 1)], samples=[(1, 10, 30), (2, 11, 20), (3, 12, 5)]
+    )
+    assert use(gpu) == {
+        ("t-cdi-0", 0, None): (2, 150, 0.5),
+        ("t-rt-1", 0, None): (1, 7, 0.05),
+        ("", 0, None): (1, 9, 0.0),
+    }
 
 
 def test_a_process_that_computes_and_draws_is_counted_once(use):
@@ -80,7 +90,9 @@ def test_memory_that_is_not_told_of_one_process_is_not_told_of_the_container(use
 
 def test_instances_are_told_or_missing_and_never_zero(use):
     inventory = replace(WHOLE, instances=frozenset({(1, 7), (1, 8)}))
-    hidden, told = Entity("MIG-1", 7, compute=NO_PERMISSION), Entity("MIG-2", 8, compute=[(3, 5)], samples=NOT_SUPPORTED)
+    hidden, told = Entity("MIG-1", 7, compute=NO_PERMISSION), Entity(
+        "MIG-2", 8, compute=[(3, 5)], samples=NOT_SUPPORTED
+    )
     given = [Given(entry, Device(GPUS[1], instance), "cdi") for entry in (TRAINING, NOTEBOOK) for instance in (7, 8)]
     divided = Entity("GPU-b", instances=[hidden, told])
     assert use(Entity("GPU-a"), divided, given=given, inventory=inventory) == {("t-rt-1", 1, 8): (1, 5, None)}
@@ -102,7 +114,9 @@ def test_of_several_samples_of_a_process_the_newest_counts(use):
 
 
 def test_more_than_all_of_a_gpu_is_all_of_it(use):
-    assert use(Entity("GPU-a", compute=[(1, 1), (2, 1)], samples=[(1, 1, 70), (2, 1, 60)]))[("t-cdi-0", 0, None)][2] == 1
+    assert (
+        use(Entity("GPU-a", compute=[(1, 1), (2, 1)], samples=[(1, 1, 70), (2, 1, 60)]))[("t-cdi-0", 0, None)][2] == 1
+    )
 
 
 def test_a_gpu_that_fails_hides_no_other(use):
@@ -116,7 +130,10 @@ def test_without_the_library_nothing_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Nvml, "load", fail)
     measure = Measure(str(tmp_path))
-    assert (measure.update(WHOLE, [], [TRAINING]), measure.failures) == ([], ["libnvidia-ml.so.1: cannot open shared object file"])
+    assert (measure.update(WHOLE, [], [TRAINING]), measure.failures) == (
+        [],
+        ["libnvidia-ml.so.1: cannot open shared object file"],
+    )
 
 
 def test_a_library_without_a_function_does_not_tell(use, monkeypatch):
