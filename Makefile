@@ -107,8 +107,9 @@ bench-alerts: demo ## From a fault of a GPU to a webhook, on the demo's hosts
 	python bench/alerts.py
 
 .PHONY: bench-queries
-bench-queries: tools ## Every query of the dashboards on a real Prometheus with a day of ten 8-GPU hosts
+bench-queries: tools ## Every query of the dashboards on a day of ten 8-GPU hosts, and a month of GPU hours of a hundred
 	python -m tests.lab ensure-engine
+	python bench/gpu_hours.py
 	python bench/queries.py
 
 .PHONY: bench-rules

@@ -117,8 +117,8 @@ def rules(folder: Path) -> str:
     (folder / "rules").mkdir()
     for file in service("prometheus", "prometheus", inventory, "monitor1", folder)["files"]:
         if "/rules/" in file["path"]:
-            # The samples would be too old where a group is first evaluated after five minutes.
-            content = file["content"].replace("interval: 5m", "interval: 1m")
+            # The samples would be too old where a group is first evaluated after ten minutes.
+            content = file["content"].replace("interval: 10m", "interval: 1m")
             (folder / "rules" / Path(file["path"]).name).write_text(content)
     return json.dumps({"global": {"evaluation_interval": f"{INTERVAL}s"}, "rule_files": ["rules/*.yml"]})
 

@@ -119,16 +119,21 @@ def gpu_containers(host: str, given: Sequence[tuple[str, int]], kind: str = "dat
 
 def fresh(host: str) -> Series:
     """What Prometheus records where the collector of a host runs."""
-    return gauge("host:container_gpu_collector:fresh5m", 1, 1, host=host)
+    return gauge("host:container_gpu_collector:fresh10m", 1, 1, host=host)
 
 
 def gpu_hours(containers: Sequence[tuple[str, str]], mig: bool = False) -> Iterator[Series]:
     """What Prometheus records of the GPUs that containers have, by host and name. Each has a GPU and a label team."""
     of_mig = {"mig": "true"} if mig else {}
+    for host, name in containers:
+        yield from recorded_gpus("container", host=host, name=name, container_label_team="team-0", **of_mig)
+    yield from recorded_gpus("container_labels", container_label_team="team-0", **of_mig)
+
+
+def recorded_gpus(level: str, /, **labels: str) -> Iterator[Series]:
+    """What Prometheus records of one GPU: that it is given, measured, busy, idle and shared."""
     for metric, low, high in (("", 1, 1), ("_measured", 1, 1), ("_busy", 0, 1), ("_idle", 0, 0), ("_shared", 0, 1)):
-        for host, name in containers:
-            yield gauge(f"container:gpus{metric}:avg5m", low, high, host=host, name=name, container_label_team="team-0", **of_mig)
-        yield gauge(f"container_labels:gpus{metric}:avg5m", low, high, container_label_team="team-0", **of_mig)
+        yield gauge(f"{level}:gpus{metric}:avg10m", low, high, **labels)
 
 
 def _gpu_of(host: str, gpu: int) -> dict[str, str]:
@@ -318,9 +323,9 @@ def model_server(host: str, engine: str) -> Iterator[Series]:
 COURSES = 5
 
 
-def write(series: list[Series], start: int, end: int, file: TextIO) -> int:
+def write(series: list[Series], start: int, end: int, file: TextIO, interval: int = SCRAPE_INTERVAL) -> int:
     """Write the samples from `start` to before `end` (Unix times) in the OpenMetrics format; returns how many."""
-    times = range(start, end, SCRAPE_INTERVAL)
+    times = range(start, end, interval)
     courses: dict[tuple[float, float, float | None, int], list[str]] = {}
     for number, one in enumerate(series):
         course = (one.low, one.high, one.rate, number % COURSES)

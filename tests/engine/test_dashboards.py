@@ -220,8 +220,8 @@ def test_instances_of_mig_are_listed_with_their_containers(prometheus):
 
 def test_gpu_hours_are_those_of_the_range_by_the_chosen_label(prometheus):
     rows = of_container_dashboard(prometheus, "GPU hours by label", "GPU hours", "with-mig")
-    # The tests have a value every 5 s and not every 5 minutes.
-    assert rows == {(("container_label_team", "team-0"),): SECONDS / series.SCRAPE_INTERVAL / 12}
+    # The tests have a value every 5 s and not every 10 minutes.
+    assert rows == {(("container_label_team", "team-0"),): SECONDS / series.SCRAPE_INTERVAL / 6}
     instances = of_container_dashboard(prometheus, "GPU hours by container", "MIG instance hours", "with-mig")
     assert [dict(labels)["name"] for labels in instances] == ["training-0"]
 

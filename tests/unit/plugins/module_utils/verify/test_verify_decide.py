@@ -233,7 +233,7 @@ def test_gpus_of_containers_are_not_compared_where_something_else_was_told(fleet
 
 def test_what_a_collector_measures_can_be_drawn_where_one_runs(fleet):
     pattern = drawable(fleet.wanted, fleet.prometheus).absent[-1]
-    assert re.search(pattern, "count(container_gpu_info)") and re.search(pattern, "sum(container_labels:gpus:avg5m)")
+    assert re.search(pattern, "count(container_gpu_info)") and re.search(pattern, "sum(container_labels:gpus:avg10m)")
     assert not re.search(pattern, "container_cpu_usage_seconds_total")
     with_collector(fleet)
     assert drawable(fleet.wanted, fleet.prometheus).absent == []
