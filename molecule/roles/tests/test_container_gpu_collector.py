@@ -142,17 +142,14 @@ def test_what_containers_were_given_is_what_they_see(prometheus, jobs):
 
 
 def test_it_joins_with_cadvisor_and_dcgm_by_their_labels(prometheus, jobs):
-    by_gpu = prometheus.query(
-        "container_gpu_info * on (host, UUID, gpu, GPU_I_ID) group_left (modelName) DCGM_FI_DEV_FB_USED"
-    )
-    assert len(by_gpu) == len(prometheus.query("container_gpu_info"))
-    by_container = prometheus.query(
-        "container_gpu_info * on (host, name, image, id) group_left () container_start_time_seconds"
-    )
-    assert len(by_container) == len(by_gpu)
-    assert len(prometheus.query("DCGM_FI_DEV_FB_USED")) == sum(
-        len(gpu.instances) or 1 for gpus in GPUS.values() for gpu in gpus
-    )
+    all_series = len(prometheus.query("container_gpu_info"))
+    by_gpu = "container_gpu_info * on (host, UUID, gpu, GPU_I_ID) group_left (modelName) DCGM_FI_DEV_FB_USED"
+    by_container = "container_gpu_info * on (host, name, image, id) group_left () container_start_time_seconds"
+    for join in (by_gpu, by_container):
+        # The DCGM exporter and cAdvisor see a change later.
+        wait_until(lambda join=join: len(prometheus.query(join)) == all_series, f"{join} has not all series", 30)
+    devices = sum(len(gpu.instances) or 1 for gpus in GPUS.values() for gpu in gpus)
+    assert len(prometheus.query("DCGM_FI_DEV_FB_USED")) == devices
 
 
 @pytest.mark.parametrize("name", GPUS)
