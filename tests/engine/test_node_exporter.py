@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
+from container_gpu_collector import exposition, families
+from container_gpu_collector.allocation import Given
+from container_gpu_collector.inventory import Device
+from container_gpu_collector.textfile import Textfile
 
 from tests.engine.image import PREFIX
 from tests.lab import images
-from tests.unit.roles.rendering import fleet, service
+from tests.unit.roles.collector.recorded import GPUS, container
+from tests.unit.roles.rendering import GPU, fleet, service
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +29,7 @@ def exporter_image():
 @pytest.fixture
 def deployed(request, run, name, exporter_image, tmp_path):
     """The role's options for this machine, with the variables of the parameter, and what a first run of them made."""
-    pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}}}
+    pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}, "gpu": GPU}}
     shared = {"node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024, "gpu_monitoring_config_dir": str(tmp_path)}
     variables = {**pressure, **shared, **getattr(request, "param", {})}
     inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, variables)
@@ -73,3 +79,18 @@ def test_another_run_changes_nothing(deployed, run):
     assert first["changed"]
     again = run(**options)
     assert not again["changed"], again
+
+
+def test_it_has_what_the_container_gpu_collector_writes(deployed, tmp_path):
+    """Containers with and without labels of their own, and with odd values."""
+    odd = replace(container("26.1", "cdi-0"), labels=(("team", 'a"b\\c\nd'),))
+    given = [Given(entry, Device(GPUS["26.1"][0]), "cdi") for entry in (odd, container("26.1", "dcgm-exporter"))]
+    families_of_all = [families.allocation(given, "systemd"), *families.state({"device": 0}, 1800000000)]
+    Textfile(str(tmp_path / "textfile" / "container_gpu.prom")).write(exposition.render(families_of_all))
+    text = requests.get(f"http://{deployed[1]['container']['ip']}:9100/metrics", timeout=10).text
+    lines = [line for line in text.splitlines() if line.startswith("container_gpu_info{")]
+    assert len(lines) == 2
+    assert [line for line in lines if 'container_label_team="a\\"b\\\\c\\nd"' in line and 'name="t-cdi-0"' in line]
+    seen = metrics(deployed[1])
+    assert seen["container_gpu_collector_last_success_timestamp_seconds"] == 1800000000
+    assert seen["node_textfile_scrape_error"] == 0
