@@ -113,8 +113,10 @@ def gpu_containers(host: str, given: Sequence[tuple[str, int]], kind: str = "dat
             labels = {**target, "name": name, **own, **instance}
             yield gauge("container_gpu_info", 1, 1, via="cdi", **more, **labels)
             if usage and name != "dcgm-exporter":
-                yield gauge("container_gpu_memory_used_bytes", 1e9, 8e9, **labels)
-                yield gauge("container_gpu_processes", 1, 1, **labels)
+                yield from _gpu_use(labels)
+    if usage:
+        # Of a process in no container.
+        yield from _gpu_use({**target, **_gpu_of(host, given[0][1])})
 
 
 def fresh(host: str) -> Series:
@@ -134,6 +136,11 @@ def recorded_gpus(level: str, /, **labels: str) -> Iterator[Series]:
     """What Prometheus records of one GPU: that it is given, measured, busy, idle and shared."""
     for metric, low, high in (("", 1, 1), ("_measured", 1, 1), ("_busy", 0, 1), ("_idle", 0, 0), ("_shared", 0, 1)):
         yield gauge(f"{level}:gpus{metric}:avg10m", low, high, **labels)
+
+
+def _gpu_use(labels: dict[str, str]) -> Iterator[Series]:
+    yield gauge("container_gpu_memory_used_bytes", 1e9, 8e9, **labels)
+    yield gauge("container_gpu_processes", 1, 1, **labels)
 
 
 def _gpu_of(host: str, gpu: int) -> dict[str, str]:
