@@ -81,6 +81,8 @@ class Host:
         self.gpus, self.containers = list(GPUS[self.name]), list(CONTAINERS)
         self.mig: dict[str, int] = {}
         self.labelled, self.skew = True, 0.0
+        self.collected_at: float | None = None
+        self.gpus_of_containers: dict[str, str] = {}
         self.frozen: dict[str, float] = {}
         for exporter in self.exporters.values():
             exporter.stop()
@@ -113,7 +115,13 @@ class Host:
         return "".join(f"{metric}{{{labels}}} {value} {stamp}\n" for metric, value in values.items() for labels in sets)
 
     def _node(self) -> str:
-        return f"node_time_seconds {time.time() + self.skew}\n"
+        lines = [f"node_time_seconds {time.time() + self.skew}"]
+        if self.collected_at:
+            lines.append(f"container_gpu_collector_last_success_timestamp_seconds {self.collected_at + self.skew}")
+        for container, uuid in self.gpus_of_containers.items():
+            labels = f'id="/system.slice/docker-{container}.scope",UUID="{uuid}",GPU_I_ID="",via="cdi"'
+            lines.append(f"container_gpu_info{{{labels}}} 1")
+        return "\n".join(lines) + "\n"
 
 
 class Prometheus:

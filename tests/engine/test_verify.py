@@ -257,6 +257,27 @@ def test_a_container_that_is_not_seen(fleet):
     fleet.until("gpu1 runs 3 containers and Prometheus does not see 1: unseen.", "gpu2 runs 3 containers and Prometheus does not see 1: unseen.")
 
 
+def test_the_gpus_of_containers(fleet):
+    """Each in turn: as the engine says, another, none, and a collector that hangs."""
+    job = {"id": 64 * "a", "age": 3600, "runtime": "runc", "service": "", "asked_gpus": [{"via": "cdi", "names": ["0"]}]}
+    collector = {**job, "id": 64 * "b", "service": "container-gpu-collector", "asked_gpus": []}
+    containers = [{**job, "name": CONTAINERS[0]}, {**collector, "name": CONTAINERS[1]}]
+    engine = {"reachable": True, "default_runtime": "runc", "nvidia_runtimes": [], "containers": containers}
+    fleet.engine_info["gpu1"] = {"engine": engine}
+    for gpu in fleet.gpu_info["gpu1"]["gpus"]:
+        gpu["mig_devices"] = []
+    host, uuid = fleet.hosts["gpu1"], GPUS["gpu1"][0]
+    host.collected_at, host.gpus_of_containers = time.time(), {job["id"]: uuid}
+    wait_until(lambda: not fleet.messages(), fleet.messages)
+    given = f"Prometheus sees other GPUs of containers of gpu1 than the engine: {CONTAINERS[0]} was given {uuid}, and"
+    host.gpus_of_containers = {job["id"]: "GPU-other"}
+    fleet.until(f"{given} Prometheus sees GPU-other.")
+    host.collected_at = time.time() - 90
+    fleet.until("The container GPU collector of gpu1 has written no metrics for 9")
+    host.collected_at = None
+    fleet.until("Prometheus has no metrics of the container GPU collector of gpu1, which runs there.")
+
+
 @EACH
 def test_an_unreachable_host(fleet, host):
     for exporter in fleet.hosts[host].exporters.values():
