@@ -140,6 +140,7 @@ def recorded_gpus(level: str, /, **labels: str) -> Iterator[Series]:
 
 def _gpu_use(labels: dict[str, str]) -> Iterator[Series]:
     yield gauge("container_gpu_memory_used_bytes", 1e9, 8e9, **labels)
+    yield gauge("container_gpu_utilization_ratio", 0, 1, **labels)
     yield gauge("container_gpu_processes", 1, 1, **labels)
 
 
