@@ -9,9 +9,16 @@ from typing import Any, TypedDict
 
 CDI, REQUEST, RUNTIME, DEVICE = "cdi", "request", "runtime", "device"
 _KIND = "nvidia.com/gpu="
-_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES="
+_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
+# Annotations that NVIDIA's runtime reads, with the default of its option annotation-prefixes.
+_CDI_ANNOTATION = "cdi.k8s.io/"
 _PLAIN_RUNTIMES = ("runc", "io.containerd.runc.v2")
-_NOTHING = ("", "void", "none")
+# Any of them among the names means that no GPU is given (nvidia-container-toolkit, internal/config/image/devices.go).
+_NOTHING = {"void", "none"}
+# Docker's names for NVIDIA's driver of devices, and the capabilities by which Docker chooses the driver where a request
+# names none (moby, daemon/devices_nvidia_linux.go).
+_DRIVERS = ("nvidia", "nvidia.cdi", "nvidia.runtime-hook")
+_CAPABILITIES = {"gpu", "nvidia", "compute", "compat32", "graphics", "utility", "video", "display"}
 # A GPU's node, and that of a capability, which a MIG instance has.
 _NODE = re.compile(r"/dev/nvidia(\d+|-caps/nvidia-cap\d+)")
 
@@ -27,15 +34,11 @@ def of_container(inspected: dict[str, Any]) -> list[AskedGpus]:
     """What a container asked for. Whether its runtime gives GPUs (`runtime`) depends on the engine."""
     host = inspected.get("HostConfig") or {}
     requests = host.get("DeviceRequests") or []
-    visible = [
-        entry[len(_VISIBLE_DEVICES) :]
-        for entry in (inspected.get("Config") or {}).get("Env") or []
-        if entry.startswith(_VISIBLE_DEVICES)
-    ]
+    environment = (inspected.get("Config") or {}).get("Env") or []
     names = {
-        CDI: [name for request in requests if request.get("Driver") == CDI for name in request.get("DeviceIDs") or []],
+        CDI: [name for request in requests if request.get("Driver") == CDI for name in _of_cdi(request)],
         REQUEST: [name for request in requests if _is_for_gpus(request) for name in _requested(request)],
-        RUNTIME: visible[-1].split(",") if visible else [],
+        RUNTIME: _annotated(host.get("Annotations") or {}) or _visible(environment),
         DEVICE: [device.get("PathOnHost", "") for device in host.get("Devices") or []],
     }
     if names[CDI] or names[REQUEST] or host.get("Runtime") in _PLAIN_RUNTIMES:
@@ -45,10 +48,15 @@ def of_container(inspected: dict[str, Any]) -> list[AskedGpus]:
     return [AskedGpus(via=via, names=_plain(given)) for via, given in names.items() if _plain(given)]
 
 
+def _of_cdi(request: dict[str, Any]) -> list[str]:
+    return [name for name in request.get("DeviceIDs") or [] if name.startswith(_KIND)]
+
+
 def _is_for_gpus(request: dict[str, Any]) -> bool:
     driver = request.get("Driver") or ""
-    capabilities = [name for names in request.get("Capabilities") or [] for name in names]
-    return driver == "nvidia" or (not driver and "gpu" in capabilities)
+    if driver:
+        return driver in _DRIVERS
+    return any(_CAPABILITIES.issuperset(capabilities) for capabilities in request.get("Capabilities") or [])
 
 
 def _requested(request: dict[str, Any]) -> list[str]:
@@ -57,6 +65,19 @@ def _requested(request: dict[str, Any]) -> list[str]:
     return request.get("DeviceIDs") or (["all"] if count < 0 else [str(index) for index in range(count)])
 
 
+def _annotated(annotations: dict[str, str]) -> list[str]:
+    values = [value for key, value in annotations.items() if key.startswith(_CDI_ANNOTATION)]
+    return [name for value in values for name in value.split(",")]
+
+
+def _visible(environment: list[str]) -> list[str]:
+    variables = dict(entry.partition("=")[::2] for entry in environment)
+    # The runtime gives all GPUs to images of CUDA before 10, which do not name any.
+    old_image = variables.get("CUDA_VERSION") and not variables.get("NVIDIA_REQUIRE_CUDA")
+    names = variables.get(_VISIBLE_DEVICES, "all" if old_image else "").split(",")
+    return [] if _NOTHING.intersection(map(str.strip, names)) else names
+
+
 def _plain(names: list[str]) -> list[str]:
     short = [name[len(_KIND) :] if name.startswith(_KIND) else name for name in map(str.strip, names)]
-    return [name for name in short if name not in _NOTHING and "=" not in name]
+    return [name for name in short if name and "=" not in name]

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from container_gpu_collector.containers import Container, DeviceRequest
 
 _CDI_KIND = "nvidia.com/gpu="
-_NOTHING = ("", "void", "none")
+# Any of them among the names means that no GPU is given (nvidia-container-toolkit, internal/config/image/devices.go).
+_NOTHING = {"void", "none"}
+# Docker's names for NVIDIA's driver of devices, and the capabilities by which Docker chooses the driver where a request
+# names none (moby, daemon/devices_nvidia_linux.go).
+_DRIVERS = ("nvidia", "nvidia.cdi", "nvidia.runtime-hook")
+_CAPABILITIES = frozenset(("gpu", "nvidia", "compute", "compat32", "graphics", "utility", "video", "display"))
 # Nodes of GPUs and of the capabilities of MIG instances, not those that control the driver.
 _NODE = re.compile(r"/dev/nvidia(\d+|-caps/nvidia-cap\d+)")
 
@@ -34,27 +39,32 @@ def by(container: Container, nvidia_runtimes: Collection[str]) -> list[Asked]:
     requested = [name for request in container.requests if _for_gpus(request) for name in _requested(request)]
     asked = [Asked("cdi", tuple(cdi)), Asked("request", tuple(requested))]
     if not cdi and not requested and container.runtime in nvidia_runtimes:
-        asked.append(Asked("runtime", _visible(container.visible_devices or "")))
+        asked.append(Asked("runtime", _visible(container.visible_devices)))
     asked.append(Asked("device", tuple(path for path in container.device_paths if _NODE.fullmatch(path))))
     return [entry for entry in asked if entry.names]
 
 
 def _cdi_names(names: Collection[str]) -> list[str]:
-    return [name[len(_CDI_KIND) :] for name in names if name.startswith(_CDI_KIND)]
+    return [_plain(name) for name in names if name.startswith(_CDI_KIND)]
+
+
+def _plain(name: str) -> str:
+    return name[len(_CDI_KIND) :] if name.startswith(_CDI_KIND) else name
 
 
 def _for_gpus(request: DeviceRequest) -> bool:
-    return request.driver == "nvidia" or (not request.driver and "gpu" in request.capabilities)
+    if request.driver:
+        return request.driver in _DRIVERS
+    return any(capabilities <= _CAPABILITIES for capabilities in request.capabilities)
 
 
 def _requested(request: DeviceRequest) -> list[str]:
     if request.devices:
-        return list(request.devices)
+        return [_plain(name) for name in request.devices]
     # Docker gives a count of GPUs as the first ones.
     return ["all"] if request.count < 0 else [str(index) for index in range(request.count)]
 
 
-def _visible(value: str) -> tuple[str, ...]:
-    names = [name.strip() for name in value.split(",")]
-    names = [name[len(_CDI_KIND) :] if name.startswith(_CDI_KIND) else name for name in names]
-    return tuple(name for name in names if name not in _NOTHING)
+def _visible(values: Collection[str]) -> tuple[str, ...]:
+    names = tuple(_plain(name.strip()) for name in values)
+    return () if _NOTHING.intersection(names) else tuple(filter(None, names))

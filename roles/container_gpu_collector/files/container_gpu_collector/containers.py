@@ -6,26 +6,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 # A container of the collection has its service in this label.
 SERVICE_LABEL = "mlops.gpu_monitoring.service"
-_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES="
+_VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
+# Annotations that NVIDIA's runtime reads, with the default of its option annotation-prefixes.
+_CDI_ANNOTATION = "cdi.k8s.io/"
 
 
 @dataclass(frozen=True)
 class DeviceRequest:
-    """A request for devices, as `--gpus` and `--device nvidia.com/gpu=0` make it. A count of -1 means all."""
+    """A request for devices, as `--gpus` and `--device nvidia.com/gpu=0` make it. A count of -1 means all.
+
+    `capabilities` are lists of which one has to be met as a whole.
+    """
 
     driver: str
     count: int
     devices: tuple[str, ...]
-    capabilities: frozenset[str]
+    capabilities: tuple[frozenset[str], ...]
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container. `visible_devices` is the value of NVIDIA_VISIBLE_DEVICES, None where the variable is not set."""
+    """A container. `visible_devices` are the names that NVIDIA's runtime would read of the container."""
 
     id: str
     name: str
@@ -34,7 +39,7 @@ class Container:
     started: str
     monitoring: bool
     labels: tuple[tuple[str, str], ...]
-    visible_devices: Optional[str]
+    visible_devices: tuple[str, ...]
     runtime: str
     cgroup_parent: str
     requests: tuple[DeviceRequest, ...]
@@ -54,7 +59,7 @@ def parse(config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Col
         started=str(state.get("StartedAt") or ""),
         monitoring=SERVICE_LABEL in container_labels,
         labels=tuple((label, str(container_labels[label])) for label in labels if label in container_labels),
-        visible_devices=_visible_devices(own.get("Env") or []),
+        visible_devices=_annotated(host_config.get("Annotations") or {}) or _visible_devices(own.get("Env") or []),
         # Docker writes the default runtime here where the container names none.
         runtime=host_config.get("Runtime") or "",
         cgroup_parent=host_config.get("CgroupParent") or "",
@@ -63,9 +68,16 @@ def parse(config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Col
     )
 
 
-def _visible_devices(environment: list[str]) -> Optional[str]:
-    values = [entry[len(_VISIBLE_DEVICES) :] for entry in environment if entry.startswith(_VISIBLE_DEVICES)]
-    return values[-1] if values else None
+def _annotated(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    values = [value for key, value in annotations.items() if key.startswith(_CDI_ANNOTATION)]
+    return tuple(name for value in values for name in value.split(","))
+
+
+def _visible_devices(environment: list[str]) -> tuple[str, ...]:
+    variables = dict(entry.partition("=")[::2] for entry in environment)
+    # The runtime gives all GPUs to images of CUDA before 10, which do not name any.
+    old_image = variables.get("CUDA_VERSION") and not variables.get("NVIDIA_REQUIRE_CUDA")
+    return tuple(variables.get(_VISIBLE_DEVICES, "all" if old_image else "").split(","))
 
 
 def _request(request: Mapping[str, Any]) -> DeviceRequest:
@@ -73,5 +85,5 @@ def _request(request: Mapping[str, Any]) -> DeviceRequest:
         request.get("Driver") or "",
         int(request.get("Count") or 0),
         tuple(request.get("DeviceIDs") or ()),
-        frozenset(capability for group in request.get("Capabilities") or [] for capability in group),
+        tuple(frozenset(capabilities) for capabilities in request.get("Capabilities") or []),
     )

@@ -8,6 +8,7 @@ import pytest
 from container_gpu_collector import asked
 from container_gpu_collector.allocation import Allocations
 from container_gpu_collector.asked import Asked
+from container_gpu_collector.containers import parse
 from container_gpu_collector.inventory import Gpu, Inventory
 
 from tests.unit.roles.collector.recorded import ENGINES, GPUS, WITH_MIG, container
@@ -20,6 +21,13 @@ def given(entry, inventory):
     return {
         (one.via, one.device.gpu.index, one.device.instance) for one in Allocations(RUNTIMES).update([entry], inventory)
     }
+
+
+def with_environment(*environment):
+    """A container of the runtime nvidia with other variables."""
+    files = ENGINES["26.1"]["rt-1"]
+    config = files["config.v2.json"]
+    return parse({**config, "Config": {**config["Config"], "Env": list(environment)}}, files["hostconfig.json"])
 
 
 EXPECTED = {
@@ -83,16 +91,55 @@ def test_containers_of_the_collection_are_marked(engine):
         ("void", ()),
         ("none", ()),
         ("", ()),
+        ("0,none", ()),
+        ("1,void", ()),
+        ("0,", ("0",)),
     ],
 )
 def test_values_of_the_variable(value, names):
-    entry = replace(container("26.1", "rt-1"), visible_devices=value)
+    entry = with_environment("NVIDIA_VISIBLE_DEVICES=1", f"NVIDIA_VISIBLE_DEVICES={value}")
     assert asked.by(entry, RUNTIMES) == ([Asked("runtime", names)] if names else [])
 
 
-def test_a_request_leaves_the_runtime_without_effect():
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        (["CUDA_VERSION=9.0.176"], {("runtime", 0, None), ("runtime", 1, None)}),
+        (["CUDA_VERSION=9.0.176", "NVIDIA_VISIBLE_DEVICES="], set()),
+        (["CUDA_VERSION=12.8.0", "NVIDIA_REQUIRE_CUDA=cuda>=12.8"], set()),
+    ],
+)
+def test_old_images_of_cuda_get_all_gpus(environment, expected):
+    assert given(with_environment(*environment), Inventory(GPUS["26.1"])) == expected
+
+
+def test_the_runtime_prefers_an_annotation_to_the_environment():
+    annotations = {"cdi.k8s.io/job": "nvidia.com/gpu=1", "org.example/gpu": "nvidia.com/gpu=0"}
+    assert given(container("26.1", "rt-all", Annotations=annotations), Inventory(GPUS["26.1"])) == {("runtime", 1, None)}
+    assert given(container("26.1", "env", Annotations=annotations), Inventory(GPUS["26.1"])) == set()
+
+
+@pytest.mark.parametrize(
+    ("device_request", "expected"),
+    [
+        ({"Count": 1, "Capabilities": [["compute", "utility"]]}, {("request", 0, None)}),
+        ({"Count": 1, "Capabilities": [["tpu"], ["nvidia"]]}, {("request", 0, None)}),
+        ({"Count": 1, "Capabilities": [["gpu", "amd"]]}, set()),
+        ({"Count": -1, "Driver": "amd", "Capabilities": [["gpu"]]}, set()),
+        ({"Count": 1, "Driver": "nvidia.cdi"}, {("request", 0, None)}),
+        ({"DeviceIDs": ["1"], "Driver": "nvidia.runtime-hook"}, {("request", 1, None)}),
+        ({"DeviceIDs": ["nvidia.com/gpu=1"], "Capabilities": [["gpu"]]}, {("request", 1, None)}),
+        ({"Count": 0, "Capabilities": [["gpu"]]}, set()),
+    ],
+)
+def test_requests_that_docker_hands_to_nvidia(device_request, expected):
+    entry = container("26.1", "gpus-1", DeviceRequests=[device_request])
+    assert given(entry, Inventory(GPUS["26.1"])) == expected
+
+
+def test_a_device_requestleaves_the_runtime_without_effect():
     """As docker run --runtime nvidia --gpus 1 with an image that sets NVIDIA_VISIBLE_DEVICES to all."""
-    both = replace(container("26.1", "gpus-1"), runtime="nvidia", visible_devices="all")
+    both = replace(container("26.1", "gpus-1"), runtime="nvidia", visible_devices=("all",))
     assert given(both, Inventory(GPUS["26.1"])) == {("request", 0, None)}
 
 

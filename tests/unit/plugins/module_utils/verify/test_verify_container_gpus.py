@@ -51,8 +51,16 @@ WAYS = [
     (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=void"]}, []),
     (RUNTIME, None, []),
     ({"Runtime": "runc"}, IMAGE, []),
-    (requested("", capabilities=[["video"]]), IMAGE, []),
+    (RUNTIME, {"Env": ["CUDA_VERSION=9.0.176"]}, ["GPU-a0", "GPU-a1"]),
+    (RUNTIME, {"Env": ["CUDA_VERSION=12.8.0", "NVIDIA_REQUIRE_CUDA=cuda>=12.8"]}, []),
+    (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=0,none"]}, []),
+    ({**RUNTIME, "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=0"}}, IMAGE, ["GPU-a0"]),
+    (requested("", count=1, capabilities=[["compute", "utility"]]), None, ["GPU-a0"]),
+    (requested("nvidia.cdi", ["nvidia.com/gpu=0"]), None, ["GPU-a0"]),
+    (requested("", count=1, capabilities=[["gpu", "amd"]]), None, []),
+    ({"Runtime": "runc", **requested("", capabilities=[["tpu"]])}, IMAGE, []),
     (requested("cdi", ["vendor.com/net=0"]), None, []),
+    ({**RUNTIME, **requested("cdi", ["vendor.com/net=0"])}, IMAGE, ["GPU-a0", "GPU-a1"]),
     ({"Devices": [{"PathOnHost": "/dev/nvidiactl"}, {"PathOnHost": "/dev/fuse"}]}, None, []),
 ]
 
