@@ -40,11 +40,11 @@ class Allocations:
         for container in containers:
             run = (container.id, container.started)
             devices, unknown = (self._kept[run], []) if run in self._kept else self._resolve(container, inventory)
-            if devices and not unknown:
-                kept[run] = devices
             self.unknown += [container.name] if unknown else []
-            current = {inventory.current(device): via for device, via in devices.items()}
-            given += [Given(container, device, via) for device, via in current.items() if device]
+            current = {device: inventory.current(device) for device in devices}
+            given += [Given(container, now, devices[device]) for device, now in current.items() if now]
+            if devices and not unknown:
+                kept[run] = {current[device] or device: via for device, via in devices.items()}
         self._kept = kept
         return given
 

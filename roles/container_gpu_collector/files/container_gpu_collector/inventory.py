@@ -61,10 +61,14 @@ class Inventory:
         return devices, unknown
 
     def current(self, device: Device) -> Optional[Device]:
-        """The device with the index that its GPU has now; None for a device that is gone."""
+        """The device with the index that its GPU has now; None for a device that is gone.
+
+        The kernel module tells the UUID of a GPU only after a program opened the GPU.
+        """
         if device.instance is not None and (device.gpu.minor, device.instance) not in self.instances:
             return None
-        same = [gpu for gpu in self.gpus if (gpu.uuid, gpu.minor) == (device.gpu.uuid, device.gpu.minor)]
+        known = device.gpu.uuid
+        same = [gpu for gpu in self.gpus if gpu.minor == device.gpu.minor and (gpu.uuid == known or not known)]
         return Device(same[0], device.instance) if same else None
 
     def _named(self, name: str, via: str) -> list[Device]:

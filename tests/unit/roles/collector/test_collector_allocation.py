@@ -195,6 +195,17 @@ def test_a_running_container_keeps_what_its_names_meant():
     assert [one.device.gpu.uuid[-1] for one in allocations.update([again], lost)] == ["1"]
 
 
+def test_a_gpu_whose_uuid_is_told_later_stays_given():
+    """As after a boot without nvidia-persistenced: a container with CDI starts before any program opened its GPU."""
+    allocations, entry = Allocations(RUNTIMES), container("26.1", "cdi-0")
+    other = replace(GPUS["26.1"][0], uuid="GPU-other")
+    shown = [
+        [one.device.gpu.uuid for one in allocations.update([entry], Inventory((gpu,)))]
+        for gpu in (replace(other, uuid=""), GPUS["26.1"][0], other)
+    ]
+    assert shown == [[""], [GPUS["26.1"][0].uuid], []]
+
+
 def test_an_index_is_the_present_one():
     allocations, entry = Allocations(RUNTIMES), container("26.1", "cdi-all")
     allocations.update([entry], Inventory(GPUS["26.1"]))
