@@ -23,7 +23,7 @@ class Measure:
     failures: list[str] = field(default_factory=list)
     instance_names: dict[str, InstanceKey] = field(default_factory=dict)
     _nvml: Optional[Nvml] = None
-    _newest: dict[tuple[str, Optional[int]], int] = field(default_factory=dict)
+    _newest: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def update(self, inventory: Inventory, given: Iterable[Given], containers: Iterable[Container]) -> list[usage.Use]:
         """What the containers use now. The names of MIG instances are known after that."""
@@ -34,22 +34,26 @@ class Measure:
             return []
         entities = list(self._nvml.entities())
         self.instance_names = _names(entities, inventory)
-        measured = [processes for entity in entities if (processes := self._processes(self._nvml, entity, inventory))]
+        parts = [self._processes(self._nvml, entity, inventory) for entity in entities]
+        measured = usage.by_device(filter(None, parts))
         known = {container.id: container for container in containers}
-        owners = self._owners({pid for processes in measured for pid in processes.memory}, known)
+        owners = self._owners({pid for processes in measured for pid in processes.memory or ()}, known)
         self.failures, self._nvml.failures = self._nvml.failures, []
         return list(usage.of_containers(measured, owners, known, given))
 
     def _processes(self, nvml: Nvml, entity: Entity, inventory: Inventory) -> Optional[usage.Processes]:
         gpus = [gpu for gpu in inventory.gpus if gpu.uuid == entity.gpu_uuid]
-        memory = nvml.processes(entity) if gpus else None
-        if memory is None:
+        if not gpus:
             return None
-        key = (entity.gpu_uuid, entity.instance)
+        device = Device(gpus[0], entity.instance)
+        memory = nvml.processes(entity)
+        if memory is None:
+            return usage.Processes(device, None, None)
+        key = (entity.gpu_uuid, *entity.names)
         answer = nvml.utilization(entity, self._newest.get(key, 0))
         if answer:
             self._newest[key] = answer[1]
-        return usage.Processes(Device(gpus[0], entity.instance), memory, answer[0] if answer else None)
+        return usage.Processes(device, memory, answer[0] if answer else None)
 
     def _owners(self, pids: Iterable[int], known: Mapping[str, Container]) -> dict[int, Optional[str]]:
         owners = {}

@@ -6,19 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, TypeVar
 
 from container_gpu_collector.allocation import Given
 from container_gpu_collector.containers import Container
 from container_gpu_collector.inventory import Device
 
+_Value = TypeVar("_Value")
+
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a device: bytes of memory and percent of utilization by process id, None where not told."""
+    """The processes of a device: bytes of memory and percent of utilization by process id, None where not told.
+
+    `memory` has all processes: where it is None, the processes are not told.
+    """
 
     device: Device
-    memory: Mapping[int, Optional[int]]
+    memory: Optional[Mapping[int, Optional[int]]]
     utilization: Optional[Mapping[int, int]]
 
 
@@ -31,6 +36,25 @@ class Use:
     processes: int
     memory: Optional[int]
     utilization: Optional[float]
+
+
+def by_device(parts: Iterable[Processes]) -> list[Processes]:
+    """One entry for each device. The compute instances of a GPU instance are one device: what one of them does not
+    tell is not told of the device.
+    """
+    joined: dict[Device, Processes] = {}
+    for part in parts:
+        before = joined.get(part.device, Processes(part.device, {}, {}))
+        joined[part.device] = Processes(
+            part.device, _both(before.memory, part.memory), _both(before.utilization, part.utilization)
+        )
+    return list(joined.values())
+
+
+def _both(
+    first: Optional[Mapping[int, _Value]], second: Optional[Mapping[int, _Value]]
+) -> Optional[Mapping[int, _Value]]:
+    return None if first is None or second is None else {**first, **second}
 
 
 def of_containers(
@@ -49,17 +73,21 @@ def of_containers(
     for entry in given:
         given_to.setdefault(entry.device, []).append(entry.container.id)
     for of_device in measured:
+        if of_device.memory is None:
+            continue
         idle = given_to.get(of_device.device, []) if of_device.device.instance is None else []
         groups: dict[Optional[str], list[int]] = {identifier: [] for identifier in idle}
         for pid in of_device.memory:
             if pid in owners:
                 groups.setdefault(owners[pid], []).append(pid)
         for identifier, pids in groups.items():
-            yield _use(of_device, containers[identifier] if identifier else None, pids)
+            memory = [of_device.memory[pid] for pid in pids]
+            yield _use(of_device, containers[identifier] if identifier else None, pids, memory)
 
 
-def _use(measured: Processes, container: Optional[Container], pids: list[int]) -> Use:
-    memory = [measured.memory[pid] for pid in pids]
+def _use(
+    measured: Processes, container: Optional[Container], pids: list[int], memory: list[Optional[int]]
+) -> Use:
     known = [amount for amount in memory if amount is not None]
     percent = None if measured.utilization is None else sum(measured.utilization.get(pid, 0) for pid in pids)
     return Use(

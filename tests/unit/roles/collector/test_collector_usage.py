@@ -34,7 +34,7 @@ def use(tmp_path, monkeypatch):
         monkeypatch.setattr(Nvml, "load", lambda: Nvml(Library(*gpus)))
         measure._nvml = None
         uses = measure.update(inventory, given, [TRAINING, NOTEBOOK])
-        ask.failures, ask.names = measure.failures, measure.instance_names
+        ask.uses, ask.failures, ask.names = uses, measure.failures, measure.instance_names
         return {
             (one.container.name if one.container else "", one.device.gpu.index, one.device.instance): (
                 one.processes,
@@ -97,6 +97,17 @@ def test_instances_are_told_or_missing_and_never_zero(use):
     divided = Entity("GPU-b", instances=[hidden, told])
     assert use(Entity("GPU-a"), divided, given=given, inventory=inventory) == {("t-rt-1", 1, 8): (1, 5, None)}
     assert use.names == {"MIG-1": (1, 7), "1:0": (1, 7), "MIG-2": (1, 8), "1:1": (1, 8)}
+
+
+def test_compute_instances_of_a_gpu_instance_are_one_device(use):
+    inventory = replace(WHOLE, instances=frozenset({(0, 7)}))
+    parts = [Entity("MIG-1", 7, compute=[(1, 100)]), Entity("MIG-2", 7, compute=[(2, 50), (3, 5)])]
+    divided = Entity("GPU-a", instances=[replace(part, samples=NOT_SUPPORTED) for part in parts])
+    measured = use(divided, inventory=inventory)
+    assert measured == {("t-cdi-0", 0, 7): (2, 150, None), ("t-rt-1", 0, 7): (1, 5, None)}
+    assert len(use.uses) == len(measured), "the node exporter refuses a series that is there twice"
+    hidden = replace(divided.instances[0], compute=NO_PERMISSION)
+    assert use(replace(divided, instances=[hidden, divided.instances[1]]), inventory=inventory) == {}
 
 
 def test_each_gpu_has_a_last_time_of_its_own(use):
