@@ -301,6 +301,7 @@ def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_p
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_textfile_dir": "/srv/metrics"})
     collector = service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path)
     assert [mount["source"] for mount in collector["mounts"] if not mount.get("read_only")] == ["/srv/metrics"]
+    assert collector["cap_add"] == ["DAC_OVERRIDE"], "the directory can belong to the user of the site's node exporter"
     assert folders("gpu1", gpu_monitoring_textfile_dir="/srv/metrics") == ("/srv/metrics", True, ["/srv/metrics/README"])
     for nothing in (folders("monitor1"), folders("gpu1", container_gpu_collector_enabled=False)):
         assert nothing == (None, False, [])
