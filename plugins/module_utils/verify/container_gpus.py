@@ -66,14 +66,14 @@ def _difference(container: Container, engine: EngineState, gpus: list[Gpu], seen
     asked = [entry for entry in container["asked_gpus"] if _has_effect(entry, container, engine)]
     named = [_named(name, gpus) for entry in asked for name in entry["names"]]
     known = [uuids for uuids in named if uuids is not None]
-    given = set().union(*known)
     now = set(seen.gpus.get(container["id"], []))
-    missing = given - now - set(seen.lately.get(container["id"], []))
     if len(known) < len(named):
         # Which GPU a device node is, the engine does not say.
         names = [name for entry in asked for name in entry["names"]]
         return "" if now else f"{container['name']} was given {listed(names)}, and Prometheus sees none"
-    if not missing and not now - given:
+    given = set().union(*known) - _without_instances(gpus)
+    now -= _without_instances(gpus)
+    if not given - now - set(seen.lately.get(container["id"], [])) and not now - given:
         return ""
     return f"{container['name']} was given {_listed(given)}, and Prometheus sees {_listed(now)}"
 
@@ -83,10 +83,15 @@ def _has_effect(asked: asked_gpus.AskedGpus, container: Container, engine: Engin
     return asked["via"] != asked_gpus.RUNTIME or runtime in engine["nvidia_runtimes"]
 
 
+def _without_instances(gpus: list[Gpu]) -> set[str]:
+    """The UUIDs of GPUs in MIG mode that have no instance: no program can use them, whoever has their device nodes."""
+    return {gpu["uuid"] for gpu in gpus if gpu["mig_mode"] == "Enabled" and not gpu["mig_devices"]}
+
+
 def _named(name: str, gpus: list[Gpu]) -> Optional[set[str]]:
     """The UUIDs of the GPUs that a name means, those of MIG instances too; None where that is not known."""
     if name == "all":
-        return {gpu["uuid"] for gpu in gpus if gpu["mig_mode"] != "Enabled" or gpu["mig_devices"]}
+        return {gpu["uuid"] for gpu in gpus}
     index = re.fullmatch(r"(\d+)(:\d+)?", name)
     # A MIG instance had the UUID of its GPU in its name before driver 470.
     uuid = re.sub(r"^MIG-(?=GPU-)|/.*", "", name)

@@ -76,6 +76,14 @@ def test_every_way_to_get_a_gpu_is_compared(host, config, given):
     assert told(job, gpus={"job": other}) == expected
 
 
+@pytest.mark.parametrize("names", [["nvidia.com/gpu=all"], ["nvidia.com/gpu=0", "nvidia.com/gpu=1", "nvidia.com/gpu=2"]])
+def test_a_gpu_in_mig_mode_without_instances_is_not_compared(names):
+    """Whether a container has the node of such a GPU depends on the toolkit, and no program can use the GPU."""
+    job = container("job", requested("cdi", names))
+    for seen in (["GPU-a0", "GPU-a1"], ["GPU-a0", "GPU-a1", "GPU-a2"]):
+        assert told(job, gpus={"job": seen}) == ""
+
+
 def test_of_device_nodes_only_their_loss_is_told():
     job = container("job", {"Devices": [{"PathOnHost": "/dev/nvidia3"}]})
     assert told(job, gpus={"job": ["GPU-a0"]}) == ""
