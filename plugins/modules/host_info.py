@@ -165,6 +165,10 @@ engine:
     user_remapping: {description: Whether the engine maps users of containers to others (C(userns-remap))., type: bool, sample: false}
     cgroup_version: {description: Version of the control groups., type: str, sample: "2"}
     cgroup_driver: {description: What makes the control groups of containers., type: str, sample: systemd}
+    cgroup_parent:
+      description: The control group above those of containers, where C(daemon.json) names one (C(cgroup-parent)).
+      type: str
+      sample: jobs.slice
     version: {description: Version of the engine., type: str, sample: 28.5.1}
     api_version: {description: Newest API version of the engine., type: str, sample: "1.51"}
     cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}

@@ -25,6 +25,7 @@ class EngineTraits(TypedDict):
     user_remapping: bool
     cgroup_version: str
     cgroup_driver: str
+    cgroup_parent: str
     problem: str
     warnings: list[str]
 
@@ -45,6 +46,7 @@ def none() -> EngineTraits:
         "user_remapping": False,
         "cgroup_version": "",
         "cgroup_driver": "",
+        "cgroup_parent": "",
         "problem": "",
         "warnings": [],
     }
@@ -61,6 +63,7 @@ def of_answers(version: Mapping[str, Any], info: Mapping[str, Any], daemon: Mapp
         "user_remapping": "userns" in options,
         "cgroup_version": str(info.get("CgroupVersion") or "1"),
         "cgroup_driver": str(info.get("CgroupDriver") or "cgroupfs"),
+        "cgroup_parent": str(daemon.get("cgroup-parent") or ""),
         "problem": _problem(kind, version, info),
         "warnings": _warnings(daemon),
     }

@@ -52,6 +52,7 @@ _FACTS = {
             "runtimes": {"nvidia": "nvidia-container-runtime"},
             "nvidia_runtimes": ["nvidia"],
             "cgroup_driver": "systemd",
+            "cgroup_parent": "",
         },
         "toolkit": {"cdi_folders": ["/var/run/cdi"]},
     },

@@ -324,7 +324,7 @@ def test_the_collector_gets_more_only_to_ask_nvml(tmp_path):
         inventory = fleet({"gpu1": {**GPU1, "container_gpu_collector_usage": bool(gpu)}}, {"monitor1": MONITOR})
         host = {
             "gpu": {**GPU, **gpu},
-            "engine": {"cdi_gpus": True, "runtimes": {}, "nvidia_runtimes": [], "cgroup_driver": "systemd"},
+            "engine": {"cdi_gpus": True, "runtimes": {}, "nvidia_runtimes": [], "cgroup_driver": "systemd", "cgroup_parent": "jobs.slice"},
             "toolkit": {"cdi_folders": []},
         }
         return service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path, {"gpu_monitoring_host": host})
@@ -334,7 +334,7 @@ def test_the_collector_gets_more_only_to_ask_nvml(tmp_path):
         assert not any(argument.startswith("--usage") for argument in options["command"])
     asking = rendered(present=True)
     assert (asking["gpus"], asking["pid_mode"], asking["read_only"], asking["networks"]) == ("auto", "host", False, ["none"])
-    assert "--usage-interval=5" in asking["command"]
+    assert {"--usage-interval=5", "--cgroup-driver=systemd", "--cgroup-parent=jobs.slice"} <= {*asking["command"]}
 
 
 def test_a_host_without_hardware_has_no_collector_and_no_old_metrics(tmp_path):

@@ -27,7 +27,7 @@ class Collector:
     options: Options
 
     def __post_init__(self) -> None:
-        self._files = ContainerFiles(self.options.containers, self.options.labels)
+        self._files = ContainerFiles(self.options.containers, self.options.labels, self.options.cgroup_parent)
         self._allocations = Allocations(self.options.nvidia_runtimes)
         self._specifications = cdi.Specifications(self.options.cdi)
         self._textfile = Textfile(self.options.textfile)

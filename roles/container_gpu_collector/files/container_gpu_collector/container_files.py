@@ -22,6 +22,7 @@ class ContainerFiles:
 
     folder: str
     labels: Collection[str] = ()
+    cgroup_parent: str = ""
     unreadable: list[str] = field(default_factory=list)
     _known: dict[str, tuple[tuple[Stamp, Stamp], Container]] = field(default_factory=dict)
 
@@ -47,7 +48,7 @@ class ContainerFiles:
             known = self._known.get(identifier)
             if known and known[0] == stamps:
                 return known
-            return stamps, parse(_json(config), _json(host_config), self.labels)
+            return stamps, parse(_json(config), _json(host_config), self.labels, self.cgroup_parent)
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -46,8 +46,13 @@ class Container:
     device_paths: tuple[str, ...]
 
 
-def parse(config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Collection[str] = ()) -> Container:
-    """The container of the two files. Raises KeyError, TypeError or AttributeError for what is not Docker's."""
+def parse(
+    config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Collection[str] = (), cgroup_parent: str = ""
+) -> Container:
+    """The container of the two files, with the engine's parent of control groups where the container names none.
+
+    Raises KeyError, TypeError or AttributeError for what is not Docker's.
+    """
     state, own = config["State"], config["Config"]
     container_labels = own.get("Labels") or {}
     return Container(
@@ -62,7 +67,7 @@ def parse(config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Col
         visible_devices=_annotated(host_config.get("Annotations") or {}) or _visible_devices(own.get("Env") or []),
         # Docker writes the default runtime here where the container names none.
         runtime=host_config.get("Runtime") or "",
-        cgroup_parent=host_config.get("CgroupParent") or "",
+        cgroup_parent=host_config.get("CgroupParent") or cgroup_parent,
         requests=tuple(_request(request) for request in host_config.get("DeviceRequests") or []),
         device_paths=tuple(device["PathOnHost"] for device in host_config.get("Devices") or []),
     )

@@ -20,6 +20,7 @@ class Options:
     labels: list[str]
     nvidia_runtimes: list[str]
     cgroup_driver: str
+    cgroup_parent: str
     usage_interval: float
 
 
@@ -41,6 +42,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--cgroup-driver", choices=("cgroupfs", "systemd"), default="systemd", help="cgroup driver of the engine"
     )
+    parser.add_argument("--cgroup-parent", default="", help="parent of containers that name none")
     parser.add_argument(
         "--usage-interval", type=float, default=0, help="seconds between two questions to NVML; 0 asks nothing"
     )

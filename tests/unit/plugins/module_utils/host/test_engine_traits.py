@@ -22,6 +22,13 @@ def test_engines_that_the_roles_can_use(answer, kind):
     assert (traits(answer)["kind"], traits(answer)["problem"], traits(answer)["warnings"]) == (kind, "", [])
 
 
+def test_control_groups_of_containers():
+    systemd = {**UBUNTU, "info": {**UBUNTU["info"], "CgroupDriver": "systemd"}}
+    shown = traits(systemd, {"cgroup-parent": "jobs.slice"})
+    assert (shown["cgroup_driver"], shown["cgroup_parent"]) == ("systemd", "jobs.slice")
+    assert traits(systemd)["cgroup_parent"] == ""
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
