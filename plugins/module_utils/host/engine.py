@@ -18,7 +18,11 @@ _SNAP = "/var/snap/docker"
 
 
 class Container(TypedDict):
-    """A running container. `asked_gpus` are the GPUs that it asked for, by way. `service` is the service of this collection that it runs, empty where it is another's."""
+    """A running container.
+
+    `asked_gpus` are the GPUs that it asked for, by way. `service` is the service of this collection that it runs, empty
+    where it is another's.
+    """
 
     name: str
     id: str

@@ -12,8 +12,9 @@ from typing import Optional
 from container_gpu_collector.asked import Asked
 
 _OLD_INSTANCE = re.compile(r"MIG-(GPU-[0-9a-f-]+)/(\d+)/\d+", re.IGNORECASE)
-_GPU_NODE = re.compile(r"/dev/nvidia(\d+)")
-_CAPABILITY_NODE = re.compile(r"/dev/nvidia-caps/nvidia-cap(\d+)")
+# Where a container brings the driver, CDI specifications name nodes below its root, such as /run/nvidia/driver.
+_GPU_NODE = re.compile(r"(?:/.+)?/dev/nvidia(\d+)")
+_CAPABILITY_NODE = re.compile(r"(?:/.+)?/dev/nvidia-caps/nvidia-cap(\d+)")
 # A GPU instance: minor number of its GPU, and its id.
 InstanceKey = tuple[int, int]
 

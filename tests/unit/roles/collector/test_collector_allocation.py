@@ -11,7 +11,7 @@ from container_gpu_collector.asked import Asked
 from container_gpu_collector.containers import parse
 from container_gpu_collector.inventory import Gpu, Inventory
 
-from tests.unit.roles.collector.recorded import ENGINES, GPUS, WITH_MIG, container
+from tests.unit.roles.collector.recorded import ENGINES, GPUS, MIG_CDI, WITH_MIG, container
 
 RUNTIMES = ["nvidia"]
 
@@ -183,6 +183,14 @@ def test_a_cdi_specification_with_names_of_its_own():
     inventory = Inventory(GPUS["26.1"], cdi_nodes={"big": ("/dev/nvidia1",), "0": ("/dev/nvidia1",)})
     assert [device.gpu.index for device in inventory.resolve(Asked("cdi", ("big", "0")))[0]] == [1, 1]
     assert [device.gpu.index for device in inventory.resolve(Asked("request", ("0",)))[0]] == [0]
+
+
+def test_a_cdi_specification_of_a_driver_below_another_root():
+    root = "/run/nvidia/driver"
+    nodes = {"1:0": tuple(f"{root}{path}" for path in MIG_CDI["1:0"]), "0": (f"{root}/dev/nvidia0",)}
+    devices, unknown = replace(WITH_MIG, cdi_nodes=nodes).resolve(Asked("cdi", ("0", "1:0")))
+    assert [(device.gpu.index, device.instance) for device in devices] == [(0, None), (1, 7)]
+    assert not unknown
 
 
 def test_a_running_container_keeps_what_its_names_meant():
