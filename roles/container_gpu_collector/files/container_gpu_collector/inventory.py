@@ -15,17 +15,19 @@ _OLD_INSTANCE = re.compile(r"MIG-(GPU-[0-9a-f-]+)/(\d+)/\d+", re.IGNORECASE)
 # Where a container brings the driver, CDI specifications name nodes below its root, such as /run/nvidia/driver.
 _GPU_NODE = re.compile(r"(?:/.+)?/dev/nvidia(\d+)")
 _CAPABILITY_NODE = re.compile(r"(?:/.+)?/dev/nvidia-caps/nvidia-cap(\d+)")
+_PCI_ADDRESS = re.compile(r"([0-9a-f]+):([0-9a-f]{1,2}):([0-9a-f]{1,2})\.0", re.IGNORECASE)
 # A GPU instance: minor number of its GPU, and its id.
 InstanceKey = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU. `index` is that of nvidia-smi and DCGM, `minor` that of its device node."""
+    """A GPU. `index` is that of nvidia-smi and DCGM, `minor` that of its device node, `address` that of PCI."""
 
     index: int
     uuid: str
     minor: int
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Inventory:
         return [Device(gpu, key[1]) for gpu in self.gpus if key and gpu.minor == key[0]]
 
     def of_nodes(self, paths: Iterable[str]) -> list[Device]:
-        """The devices behind device nodes. With nodes of instances of a GPU, a container can use these instances alone."""
+        """The devices behind device nodes. With nodes of instances of a GPU, a container can use only these."""
         nodes = list(paths)
         minors = {int(match[1]) for match in map(_GPU_NODE.fullmatch, nodes) if match}
         numbers = {int(match[1]) for match in map(_CAPABILITY_NODE.fullmatch, nodes) if match}
@@ -99,8 +101,13 @@ class Inventory:
         return [Device(gpu, instance) for minor, instance in sorted(instances) if minor == gpu.minor]
 
     def _gpus(self, name: str) -> list[Gpu]:
-        """By index, by UUID, or by the beginning of a UUID that only one GPU has."""
+        """By index, by UUID, by address, or by the beginning of a UUID that only one GPU has.
+
+        These are the names that the hook of the toolkit takes (libnvidia-container, src/cli/common.c).
+        """
+        address = _numbers(name)
         exact = [gpu for gpu in self.gpus if name in (str(gpu.index), gpu.uuid)]
+        exact += [gpu for gpu in self.gpus if address and address == _numbers(gpu.address)]
         if exact or not name.startswith("GPU-"):
             return exact
         beginning = [gpu for gpu in self.gpus if gpu.uuid.startswith(name)]
@@ -112,3 +119,9 @@ class Inventory:
             return self.instance_names.get(name)
         keys = [(gpu.minor, int(old[2])) for gpu in self._gpus(old[1])]
         return keys[0] if keys and keys[0] in self.instances else None
+
+
+def _numbers(address: str) -> tuple[int, ...]:
+    """The numbers of an address of PCI, whose domain has more or fewer zeros; none for what is no address."""
+    match = _PCI_ADDRESS.fullmatch(address)
+    return tuple(int(number, 16) for number in match.groups()) if match else ()

@@ -23,8 +23,10 @@ def gpus(folder: str) -> tuple[Gpu, ...]:
         fields = dict(_FIELD.findall(_text(f"{folder}/nvidia/gpus/{address}/information")))
         # NVML does not list a GPU that the module excludes.
         if fields.get("Device Minor", "").isdigit() and fields.get("GPU Excluded", "No") != "Yes":
-            known.append((fields.get("GPU UUID", ""), int(fields["Device Minor"])))
-    return tuple(Gpu(index, "" if "?" in uuid else uuid, minor) for index, (uuid, minor) in enumerate(known))
+            known.append((fields.get("GPU UUID", ""), int(fields["Device Minor"]), address))
+    return tuple(
+        Gpu(index, "" if "?" in uuid else uuid, minor, address) for index, (uuid, minor, address) in enumerate(known)
+    )
 
 
 def instances(folder: str) -> frozenset[InstanceKey]:

@@ -179,6 +179,13 @@ def test_the_beginning_of_a_uuid_counts_where_one_gpu_has_it():
     assert [device.gpu.index for device in inventory.resolve(Asked("runtime", ("GPU-fef8089b",)))[0]] == [0]
 
 
+@pytest.mark.parametrize("name", ["0000:3b:00.0", "00000000:3B:00.0", "0:3b:0.0"])
+def test_the_hook_takes_addresses_of_pci(name):
+    inventory = Inventory((Gpu(0, "GPU-a", 0), Gpu(1, "GPU-b", 1, "0000:3b:00.0")))
+    assert [device.gpu.index for device in inventory.resolve(Asked("runtime", (name,)))[0]] == [1]
+    assert inventory.resolve(Asked("runtime", ("0000:3c:00.0",))) == ([], ["0000:3c:00.0"])
+
+
 def test_a_cdi_specification_with_names_of_its_own():
     inventory = Inventory(GPUS["26.1"], cdi_nodes={"big": ("/dev/nvidia1",), "0": ("/dev/nvidia1",)})
     assert [device.gpu.index for device in inventory.resolve(Asked("cdi", ("big", "0")))[0]] == [1, 1]

@@ -116,7 +116,11 @@ def test_gpus_are_numbered_by_their_place_on_the_bus(tmp_path):
         ("0000:07:00.0", information("GPU-a", 1)),
         ("0001:01:00.0", information("GPU-c", 2)),
     )
-    assert proc_driver.gpus(folder) == (Gpu(0, "GPU-a", 1), Gpu(1, "GPU-b", 0), Gpu(2, "GPU-c", 2))
+    assert proc_driver.gpus(folder) == (
+        Gpu(0, "GPU-a", 1, "0000:07:00.0"),
+        Gpu(1, "GPU-b", 0, "0000:41:00.0"),
+        Gpu(2, "GPU-c", 2, "0001:01:00.0"),
+    )
 
 
 def test_a_gpu_that_the_module_excludes_has_no_number(tmp_path):
@@ -124,12 +128,12 @@ def test_a_gpu_that_the_module_excludes_has_no_number(tmp_path):
     folder = driver(
         tmp_path, ("0000:01:00.0", excluded), ("0000:02:00.0", information("GPU-b", 1, "GPU Excluded:\t No\n"))
     )
-    assert proc_driver.gpus(folder) == (Gpu(0, "GPU-b", 1),)
+    assert proc_driver.gpus(folder) == (Gpu(0, "GPU-b", 1, "0000:02:00.0"),)
 
 
 def test_a_gpu_that_nobody_has_opened_yet_has_no_uuid(tmp_path):
     folder = driver(tmp_path, ("0000:01:00.0", information("GPU-????????-????-????-????-????????????", 0)))
-    assert proc_driver.gpus(folder) == (Gpu(0, "", 0),)
+    assert proc_driver.gpus(folder) == (Gpu(0, "", 0, "0000:01:00.0"),)
 
 
 def test_a_host_without_the_module(tmp_path):
