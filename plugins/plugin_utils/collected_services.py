@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import Any
 from urllib.parse import quote
@@ -45,8 +45,8 @@ class Collected:
         path = _path(self.host)
         descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            # JSON has no dates, which YAML has. Ansible gives them to modules in this form.
-            json.dump(asdict(self), file, default=methodcaller("isoformat"))
+            # JSON has no dates, which YAML has. Ansible gives them to modules in this form. json.dump is much slower.
+            file.write(json.dumps(vars(self), default=methodcaller("isoformat")))
         os.replace(f"{path}.new", path)
 
     def clear(self) -> None:
