@@ -8,7 +8,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collected_services
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collected_services, shared_filters
+
+shared_filters.load()
 
 
 class ActionModule(ActionBase):
