@@ -38,6 +38,8 @@ class ActionModule(ActionBase):
                     " 'services: []', without conditions and under the same tags, or set gpu_monitoring_deploy: now."
                 )
             collected.save()
+            # Ansible returns the arguments of a task from the worker. Services are large and hold private keys.
+            self._task.args = {**self._task.args, "services": [{"name": service["name"]} for service in services]}
             return {**result, "changed": False, "collected": collected.names}
         if not collected.services:
             return {**result, "changed": False, "services": []}
