@@ -54,7 +54,9 @@ class HostVariables:
     def read_of_role(self, role: str, *path: str) -> dict[str, Any]:
         """The content of a YAML file of one of the collection's roles, empty if missing."""
         file = os.path.join(ROLES, role, *path)
-        return dict(self._loader.load_from_file(file, trusted_as_template=True) or {}) if os.path.exists(file) else {}
+        # What was read is shared: a copy of it would take as long as an evaluation of all its variables.
+        content = self._loader.load_from_file(file, unsafe=True, trusted_as_template=True) if os.path.exists(file) else None
+        return dict(content or {})
 
     def is_set(self, host: str, name: str) -> bool:
         """Whether the inventory or the play sets a variable, other than to the default of its role."""
