@@ -84,7 +84,9 @@ def deployed_later(task: Task, play: Play, templar: Templar) -> bool:
 
 
 def _deploys(task: Task) -> bool:
-    return bool(task.resolved_action == MODULE and not task.args.get("deferred"))
+    # To resolve an action, Ansible searches for its plugin.
+    named = task.action.rpartition(".")[2] == MODULE.rpartition(".")[2] and not task.args.get("deferred")
+    return bool(named and task.resolved_action == MODULE)
 
 
 def _runs(task: Task, play: Play, templar: Templar) -> bool:
