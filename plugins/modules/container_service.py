@@ -169,8 +169,9 @@ options:
         default: []
       networks:
         description:
-          - Docker networks of the container; missing ones are made as bridges. V(none) alone leaves it without a network. The first is where O(services[].health)
-            and O(services[].reload) reach it.
+          - Docker networks of the container; missing ones are made as bridges. The first is where
+            O(services[].health) and O(services[].reload) reach it.
+          - V(none) alone leaves the container without a network.
         type: list
         elements: str
         default: []

@@ -11,8 +11,9 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Compares what the hosts have with what Prometheus and Grafana say of them: targets, the age of values, GPUs and MIG instances, containers and their GPUs, clocks, the
-    scrape interval, the age of the database, every panel of the dashboards, and the rules of alerts and their way to Alertmanager.
+    Compares what the hosts have with what Prometheus and Grafana say of them: targets, the age of values, GPUs and MIG
+    instances, containers and their GPUs, clocks, the scrape interval, the age of the database, every panel of the
+    dashboards, and the rules of alerts and their way to Alertmanager.
   - Says one sentence for each fault; what follows from it is not told again. Faults do not fail the task, so that what was found can be shown and kept first.
   - Only asks, and changes nothing. With O(test_alert) it sends one alert.
 attributes:

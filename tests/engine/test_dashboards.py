@@ -106,7 +106,8 @@ def values_of(prometheus, query, chosen):
 
 
 def chosen_on(host):
-    return {"host": host, "gpu": ["0", "1"], "container": ["training-0", "training-1"], "server": SERVERS.get(host, ""), "quantile": "0.95", "by": "container_label_team"}
+    containers = {"container": ["training-0", "training-1"], "by": "container_label_team"}
+    return {"host": host, "gpu": ["0", "1"], **containers, "server": SERVERS.get(host, ""), "quantile": "0.95"}
 
 
 @pytest.mark.parametrize(("host", "asked"), list(cases()))

@@ -7,7 +7,13 @@ import pytest
 from tests.unit.roles.rendering import arguments, fleet, service
 
 INVENTORY = ({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}})
-OF_GPU_HOSTS = (("cadvisor", "cadvisor"), ("cadvisor", "cadvisor-proxy"), ("node_exporter", "node-exporter"), ("dcgm_exporter", "dcgm-exporter"), ("container_gpu_collector", "container-gpu-collector"))
+OF_GPU_HOSTS = (
+    ("cadvisor", "cadvisor"),
+    ("cadvisor", "cadvisor-proxy"),
+    ("node_exporter", "node-exporter"),
+    ("dcgm_exporter", "dcgm-exporter"),
+    ("container_gpu_collector", "container-gpu-collector"),
+)
 OF_MONITORING_HOSTS = (("alertmanager", "alertmanager"), ("prometheus", "prometheus"), ("grafana", "grafana"))
 
 
