@@ -8,13 +8,16 @@ import re
 from typing import Any
 
 _KEY = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'\[{#-][^:]*?|-[^\s:][^:]*?)\s*:(?:\s+(.*))?$""")
+# A quotation mark behind the sign would be the end of a text that has the sign.
+_COMMENT = re.compile(r"""(?:^|\s)#[^"']*$""")
 # Indentation and the rest of a line.
 Line = tuple[int, str]
 
 
 def parse(text: str) -> Any:
     """The value of the text. Raises ValueError for what is not in this style."""
-    lines = [(len(line) - len(line.lstrip(" ")), line.strip()) for line in text.splitlines()]
+    plain = (_COMMENT.sub("", line) for line in text.splitlines())
+    lines = [(len(line) - len(line.lstrip(" ")), line.strip()) for line in plain]
     lines = [line for line in lines if line[1] and not line[1].startswith("#") and line[1] not in ("---", "...")]
     if not lines:
         return None

@@ -23,7 +23,7 @@ Nodes = dict[str, tuple[str, ...]]
 class Specifications:
     """The folders with specifications. A device that is in several folders comes from the last of them.
 
-    `unreadable` are the files that are not understood. A file is read again when it changed.
+    `unreadable` are the files that cannot be read or are not understood. A file is read again when it changed.
     """
 
     folders: Iterable[str]
@@ -32,17 +32,20 @@ class Specifications:
 
     def nodes(self) -> Nodes:
         """The device nodes of all devices."""
-        known, devices = {}, {}
+        known, devices, denied = {}, {}, []
         for path in (path for folder in self.folders for path in sorted(_files(folder))):
             try:
                 current = stamp(path)
                 before = self._known.get(path)
                 known[path] = before if before and before[0] == current else (current, _read(path))
+            except FileNotFoundError:
+                continue
             except OSError:
+                denied.append(path)
                 continue
             devices.update(known[path][1] or {})
         self._known = known
-        self.unreadable = [path for path, (_stamp, nodes) in known.items() if nodes is None]
+        self.unreadable = denied + [path for path, (_stamp, nodes) in known.items() if nodes is None]
         return devices
 
 
@@ -73,10 +76,13 @@ def _files(folder: str) -> list[str]:
         return [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith((".json", ".yaml"))]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError:
+        # The folder itself is what cannot be read.
+        return [folder]
 
 
 def _read(path: str) -> Optional[Nodes]:
-    """The devices of a file; None for one that is not understood. Raises OSError for a file that is gone."""
+    """The devices of a file; None for one that is not understood. Raises OSError for one that cannot be read."""
     with open(path, encoding="utf-8") as file:
         try:
             return parse(file.read())

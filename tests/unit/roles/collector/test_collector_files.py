@@ -168,6 +168,11 @@ def test_yaml_is_read_as_a_whole_reader_reads_it():
     assert block_yaml.parse(text) == yaml.load(text, yaml.BaseLoader)
 
 
+def test_comments_in_yaml_are_left_out():
+    text = "# it's a site's own\nkind: nvidia.com/gpu  # of GPUs\nname: 'gpu #1'\nnext: \"a # b\"\nlist: # all\n  # two\n- x#y\n"
+    assert block_yaml.parse(text) == yaml.load(text, yaml.BaseLoader)
+
+
 @pytest.mark.parametrize("text", ["a: {b: c}", "a: &x\n  b: c", "a: |\n  text", "- a\nb: c", "a", "a: b\n    c: d"])
 def test_yaml_of_another_style_is_refused(text):
     with pytest.raises(ValueError):
@@ -197,6 +202,13 @@ def test_specifications_of_several_folders(tmp_path):
     specifications = cdi.Specifications([str(etc), str(run), str(tmp_path / "missing")])
     assert specifications.nodes() == {"0": ("/dev/nvidia1",)}
     assert specifications.unreadable == [str(run / "d.yaml")]
+    for path in (run / "e.json", tmp_path / "loop"):
+        path.symlink_to(path)
+    specifications.folders = [str(etc), str(run), str(tmp_path / "loop")]
+    assert specifications.nodes() == {"0": ("/dev/nvidia1",)}
+    assert set(specifications.unreadable) == {str(run / "d.yaml"), str(run / "e.json"), str(tmp_path / "loop")}
     (run / "b.json").unlink()
+    (run / "e.json").unlink()
+    (tmp_path / "loop").unlink()
     os.rename(run / "c.json", run / "d.yaml")
     assert (specifications.nodes(), specifications.unreadable) == ({"0": ("/dev/nvidia0",)}, [])
