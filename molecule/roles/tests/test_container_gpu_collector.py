@@ -175,6 +175,8 @@ def test_a_collector_that_stops_leaves_no_old_metrics(prometheus, jobs):
     on("gpu2", "docker stop container-gpu-collector")
     try:
         wait_until(lambda: not prometheus.query('container_gpu_info{host="gpu2"}'), "old metrics stay", SECONDS)
+        # By this the alert knows of the end.
+        assert prometheus.query('container_gpu_collector_last_success_timestamp_seconds{host="gpu2"}')
     finally:
         on("gpu2", "docker start container-gpu-collector")
     wait_until(lambda: ("gpu2", "cdi-all") in in_prometheus(prometheus), "the metrics come back", SECONDS)

@@ -511,8 +511,7 @@ def remove(engine: Optional[Engine], options: ServiceSpec) -> Removal:
         removal = plan_removal(engine, options)
         if engine is not None:
             _remove_containers(engine, removal.containers)
-        # A service that ends can remove a file itself.
-        for path in filter(os.path.lexists, removal.files + removal.kept):
+        for path in removal.files + removal.kept:
             files.remove(path)
         if engine is not None:
             _remove_volumes_and_networks(engine, removal)

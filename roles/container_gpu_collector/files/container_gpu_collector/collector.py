@@ -64,8 +64,8 @@ class Collector:
             self._written, self._written_at = body, now
 
     def stop(self) -> None:
-        """Take back what would not be true for long."""
-        self._textfile.remove()
+        """Take back what would not be true for long. The time of the last success stays, so that the end is noticed."""
+        self._textfile.write(exposition.render(families.state({}, self._written_at)))
 
     def _inventory(self) -> Inventory:
         driver = self.options.driver
@@ -79,7 +79,8 @@ class Collector:
 
     def _uses_of(self, containers: list[Container]) -> list[usage.Use]:
         """What was measured last, of the containers that still run."""
-        return [use for use in self._uses if use.container is None or use.container in containers]
+        running = {container.id: container for container in containers}
+        return [use for use in self._uses if use.container is None or running.get(use.container.id) == use.container]
 
     def tell(self, messages: set[str]) -> None:
         """Write each message once, until it goes and comes again."""

@@ -23,8 +23,3 @@ class Textfile:
             file.write(text)
             os.fchmod(file.fileno(), 0o644)
         os.replace(new, self.path)
-
-    def remove(self) -> None:
-        """Remove the file: what is not updated must not be read."""
-        if os.path.exists(self.path):
-            os.unlink(self.path)

@@ -12,6 +12,7 @@ from container_gpu_collector.allocation import Given
 from container_gpu_collector.collector import Collector
 from container_gpu_collector.inventory import Device
 from container_gpu_collector.options import parse
+from container_gpu_collector.usage import Use
 
 from tests.unit.roles.collector.recorded import ENGINES, GPUS, container
 
@@ -23,7 +24,7 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 def samples(text):
     """Labels and value by name of the metric. An empty label is none."""
-    found: dict = {}
+    by_name: dict = {}
     for line in text.splitlines():
         if not line.startswith("#"):
             name, _brace, _labels = line.partition("{")
@@ -32,10 +33,10 @@ def samples(text):
                 label: re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), given)
                 for label, given in LABEL.findall(line)
             }
-            found.setdefault(name, []).append(
+            by_name.setdefault(name, []).append(
                 ({label: given for label, given in labels.items() if given}, float(value))
             )
-    return found
+    return by_name
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,29 @@ def test_what_is_wrong_is_counted_and_told_once(collector, tmp_path, capsys):
     assert capsys.readouterr().err == f"The files of the container {ID} cannot be read.\n"
 
 
-def test_a_collector_that_ends_leaves_no_old_metrics(collector, tmp_path):
+def test_a_collector_that_ends_leaves_only_the_time_of_its_last_success(collector, tmp_path):
+    """By which ContainerGpuCollectorDown fires, whoever stopped the collector."""
     collector.collect(1000)
+    collector.collect(1004)
     collector.stop()
-    assert not list((tmp_path / "textfile").iterdir())
+    [file] = (tmp_path / "textfile").iterdir()
+    assert samples(file.read_text()) == {"container_gpu_collector_last_success_timestamp_seconds": [({}, 1000)]}
+
+
+def test_use_goes_with_its_container_and_not_with_the_next_question_to_nvml(collector, tmp_path, monkeypatch):
+    measuring = Collector(replace(collector.options, labels=[], usage_interval=60))
+    [running] = measuring._files.running()
+    owners = (running, replace(running, started="before"), None)
+    uses = [Use(owner, Device(GPUS["28.5"][0]), 1, 100, 0.5) for owner in owners]
+    monkeypatch.setattr(measuring._measure, "update", lambda *_answers: uses)
+    measuring.collect(1000)
+
+    def names():
+        text = (tmp_path / "textfile" / "container_gpu.prom").read_text()
+        return [labels.get("name", "") for labels, _value in samples(text)["container_gpu_memory_used_bytes"]]
+
+    assert names() == ["t-cdi-0", ""]
+    config = next((tmp_path / "containers").glob("*/config.v2.json"))
+    config.write_text(config.read_text().replace('"Running": true', '"Running": false'))
+    measuring.collect(1002)
+    assert names() == [""]

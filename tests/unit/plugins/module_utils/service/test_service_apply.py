@@ -403,13 +403,6 @@ def test_what_was_put_there_is_remembered_and_removed(engine, options, deployed,
     assert apply.plan_removal(engine, parse(nothing_asked(options))).things() == []
 
 
-def test_a_file_that_the_service_removes_as_it_ends_is_no_error(engine, options, deployed, tmp_path, monkeypatch):
-    stop = engine.stop
-    monkeypatch.setattr(engine, "stop", lambda name: (stop(name), (tmp_path / "etc" / "app.conf").unlink()))
-    apply.remove(engine, parse(nothing_asked(options)))
-    assert not (tmp_path / "etc").exists()
-
-
 def test_a_folder_with_something_else_in_it_stays(engine, options, deployed, tmp_path):
     (tmp_path / "etc" / "by-hand.conf").write_text("mine\n")
     apply.remove(engine, parse(nothing_asked(options)))
