@@ -52,7 +52,7 @@ def put(folder: Path, number: int, recorded: dict[str, Any], running: bool) -> N
     config, host_config = recorded["config.v2.json"], recorded["hostconfig.json"]
     state = {**config["State"], "Running": running, "Pid": 1000 + number if running else 0}
     # As long as the environment of a training job.
-    environment = [*(config["Config"].get("Env") or []), *(f"VARIABLE_{one}={'x' * 60}" for one in range(40))]
+    environment = [*(config["Config"].get("Env") or []), *(f"VARIABLE_{index}={'x' * 60}" for index in range(40))]
     config = {
         **config,
         "ID": identifier,

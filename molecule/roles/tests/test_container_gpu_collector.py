@@ -66,11 +66,11 @@ def on_both(work):
 
 def in_prometheus(prometheus, more=""):
     """UUID of the GPU and id of the instance of the containers of others, by host and name of the container."""
-    found = {}
+    by_container = {}
     for sample in prometheus.query(f'container_gpu_info{{monitoring=""{more}}}'):
         labels = sample["metric"]
-        found.setdefault((labels["host"], labels["name"]), []).append((labels["UUID"], labels.get("GPU_I_ID", "")))
-    return {key: sorted(devices) for key, devices in found.items()}
+        by_container.setdefault((labels["host"], labels["name"]), []).append((labels["UUID"], labels.get("GPU_I_ID", "")))
+    return {key: sorted(devices) for key, devices in by_container.items()}
 
 
 def inside(name, job):

@@ -95,14 +95,14 @@ def _named(name: str, gpus: list[Gpu]) -> Optional[set[str]]:
     index = re.fullmatch(r"(\d+)(:\d+)?", name)
     # A MIG instance had the UUID of its GPU in its name before driver 470.
     uuid = re.sub(r"^MIG-(?=GPU-)|/.*", "", name)
-    found = {
+    uuids = {
         gpu["uuid"]
         for gpu in gpus
         if (index and gpu["index"] == int(index[1]))
         or (uuid.startswith("GPU-") and gpu["uuid"].startswith(uuid))
         or any(instance["uuid"] == name for instance in gpu["mig_devices"])
     }
-    return found if len(found) == 1 else None
+    return uuids if len(uuids) == 1 else None
 
 
 def _listed(uuids: set[str]) -> str:

@@ -19,7 +19,8 @@ RUNTIMES = ["nvidia"]
 def given(entry, inventory):
     """Way, index of the GPU and id of the instance."""
     return {
-        (one.via, one.device.gpu.index, one.device.instance) for one in Allocations(RUNTIMES).update([entry], inventory)
+        (allocation.via, allocation.device.gpu.index, allocation.device.instance)
+        for allocation in Allocations(RUNTIMES).update([entry], inventory)
     }
 
 
@@ -51,8 +52,8 @@ EXPECTED = {
     [(engine, started) for engine in ENGINES for started in EXPECTED if started in ENGINES[engine]],
 )
 def test_each_way_to_start_a_container(engine, started):
-    there = {(via, gpu, instance) for via, gpu, instance in EXPECTED[started] if gpu < len(GPUS[engine])}
-    assert given(container(engine, started), Inventory(GPUS[engine])) == there
+    expected = {(via, gpu, instance) for via, gpu, instance in EXPECTED[started] if gpu < len(GPUS[engine])}
+    assert given(container(engine, started), Inventory(GPUS[engine])) == expected
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_requests_that_docker_hands_to_nvidia(device_request, expected):
     assert given(entry, Inventory(GPUS["26.1"])) == expected
 
 
-def test_a_device_requestleaves_the_runtime_without_effect():
+def test_a_device_request_leaves_the_runtime_without_effect():
     """As docker run --runtime nvidia --gpus 1 with an image that sets NVIDIA_VISIBLE_DEVICES to all."""
     both = replace(container("26.1", "gpus-1"), runtime="nvidia", visible_devices=("all",))
     assert given(both, Inventory(GPUS["26.1"])) == {("request", 0, None)}
@@ -204,10 +205,10 @@ def test_a_running_container_keeps_what_its_names_meant():
     allocations, entry = Allocations(RUNTIMES), container("26.1", "gpus-1")
     before = Inventory(GPUS["26.1"])
     lost = Inventory((Gpu(0, GPUS["26.1"][1].uuid, 1),))
-    assert [one.device.gpu.uuid[-1] for one in allocations.update([entry], before)] == ["0"]
+    assert [allocation.device.gpu.uuid[-1] for allocation in allocations.update([entry], before)] == ["0"]
     assert allocations.update([entry], lost) == []
     again = replace(entry, started="2026-12-01T00:00:00Z")
-    assert [one.device.gpu.uuid[-1] for one in allocations.update([again], lost)] == ["1"]
+    assert [allocation.device.gpu.uuid[-1] for allocation in allocations.update([again], lost)] == ["1"]
 
 
 def test_a_gpu_whose_uuid_is_told_later_stays_given():
@@ -215,7 +216,7 @@ def test_a_gpu_whose_uuid_is_told_later_stays_given():
     allocations, entry = Allocations(RUNTIMES), container("26.1", "cdi-0")
     other = replace(GPUS["26.1"][0], uuid="GPU-other")
     shown = [
-        [one.device.gpu.uuid for one in allocations.update([entry], Inventory((gpu,)))]
+        [allocation.device.gpu.uuid for allocation in allocations.update([entry], Inventory((gpu,)))]
         for gpu in (replace(other, uuid=""), GPUS["26.1"][0], other)
     ]
     assert shown == [[""], [GPUS["26.1"][0].uuid], []]
@@ -231,12 +232,12 @@ def test_an_index_is_the_present_one():
 def test_instances_that_are_made_later_are_not_given():
     allocations, entry = Allocations(RUNTIMES), container("26.1", "mig-cdi-all")
     allocations.update([entry], replace(WITH_MIG, instances=frozenset({(1, 7)})))
-    assert {one.device.instance for one in allocations.update([entry], WITH_MIG)} == {None, 7}
+    assert {allocation.device.instance for allocation in allocations.update([entry], WITH_MIG)} == {None, 7}
 
 
 def test_a_name_that_is_not_known_yet_is_looked_up_again():
     allocations, entry = Allocations(RUNTIMES), container("26.1", "mig-rt-uuid")
     assert allocations.update([entry], replace(WITH_MIG, instance_names={})) == []
     assert allocations.unknown == ["t-mig-rt-uuid"]
-    assert [one.device.instance for one in allocations.update([entry], WITH_MIG)] == [8]
+    assert [allocation.device.instance for allocation in allocations.update([entry], WITH_MIG)] == [8]
     assert allocations.unknown == []

@@ -36,12 +36,12 @@ def use(tmp_path, monkeypatch):
         uses = measure.update(inventory, given, [TRAINING, NOTEBOOK])
         ask.uses, ask.failures, ask.names = uses, measure.failures, measure.instance_names
         return {
-            (one.container.name if one.container else "", one.device.gpu.index, one.device.instance): (
-                one.processes,
-                one.memory,
-                one.utilization,
+            (entry.container.name if entry.container else "", entry.device.gpu.index, entry.device.instance): (
+                entry.processes,
+                entry.memory,
+                entry.utilization,
             )
-            for one in uses
+            for entry in uses
         }
 
     return ask
