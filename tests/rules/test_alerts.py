@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,15 @@ def test_an_idle_gpu_is_told_with_each_container_of_users_that_has_it(test_rules
             of_idle("two containers whose memory is known", [*shared, used, unused], notebook),
         ]
     )
+
+
+def test_an_idle_gpu_is_told_while_its_host_gets_another_label(test_rules):
+    """Prometheus ends the series without the new label some seconds later."""
+    samples = IDLE.samples()
+    fleet = IDLE.applied(healthy(samples))
+    names = ("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_FB_USED")
+    labelled = [replace(entry, labels={**entry.labels, "rack": "r1"}) for entry in fleet if entry.name in names]
+    test_rules([of_idle("another label", [*fleet, *labelled], ',name="training",container_label_job="llm"')])
 
 
 def test_an_idle_instance_of_mig_is_told_with_its_container(test_rules):
