@@ -112,8 +112,8 @@ def gpu_containers(host: str, given: Sequence[tuple[str, int]], kind: str = "dat
         for instance in ({"GPU_I_ID": "1"}, {"GPU_I_ID": "2"}) if kind == "mig" else ({},):
             labels = {**target, "name": name, **own, **instance}
             yield gauge("container_gpu_info", 1, 1, via="cdi", **more, **labels)
-            if usage and name != "dcgm-exporter":
-                yield from _gpu_use(labels)
+            if usage:
+                yield from _gpu_use({**labels, **({"monitoring": "true"} if name == "dcgm-exporter" else {})})
     if usage:
         # Of a process in no container.
         yield from _gpu_use({**target, **_gpu_of(host, given[0][1])})

@@ -189,9 +189,9 @@ def test_pcie_is_drawn_with_and_without_profiling(prometheus, host):
         assert {one["metric"]["gpu"] for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)} == {"0", "1"}
 
 
-def of_container_dashboard(prometheus, title, legend, host):
-    """The rows of a table of the dashboard GPU by container: their labels, and the value."""
-    path = queries.FILES[0].with_name("gpu-by-container.yml")
+def of_container_dashboard(prometheus, title, legend, host, dashboard="gpu-by-container"):
+    """The rows of a table of containers and their GPUs: their labels, and the value."""
+    path = queries.FILES[0].with_name(f"{dashboard}.yml")
     [query] = [query for query in queries.of(path) if (query.title, query.legend) == (title, legend)]
     rows = prometheus.query(queries.sent(query.expr, chosen_on(host), SECONDS), END)
     return {tuple(sorted(row["metric"].items())): float(row["value"][1]) for row in rows}
@@ -205,6 +205,14 @@ def test_each_gpu_is_listed_with_its_containers(prometheus):
         (("gpu", "0"), host, ("name", "training-1")): 2,
         (("gpu", "1"), host, ("name", "training-1")): 1,
     }
+
+
+@pytest.mark.parametrize("legend", ["Memory of the container", "Utilization by the container", "Processes"])
+def test_what_the_monitoring_uses_is_left_out(prometheus, legend):
+    rows = of_container_dashboard(prometheus, "GPUs", legend, "with-data-center-gpus")
+    assert {dict(labels).get("name") for labels in rows} == {"training-0", "training-1", None}
+    of_host = of_container_dashboard(prometheus, "Containers with GPUs", "Memory of the container", "with-data-center-gpus", "gpu-host")
+    assert {dict(labels)["name"] for labels in of_host} == {"training-0", "training-1"}
 
 
 def test_a_gpu_that_no_container_has_is_listed_without_a_name(prometheus):

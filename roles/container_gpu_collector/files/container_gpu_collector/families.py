@@ -19,7 +19,11 @@ _NOT_IN_LABELS = re.compile(r"[^a-zA-Z0-9_]")
 
 
 def labels_of(container: Optional[Container], device: Device, cgroup_driver: str) -> dict[str, str]:
-    """The labels that a container and a device have in every family; those of a container are empty for None."""
+    """The labels that a container and a device have in every family; those of a container are empty for None.
+
+    Containers of the collection are marked.
+    """
+    mark = {"monitoring": "true"} if container and container.monitoring else {}
     return {
         "name": container.name if container else "",
         "image": container.image if container else "",
@@ -27,6 +31,7 @@ def labels_of(container: Optional[Container], device: Device, cgroup_driver: str
         "gpu": str(device.gpu.index),
         "UUID": device.gpu.uuid,
         "GPU_I_ID": "" if device.instance is None else str(device.instance),
+        **mark,
     }
 
 
@@ -35,8 +40,6 @@ def allocation(given: Iterable[Given], cgroup_driver: str) -> Family:
     family = Family("container_gpu_info", "A GPU or MIG instance that a running container was given.")
     for entry in given:
         labels = {**labels_of(entry.container, entry.device, cgroup_driver), "via": entry.via}
-        if entry.container.monitoring:
-            labels["monitoring"] = "true"
         for name, value in entry.container.labels:
             labels.setdefault(f"container_label_{_NOT_IN_LABELS.sub('_', name)}", value)
         family.samples.append((labels, 1))

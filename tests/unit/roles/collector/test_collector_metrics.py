@@ -121,8 +121,11 @@ def test_containers_of_the_collection_are_marked_and_others_are_not():
     given = [
         Given(container("28.5", started), Device(GPUS["28.5"][0]), "cdi") for started in ("dcgm-exporter", "cdi-0")
     ]
+    uses = [Use(entry.container, entry.device, 0, 0, 0.0) for entry in given] + [Use(None, given[0].device, 1, 1, 0.0)]
     marks = [labels.get("monitoring") for labels, _value in families.allocation(given, "systemd").samples]
     assert marks == ["true", None]
+    for family in families.use(uses, "systemd"):
+        assert [labels.get("monitoring") for labels, _value in family.samples] == ["true", None, None]
 
 
 @pytest.fixture
