@@ -9,6 +9,8 @@ from typing import Any, TypedDict
 
 CDI, REQUEST, RUNTIME, DEVICE = "cdi", "request", "runtime", "device"
 _KIND = "nvidia.com/gpu="
+# NVIDIA's runtime makes the devices of the second kind itself (nvidia-container-toolkit, internal/modifier/cdi.go).
+_KINDS = re.compile(r"(?:runtime\.)?nvidia\.com/gpu=")
 _VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 # Annotations that NVIDIA's runtime reads, with the default of its option annotation-prefixes.
 _CDI_ANNOTATION = "cdi.k8s.io/"
@@ -79,5 +81,5 @@ def _visible(environment: list[str]) -> list[str]:
 
 
 def _plain(names: list[str]) -> list[str]:
-    short = [name[len(_KIND) :] if name.startswith(_KIND) else name for name in map(str.strip, names)]
+    short = [_KINDS.sub("", name.strip(), count=1) for name in names]
     return [name for name in short if name and "=" not in name]

@@ -5,12 +5,14 @@ from __future__ import annotations
 """Which GPUs a container asked for, and how. Nothing here knows the GPUs of a host."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from container_gpu_collector.containers import Container, DeviceRequest
 
 _CDI_KIND = "nvidia.com/gpu="
+# NVIDIA's runtime makes the devices of the second kind itself (nvidia-container-toolkit, internal/modifier/cdi.go).
+_KINDS = re.compile(r"(?:runtime\.)?nvidia\.com/gpu=")
 # Any of them among the names means that no GPU is given (nvidia-container-toolkit, internal/config/image/devices.go).
 _NOTHING = {"void", "none"}
 # Docker's names for NVIDIA's driver of devices, and the capabilities by which Docker chooses the driver where a request
@@ -45,11 +47,13 @@ def by(container: Container, nvidia_runtimes: Collection[str]) -> list[Asked]:
 
 
 def _cdi_names(names: Collection[str]) -> list[str]:
-    return [_plain(name) for name in names if name.startswith(_CDI_KIND)]
+    return _plain(name for name in names if name.startswith(_CDI_KIND))
 
 
-def _plain(name: str) -> str:
-    return name[len(_CDI_KIND) :] if name.startswith(_CDI_KIND) else name
+def _plain(names: Iterable[str]) -> list[str]:
+    """The names without their kind. Devices of other kinds are no GPUs."""
+    without_kind = [_KINDS.sub("", name.strip(), count=1) for name in names]
+    return [name for name in without_kind if name and "=" not in name]
 
 
 def _for_gpus(request: DeviceRequest) -> bool:
@@ -60,11 +64,11 @@ def _for_gpus(request: DeviceRequest) -> bool:
 
 def _requested(request: DeviceRequest) -> list[str]:
     if request.devices:
-        return [_plain(name) for name in request.devices]
+        return _plain(request.devices)
     # Docker gives a count of GPUs as the first ones.
     return ["all"] if request.count < 0 else [str(index) for index in range(request.count)]
 
 
 def _visible(values: Collection[str]) -> tuple[str, ...]:
-    names = tuple(_plain(name.strip()) for name in values)
-    return () if _NOTHING.intersection(names) else tuple(filter(None, names))
+    names = tuple(_plain(values))
+    return () if _NOTHING.intersection(names) else names

@@ -89,6 +89,9 @@ def test_containers_of_the_collection_are_marked(engine):
         ("0,1", ("0", "1")),
         (" 0 , GPU-00000001-0000-4000-8000-000000000001 ", ("0", "GPU-00000001-0000-4000-8000-000000000001")),
         ("nvidia.com/gpu=0", ("0",)),
+        ("runtime.nvidia.com/gpu=0,runtime.nvidia.com/gpu=1", ("0", "1")),
+        ("nvidia.com/gpu=0,vendor.com/net=0,nvidia.com/gds=all", ("0",)),
+        ("vendor.com/net=0", ()),
         ("void", ()),
         ("none", ()),
         ("", ()),
@@ -130,6 +133,7 @@ def test_the_runtime_prefers_an_annotation_to_the_environment():
         ({"Count": 1, "Driver": "nvidia.cdi"}, {("request", 0, None)}),
         ({"DeviceIDs": ["1"], "Driver": "nvidia.runtime-hook"}, {("request", 1, None)}),
         ({"DeviceIDs": ["nvidia.com/gpu=1"], "Capabilities": [["gpu"]]}, {("request", 1, None)}),
+        ({"DeviceIDs": ["vendor.com/net=1"], "Driver": "nvidia.cdi"}, set()),
         ({"Count": 0, "Capabilities": [["gpu"]]}, set()),
     ],
 )

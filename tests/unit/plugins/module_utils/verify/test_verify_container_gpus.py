@@ -48,6 +48,8 @@ WAYS = [
     (requested("nvidia", ["1", "GPU-a0"]), None, ["GPU-a0", "GPU-a1"]),
     (RUNTIME, IMAGE, ["GPU-a0", "GPU-a1"]),
     (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=MIG-GPU-a1/1/0"]}, ["GPU-a1"]),
+    (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=runtime.nvidia.com/gpu=all"]}, ["GPU-a0", "GPU-a1"]),
+    (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=nvidia.com/gds=all,1"]}, ["GPU-a1"]),
     (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=void"]}, []),
     (RUNTIME, None, []),
     ({"Runtime": "runc"}, IMAGE, []),
