@@ -175,6 +175,20 @@ def test_a_clock_that_jumps_back_stops_nothing(collector, tmp_path):
     assert samples(text)["container_gpu_collector_last_success_timestamp_seconds"] == [({}, 400)]
 
 
+def test_an_instance_whose_name_only_nvml_knows(collector, tmp_path):
+    [config] = (tmp_path / "containers").glob("*/hostconfig.json")
+    request = {"Driver": "nvidia", "DeviceIDs": ["MIG-1"], "Capabilities": [["gpu"]]}
+    config.write_text(json.dumps({**json.loads(config.read_text()), "DeviceRequests": [request]}))
+    (tmp_path / "driver" / "nvidia" / "capabilities" / "gpu0" / "mig" / "gi7").mkdir(parents=True)
+    file = tmp_path / "textfile" / "container_gpu.prom"
+    collector.collect(1000)
+    assert 'container_gpu_collector_errors{kind="device"} 1' in file.read_text()
+    collector._measure.instance_names = {"MIG-1": (0, 7)}
+    collector.collect(1002)
+    assert [labels["GPU_I_ID"] for labels, _value in samples(file.read_text())["container_gpu_info"]] == ["7"]
+    assert 'container_gpu_collector_errors{kind="device"} 0' in file.read_text()
+
+
 def test_what_a_container_asked_for_is_in_no_log(collector, tmp_path, capsys):
     files = json.loads(json.dumps(ENGINES["28.5"]["cdi-0"]))
     files["config.v2.json"] |= {"ID": ID, "Name": "/secretive"}
