@@ -61,6 +61,7 @@ def prometheus(tmp_path_factory):
     found += series.machine("watcher", 2)
     found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
     found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
+    found += [*series.machine(SILENT, 2), *series.gpu_containers(SILENT, ())]
     for host, engine in SERVERS.items():
         found += series.model_server(host, engine)
     with (folder / "series.om").open("w") as file:
@@ -218,6 +219,15 @@ def test_what_the_monitoring_uses_is_left_out(prometheus, legend):
 def test_a_gpu_that_no_container_has_is_listed_without_a_name(prometheus):
     rows = of_container_dashboard(prometheus, "GPUs", "Containers", SILENT)
     assert rows == {(("gpu", gpu), ("host", SILENT)): 0 for gpu in ("0", "1")}
+
+
+def test_gpus_of_a_host_without_a_collector_are_not_free(prometheus):
+    """Nobody knows which containers have them."""
+    without, utilization = next(iter(SERVERS)), "Utilization of the GPU"
+    assert len(of_container_dashboard(prometheus, "GPUs", utilization, without)) == 2
+    assert of_container_dashboard(prometheus, "GPUs", "Containers", without) == {}
+    for host, free in ((without, 0), (SILENT, 2), ("with-data-center-gpus", 0)):
+        assert of_container_dashboard(prometheus, "Free", "__auto", host) == {(): free}
 
 
 def test_instances_of_mig_are_listed_with_their_containers(prometheus):
