@@ -60,7 +60,12 @@ def instance_names(inventory: Inventory) -> dict[str, InstanceKey]:
 
 
 def parse(text: str) -> Nodes:
-    """The devices of a specification in JSON or YAML. Raises an exception for what is not one."""
+    """The devices of a specification in JSON or YAML. Raises an exception for what is not one.
+
+    Those of other vendors may be in any style.
+    """
+    if _KIND not in text:
+        return {}
     specification = json.loads(text) if text.lstrip().startswith("{") else block_yaml.parse(text)
     if specification["kind"] != _KIND:
         return {}

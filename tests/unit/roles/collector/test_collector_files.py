@@ -198,7 +198,8 @@ def test_specifications_of_several_folders(tmp_path):
     (etc / "a.json").write_text(json.dumps(first))
     (run / "b.json").write_text(json.dumps(second))
     (run / "c.json").write_text(json.dumps(other))
-    (run / "d.yaml").write_text("kind: {")
+    (run / "d.yaml").write_text("kind: nvidia.com/gpu\ndevices: {")
+    (run / "f.yaml").write_text("{kind: vendor.com/net, devices: [{name: 0}]}")
     specifications = cdi.Specifications([str(etc), str(run), str(tmp_path / "missing")])
     assert specifications.nodes() == {"0": ("/dev/nvidia1",)}
     assert specifications.unreadable == [str(run / "d.yaml")]
