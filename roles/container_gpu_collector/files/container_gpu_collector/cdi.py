@@ -73,7 +73,7 @@ def parse(text: str) -> Nodes:
 
 
 def _paths(edits: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(node.get("hostPath") or node["path"] for node in edits.get("deviceNodes") or [])
+    return tuple(str(node.get("hostPath") or node["path"]) for node in edits.get("deviceNodes") or [])
 
 
 def _files(folder: str) -> list[str]:

@@ -56,9 +56,9 @@ def parse(
     state, own = config["State"], config["Config"]
     container_labels = own.get("Labels") or {}
     return Container(
-        id=config["ID"],
+        id=str(config["ID"]),
         name=config["Name"].lstrip("/"),
-        image=own.get("Image") or "",
+        image=str(own.get("Image") or ""),
         # A container between two restarts counts as running and has no process.
         running=bool(state.get("Running") and state.get("Pid")),
         started=str(state.get("StartedAt") or ""),
@@ -66,10 +66,10 @@ def parse(
         labels=tuple((label, str(container_labels[label])) for label in labels if label in container_labels),
         visible_devices=_annotated(host_config.get("Annotations") or {}) or _visible_devices(own.get("Env") or []),
         # Docker writes the default runtime here where the container names none.
-        runtime=host_config.get("Runtime") or "",
-        cgroup_parent=host_config.get("CgroupParent") or cgroup_parent,
+        runtime=str(host_config.get("Runtime") or ""),
+        cgroup_parent=str(host_config.get("CgroupParent") or cgroup_parent),
         requests=tuple(_request(request) for request in host_config.get("DeviceRequests") or []),
-        device_paths=tuple(device["PathOnHost"] for device in host_config.get("Devices") or []),
+        device_paths=tuple(str(device["PathOnHost"]) for device in host_config.get("Devices") or []),
     )
 
 
@@ -87,8 +87,8 @@ def _visible_devices(environment: list[str]) -> tuple[str, ...]:
 
 def _request(request: Mapping[str, Any]) -> DeviceRequest:
     return DeviceRequest(
-        request.get("Driver") or "",
+        str(request.get("Driver") or ""),
         int(request.get("Count") or 0),
-        tuple(request.get("DeviceIDs") or ()),
+        tuple(map(str, request.get("DeviceIDs") or ())),
         tuple(frozenset(capabilities) for capabilities in request.get("Capabilities") or []),
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from container_gpu_collector import block_yaml, cdi, proc_driver
+from container_gpu_collector import block_yaml, cdi, exposition, families, proc_driver
+from container_gpu_collector.allocation import Allocations
 from container_gpu_collector.container_files import ContainerFiles
 from container_gpu_collector.inventory import Gpu, Inventory
 
@@ -82,6 +83,22 @@ def test_a_broken_file_hides_no_other_container(tmp_path, content):
     assert (names(files), files.unreadable) == (["t-cdi-0"], [broken.name])
     put(tmp_path, "rt-1")
     assert (len(files.running()), files.unreadable) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "host_config",
+    [
+        {"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": [1, None]}]},
+        {"DeviceRequests": [{"Driver": 1, "Capabilities": [[2]]}]},
+        {"Devices": [{"PathOnHost": None}], "CgroupParent": 7, "Runtime": 5},
+    ],
+)
+def test_values_of_another_type_hide_no_other_container(tmp_path, host_config):
+    put(tmp_path, "cdi-0")
+    (put(tmp_path, "rt-1") / "hostconfig.json").write_text(json.dumps(host_config))
+    given = Allocations(["nvidia"]).update(ContainerFiles(str(tmp_path)).running(), Inventory(GPUS["26.1"]))
+    assert [allocation.container.name for allocation in given] == ["t-cdi-0"]
+    assert exposition.render([families.allocation(given, "systemd")])
 
 
 def test_a_container_that_is_being_created_is_no_error(tmp_path):
