@@ -315,6 +315,7 @@ def test_the_run_says_what_the_collector_does_not_get(tmp_path):
     assert said() == []
     [unread] = said(node_exporter_enabled=False)
     assert "node_exporter_enabled is false on gpu1" in unread and "/etc/gpu_monitoring/textfile" in unread
+    assert said(node_exporter_enabled=False, gpu_monitoring_textfile_dir="/srv/metrics") == []
     assert said(container_gpu_collector_usage=True) == []
     assert said(container_gpu_collector_enabled=False, node_exporter_enabled=False) == []
 
