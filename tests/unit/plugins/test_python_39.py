@@ -1,4 +1,4 @@
-"""What runs on a host is Python 3.9."""
+"""What runs on a host, and in an image of Python that a site chooses, is Python 3.9."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 ON_HOSTS = sorted([*PLUGINS.glob("modules/*.py"), *PLUGINS.glob("module_utils/**/*.py")])
+COLLECTOR = PLUGINS.parent / "roles" / "container_gpu_collector" / "files"
+IN_IMAGES = sorted(COLLECTOR.glob("container_gpu_collector/*.py"))
 
 
-@pytest.mark.parametrize("path", ON_HOSTS, ids=lambda path: str(path.relative_to(PLUGINS)))
+@pytest.mark.parametrize("path", ON_HOSTS + IN_IMAGES, ids=lambda path: str(path.relative_to(PLUGINS.parent)))
 def test_syntax(path: Path) -> None:
     ast.parse(path.read_text(), feature_version=(3, 9))
 
@@ -56,3 +58,9 @@ def test_what_needs_nothing_of_ansible_is_imported_and_makes_a_request() -> None
     assert {
         f"{package}.module_utils.{name}" for name in ("http_client", "docker_socket", "service.apply", "grafana.client")
     } <= {*ran.stdout.split()}
+
+
+def test_the_container_gpu_collector_starts() -> None:
+    command = [python_39(), "-B", "-m", "container_gpu_collector", "--help"]
+    started = subprocess.run(command, env={"PYTHONPATH": str(COLLECTOR)}, capture_output=True, text=True, check=False)
+    assert started.returncode == 0 and "--usage-interval" in started.stdout, started.stderr
