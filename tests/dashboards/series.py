@@ -119,9 +119,9 @@ def gpu_containers(host: str, given: Sequence[tuple[str, int]], kind: str = "dat
         yield from _gpu_use({**target, **_gpu_of(host, given[0][1])})
 
 
-def fresh(host: str) -> Series:
-    """What Prometheus records where the collector of a host runs."""
-    return gauge("host:container_gpu_collector:fresh10m", 1, 1, host=host)
+def fresh(host: str, works: bool = True) -> Series:
+    """What Prometheus records of whether the collector of a host works."""
+    return gauge("host:container_gpu_collector:fresh10m", int(works), int(works), host=host)
 
 
 def gpu_hours(containers: Sequence[tuple[str, str]], mig: bool = False) -> Iterator[Series]:

@@ -61,7 +61,7 @@ def prometheus(tmp_path_factory):
     found += series.machine("watcher", 2)
     found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
     found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
-    found += [*series.machine(SILENT, 2), *series.gpu_containers(SILENT, ())]
+    found += [*series.machine(SILENT, 2), *series.gpu_containers(SILENT, ()), series.fresh("collector-stopped", works=False)]
     for host, engine in SERVERS.items():
         found += series.model_server(host, engine)
     with (folder / "series.om").open("w") as file:
@@ -243,6 +243,13 @@ def test_gpu_hours_are_those_of_the_range_by_the_chosen_label(prometheus):
     assert rows == {(("container_label_team", "team-0"),): SECONDS / series.SCRAPE_INTERVAL / 6}
     instances = of_container_dashboard(prometheus, "GPU hours by container", "MIG instance hours", "with-mig")
     assert [dict(labels)["name"] for labels in instances] == ["training-0"]
+
+
+@pytest.mark.parametrize(("host", "part"), [("with-mig", 0), ("collector-stopped", 100 * (1 - 600 / SECONDS))])
+def test_hours_are_missing_while_the_collector_does_not_work(prometheus, host, part):
+    """Up to ten minutes of a range may have no value yet."""
+    rows = of_container_dashboard(prometheus, "Part of the range without hours", "__auto", host)
+    assert rows == {(): pytest.approx(part)}
 
 
 def test_no_series_of_a_gpu_is_doubled_by_what_containers_have_it(prometheus):
