@@ -14,6 +14,7 @@ _KINDS = re.compile(r"(?:runtime\.)?nvidia\.com/gpu=")
 _VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 # Annotations that NVIDIA's runtime reads, with the default of its option annotation-prefixes.
 _CDI_ANNOTATION = "cdi.k8s.io/"
+_QUALIFIED = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w.-]*=[A-Za-z0-9][\w.:-]*", re.ASCII)
 _PLAIN_RUNTIMES = ("runc", "io.containerd.runc.v2")
 # Any of them among the names means that no GPU is given (nvidia-container-toolkit, internal/config/image/devices.go).
 _NOTHING = {"void", "none"}
@@ -37,13 +38,15 @@ def of_container(inspected: dict[str, Any]) -> list[AskedGpus]:
     host = inspected.get("HostConfig") or {}
     requests = host.get("DeviceRequests") or []
     environment = (inspected.get("Config") or {}).get("Env") or []
+    annotated = _annotated(host.get("Annotations") or {}) if host.get("Runtime") not in _PLAIN_RUNTIMES else []
     names = {
         CDI: [name for request in requests if request.get("Driver") == CDI for name in _of_cdi(request)],
-        REQUEST: [name for request in requests if _is_for_gpus(request) for name in _requested(request)],
-        RUNTIME: _annotated(host.get("Annotations") or {}) or _visible(environment),
+        # For an annotation, the runtime removes the hook of Docker.
+        REQUEST: [name for request in requests if _is_for_gpus(request) and not annotated for name in _requested(request)],
+        RUNTIME: annotated or _visible(environment),
         DEVICE: [device.get("PathOnHost", "") for device in host.get("Devices") or []],
     }
-    if names[CDI] or names[REQUEST] or host.get("Runtime") in _PLAIN_RUNTIMES:
+    if not annotated and (names[CDI] or names[REQUEST] or host.get("Runtime") in _PLAIN_RUNTIMES):
         # The hook and the CDI specification set the variable themselves, and other runtimes do not read it.
         names[RUNTIME] = []
     names[DEVICE] = [name for name in names[DEVICE] if _NODE.fullmatch(name)]
@@ -69,7 +72,9 @@ def _requested(request: dict[str, Any]) -> list[str]:
 
 def _annotated(annotations: dict[str, str]) -> list[str]:
     values = [value for key, value in annotations.items() if key.startswith(_CDI_ANNOTATION)]
-    return [name for value in values for name in value.split(",")]
+    names = [name for value in values for name in value.split(",")]
+    # The runtime ignores annotations of which one has no kind (nvidia-container-toolkit, internal/info/auto.go).
+    return names if all(map(_QUALIFIED.fullmatch, names)) else []
 
 
 def _visible(environment: list[str]) -> list[str]:

@@ -35,12 +35,18 @@ def by(container: Container, nvidia_runtimes: Collection[str]) -> list[Asked]:
     """What the container asked for, by each way that had an effect.
 
     Docker's hook for `--gpus` and the CDI specifications of NVIDIA set NVIDIA_VISIBLE_DEVICES themselves, so the
-    runtime does not see the value of the container. Device nodes come beside all others.
+    runtime does not see the value of the container. For an annotation, the runtime removes the hook of Docker.
+    Device nodes come beside all others.
     """
+    through_runtime = container.runtime in nvidia_runtimes
     cdi = [name for request in container.requests if request.driver == "cdi" for name in _cdi_names(request.devices)]
     requested = [name for request in container.requests if _for_gpus(request) for name in _requested(request)]
-    asked = [Asked("cdi", tuple(cdi)), Asked("request", tuple(requested))]
-    if not cdi and not requested and container.runtime in nvidia_runtimes:
+    asked = [Asked("cdi", tuple(cdi))]
+    if through_runtime and container.annotated_devices:
+        asked.append(Asked("runtime", _visible(container.annotated_devices)))
+    elif requested:
+        asked.append(Asked("request", tuple(requested)))
+    elif through_runtime and not cdi:
         asked.append(Asked("runtime", _visible(container.visible_devices)))
     asked.append(Asked("device", tuple(path for path in container.device_paths if _NODE.fullmatch(path))))
     return [entry for entry in asked if entry.names]

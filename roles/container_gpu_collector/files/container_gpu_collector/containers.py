@@ -4,6 +4,7 @@ from __future__ import annotations
 
 """A container as Docker keeps it in config.v2.json and hostconfig.json. Of both files only named keys are kept."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ SERVICE_LABEL = "mlops.gpu_monitoring.service"
 _VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 # Annotations that NVIDIA's runtime reads, with the default of its option annotation-prefixes.
 _CDI_ANNOTATION = "cdi.k8s.io/"
+_QUALIFIED = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w.-]*=[A-Za-z0-9][\w.:-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,10 @@ class DeviceRequest:
 
 @dataclass(frozen=True)
 class Container:
-    """A container. `visible_devices` are the names that NVIDIA's runtime would read of the container."""
+    """A container.
+
+    NVIDIA's runtime would read `annotated_devices`, which are names with their kind, or else `visible_devices`.
+    """
 
     id: str
     name: str
@@ -39,6 +44,7 @@ class Container:
     started: str
     monitoring: bool
     labels: tuple[tuple[str, str], ...]
+    annotated_devices: tuple[str, ...]
     visible_devices: tuple[str, ...]
     runtime: str
     cgroup_parent: str
@@ -64,7 +70,8 @@ def parse(
         started=str(state.get("StartedAt") or ""),
         monitoring=SERVICE_LABEL in container_labels,
         labels=tuple((label, str(container_labels[label])) for label in labels if label in container_labels),
-        visible_devices=_annotated(host_config.get("Annotations") or {}) or _visible_devices(own.get("Env") or []),
+        annotated_devices=_annotated(host_config.get("Annotations") or {}),
+        visible_devices=_visible_devices(own.get("Env") or []),
         # Docker writes the default runtime here where the container names none.
         runtime=str(host_config.get("Runtime") or ""),
         cgroup_parent=str(host_config.get("CgroupParent") or cgroup_parent),
@@ -75,7 +82,9 @@ def parse(
 
 def _annotated(annotations: Mapping[str, str]) -> tuple[str, ...]:
     values = [value for key, value in annotations.items() if key.startswith(_CDI_ANNOTATION)]
-    return tuple(name for value in values for name in value.split(","))
+    names = tuple(name for value in values for name in value.split(","))
+    # The runtime ignores annotations of which one has no kind (nvidia-container-toolkit, internal/info/auto.go).
+    return names if all(map(_QUALIFIED.fullmatch, names)) else ()
 
 
 def _visible_devices(environment: list[str]) -> tuple[str, ...]:

@@ -75,15 +75,17 @@ class Inventory:
         return Device(same[0], device.instance) if same else None
 
     def _named(self, name: str, via: str) -> list[Device]:
+        of_specification = self.of_nodes(self.cdi_nodes.get(name, ()))
         if via == "cdi" and name in self.cdi_nodes:
-            return self.of_nodes(self.cdi_nodes[name])
+            return of_specification
         if name == "all":
             return [device for gpu in self.gpus for device in self._parts(gpu, self.instances) or [Device(gpu)]]
         gpus = self._gpus(name)
         if gpus:
             return [Device(gpu) for gpu in gpus]
         key = self._instance(name)
-        return [Device(gpu, key[1]) for gpu in self.gpus if key and gpu.minor == key[0]]
+        # The runtime takes names of CDI devices too, such as nvidia.com/gpu=gpu0.
+        return [Device(gpu, key[1]) for gpu in self.gpus if key and gpu.minor == key[0]] or of_specification
 
     def of_nodes(self, paths: Iterable[str]) -> list[Device]:
         """The devices behind device nodes. With nodes of instances of a GPU, a container can use only these."""

@@ -124,6 +124,40 @@ def test_the_runtime_prefers_an_annotation_to_the_environment():
 
 
 @pytest.mark.parametrize(
+    ("annotation", "expected"),
+    {
+        "nvidia.com/gpu=0,nvidia.com/gpu=1": {("runtime", 0, None), ("runtime", 1, None)},
+        "runtime.nvidia.com/gpu=1": {("runtime", 1, None)},
+        "vendor.com/net=0": set(),
+        # Names without a kind are ignored, with all others.
+        "": {("runtime", 0, None)},
+        "1": {("runtime", 0, None)},
+        "nvidia.com/gpu=1, nvidia.com/gpu=0": {("runtime", 0, None)},
+    }.items(),
+)
+def test_only_annotations_of_names_with_a_kind_count(annotation, expected):
+    entry = container("26.1", "rt-1", Annotations={"cdi.k8s.io/job": annotation})
+    assert given(entry, Inventory(GPUS["26.1"])) == expected
+
+
+@pytest.mark.parametrize(
+    ("device_request", "expected"),
+    [
+        ({"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=0"]}, {("cdi", 0, None), ("runtime", 1, None)}),
+        ({"Driver": "nvidia", "DeviceIDs": ["0"]}, {("runtime", 1, None)}),
+    ],
+)
+def test_an_annotation_comes_beside_cdi_and_in_place_of_a_request(device_request, expected):
+    more = {"DeviceRequests": [device_request], "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=1"}}
+    assert given(container("26.1", "rt-1", **more), Inventory(GPUS["26.1"])) == expected
+
+
+def test_the_runtime_takes_names_of_cdi_devices():
+    named_by_type = Inventory(GPUS["26.1"], cdi_nodes={"gpu1": ("/dev/nvidia1",)})
+    assert given(with_environment("NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=gpu1"), named_by_type) == {("runtime", 1, None)}
+
+
+@pytest.mark.parametrize(
     ("device_request", "expected"),
     [
         ({"Count": 1, "Capabilities": [["compute", "utility"]]}, {("request", 0, None)}),
@@ -241,7 +275,7 @@ def test_instances_that_are_made_later_are_not_given():
 
 def test_a_name_that_is_not_known_yet_is_looked_up_again():
     allocations, entry = Allocations(RUNTIMES), container("26.1", "mig-rt-uuid")
-    assert allocations.update([entry], replace(WITH_MIG, instance_names={})) == []
+    assert allocations.update([entry], replace(WITH_MIG, instance_names={}, cdi_nodes={})) == []
     assert allocations.unknown == ["t-mig-rt-uuid"]
     assert [allocation.device.instance for allocation in allocations.update([entry], WITH_MIG)] == [8]
     assert allocations.unknown == []
