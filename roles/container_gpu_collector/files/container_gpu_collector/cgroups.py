@@ -15,7 +15,7 @@ def path(identifier: str, parent: str, driver: str) -> str:
     """The control group of a container as cAdvisor has it in the label `id`. `driver` is `systemd` or `cgroupfs`."""
     if driver == "systemd":
         return f"{_slice(parent or 'system.slice')}/docker-{identifier}.scope"
-    return f"/{(parent or 'docker').strip('/')}/{identifier}"
+    return "/".join(["", *filter(None, (parent or "docker").split("/")), identifier])
 
 
 def _slice(name: str) -> str:

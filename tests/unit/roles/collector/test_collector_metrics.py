@@ -45,6 +45,8 @@ def samples(text):
         ("", "cgroupfs", f"/docker/{ID}"),
         ("", "systemd", f"/system.slice/docker-{ID}.scope"),
         ("/jobs", "cgroupfs", f"/jobs/{ID}"),
+        ("/jobs//vision/", "cgroupfs", f"/jobs/vision/{ID}"),
+        ("/", "cgroupfs", f"/{ID}"),
         ("jobs-vision.slice", "systemd", f"/jobs.slice/jobs-vision.slice/docker-{ID}.scope"),
         ("-.slice", "systemd", f"/docker-{ID}.scope"),
     ],
