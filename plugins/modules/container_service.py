@@ -215,7 +215,7 @@ options:
         description:
           - Security options, such as C(no-new-privileges).
           - Where the engine has SELinux enabled, a container with a folder of the host gets C(label=disable), unless
-            an option here begins with C(label).
+            an option here begins with C(label). With O(services[].pid_mode=host) Docker itself adds C(label=disable).
         type: list
         elements: str
         default: []

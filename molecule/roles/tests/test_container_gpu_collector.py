@@ -16,6 +16,7 @@ from tests.stack import LAB_NAME, on, wait_until
 # From the start or end of a container to Prometheus, with a scrape every 5 s.
 SECONDS = 10
 CDI, RUNTIME = "--device=nvidia.com/gpu=", "--runtime=nvidia --env=NVIDIA_VISIBLE_DEVICES="
+ANNOTATION = RUNTIME + "void --annotation=cdi.k8s.io/job=nvidia.com/gpu="
 # A container that shows what it sees although the engine gives it no program of the driver.
 SMI = f"--volume=/usr/bin/nvidia-smi:/usr/bin/nvidia-smi:ro --volume={driver.STATE_FILE}:{driver.STATE_FILE}:ro "
 GPUS = {
@@ -29,6 +30,9 @@ WAYS = {
     "cdi.index_0": CDI + "0",
     "runtime-all": RUNTIME + "all",
     "runtime-index": RUNTIME + "0",
+    "runtime-kind": RUNTIME + "runtime.nvidia.com/gpu=0",
+    "annotation": ANNOTATION + "0",
+    "annotation-without-kind": RUNTIME + "0 --annotation=cdi.k8s.io/job=all",
     "nodes": SMI + "--device=/dev/nvidia0",
     "variable-alone": SMI + "--env=NVIDIA_VISIBLE_DEVICES=all",
 }
@@ -37,6 +41,8 @@ WAYS_OF_MIG = {
     "cdi-mig-index": CDI + "1:0",
     "runtime-mig-uuid": RUNTIME + MIG[0].uuid,
     "runtime-mig-index": RUNTIME + "1:1",
+    "annotation-and-cdi": f"{ANNOTATION}1:0 {CDI}0",
+    "annotation-and-request": f"{ANNOTATION}1:1 --gpus=1",
 }
 # The hook of the toolkit, which runs nvidia-container-cli, gives nothing in the lab. What it would give is known.
 REQUESTS = {"gpus-all": "--gpus=all", "gpus-1": "--gpus=1", "gpus-uuid": "--gpus=device={first}"}
@@ -171,6 +177,38 @@ def test_a_start_a_restart_and_an_end_are_seen_within_10_s(prometheus, jobs, nam
     wait_until(lambda: key not in in_prometheus(prometheus), "the end is not seen", SECONDS)
 
 
+@pytest.mark.parametrize("name", GPUS)
+def test_a_container_that_is_renamed_or_paused_keeps_its_gpus(prometheus, jobs, name):
+    start(name, **{"first-name": CDI + "all"})
+    old, new = (name, "first-name"), (name, "Second.name_2")
+    try:
+        wait_until(lambda: old in in_prometheus(prometheus), "the start is not seen", SECONDS)
+        given = in_prometheus(prometheus)[old]
+        on(name, "docker rename first-name Second.name_2 && docker pause Second.name_2")
+        wait_until(
+            lambda: in_prometheus(prometheus).get(new) == given and old not in in_prometheus(prometheus),
+            "the new name is not seen",
+            SECONDS,
+        )
+    finally:
+        on(name, "docker rm --force first-name Second.name_2 2>/dev/null || true")
+
+
+@pytest.mark.parametrize(("parent", "path"), [("/jobs/vision", "/jobs/vision/"), ("/", "/")])
+def test_parents_of_control_groups_are_as_cadvisor_has_them(prometheus, jobs, parent, path):
+    start("gpu2", **{"has-a-parent": f"{CDI}0 --cgroup-parent={parent}"})
+    both = (
+        'container_gpu_info{name="has-a-parent"} and on (host, name, image, id)'
+        ' container_start_time_seconds{name="has-a-parent"}'
+    )
+    try:
+        # cAdvisor sees a start later.
+        [series] = wait_until(lambda: prometheus.query(both), "the label id is another", 30)
+        assert re.fullmatch(f"{path}[0-9a-f]{{64}}", series["metric"]["id"])
+    finally:
+        on("gpu2", "docker rm --force has-a-parent")
+
+
 def test_a_collector_that_stops_leaves_no_old_metrics(prometheus, jobs):
     on("gpu2", "docker stop container-gpu-collector")
     try:
@@ -200,12 +238,9 @@ def measured(site):
     """The collector of gpu2 asks NVML and takes labels of containers."""
     arguments = ("--limit=gpu2", "--tags=container_gpu_collector")
     labels = ["com.docker.compose.service", "team"]
-    assert (
-        site(
-            *arguments, variables={"container_gpu_collector_usage": True, "gpu_monitoring_container_labels": labels}
-        ).code
-        == 0
-    )
+    variables = {"container_gpu_collector_usage": True, "gpu_monitoring_container_labels": labels}
+    assert site(*arguments, variables=variables).code == 0
+    assert site(*arguments, variables=variables).recap["gpu2"]["changed"] == 0
     yield
     assert site(*arguments).code == 0
 

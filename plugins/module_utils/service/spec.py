@@ -198,10 +198,13 @@ def _environment(service: ServiceSpec, gpus: str, image_env: list[str]) -> dict[
 
 
 def _security_opts(service: ServiceSpec, confinement: Confinement) -> list[str]:
-    """SELinux would hide the folders of the host, whose labels are for the host's own services."""
+    """SELinux would hide the folders of the host, whose labels are for the host's own services.
+
+    Docker itself adds the option to a container with the processes of the host.
+    """
     labelled = any(option.startswith("label") for option in service.security_opts)
-    unlabelled = confinement.selinux and bool(service.bind_sources) and not labelled
-    return service.security_opts + (["label=disable"] if unlabelled else [])
+    unlabelled = service.pid_mode == "host" or (confinement.selinux and bool(service.bind_sources))
+    return service.security_opts + (["label=disable"] if unlabelled and not labelled else [])
 
 
 def create_body(

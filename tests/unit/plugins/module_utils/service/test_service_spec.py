@@ -200,3 +200,10 @@ def test_selinux_does_not_hide_folders_of_the_host(options, given, mounts, expec
     service = spec.checked(parse({**options, **changes}))
     assert spec.create_body(service, "none", [], Confinement(selinux=True))["HostConfig"]["SecurityOpt"] == expected
     assert spec.create_body(service, "none", [])["HostConfig"]["SecurityOpt"] == given
+
+
+@pytest.mark.parametrize("confinement", [Confinement(), Confinement(selinux=True)])
+def test_a_container_with_the_processes_of_the_host_is_not_labelled(options, confinement):
+    service = spec.checked(parse({**options, "security_opts": ["no-new-privileges"], "pid_mode": "host"}))
+    security_opts = spec.create_body(service, "none", [], confinement)["HostConfig"]["SecurityOpt"]
+    assert security_opts == ["no-new-privileges", "label=disable"]
