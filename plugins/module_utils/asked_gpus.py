@@ -41,12 +41,14 @@ def of_container(inspected: dict[str, Any]) -> list[AskedGpus]:
     annotated = _annotated(host.get("Annotations") or {}) if host.get("Runtime") not in _PLAIN_RUNTIMES else []
     names = {
         CDI: [name for request in requests if request.get("Driver") == CDI for name in _of_cdi(request)],
-        # For an annotation, the runtime removes the hook of Docker.
-        REQUEST: [name for request in requests if _is_for_gpus(request) and not annotated for name in _requested(request)],
+        REQUEST: [name for request in requests if _is_for_gpus(request) for name in _requested(request)],
         RUNTIME: annotated or _visible(environment),
         DEVICE: [device.get("PathOnHost", "") for device in host.get("Devices") or []],
     }
-    if not annotated and (names[CDI] or names[REQUEST] or host.get("Runtime") in _PLAIN_RUNTIMES):
+    if annotated:
+        # The runtime removes the hook of Docker for `--gpus`.
+        names[REQUEST] = []
+    elif names[CDI] or names[REQUEST] or host.get("Runtime") in _PLAIN_RUNTIMES:
         # The hook and the CDI specification set the variable themselves, and other runtimes do not read it.
         names[RUNTIME] = []
     names[DEVICE] = [name for name in names[DEVICE] if _NODE.fullmatch(name)]
