@@ -132,7 +132,7 @@ def main() -> int:
     (WORK / "collector.json").write_text(json.dumps({**figures, "python": sys.version.split()[0]}, indent=1))
     for name, value in figures.items():
         print(f"{name:<12} {value:>8}" + (f"   bar: at most {BARS[name]:g}" if name in BARS else ""))
-    return int(any(figures[name] > bar for name, bar in BARS.items()))
+    return int(any(figures[name] > limit for name, limit in BARS.items()))
 
 
 if __name__ == "__main__":
