@@ -162,6 +162,14 @@ options:
                 keep such a file system mounted after the host unmounted the file system.
             type: bool
             default: true
+          create_mountpoint:
+            description:
+              - Whether the engine creates a missing folder of the host at each start of the container. Without this
+                option, the start fails. A folder below C(/run) is gone after a boot.
+              - Docker 22 and older ignore the option. See C(BindOptions.CreateMountpoint) of
+                U(https://docs.docker.com/reference/api/engine/version/v1.47/).
+            type: bool
+            default: false
       tmpfs:
         description: Paths in the container that are kept in memory, as C(path[:options]).
         type: list
@@ -718,6 +726,7 @@ SERVICE = {
             "read_only": {"type": "bool", "default": False},
             "adopt": {"type": "bool", "default": True},
             "recursive": {"type": "bool", "default": True},
+            "create_mountpoint": {"type": "bool", "default": False},
         },
     },
     "tmpfs": {"type": "list", "elements": "str", "default": []},

@@ -21,6 +21,7 @@ def test_a_gpu_host_comes_back_when_its_cdi_specification_comes_late(told, prome
     reboot("gpu2")
     wait_until(lambda: "unresolvable CDI devices" in container_state("gpu2", "dcgm-exporter")["Error"], "the engine gave up on the exporter")
     told("The DCGM exporter of gpu2 does not run: its container dcgm-exporter is exited, and its start failed: CDI device injection failed")
+    assert container_state("gpu2", "container-gpu-collector")["Running"], "the folders of specifications are in /run"
     on("gpu2", "touch /run/late && systemctl start nvidia-cdi-refresh")
     wait_until(lambda: container_state("gpu2", "dcgm-exporter")["Running"], "the exporter is started without Ansible")
     wait_until(lambda: prometheus.health().get(("nvidia-gpu", "gpu2")) == "up", "Prometheus gets the GPUs of gpu2 again")

@@ -11,7 +11,8 @@ from typing import Any, Optional
 class Mount:
     """A folder of the host or a volume in the container; `adopt` says whether the volume may be another owner's.
 
-    `recursive` says whether the container sees what is mounted below the folder too.
+    `recursive` says whether the container sees what is mounted below the folder too, `create_mountpoint` whether the
+    engine creates a missing folder at each start.
     """
 
     source: str
@@ -20,6 +21,7 @@ class Mount:
     read_only: bool = False
     adopt: bool = True
     recursive: bool = True
+    create_mountpoint: bool = False
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,9 @@ def _mount_options(mount: Mount, service: str) -> dict[str, Any]:
     """What belongs to one kind of mount. A volume that is not there yet gets a label that tells for whom it was made."""
     if mount.type == "volume":
         return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}}
-    return {} if mount.recursive else {"BindOptions": {"NonRecursive": True}}
+    chosen = {"NonRecursive": not mount.recursive, "CreateMountpoint": mount.create_mountpoint}
+    options = {name: True for name, wanted in chosen.items() if wanted}
+    return {"BindOptions": options} if options else {}
 
 
 def _environment(service: ServiceSpec, gpus: str, image_env: list[str]) -> dict[str, str]:

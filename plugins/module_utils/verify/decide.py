@@ -396,8 +396,9 @@ class _Host:
             text = f"The container GPU collector of {self.name} does not run: {stopped[0]}"
             return [self._fault("container_gpus", text)]
         engine, gpus = self._engine_info.get("engine"), self._gpu_info.get("gpus")
-        # What a name means changes with the loss of a GPU, which was told.
-        if not engine or not gpus or not self.has_collector or self._gpu_info.get("lost_devices"):
+        # What a name means changes where a GPU comes or is lost, which was told.
+        changed = self._gpu_info.get("lost_devices") or (self._gpus is not None and self._gpus_missing())
+        if not engine or not gpus or not self.has_collector or changed:
             return []
         least_age = 2 * self._wanted.scrape_interval + _SLACK_SECONDS
         text = container_gpus.fault(self.name, engine, gpus, self._collector, least_age)

@@ -159,6 +159,11 @@ def test_a_folder_without_what_is_mounted_below_it(options):
     assert alone == {**whole, "BindOptions": {"NonRecursive": True}}
 
 
+def test_a_folder_that_the_engine_creates_at_each_start(options):
+    mount = {"type": "bind", "source": "/var/run/cdi", "target": "/cdi", "create_mountpoint": True}
+    assert body_of({**options, "mounts": [mount]})["HostConfig"]["Mounts"][0]["BindOptions"] == {"CreateMountpoint": True}
+
+
 def test_the_processes_of_the_host_are_shown_where_they_are_asked_for(options):
     assert "PidMode" not in body_of(options)["HostConfig"]
     assert body_of({**options, "pid_mode": "host"})["HostConfig"]["PidMode"] == "host"

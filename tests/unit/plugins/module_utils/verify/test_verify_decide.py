@@ -207,6 +207,15 @@ def test_the_gpus_of_containers_are_compared(fleet):
     assert "training was given GPU-a0, and Prometheus sees none" in problem.message
 
 
+def test_gpus_of_containers_are_not_compared_where_a_gpu_came_later(fleet):
+    engine = with_collector(fleet)
+    engine["containers"][0]["asked_gpus"] = [{"via": "cdi", "names": ["all"]}]
+    fleet.prometheus["container_gpus"]["gpu1"][engine["containers"][0]["id"]] = ["GPU-a0"]
+    assert "was given GPU-a0 and GPU-a1, and Prometheus sees GPU-a0" in fleet.messages[0]
+    del fleet.prometheus["gpus"]["gpu1"]["GPU-a1"]
+    assert fleet.messages == ["gpu1 has 2 GPUs and Prometheus sees 1: GPU-a1 (index 1) is missing."]
+
+
 def test_a_collector_that_stopped_is_told_and_not_what_it_wrote(fleet):
     engine = with_collector(fleet)
     fleet.prometheus.update(collector_age={"gpu1": 900.0}, container_gpus={})
