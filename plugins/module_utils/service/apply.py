@@ -459,14 +459,15 @@ class Removal:
 def plan_removal(engine: Optional[Engine], options: ServiceSpec, removed: Collection[str] = ()) -> Removal:
     """What there is of the service, and of its data only if asked for. `engine` is None on a host that has none any more.
 
-    A container of the name that somebody else made does not count, nor does such a volume, and a network only where
-    nobody but this service and those that are removed before has it.
+    A container of the name that somebody else made does not count, nor does such a volume. A file or a network counts
+    only where nobody but this service and those that are removed before has it.
     """
     name, data = options.name, options.remove_data
     known = manifest.read(name).with_all_of(manifest.wanted(options))
+    of_others = manifest.files_of_others(name, removed)
     removal = Removal(
         [],
-        [path for path in known.files if os.path.lexists(path)],
+        [path for path in known.files if path not in of_others and os.path.lexists(path)],
         [path for path in known.kept if data and os.path.lexists(path)],
         [],
         [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, state
@@ -50,6 +51,11 @@ def read(name: str) -> Manifest:
 def deployed() -> list[str]:
     """The services that are deployed on this host: of a removed service only data may be noted."""
     return [name for name in state.names(KIND) if read(name).networks or read(name).files]
+
+
+def files_of_others(name: str, removed: Collection[str] = ()) -> set[str]:
+    """Files that other services have too, but for those that are removed before."""
+    return {path for other in state.names(KIND) if other != name and other not in removed for path in read(other).files}
 
 
 def _made_above(paths: list[str]) -> list[str]:
@@ -103,8 +109,8 @@ def _note(name: str, before: Manifest, after: Manifest) -> None:
 
 
 def orphans(service: ServiceSpec) -> list[str]:
-    """Files of the service that its options do not ask for any more."""
-    asked = {file.path for file in service.files}
+    """Files of the service that neither its options ask for any more nor another service has."""
+    asked = {file.path for file in service.files} | files_of_others(service.name)
     return [path for path in read(service.name).files if path not in asked and os.path.lexists(path)]
 
 

@@ -44,7 +44,10 @@ class Collector:
         if self.options.usage_interval and not 0 <= now - self._measured_at < self.options.usage_interval:
             self._uses, self._measured_at = self._measure.update(inventory, given, containers), now
         errors = {
-            "cdi": [f"The CDI specification {path} cannot be read or is not understood." for path in self._specifications.unreadable],
+            "cdi": [
+                f"The CDI specification {path} cannot be read or is not understood."
+                for path in self._specifications.unreadable
+            ],
             "container": [
                 f"The files of the container {identifier} cannot be read." for identifier in self._files.unreadable
             ],

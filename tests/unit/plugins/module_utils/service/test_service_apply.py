@@ -418,6 +418,22 @@ def test_a_folder_of_several_services_goes_with_the_last_of_them(engine, options
     assert not (tmp_path / "etc").exists()
 
 
+def test_a_file_of_several_services_goes_with_the_last_of_them(engine, options, deployed, file_options, tmp_path):
+    note = file_options("etc/shared/README", "text\n")
+    absent = [nothing_asked(options), nothing_asked(options, name="other")]
+    deploy(engine, dict(options, files=[*options["files"], note]))
+    deploy(engine, dict(options, name="other", files=[note], secret_files=[]))
+    results = deployment.deploy(engine, [parse(service) for service in absent], check_mode=True)
+    assert [any("README" in action for action in result["actions"]) for result in results] == [False, True]
+    deploy(engine, options)
+    assert (tmp_path / "etc" / "shared" / "README").exists(), "a service that no longer has the file leaves the file"
+    deploy(engine, dict(options, files=[*options["files"], note]))
+    apply.remove(engine, parse(absent[0]))
+    assert (tmp_path / "etc" / "shared" / "README").exists()
+    apply.remove(engine, parse(absent[1]))
+    assert not (tmp_path / "etc").exists()
+
+
 def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_path):
     there = tmp_path / "etc" / "app.conf"
     there.parent.mkdir()
