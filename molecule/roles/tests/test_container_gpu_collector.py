@@ -230,6 +230,18 @@ def test_a_restart_of_the_engine(prometheus, jobs):
     assert inside("gpu1", "runtime-mig-uuid") == wanted
 
 
+def test_a_collector_that_is_disabled_leaves_the_folder_of_the_node_exporter(prometheus, site):
+    arguments = ("--limit=gpu2", "--tags=container_gpu_collector")
+    try:
+        assert site(*arguments, variables={"container_gpu_collector_enabled": False}).code == 0
+        wait_until(lambda: not prometheus.query('container_gpu_info{host="gpu2"}'), "old metrics stay", SECONDS)
+        on("gpu2", "docker restart --time 1 node-exporter")
+        assert not prometheus.query('node_textfile_scrape_error{host="gpu2"} > 0')
+    finally:
+        assert site(*arguments).code == 0
+    wait_until(lambda: prometheus.query('container_gpu_info{host="gpu2"}'), "the metrics come back", 2 * SECONDS)
+
+
 @pytest.fixture
 def measured(site):
     """The collector of gpu2 asks NVML and takes labels of containers."""
