@@ -110,6 +110,8 @@ def engines():
     yield
     on_both(lambda name: on(name, f"docker rm --force {' '.join(JOBS[name])} 2>/dev/null || true"))
     on_both(lambda name: restart(name, driver.gpus(name), before[name]))
+    # Containers without a restart policy end with the engine.
+    on_both(lambda name: on(name, "docker start training-job"))
 
 
 @pytest.fixture(scope="module")
