@@ -64,6 +64,7 @@ def fleet() -> list[list[series.Series]]:
             *series.gpu_containers(host, GIVEN, usage=True),
             *series.machine(host, CORES),
             *series.model_server(host, engine),
+            *series.alerts(host),
         ]
         for host, engine in zip(HOSTS, SERVED, strict=True)
     ]
