@@ -110,8 +110,11 @@ def _note(name: str, before: Manifest, after: Manifest) -> None:
 
 def orphans(service: ServiceSpec) -> list[str]:
     """Files of the service that neither its options ask for any more nor another service has."""
-    asked = {file.path for file in service.files} | files_of_others(service.name)
-    return [path for path in read(service.name).files if path not in asked and os.path.lexists(path)]
+    asked = {file.path for file in service.files}
+    left = [path for path in read(service.name).files if path not in asked and os.path.lexists(path)]
+    # Most runs leave no file, and do not read what the other services have.
+    of_others = files_of_others(service.name) if left else set()
+    return [path for path in left if path not in of_others]
 
 
 def moved(service: ServiceSpec) -> dict[str, str]:
