@@ -7,14 +7,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
-from container_gpu_collector import cdi, exposition, families, proc_driver, usage
+from container_gpu_collector import cdi, exposition, families, proc_driver, textfile, usage
 from container_gpu_collector.allocation import Allocations
 from container_gpu_collector.container_files import ContainerFiles
 from container_gpu_collector.containers import Container
 from container_gpu_collector.inventory import Inventory
 from container_gpu_collector.measure import Measure
 from container_gpu_collector.options import Options
-from container_gpu_collector.textfile import Textfile
 
 # An unchanged file is written again, so that its time of success tells that the collector works.
 _UNCHANGED_SECONDS = 10
@@ -30,7 +29,6 @@ class Collector:
         self._files = ContainerFiles(self.options.containers, self.options.labels, self.options.cgroup_parent)
         self._allocations = Allocations(self.options.nvidia_runtimes)
         self._specifications = cdi.Specifications(self.options.cdi)
-        self._textfile = Textfile(self.options.textfile)
         self._measure = Measure()
         self._uses: list[usage.Use] = []
         self._measured_at = 0.0
@@ -63,12 +61,12 @@ class Collector:
         counts = {kind: len(messages) for kind, messages in errors.items()}
         body = text + exposition.render(families.state(counts, 0))
         if body != self._written or not 0 <= now - self._written_at < _UNCHANGED_SECONDS:
-            self._textfile.write(text + exposition.render(families.state(counts, now)))
+            textfile.write(self.options.textfile, text + exposition.render(families.state(counts, now)))
             self._written, self._written_at = body, now
 
     def stop(self) -> None:
         """Take back what would not be true for long. The time of the last success stays, so that the end is noticed."""
-        self._textfile.write(exposition.render(families.state({}, self._written_at)))
+        textfile.write(self.options.textfile, exposition.render(families.state({}, self._written_at)))
 
     def _inventory(self) -> Inventory:
         driver = self.options.driver
