@@ -53,7 +53,7 @@ class Nvml:
 
     @staticmethod
     def load() -> Nvml:
-        """The library, ready for questions. Raises NvmlError where there is none, or no driver that fits."""
+        """The library, ready for questions. Raises NvmlError where the library or a driver that fits is missing."""
         try:
             library = ctypes.CDLL(LIBRARY)
         except OSError as error:

@@ -23,7 +23,7 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 def samples(text):
-    """Labels and value by name of the metric. An empty label is none."""
+    """Labels and value by name of the metric. Empty labels are left out."""
     by_name: dict = {}
     for line in text.splitlines():
         if not line.startswith("#"):
