@@ -50,8 +50,10 @@ contract: tools ## The Grafana modules against the stand-in, or a real Grafana: 
 	python -m pytest tests/contract/test_grafana_present.py tests/contract/test_grafana_robust.py tests/contract/test_grafana_secrets.py
 
 .PHONY: lint
-lint: tools ## yamllint, ansible-lint (production), mypy
+lint: tools ## yamllint, the imports of the tests, ansible-lint (production), mypy
 	$(PART) yamllint yamllint --strict .
+	$(PART) collect python -m pytest --collect-only -qqq -m "" tests
+	$(PART) collect-molecule python -m pytest --collect-only -qqq -m "" molecule
 	$(PART) ansible-lint ansible-lint --profile production --offline --strict
 	$(PART) mypy mypy
 

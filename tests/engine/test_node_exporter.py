@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from container_gpu_collector import exposition, families
+from container_gpu_collector import exposition, families, textfile
 from container_gpu_collector.allocation import Given
 from container_gpu_collector.inventory import Device
-from container_gpu_collector.textfile import Textfile
 
 from tests.engine.image import PREFIX
 from tests.lab import images
@@ -86,7 +85,7 @@ def test_it_has_what_the_container_gpu_collector_writes(deployed, tmp_path):
     odd = replace(container("26.1", "cdi-0"), labels=(("team", 'a"b\\c\nd'),))
     given = [Given(entry, Device(GPUS["26.1"][0]), "cdi") for entry in (odd, container("26.1", "dcgm-exporter"))]
     families_of_all = [families.allocation(given, "systemd"), *families.state({"device": 0}, 1800000000)]
-    Textfile(str(tmp_path / "textfile" / "container_gpu.prom")).write(exposition.render(families_of_all))
+    textfile.write(str(tmp_path / "textfile" / "container_gpu.prom"), exposition.render(families_of_all))
     text = requests.get(f"http://{deployed[1]['container']['ip']}:9100/metrics", timeout=10).text
     lines = [line for line in text.splitlines() if line.startswith("container_gpu_info{")]
     assert len(lines) == 2
