@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""Where the parts of a bundle lie: paths relative to the bundle's folder."""
+
+import os
+
+CONTENTS = "bundle.json"
+SUMS = "SHA256SUMS"
+# An OCI image layout with a manifest.json, so that `docker load` takes a tar of the folder.
+IMAGES = "images"
+# The NVIDIA repositories with their original signed indices.
+APT = "packages/apt"
+RPM = "packages/rpm"
+COLLECTION = "collection"
+# Files that are being written. They are no part of the bundle.
+PARTIAL = ".part"
+
+
+def blob(folder: str, digest: str) -> str:
+    """Path of a blob of the images of a bundle in a folder."""
+    return os.path.join(folder, IMAGES, blob_in_images(digest))
+
+
+def blob_in_images(digest: str) -> str:
+    """Path of a blob, relative to the image layout."""
+    algorithm, _colon, value = digest.partition(":")
+    return os.path.join("blobs", algorithm, value)

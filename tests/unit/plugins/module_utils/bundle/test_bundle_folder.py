@@ -1,0 +1,78 @@
+"""bundle.json and SHA256SUMS: what is written is read again, and what differs is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, layout, sums
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
+
+PACKAGES = [{"distribution": "ubuntu", "version": "24.04", "architecture": "amd64", "files": ["packages/apt/a.deb"]}]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A bundle with a package and a blob."""
+    path = str(tmp_path / "bundle")
+    contents.update(path, "0.1.0", packages=PACKAGES)
+    for name in (layout.blob(path, "sha256:ab"), f"{path}/packages/apt/a.deb"):
+        os.makedirs(os.path.dirname(name))
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(name)
+    return path
+
+
+def test_each_part_keeps_the_keys_of_the_others(folder):
+    contents.update(folder, "0.2.0", platforms=["linux/amd64"])
+    read = contents.read(folder)
+    assert (read["packages"], read["platforms"], read["collection"]) == (PACKAGES, ["linux/amd64"], "0.2.0")
+
+
+def test_the_same_keys_leave_the_file_as_it_is(folder):
+    before = os.stat(f"{folder}/bundle.json")
+    contents.update(folder, "0.1.0", packages=PACKAGES)
+    assert os.stat(f"{folder}/bundle.json") == before
+
+
+def test_sha256sum_agrees(folder):
+    assert sums.write(folder)
+    checked = subprocess.run(["sha256sum", "--check", "--strict", layout.SUMS], cwd=folder, capture_output=True, text=True)
+    assert checked.stdout.splitlines() == ["bundle.json: OK", "images/blobs/sha256/ab: OK", "packages/apt/a.deb: OK"]
+    sums.check(folder)
+    assert not sums.write(folder)
+
+
+def test_a_file_that_is_being_written_is_no_part(folder):
+    with open(f"{folder}/images/blobs/sha256/cd.part", "w", encoding="utf-8"):
+        pass
+    sums.write(folder)
+    with open(f"{folder}/{layout.SUMS}", encoding="utf-8") as file:
+        assert "cd" not in [line.rpartition("/")[2][:2] for line in file]
+
+
+def test_what_is_missing_or_differs_is_named(folder):
+    sums.write(folder)
+    os.remove(f"{folder}/packages/apt/a.deb")
+    with open(layout.blob(folder, "sha256:ab"), "a", encoding="utf-8") as file:
+        file.write("!")
+    with pytest.raises(BundleError, match=r"sha256/ab \(another SHA-256\), packages/apt/a.deb \(No such file.*Copy the bundle"):
+        sums.check(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(None, "is missing"), ("{", "not JSON"), ("[]", "not that of a bundle"), ('{"format": 1}', "not that of a bundle")],
+)
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path, text, words):
+    if text is not None:
+        (tmp_path / layout.CONTENTS).write_text(text)
+    with pytest.raises(BundleError, match=f"{words}.*playbook bundle"):
+        contents.read(str(tmp_path))
+
+
+def test_another_format_is_refused(folder):
+    contents.update(folder, "0.1.0", format=2)
+    with pytest.raises(BundleError, match="has format 2, and this version of the collection reads format 1"):
+        contents.read(folder)
