@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)")
 
@@ -19,3 +20,8 @@ def is_before(version: str, *release: int) -> bool:
     """Whether the version is known and older than a release, such as `11, 3`."""
     known = numbers(version)
     return bool(known) and known < release
+
+
+def newest(versions: Iterable[str]) -> str:
+    """The newest of versions; empty where there is none."""
+    return max(versions, key=numbers, default="")

@@ -479,18 +479,38 @@ options:
                 type: str
                 required: true
           timeout:
-            description: Seconds to wait.
+            description:
+              - Seconds to wait. With O(services[].health.progress), seconds without progress, and the wait has no other limit.
+              - A container that ends or that the engine restarts fails at once.
             type: int
             default: 60
+          progress:
+            description:
+              - Regular expression for lines of the container's log that show that a start goes on, such as steps of a
+                migration. After such a line O(services[].health.timeout) begins again.
+              - A text that the expression matched since the container's start does not count a second time. So the
+                expression must match what differs from step to step, and no time of day.
+              - Lines count that the container wrote since its start. If the log driver does not let logs be read, no line
+                counts.
+            type: str
+            default: ""
+          variable:
+            description: Name of the variable that sets O(services[].health.timeout), for errors.
+            type: str
+            default: health.timeout
       data:
         description:
-          - Data in a volume that the program changes for a new version. A version that is older than the version that
-            last ran on the volume is refused before anything changes.
+          - Data in a volume that the program changes for a new version. A version that does not read the data of the
+            version that last ran on the volume is refused before anything changes. Without
+            O(services[].data.oldest_reader), that is every older version.
           - Where the versions differ, O(services[].data.files) are copied while neither container runs. When the
             deployment fails, the copy is put back together with the previous container. Where the host does not see the
             files, the previous container is put back and not started.
-          - The version is kept in C(/var/lib/gpu_monitoring). Where no version is known, tags of the images of
-            containers with that volume count.
+          - The copy is refused before anything changes where the disk of the volume has less room than twice the size of
+            the files and 256 MiB.
+          - Where the previous version reads the data of the new version, nothing is copied, and the data stays.
+          - The version is kept in C(/var/lib/gpu_monitoring). Where no version is known and
+            O(services[].data.oldest_reader) is not given, tags of the images of containers with that volume count.
         type: dict
         suboptions:
           version:
@@ -506,6 +526,12 @@ options:
             type: list
             elements: str
             required: true
+          oldest_reader:
+            description:
+              - Oldest version that reads the data that O(services[].data.version) writes, such as V(2.55). The newest such
+                version of all deployments counts until the volume is removed.
+            type: str
+            default: ""
           allow_older:
             description: Whether an older version may start on the data, such as after a restored backup.
             type: bool
@@ -799,6 +825,8 @@ SERVICE = {
                 "options": {name: {"type": "str", "required": True} for name in ("pattern", "text")},
             },
             "timeout": {"type": "int", "default": 60},
+            "progress": {"type": "str", "default": ""},
+            "variable": {"type": "str", "default": "health.timeout"},
         },
     },
     "data": {
@@ -807,6 +835,7 @@ SERVICE = {
             "version": {"type": "str", "required": True},
             "volume": {"type": "str", "required": True},
             "files": {"type": "list", "elements": "str", "required": True},
+            "oldest_reader": {"type": "str", "default": ""},
             "allow_older": {"type": "bool", "default": False},
             "advice": {"type": "str", "default": ""},
         },

@@ -31,7 +31,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reloa
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import NEXT, PREVIOUS, VALIDATOR
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
 
 VALIDATE_SECONDS = 120
 VALIDATE_LINES = 100
@@ -158,6 +157,10 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
     if options.data and decided.replaces and volume_data.changes_version(options.data, last_version):
         decided.data_of = last_version
+        volume = engine.volume(options.data.volume)
+        with _warning_in(check_mode, warnings):
+            if volume:
+                volume_data.refuse_full_disk(options.data, volume)
     if container in ("create", "recreate", "start"):
         own = {options.name + PREVIOUS, *([_name(inspected)] if inspected else [])}
         with _warning_in(check_mode, warnings):
@@ -276,18 +279,22 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
 
 
 def _last_version(engine: Engine, options: ServiceSpec) -> str:
-    """The version that last ran on the data; empty where none is known. Raises ServiceError for an older one, and for data in use."""
+    """The version that last ran on the data; empty where none is known. Raises ServiceError for one that does not read the data.
+
+    Data that no older version reads may come from another owner, who must not use them meanwhile.
+    """
     if not options.data or engine.volume(options.data.volume) is None:
         return ""
-    last = manifest.read(options.name).versions.get(options.data.volume, "")
-    if not last:
+    noted = manifest.read(options.name)
+    last = noted.versions.get(options.data.volume, "")
+    if not last and not options.data.oldest_reader:
         users = engine.users_of_volume(options.data.volume)
         for user in users:
             if user.get("State") == "running" and (user.get("Labels") or {}).get(spec.OWNER_LABEL) != options.name:
                 container = user["Names"][0].lstrip("/")
                 raise ServiceError(f"data: the container {container} runs on the volume {options.data.volume}. Stop that container first.")
         last = volume_data.version_of(user["Image"] for user in users)
-    volume_data.refuse_older(options.data, last)
+    volume_data.refuse_older(options.data, last, noted.readers.get(options.data.volume, ""))
     return last
 
 
@@ -424,8 +431,7 @@ def _keep_data(engine: Engine, kept: Data, last_version: str, record: journal.Jo
         record.enter(journal.CHANGING)
         record.data = volume_data.copy(kept, volume, last_version)
         record.enter(journal.CHANGING)
-    if numbers(kept.version):
-        manifest.note_version(record.service.name, kept.volume, kept.version)
+    manifest.note_data(record.service.name, kept)
 
 
 @dataclass

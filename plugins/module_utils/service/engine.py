@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import calendar
 import json
 import time
 from collections.abc import Iterator
@@ -294,9 +295,9 @@ class Engine:
         finally:
             self.remove(name, unnamed_volumes=True)
 
-    def logs(self, name: str, lines: int) -> str:
-        """The last lines that a container wrote."""
-        query = {"stdout": True, "stderr": True, "tail": lines}
+    def logs(self, name: str, lines: int, since: str = "") -> str:
+        """The last lines that a container wrote, as far as they are not older than `since`, a time of the engine's form."""
+        query = {"stdout": True, "stderr": True, "tail": lines, **({"since": _unix_time(since)} if since else {})}
         with _asking(f"report what the container {name} wrote"):
             with self._api.stream("GET", f"/containers/{segment(name)}/logs", query) as stream:
                 return _text(stream.read())
@@ -326,6 +327,12 @@ def split_reference(reference: str) -> tuple[str, str]:
     if not colon or "/" in tag:
         repository, tag = named, "latest"
     return repository, digest or tag
+
+
+def _unix_time(moment: str) -> str:
+    """A time of the engine's form, 2026-01-31T12:00:00.123456789Z, as the API takes it: seconds with nine decimals."""
+    whole, _dot, rest = moment.rstrip("Z").partition(".")
+    return f"{calendar.timegm(time.strptime(whole, '%Y-%m-%dT%H:%M:%S'))}.{rest:0<9}"
 
 
 def _text(content: bytes) -> str:

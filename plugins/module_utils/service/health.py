@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, Image
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Health, HttpProbe, ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.progress import Progress
 
 POLL_SECONDS = 0.25
 PROBE_SECONDS = 5
@@ -100,11 +101,12 @@ def ended(container: Optional[Container], restarts: int) -> str:
 def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, inspected: Optional[Container] = None) -> Container:
     """Return the container once it is healthy and has been up for `steady` seconds. `inspected` is what the engine has just reported of it.
 
-    Raises ServiceError with the reason and the container's last lines if it ends or the time of `health` runs out.
+    Raises ServiceError with the reason and the container's last lines if it ends, or if the time of `health` runs out
+    without progress.
     """
     name = service.name
     begin = time.monotonic()
-    deadline = begin + service.health.timeout
+    progress = Progress(engine, service.health, begin)
     while True:
         container, inspected = inspected or engine.container(service.container), None
         end = ended(container, restarts)
@@ -112,13 +114,15 @@ def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, ins
         now = time.monotonic()
         if container and not problem and now - begin >= steady:
             return container
-        if now > deadline and not end:
+        stalled = not end and container is not None and progress.stalled(container, now)
+        if stalled:
             end = ended(engine.container(service.container), restarts)
             problem = end or problem
-        if end or now > deadline:
+        if end or stalled:
             written = _written(engine, container, name, ended=bool(end)) if container else ""
             reason = f"health: {name} is not healthy after {now - begin:.0f} s: {problem}."
-            raise ServiceError(reason + _hint(service.health, written), written)
+            advice = _hint(service.health, written) or ("" if end else progress.advice())
+            raise ServiceError(reason + advice, written)
         time.sleep(POLL_SECONDS)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
+from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, state
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data, ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import newest, numbers
 
 KIND = "manifest"
 
@@ -17,7 +18,8 @@ KIND = "manifest"
 class Manifest:
     """What the module put on the host for a service beside its container; `kept` are files that are made once, which count as data as `volumes` do.
 
-    `versions` has, by volume, the version of the program that last ran on the data.
+    `versions` has, by volume, the version of the program that last ran on the data, and `readers` the oldest version that
+    reads the data.
     """
 
     files: list[str] = field(default_factory=list)
@@ -26,11 +28,20 @@ class Manifest:
     networks: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    readers: dict[str, str] = field(default_factory=dict)
 
     def with_all_of(self, other: Manifest) -> Manifest:
         """What one of the two has."""
-        lists = {name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items() if name != "versions"}
-        return Manifest(**lists, versions={**self.versions, **other.versions})
+        lists = {name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items() if isinstance(mine, list)}
+        return Manifest(**lists, versions={**self.versions, **other.versions}, readers={**self.readers, **other.readers})
+
+    def with_data_of(self, data: Optional[Data]) -> Manifest:
+        """With the version whose data it is, where that is known. Data that an older version does not read stays such data."""
+        if data is None or not numbers(data.version):
+            return self
+        reader = newest([self.readers.get(data.volume, ""), data.oldest_reader])
+        readers = {**self.readers, data.volume: reader} if reader else self.readers
+        return replace(self, versions={**self.versions, data.volume: data.version}, readers=readers)
 
 
 def wanted(service: ServiceSpec) -> Manifest:
@@ -83,20 +94,26 @@ def settled(service: ServiceSpec) -> bool:
 
 def _after(service: ServiceSpec) -> Manifest:
     before, now = read(service.name), wanted(service)
-    versions = {**before.versions, **({service.data.volume: service.data.version} if service.data and numbers(service.data.version) else {})}
     kept = sorted({*filter(os.path.lexists, before.kept), *now.kept} - {*now.files})
-    return Manifest(now.files, kept, sorted({*before.volumes, *now.volumes}), sorted({*before.networks, *now.networks}), before.folders, versions)
+    volumes, networks = sorted({*before.volumes, *now.volumes}), sorted({*before.networks, *now.networks})
+    return replace(before, files=now.files, kept=kept, volumes=volumes, networks=networks).with_data_of(service.data)
 
 
-def note_version(name: str, volume: str, version: str) -> None:
+def note_data(name: str, data: Data) -> None:
     """Note that a version of the program runs on the data in a volume."""
     before = read(name)
-    _note(name, before, replace(before, versions={**before.versions, volume: version}))
+    _note(name, before, before.with_data_of(data))
 
 
-def restore(name: str, before: Manifest) -> None:
-    """Note what was there before a change that was taken back, and remove the folders that it made."""
-    files.remove_empty([folder for folder in read(name).folders if folder not in before.folders])
+def restore(name: str, before: Manifest, data_is_lost: bool) -> None:
+    """Note what was there before a change that was taken back, and remove the folders that it made.
+
+    Where `data_is_lost`, the data is that of the new version.
+    """
+    now = read(name)
+    files.remove_empty([folder for folder in now.folders if folder not in before.folders])
+    if data_is_lost:
+        before = replace(before, versions={**before.versions, **now.versions}, readers={**before.readers, **now.readers})
     if before == Manifest():
         state.drop(name, KIND)
     else:
@@ -129,7 +146,7 @@ def leave(name: str, data: bool) -> None:
     removed = read(name)
     files.remove_empty(removed.folders)
     folders = [folder for folder in removed.folders if os.path.isdir(folder)]
-    left = Manifest(kept=removed.kept, volumes=removed.volumes, folders=folders, versions=removed.versions)
+    left = replace(removed, files=[], networks=[], folders=folders)
     if data or not (left.kept or left.volumes):
         state.drop(name, KIND)
         files.remove_empty([state.FOLDER])

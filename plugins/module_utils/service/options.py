@@ -71,11 +71,15 @@ class Reload:
 
 @dataclass(frozen=True)
 class Data:
-    """The version of the program whose data is in `volume`. `files` of the volume are what a new version changes."""
+    """The version of the program whose data is in `volume`. `files` of the volume are what a new version changes.
+
+    `oldest_reader` is the oldest version that reads what this version writes. Without it no older version does.
+    """
 
     version: str
     volume: str
     files: list[str]
+    oldest_reader: str = ""
     allow_older: bool = False
     advice: str = ""
 
@@ -90,12 +94,18 @@ class LogHint:
 
 @dataclass(frozen=True)
 class Health:
-    """When the service counts as healthy: by one of request, command and the image's own check, or by staying up."""
+    """When the service counts as healthy: by one of request, command and the image's own check, or by staying up.
+
+    `progress` is an expression for lines of the log after which the `timeout` begins again. `variable` is where a person
+    sets the timeout.
+    """
 
     http: Optional[HttpProbe] = None
     command: Optional[list[str]] = None
     image: bool = False
     timeout: int = 60
+    progress: str = ""
+    variable: str = "health.timeout"
     log_hints: list[LogHint] = field(default_factory=list)
 
 

@@ -46,10 +46,7 @@ def take_back(engine: Engine, failed: journal.Journal) -> list[str]:
         except ServiceError as error:
             problems.append(error.reason)
     if not problems:
-        versions = manifest.read(failed.service.name).versions if failed.data_is_lost else {}
-        manifest.restore(failed.service.name, failed.manifest)
-        for volume, version in versions.items():
-            manifest.note_version(failed.service.name, volume, version)
+        manifest.restore(failed.service.name, failed.manifest, failed.data_is_lost)
         failed.close()
     return problems
 

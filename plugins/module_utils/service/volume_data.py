@@ -14,10 +14,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.files import about
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import newest, numbers
 
 _TAG = re.compile(r":v?(\d+(?:\.\d+)+[^/:@]*)(?:@.*)?$")
 COPY_FOLDER = ".gpu_monitoring.previous"
+# What stays free on the disk beside a copy and as much again: a full root disk kills jobs of users.
+RESERVE = 256 << 20
 
 
 @dataclass
@@ -37,25 +39,34 @@ class Copy:
 
 def version_of(images: Iterable[str]) -> str:
     """The newest version that tags of images name; empty where none does."""
-    tags = [match[1] for match in map(_TAG.search, images) if match]
-    return max(tags, key=numbers, default="")
+    return newest(match[1] for match in map(_TAG.search, images) if match)
 
 
-def refuse_older(data: Data, last: str) -> None:
-    """Raise ServiceError where a newer version ran on the data. Unknown versions are not compared."""
-    wanted, ran = numbers(data.version), numbers(last)
-    # A tag such as 11.2 is any version that begins so.
-    shared = min(len(wanted), len(ran))
-    if wanted[:shared] < ran[:shared] and not data.allow_older:
-        raise ServiceError(
-            f"data: version {last} ran on the volume {data.volume} last, and {data.version} is older."
-            f" An older version does not start on newer data, or damages the data. {data.advice}".rstrip()
-        )
+def refuse_older(data: Data, last: str, reader: str) -> None:
+    """Raise ServiceError where the version does not read the data. Unknown versions are not compared.
+
+    `last` ran on the data, and `reader` is the oldest version that reads the data, where older versions may.
+    """
+    if data.allow_older or not _is_older(data.version, reader if data.oldest_reader else last):
+        return
+    if data.oldest_reader:
+        reason = f"does not read the data of that version, which needs {reader} or newer."
+    else:
+        reason = "is older. An older version does not start on newer data, or damages the data."
+    raise ServiceError(f"data: version {last} ran on the volume {data.volume} last, and {data.version} {reason} {data.advice}".rstrip())
 
 
 def changes_version(data: Data, last: str) -> bool:
-    """Whether the version is another one than the one that ran on the data, as far as both are known."""
-    return bool(numbers(data.version) and numbers(last) and numbers(data.version) != numbers(last))
+    """Whether the version is another one than the one that ran on the data, which may not read the data then, as far as both are known."""
+    changes = bool(numbers(data.version) and numbers(last) and numbers(data.version) != numbers(last))
+    return changes and (not data.oldest_reader or _is_older(last, data.oldest_reader))
+
+
+def _is_older(version: str, than: str) -> bool:
+    """Whether a version is older, as far as both are known. A tag such as 11.2 is any version that begins so."""
+    own, other = numbers(version), numbers(than)
+    shared = min(len(own), len(other))
+    return own[:shared] < other[:shared]
 
 
 def folder_of(volume: Volume) -> str:
@@ -68,6 +79,21 @@ def folder_of(volume: Volume) -> str:
 def copies_to(folder: str) -> str:
     """The folder for copies: on the disk of the data, so that the copies are put back by renaming."""
     return os.path.join(folder, COPY_FOLDER)
+
+
+def refuse_full_disk(data: Data, volume: Volume) -> None:
+    """Raise ServiceError where the copy, and what the new version writes, would fill the disk of the data."""
+    folder = folder_of(volume)
+    paths = [os.path.join(folder, name) for name in data.files]
+    size = sum(os.path.getsize(path) for path in paths if os.path.isfile(path) and not os.path.islink(path))
+    if not size:
+        return
+    needed, free = 2 * size + RESERVE, shutil.disk_usage(folder).free
+    if free < needed:
+        raise ServiceError(
+            f"data: a new version of the data in the volume {data.volume} needs {needed >> 20} MiB in {folder}, for a copy of"
+            f" {size >> 20} MiB and its own changes, and {free >> 20} MiB are free. Free disk space there."
+        )
 
 
 def copy(data: Data, volume: Volume, last: str) -> Copy:

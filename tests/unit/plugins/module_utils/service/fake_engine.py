@@ -177,7 +177,7 @@ class FakeEngine:
         self._called("run", name)
         return self.validator
 
-    def logs(self, name, lines):
+    def logs(self, name, lines, since=""):
         return "starting\npassword: correct-horse-battery\nbye"
 
     def execute(self, name, command):

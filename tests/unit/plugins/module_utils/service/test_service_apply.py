@@ -557,7 +557,7 @@ def test_a_journal_and_a_manifest_of_an_earlier_version_are_read(engine, options
     folder = tmp_path / "locks"
     probe = {"port": 80, "path": "/-/reload", "scheme": "http", "username": None, "password_file": None, "method": "POST"}
     manifest_kept = json.loads((folder / "app.manifest").read_text())
-    assert manifest_kept.pop("versions") == {}
+    assert manifest_kept.pop("versions") == manifest_kept.pop("readers") == {}
     assert sorted(manifest_kept) == ["files", "folders", "kept", "networks", "volumes"]
     (folder / "app.manifest").write_text(json.dumps(manifest_kept))
     kept = {"service": {"name": "app", "networks": ["monitoring"], "reload": {"signal": None, "http": probe}}, "container": "reload", "ran": True,

@@ -165,6 +165,21 @@ def test_what_a_container_wrote(start, content):
     assert stand_in.asked[-1][2] == {"stdout": ["True"], "stderr": ["True"], "tail": ["20"]}
 
 
+@pytest.mark.parametrize(
+    ("moment", "since"),
+    [
+        ("2026-01-31T12:00:00.123456789Z", "1769860800.123456789"),
+        ("2026-01-31T12:00:00.5Z", "1769860800.500000000"),
+        ("2026-01-31T12:00:00Z", "1769860800.000000000"),
+    ],
+)
+def test_what_a_container_wrote_since_a_moment(start, moment, since):
+    stand_in = start()
+    stand_in.answers["/containers/app/logs"] = (200, b"late\n")
+    assert Engine(stand_in.docker_host).logs("app", 20, moment) == "late"
+    assert stand_in.asked[-1][2]["since"] == [since]
+
+
 PULLED = b'{"status": "Pulling from prom/x"}\r\n{"status": "Downloaded"}\r\n'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,95 @@ def test_no_room_for_the_copy(program, at, folder, monkeypatch):
     assert program.container("app")["State"]["Running"]
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_copy_that_would_fill_the_disk_is_refused_before_anything_changes(program, at, folder, check, monkeypatch):
+    deploy(program, at("1.9.0"))
+    (folder / "app.db").write_bytes(b"1.9.0\n" + bytes(10 << 20))
+    monkeypatch.setattr(volume_data.shutil, "disk_usage", lambda path: namedtuple("Usage", "free")(275 << 20))
+    program.calls.clear()
+    words = f"needs 276 MiB in {folder}, for a copy of 10 MiB and its own changes, and 275 MiB are free. Free disk space there."
+    if check:
+        assert words in " ".join(deploy(program, at("2.0.0"), check).warnings)
+    else:
+        with pytest.raises(ServiceError, match=words):
+            deploy(program, at("2.0.0"))
+    assert program.calls == []
+    assert program.container("app")["State"]["Running"]
+
+
+@pytest.fixture
+def readable(at):
+    """A program whose older versions read the data from one on, as Prometheus."""
+
+    def make(version, reader, **changes):
+        made = at(version, **changes)
+        made["data"] |= {"files": [], "oldest_reader": reader}
+        return made
+
+    return make
+
+
+@pytest.fixture
+def reads_all(engine):
+    for version in ("2.55.1", "3.5.3", "3.11.0", "3.13.5", "4.0.0"):
+        engine.images[f"app:{version}"] = {"Id": f"sha256:{version}", "Config": IMAGE_CONFIG}
+    return engine
+
+
+def test_an_older_version_that_reads_the_data_gets_them(reads_all, readable):
+    deploy(reads_all, readable("3.5.3", "2.55"))
+    for version in ("3.13.5", "3.5.3"):
+        service, container = deploy(reads_all, readable(version, "2.55"))
+        assert container["Config"]["Image"] == f"app:{version}"
+        assert service.plan.data_of == ""
+
+
+def test_a_failed_upgrade_of_data_that_the_older_version_reads(reads_all, readable):
+    deploy(reads_all, readable("3.5.3", "2.55"))
+    reads_all.sick = {"sha256:3.13.5"}
+    with pytest.raises(ServiceError, match="The files and the container app are as they were before"):
+        deploy(reads_all, readable("3.13.5", "2.55"))
+    assert reads_all.container("app")["State"]["Running"]
+    assert not deploy(reads_all, readable("3.5.3", "2.55"))[0].plan.changed
+
+
+def test_an_older_version_that_does_not_read_the_data_is_refused(reads_all, readable):
+    """Also where the older version itself writes what others read, and after the service was removed."""
+    deploy(reads_all, readable("4.0.0", "4.0"))
+    words = f"version 4.0.0 ran on the volume data last, and 3.13.5 does not read the data of that version, which needs 4.0 or newer. {ADVICE}"
+    with pytest.raises(ServiceError, match=words):
+        deploy(reads_all, readable("3.13.5", "2.55"))
+    apply.remove(reads_all, parse(readable("4.0.0", "4.0", state="absent")))
+    with pytest.raises(ServiceError, match=words):
+        deploy(reads_all, readable("3.13.5", "2.55"))
+    reads_all.volumes.clear()
+    assert deploy(reads_all, readable("3.13.5", "2.55", check=True), check=True).plan.container == "create"
+
+
+def test_a_format_that_was_used_once_stays_in_the_data(reads_all, readable):
+    deploy(reads_all, readable("3.13.5", "3.11"))
+    deploy(reads_all, readable("3.13.5", "2.55", env={"TZ": "CET"}))
+    with pytest.raises(ServiceError, match="3.5.3 does not read the data of that version, which needs 3.11 or newer"):
+        deploy(reads_all, readable("3.5.3", "2.55"))
+    assert deploy(reads_all, readable("3.11.0", "2.55"))[1]["State"]["Running"]
+
+
+def test_a_failed_upgrade_of_data_that_the_older_version_does_not_read(reads_all, readable):
+    deploy(reads_all, readable("3.13.5", "2.55"))
+    reads_all.sick = {"sha256:4.0.0"}
+    with pytest.raises(ServiceError, match="The previous container app exists and is not started.*no copy of the data"):
+        deploy(reads_all, readable("4.0.0", "4.0"))
+    with pytest.raises(ServiceError, match="3.13.5 does not read the data"):
+        deploy(reads_all, readable("3.13.5", "2.55"))
+
+
+def test_another_reader_of_readable_data_is_left_alone(reads_all, readable):
+    """Such as a Thanos sidecar, which has Prometheus' volume, or a backup of the volume."""
+    other_program(reads_all, "sidecar", "4.0.0", {})
+    reads_all.start("sidecar")
+    assert deploy(reads_all, readable("3.5.3", "2.55"))[1]["State"]["Running"]
+
+
 def other_program(engine, name, version, labels):
     mounts = [{"Type": "volume", "Source": "data", "Target": "/data", "ReadOnly": False}]
     body = {"Image": f"app:{version}", "Env": [], "Labels": labels, "HostConfig": {"Mounts": mounts}}
@@ -253,7 +343,7 @@ def test_the_version_that_images_name(images, version):
 def test_what_counts_as_older(wanted, last, refused):
     data = Data(wanted, "data", [])
     try:
-        volume_data.refuse_older(data, last)
+        volume_data.refuse_older(data, last, "")
     except ServiceError:
         assert refused
     else:
