@@ -1,0 +1,7 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+
+class BackupError(Exception):
+    """What a person has to know of a backup that cannot be made or restored, and what to do."""

@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The folder with all backups of a monitoring host, on the controller or on the host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import replace
+from typing import Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def now() -> str:
+    """The time that a backup has in its manifest."""
+    return time.strftime(TIME_FORMAT, time.gmtime())
+
+
+def folder_name(made: str) -> str:
+    """The name of a backup of that time."""
+    return made.replace(":", "").replace("-", "")
+
+
+def begin(folder: str, begun: Manifest) -> None:
+    """Make the folder of a new backup, and remove what interrupted runs left of backups of the host."""
+    os.makedirs(os.path.dirname(folder), 0o700, exist_ok=True)
+    discard(folder, begun.host)
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError as error:
+        raise BackupError(f"{folder} exists already. Run the backup again in a second.") from error
+    manifest.write(folder, begun)
+
+
+def discard(folder: str, host: str) -> None:
+    """Remove what interrupted runs left of backups of the host, beside a new one and of this one."""
+    parent = os.path.dirname(folder)
+    for name, left in _backups(parent, host).items() if os.path.isdir(parent) else []:
+        if not left.complete:
+            shutil.rmtree(os.path.join(parent, name))
+
+
+def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
+    """Check a backup and mark it complete. Then remove all but the newest `keep` backups of the host, or none for 0.
+
+    Returns the folders that were removed.
+    """
+    manifest.check_files(folder, finished)
+    manifest.write(folder, replace(finished, complete=True))
+    parent = os.path.dirname(folder)
+    others = {name: found.made for name, found in _backups(parent, finished.host).items() if name != os.path.basename(folder)}
+    newest_first = sorted(others, key=lambda name: others[name], reverse=True)
+    removed = [os.path.join(parent, name) for name in (newest_first[keep - 1 :] if keep else [])]
+    for path in removed:
+        shutil.rmtree(path)
+    return removed
+
+
+def previous(folder: str, host: str) -> Optional[str]:
+    """The newest complete backup of the host beside a new one."""
+    parent = os.path.dirname(folder)
+    complete = {name: found.made for name, found in _backups(parent, host).items() if found.complete}
+    newest = max(complete, key=lambda name: complete[name], default=None)
+    return os.path.join(parent, newest) if newest else None
+
+
+def reuse(earlier: Optional[str], path: str, wanted: Digest, target: str) -> bool:
+    """Link a file of an earlier backup that has not changed, and is not damaged, into the new one."""
+    source = os.path.join(earlier, path) if earlier else ""
+    try:
+        if not source or os.path.getsize(source) != wanted["size"] or digests.of_file(source) != wanted:
+            return False
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def make_folder_of(folder: str, path: str) -> str:
+    """The full path of a file of a backup, whose folder is made."""
+    full = os.path.join(folder, path)
+    os.makedirs(os.path.dirname(full), 0o700, exist_ok=True)
+    return full
+
+
+def _backups(parent: str, host: str) -> dict[str, Manifest]:
+    """The backups of the host in a folder, by name. Folders that are no backups are left alone, and so are links."""
+    found = {}
+    for entry in os.scandir(parent):
+        if entry.is_dir(follow_symlinks=False) and manifest.is_ours(entry.path):
+            try:
+                read = manifest.read(entry.path)
+            except BackupError:
+                continue
+            if read.host == host:
+                found[entry.name] = read
+    return found
