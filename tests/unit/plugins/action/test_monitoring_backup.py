@@ -1,0 +1,293 @@
+"""Backups by ansible-playbook on this machine, whose Docker engine is a stand-in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.mlops.gpu_monitoring.plugins.action.monitoring_backup import ActionModule
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, slices
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_targets import ControllerTarget
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files import HostFiles
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.vault_files import VaultFiles
+
+from tests.unit.plugins.action.engine_socket import engine
+
+ROOT = Path(__file__).resolve().parents[4]
+PASSWORD = "a password of the test"
+BLOCK = "01JDQ3V8T4N5ZC6W7X8Y9ZABCD"
+KEY = "the secret key of Grafana"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
+
+
+def write(path, content, mode=0o644):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    path.chmod(mode)
+
+
+@pytest.fixture
+def host(tmp_path):
+    """Folders as they are on a monitoring host."""
+    grafana, prometheus, alertmanager = (tmp_path / "volumes" / name for name in ("grafana", "prometheus", "alertmanager"))
+    grafana.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(grafana / "grafana.db")) as database:
+        database.execute("CREATE TABLE user (login TEXT)")
+        database.execute("INSERT INTO user VALUES ('anna')")
+        database.commit()
+    write(grafana / "plugins" / "panel" / "plugin.json", "{}")
+    write(prometheus / BLOCK / "meta.json", "{}", 0o640)
+    write(prometheus / BLOCK / "chunks" / "000001", "samples" * 1_300_000)
+    write(prometheus / "wal" / "00000001", "newest samples")
+    write(alertmanager / "nflog", "notifications")
+    write(alertmanager / "silences", "silences")
+    etc = tmp_path / "etc"
+    write(etc / "grafana" / "secret_key", KEY, 0o400)
+    write(etc / "grafana" / "ca.crt", "certificate")
+    write(etc / "prometheus" / "web" / "password", "a password of Prometheus", 0o440)
+    write(etc / "textfile" / "container_gpu.prom", "metric 1")
+    write(tmp_path / "controller" / "ca" / "ca.key", "key of the authority", 0o600)
+    return tmp_path
+
+
+@pytest.fixture
+def back_up(host, tmp_path):
+    """Runs the module and gives its result."""
+
+    def run(*arguments, **options):
+        (tmp_path / "engine.sock").unlink(missing_ok=True)
+        volumes = {f"{name}-data": host / "volumes" / name for name in ("grafana", "prometheus", "alertmanager")}
+        with engine(tmp_path / "engine.sock", volumes, ["grafana"]) as address:
+            given = {
+                "host": "monitor/1",
+                "folder": str(tmp_path / "backups"),
+                "vault_password": PASSWORD,
+                "grafana_secret_key_file": str(host / "etc" / "grafana" / "secret_key"),
+                "configuration_folders": [str(host / "etc")],
+                "controller_folder": str(host / "controller"),
+                "metric_file": str(tmp_path / "metrics" / "backup.prom"),
+                "docker_host": address,
+                **{f"{name}_volume": f"{name}-data" for name in ("grafana", "prometheus", "alertmanager")},
+                **options,
+            }
+            task = {"mlops.gpu_monitoring.monitoring_backup": given, "register": "made"}
+            shown = {"ansible.builtin.copy": {"content": "{{ made | to_json }}", "dest": str(tmp_path / "result.json")}, "check_mode": False}
+            play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task, shown]}]
+            (tmp_path / "play.json").write_text(json.dumps(play))
+            environment = {
+                **os.environ,
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_FORCE_COLOR": "0",
+            }
+            command = [Path(sys.executable).with_name("ansible-playbook"), tmp_path / "play.json", *arguments]
+            (tmp_path / "result.json").unlink(missing_ok=True)
+            done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return done.stdout + done.stderr
+        return json.loads((tmp_path / "result.json").read_text())
+
+    return run
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+SECRETS = [
+    "configuration{etc}/prometheus/web/password.gz.vault",
+    "controller/ca/ca.key.gz.vault",
+    "grafana/grafana.db.gz.vault",
+    "grafana/secret_key.gz.vault",
+]
+CLEAR = [
+    "alertmanager/nflog",
+    "alertmanager/silences",
+    "configuration{etc}/grafana/ca.crt",
+    "grafana/plugins/panel/plugin.json",
+    "grafana/resources.json",
+    "manifest.json",
+    f"prometheus/blocks/{BLOCK}/chunks/000001",
+    f"prometheus/blocks/{BLOCK}/meta.json",
+]
+
+
+@needs_root
+@pytest.mark.parametrize("location", ["controller", "host"])
+def test_a_backup_has_all_data_and_no_clear_secret_and_leaves_nothing_on_the_host(back_up, host, location):
+    live = {path: path.stat() for path in (host / "volumes").rglob("*") if path.is_file()}
+    result = back_up(location=location, grafana_content={"dashboards": [{"uid": "gpus"}]})
+    assert isinstance(result, dict), result
+    folder = Path(result["backup"])
+    assert folder.parent == host / "backups" / "monitor%2F1"
+    assert (result["missing"], result["removed"]) == ({}, [])
+    assert names(folder) == sorted(name.format(etc=host / "etc") for name in [*CLEAR, *SECRETS])
+    found = manifest.read(str(folder))
+    manifest.check(str(folder), found)
+    assert (found.host, found.collection, found.services) == ("monitor/1", "0.1.0", ["alertmanager", "grafana", "prometheus"])
+    assert [(image["service"], image["image"], image["digests"]) for image in found.images] == [
+        ("grafana", "grafana:1", ["docker.io/grafana/grafana@sha256:c132"])
+    ]
+    everything = b"".join((folder / name).read_bytes() for name in names(folder))
+    assert not [secret for secret in (KEY, PASSWORD, "anna", "key of the authority", "password of Prometheus") if secret.encode() in everything]
+    vault = VaultFiles(PASSWORD)
+    assert vault.decrypt((folder / "grafana" / "secret_key.gz.vault").read_bytes(), "key") == KEY.encode()
+    (host / "grafana.db").write_bytes(vault.decrypt((folder / "grafana" / "grafana.db.gz.vault").read_bytes(), "database"))
+    with contextlib.closing(sqlite3.connect(host / "grafana.db")) as database:
+        assert database.execute("SELECT login FROM user").fetchall() == [("anna",)]
+    after = {path: path.stat() for path in (host / "volumes").rglob("*") if path.is_file()}
+    assert set(after) == set(live)
+    assert all((after[path].st_mode, after[path].st_uid, after[path].st_ino) == (was.st_mode, was.st_uid, was.st_ino) for path, was in live.items())
+    # A backup on the file system of the volume takes no second copy of the blocks.
+    assert {after[path].st_nlink for path in after if BLOCK in str(path)} == {2 if location == "host" else 1}
+    metric = (host / "metrics" / "backup.prom").read_text()
+    assert "\ngpu_monitoring_backup_last_success_timestamp_seconds 17" in metric
+    assert (host / "metrics" / "backup.prom").stat().st_mode & 0o777 == 0o644
+    assert {path.stat().st_mode & 0o077 for path in (host / "backups").iterdir()} == {0}
+
+
+@needs_root
+@pytest.mark.parametrize("location", ["controller", "host"])
+def test_without_secrets_the_database_is_named_as_missing_too(back_up, host, location):
+    result = back_up(location=location, secrets="excluded", vault_password=None)
+    assert isinstance(result, dict), result
+    expected = [name.format(etc=host / "etc") for name in CLEAR if name != "grafana/resources.json"]
+    assert names(result["backup"]) == sorted(expected)
+    left_out = {name.format(etc=host / "etc").replace(".gz.vault", "") for name in SECRETS}
+    assert set(result["missing"]) == set(manifest.read(result["backup"]).missing) == left_out
+    assert "Not in the backup of monitor/1: " in result["warnings"][0]
+    # The readable form of Grafana's content is not asked for here.
+    assert "grafana/grafana.db: secrets are left out" in result["warnings"][0]
+
+
+@needs_root
+def test_a_second_backup_reads_no_block_again_and_the_oldest_goes(back_up, host):
+    first = back_up(keep=1)
+    (host / "volumes" / "alertmanager" / "silences").write_text("other silences")
+    second = back_up(keep=1)
+    assert second["removed"] == [first["backup"]]
+    assert [Path(second["backup"])] == list((host / "backups" / "monitor%2F1").iterdir())
+    manifest.check(second["backup"], manifest.read(second["backup"]))
+
+
+@needs_root
+def test_check_mode_measures_and_writes_nothing(back_up, host):
+    before = names(host)
+    result = back_up("--check", secrets="excluded", vault_password=None)
+    assert result["size"] > 9_000_000
+    assert set(names(host)) - set(before) == {"play.json", "result.json"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vault_password": ""}, "vault_password: it is empty, and secrets are encrypted. Give a password, or set secrets to excluded"),
+        ({"keep": -1}, "keep: -1 is negative."),
+        ({"folder": "backups"}, "folder: 'backups' is no absolute path."),
+        ({"location": "host", "folder": "~/backups"}, "folder: '~/backups' is no absolute path on the host."),
+        ({"controller_folder": "/srv"}, "folder: /srv/backups is within /srv, which is backed up itself."),
+    ],
+)
+def test_wrong_input_is_refused_before_the_host_is_asked(options, message):
+    given = {"host": "monitor1", "folder": "/srv/backups", "vault_password": PASSWORD, **options}
+    task = SimpleNamespace(args=given, check_mode=False, async_val=0, action="monitoring_backup")
+    action = ActionModule(task, SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)), None, None, None, None)
+    with pytest.raises(AnsibleActionFail) as raised:
+        action.run(task_vars={})
+    assert message in str(raised.value)
+
+
+@needs_root
+def test_a_volume_that_is_missing_is_refused_before_anything_is_written(back_up, host):
+    before = names(host)
+    output = back_up(prometheus_volume="none-such")
+    assert "prometheus_volume: there is no volume none-such. Deploy prometheus" in " ".join(output.split())
+    assert set(names(host)) - set(before) == {"play.json"}
+
+
+@needs_root
+def test_a_damaged_database_fails_the_backup_and_leaves_nothing(back_up, host):
+    whole = back_up(keep=1)
+    before = names(host / "volumes")
+    (host / "volumes" / "grafana" / "grafana.db").write_text("no database" * 1000)
+    output = back_up(keep=1)
+    assert "grafana.db cannot be copied: file is not a database" in " ".join(output.split())
+    assert list((host / "backups" / "monitor%2F1").iterdir()) == [Path(whole["backup"])]
+    assert names(host / "volumes") == before
+
+
+def local(command, in_data=None):
+    """Runs a command on this machine, as a connection does on a host."""
+    done = subprocess.run(command, shell=True, input=in_data, capture_output=True, check=False)
+    return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+
+def test_files_of_a_host_are_read_and_written_in_slices(tmp_path, monkeypatch):
+    monkeypatch.setattr(slices, "BYTES", 1000)
+    content = bytes(range(256)) * 20
+    files, path = HostFiles(local, sys.executable), str(tmp_path / "a folder" / "file's name")
+    files.write(path, [content[:1500], content[1500:]])
+    assert Path(path).read_bytes() == b"".join(files.read(path, len(content))) == content
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    with pytest.raises(AnsibleActionFail, match=r"cannot be read from the host\. "):
+        list(files.read(path, len(content) + 1))
+    Path(path).unlink()
+    with pytest.raises(AnsibleActionFail, match=r"No such file or directory: .*file's name"):
+        list(files.read(path, 1))
+
+
+@needs_root
+def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earlier_one(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        source = tmp_path / "index"
+        source.write_bytes(b"x" * 3_000_000)
+        staged = [{"name": "index", "path": str(source), "size": 3_000_000, "sha256": "", "secret": False}]
+
+        class Filling(HostFiles):
+            def read(self, path, size):
+                (disk / "of-others").write_bytes(b"y" * 2_000_000)
+                yield from super().read(path, size)
+
+        earlier, begun = str(disk / "monitor1" / "earlier"), Manifest("monitor1", "2026-11-29T10:00:00Z", [])
+        target = ControllerTarget(earlier, HostFiles(local, sys.executable))
+        target.begin(begun)
+        target.finish(begun, 1)
+        target = ControllerTarget(str(disk / "monitor1" / "new"), Filling(local, sys.executable))
+        target.begin(Manifest("monitor1", "2026-11-29T11:00:00Z", []))
+        with pytest.raises(OSError, match="No space left on device"):
+            target.add_staged(staged)
+        target.discard("monitor1")
+        assert os.listdir(disk / "monitor1") == ["earlier"]
+        manifest.check(earlier, manifest.read(earlier))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_two_runs_at_once_into_one_folder_are_refused(tmp_path):
+    first, second = (ControllerTarget(str(tmp_path / "monitor1" / name), HostFiles(local, sys.executable)) for name in "ab")
+    with first.locked(), pytest.raises(AnsibleActionFail, match="another run is making a backup there"), second.locked():
+        pass
+
+
+def test_a_wrong_password_and_a_damaged_file_are_told():
+    encrypted = VaultFiles(PASSWORD).encrypt(b"secret")
+    assert encrypted.startswith(b"$ANSIBLE_VAULT;1.1;AES256")
+    for vault, content in ((VaultFiles("another"), encrypted), (VaultFiles(PASSWORD), encrypted[:-20])):
+        with pytest.raises(BackupError, match="key cannot be decrypted. Give the password"):
+            vault.decrypt(content, "key")
