@@ -259,6 +259,7 @@ OF_OTHERS = (
         {},
         0.5,
     ),
+    _machine("backup too old", "BackupTooOld", "gpu_monitoring_backup_last_success_timestamp_seconds", _now(-172801), 16),
     _own("configuration refused", "PrometheusConfigRefused", "prometheus_config_last_reload_successful", _now(0)),
     _own("rule fails", "PrometheusRuleFails", "prometheus_rule_evaluation_failures_total", _now(1, 1)),
     _own("rules late", "PrometheusRulesLate", "prometheus_rule_group_iterations_missed_total", _now(1, 1), 17),

@@ -73,6 +73,8 @@ MACHINE: dict[str, tuple[float, float]] = {
     'node_network_transmit_errs_total{device="eth0"}': (0, 0),
     'node_network_transmit_packets_total{device="eth0"}': (0, 15000),
     'gpu_monitoring_certificate_expiry_timestamp_seconds{kind="server",subject="CN=gpu1"}': (8640000, 0),
+    "gpu_monitoring_backup_last_success_timestamp_seconds": (0, STEP),
+    "gpu_monitoring_backup_max_age_seconds": (172800, 0),
 }
 PROMETHEUS: dict[str, tuple[float, float]] = {
     "prometheus_config_last_reload_successful": (1, 0),

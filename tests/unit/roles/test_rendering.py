@@ -281,6 +281,15 @@ def test_the_ends_of_certificates_are_metrics_of_the_host(node_exporter):
     assert "--collector.textfile.directory=/etc/gpu_monitoring/textfile" in options["command"]
 
 
+def test_the_metric_of_backups_is_read_on_a_monitoring_host_without_certificates(tmp_path):
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_tls": False})
+    for host, expected in (("monitor1", True), ("gpu1", False)):
+        options = service("node_exporter", "node-exporter", inventory, host, tmp_path, {"tls_certificate_metrics_text": ""})
+        assert ("--collector.textfile.directory=/etc/gpu_monitoring/textfile" in options["command"]) == expected
+        assert ("/etc/gpu_monitoring" in {mount["target"] for mount in options["mounts"]}) == expected
+        assert ("/etc/gpu_monitoring/node_exporter/textfile/README" in {file["path"] for file in options["files"]}) == expected
+
+
 def test_textfiles_of_the_collection_are_beside_those_of_the_site(tmp_path):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_textfile_dir": "/var/lib/node_exporter", "gpu_monitoring_tls": False})
     own = [{"path": "/etc/gpu_monitoring/node_exporter/textfile/x.prom", "content": "x 1\n", "on_change": "none"}]
@@ -296,7 +305,8 @@ def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_p
         options = node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), host)
         mounted = {mount["target"]: mount["source"] for mount in options["mounts"]}.get("/textfile")
         flag = "--collector.textfile.directory=/textfile" in options["command"]
-        return mounted, flag, [file["path"] for file in options["files"] if file["path"].endswith("README")]
+        notes = [file["path"] for file in options["files"] if file["path"].endswith("README")]
+        return mounted, flag, [path for path in notes if path != "/etc/gpu_monitoring/node_exporter/textfile/README"]
 
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_textfile_dir": "/srv/metrics"})
     collector = service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path)
