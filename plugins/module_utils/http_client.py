@@ -19,12 +19,12 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import Any, Callable, Optional, TypedDict
+from typing import Any, Callable, Optional, TypedDict, Union
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 CHUNK_BYTES = 65536
@@ -136,7 +136,7 @@ class Retries:
     def pause(self, attempt: int, answer: Optional[Response]) -> float:
         """Seconds to wait after a try, the first being number 1: longer each time, or as long as the server asks for."""
         growing = self.pause_seconds * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
-        return min(max(growing, _retry_after(answer) if answer else 0.0), self.longest_pause_seconds)
+        return min(max(growing, retry_after(answer.headers) if answer else 0.0), self.longest_pause_seconds)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class _Request:
 
     method: str
     path: str
-    body: Optional[bytes]
+    body: Union[bytes, Iterable[bytes], None]
     headers: dict[str, str]
     timeout: float
 
@@ -329,7 +329,7 @@ class Client:
         self,
         method: str,
         path: str,
-        body: Optional[bytes] = None,
+        body: Union[bytes, Iterable[bytes], None] = None,
         headers: Optional[Mapping[str, str]] = None,
         *,
         json_body: Any = None,
@@ -337,7 +337,8 @@ class Client:
     ) -> Iterator[Stream]:
         """The answer to a request piece by piece, neither repeated nor redirected.
 
-        Other requests may be made meanwhile.
+        Other requests may be made meanwhile. A body of pieces is sent as they come, in chunks where the headers name no
+        Content-Length.
         """
         request = self._request(
             method, path, body, {**(headers or {}), "Accept-Encoding": "identity"}, json_body, timeout
@@ -355,7 +356,7 @@ class Client:
         self,
         method: str,
         path: str,
-        body: Optional[bytes],
+        body: Union[bytes, Iterable[bytes], None],
         headers: Optional[Mapping[str, str]],
         json_body: Any,
         timeout: Optional[float],
@@ -421,7 +422,9 @@ class Client:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 connection.close()
                 # A server may close a kept connection at any moment. What changes nothing twice is sent again.
-                if was_kept and request.method in _IDEMPOTENT and isinstance(error, (ConnectionError, ssl.SSLEOFError)):
+                whole = request.body is None or isinstance(request.body, bytes)
+                idempotent = whole and request.method in _IDEMPOTENT
+                if was_kept and idempotent and isinstance(error, (ConnectionError, ssl.SSLEOFError)):
                     self._sent_twice = True
                     continue
                 raise _translated(error, sent=True) from error
@@ -659,9 +662,9 @@ def _decoded(content: bytes, encoding: str) -> bytes:
     return text
 
 
-def _retry_after(answer: Response) -> float:
+def retry_after(headers: Message) -> float:
     """Seconds that the server asks to wait, which it may say as a date; 0 where it asks for none."""
-    asked = answer.headers.get("Retry-After", "").strip()
+    asked = headers.get("Retry-After", "").strip()
     if asked.isdecimal():
         return float(asked)
     try:

@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The HTTP API of one registry (https://github.com/opencontainers/distribution-spec)."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple, Optional, Union
+from urllib.parse import urljoin, urlsplit
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import advice, challenge, tokens
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.waits import Waits
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
+
+INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_ACCEPT = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
+_REDIRECTS = (301, 302, 303, 307, 308)
+_LONGEST_REDIRECT = 5
+_FAILURES = (500, 502, 503, 504)
+PULL, PUSH = "pull", "pull,push"
+Body = Union[bytes, Iterable[bytes], None]
+
+
+class Manifest(NamedTuple):
+    """A manifest or an index as the registry has it, byte by byte."""
+
+    content: bytes
+    media_type: str
+    digest: str
+
+
+class Registry:
+    """One registry. Raises RegistryError. `tell` gets sentences for a person who waits."""
+
+    def __init__(
+        self, name: str, login: Login, connections: Connections, tell: Callable[[str], None] = lambda _text: None
+    ) -> None:
+        self.name = name
+        self.tell = tell
+        self._login = login
+        self._connections = connections
+        self._authorization: dict[str, str] = {}
+
+    def manifest(self, repository: str, version: str) -> Manifest:
+        """The manifest or index of a tag or digest. What differs from the digest is refused."""
+        with self.ask("GET", f"/v2/{repository}/manifests/{version}", repository, headers=_ACCEPT) as answer:
+            content, media_type = answer.read(), answer.headers.get_content_type()
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if version.startswith("sha256:") and version != digest:
+            raise RegistryError(f"{self.name}: the manifest {version} of {repository} arrived as {digest}. Try again.")
+        return Manifest(content, media_type, digest)
+
+    def has(self, repository: str, kind: str, version: str) -> bool:
+        """Whether the registry has a blob or a manifest; `kind` is blobs or manifests."""
+        path = f"/v2/{repository}/{kind}/{version}"
+        with self.ask("HEAD", path, repository, PUSH, headers=_ACCEPT, allowed=(200, 404)) as answer:
+            return answer.status == 200
+
+    def put_manifest(self, repository: str, version: str, manifest: Manifest) -> None:
+        """Store a manifest or index under a tag or its digest."""
+        headers = {"Content-Type": manifest.media_type}
+        path = f"/v2/{repository}/manifests/{version}"
+        with self.ask("PUT", path, repository, PUSH, headers=headers, body=lambda: manifest.content, allowed=(201,)):
+            pass
+
+    @contextmanager
+    def ask(
+        self,
+        method: str,
+        path: str,
+        repository: str,
+        actions: str = PULL,
+        *,
+        headers: Optional[Mapping[str, str]] = None,
+        body: Callable[[], Body] = lambda: None,
+        allowed: tuple[int, ...] = (200,),
+        repeat: bool = True,
+    ) -> Iterator[http_client.Stream]:
+        """The answer to a request for a path or a URL, with a status that is allowed.
+
+        It authenticates, follows redirects of what is read, and waits where the registry limits requests. Without
+        `repeat`, a broken connection raises http_client.NotReachable.
+        """
+        waits = Waits(self.name, self.tell)
+        scope, logins = f"repository:{repository}:{actions}", 0
+        while True:
+            with ExitStack() as stack:
+                try:
+                    answer = self._send(stack, method, path, scope, headers or {}, body())
+                    if answer.status == 401 and logins < 2:
+                        logins += 1
+                        if self._log_in(answer, scope):
+                            continue
+                    refusal = None if answer.status in allowed else advice.answer_text(answer.status, answer.read())
+                except http_client.NotReachable as error:
+                    if not repeat:
+                        raise
+                    if waits.after_failure(str(error)):
+                        continue
+                    raise RegistryError(advice.unreachable(self.name, str(error))) from error
+                except http_client.HttpError as error:
+                    raise RegistryError(advice.unreachable(self.name, str(error))) from error
+                if refusal is None:
+                    yield answer
+                    return
+                if answer.status == 429 and waits.after_limit(answer.headers):
+                    continue
+                if repeat and answer.status in _FAILURES and waits.after_failure(refusal):
+                    continue
+                raise RegistryError(advice.refusal(self.name, repository, refusal, self._login), answer.status)
+
+    def _send(
+        self,
+        stack: ExitStack,
+        method: str,
+        path: str,
+        scope: str,
+        headers: Mapping[str, str],
+        body: Body,
+    ) -> http_client.Stream:
+        base = self._connections.url(self.name)
+        url = urljoin(base, path)
+        for _redirect in range(_LONGEST_REDIRECT + 1):
+            is_own = urlsplit(url).netloc == urlsplit(base).netloc
+            if is_own:
+                # Behind a proxy that ends TLS, registries name themselves with http://.
+                url = base + url[len(urlsplit(url).scheme) + 3 + len(urlsplit(url).netloc) :]
+            own_headers = {"Authorization": self._authorization[scope]} if is_own and scope in self._authorization else {}
+            client, target = self._connections.to(url)
+            answer = stack.enter_context(client.stream(method, target, body, {**headers, **own_headers}))
+            if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
+                return answer
+            target = urljoin(url, answer.headers.get("Location", ""))
+            if url.startswith("https:") and not target.startswith("https:"):
+                raise http_client.RedirectRefused(http_client.shown_url(target))
+            url = target
+        raise http_client.RedirectRefused(http_client.shown_url(url), circle=True)
+
+    def _log_in(self, answer: http_client.Stream, scope: str) -> bool:
+        """Get what the registry asks for; False where there is nothing to send."""
+        asked = challenge.of_headers(answer.headers.get_all("WWW-Authenticate") or [])
+        if asked is None:
+            return False
+        try:
+            header = tokens.authorization(self._connections, asked, scope, self._login.credentials)
+        except RegistryError as error:
+            repository = scope.split(":")[1]
+            raise RegistryError(advice.refusal(self.name, repository, str(error), self._login), error.status) from error
+        if header is None or self._authorization.get(scope) == header:
+            return False
+        self._authorization[scope] = header
+        return True
+
