@@ -38,6 +38,7 @@ class HostVariables:
         self._current = ""
         self._variables: dict[str, Any] = {}
         self._defaults = _role_defaults(play, task)
+        self._overrides: dict[str, Any] = {}
         self.play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [task_vars["inventory_hostname"]])]
         self.groups = {name: [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}
 
@@ -49,6 +50,11 @@ class HostVariables:
         """Let the defaults of roles count where neither inventory nor play sets a variable."""
         for role in roles:
             self._defaults.update(self.read_of_role(role, "defaults", "main.yml"))
+        self._current = ""
+
+    def override(self, **values: Any) -> None:
+        """Let these values count, whatever inventory and play set."""
+        self._overrides = values
         self._current = ""
 
     def read_of_role(self, role: str, *path: str) -> dict[str, Any]:
@@ -109,7 +115,7 @@ class HostVariables:
                 _hosts=self.play_hosts,
                 _hosts_all=self.play_hosts,
             )
-            variables = {**self._defaults, **known, "hostvars": self._hostvars}
+            variables = {**self._defaults, **known, **self._overrides, "hostvars": self._hostvars}
             self._templar.available_variables = variables
             self._current, self._variables = host, variables
         return self._variables

@@ -9,7 +9,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry impo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
-from fake_registry import FakeRegistry, digest_of
+from tests.fake_registry import FakeRegistry, digest_of
 
 BLOB = os.urandom(3_000_000)
 DIGEST = digest_of(BLOB)

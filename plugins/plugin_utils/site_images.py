@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The images of a site: what the roles' variables make for the hosts of the inventory."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
+
+_OF_GPU_HOSTS = ("node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter", "container_gpu_collector")
+_OF_MONITORING_HOSTS = ("node_exporter", "alertmanager", "prometheus", "grafana")
+_ROLES = tuple(dict.fromkeys((*_OF_GPU_HOSTS, *_OF_MONITORING_HOSTS)))
+
+
+class SiteImage(NamedTuple):
+    """An image that a variable of a role makes on a host.
+
+    `reference` is where the site gets the image. `upstream` is the same variable without the site's mirror.
+    """
+
+    host: str
+    variable: str
+    reference: str
+    upstream: str
+
+
+def images(variables: HostVariables, hosts: Sequence[str] = ()) -> list[SiteImage]:
+    """The images of hosts of the groups gpu_hosts and monitoring; of all of them where none is named.
+
+    Raises ValueError for a variable that cannot be evaluated.
+    """
+    variables.use_defaults("common", *_ROLES)
+    named = [(host, name) for host in hosts or variables.in_groups("gpu_hosts", "monitoring") for name in _names(variables, host)]
+    references = [str(variables.get(host, name) or "") for host, name in named]
+    variables.override(gpu_monitoring_registry="", gpu_monitoring_registries={})
+    upstream = [str(variables.get(host, name) or "") for host, name in named]
+    variables.override()
+    return [
+        SiteImage(host, name, reference, source)
+        for (host, name), reference, source in zip(named, references, upstream)
+        if reference
+    ]
+
+
+def _names(variables: HostVariables, host: str) -> Iterator[str]:
+    """The names of the variables with images of the roles that a host has."""
+    groups = variables.groups
+    roles = [
+        *(_OF_GPU_HOSTS if host in groups.get("gpu_hosts", []) else ()),
+        *(_OF_MONITORING_HOSTS if host in groups.get("monitoring", []) else ()),
+    ]
+    for role in dict.fromkeys(roles):
+        if variables.is_true(host, f"{role}_enabled"):
+            yield from (name for name in variables.read_of_role(role, "defaults", "main.yml") if name.endswith("_image"))

@@ -1,0 +1,196 @@
+"""Images through a bundle, from one stand-in for a registry to another: the bytes and the digests stay."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from collections import namedtuple
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import download, image_layout, layout, push
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import Registry
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
+from tests.fake_registry import FakeRegistry, digest_of
+
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+LAYER = b"a layer " * 10_000
+
+
+def client(fake):
+    return Registry(fake.name, Login(), Connections(plain_http=frozenset([fake.name])))
+
+
+def descriptor(content, media_type, **more):
+    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content), **more}
+
+
+def store(fake, architectures, repository="a/b", tag="1", index=True):
+    """Put an image into the stand-in; the digest by its tag."""
+    manifests = []
+    for architecture in architectures:
+        config = json.dumps({"os": "linux", "architecture": architecture}).encode()
+        layer = gzip.compress(LAYER + architecture.encode(), mtime=0)
+        parts = {
+            "config": descriptor(config, "application/vnd.oci.image.config.v1+json"),
+            "layers": [descriptor(layer, "application/vnd.oci.image.layer.v1.tar+gzip")],
+        }
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, **parts}).encode()
+        for content in (config, layer, manifest):
+            fake.stored[repository, digest_of(content)] = content
+        fake.types[digest_of(manifest)] = MANIFEST_TYPE
+        manifests.append(descriptor(manifest, MANIFEST_TYPE, platform={"os": "linux", "architecture": architecture}))
+    top = json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}).encode() if index else manifest
+    fake.types[digest_of(top)] = INDEX_TYPE if index else MANIFEST_TYPE
+    fake.stored[repository, tag] = fake.stored[repository, digest_of(top)] = top
+    return digest_of(top)
+
+
+@pytest.fixture
+def fake():
+    server = FakeRegistry()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def site():
+    server = FakeRegistry()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fetch(fake, tmp_path):
+    """Fetches references of the stand-in into the bundle, and gives the images."""
+
+    def run(*tags, platforms=("linux/amd64",)):
+        fetched = download.ImageDownload(str(tmp_path), platforms, lambda _name: client(fake), lambda _text: None)
+        images = [fetched.fetch(f"{fake.name}/a/b:{tag}") for tag in tags]
+        image_layout.write(str(tmp_path), images)
+        return images
+
+    return run
+
+
+def test_one_platform_of_several(fake, fetch, tmp_path):
+    digest = store(fake, ["amd64", "arm64"])
+    (image,) = fetch("1")
+    (platform,) = image["platforms"]
+    assert (image["digest"], image["reduced"]) == (digest, platform["manifest"])
+    assert platform["platform"] == "linux/amd64"
+    assert platform["unpacked_size"] == len(LAYER) + len("amd64")
+    assert {*os.listdir(tmp_path / "images/blobs/sha256")} == {
+        name.partition(":")[2] for name in (digest, platform["manifest"], *platform["blobs"])
+    }
+    for name in (digest, platform["manifest"], *platform["blobs"]):
+        assert digest_of(open(layout.blob(str(tmp_path), name), "rb").read()) == name
+
+
+def test_the_files_of_the_layout(fake, fetch, tmp_path):
+    digest = store(fake, ["amd64"], index=False)
+    (image,) = fetch("1")
+    folder = tmp_path / "images"
+    assert json.loads((folder / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+    (listed,) = json.loads((folder / "index.json").read_text())["manifests"]
+    assert (listed["digest"], listed["annotations"]["io.containerd.image.name"]) == (digest, f"{fake.name}/a/b:1")
+    (entry,) = json.loads((folder / "manifest.json").read_text())
+    assert entry["RepoTags"] == [f"{fake.name}/a/b:1"]
+    assert all((folder / path).is_file() for path in (entry["Config"], *entry["Layers"]))
+    assert image["reduced"] == digest
+
+
+def test_what_no_image_has_any_more_is_removed(fake, fetch, tmp_path):
+    store(fake, ["amd64"])
+    store(fake, ["arm64"], tag="2")
+    fetch("1")
+    before = {*os.listdir(tmp_path / "images/blobs/sha256")}
+    fetch("2", platforms=["linux/arm64"])
+    assert before.isdisjoint(os.listdir(tmp_path / "images/blobs/sha256"))
+
+
+def test_a_second_run_asks_for_no_blob(fake, fetch):
+    store(fake, ["amd64"])
+    fetch("1")
+    asked = fake.count("GET", "blobs")
+    fetch("1")
+    assert fake.count("GET", "blobs") == asked == 2
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_a_platform_that_an_image_lacks_is_an_error(fake, fetch, index):
+    store(fake, ["amd64"], index=index)
+    with pytest.raises(BundleError, match="platforms: .*a/b:1 has none for linux/arm64, but for linux/amd64. Leave linux/arm64 out"):
+        fetch("1", platforms=["linux/arm64"])
+
+
+def test_a_disk_that_is_too_small_is_not_filled(fake, fetch, monkeypatch):
+    store(fake, ["amd64"])
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(400_000_000))
+    with pytest.raises(BundleError, match="has 400 MB free, and .*a/b:1 needs 500 MB"):
+        fetch("1")
+    assert fake.count("GET", "blobs") == 0
+
+
+def send(tmp_path, image, site, name="c/d:1"):
+    return push.push(str(tmp_path), image, parse(f"{site.name}/{name}"), client(site), lambda _text: None)
+
+
+def test_the_digest_stays(fake, fetch, site, tmp_path):
+    digest = store(fake, ["amd64", "arm64"])
+    (image,) = fetch("1", platforms=["linux/amd64", "linux/arm64"])
+    pushed = send(tmp_path, image, site)
+    assert (pushed["digest"], pushed["changed"]) == (digest, True)
+    assert client(site).manifest("c/d", "1").digest == digest
+    assert all(content == fake.stored["a/b", version] for (_c_d, version), content in site.stored.items() if version != "1")
+
+
+def test_a_registry_that_has_all_gets_nothing(fake, fetch, site, tmp_path):
+    store(fake, ["amd64"])
+    (image,) = fetch("1")
+    send(tmp_path, image, site)
+    asked = len(site.requests)
+    assert send(tmp_path, image, site) == {"reference": f"{site.name}/c/d:1", "digest": image["digest"], "changed": False, "sent_bytes": 0}
+    assert len(site.requests) == asked + 1
+    del site.stored["c/d", "1"]
+    assert send(tmp_path, image, site)["sent_bytes"] == 0
+
+
+def refuses_incomplete(site):
+    """A fault: the registry refuses an index with manifests that it does not have."""
+
+    def fault(request):
+        if request.command != "PUT" or "/manifests/" not in request.path:
+            return False
+        listed = json.loads(request.body).get("manifests", [])
+        if all(("c/d", manifest["digest"]) in site.stored for manifest in listed):
+            return False
+        request.reply(400, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}')
+        return True
+
+    site.faults = [fault]
+
+
+def test_a_registry_that_wants_whole_indices_gets_the_manifest(fake, fetch, site, tmp_path):
+    store(fake, ["amd64", "arm64"])
+    (image,) = fetch("1")
+    refuses_incomplete(site)
+    assert send(tmp_path, image, site)["digest"] == image["platforms"][0]["manifest"]
+    assert not send(tmp_path, image, site)["changed"]
+
+
+def test_a_registry_that_wants_whole_indices_gets_one_of_the_platforms_there_are(fake, fetch, site, tmp_path):
+    store(fake, ["amd64", "arm64", "s390x"])
+    (image,) = fetch("1", platforms=["linux/amd64", "linux/arm64"])
+    refuses_incomplete(site)
+    digest = send(tmp_path, image, site)["digest"]
+    assert digest == image["reduced"] != image["digest"]
+    assert digest in image_layout.accepted(image)
+    listed = json.loads(client(site).manifest("c/d", digest).content)["manifests"]
+    assert [manifest["digest"] for manifest in listed] == [platform["manifest"] for platform in image["platforms"]]
