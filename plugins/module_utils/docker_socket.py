@@ -6,7 +6,7 @@ import calendar
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Optional
 from urllib.parse import quote, urlencode
@@ -84,11 +84,14 @@ class Api:
         body: Any = None,
         headers: Optional[Mapping[str, str]] = None,
         timeout: Optional[float] = None,
+        archive: Optional[Iterable[bytes]] = None,
     ) -> Iterator[http_client.Stream]:
-        """The answer to a request piece by piece. `timeout` is the longest silence."""
+        """The answer to a request piece by piece. `timeout` is the longest silence. `archive` is a tar to send."""
         target = self._target(path, query)
+        if archive is not None:
+            headers = {**(headers or {}), "Content-Type": "application/x-tar"}
         with _translated(timeout or self._timeout):
-            with self._client.stream(method, target, json_body=body, headers=headers, timeout=timeout) as stream:
+            with self._client.stream(method, target, archive, headers, json_body=body, timeout=timeout) as stream:
                 if stream.status >= 400:
                     raise _refusal(stream.status, stream.read(), path)
                 yield stream
