@@ -40,7 +40,8 @@ class ActionModule(ActionBase):
         prepared = self._module(options, "prepare", variables)
         if prepared.get("failed") or self._task.check_mode or not prepared["images"]:
             return {**result, **prepared}
-        sent = self._send(str(path), prepared["blobs"], options.get("transfer_dir", "/var/lib/gpu_monitoring/transfer"), host)
+        folder = self._connection._shell.join_path(options.get("transfer_dir", "/var/lib"), layout.TRANSFER)
+        sent = self._send(str(path), prepared["blobs"], folder, host)
         loaded = self._module(options, "load", variables)
         return {**result, **loaded, "blobs": prepared["blobs"], "sent_bytes": sent}
 

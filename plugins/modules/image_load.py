@@ -37,10 +37,10 @@ options:
     type: path
   transfer_dir:
     description:
-      - Folder on the host for what is sent, which only the user of the connection can read. It is removed after the
-        load.
+      - Folder on the host in which the module makes the folder C(gpu_monitoring_transfer) for what is sent. Only the
+        user of the connection can read it. It is removed after the load.
     type: path
-    default: /var/lib/gpu_monitoring/transfer
+    default: /var/lib
   docker_host:
     description: The engine's Unix socket, as C(unix:///path).
     type: str
@@ -110,9 +110,12 @@ sent_bytes:
   sample: 120000000
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.load import ImageLoad, WantedImage
 
@@ -124,7 +127,7 @@ IMAGE = {
 }
 OPTIONS = {
     "path": {"type": "path"},
-    "transfer_dir": {"type": "path", "default": "/var/lib/gpu_monitoring/transfer"},
+    "transfer_dir": {"type": "path", "default": "/var/lib"},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     "images": {"type": "list", "elements": "dict", "default": [], "options": IMAGE},
     "host": {"type": "str", "default": "localhost"},
@@ -141,7 +144,7 @@ def main():
     try:
         api = docker_socket.Api(options["docker_host"])
         images = [WantedImage(**image) for image in options["images"]]
-        loading = ImageLoad(api, host, images, options["transfer_dir"])
+        loading = ImageLoad(api, host, images, os.path.join(options["transfer_dir"], layout.TRANSFER))
         result = {"images": [image.name for image, _platform in loading.missing], "blobs": []}
         if options["step"] == "load":
             loading.carry_out()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OF_GPU_HOSTS = ("node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter", "container_gpu_collector")
@@ -29,8 +30,9 @@ class SiteImage(NamedTuple):
 def images(variables: HostVariables, hosts: Sequence[str] = ()) -> list[SiteImage]:
     """The images of hosts of the groups gpu_hosts and monitoring; of all of them where none is named.
 
-    Raises ValueError for a variable that cannot be evaluated.
+    Raises ValueError for an empty group and for a variable that cannot be evaluated.
     """
+    fleet.check_groups(variables)
     variables.use_defaults("common", *_ROLES)
     named = [(host, name) for host in hosts or variables.in_groups("gpu_hosts", "monitoring") for name in _names(variables, host)]
     references = [str(variables.get(host, name) or "") for host, name in named]

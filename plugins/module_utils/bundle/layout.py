@@ -14,6 +14,8 @@ IMAGES = "images"
 APT = "packages/apt"
 RPM = "packages/rpm"
 COLLECTION = "collection"
+# Folder on a host for what is sent there, in the folder that a variable names.
+TRANSFER = "gpu_monitoring_transfer"
 # Files that are being written. They are no part of the bundle.
 PARTIAL = ".part"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import shutil
@@ -15,40 +14,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.clie
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
-from tests.fake_registry import FakeRegistry, digest_of
-
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-LAYER = b"a layer " * 10_000
+from tests.fake_registry import LAYER, FakeRegistry, digest_of, store
 
 
 def client(fake):
     return Registry(fake.name, Login(), Connections(plain_http=frozenset([fake.name])))
-
-
-def descriptor(content, media_type, **more):
-    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content), **more}
-
-
-def store(fake, architectures, repository="a/b", tag="1", index=True):
-    """Put an image into the stand-in; the digest by its tag."""
-    manifests = []
-    for architecture in architectures:
-        config = json.dumps({"os": "linux", "architecture": architecture}).encode()
-        layer = gzip.compress(LAYER + architecture.encode(), mtime=0)
-        parts = {
-            "config": descriptor(config, "application/vnd.oci.image.config.v1+json"),
-            "layers": [descriptor(layer, "application/vnd.oci.image.layer.v1.tar+gzip")],
-        }
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, **parts}).encode()
-        for content in (config, layer, manifest):
-            fake.stored[repository, digest_of(content)] = content
-        fake.types[digest_of(manifest)] = MANIFEST_TYPE
-        manifests.append(descriptor(manifest, MANIFEST_TYPE, platform={"os": "linux", "architecture": architecture}))
-    top = json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}).encode() if index else manifest
-    fake.types[digest_of(top)] = INDEX_TYPE if index else MANIFEST_TYPE
-    fake.stored[repository, tag] = fake.stored[repository, digest_of(top)] = top
-    return digest_of(top)
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""The playbooks bundle and load against a stand-in for a registry, for hosts that are not there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fake_registry import FakeRegistry, store
+
+ROOT = Path(__file__).resolve().parents[4]
+BUNDLE, LOAD = ROOT / "playbooks" / "bundle.yml", ROOT / "playbooks" / "load.yml"
+IMAGES = ("cadvisor", "cadvisor_proxy", "node_exporter", "dcgm_exporter", "container_gpu_collector", "alertmanager", "prometheus", "grafana")
+
+
+@pytest.fixture
+def fake():
+    server = FakeRegistry()
+    for name in IMAGES:
+        store(server, ["amd64", "arm64"], f"up/{name}", "1")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def site():
+    server = FakeRegistry()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def run(playbook, fake, site, tmp_path):
+    """Runs a playbook with the images of the stand-in; the mirror of it is the registry of the site."""
+    images = {
+        f"{name}_image": f"{{{{ ['{fake.name}/up/{name}'] | mlops.gpu_monitoring.mirrored(gpu_monitoring_registry) }}}}:1" for name in IMAGES
+    }
+    shared = {
+        **images,
+        "gpu_monitoring_bundle": str(tmp_path / "bundle"),
+        "bundle_insecure_registries": [fake.name, site.name],
+    }
+
+    def runs(source, *arguments, **variables):
+        hosts = {host: {**shared, **variables} for host in ("gpu1", "gpu2", "monitor1", "switch1")}
+        return playbook(source, *arguments, variables=hosts)
+
+    return runs
+
+
+def test_a_bundle_is_made_and_pushed(run, fake, site, tmp_path):
+    code, output = run(BUNDLE, bundle_tar=str(tmp_path / "bundle.tar"))
+    assert code == 0, output
+    contents = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert {image["reference"] for image in contents["images"]} == {f"{fake.name}/up/{name}:1" for name in IMAGES}
+    subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=tmp_path / "bundle", check=True)
+    assert (tmp_path / "bundle.tar").is_file()
+    assert ": fetched 0 MB" in output, output
+    code, output = run(BUNDLE, bundle_tar=str(tmp_path / "bundle.tar"))
+    assert code == 0, output
+    assert "changed=0" in output
+    code, output = run(LOAD, gpu_monitoring_registry=site.name)
+    assert code == 0, output
+    assert {repository for repository, _version in site.stored} == {f"up/{name}" for name in IMAGES}
+    assert site.stored["up/grafana", "1"] == fake.stored["up/grafana", "1"]
+
+
+def test_a_bundle_needs_a_folder_of_its_own(run, tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "thesis.tex").write_text("")
+    code, output = run(BUNDLE)
+    assert code != 0
+    assert "has files and is not a bundle. Name a folder that is empty or missing." in output
+    code, output = run(BUNDLE, gpu_monitoring_bundle="")
+    assert "gpu_monitoring_bundle: it is empty." in output
+
+
+def test_a_bundle_that_differs_from_its_sums_is_not_pushed(run, site, tmp_path):
+    run(BUNDLE)
+    (tmp_path / "bundle" / "images" / "index.json").write_text("{}")
+    code, output = run(LOAD, gpu_monitoring_registry=site.name)
+    assert code != 0
+    assert "differs from its SHA256SUMS: images/index.json (another SHA-256)" in output
+    assert site.stored == {}
+
+
+def test_an_image_that_the_bundle_lacks_is_named_before_anything_is_pushed(run, fake, site):
+    run(BUNDLE)
+    code, output = run(LOAD, gpu_monitoring_registry=site.name, grafana_image=f"{fake.name}/up/grafana:2")
+    assert code != 0
+    assert "grafana_image on monitor1: the bundle" in output
+    assert f"has no {fake.name}/up/grafana:2." in output
+    assert site.stored == {}
+
+
+def test_check_mode_asks_no_registry(run, fake, tmp_path):
+    code, output = run(BUNDLE, "--check")
+    assert code == 0, output
+    assert fake.requests == []
+    assert not (tmp_path / "bundle").exists()
