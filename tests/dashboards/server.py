@@ -19,8 +19,7 @@ from tests.lab.shell import run
 
 def image() -> str:
     """Name of the image with Prometheus and promtool, built where it is not there."""
-    base = images.build("base", {})
-    return images.build("prometheus", {"LAB_BASE": base, "LAB_PYTHON_BASE": images.build("python", {"LAB_BASE": base})})
+    return images.build("prometheus", images.bases())
 
 
 def promtool(folder: Path, *arguments: str) -> str:

@@ -223,9 +223,7 @@ class Grafana:
 
 def prometheus_image() -> str:
     """The lab's image of Prometheus, built where it is not there."""
-    base = images.build("base", {})
-    python = images.build("python", {"LAB_BASE": base})
-    return images.build("prometheus", {"LAB_BASE": base, "LAB_PYTHON_BASE": python})
+    return images.build("prometheus", images.bases())
 
 
 def wait_until(condition: Callable[[], Any], what: str | Callable[[], Any], seconds: float = 30) -> Any:

@@ -9,35 +9,12 @@ import requests
 import yaml
 
 from tests.engine.failed import Failed
-from tests.engine.fleet import prometheus_image, wait_until
-from tests.engine.image import PREFIX
-from tests.engine.watch import free_port
-from tests.unit.roles.rendering import fleet, service
-
-SITE = {
-    "gpu_monitoring_tls": False,
-    "gpu_monitoring_nofile": 1024,
-    "prometheus_external_url": "https://monitoring.example.com/prometheus/",
-    "prometheus_secret_files": {"remote": "word of the site"},
-    "prometheus_remote_write": [{"url": "http://127.0.0.1:9/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}],
-    "prometheus_alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9"]}]}],
-}
-
+from tests.engine.fleet import wait_until
+from tests.engine.prometheus_site import deployer
 
 @pytest.fixture
 def deploy(run, name, tmp_path):
-    """Deploys the role's service with variables of a site; returns the result and the URL of Prometheus."""
-    port = free_port()
-
-    def deployed(**variables):
-        own = {"prometheus_image": prometheus_image(), "prometheus_config_dir": str(tmp_path / "etc" / "prometheus"), "prometheus_port": port}
-        inventory = fleet({}, {"this-host": {"ansible_host": "127.0.0.1"}}, {**SITE, **own, **variables})
-        options = service("prometheus", "prometheus", inventory, "this-host", tmp_path)
-        options.update(name=name, container_name=name, networks=[PREFIX])
-        options["mounts"] = [{**mount, "source": f"{PREFIX}-role"} if mount["type"] == "volume" else mount for mount in options["mounts"]]
-        return run(**options), f"http://127.0.0.1:{port}"
-
-    return deployed
+    return deployer(run, name, tmp_path)
 
 
 def configuration(url):

@@ -37,7 +37,7 @@ class Service:
 
 
 SERVICES = (
-    Service("prometheus", "prom/prometheus", "v{}", "registry-1.docker.io", "prometheus_version", "real, from Debian; its web page is a placeholder"),
+    Service("prometheus", "prom/prometheus", "v{}", "registry-1.docker.io", "prometheus_version", "real, from its Go module; without its web page"),
     Service("alertmanager", "prom/alertmanager", "v{}", "registry-1.docker.io", "alertmanager_version", "real, from its Go module; without its web page"),
     Service("node_exporter", "prom/node-exporter", "v{}", "registry-1.docker.io", "node_exporter_version", "real, from Debian"),
     Service("cadvisor", "google/cadvisor", "v{}", "ghcr.io", "cadvisor_version", "the real library with a main of the lab"),

@@ -21,8 +21,7 @@ from tests.unit.roles.rendering import fleet, service
 @pytest.fixture(scope="session")
 def image() -> str:
     """The lab's Prometheus, built where it is not there yet."""
-    base = images.build("base", {})
-    return images.build("prometheus", {"LAB_BASE": base, "LAB_PYTHON_BASE": images.build("python", {"LAB_BASE": base})})
+    return images.build("prometheus", images.bases())
 
 
 @pytest.fixture

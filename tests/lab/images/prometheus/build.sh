@@ -1,23 +1,22 @@
 #!/bin/sh
-# Builds the image $1 with the real Prometheus of Debian sid, laid out as the upstream image is.
+# Builds the image $1 with the real Prometheus and promtool from the Go module proxy, laid out as the upstream image is.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+version=$(cat "$here/version.txt")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-docker run --rm --volume "$work:/out" "$LAB_BASE" sh -euc '
-    echo "deb http://deb.debian.org/debian sid main" >/etc/apt/sources.list.d/sid.list
-    apt-get -q -o Acquire::Check-Valid-Until=false update
-    cd /out && apt-get download -q prometheus/sid promtool/sid
-    for package in *.deb; do dpkg -x "$package" root; done
-    dpkg -f prometheus_*.deb Version >version && rm ./*.deb
-    ldd root/usr/bin/prometheus root/usr/bin/promtool | sed -n "s/.*=> \(\/[^ ]*\) .*/\1/p;s/^[[:space:]]*\(\/lib64[^ ]*\) .*/\1/p" | sort -u | while read -r library; do
-        mkdir -p "libraries$(dirname "$library")" && cp -L "$library" "libraries$library"
-    done'
-mkdir -p "$work/libraries" "$work/data"
-cat >"$work/Dockerfile" <<'EOF'
+# The Go module of the release 3.13.5 has the version v0.313.5.
+module=$(go mod download -json "github.com/prometheus/prometheus@v$(echo "$version" | sed -E 's/^3\.([0-9]+)\./0.3\1./')" |
+    sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p')
+cp -R "$module" "$work/source"
+chmod -R u+w "$work/source"
+mkdir "$work/data"
+(cd "$work/source" && CGO_ENABLED=0 GOWORK=off GOFLAGS='-mod=readonly -buildvcs=false' \
+    go build -trimpath -tags remove_all_sd,netgo -ldflags "-s -w -X github.com/prometheus/common/version.Version=$version" \
+    -o "$work/" ./cmd/prometheus ./cmd/promtool)
+cat >"$work/Dockerfile" <<'EOT'
 FROM scratch
-COPY libraries/ /
-COPY root/usr/bin/prometheus root/usr/bin/promtool /bin/
-COPY root/usr/share/prometheus /usr/share/prometheus
+COPY prometheus promtool /bin/
 COPY --chown=65534:65534 data /prometheus
 ENV PATH=/bin
 WORKDIR /prometheus
@@ -25,5 +24,6 @@ USER 65534:65534
 EXPOSE 9090
 ENTRYPOINT ["/bin/prometheus"]
 CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
-EOF
-docker build --quiet --label "lab.version=$(sed 's/[+-].*//' "$work/version")" --tag "$1" "$work"
+EOT
+rm -rf "$work/source"
+docker build --quiet --label "lab.version=$version" --tag "$1" "$work"
