@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -9,6 +10,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collected_services, shared_filters
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.bundle_use import BundleUse
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 shared_filters.load()
 
@@ -27,6 +30,11 @@ class ActionModule(ActionBase):
         deferred = boolean(options.pop("deferred", False))
         services = _services(options.pop("services", None))
         play = self._task.get_play()
+        bundle = options.pop("bundle", None)
+        if bundle and services:
+            known = HostVariables(self._loader, variables, play, self._task)
+            use = BundleUse(os.path.expanduser(str(bundle)), variables["inventory_hostname"], known)
+            services = [use.service(service) for service in services]
         collected = collected_services.load(self._task.delegate_to or variables["inventory_hostname"], play)
         _refuse_leftovers(collected, play._uuid)
         _add(collected, services, options)

@@ -96,6 +96,10 @@ options:
         type: list
         elements: str
         default: []
+      bundled_images:
+        description: The images of O(bundle) by their names on the host. Tasks leave it out.
+        type: dict
+        default: {}
       command:
         description: Command of the container; the image's own where it is not given or empty.
         type: list
@@ -551,6 +555,15 @@ options:
         remote execution.
     type: bool
     default: false
+  bundle:
+    description:
+      - Folder on the controller with a bundle of M(mlops.gpu_monitoring.image_bundle). An image of a service then counts
+        as present only with a digest of the bundle. An image that the bundle lacks is an error.
+      - An image is pulled only where C(gpu_monitoring_registry) or C(gpu_monitoring_registries) say that a registry of
+        the site has it, and what is pulled has to be that of the bundle.
+      - O(services[].image) has to come from the variable of a role, such as C(prometheus_image).
+    type: path
+    default: ""
   docker_host:
     description: The engine's Unix socket, as C(unix:///path).
     type: str
@@ -690,6 +703,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
     apply,
     boot_unit,
+    bundled,
     deployment,
     networks,
     options,
@@ -735,6 +749,7 @@ SERVICE = {
     "image": {"type": "str"},
     "pull": {"type": "str", "choices": ["missing", "always", "never"], "default": "missing"},
     "also_pull": {"type": "list", "elements": "str", "default": []},
+    "bundled_images": bundled.OPTION,
     "command": {"type": "list", "elements": "str"},
     "env": {"type": "dict", "default": {}},
     "user": {"type": "str"},
@@ -850,6 +865,7 @@ ARGUMENTS = {
         "options": SERVICE,
         "required_if": [("state", "present", ["image"])],
     },
+    "bundle": {"type": "path", "default": ""},
     "deferred": {"type": "bool", "default": False},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     **registry_login.OPTIONS,

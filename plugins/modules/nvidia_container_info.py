@@ -39,6 +39,16 @@ options:
     description: Seconds within which the container must have ended.
     type: int
     default: 60
+  bundle:
+    description:
+      - Folder on the controller with a bundle of M(mlops.gpu_monitoring.image_bundle). The image then counts as present
+        only with a digest of the bundle, and has to come from the variable of a role.
+    type: path
+    default: ""
+  bundled_images:
+    description: The image of O(bundle) by its name on the host. Tasks leave it out.
+    type: dict
+    default: {}
   docker_host:
     description: Address of the Docker engine.
     type: str
@@ -100,7 +110,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu, nvidia_smi
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import registry_ca, registry_login, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import bundled, image_pull, registry_ca, registry_login, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
@@ -155,6 +165,8 @@ def main() -> None:
             "gpus": {"type": "list", "elements": "dict"},
             "timeout": {"type": "int", "default": 60},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+            "bundle": {"type": "path", "default": ""},
+            "bundled_images": bundled.OPTION,
             **registry_login.OPTIONS,
         },
         supports_check_mode=True,
@@ -167,8 +179,9 @@ def main() -> None:
         mechanism = spec.gpu_mechanism(module.params["mechanism"], *engine.gpu_abilities())
         selinux = engine.confinement().selinux
         trusted = registry_ca.of_options(module.params, check_mode=False)
-        if engine.image(image) is None:
-            engine.pull(image)
+        of_bundle = bundled.parse(module.params["bundled_images"]).get(image)
+        if bundled.accepted(engine.image(image), of_bundle) is None:
+            image_pull.pull(engine, image, of_bundle)
             for warning in engine.warnings:
                 module.warn(warning)
     except ServiceError as error:

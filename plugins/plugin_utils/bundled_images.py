@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledImage, Contents
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.site_images import SiteImage
 
 
@@ -22,6 +23,12 @@ class WantedImage(NamedTuple):
     def is_mirrored(self) -> bool:
         """Whether a registry of the site has the image."""
         return self.reference != self.image["reference"]
+
+
+def local_name(reference: str) -> str:
+    """The name of an image on a host: the reference without its digest, or with a tag in the place of it."""
+    named, _at, _digest = reference.partition("@")
+    return named if parse(reference).tag else parse(reference).name
 
 
 def wanted(path: str, contents: Contents, images: Sequence[SiteImage]) -> list[WantedImage]:

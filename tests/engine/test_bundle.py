@@ -220,3 +220,40 @@ def test_a_host_without_room_gets_nothing(load, tmp_path, monkeypatch):
     with pytest.raises(Failed, match=r"bundle_transfer_dir on localhost: .* has 1000 MB \(1000000000 bytes\) free, and .* bytes\)"):
         load("prepare")
     assert [*tmp_path.iterdir()] == []
+
+
+def service_of(run, name, image, digests, pull=False):
+    """Deploy a service of the image as with a bundle."""
+    return run(name=name, image=image, bundled_images={image: {"digests": digests, "pull": pull}})
+
+
+def test_a_service_uses_the_loaded_image_without_a_pull(bundle, load, tmp_path, run, name):
+    folder, image = bundle
+    with pytest.raises(Failed, match=f"{load.name} is not on this host, and gpu_monitoring_bundle lets no registry be asked"):
+        service_of(run, name, load.name, image_layout.accepted(image))
+    transfer(folder, load("prepare")["blobs"], tmp_path)
+    load("load")
+    result = service_of(run, name, load.name, image_layout.accepted(image))
+    assert "pull image" not in result["actions"]
+    assert not service_of(run, name, load.name, image_layout.accepted(image))["changed"]
+    with pytest.raises(Failed, match=r"is another one on this host \(sha256:.*\) than in the bundle.*Run the playbook load"):
+        service_of(run, name, load.name, ["sha256:other"])
+
+
+def test_a_service_takes_only_the_image_of_the_bundle_from_the_registry_of_the_site(api, bundle, registry, address, run, name):
+    folder, image = bundle
+    reference = f"{address}/mirror/pulled:1"
+    push.push(folder, image, parse(reference), registry, lambda _text: None)
+    login = {"registry": address, "registry_username": USER, "registry_password": PASSWORD}
+    given = {"name": name, "image": reference, **login}
+    try:
+        with pytest.raises(Failed, match="of the registry is sha256:.*, which is not in the bundle"):
+            run(**given, bundled_images={reference: {"digests": ["sha256:other"], "pull": True}})
+        assert api.containers(all=True, filters={"name": name}) == []
+        wanted = {reference: {"digests": image_layout.accepted(image), "pull": True}}
+        assert run(**given, bundled_images=wanted)["changed"]
+        assert not run(**given, bundled_images=wanted)["changed"]
+    finally:
+        for container in api.containers(all=True, filters={"name": name}):
+            api.remove_container(container, force=True)
+        api.remove_image(reference, force=True)

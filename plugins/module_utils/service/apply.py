@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    bundled,
     files,
     health,
     held_mounts,
+    image_pull,
     journal,
     manifest,
     networks,
@@ -118,9 +120,8 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     last_version = _last_version(engine, options)
     image, pulled = _image(engine, options, shared, check_mode, warnings)
     for reference in options.also_pull:
-        if not check_mode and not shared.image(reference):
-            engine.pull(reference)
-            shared.forget()
+        if not check_mode and not bundled.accepted(shared.image(reference), options.bundled.get(reference)):
+            _pull(engine, reference, options, shared)
     if image and options.health.image and not health.has_healthcheck(image):
         raise ServiceError(
             f"health: image is true, but {options.image} has no health check of its own. Set health.http or health.command."
@@ -199,9 +200,15 @@ def _image(
 ) -> tuple[Optional[Image], bool]:
     """The image, and whether it was or would be pulled."""
     reference, pull = options.image, options.pull
-    image = shared.image(reference)
+    of_bundle = options.bundled.get(reference)
+    image = bundled.accepted(shared.image(reference), of_bundle)
+    problem = ""
     if pull == "never" and image is None:
         problem = f"image: {reference} is not on this host and pull is 'never'. Load it, or set pull to 'missing'."
+    elif of_bundle and not of_bundle.pull:
+        pull = "never"
+        problem = "" if image else bundled.missing(reference, shared.image(reference))
+    if problem:
         if not check_mode:
             raise ServiceError(problem)
         warnings.append(problem)
@@ -209,9 +216,14 @@ def _image(
         return image, False
     if check_mode:
         return None, True
-    new = engine.pull(reference)
-    shared.forget()
+    new = _pull(engine, reference, options, shared)
     return new, image is None or new["Id"] != image["Id"]
+
+
+def _pull(engine: Engine, reference: str, options: ServiceSpec, shared: SharedAnswers) -> Image:
+    image = image_pull.pull(engine, reference, options.bundled.get(reference))
+    shared.forget()
+    return image
 
 
 def _gpus(options: ServiceSpec, shared: SharedAnswers, check_mode: bool, warnings: list[str]) -> str:

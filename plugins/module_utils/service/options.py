@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import bundled
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.bundled import Bundled
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -120,6 +123,7 @@ class ServiceSpec:
     image: str = ""
     pull: str = "missing"
     also_pull: list[str] = field(default_factory=list)
+    bundled: dict[str, Bundled] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
     env: dict[str, Any] = field(default_factory=dict)
     user: str = ""
@@ -186,6 +190,7 @@ def parse(given: Mapping[str, Any]) -> ServiceSpec:
     options["validate_advice"] = validate.get("advice") or ""
     options["reload"] = parse_reload(given.get("reload"))
     options["data"] = Data(**given["data"]) if given.get("data") else None
+    options["bundled"] = bundled.parse(given.get("bundled_images") or {})
     health = dict(given.get("health") or {})
     hints = [LogHint(**hint) for hint in health.get("log_hints") or []]
     options["health"] = Health(**{**health, "http": _probe(health.get("http")), "log_hints": hints})
