@@ -100,3 +100,14 @@ def test_check_mode_asks_no_registry(run, fake, tmp_path):
     assert code == 0, output
     assert fake.requests == []
     assert not (tmp_path / "bundle").exists()
+
+
+def test_the_password_of_the_registry_is_not_shown(run, site):
+    password = "correct-horse-battery"
+    run(BUNDLE)
+    site.login = ("pusher", password)
+    login = {"gpu_monitoring_registry_username": "pusher", "gpu_monitoring_registry_password": password}
+    code, output = run(LOAD, "-vvv", gpu_monitoring_registry=site.name, **login)
+    assert code == 0, output
+    assert password not in output
+    assert site.stored
