@@ -77,7 +77,7 @@ test: forget-parts lint sanity molecule ## Everything that CI runs
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
-test-all: SCENARIOS += variables alerts remove
+test-all: SCENARIOS += variables alerts remove offline
 test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-collector bench-freshness bench-alerts bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana

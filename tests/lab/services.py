@@ -9,6 +9,7 @@ from tests.lab.shell import run, succeeds, wait_for
 NAME = "gpu-monitoring-lab-services"
 NETWORK = "gpu-monitoring-lab"
 SUBNET = "10.213.77.0/24"
+ADDRESS = "10.213.77.2"
 # This machine, as seen from the hosts of labs.
 GATEWAY = "10.213.77.1"
 
@@ -26,7 +27,7 @@ def start(image: str, apt_folder: str) -> str:
     if run("docker", "inspect", "--format", '{{index .Config.Labels "lab"}}', NAME, check=False) != labels:
         run("docker", "rm", "--force", NAME, check=False)
         run(
-            *("docker", "run", "--detach", "--name", NAME, "--label", f"lab={labels}", "--network", NETWORK, "--ip", "10.213.77.2"),
+            *("docker", "run", "--detach", "--name", NAME, "--label", f"lab={labels}", "--network", NETWORK, "--ip", ADDRESS),
             *("--network-alias", "registry.lab", "--network-alias", "apt.lab", "--publish", "127.0.0.1::5000"),
             *("--volume", f"{NAME}:/var/lib/docker-registry", "--volume", f"{apt_folder}:/srv/nvidia:ro", image),
         )
