@@ -13,7 +13,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.downlo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collection_version, registry_access, site_images
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    collection_version,
+    registry_access,
+    site_images,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {
@@ -40,7 +44,9 @@ class ActionModule(ActionBase):
             if self._task.check_mode:
                 return {**result, "changed": False, "images": [{"reference": reference} for reference in references]}
             if os.path.isdir(path) and os.listdir(path) and not contents.exists(path):
-                raise BundleError(f"path: {path} has files and is not a bundle. Name a folder that is empty or missing.")
+                raise BundleError(
+                    f"path: {path} has files and is not a bundle. Name a folder that is empty or missing."
+                )
             return {**result, **self._fetch(path, references, options)}
         except (BundleError, RegistryError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
@@ -54,7 +60,5 @@ class ActionModule(ActionBase):
             download = ImageDownload(path, options["platforms"], registry, self._display.display)
             images = [download.fetch(reference) for reference in references]
         image_layout.write(path, images)
-        after = contents.update(
-            path, collection_version.installed(), images=images, platforms=options["platforms"]
-        )
+        after = contents.update(path, collection_version.installed(), images=images, platforms=options["platforms"])
         return {"changed": before != after, "images": images, "fetched_bytes": download.fetched}

@@ -31,7 +31,9 @@ class ActionModule(ActionBase):
         options = dict(self._task.args)
         path, host = options.get("path"), variables["inventory_hostname"]
         if not path:
-            raise AnsibleActionFail(f"path on {host}: it is empty. Set it to the folder of the bundle on the controller.")
+            raise AnsibleActionFail(
+                f"path on {host}: it is empty. Set it to the folder of the bundle on the controller."
+            )
         try:
             images = self._images(str(path), host, variables)
         except (BundleError, RegistryError, ValueError, OSError) as error:
@@ -74,7 +76,9 @@ class ActionModule(ActionBase):
         total = sum(image_layout.size(path, digest) for digest in digests)
         progress = Progress(host, total, self._display.display)
         for digest in digests:
-            self._transfer_file(layout.blob(path, digest), self._connection._shell.join_path(folder, layout.blob_in_images(digest)))
+            self._transfer_file(
+                layout.blob(path, digest), self._connection._shell.join_path(folder, layout.blob_in_images(digest))
+            )
             progress(image_layout.size(path, digest))
         self._display.display(f"{host}: sent {megabytes(total)}")
         return total

@@ -36,11 +36,15 @@ class ActionModule(ActionBase):
             mirrored = [image for image in wanted if image.is_mirrored]
             if not mirrored:
                 raise BundleError(
-                    "gpu_monitoring_registry: it is empty, and so is gpu_monitoring_registries, so there is no registry to"
-                    " push to. Set one of them, or load the images on the hosts (bundle_target: hosts)."
+                    "gpu_monitoring_registry: it is empty, and so is gpu_monitoring_registries, so there is no registry"
+                    " to push to. Set one of them, or load the images on the hosts (bundle_target: hosts)."
                 )
             with registry_access.registries(options, self._display.display) as registry:
-                pushed = [] if self._task.check_mode else [self._push(options["path"], image, registry) for image in mirrored]
+                pushed = (
+                    []
+                    if self._task.check_mode
+                    else [self._push(options["path"], image, registry) for image in mirrored]
+                )
         except (BundleError, RegistryError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
         left_out = [image.reference for image in wanted if not image.is_mirrored]

@@ -32,8 +32,7 @@ options:
     default: written
   tar:
     description:
-      - Path of a tar of the bundle, which is written after C(SHA256SUMS). None where it is empty. It must lie outside of
-        the bundle.
+      - Path of a tar of the bundle, outside of the bundle. It is written after C(SHA256SUMS). None where it is empty.
     type: path
     default: ""
 """

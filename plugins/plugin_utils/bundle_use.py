@@ -31,8 +31,8 @@ class BundleUse:
         """The name of an image on the host. It has no digest, since `docker load` of graph drivers keeps none."""
         if reference not in self._images:
             raise AnsibleActionFail(
-                f"image on {self._host}: {reference} comes from no *_image variable of the host, so the bundle {self._path}"
-                " cannot have it. Set the image by the variable of its role."
+                f"image on {self._host}: {reference} comes from no *_image variable of the host, so the bundle"
+                f" {self._path} cannot have it. Set the image by the variable of its role."
             )
         return bundled_images.local_name(reference)
 

@@ -36,7 +36,14 @@ def wanted(path: str, contents: Contents, images: Sequence[SiteImage]) -> list[W
     bundled = {image["reference"]: image for image in contents["images"]}
     missing = [image for image in images if image.upstream not in bundled]
     if missing:
-        lines = dict.fromkeys(f"{image.variable} on {image.host}: the bundle {path} has no {image.upstream}." for image in missing)
-        advice = "Make the bundle again with the playbook bundle and this inventory, or set the version that the bundle has."
+        lines = dict.fromkeys(
+            f"{image.variable} on {image.host}: the bundle {path} has no {image.upstream}." for image in missing
+        )
+        advice = (
+            "Make the bundle again with the playbook bundle and this inventory, or set the version that the bundle has."
+        )
         raise BundleError("\n".join([*lines, advice]))
-    return [WantedImage(reference, bundled[upstream]) for reference, upstream in dict.fromkeys((i.reference, i.upstream) for i in images)]
+    return [
+        WantedImage(reference, bundled[upstream])
+        for reference, upstream in dict.fromkeys((i.reference, i.upstream) for i in images)
+    ]

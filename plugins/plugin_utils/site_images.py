@@ -34,7 +34,11 @@ def images(variables: HostVariables, hosts: Sequence[str] = ()) -> list[SiteImag
     """
     fleet.check_groups(variables)
     variables.use_defaults("common", *_ROLES)
-    named = [(host, name) for host in hosts or variables.in_groups("gpu_hosts", "monitoring") for name in _names(variables, host)]
+    named = [
+        (host, name)
+        for host in hosts or variables.in_groups("gpu_hosts", "monitoring")
+        for name in _names(variables, host)
+    ]
     references = [str(variables.get(host, name) or "") for host, name in named]
     variables.override(gpu_monitoring_registry="", gpu_monitoring_registries={})
     upstream = [str(variables.get(host, name) or "") for host, name in named]
@@ -55,4 +59,6 @@ def _names(variables: HostVariables, host: str) -> Iterator[str]:
     ]
     for role in dict.fromkeys(roles):
         if variables.is_true(host, f"{role}_enabled"):
-            yield from (name for name in variables.read_of_role(role, "defaults", "main.yml") if name.endswith("_image"))
+            yield from (
+                name for name in variables.read_of_role(role, "defaults", "main.yml") if name.endswith("_image")
+            )

@@ -217,7 +217,9 @@ def test_an_image_that_is_not_that_of_the_bundle_is_named(bundle, load, tmp_path
 def test_a_host_without_room_gets_nothing(load, tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1_000_000_000})
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
-    with pytest.raises(Failed, match=r"bundle_transfer_dir on localhost: .* has 1000 MB \(1000000000 bytes\) free, and .* bytes\)"):
+    with pytest.raises(
+        Failed, match=r"bundle_transfer_dir on localhost: .* has 1000 MB \(1000000000 bytes\) free, and .* bytes\)"
+    ):
         load("prepare")
     assert [*tmp_path.iterdir()] == []
 
@@ -229,18 +231,24 @@ def service_of(run, name, image, digests, pull=False):
 
 def test_a_service_uses_the_loaded_image_without_a_pull(bundle, load, tmp_path, run, name):
     folder, image = bundle
-    with pytest.raises(Failed, match=f"{load.name} is not on this host, and gpu_monitoring_bundle lets no registry be asked"):
+    with pytest.raises(
+        Failed, match=f"{load.name} is not on this host, and gpu_monitoring_bundle lets no registry be asked"
+    ):
         service_of(run, name, load.name, image_layout.accepted(image))
     transfer(folder, load("prepare")["blobs"], tmp_path)
     load("load")
     result = service_of(run, name, load.name, image_layout.accepted(image))
     assert "pull image" not in result["actions"]
     assert not service_of(run, name, load.name, image_layout.accepted(image))["changed"]
-    with pytest.raises(Failed, match=r"is another one on this host \(sha256:.*\) than in the bundle.*Run the playbook load"):
+    with pytest.raises(
+        Failed, match=r"is another one on this host \(sha256:.*\) than in the bundle.*Run the playbook load"
+    ):
         service_of(run, name, load.name, ["sha256:other"])
 
 
-def test_a_service_takes_only_the_image_of_the_bundle_from_the_registry_of_the_site(api, bundle, registry, address, run, name):
+def test_a_service_takes_only_the_image_of_the_bundle_from_the_registry_of_the_site(
+    api, bundle, registry, address, run, name
+):
     folder, image = bundle
     reference = f"{address}/mirror/pulled:1"
     push.push(folder, image, parse(reference), registry, lambda _text: None)

@@ -34,6 +34,15 @@ with open("/etc/docker/daemon.json", "w") as file:
     json.dump(config, file)
 """
 
+INSECURE = """
+import json
+with open("/etc/docker/daemon.json") as file:
+    config = json.load(file)
+config["insecure-registries"].append("%s")
+with open("/etc/docker/daemon.json", "w") as file:
+    json.dump(config, file)
+"""
+
 
 def reference(service: images.Service) -> str:
     """The image of a service from the registry that stands for the internet, or from the mirror of it."""
@@ -45,7 +54,10 @@ def reference(service: images.Service) -> str:
 def site(tmp_path_factory):
     """Runs a playbook with the bundle's variables."""
     variables = {
-        **{NAMES.get(one.variable, one.variable.replace("_version", "_image")): reference(one) for one in images.SERVICES},
+        **{
+            NAMES.get(one.variable, one.variable.replace("_version", "_image")): reference(one)
+            for one in images.SERVICES
+        },
         "nvidia_container_toolkit_verify_image": "{{ dcgm_exporter_image }}",
         "gpu_monitoring_registry": "",
         "gpu_monitoring_bundle": str(tmp_path_factory.mktemp("bundle")),
@@ -159,9 +171,11 @@ def test_an_image_of_somebody_else_under_the_same_name_is_refused_and_replaced(s
 @contextlib.contextmanager
 def reaching(registry: str):
     """The hosts reach the registry, as that of the site, and their engines take it without TLS."""
-    change = 'import json; p = "/etc/docker/daemon.json"; c = json.load(open(p)); c["insecure-registries"].append("%s"); json.dump(c, open(p, "w"))'
     for host in SERVICES:
-        on(host, f"cp /etc/docker/daemon.json /root/daemon.json; python3 -c '{change % registry}'; systemctl reload docker")
+        on(
+            host,
+            f"cp /etc/docker/daemon.json /root/daemon.json; python3 -c '{INSECURE % registry}'; systemctl reload docker",
+        )
         for rule in RULES[:2]:
             on(host, f"iptables --delete {rule}")
     try:

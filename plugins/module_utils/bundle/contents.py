@@ -91,7 +91,9 @@ def read(folder: str) -> Contents:
         raise BundleError(f"{folder} is not a bundle: {path} is missing. Make one with the playbook bundle.") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not JSON"
-        raise BundleError(f"{path} cannot be read: {reason}. Make the bundle again with the playbook bundle.") from error
+        raise BundleError(
+            f"{path} cannot be read: {reason}. Make the bundle again with the playbook bundle."
+        ) from error
     if not isinstance(contents, dict) or not {*Contents.__annotations__} <= {*contents}:
         raise BundleError(f"{path} is not that of a bundle. Make the bundle again with the playbook bundle.")
     if contents["format"] != FORMAT:

@@ -15,7 +15,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.conten
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.progress import Progress, megabytes
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import INDEX_TYPES, MANIFEST_TYPES, Manifest, Registry
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    Manifest,
+    Registry,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import Reference, parse
 
 # What stays free on the file system of the bundle.
@@ -35,7 +40,7 @@ class ImageDownload:
         self.fetched = 0
 
     def fetch(self, text: str) -> BundledImage:
-        """The image of a reference, whose blobs are in the bundle then. Raises RegistryError, BundleError or OSError."""
+        """The image of a reference, with its blobs in the bundle. Raises RegistryError, BundleError or OSError."""
         reference = parse(text)
         registry = self._registry(reference.registry)
         top = registry.manifest(reference.repository, reference.version)
@@ -80,7 +85,10 @@ class ImageDownload:
         self.fetched += fetched
         with open(layout.blob(self._folder, document["config"]["digest"]), encoding="utf-8") as file:
             config = json.load(file)
-        sizes = [unpacked.size_of(layout.blob(self._folder, part["digest"]), part["mediaType"]) for part in document["layers"]]
+        sizes = [
+            unpacked.size_of(layout.blob(self._folder, part["digest"]), part["mediaType"])
+            for part in document["layers"]
+        ]
         return {
             "platform": oci.platform_name(config),
             "manifest": manifest.digest,
@@ -97,7 +105,8 @@ class ImageDownload:
         free = shutil.disk_usage(self._folder).free
         if missing + _SPARE_BYTES > free:
             raise BundleError(
-                f"path: {self._folder} has {megabytes(free)} free, and {text} needs {megabytes(missing + _SPARE_BYTES)}."
+                f"path: {self._folder} has {megabytes(free)} free, and {text} needs"
+                f" {megabytes(missing + _SPARE_BYTES)}."
                 " Free space, or name a folder of another file system."
             )
 
@@ -114,7 +123,9 @@ def _document(manifest: Manifest, text: str) -> dict[str, Any]:
     try:
         document = json.loads(manifest.content)
     except ValueError as error:
-        raise BundleError(f"{text}: the registry answers with a manifest that is not JSON. Check the address.") from error
+        raise BundleError(
+            f"{text}: the registry answers with a manifest that is not JSON. Check the address."
+        ) from error
     if not isinstance(document, dict):
         raise BundleError(f"{text}: the registry answers with something else than a manifest. Check the address.")
     return document

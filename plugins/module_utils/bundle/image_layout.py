@@ -34,7 +34,7 @@ def digests(image: BundledImage) -> set[str]:
 
 
 def accepted(image: BundledImage) -> list[str]:
-    """What an engine may call the image: its config with a graph driver, its index or manifest with containerd's store."""
+    """The ids that an engine may give the image: the config's with a graph driver, else the index's or manifest's."""
     of_platforms = [digest for platform in image["platforms"] for digest in (platform["manifest"], platform["config"])]
     return list(dict.fromkeys([image["digest"], image["reduced"], *of_platforms]))
 

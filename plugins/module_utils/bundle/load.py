@@ -46,7 +46,11 @@ class ImageLoad:
         transferred = [digest for digest in digests if self._is_whole(digest)]
         size = sum(os.path.getsize(self._path(digest)) for digest in transferred)
         problem = room.problem(
-            self._host, [platform for _image, platform in self.missing], size, _folder(self._folder), _folder(self._data_folder())
+            self._host,
+            [platform for _image, platform in self.missing],
+            size,
+            _folder(self._folder),
+            _folder(self._data_folder()),
         )
         if problem:
             raise BundleError(problem)
@@ -59,7 +63,9 @@ class ImageLoad:
         for image, platform in self.missing:
             broken = [digest for digest in archive.blobs(platform) if not self._is_whole(digest)]
             if broken:
-                raise BundleError(f"{image.name} on {self._host}: {broken[0]} arrived incomplete. Run the playbook load again.")
+                raise BundleError(
+                    f"{image.name} on {self._host}: {broken[0]} arrived incomplete. Run the playbook load again."
+                )
             tar = archive.of_image(self._folder, image.name, platform, image.media_type)
             with self._api.stream("POST", "/images/load", archive=tar, timeout=LOAD_SILENCE_SECONDS) as answer:
                 for line in answer.lines():
@@ -67,8 +73,8 @@ class ImageLoad:
                         raise BundleError(f"{image.name} on {self._host}: the engine cannot load it: {line['error']}.")
             if not self._is_present(image):
                 raise BundleError(
-                    f"{image.name} on {self._host}: the engine has it as {self._id(image) or 'nothing'}, which is not in the bundle."
-                    " Copy the bundle again, and run the playbook load again."
+                    f"{image.name} on {self._host}: the engine has it as {self._id(image) or 'nothing'}, which is not"
+                    " in the bundle. Copy the bundle again, and run the playbook load again."
                 )
         if self.missing:
             shutil.rmtree(self._folder)

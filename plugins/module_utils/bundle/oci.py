@@ -43,7 +43,9 @@ def digest_of(content: bytes) -> str:
 
 def platform_name(platform: dict[str, str]) -> str:
     """A platform like linux/amd64 or linux/arm/v7."""
-    return "/".join(part for part in (platform.get("os"), platform.get("architecture"), platform.get("variant")) if part)
+    return "/".join(
+        part for part in (platform.get("os"), platform.get("architecture"), platform.get("variant")) if part
+    )
 
 
 def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], reference: str) -> list[Descriptor]:
@@ -51,7 +53,9 @@ def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], reference:
     chosen = []
     for platform in platforms:
         names = [platform_name(manifest.get("platform") or {}) for manifest in manifests]
-        matching = [name for name in names if name == platform] or [name for name in names if name.startswith(f"{platform}/")]
+        matching = [name for name in names if name == platform] or [
+            name for name in names if name.startswith(f"{platform}/")
+        ]
         if not matching:
             known = ", ".join(sorted({name for name in names if name and not name.startswith("unknown")}))
             raise BundleError(f"platforms: {reference} has none for {platform}, but for {known}. Leave {platform} out.")

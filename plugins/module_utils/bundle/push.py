@@ -28,7 +28,9 @@ class Pushed(TypedDict):
     sent_bytes: int
 
 
-def push(folder: str, image: BundledImage, target: Reference, registry: Registry, tell: Callable[[str], None]) -> Pushed:
+def push(
+    folder: str, image: BundledImage, target: Reference, registry: Registry, tell: Callable[[str], None]
+) -> Pushed:
     """Have an image in a registry under the name and tag of the target. Raises RegistryError or OSError."""
     tag = target.name.rpartition(":")[2]
     present = _digest(registry, target.repository, tag)

@@ -43,8 +43,8 @@ def problem(host: str, images: Sequence[PlatformImage], transferred: int, transf
         if needed + SPARE_BYTES > folder.free:
             named = "bundle_transfer_dir" if folder == transfer else "Docker's data folder"
             return (
-                f"{named} on {host}: {folder.path} has {megabytes(folder.free)} ({folder.free} bytes) free, and the images need"
-                f" {megabytes(needed)} with {megabytes(SPARE_BYTES)} to spare ({needed + SPARE_BYTES} bytes)."
+                f"{named} on {host}: {folder.path} has {megabytes(folder.free)} ({folder.free} bytes) free, and the"
+                f" images need {megabytes(needed)} with {megabytes(SPARE_BYTES)} to spare ({needed + SPARE_BYTES} bytes)."
                 f" Free space there{', or name a folder of another file system' if folder == transfer else ''}."
             )
     return ""

@@ -45,7 +45,9 @@ def check(folder: str) -> None:
         with open(source, encoding="utf-8") as file:
             lines = file.read().splitlines()
     except OSError as error:
-        raise BundleError(f"{source} cannot be read: {error.strerror}. Make the bundle again with the playbook bundle.") from error
+        raise BundleError(
+            f"{source} cannot be read: {error.strerror}. Make the bundle again with the playbook bundle."
+        ) from error
     problems = [problem for problem in (_problem(folder, line) for line in lines) if problem]
     if problems:
         more = f" and {len(problems) - _NAMED_PROBLEMS} more" if len(problems) > _NAMED_PROBLEMS else ""

@@ -9,15 +9,18 @@ import json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
 
 _ADVICE = {
-    401: "{login} Log in with `docker login {registry}`, or set gpu_monitoring_registry_username where it is that registry.",
+    401: "{login} Log in with `docker login {registry}`, or set gpu_monitoring_registry_username.",
     403: "{login} Check that this user may do that.",
     404: "Check the version and the path of the image.",
     413: "A proxy before the registry limits the size of uploads: raise its limit.",
-    429: "The registry limits the requests of this address. Log in with `docker login {registry}`, or run this again later.",
+    429: "The registry limits the requests of this address. Log in with `docker login {registry}`, or try again later.",
 }
 _OTHER = "Run this again, or look into the log of the registry."
 _NETWORK = (
-    (("certificate", "x509"), "Set gpu_monitoring_registry_ca to the certificate of its authority where it is the registry of the site."),
+    (
+        ("certificate", "x509"),
+        "Set gpu_monitoring_registry_ca to the certificate of its authority where it is the registry of the site.",
+    ),
     (("wrong version number", "record layer"), "Where it speaks no TLS, name it in insecure_registries."),
 )
 _OTHER_NETWORK = "Check the name, and the proxy in the environment (https_proxy, no_proxy)."

@@ -45,8 +45,8 @@ def download(registry: Registry, repository: str, digest: str, size: int, path: 
         arrived(-os.path.getsize(partial))
         os.remove(partial)
     raise RegistryError(
-        f"{registry.name}/{repository}: the blob {digest} arrived as {actual}. A proxy may change it: run this again, or"
-        " use another way to the registry."
+        f"{registry.name}/{repository}: the blob {digest} arrived as {actual}. A proxy may change it: run this"
+        " again, or use another way to the registry."
     )
 
 

@@ -131,7 +131,9 @@ class Registry:
             if is_own:
                 # Behind a proxy that ends TLS, registries name themselves with http://.
                 url = base + url[len(urlsplit(url).scheme) + 3 + len(urlsplit(url).netloc) :]
-            own_headers = {"Authorization": self._authorization[scope]} if is_own and scope in self._authorization else {}
+            own_headers = (
+                {"Authorization": self._authorization[scope]} if is_own and scope in self._authorization else {}
+            )
             client, target = self._connections.to(url)
             answer = stack.enter_context(client.stream(method, target, body, {**headers, **own_headers}))
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
@@ -156,4 +158,3 @@ class Registry:
             return False
         self._authorization[scope] = header
         return True
-

@@ -48,7 +48,9 @@ class Connections:
                     use_proxy=True,
                 )
             except http_client.BadUrl as error:
-                raise RegistryError(f"{http_client.shown_url(url)} is not the address of a registry: {error}.") from error
+                raise RegistryError(
+                    f"{http_client.shown_url(url)} is not the address of a registry: {error}."
+                ) from error
         return self._clients[origin], (split.path or "/") + (f"?{split.query}" if split.query else "")
 
     def close(self) -> None:

@@ -56,5 +56,7 @@ def parse(text: str) -> Reference:
         repository = f"library/{repository}"
     is_valid = _REGISTRY.fullmatch(registry) and _REPOSITORY.fullmatch(repository) and (not tag or _TAG.fullmatch(tag))
     if not is_valid or (colon and not tag) or ("@" in text and not _DIGEST.fullmatch(digest)):
-        raise RegistryError(f"'{text}' is not the reference of an image. Write it like docker.io/grafana/grafana:12.4.10.")
+        raise RegistryError(
+            f"'{text}' is not the reference of an image. Write it like docker.io/grafana/grafana:12.4.10."
+        )
     return Reference(registry, repository, tag, digest)

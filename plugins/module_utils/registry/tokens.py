@@ -18,7 +18,9 @@ _CLIENT_NAME = "mlops.gpu_monitoring"
 _RETRIES = http_client.Retries(tries=4, pause_seconds=1)
 
 
-def authorization(connections: Connections, challenge: Challenge, scope: str, credentials: Mapping[str, str]) -> Optional[str]:
+def authorization(
+    connections: Connections, challenge: Challenge, scope: str, credentials: Mapping[str, str]
+) -> Optional[str]:
     """The value of the header for a scope like repository:grafana/grafana:pull.
 
     None where the registry wants credentials and there are none. Raises RegistryError or http_client.HttpError.

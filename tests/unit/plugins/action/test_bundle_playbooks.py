@@ -12,7 +12,16 @@ from tests.fake_registry import FakeRegistry, store
 
 ROOT = Path(__file__).resolve().parents[4]
 BUNDLE, LOAD = ROOT / "playbooks" / "bundle.yml", ROOT / "playbooks" / "load.yml"
-IMAGES = ("cadvisor", "cadvisor_proxy", "node_exporter", "dcgm_exporter", "container_gpu_collector", "alertmanager", "prometheus", "grafana")
+IMAGES = (
+    "cadvisor",
+    "cadvisor_proxy",
+    "node_exporter",
+    "dcgm_exporter",
+    "container_gpu_collector",
+    "alertmanager",
+    "prometheus",
+    "grafana",
+)
 
 
 @pytest.fixture
@@ -34,9 +43,8 @@ def site():
 @pytest.fixture
 def run(playbook, fake, site, tmp_path):
     """Runs a playbook with the images of the stand-in; the mirror of it is the registry of the site."""
-    images = {
-        f"{name}_image": f"{{{{ ['{fake.name}/up/{name}'] | mlops.gpu_monitoring.mirrored(gpu_monitoring_registry) }}}}:1" for name in IMAGES
-    }
+    mirrored = "mlops.gpu_monitoring.mirrored(gpu_monitoring_registry)"
+    images = {f"{name}_image": f"{{{{ ['{fake.name}/up/{name}'] | {mirrored} }}}}:1" for name in IMAGES}
     shared = {
         **images,
         "gpu_monitoring_bundle": str(tmp_path / "bundle"),

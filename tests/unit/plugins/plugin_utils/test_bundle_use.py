@@ -11,7 +11,14 @@ from inventory import host_variables
 
 HOSTS = ({"gpu1": {}}, {"monitor1": {}})
 DIGEST = "sha256:" + "ab" * 32
-PLATFORM = {"platform": "linux/amd64", "manifest": "sha256:m", "config": "sha256:c", "blobs": [], "size": 1, "unpacked_size": 1}
+PLATFORM = {
+    "platform": "linux/amd64",
+    "manifest": "sha256:m",
+    "config": "sha256:c",
+    "blobs": [],
+    "size": 1,
+    "unpacked_size": 1,
+}
 
 
 @pytest.fixture
@@ -20,8 +27,12 @@ def use(tmp_path):
 
     def make(host, made=None, **variables):
         (tmp_path / "made").mkdir()
-        images = {image.upstream for image in site_images.images(host_variables(tmp_path / "made", *HOSTS, made or variables))}
-        listed = [{"reference": text, "digest": "sha256:i", "reduced": "sha256:m", "platforms": [PLATFORM]} for text in images]
+        images = {
+            image.upstream for image in site_images.images(host_variables(tmp_path / "made", *HOSTS, made or variables))
+        }
+        listed = [
+            {"reference": text, "digest": "sha256:i", "reduced": "sha256:m", "platforms": [PLATFORM]} for text in images
+        ]
         contents.update(str(tmp_path / "bundle"), "0.1.0", images=listed)
         return BundleUse(str(tmp_path / "bundle"), host, host_variables(tmp_path, *HOSTS, variables))
 
@@ -29,19 +40,28 @@ def use(tmp_path):
 
 
 def test_an_image_counts_with_the_digests_of_both_image_stores_and_is_not_pulled(use):
-    service = use("monitor1", grafana_version="1.2").service({"name": "grafana", "image": "docker.io/grafana/grafana:1.2"})
+    service = use("monitor1", grafana_version="1.2").service(
+        {"name": "grafana", "image": "docker.io/grafana/grafana:1.2"}
+    )
     assert service["image"] == "docker.io/grafana/grafana:1.2"
-    assert service["bundled_images"] == {service["image"]: {"digests": ["sha256:i", "sha256:m", "sha256:c"], "pull": False}}
+    assert service["bundled_images"] == {
+        service["image"]: {"digests": ["sha256:i", "sha256:m", "sha256:c"], "pull": False}
+    }
 
 
 def test_an_image_of_a_mirror_may_be_pulled(use):
-    service = use("monitor1", grafana_version="1.2", gpu_monitoring_registry="r:5000").service({"image": "r:5000/grafana/grafana:1.2"})
+    service = use("monitor1", grafana_version="1.2", gpu_monitoring_registry="r:5000").service(
+        {"image": "r:5000/grafana/grafana:1.2"}
+    )
     assert service["bundled_images"]["r:5000/grafana/grafana:1.2"]["pull"]
 
 
 @pytest.mark.parametrize(
     ("reference", "name"),
-    [(f"r.example.com/x:1@{DIGEST}", "r.example.com/x:1"), (f"r.example.com/x@{DIGEST}", "r.example.com/x:sha256-abababababab")],
+    [
+        (f"r.example.com/x:1@{DIGEST}", "r.example.com/x:1"),
+        (f"r.example.com/x@{DIGEST}", "r.example.com/x:sha256-abababababab"),
+    ],
 )
 def test_a_digest_is_no_part_of_the_name_on_a_host(use, reference, name):
     service = use("monitor1", grafana_image=reference).service({"image": reference, "also_pull": [reference]})
@@ -53,7 +73,10 @@ def test_what_is_removed_needs_no_image(use):
 
 
 def test_an_image_that_the_bundle_lacks_is_named_with_its_variable(use):
-    with pytest.raises(AnsibleActionFail, match="(?s)grafana_image on monitor1: the bundle .* has no docker.io/grafana/grafana:2.*playbook bundle"):
+    with pytest.raises(
+        AnsibleActionFail,
+        match="(?s)grafana_image on monitor1: the bundle .* has no docker.io/grafana/grafana:2.*playbook bundle",
+    ):
         use("monitor1", made={"grafana_version": "1"}, grafana_version="2")
 
 

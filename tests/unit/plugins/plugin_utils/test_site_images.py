@@ -6,7 +6,10 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import site_images
 from inventory import host_variables
 
-HOSTS = ({"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"cadvisor_image": "r.example.com/own/cadvisor:1"}}, {"monitor1": {}})
+HOSTS = (
+    {"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"cadvisor_image": "r.example.com/own/cadvisor:1"}},
+    {"monitor1": {}},
+)
 
 
 def of(tmp_path, hosts=(), **variables):
@@ -19,7 +22,12 @@ def by_name(images, host):
 
 def test_each_host_has_the_images_of_its_groups(tmp_path):
     images = of(tmp_path)
-    assert {*by_name(images, "monitor1")} == {"node_exporter_image", "alertmanager_image", "prometheus_image", "grafana_image"}
+    assert {*by_name(images, "monitor1")} == {
+        "node_exporter_image",
+        "alertmanager_image",
+        "prometheus_image",
+        "grafana_image",
+    }
     assert {*by_name(images, "gpu1")} == {
         "node_exporter_image",
         "cadvisor_image",
@@ -39,7 +47,11 @@ def test_a_service_that_is_off_needs_no_image(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "mirror", [{"gpu_monitoring_registry": "r:5000"}, {"gpu_monitoring_registries": {"docker.io": "r:5000/hub", "quay.io": "r:5000/quay"}}]
+    "mirror",
+    [
+        {"gpu_monitoring_registry": "r:5000"},
+        {"gpu_monitoring_registries": {"docker.io": "r:5000/hub", "quay.io": "r:5000/quay"}},
+    ],
 )
 def test_a_mirror_counts_for_the_site_and_not_upstream(tmp_path, mirror):
     reference, upstream = by_name(of(tmp_path, **mirror), "monitor1")["prometheus_image"]

@@ -38,7 +38,9 @@ def test_the_same_keys_leave_the_file_as_it_is(folder):
 
 def test_sha256sum_agrees(folder):
     assert sums.write(folder)
-    checked = subprocess.run(["sha256sum", "--check", "--strict", layout.SUMS], cwd=folder, capture_output=True, text=True)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", layout.SUMS], cwd=folder, capture_output=True, text=True
+    )
     assert checked.stdout.splitlines() == ["bundle.json: OK", "images/blobs/sha256/ab: OK", "packages/apt/a.deb: OK"]
     sums.check(folder)
     assert not sums.write(folder)
@@ -57,13 +59,20 @@ def test_what_is_missing_or_differs_is_named(folder):
     os.remove(f"{folder}/packages/apt/a.deb")
     with open(layout.blob(folder, "sha256:ab"), "a", encoding="utf-8") as file:
         file.write("!")
-    with pytest.raises(BundleError, match=r"sha256/ab \(another SHA-256\), packages/apt/a.deb \(No such file.*Copy the bundle"):
+    with pytest.raises(
+        BundleError, match=r"sha256/ab \(another SHA-256\), packages/apt/a.deb \(No such file.*Copy the bundle"
+    ):
         sums.check(folder)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(None, "is missing"), ("{", "not JSON"), ("[]", "not that of a bundle"), ('{"format": 1}', "not that of a bundle")],
+    [
+        (None, "is missing"),
+        ("{", "not JSON"),
+        ("[]", "not that of a bundle"),
+        ('{"format": 1}', "not that of a bundle"),
+    ],
 )
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path, text, words):
     if text is not None:

@@ -95,7 +95,9 @@ def test_a_second_run_asks_for_no_blob(fake, fetch):
 @pytest.mark.parametrize("index", [True, False])
 def test_a_platform_that_an_image_lacks_is_an_error(fake, fetch, index):
     store(fake, ["amd64"], index=index)
-    with pytest.raises(BundleError, match="platforms: .*a/b:1 has none for linux/arm64, but for linux/amd64. Leave linux/arm64 out"):
+    with pytest.raises(
+        BundleError, match="platforms: .*a/b:1 has none for linux/arm64, but for linux/amd64. Leave linux/arm64 out"
+    ):
         fetch("1", platforms=["linux/arm64"])
 
 
@@ -118,7 +120,9 @@ def test_the_digest_stays(fake, fetch, site, tmp_path):
     pushed = send(tmp_path, image, site)
     assert (pushed["digest"], pushed["changed"]) == (digest, True)
     assert client(site).manifest("c/d", "1").digest == digest
-    assert all(content == fake.stored["a/b", version] for (_c_d, version), content in site.stored.items() if version != "1")
+    assert all(
+        content == fake.stored["a/b", version] for (_c_d, version), content in site.stored.items() if version != "1"
+    )
 
 
 def test_a_registry_that_has_all_gets_nothing(fake, fetch, site, tmp_path):
@@ -126,7 +130,12 @@ def test_a_registry_that_has_all_gets_nothing(fake, fetch, site, tmp_path):
     (image,) = fetch("1")
     send(tmp_path, image, site)
     asked = len(site.requests)
-    assert send(tmp_path, image, site) == {"reference": f"{site.name}/c/d:1", "digest": image["digest"], "changed": False, "sent_bytes": 0}
+    assert send(tmp_path, image, site) == {
+        "reference": f"{site.name}/c/d:1",
+        "digest": image["digest"],
+        "changed": False,
+        "sent_bytes": 0,
+    }
     assert len(site.requests) == asked + 1
     del site.stored["c/d", "1"]
     assert send(tmp_path, image, site)["sent_bytes"] == 0

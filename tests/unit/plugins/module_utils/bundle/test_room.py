@@ -23,7 +23,11 @@ def test_one_file_system_holds_the_archive_twice_and_the_layers():
 
 @pytest.mark.parametrize(
     ("transfer_free", "data_free", "words"),
-    [(2 * GB, 5 * GB, ""), (2 * GB - 1, 5 * GB, "bundle_transfer_dir on gpu1: /transfer"), (2 * GB, 5 * GB - 1, "data folder on gpu1: /docker")],
+    [
+        (2 * GB, 5 * GB, ""),
+        (2 * GB - 1, 5 * GB, "bundle_transfer_dir on gpu1: /transfer"),
+        (2 * GB, 5 * GB - 1, "data folder on gpu1: /docker"),
+    ],
 )
 def test_two_file_systems(transfer_free, data_free, words):
     said = problem(transfer_free, data_free)
