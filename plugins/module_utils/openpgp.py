@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Iterator
 
 _ARMOR = re.compile(r"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(.*?)\r?\n-----END PGP PUBLIC KEY BLOCK-----", re.DOTALL)
-_PUBLIC_KEY = 6
+PUBLIC_KEY = 6
 # What belongs to a public key: signatures, subkeys, user ids and attributes. GnuPG would read further keys out of other packets, as compressed ones.
-_PARTS = (2, _PUBLIC_KEY, 13, 14, 17)
+_PARTS = (2, PUBLIC_KEY, 13, 14, 17)
 
 
 def fingerprint(text: str) -> str:
@@ -41,9 +41,9 @@ def keys(text: str) -> dict[str, str]:
     try:
         for block in blocks:
             fingerprint = ""
-            for tag, body, packet in _packets(_dearmored(block)):
-                if tag == _PUBLIC_KEY:
-                    fingerprint = _fingerprint(body)
+            for tag, body, packet in packets_of(dearmored(block)):
+                if tag == PUBLIC_KEY:
+                    fingerprint = fingerprint_of(body)
                 elif not fingerprint:
                     raise IndexError("it does not begin with a key")
                 packets[fingerprint] = packets.get(fingerprint, b"") + packet
@@ -68,7 +68,7 @@ def _crc24(data: bytes) -> int:
     return crc
 
 
-def _dearmored(block: str) -> bytes:
+def dearmored(block: str) -> bytes:
     """The bytes of a block: after its headers, which end with a blank line, and before its checksum."""
     lines = block.splitlines()
     if any(": " in line for line in lines) or not lines[0].strip():
@@ -76,7 +76,7 @@ def _dearmored(block: str) -> bytes:
     return base64.b64decode("".join(line.strip() for line in lines if not line.startswith("=")), validate=True)
 
 
-def _packets(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def packets_of(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Tag, body and whole of each packet. Raises IndexError where the data ends too early or is not of a public key."""
     position = 0
     while position < len(data):
@@ -105,7 +105,8 @@ def _packets(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield tag, body, data[start:position]
 
 
-def _fingerprint(body: bytes) -> str:
+def fingerprint_of(body: bytes) -> str:
+    """The fingerprint of a key from the body of its packet. Raises IndexError."""
     version = body[0]
     if version == 4:
         digest = hashlib.new("sha1", b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)

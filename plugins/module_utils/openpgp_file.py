@@ -15,9 +15,15 @@ def is_url(key: str) -> bool:
 
 def armored(module: AnsibleModule, key: str, wanted: str, timeout: int) -> str:
     """The key with this fingerprint, from a URL or from text. Raises ValueError where it is not that key alone."""
-    source = key if is_url(key) else "the given text"
+    if is_url(key):
+        return alone(_fetched(module, key, timeout), key, wanted)
+    return alone(key, "the given text", wanted)
+
+
+def alone(text: str, source: str, wanted: str) -> str:
+    """The key with this fingerprint in a text. Raises ValueError, with the name of the text, for any other content."""
     try:
-        keys = openpgp.keys(_fetched(module, key, timeout) if is_url(key) else key)
+        keys = openpgp.keys(text)
     except ValueError as error:
         raise ValueError(f"key: {source} holds no OpenPGP key: {error}.") from error
     if list(keys) != [wanted]:

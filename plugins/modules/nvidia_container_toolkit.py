@@ -85,6 +85,20 @@ options:
     description: Name of the host in messages.
     type: str
     required: true
+  bundle:
+    description:
+      - >-
+        Folder of a bundle on the controller, from which the packages and the key come instead of O(repository_url) and
+        O(key). It needs O(host).
+      - >-
+        The files that the host needs are brought to C(/var/lib/gpu_monitoring/packages), where they stay as the host's
+        repository. The free room of the host is checked first.
+      - The signatures and the fingerprint are checked as for any other repository.
+    type: path
+  bundle_archive:
+    description: Path on the host of an archive that the action makes of O(bundle). Do not set it.
+    type: path
+    default: ""
   docker_host:
     description: The engine's socket.
     type: str
@@ -142,11 +156,21 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.optio
 def main() -> None:
     """Runs the module."""
     module = AnsibleModule(
-        {**OPTIONS, "docker_host": {"type": "str", "default": DOCKER_HOST}}, supports_check_mode=True
+        {
+            **OPTIONS,
+            "docker_host": {"type": "str", "default": DOCKER_HOST},
+            "bundle": {"type": "path"},
+            "bundle_archive": {"type": "path", "default": ""},
+        },
+        supports_check_mode=True,
     )
     try:
         toolkit = Toolkit(
-            module, ModuleCommands(module), module.params["docker_host"], wanted(module.params, module.check_mode)
+            module,
+            ModuleCommands(module),
+            module.params["docker_host"],
+            wanted(module.params, module.check_mode),
+            module.params["bundle_archive"],
         )
         outcome = toolkit.preview() if module.check_mode else toolkit.reconcile()
     except (ToolkitError, ValueError) as error:

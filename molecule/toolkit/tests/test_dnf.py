@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bundles import FOLDER, make_bundle, network_cut
 from tests.lab import hosts, images, services, shell
 from tests.stack import LAB_NAME, on
 from toolkit import (
@@ -35,7 +36,7 @@ for name in libnvidia-container1 libnvidia-container-tools nvidia-container-tool
     rpmbuild -bb --quiet --target x86_64 --define "_topdir /root/rpm" --define "_rpmdir /srv/failing" --define 'debug_package %{nil}' /root/spec
 done
 rm -rf /srv/failing/repodata
-createrepo_c --quiet /srv/failing
+createrepo_c --quiet --general-compress-type=gz /srv/failing
 export GNUPGHOME=$(mktemp -d)
 gpg --batch --quiet --passphrase '' --quick-generate-key 'mlops.gpu_monitoring test lab' rsa3072 sign never
 gpg --batch --quiet --armor --detach-sign /srv/failing/repodata/repomd.xml
@@ -196,6 +197,31 @@ def test_an_upgrade_that_fails_leaves_the_previous_packages(role, older, failing
     before = on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*")
     assert_refused(role(**failing), f"The host has the same packages as before: libnvidia-container-tools={OLDER}")
     assert on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*") == before
+
+
+def test_packages_of_bundles_on_a_host_that_reaches_nothing_else(role, bare, failing, tmp_path):
+    """The bundles are of one repository, and the second has the newer version alone, whose installation fails."""
+    shell.run("docker", "cp", f"{hosts.container(LAB_NAME, HOST)}:/srv/failing", str(tmp_path))
+    key, fingerprint = failing["nvidia_container_toolkit_key"], failing["nvidia_container_toolkit_key_fingerprint"]
+    bundles = {}
+    for version in (PRESENT, "99.0.0"):
+        (tmp_path / version).mkdir()
+        repository = str(tmp_path / "failing")
+        bundles[version] = make_bundle(tmp_path / version, "rpm", repository, (version,), key, fingerprint)
+    files = f"cat /etc/yum.repos.d/*; find {FOLDER} -type f -exec sha256sum {{}} +"
+    given = {"nvidia_container_toolkit_key_fingerprint": fingerprint, "nvidia_container_toolkit_verify_image": ""}
+    with network_cut(HOST):
+        assert_done(role(**given, gpu_monitoring_bundle=bundles[PRESENT]), changed=True)
+        assert packages() == dict.fromkeys(PACKAGES, PRESENT)
+        assert_done(role(**given, gpu_monitoring_bundle=bundles[PRESENT]), changed=False)
+        before = on_host(files)
+        newer = {"gpu_monitoring_bundle": bundles["99.0.0"], "nvidia_container_toolkit_version": "99.0.0"}
+        same = f"The host has the same packages as before: libnvidia-container-tools={PRESENT}"
+        assert_refused(role(**given, **newer), "gpu_monitoring_bundle", same)
+        assert on_host(files) == before
+        assert_done(role(**given, nvidia_container_toolkit_state="absent"), changed=True)
+        assert packages() == {}
+        assert on_host(f"ls -d {FOLDER} 2>/dev/null || true") == ""
 
 
 def test_removal_takes_out_what_the_role_put_in_and_only_that(role, older):

@@ -19,7 +19,13 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.reposito
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import REFRESH_SERVICE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.locks import when_free
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import guard, package_manager, repository
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import (
+    bundled_folder,
+    guard,
+    package_manager,
+    repository,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.bundled_folder import BundledFolder
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import (
     DEFAULT_PROGRAM,
     NOTHING_CHANGED,
@@ -67,8 +73,11 @@ class Outcome:
 class Toolkit:
     """The toolkit of this host. Each act follows from a look just before it, which shows containers that start late."""
 
-    def __init__(self, module: AnsibleModule, commands: Commands, docker_host: str, wanted: Wanted) -> None:
+    def __init__(
+        self, module: AnsibleModule, commands: Commands, docker_host: str, wanted: Wanted, archive: str = ""
+    ) -> None:
         self._module = module
+        self._archive = archive
         self._commands = commands
         self._docker_host = docker_host
         self._wanted = wanted
@@ -191,10 +200,11 @@ class Toolkit:
         wanted, url = self._wanted, repository.url(action.manager, self._wanted.repository_url)
         key = self._key()
         manager = package_manager.of(action.manager, self._commands, action.places.repository)
-        files = KeptFiles()
+        files, folder = KeptFiles(), BundledFolder(url, self._archive)
         before, packages = read(action.places.repository) or "", ask_packages(self._commands)["toolkit"]
         try:
             problem_before = manager.sources_problem()
+            folder.place()
             for path in action.set_aside:
                 files.set_aside(path)
             files.write(action.places.key, key)
@@ -204,17 +214,19 @@ class Toolkit:
                 self._change_packages(manager, repository.file_names(action.manager, action.version), packages)
         except BaseException as error:
             files.put_back()
+            folder.put_back()
             manager.forget()
             if not isinstance(error, (OSError, PackageError, ToolkitError)):
                 raise
             raise ToolkitError(
                 f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from"
-                f" {repository.without_credentials(url)} (nvidia_container_toolkit_repository_url,"
+                f" {repository.without_credentials(url)} ({_repository_option(url)},"
                 " nvidia_container_toolkit_version), and repositories and key were put back as they were:"
                 f" {repository.without_credentials(str(error))}"
             ) from error
         finally:
             manager.close()
+        folder.settle()
         # What was installed is what is wanted from here on: it is held, though its version was not asked for.
         self._wanted = replace(wanted, version=action.version)
         self._show_installation(action, before)
@@ -372,6 +384,7 @@ class Toolkit:
         if action.release:
             self._hold(manager, action.release, False)
         before = read(action.places.repository) or ""
+        remove(bundled_folder.FOLDER)
         # The repository file goes last: by it the role knows that there is something to remove.
         for path in (OWN_CDI_FILE, action.places.key, action.places.repository):
             remove(path)
@@ -412,6 +425,11 @@ class Toolkit:
             problem = guard.package_problem(self._wanted.name, engine["containers"])
         if problem:
             raise ToolkitError(f"{problem} {left}")
+
+
+def _repository_option(url: str) -> str:
+    """The option by which a repository is taken."""
+    return "gpu_monitoring_bundle" if bundled_folder.is_bundled(url) else "nvidia_container_toolkit_repository_url"
 
 
 def _sentence(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,6 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages import apt
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import Locked, PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.repack import repack
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.bundled_folder import package_files
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.kept_files import remove
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.repository import PINNED
 
@@ -187,7 +189,12 @@ class Dnf:
         self._run("install", "--downloadonly", *self._of_repository(), *names)
 
     def keep(self, present: Sequence[Package]) -> None:
-        """Keep copies of the packages that are installed, if the repository has these versions."""
+        """Keep copies of the installed packages, from a former bundle or if the repository has these versions."""
+        bundled = package_files(present)
+        if len(bundled) == len(present):
+            for path in bundled:
+                shutil.copy(path, self._folder.path("kept"))
+            return
         names = [f"{package['name']}-{package['version']}-1" for package in present]
         folder = self._folder.path("kept")
         # The repository file limits the packages to the wanted version.

@@ -64,7 +64,11 @@ def text(manager: str, version: str, repository_url: str, places: Places, histor
     """The repository file."""
     lines = [MARK, *history_lines]
     if manager == "apt":
-        return "\n".join([*lines, "Types: deb", f"URIs: {repository_url}", "Suites: /", f"Signed-By: {places.key}", ""])
+        lines += ["Types: deb", f"URIs: {repository_url}", "Suites: /", f"Signed-By: {places.key}"]
+        if repository_url.startswith("file:"):
+            # A copy stays as old as it is. The signature is checked all the same.
+            lines.append("Check-Valid-Until: no")
+        return "\n".join([*lines, ""])
     # Limited to the packages in one version, and before all other repositories, this one holds them
     # (https://dnf.readthedocs.io/en/latest/conf_ref.html). NVIDIA signs the metadata, and no package.
     lines[0] = f"{MARK}, which holds the packages in their version with it: priority and includepkgs"

@@ -38,6 +38,9 @@ CASES: dict[str, dict[str, Any]] = {
     "no-key": {"host": hosts.by_role("1.20.1"), "key": "none.asc"},
     "binary-key": {"host": hosts.by_role("1.20.1"), "version": "1.20.1", "key": "{{ playbook_dir }}/binary.gpg"},
     "bad-version": {"host": hosts.by_role("1.20.1"), "version": "newest"},
+    "bundled": {"host": hosts.by_role("1.20.1"), "bundle": "{{ playbook_dir }}"},
+    "not-a-bundle": {"host": hosts.by_role("1.20.0"), "version": "1.20.1", "bundle": "{{ playbook_dir }}"},
+    "bundle-alone": {"bundle": "{{ playbook_dir }}"},
     "bad-fingerprint": {"host": hosts.by_role("1.20.1"), "key_fingerprint": "DDCAE044F796ECB0"},
 }
 
@@ -85,6 +88,10 @@ def test_a_host_that_is_as_wanted_is_not_contacted(results: dict[str, dict[str, 
     )
 
 
+def test_a_toolkit_that_works_needs_nothing_of_a_bundle(results: dict[str, dict[str, Any]]) -> None:
+    assert results["bundled"]["changed"] is False
+
+
 def test_warnings_need_no_contact_either(told: tuple[dict[str, dict[str, Any]], str]) -> None:
     _results, output = told
     assert (
@@ -108,6 +115,9 @@ def test_a_binary_key_reaches_the_module_which_says_what_to_do(results: dict[str
         ("snap", "from a snap"),
         ("no-key", "none.asc"),
         ("bad-version", "nvidia_container_toolkit_version on bad-version: 'newest' is not a version"),
+        ("not-a-bundle", "gpu_monitoring_bundle on not-a-bundle: "),
+        ("not-a-bundle", "bundle.json is missing. Make one with the playbook bundle."),
+        ("bundle-alone", "gpu_monitoring_bundle on bundle-alone: bundle needs the option host."),
         ("bad-fingerprint", "_key_fingerprint on bad-fingerprint: 'DDCAE044F796ECB0' is not a fingerprint"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages import locks
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import Locked, PackageError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import package_manager
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import bundled_folder, package_manager
 
 FRONTEND = """\
 E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)
@@ -79,6 +79,18 @@ def test_apt_reads_this_repository_alone(folder):
         assert verb in arguments
         assert "--option=Dir::Etc::SourceList=/own.sources" in arguments
         assert "--option=Dir::Etc::SourceParts=/dev/null" in arguments
+
+
+def test_dnf_keeps_the_packages_of_a_former_bundle(folder, monkeypatch):
+    """The repository with the new version does not have them."""
+    (folder / "1.20.0").mkdir()
+    (folder / "1.20.0" / "nvidia-container-toolkit-1.20.0-1.x86_64.rpm").write_text("former")
+    monkeypatch.setattr(bundled_folder, "FOLDER", str(folder))
+    programs = Programs()
+    manager = package_manager.of("dnf", programs, "")
+    manager.keep([{"name": "nvidia-container-toolkit", "version": "1.20.0", "held": False, "state": "installed"}])
+    assert programs.asked == []
+    assert [path.read_text() for path in folder.glob("gpu_monitoring.*/kept/*.rpm")] == ["former"]
 
 
 def test_no_package_but_those_of_the_toolkit_is_touched(folder):

@@ -52,6 +52,14 @@ def test_nvidias_own_repository_by_package_manager() -> None:
     assert repository.url("apt", "http://mirror/nvidia") == "http://mirror/nvidia"
 
 
+def test_only_a_copy_in_a_folder_may_be_older_than_its_list_says() -> None:
+    places = repositories.places("apt")
+    for url, expected in (("file:///srv/nvidia", True), ("http://mirror/nvidia", False)):
+        text = repository.text("apt", "1.20.1", url, places, [])
+        assert ("Check-Valid-Until: no" in text.splitlines()) == expected
+        assert f"Signed-By: {places.key}" in text.splitlines()
+
+
 def test_a_dnf_repository_is_limited_to_the_packages_in_one_version() -> None:
     text = repository.text("dnf", "1.20.1", "http://mirror/nvidia", repositories.places("dnf"), [])
     assert (
