@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -43,10 +42,6 @@ class ActionModule(ActionBase):
             references = list(dict.fromkeys(image.upstream for image in site_images.images(variables)))
             if self._task.check_mode:
                 return {**result, "changed": False, "images": [{"reference": reference} for reference in references]}
-            if os.path.isdir(path) and os.listdir(path) and not contents.exists(path):
-                raise BundleError(
-                    f"path: {path} has files and is not a bundle. Name a folder that is empty or missing."
-                )
             return {**result, **self._fetch(path, references, options)}
         except (BundleError, RegistryError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
@@ -55,7 +50,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from error
 
     def _fetch(self, path: str, references: list[str], options: dict[str, Any]) -> dict[str, Any]:
-        before = contents.read(path) if contents.exists(path) else None
+        before = contents.begin(path, collection_version.installed())
         with registry_access.registries(options, self._display.display) as registry:
             download = ImageDownload(path, options["platforms"], registry, self._display.display)
             images = [download.fetch(reference) for reference in references]

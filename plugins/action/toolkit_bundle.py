@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -46,10 +45,6 @@ class ActionModule(ActionBase):
             result["versions"] = wanted.versions
             if self._task.check_mode:
                 return {**result, "changed": False}
-            if os.path.isdir(path) and os.listdir(path) and not contents.exists(path):
-                raise BundleError(
-                    f"path: {path} has files and is not a bundle. Name a folder that is empty or missing."
-                )
             return {**result, **self._fetch(path, wanted, options)}
         except (BundleError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
@@ -63,10 +58,7 @@ class ActionModule(ActionBase):
 
         entries: list[BundledPackages] = []
         changed, warnings = False, []
-        if not contents.exists(path):
-            # A run that is interrupted leaves a bundle, which a further run goes on with.
-            contents.update(path, collection_version.installed())
-            changed = True
+        before = contents.begin(path, collection_version.installed())
         if wanted.versions:
             key = site_toolkit.key(wanted, server)
             for kind in options["kinds"]:
@@ -84,7 +76,5 @@ class ActionModule(ActionBase):
         for kind in toolkit_packages.FOLDERS:
             kept = [_PLATFORMS[platform][kind] for platform in options["platforms"] if kind in options["kinds"]]
             changed = toolkit_packages.drop(path, kind, kept if wanted.versions else []) or changed
-        if contents.read(path)["packages"] != entries:
-            contents.update(path, collection_version.installed(), packages=entries)
-            changed = True
-        return {"changed": changed, "packages": entries, "warnings": warnings}
+        after = contents.update(path, collection_version.installed(), packages=entries)
+        return {"changed": changed or before != after, "packages": entries, "warnings": warnings}

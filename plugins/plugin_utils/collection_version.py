@@ -9,14 +9,14 @@ import os
 
 import yaml
 
-_COLLECTION = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+FOLDER = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 
 def installed() -> str:
     """The version of an installed collection, or of a checkout of its repository."""
-    manifest = os.path.join(_COLLECTION, "MANIFEST.json")
+    manifest = os.path.join(FOLDER, "MANIFEST.json")
     if os.path.exists(manifest):
         with open(manifest, encoding="utf-8") as file:
             return str(json.load(file)["collection_info"]["version"])
-    with open(os.path.join(_COLLECTION, "galaxy.yml"), encoding="utf-8") as file:
+    with open(os.path.join(FOLDER, "galaxy.yml"), encoding="utf-8") as file:
         return str(yaml.safe_load(file)["version"])

@@ -62,6 +62,9 @@ def site(tmp_path_factory):
         "gpu_monitoring_registry": "",
         "gpu_monitoring_bundle": str(tmp_path_factory.mktemp("bundle")),
         "bundle_insecure_registries": [REGISTRY],
+        "bundle_packages": ["apt"],
+        "bundle_apt_url": f"http://{ADDRESS}/nvidia",
+        "nvidia_container_toolkit_key": f"http://{ADDRESS}/nvidia/key.asc",
     }
     return lambda name, *arguments, **more: run_playbook(
         ROOT / "playbooks" / f"{name}.yml", *arguments, variables={**variables, **more}

@@ -104,6 +104,18 @@ def read(folder: str) -> Contents:
     return _contents(contents)
 
 
+def begin(folder: str, collection: str) -> Contents:
+    """The bundle in a folder. A folder that is empty or missing becomes a bundle, so that a further run can go on.
+
+    Raises BundleError or OSError.
+    """
+    if exists(folder):
+        return read(folder)
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise BundleError(f"path: {folder} has files and is not a bundle. Name a folder that is empty or missing.")
+    return update(folder, collection)
+
+
 def update(folder: str, collection: str, **changed: Any) -> Contents:
     """Set keys of the bundle in a folder, which is made where it is missing. Raises BundleError or OSError.
 

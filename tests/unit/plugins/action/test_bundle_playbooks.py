@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.fake_registry import FakeRegistry, store
+from tests.fake_repository import Vendor
 
 ROOT = Path(__file__).resolve().parents[4]
 BUNDLE, LOAD = ROOT / "playbooks" / "bundle.yml", ROOT / "playbooks" / "load.yml"
@@ -41,7 +45,21 @@ def site():
 
 
 @pytest.fixture
-def run(playbook, fake, site, tmp_path):
+def vendor(tmp_path):
+    """A vendor's apt repository on a web server of this machine."""
+    vendor = Vendor(tmp_path / "gnupg")
+    vendor.apt(tmp_path / "vendor" / "amd64", "1.20.1")
+    (tmp_path / "vendor" / "key.asc").write_text(vendor.key)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "vendor"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    vendor.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield vendor
+    server.shutdown()
+
+
+@pytest.fixture
+def run(playbook, fake, site, vendor, tmp_path):
     """Runs a playbook with the images of the stand-in; the mirror of it is the registry of the site."""
     mirrored = "mlops.gpu_monitoring.mirrored(gpu_monitoring_registry)"
     images = {f"{name}_image": f"{{{{ ['{fake.name}/up/{name}'] | {mirrored} }}}}:1" for name in IMAGES}
@@ -49,6 +67,10 @@ def run(playbook, fake, site, tmp_path):
         **images,
         "gpu_monitoring_bundle": str(tmp_path / "bundle"),
         "bundle_insecure_registries": [fake.name, site.name],
+        "bundle_packages": ["apt"],
+        "bundle_apt_url": f"{vendor.url}/$(ARCH)",
+        "nvidia_container_toolkit_key": f"{vendor.url}/key.asc",
+        "nvidia_container_toolkit_key_fingerprint": vendor.fingerprint,
     }
 
     def runs(source, *arguments, **variables):
@@ -63,6 +85,11 @@ def test_a_bundle_is_made_and_pushed(run, fake, site, tmp_path):
     assert code == 0, output
     contents = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert {image["reference"] for image in contents["images"]} == {f"{fake.name}/up/{name}:1" for name in IMAGES}
+    (packages,) = contents["packages"]
+    assert (packages["distribution"], packages["version"], packages["architecture"]) == ("apt", "1.20.1", "amd64")
+    assert all((tmp_path / "bundle" / path).is_file() for path in packages["files"])
+    (archive,) = (tmp_path / "bundle" / "collection").iterdir()
+    assert archive.name == f"mlops-gpu_monitoring-{contents['collection']}.tar.gz"
     subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=tmp_path / "bundle", check=True)
     assert (tmp_path / "bundle.tar").is_file()
     assert ": fetched 0 MB" in output, output

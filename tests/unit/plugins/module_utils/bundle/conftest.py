@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vendor import Vendor
+from tests.fake_repository import Vendor
 
 
 class Site(http.server.BaseHTTPRequestHandler):
