@@ -89,6 +89,8 @@ class ActionModule(ActionBase):
         bundled_toolkit.check(bundle, kind)
         machine, free = self._host_room()
         folder, paths = bundled_toolkit.files(bundle, kind, machine, installation.version)
+        former = bundled_toolkit.former_files(folder, kind, host["packages"]["toolkit"])
+        paths = list(dict.fromkeys([*paths, *former]))
         problem = bundled_toolkit.room_problem(free, sum(os.path.getsize(os.path.join(folder, path)) for path in paths))
         if problem:
             raise BundleError(f"{problem} Nothing was changed.")

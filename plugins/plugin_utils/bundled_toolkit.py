@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import tarfile
+from collections.abc import Sequence
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, toolkit_packages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import Package
 
 # Room that stays free on a host.
 _RESERVE_BYTES = 256 << 20
@@ -50,6 +52,20 @@ def files(bundle: str, kind: str, machine: str, version: str) -> tuple[str, list
             f" the platform linux/{platform}."
         )
     return folder, toolkit_packages.files_of(folder, kind, version)
+
+
+def former_files(folder: str, kind: str, present: Sequence[Package]) -> list[str]:
+    """The files of the packages that a host has, for its return to them; none where the bundle lacks these.
+
+    apt makes copies of installed packages, and dnf cannot.
+    """
+    versions = {package["version"] for package in present}
+    if kind == "apt" or len(versions) != 1:
+        return []
+    try:
+        return toolkit_packages.files_of(folder, kind, *versions)
+    except BundleError:
+        return []
 
 
 def pack(folder: str, paths: list[str], archive: str) -> None:

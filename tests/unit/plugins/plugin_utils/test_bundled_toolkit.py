@@ -9,6 +9,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import bundled_toolkit
 
+from tests.fake_repository import Vendor
+
 
 @pytest.fixture
 def bundle(tmp_path):
@@ -32,6 +34,18 @@ def test_another_kind_or_architecture_is_named(bundle):
 
 def test_a_bundle_without_a_kind_has_no_key_of_it(bundle):
     assert bundled_toolkit.key(bundle, "rpm") == ""
+
+
+def test_dnf_gets_the_packages_that_the_host_has_too_and_apt_does_not(tmp_path):
+    vendor = Vendor(tmp_path / "gnupg")
+    vendor.rpm(tmp_path / "x86_64", "1.20.0", "1.20.1")
+    present = [{"name": "a", "version": "1.20.0", "held": False, "state": "installed"}]
+    former = bundled_toolkit.former_files(str(tmp_path / "x86_64"), "rpm", present)
+    assert sum(path.endswith("-1.20.0-1.x86_64.rpm") for path in former) == 4
+    assert bundled_toolkit.former_files(str(tmp_path / "x86_64"), "apt", present) == []
+    for versions in ([], ["1.19.0"], ["1.20.0", "1.20.1"]):
+        packages = [{**present[0], "version": version} for version in versions]
+        assert bundled_toolkit.former_files(str(tmp_path / "x86_64"), "rpm", packages) == []
 
 
 def test_room_for_the_copies_and_a_reserve():
