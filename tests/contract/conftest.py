@@ -44,7 +44,7 @@ def with_key(tmp_path: Path) -> Callable[[str], contextlib.AbstractContextManage
 
     @contextlib.contextmanager
     def start(secret_key: str) -> Iterator[Grafana]:
-        with served(create_app(Store(tmp_path / "database.json"), "admin", "admin", secret_key)) as url:
+        with served(create_app(Store(tmp_path / "grafana.db"), "admin", "admin", secret_key)) as url:
             wire = Wire(url)
             yield Grafana(url, "admin", "admin", wire)
             wire.stop()

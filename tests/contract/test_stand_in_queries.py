@@ -94,19 +94,20 @@ def test_five_wrong_passwords_lock_the_login(client):
 
 
 def test_state_is_kept_on_disk(tmp_path):
-    first = create_app(Store(tmp_path / "state.json"), "admin", "first-password").test_client()
+    first = create_app(Store(tmp_path / "grafana.db"), "admin", "first-password").test_client()
     assert first.post("/api/folders", json={"uid": "f", "title": "F"}, auth=("admin", "first-password")).status_code == 200
-    second = create_app(Store(tmp_path / "state.json"), "admin", "another-password").test_client()
+    second = create_app(Store(tmp_path / "grafana.db"), "admin", "another-password").test_client()
     assert second.get("/api/folders/f", auth=("admin", "first-password")).get_json()["title"] == "F"
 
 
 def test_a_changed_password_and_a_token_outlive_a_restart(tmp_path):
-    path = tmp_path / "state.json"
+    path = tmp_path / "grafana.db"
     first = create_app(Store(path), "admin", "admin").test_client()
     key = token(first, "Admin")
     change = {"oldPassword": "admin", "newPassword": "a-new-password", "confirmNew": "a-new-password"}
     assert first.put("/api/user/password", json=change, auth=ADMIN).status_code == 200
-    assert key not in path.read_text() and "a-new-password" not in path.read_text()
+    assert key.encode() not in path.read_bytes()
+    assert b"a-new-password" not in path.read_bytes()
     second = create_app(Store(path), "admin", "admin").test_client()
     assert second.get("/api/user", auth=ADMIN).status_code == 401
     assert second.get("/api/user", auth=("admin", "a-new-password")).get_json()["isGrafanaAdmin"]

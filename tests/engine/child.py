@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = ("mkdir", "replace", "rmdir", "unlink")
 
 
-def start(options: dict[str, Any], kill_at: int = 0) -> subprocess.Popen[str]:
-    """Start the module; with `kill_at` it dies just before the file operation of that number. Its output ends with what operations there were."""
+def start(options: dict[str, Any], kill_at: int = 0, operations: Sequence[str] = OPERATIONS) -> subprocess.Popen[str]:
+    """Start the module; with `kill_at` it dies just before the file operation of that number. Its output ends with what operations there were.
+
+    A copy by sendfile dies half-way instead.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.engine.child", json.dumps({"options": options, "kill_at": kill_at})],
+        [sys.executable, "-m", "tests.engine.child", json.dumps({"options": options, "kill_at": kill_at, "operations": operations})],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
         stdout=subprocess.PIPE,
@@ -28,7 +32,7 @@ def start(options: dict[str, Any], kill_at: int = 0) -> subprocess.Popen[str]:
     )
 
 
-def _operate(kill_at: int, done: list[str]) -> None:
+def _operate(kill_at: int, operations: Sequence[str], done: list[str]) -> None:
     """Have the file operations of this process counted."""
 
     def counted(name: str) -> None:
@@ -37,12 +41,14 @@ def _operate(kill_at: int, done: list[str]) -> None:
         def call(*arguments: Any, **named: Any) -> Any:
             done.append(name)
             if len(done) == kill_at:
+                if name == "sendfile":
+                    original(*arguments[:3], arguments[3] // 2)
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*arguments, **named)
 
         setattr(os, name, call)
 
-    for name in OPERATIONS:
+    for name in operations:
         counted(name)
 
 
@@ -52,7 +58,7 @@ def _main() -> None:
 
     given = json.loads(sys.argv[1])
     done: list[str] = []
-    _operate(given["kill_at"], done)
+    _operate(given["kill_at"], given["operations"], done)
     with patch_module_args(arguments(given["options"])):
         try:
             container_service.main()

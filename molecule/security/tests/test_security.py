@@ -272,7 +272,7 @@ ALLOWED = {
     "/etc/gpu_monitoring/prometheus/web/exporter_password",
     "/etc/gpu_monitoring/prometheus/web/password",
     "/etc/gpu_monitoring/prometheus/secrets/token",
-    "/var/lib/docker/volumes/grafana-storage/_data/stand-in.json",
+    "/var/lib/docker/volumes/grafana-storage/_data/grafana.db",
 }
 
 
@@ -339,7 +339,7 @@ def test_every_file_with_a_secret_is_one_of_the_page_and_closed_to_others(name, 
     files = {path for path in found.splitlines() if "/overlay2/" not in path}
     own = {path for path in files if path.endswith("/tls.key") or path.endswith("/secret_key")}
     assert files - own <= ALLOWED
-    for path in files - {"/var/lib/docker/volumes/grafana-storage/_data/stand-in.json"}:
+    for path in files - {"/var/lib/docker/volumes/grafana-storage/_data/grafana.db"}:
         mode = int(on(name, f"stat --format %a {path}"), 8)
         assert mode & 0o007 == 0, f"{path}: {mode:o}"
 

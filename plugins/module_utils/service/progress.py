@@ -53,7 +53,7 @@ class Progress:
             written = self._engine.logs(container["Id"], LINES, container["State"]["StartedAt"])
         except EngineRefusal:
             return False
-        steps = [match[0].strip() for match in re.finditer(self._health.progress, written, re.MULTILINE)]
+        steps = dict.fromkeys(match[0].strip() for match in re.finditer(self._health.progress, written, re.MULTILINE))
         new = [step for step in steps if step not in self._seen]
         self._seen.update(new)
         self._step = new[-1] if new else self._step

@@ -7,6 +7,7 @@ runs panel queries against the real Prometheus. It has
 - datasources with their health, proxy and queries; folders; dashboards; search;
 - people with a role and a password, who change it or have it changed, and a login that wrong passwords lock (no routes to add people);
 - service accounts and their tokens;
+- migrations of its database, of a length and an end that a test asks for (migrations.py);
 - objects from provisioning files, where a test asks for them (provisioning.py).
 
 Unlike a real server it caches nothing: a role, a disabled account or a new folder counts at once.

@@ -9,8 +9,9 @@ from pathlib import Path
 from waitress import serve
 from werkzeug.serving import run_simple
 
-from stand_in.app import create_app
-from stand_in.store import Store
+from stand_in import migrations
+from stand_in.app import VERSION, create_app
+from stand_in.store import Store, connect
 from stand_in.sub_path import SubPath
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -26,7 +27,9 @@ def setting(name: str, default: str) -> str:
 user, password = setting("GF_SECURITY_ADMIN_USER", "admin"), setting("GF_SECURITY_ADMIN_PASSWORD", "admin")
 data = Path(os.environ.get("GF_PATHS_DATA", "/var/lib/grafana"))
 basic_auth = setting("GF_AUTH_BASIC_ENABLED", "true") == "true"
-app = create_app(Store(data / "stand-in.json"), user, password, setting("GF_SECURITY_SECRET_KEY", ""), basic_auth)
+database, version = data / "grafana.db", os.environ.get("STAND_IN_VERSION", VERSION)
+migrations.migrate(connect(database), version, migrations.parse(os.environ.get("STAND_IN_MIGRATION", "")))
+app = create_app(Store(database), user, password, setting("GF_SECURITY_SECRET_KEY", ""), basic_auth, version)
 if os.environ.get("GF_SERVER_SERVE_FROM_SUB_PATH") == "true":
     app.wsgi_app = SubPath(app.wsgi_app, os.environ["GF_SERVER_ROOT_URL"])
 port = int(os.environ.get("GF_SERVER_HTTP_PORT", "3000"))

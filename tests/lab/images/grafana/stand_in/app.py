@@ -29,7 +29,9 @@ VERSION = "12.4.0"
 OPEN = ("/api/health", "/healthz", "/login", "/")
 
 
-def create_app(store: Store, user: str, password: str, secret_key: str = "", basic_auth: bool = True) -> Flask:
+def create_app(
+    store: Store, user: str, password: str, secret_key: str = "", basic_auth: bool = True, version: str = VERSION
+) -> Flask:
     """The stand-in on a store, with an administrator whose password counts until it is changed."""
     app = Flask(__name__)
     encryption = Encryption(store, secret_key)
@@ -66,9 +68,9 @@ def create_app(store: Store, user: str, password: str, secret_key: str = "", bas
         return jsonify({"message": "Not found"}), 404 if error.code == 405 else error.code
 
     def settings() -> Any:
-        return {"buildInfo": {"version": VERSION}, "panels": plugins.panels(), "namespace": apis.NAMESPACE}
+        return {"buildInfo": {"version": version}, "panels": plugins.panels(), "namespace": apis.NAMESPACE}
 
-    app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": VERSION, "commit": "stand-in"}, endpoint="health")
+    app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": version, "commit": "stand-in"}, endpoint="health")
     app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
     app.add_url_rule("/api/frontend/settings", view_func=settings, endpoint="settings")
     app.add_url_rule("/api/plugins", view_func=lambda: jsonify(plugins.listed(request.args.get("type", ""))), endpoint="plugins")

@@ -81,9 +81,15 @@ def test_a_start_that_stalls_is_given_up_and_the_last_step_is_told(wait):
 def test_steps_that_come_again_are_no_progress(wait):
     """A migration that begins again and again, as in https://github.com/grafana/grafana/issues/119199."""
     engine = Starting([(second, f"t={second} step {second % 20}") for second in range(0, 1000, 5)])
-    with pytest.raises(ServiceError, match="no progress for 10 s"):
+    with pytest.raises(ServiceError, match="no progress for 10 s. The last step was: step 15."):
         wait(engine)
     assert engine.now < 30
+
+
+def test_steps_that_come_again_between_two_looks_do_not_hide_the_last_one(wait):
+    engine = Starting([(0, "step 1"), (0, "step 2"), (0, "step 1")])
+    with pytest.raises(ServiceError, match="The last step was: step 2."):
+        wait(engine)
 
 
 def test_other_lines_are_no_progress(wait):
