@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 import requests
@@ -11,6 +12,8 @@ import yaml
 from tests.engine.failed import Failed
 from tests.engine.fleet import wait_until
 from tests.engine.prometheus_site import deployer
+from tests.unit.roles.rendering import fleet, service
+
 
 @pytest.fixture
 def deploy(run, name, tmp_path):
@@ -47,3 +50,16 @@ def test_an_unknown_flag_leaves_the_previous_prometheus_running(deploy):
     wait_until(lambda: "remote_write" in configuration(url), "the previous Prometheus runs")
     again, _url = deploy()
     assert (again["changed"], again["container"]["id"]) == (False, first["container"]["id"])
+
+
+def test_what_it_logs_while_it_reads_its_data_is_progress(api, deploy, name, tmp_path):
+    """Each start has at least a segment of the write-ahead log to read."""
+    deploy()
+    api.restart(name)
+    assert not deploy()[0]["changed"]
+    written = api.logs(name).decode()
+    role = service("prometheus", "prometheus", fleet({}, {"this-host": {"ansible_host": "127.0.0.1"}}), "this-host", tmp_path)
+    steps = re.findall(role["health"]["progress"], written)
+    for words in ("Replaying WAL", "WAL segment loaded", "WAL replay completed", "TSDB started"):
+        assert [step for step in steps if words in step], written
+    assert len({step for step in steps if "WAL segment loaded" in step}) >= 2
