@@ -12,6 +12,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.site_images import SiteImage
 
+ADVICE = "Make the bundle again with the playbook bundle and this inventory, or set the version that the bundle has"
+
 
 class WantedImage(NamedTuple):
     """An image of a bundle, and the reference by which a site gets the image."""
@@ -39,11 +41,8 @@ def wanted(path: str, contents: Contents, images: Sequence[SiteImage]) -> list[W
         lines = dict.fromkeys(
             f"{image.variable} on {image.host}: the bundle {path} has no {image.upstream}." for image in missing
         )
-        advice = (
-            "Make the bundle again with the playbook bundle and this inventory, or set the version that the bundle has."
-        )
-        raise BundleError("\n".join([*lines, advice]))
+        raise BundleError("\n".join([*lines, f"{ADVICE}."]))
     return [
         WantedImage(reference, bundled[upstream])
-        for reference, upstream in dict.fromkeys((i.reference, i.upstream) for i in images)
+        for reference, upstream in dict.fromkeys((image.reference, image.upstream) for image in images)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """The images of a site: what the roles' variables make for the hosts of the inventory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet
@@ -32,13 +32,24 @@ def images(variables: HostVariables, hosts: Sequence[str] = ()) -> list[SiteImag
 
     Raises ValueError for an empty group and for a variable that cannot be evaluated.
     """
-    fleet.check_groups(variables)
+    if not hosts:
+        fleet.check_groups(variables)
     variables.use_defaults("common", *_ROLES)
-    named = [
-        (host, name)
-        for host in hosts or variables.in_groups("gpu_hosts", "monitoring")
-        for name in _names(variables, host)
-    ]
+    of_hosts = hosts or variables.in_groups("gpu_hosts", "monitoring")
+    return _evaluated(
+        variables,
+        [(host, name) for host in of_hosts for role in _roles(variables, host) for name in names(variables, role)],
+    )
+
+
+def of_role(variables: HostVariables, role: str, host: str) -> list[SiteImage]:
+    """The images of one role on a host. Raises ValueError for a variable that cannot be evaluated."""
+    if not variables.is_true(host, f"{role}_enabled"):
+        return []
+    return _evaluated(variables, [(host, name) for name in names(variables, role)])
+
+
+def _evaluated(variables: HostVariables, named: Sequence[tuple[str, str]]) -> list[SiteImage]:
     references = [str(variables.get(host, name) or "") for host, name in named]
     variables.override(gpu_monitoring_registry="", gpu_monitoring_registries={})
     upstream = [str(variables.get(host, name) or "") for host, name in named]
@@ -50,15 +61,16 @@ def images(variables: HostVariables, hosts: Sequence[str] = ()) -> list[SiteImag
     ]
 
 
-def _names(variables: HostVariables, host: str) -> Iterator[str]:
-    """The names of the variables with images of the roles that a host has."""
+def _roles(variables: HostVariables, host: str) -> list[str]:
+    """The roles with images that are on for a host."""
     groups = variables.groups
     roles = [
         *(_OF_GPU_HOSTS if host in groups.get("gpu_hosts", []) else ()),
         *(_OF_MONITORING_HOSTS if host in groups.get("monitoring", []) else ()),
     ]
-    for role in dict.fromkeys(roles):
-        if variables.is_true(host, f"{role}_enabled"):
-            yield from (
-                name for name in variables.read_of_role(role, "defaults", "main.yml") if name.endswith("_image")
-            )
+    return [role for role in dict.fromkeys(roles) if variables.is_true(host, f"{role}_enabled")]
+
+
+def names(variables: HostVariables, role: str) -> list[str]:
+    """The names of the variables with images of a role."""
+    return [name for name in variables.read_of_role(role, "defaults", "main.yml") if name.endswith("_image")]

@@ -9,6 +9,7 @@ from typing import Any, Optional, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alertmanager_variables,
+    bundle_variables,
     cadvisor_variables,
     container_labels,
     foreign_variables,
@@ -106,6 +107,7 @@ def problems(
         for role in roles if not refused else ():
             try:
                 service_extras.check(variables, role, host)
+                bundle_variables.check(variables, role, host)
                 if role in _CHECKS:
                     _CHECKS[role](variables, host)
             except VariableError as error:

@@ -175,10 +175,7 @@ def test_an_image_of_somebody_else_under_the_same_name_is_refused_and_replaced(s
 def reaching(registry: str):
     """The hosts reach the registry, as that of the site, and their engines take it without TLS."""
     for host in SERVICES:
-        on(
-            host,
-            f"cp /etc/docker/daemon.json /root/daemon.json; python3 -c '{INSECURE % registry}'; systemctl reload docker",
-        )
+        on(host, f"cp /etc/docker/daemon.json /root; python3 -c '{INSECURE % registry}'; systemctl reload docker")
         for rule in RULES[:2]:
             on(host, f"iptables --delete {rule}")
     try:

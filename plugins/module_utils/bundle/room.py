@@ -42,8 +42,9 @@ def problem(host: str, images: Sequence[PlatformImage], transferred: int, transf
     for folder, needed in needs.items():
         if needed + SPARE_BYTES > folder.free:
             named = "bundle_transfer_dir" if folder == transfer else "Docker's data folder"
+            free = f"{megabytes(folder.free)} ({folder.free} bytes)"
             return (
-                f"{named} on {host}: {folder.path} has {megabytes(folder.free)} ({folder.free} bytes) free, and the"
+                f"{named} on {host}: {folder.path} has {free} free, and the"
                 f" images need {megabytes(needed)} with {megabytes(SPARE_BYTES)} to spare ({needed + SPARE_BYTES} bytes)."
                 f" Free space there{', or name a folder of another file system' if folder == transfer else ''}."
             )

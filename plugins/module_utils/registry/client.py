@@ -5,6 +5,7 @@ from __future__ import annotations
 """The HTTP API of one registry (https://github.com/opencontainers/distribution-spec)."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, Optional, Union
@@ -19,7 +20,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.regis
 
 INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
-_ACCEPT = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
+KNOWN_TYPES = (*INDEX_TYPES, *MANIFEST_TYPES)
+_ACCEPT = {"Accept": ", ".join(KNOWN_TYPES)}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LONGEST_REDIRECT = 5
 _FAILURES = (500, 502, 503, 504)
@@ -54,7 +56,7 @@ class Registry:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if version.startswith("sha256:") and version != digest:
             raise RegistryError(f"{self.name}: the manifest {version} of {repository} arrived as {digest}. Try again.")
-        return Manifest(content, media_type, digest)
+        return Manifest(content, media_type if media_type in KNOWN_TYPES else _own_type(content), digest)
 
     def has(self, repository: str, kind: str, version: str) -> bool:
         """Whether the registry has a blob or a manifest; `kind` is blobs or manifests."""
@@ -158,3 +160,11 @@ class Registry:
             return False
         self._authorization[scope] = header
         return True
+
+
+def _own_type(content: bytes) -> str:
+    """The media type that a manifest has in its content; empty without one."""
+    try:
+        return str(json.loads(content).get("mediaType", ""))
+    except (ValueError, AttributeError):
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import subprocess
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ from tests.fake_registry import FakeRegistry, store
 from tests.fake_repository import Vendor
 
 ROOT = Path(__file__).resolve().parents[4]
-BUNDLE, LOAD = ROOT / "playbooks" / "bundle.yml", ROOT / "playbooks" / "load.yml"
+BUNDLE, LOAD, SITE = (ROOT / "playbooks" / f"{name}.yml" for name in ("bundle", "load", "site"))
 IMAGES = (
     "cadvisor",
     "cadvisor_proxy",
@@ -146,3 +147,18 @@ def test_the_password_of_the_registry_is_not_shown(run, site):
     assert code == 0, output
     assert password not in output
     assert site.stored
+
+
+def test_the_site_playbook_refuses_what_is_no_bundle_before_anything_changes(run, fake):
+    code, output = run(SITE)
+    assert code != 0
+    assert output.count("PLAY [") == 1
+    assert re.search(
+        r"gpu_monitoring_bundle on gpu1, gpu2(, monitor1)?: .*bundle.json is missing. Make one with the playbook",
+        output,
+    )
+    run(BUNDLE)
+    code, output = run(SITE, grafana_image=f"{fake.name}/up/grafana:2")
+    assert code != 0
+    assert output.count("PLAY [") == 1
+    assert f"/bundle has no {fake.name}/up/grafana:2. Make the bundle again" in output
