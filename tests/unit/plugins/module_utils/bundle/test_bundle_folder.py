@@ -81,6 +81,16 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path, text, words):
         contents.read(str(tmp_path))
 
 
+def test_a_run_that_was_interrupted_left_a_bundle(tmp_path):
+    path = str(tmp_path / "bundle")
+    contents.begin(path, "0.1.0")
+    (tmp_path / "bundle" / "images").mkdir()
+    assert contents.begin(path, "0.1.0")["images"] == []
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(BundleError, match="has files and is not a bundle. Name a folder that is empty or missing"):
+        contents.begin(str(tmp_path), "0.1.0")
+
+
 def test_another_format_is_refused(folder):
     contents.update(folder, "0.1.0", format=2)
     with pytest.raises(BundleError, match="has format 2, and this version of the collection reads format 1"):
