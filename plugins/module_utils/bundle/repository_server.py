@@ -44,8 +44,8 @@ class RepositoryServer:
     def read(self, path: str) -> bytes:
         """The content of a small file. Raises Missing or BundleError."""
         content = bytearray()
-        for _offset, chunk in self._chunks(path, 0):
-            content += chunk
+        for offset, chunk in self._chunks(path, 0):
+            content[offset:] = chunk
             if len(content) > _INDEX_BYTES:
                 raise BundleError(
                     f"{self._option}: {self.shown(path)} is no index: it is larger than {_INDEX_BYTES} bytes."

@@ -31,6 +31,16 @@ def test_a_broken_connection_goes_on_where_it_broke(server, site, tmp_path):
     assert [offset for _path, offset in site.said] == ["", "bytes=300000-"]
 
 
+def test_a_server_that_always_starts_over_gives_the_same_content(server, site, tmp_path):
+    site.ranges = False
+    site.cut_after = 300_000
+    server.save(FILE, str(tmp_path / "a.deb"))
+    assert (tmp_path / "a.deb").read_bytes() == CONTENT
+    site.cut_after = 300_000
+    assert server.read(FILE.path) == CONTENT
+    assert len(site.said) == 4
+
+
 def test_a_further_run_goes_on_where_an_earlier_one_ended(server, site, tmp_path):
     (tmp_path / "a.deb.part").write_bytes(CONTENT[:1000])
     server.save(FILE, str(tmp_path / "a.deb"))
