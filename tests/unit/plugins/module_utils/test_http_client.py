@@ -211,6 +211,18 @@ def test_what_a_kept_connection_may_have_sent_is_sent_again_only_where_twice_is_
         assert caught.value.sent
 
 
+def test_a_body_of_pieces_is_sent_once_even_over_a_connection_that_was_kept(server, client):
+    connection = client()
+    headers = {"Content-Length": "6"}
+    with connection.stream("PUT", "/first", iter([b"abc", b"def"]), headers) as stream:
+        stream.read()
+    assert server.requests[0]["body"] == b"abcdef"
+    server.rule = lambda request: None
+    with pytest.raises(http_client.NotReachable), connection.stream("PUT", "/second", iter([b"abcdef"]), headers):
+        pass
+    assert [request["path"] for request in server.requests] == ["/first", "/second"]
+
+
 def test_no_proxy_and_no_netrc_of_the_environment(server, client, monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("default login netrc password secret\n")
     monkeypatch.setenv("HOME", str(tmp_path))
