@@ -162,3 +162,16 @@ def test_the_site_playbook_refuses_what_is_no_bundle_before_anything_changes(run
     assert code != 0
     assert output.count("PLAY [") == 1
     assert f"/bundle has no {fake.name}/up/grafana:2. Make the bundle again" in output
+
+
+def test_a_run_that_ended_early_is_continued(run, fake, tmp_path):
+    grafana = fake.stored.pop(("up/grafana", "1"))
+    code, output = run(BUNDLE)
+    assert code != 0
+    assert f"{fake.name}/up/grafana: it answers 404 (nobody knows it). Check the version" in output
+    fake.stored["up/grafana", "1"] = grafana
+    asked = fake.count("GET", "/blobs/")
+    code, output = run(BUNDLE)
+    assert code == 0, output
+    assert fake.count("GET", "/blobs/") == asked
+    assert len(json.loads((tmp_path / "bundle" / "bundle.json").read_text())["images"]) == len(IMAGES)
