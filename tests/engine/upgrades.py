@@ -63,7 +63,8 @@ class Grafana:
             "grafana_start_timeout": timeout,
             "grafana_environment_extra": {"STAND_IN_MIGRATION": json.dumps(migration)} if migration else {},
         }
-        rendered = service("grafana", "grafana", fleet({}, {"monitor1": {"ansible_host": "127.0.0.1", **variables}}), "monitor1", self._folder)
+        inventory = fleet({}, {"monitor1": {"ansible_host": "127.0.0.1", **variables}})
+        rendered = service("grafana", "grafana", inventory, "monitor1", self._folder)
         rendered["data"].pop("allow_older")
         return {**rendered, "name": self.name, "container_name": self.name, "stop_timeout": 1}
 
@@ -86,7 +87,7 @@ class Grafana:
         self.watch.begin()
 
     def runs(self, version: str) -> None:
-        """Wait until a version answers, with all data and with a database of that version, and see that nothing is left beside the database."""
+        """Wait until a version answers, with all data and its own database, and with nothing left beside the database."""
         wait_until(lambda: self._version() == version, lambda: f"{self._version()} is {version}")
         kept = requests.get(f"{self.url}/api/folders/kept", auth=("admin", PASSWORD), timeout=10)
         assert kept.json()["title"] == "Kept"

@@ -296,7 +296,7 @@ class Engine:
             self.remove(name, unnamed_volumes=True)
 
     def logs(self, name: str, lines: int, since: str = "") -> str:
-        """The last lines that a container wrote, as far as they are not older than `since`, a time of the engine's form."""
+        """The last lines that a container wrote, without those older than `since`, a time of the engine's form."""
         query = {"stdout": True, "stderr": True, "tail": lines, **({"since": _unix_time(since)} if since else {})}
         with _asking(f"report what the container {name} wrote"):
             with self._api.stream("GET", f"/containers/{segment(name)}/logs", query) as stream:

@@ -36,7 +36,7 @@ class Manifest:
         return Manifest(**lists, versions={**self.versions, **other.versions}, readers={**self.readers, **other.readers})
 
     def with_data_of(self, data: Optional[Data]) -> Manifest:
-        """With the version whose data it is, where that is known. Data that an older version does not read stays such data."""
+        """With the version whose data it is, where that is known. The newest of the oldest readers counts."""
         if data is None or not numbers(data.version):
             return self
         reader = newest([self.readers.get(data.volume, ""), data.oldest_reader])

@@ -53,11 +53,15 @@ def refuse_older(data: Data, last: str, reader: str) -> None:
         reason = f"does not read the data of that version, which needs {reader} or newer."
     else:
         reason = "is older. An older version does not start on newer data, or damages the data."
-    raise ServiceError(f"data: version {last} ran on the volume {data.volume} last, and {data.version} {reason} {data.advice}".rstrip())
+    ran = f"data: version {last} ran on the volume {data.volume} last, and {data.version}"
+    raise ServiceError(f"{ran} {reason} {data.advice}".rstrip())
 
 
 def changes_version(data: Data, last: str) -> bool:
-    """Whether the version is another one than the one that ran on the data, which may not read the data then, as far as both are known."""
+    """Whether the version is another one than the last one, and the last one may not read the data of the version.
+
+    Versions that are not known change nothing.
+    """
     changes = bool(numbers(data.version) and numbers(last) and numbers(data.version) != numbers(last))
     return changes and (not data.oldest_reader or _is_older(last, data.oldest_reader))
 

@@ -1,8 +1,8 @@
 """Migrations of the database when a newer version starts, as far as a deployment sees them.
 
-The real Grafana changes its database and logs each step, and does not serve meanwhile. A test says by STAND_IN_VERSION what version
-this is, and by STAND_IN_MIGRATION how many steps the migration has, how long each takes, and how it ends. An older version than that
-of the database does not start, also where the migration was interrupted.
+The real Grafana changes its database and logs each step, and does not serve meanwhile. A test says by STAND_IN_VERSION
+what version this is, and by STAND_IN_MIGRATION how many steps the migration has, how long each takes, and how it ends. An
+older version than that of the database does not start, also where the migration was interrupted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -37,24 +36,21 @@ def parse(text: str) -> Migration:
     return Migration(**json.loads(text or "{}"))
 
 
-def line(logger: str, level: str, text: str, **more: Any) -> str:
-    """A line of Grafana's log in logfmt."""
+def log(logger: str, level: str, text: str, **more: Any) -> None:
+    """Write a line of Grafana's log in logfmt."""
     pairs = "".join(f" {key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in more.items())
-    return f'logger={logger} t={datetime.now(timezone.utc).isoformat()} level={level} msg="{text}"{pairs}'
+    now = datetime.now(timezone.utc).isoformat()
+    print(f'logger={logger} t={now} level={level} msg="{text}"{pairs}', flush=True)
 
 
-def _print(text: str) -> None:
-    print(text, flush=True)
-
-
-def migrate(database: sqlite3.Connection, version: str, migration: Migration, say: Callable[[str], None] = _print) -> None:
-    """Bring the database to a version. Ends the program for a database of a newer version, and for a migration that fails."""
+def migrate(database: sqlite3.Connection, version: str, migration: Migration) -> None:
+    """Bring the database to a version. Ends the program for a newer database, and for a migration that fails."""
     with database as transaction:
         for table in TABLES:
             transaction.execute(table)
     kept = database.execute("SELECT number FROM version").fetchone()
     if kept and _numbers(version) < _numbers(kept[0]):
-        say(line("server", "error", "the database is of a newer version", database=kept[0], version=version))
+        log("server", "error", "the database is of a newer version", database=kept[0], version=version)
         sys.exit(1)
     if kept == (version,):
         return
@@ -62,22 +58,22 @@ def migrate(database: sqlite3.Connection, version: str, migration: Migration, sa
         transaction.execute("DELETE FROM version")
         transaction.execute("INSERT INTO version VALUES (?)", (version,))
     if kept:
-        _run(database, version, migration, say)
+        _run(database, version, migration)
 
 
-def _run(database: sqlite3.Connection, version: str, migration: Migration, say: Callable[[str], None]) -> None:
-    say(line("unifiedstorage-migrator", "info", "Executing migration", id="folders and dashboards migration"))
+def _run(database: sqlite3.Connection, version: str, migration: Migration) -> None:
+    log("unifiedstorage-migrator", "info", "Executing migration", id="folders and dashboards migration")
     while True:
         for step in range(1, migration.steps + 1):
             time.sleep(migration.seconds)
             with database as transaction:
                 transaction.execute("INSERT INTO migration_log (migration_id, success) VALUES (?, 1)", (f"{version} step {step}",))
-            say(line(RUNNER, "info", "Migration progress", org_id=1, count=step, message=f"[v: 1] dashboard-{step}"))
+            log(RUNNER, "info", "Migration progress", org_id=1, count=step, message=f"[v: 1] dashboard-{step}")
         if migration.then == "fails":
-            say(line("unifiedstorage-migrator", "error", "Executing migration failed", id="folders and dashboards migration"))
+            log("unifiedstorage-migrator", "error", "Executing migration failed", id="folders and dashboards migration")
             sys.exit(1)
         if migration.then == "works":
-            say(line("unifiedstorage-migrator", "info", "migrations completed", performed=1, skipped=0))
+            log("unifiedstorage-migrator", "info", "migrations completed", performed=1, skipped=0)
             return
         if migration.then == "stalls":
             time.sleep(86400)
