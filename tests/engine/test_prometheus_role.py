@@ -63,3 +63,16 @@ def test_what_it_logs_while_it_reads_its_data_is_progress(api, deploy, name, tmp
     for words in ("Replaying WAL", "WAL segment loaded", "WAL replay completed", "TSDB started"):
         assert [step for step in steps if words in step], written
     assert len({step for step in steps if "WAL segment loaded" in step}) >= 2
+
+
+@pytest.mark.long
+def test_a_receiver_of_samples_that_is_down_can_be_taken_out(deploy):
+    def waiting():
+        answer = requests.get(f"{url}/prometheus/api/v1/query", params={"query": "prometheus_remote_storage_samples_pending > 0"}, timeout=10)
+        return answer.json()["data"]["result"]
+
+    first, url = deploy(prometheus_flags_extra=[])
+    wait_until(waiting, "samples wait for the receiver", 60)
+    without, _url = deploy(prometheus_flags_extra=[], prometheus_remote_write=[])
+    assert without["container"]["id"] == first["container"]["id"]
+    assert "remote_write" not in configuration(url)

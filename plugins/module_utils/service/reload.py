@@ -7,7 +7,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.journal import Reloadable
 
-RELOAD_SECONDS = 60
+# Prometheus answers after two minutes where a receiver of samples that is taken out does not answer.
+RELOAD_SECONDS = 300
 
 
 def reload(engine: Engine, service: Reloadable) -> None:
