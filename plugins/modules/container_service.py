@@ -618,7 +618,7 @@ EXAMPLES = r"""
   mlops.gpu_monitoring.container_service:
     services:
       - name: prometheus
-        image: docker.io/prom/prometheus:v3.5.3
+        image: docker.io/prom/prometheus:v3.13.5
         files:
           - path: /etc/gpu_monitoring/prometheus/prometheus.yml
             content: "{{ lookup('ansible.builtin.template', 'prometheus.yml.j2') }}"
@@ -692,7 +692,7 @@ services:
       contains:
         id: {description: Id of the container., type: str, sample: 4f0c1a}
         name: {description: Name of the container., type: str, sample: prometheus}
-        image: {description: Image reference., type: str, sample: "docker.io/prom/prometheus:v3.5.3"}
+        image: {description: Image reference., type: str, sample: "docker.io/prom/prometheus:v3.13.5"}
         image_id: {description: Id of the image., type: str, sample: "sha256:0d1e"}
         status: {description: State of the container., type: str, sample: running}
         ip: {description: "IP address on the first of O(services[].networks).", type: str, sample: 172.18.0.2}

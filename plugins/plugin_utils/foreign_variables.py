@@ -101,7 +101,7 @@ def _version(value: Any) -> tuple[str, str] | None:
     text = str(value)
     if _VERSION.fullmatch(text):
         return None
-    return f"'{text}' is not a version", "Write it like 3.5.3, without a leading v and in quotation marks"
+    return f"'{text}' is not a version", "Write it like 3.13.5, without a leading v and in quotation marks"
 
 
 def _entries_with(keys: set[str], form: str, fix: str) -> Callable[[Any], tuple[str, str] | None]:

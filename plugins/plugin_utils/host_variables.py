@@ -37,7 +37,8 @@ class HostVariables:
         self._templar = Templar(loader=loader)
         self._current = ""
         self._variables: dict[str, Any] = {}
-        self._defaults = _role_defaults(play, task)
+        # Defaults of roles read the table of images, which only tasks of roles have.
+        self._defaults = {**self.read_of_role("common", "vars", "main", "images.yml"), **_role_defaults(play, task)}
         self._overrides: dict[str, Any] = {}
         self.play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [task_vars["inventory_hostname"]])]
         self.groups = {name: [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}

@@ -12,5 +12,5 @@ from ansible.plugins.loader import filter_loader, test_loader
 
 def load() -> None:
     """Load Ansible's filters and tests and the filters of the collection, so that workers share them."""
-    filter_loader.get("mlops.gpu_monitoring.mirrored")
+    filter_loader.get("mlops.gpu_monitoring.image_reference")
     test_loader.get("ansible.builtin.version")

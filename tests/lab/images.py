@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import driver
-from tests.lab.shell import CACHE, ROOT, LabError, run, succeeds
+from tests.lab.shell import CACHE, LabError, run, succeeds
+from tests.tools import image_table
+from tests.tools.image_table import DefaultImage
 
 FOLDER = Path(__file__).resolve().parent / "images"
 TOOLKIT = Path(__file__).resolve().parent / "toolkit"
@@ -20,31 +22,43 @@ TOOLKIT_VERSION = (TOOLKIT / "version.txt").read_text().strip()
 PREFIX = "gpu-monitoring-lab"
 
 
+IMAGES = image_table.read()
+
+
 @dataclass(frozen=True)
 class Service:
-    """An image that the roles deploy: folder here, path in a registry, tag, the upstream registry, the role's version variable."""
+    """An image that the roles deploy: its folder here, its name in the roles' table, and the role's version variable."""
 
     folder: str
-    path: str
-    tag: str
-    upstream: str
+    name: str
     variable: str
     stands_in: str
+    needs_gpu: bool = False
+
+    @property
+    def image(self) -> DefaultImage:
+        """The image in the roles' table."""
+        return IMAGES[self.name]
+
+    @property
+    def path(self) -> str:
+        """The path in a mirror of all registries."""
+        return self.image.repositories[-1].partition("/")[2]
 
     def reference(self, version: str) -> str:
         """Path and tag."""
-        return f"{self.path}:{self.tag.format(version)}"
+        return f"{self.path}:{self.image.tag_of(version)}"
 
 
 SERVICES = (
-    Service("prometheus", "prom/prometheus", "v{}", "registry-1.docker.io", "prometheus_version", "real, from its Go module; without its web page"),
-    Service("alertmanager", "prom/alertmanager", "v{}", "registry-1.docker.io", "alertmanager_version", "real, from its Go module; without its web page"),
-    Service("node_exporter", "prom/node-exporter", "v{}", "registry-1.docker.io", "node_exporter_version", "real, from Debian"),
-    Service("cadvisor", "google/cadvisor", "v{}", "ghcr.io", "cadvisor_version", "the real library with a main of the lab"),
-    Service("nginx", "library/nginx", "{}-alpine-slim", "registry-1.docker.io", "cadvisor_proxy_version", "real, from Debian"),
-    Service("python_slim", "library/python", "{}-slim", "registry-1.docker.io", "container_gpu_collector_python_version", "real, from Debian"),
-    Service("dcgm_exporter", "nvidia/k8s/dcgm-exporter", "{}", "", "dcgm_exporter_version", "a stand-in with made-up values: there is no GPU"),
-    Service("grafana", "grafana/grafana", "{}", "registry-1.docker.io", "grafana_version", "a stand-in, checked against recordings of the real one"),
+    Service("prometheus", "prometheus", "prometheus_version", "real, from its Go module; without its web page"),
+    Service("alertmanager", "alertmanager", "alertmanager_version", "real, from its Go module; without its web page"),
+    Service("node_exporter", "node_exporter", "node_exporter_version", "real, from Debian"),
+    Service("cadvisor", "cadvisor", "cadvisor_version", "the real library with a main of the lab"),
+    Service("nginx", "nginx", "cadvisor_proxy_version", "real, from Debian"),
+    Service("python_slim", "python", "container_gpu_collector_python_version", "real, from Debian"),
+    Service("dcgm_exporter", "dcgm_exporter", "dcgm_exporter_version", "a stand-in with made-up values: there is no GPU", needs_gpu=True),
+    Service("grafana", "grafana", "grafana_version", "a stand-in, checked against recordings of the real one"),
 )
 
 
@@ -78,9 +92,7 @@ def need_go() -> None:
 
 def upstream_answers(registry: str) -> bool:
     """Whether an upstream registry can be reached."""
-    if not registry:
-        return False
-    connection = http.client.HTTPSConnection(registry, timeout=4)
+    connection = http.client.HTTPSConnection("registry-1.docker.io" if registry == "docker.io" else registry, timeout=4)
     try:
         connection.request("GET", "/v2/")
         return connection.getresponse().status in (200, 401)
@@ -99,9 +111,8 @@ def bases() -> dict[str, str]:
 def service(folder: str, on: dict[str, str]) -> str:
     """Name of a service's image: the upstream one where its registry answers, otherwise built on these bases."""
     one = next(one for one in SERVICES if one.folder == folder)
-    if upstream_answers(one.upstream):
-        host = "docker.io" if one.upstream.endswith("docker.io") else one.upstream
-        reference = f"{host}/{one.reference(role_version(one.variable))}"
+    if not one.needs_gpu and upstream_answers(one.image.repository.partition("/")[0]):
+        reference = f"{one.image.repository}:{one.image.tag_of(one.image.version)}"
         run("docker", "pull", "--quiet", reference)
         return reference
     return build(one.folder, on)
@@ -152,18 +163,12 @@ def emulated_driver() -> str:
     return str(folder)
 
 
-def role_version(variable: str) -> str:
-    """Default of a role's version variable."""
-    lines = (line for defaults in ROOT.glob("roles/*/defaults/main.yml") for line in defaults.read_text().splitlines())
-    return next(line.partition(": ")[2] for line in lines if line.startswith(f"{variable}: "))
-
-
 def versions(images: dict[str, str]) -> dict[str, str]:
     """The roles' version variables for what the lab has: a built image says its own."""
     found = {"nvidia_container_toolkit_version": TOOLKIT_VERSION}
     for one in SERVICES:
         built = run("docker", "inspect", "--format", '{{index .Config.Labels "lab.version"}}', images[one.folder])
-        found[one.variable] = built or role_version(one.variable)
+        found[one.variable] = built or one.image.version
     return found
 
 

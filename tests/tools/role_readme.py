@@ -12,6 +12,10 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.tools import image_table  # noqa: E402
+
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Whom a role is for, where that is not every host.
 HOSTS = {
@@ -20,6 +24,8 @@ HOSTS = {
     **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
 }
 
+# A version that a role reads from the table of images.
+_OF_IMAGE = re.compile(r"\{\{ gpu_monitoring_images\.(\w+)\.version \}\}")
 # A bar without a backslash ends a cell of a table, in code too.
 BAR = r"\|"
 
@@ -59,7 +65,7 @@ def _default(value: Any) -> str:
         return "see [defaults](defaults/main.yml)"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    text = " ".join(str(value).split())
+    text = _OF_IMAGE.sub(lambda name: image_table.read()[name[1]].version, " ".join(str(value).split()))
     if "|" in text or " if " in text:
         return "see [defaults](defaults/main.yml)"
     return f"`{text}`" if text else "empty"

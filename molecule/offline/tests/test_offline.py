@@ -46,8 +46,8 @@ with open("/etc/docker/daemon.json", "w") as file:
 
 def reference(service: images.Service) -> str:
     """The image of a service from the registry that stands for the internet, or from the mirror of it."""
-    tag = service.tag.format(f"{{{{ {service.variable} }}}}")
-    return f"{{{{ ['{REGISTRY}/{service.path}'] | mlops.gpu_monitoring.mirrored(gpu_monitoring_registry) }}}}:{tag}"
+    image = {"repositories": [f"{REGISTRY}/{service.path}"], "tag": service.image.tag, "version": "", "digest": ""}
+    return f"{{{{ {image} | mlops.gpu_monitoring.image_reference({service.variable}, gpu_monitoring_registry) }}}}"
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,14 @@ def test_a_mirror_of_each_registry(images):
     }
 
 
+def test_a_digest_counts_for_the_default_version_from_the_default_registry_alone(images):
+    assert "@sha256:" in images()["grafana"]
+    assert images(grafana_version="12.4.9")["grafana"] == "docker.io/grafana/grafana:12.4.9"
+    assert images(grafana_image="r.example/grafana:1")["grafana"] == "r.example/grafana:1"
+    for mirror in ({"gpu_monitoring_registry": "r:5000"}, {"gpu_monitoring_registries": {"docker.io": "r:5000"}}):
+        assert "@" not in images(**mirror)["grafana"]
+
+
 def test_no_image_is_pulled_only_to_verify(tmp_path):
     task = "Verify GPU access (nvidia_container_toolkit_verify_image)"
     result = {"mechanism": "cdi", "host": {}}

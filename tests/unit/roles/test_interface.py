@@ -67,7 +67,7 @@ def test_switches_are_read_as_booleans() -> None:
     found = {
         f"{path.relative_to(role_readme.ROLES)}: {match[0]}"
         for kind in ("defaults", "vars", "tasks", "templates")
-        for path in role_readme.ROLES.glob(f"*/{kind}/*")
+        for path in role_readme.ROLES.glob(f"*/{kind}/**/*.*")
         for match in read.finditer(path.read_text())
     }
     assert "grafana_adopt_volume" in switches and not found

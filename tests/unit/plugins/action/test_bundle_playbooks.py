@@ -27,6 +27,9 @@ IMAGES = (
     "prometheus",
     "grafana",
 )
+# An image of the stand-in as the table of default images has one, and the filter that the defaults of roles apply.
+ROW = {"tag": "{version}", "version": "1", "digest": ""}
+REFERENCE = " | mlops.gpu_monitoring.image_reference('1', gpu_monitoring_registry)"
 
 
 @pytest.fixture
@@ -62,8 +65,8 @@ def vendor(tmp_path):
 @pytest.fixture
 def run(playbook, fake, site, vendor, tmp_path):
     """Runs a playbook with the images of the stand-in; the mirror of it is the registry of the site."""
-    mirrored = "mlops.gpu_monitoring.mirrored(gpu_monitoring_registry)"
-    images = {f"{name}_image": f"{{{{ ['{fake.name}/up/{name}'] | {mirrored} }}}}:1" for name in IMAGES}
+    rows = {name: {**ROW, "repositories": [f"{fake.name}/up/{name}"]} for name in IMAGES}
+    images = {f"{name}_image": f"{{{{ {row}{REFERENCE} }}}}" for name, row in rows.items()}
     shared = {
         **images,
         "gpu_monitoring_bundle": str(tmp_path / "bundle"),

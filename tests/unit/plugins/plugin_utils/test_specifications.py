@@ -228,7 +228,7 @@ def test_labels_of_containers_that_metrics_cannot_have_are_refused(tmp_path, rol
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("prometheus_version", "latest", "'latest' is not a version. Write it like 3.5.3, without a leading v"),
+        ("prometheus_version", "latest", "'latest' is not a version. Write it like 3.13.5, without a leading v"),
         ("grafana_version", "v12.4.0", "'v12.4.0' is not a version."),
         ("prometheus_rules_extra", [{"alert": "Down", "expr": "up == 0"}], "the key alert is one of a rule, as in prometheus_alert_rules"),
         ("prometheus_alertmanagers", [{"targets": ["am:9093"]}], "an entry is not an alertmanager_config of Prometheus. Write it like"),

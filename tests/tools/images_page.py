@@ -1,0 +1,69 @@
+"""Writes docs/images.md: the default images of the roles, from the table that the roles read.
+
+`make docs` writes the page; a unit test asks `page()` whether the page is current.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.tools import image_table  # noqa: E402
+from tests.tools.image_table import DefaultImage  # noqa: E402
+
+PAGE = ROOT / "docs" / "images.md"
+_READS_TABLE = re.compile(r"^(\w+): .*\bgpu_monitoring_images\.(\w+)", re.MULTILINE)
+_INTRODUCTION = """# Default images
+
+`make docs` makes this page from [the table](../roles/common/vars/main/images.yml) that the roles read.
+
+`<variable>_version` chooses another version, and `<variable>_image` another image. `gpu_monitoring_registry` and
+`gpu_monitoring_registries` name mirrors.
+
+Docker takes an image with a digest by the digest, so that nobody can put another image behind the tag. The roles give
+the digest only for the version below, from the registry below. The roles take an image by its tag where the version,
+the registry or the image is another one.
+
+A digest is in the table where two sources that do not know of each other name the digest for that registry, or where
+the registry itself answered `make update-images`. The other images are unpinned: the tag alone names them. To pin an
+image, set the variable of the image to `registry/name:tag@sha256:...`.
+
+`make update-images` looks for newer versions of the line below, and rewrites the table.
+"""
+
+
+def variables() -> dict[str, str]:
+    """The variable of the version by name of the image."""
+    found = {}
+    for defaults in sorted(ROOT.glob("roles/*/defaults/main.yml")):
+        for variable, name in _READS_TABLE.findall(defaults.read_text()):
+            if variable.endswith("_version"):
+                found[name] = variable
+    return found
+
+
+def _reference(image: DefaultImage) -> str:
+    return f"{image.repository}:{image.tag_of(image.version)}"
+
+
+def page() -> str:
+    """The page as Markdown."""
+    images, named = image_table.read(), variables()
+    lines = ["## Pinned by digest", "", "| Image | Variable | Line | Digest |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{_reference(image)}` | `{named[name]}` | {image.line} | `{image.digest}` |"
+        for name, image in images.items()
+        if image.digest
+    ]
+    lines += ["", "## Unpinned", "", "| Image | Variable | Line |", "| --- | --- | --- |"]
+    lines += [f"| `{_reference(image)}` | `{named[name]}` | {image.line} |" for name, image in images.items() if not image.digest]
+    return "\n".join([_INTRODUCTION, *lines]) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    sys.exit(0)
