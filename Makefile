@@ -120,6 +120,11 @@ bench-rules: tools ## Every rule of Prometheus for a hundred 8-GPU hosts
 	python bench/rules.py
 
 .PHONY: docs
-docs: tools ## Write the roles' READMEs from their argument specifications, and the page of alerts
+docs: tools ## Write the roles' READMEs from their argument specifications, and the pages of alerts and images
 	python tests/tools/role_readme.py
 	python tests/tools/alerts_page.py
+	python tests/tools/images_page.py
+
+.PHONY: update-images
+update-images: tools ## Take newer versions and digests of the default images from the registries that answer
+	python tests/tools/update_images.py; status=$$?; $(MAKE) docs; exit $$status

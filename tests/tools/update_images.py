@@ -1,0 +1,117 @@
+"""Looks up newer tags and digests of the default images in their registries, and rewrites the roles' table of them.
+
+`make update-images` runs it. It says what it changed and which registries it did not reach. An image whose registry
+does not answer keeps its version and its digest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "collections")]
+
+from tests.conftest import link_collection  # noqa: E402
+
+link_collection()
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import Registry  # noqa: E402
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections  # noqa: E402
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError  # noqa: E402
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login  # noqa: E402
+
+from tests.tools import image_table  # noqa: E402
+from tests.tools.image_table import DefaultImage  # noqa: E402
+
+# A registry answers with so many tags at most, and with a link to the next page.
+_PAGE = 1000
+_NEXT_PAGE = re.compile("<([^>]+)>")
+
+
+class Answer(NamedTuple):
+    """What a registry says of an image: its newest version and the digest of that version's index."""
+
+    version: str
+    digest: str
+
+
+class Update(NamedTuple):
+    """The table's new text, and a line about each image."""
+
+    text: str
+    report: list[str]
+    unreached: list[str]
+
+
+def updated(text: str, look_up: Callable[[DefaultImage], Answer]) -> Update:
+    """The table with what the registries answer. `look_up` raises RegistryError."""
+    report, unreached = [], []
+    for name, image in image_table.parse(text).items():
+        try:
+            answer = look_up(image)
+        except RegistryError as error:
+            unreached.append(f"{name}: {error}")
+            continue
+        if answer == (image.version, image.digest):
+            report.append(f"{name}: {image.version} is current")
+        else:
+            text = image_table.with_version(text, name, *answer)
+            report.append(f"{name}: {image.version} {image.digest or 'without a digest'} -> {answer.version} {answer.digest}")
+    return Update(text, report, unreached)
+
+
+class Registries:
+    """Asks the registry from which an image comes without a mirror, without a login.
+
+    A registry that is not reached is not asked again, since each failure takes tries and pauses.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._unreached: dict[str, RegistryError] = {}
+
+    def look_up(self, image: DefaultImage) -> Answer:
+        """The newest version of an image and its digest. Raises RegistryError."""
+        host, _slash, repository = image.repository.partition("/")
+        if host in self._unreached:
+            raise self._unreached[host]
+        registry = Registry(host, Login(), self._connections, tell=lambda text: print(text, file=sys.stderr))
+        try:
+            version = image.newest(_tags(registry, repository))
+            return Answer(version, registry.manifest(repository, image.tag_of(version)).digest)
+        except RegistryError as error:
+            if not error.status:
+                self._unreached[host] = error
+            raise
+
+
+def _tags(registry: Registry, repository: str) -> list[str]:
+    tags: list[str] = []
+    page: str | None = f"/v2/{repository}/tags/list?n={_PAGE}"
+    while page:
+        with registry.ask("GET", page, repository) as answer:
+            tags += json.loads(answer.read())["tags"] or []
+            following = _NEXT_PAGE.match(answer.headers.get("Link", ""))
+            page = following[1] if following else None
+    return tags
+
+
+def main() -> int:
+    """Rewrites the table; 1 where a registry was not reached."""
+    connections = Connections()
+    update = updated(image_table.FILE.read_text(), Registries(connections).look_up)
+    connections.close()
+    image_table.FILE.write_text(update.text)
+    print("\n".join(update.report))
+    for line in update.unreached:
+        print(f"not reached, kept as it was: {line}", file=sys.stderr)
+    return 1 if update.unreached else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
