@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         measured = self._step("measure")
         made = store.now()
         folder = os.path.join(os.path.expanduser(given["folder"]), quote(given["host"], safe=""), store.folder_name(made))
-        host_files = HostFiles(self._low_level_execute_command, measured["python"])
+        host_files = HostFiles(self._low_level_execute_command, measured["python"], self._connection)
         target: Target = (
             HostTarget(folder, host_files, self._step)
             if given["location"] == "host"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -84,16 +83,7 @@ class ControllerTarget:
             path = store.make_folder_of(self._folder, entry["name"])
             digest = Digest(size=entry["size"], sha256=entry["sha256"])
             if not store.reuse(self._earlier, entry["name"], digest, path):
-                hashed = hashlib.sha256()
-                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    for piece in self._host_files.read(entry["path"], entry["size"]):
-                        hashed.update(piece)
-                        file.write(piece)
-                if hashed.hexdigest() != entry["sha256"]:
-                    raise AnsibleActionFail(
-                        f"{entry['name']} changed on its way from the host. Another backup of the host may have begun."
-                        " Run the backup again."
-                    )
+                self._host_files.fetch(entry["path"], entry["size"], path)
 
     def add(self, name: str, content: bytes) -> None:
         """Write a file."""

@@ -89,17 +89,17 @@ def check(folder: str, manifest: Manifest) -> None:
     check_files(folder, manifest)
 
 
-def check_files(folder: str, manifest: Manifest) -> None:
+def check_files(folder: str, manifest: Manifest, advice: str = "Use another backup.") -> None:
     """Raise BackupError where a file is not what the manifest says."""
     for path, expected in manifest.files.items():
         try:
             found = digests.of_file(os.path.join(folder, path))
         except OSError as error:
-            raise BackupError(f"{folder}: {path} cannot be read: {error.strerror}. Use another backup.") from error
+            raise BackupError(f"{folder}: {path} cannot be read: {error.strerror}. {advice}") from error
         if found != expected:
             raise BackupError(
                 f"{folder}: {path} is damaged: it has {found['size']} bytes with the SHA-256 {found['sha256']}, and not"
-                f" {expected['size']} with {expected['sha256']}. Use another backup."
+                f" {expected['size']} with {expected['sha256']}. {advice}"
             )
 
 

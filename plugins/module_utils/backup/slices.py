@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import shlex
 
-BYTES = 8 << 20
+# Ansible's connection over SSH joins what it reads piece by piece, which takes longer with the square of the size.
+BYTES = 4 << 20
+# A command with input gets no terminal, which would give the output in even smaller pieces.
+NO_INPUT = b"\n"
 _READ = (
     "import base64,os,sys;"
     "f=os.open(sys.argv[1],os.O_RDONLY|os.O_NOFOLLOW);"
     "print(base64.b64encode(os.pread(f,int(sys.argv[3]),int(sys.argv[2]))).decode())"
 )
-_WRITE = (
+_CREATE = (
     "import os,sys;"
     "os.makedirs(os.path.dirname(sys.argv[1]),0o700,exist_ok=True);"
-    "f=os.open(sys.argv[1],os.O_WRONLY|os.O_CREAT|os.O_NOFOLLOW,0o600);"
+    "os.open(sys.argv[1],os.O_WRONLY|os.O_CREAT|os.O_EXCL,0o600)"
+)
+_WRITE = (
+    "import os,sys;"
+    "f=os.open(sys.argv[1],os.O_WRONLY|os.O_NOFOLLOW);"
     "os.lseek(f,int(sys.argv[2]),0);"
     "open(f,'wb').write(sys.stdin.buffer.read())"
 )
@@ -29,6 +36,11 @@ def read_command(python: str, path: str, offset: int, size: int) -> str:
     return shlex.join([python, "-c", _READ, path, str(offset), str(size)])
 
 
+def create_command(python: str, path: str) -> str:
+    """Makes an empty file that only its owner can read, and the folders above the file."""
+    return shlex.join([python, "-c", _CREATE, path])
+
+
 def write_command(python: str, path: str, offset: int) -> str:
-    """Writes its input at an offset of a file, which only its owner can read."""
+    """Writes its input at an offset of a file."""
     return shlex.join([python, "-c", _WRITE, path, str(offset)])

@@ -52,7 +52,7 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
 
     Returns the folders that were removed.
     """
-    manifest.check_files(folder, finished)
+    manifest.check_files(folder, finished, "Run the backup again.")
     manifest.write(folder, replace(finished, complete=True))
     parent = os.path.dirname(folder)
     others = {name: found.made for name, found in _backups(parent, finished.host).items() if name != os.path.basename(folder)}

@@ -1,48 +1,85 @@
-"""A stand-in for the Docker engine behind a socket: its volumes are folders, and its containers are what a test says."""
+"""A stand-in for the Docker engine behind a socket: its volumes are folders, and it starts and stops no process."""
 
 from __future__ import annotations
 
 import json
+import os
 import socketserver
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 IMAGE = {"Id": "sha256:1f", "RepoDigests": ["docker.io/grafana/grafana@sha256:c132"]}
+LABEL = "mlops.gpu_monitoring.service"
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
 
+def container(name, image):
+    """A running container of a service, whose user is the one that runs the test."""
+    return {
+        "Id": name,
+        "Name": f"/{name}",
+        "Image": IMAGE["Id"],
+        "Config": {"Image": image, "User": f"{os.getuid()}:{os.getgid()}", "Labels": {LABEL: name}},
+        "HostConfig": {},
+        "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
+        "RestartCount": 0,
+    }
+
+
 @contextmanager
-def engine(path, volumes, containers=()):
-    """The address of an engine with these volumes, folders by name, and containers by service."""
-    listed = [
-        {"Names": [f"/{name}"], "Image": f"{name}:1", "ImageID": IMAGE["Id"], "Labels": {"mlops.gpu_monitoring.service": name}}
-        for name in containers
-    ]
+def engine(path, volumes, images=None, calls=None):
+    """The address of an engine with these volumes, folders by name, and containers, images by service.
+
+    `calls` gets the starts and stops.
+    """
+    containers = {name: container(name, image) for name, image in (images or {}).items()}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            place = unquote(self.path.partition("?")[0]).split("/", 2)[-1] if self.path.startswith("/v1") else self.path.lstrip("/")
+            place, query = self._asked()
             kind, _slash, name = place.partition("/")
             if kind == "version":
                 self._answer(200, {"Version": "28.5.1", "ApiVersion": "1.47", "MinAPIVersion": "1.24"})
+            elif kind == "info":
+                self._answer(200, {"SecurityOptions": []})
             elif kind == "volumes" and name in volumes:
                 self._answer(200, {"Name": name, "Mountpoint": str(volumes[name])})
             elif place == "containers/json":
-                self._answer(200, listed)
+                [label] = json.loads(query["filters"][0])["label"]
+                self._answer(200, [self._listed(name) for name in containers if label in (LABEL, f"{LABEL}={name}")])
+            elif kind == "containers" and name.removesuffix("/json") in containers:
+                self._answer(200, containers[name.removesuffix("/json")])
             elif kind == "images":
                 self._answer(200, IMAGE)
             else:
                 self._answer(404, {"message": f"no such {kind}: {name}"})
 
+        def do_POST(self):
+            _kind, name, action = self._asked()[0].split("/")
+            containers[name]["State"]["Running"] = action == "start"
+            if calls is not None:
+                calls.append((action, name))
+            self._answer(204, None)
+
+        def _asked(self):
+            parts = urlsplit(self.path)
+            path = unquote(parts.path).lstrip("/")
+            return path.partition("/")[2] if path.startswith("v1.") else path, parse_qs(parts.query)
+
+        def _listed(self, name):
+            config = containers[name]["Config"]
+            return {"Names": [f"/{name}"], "Image": config["Image"], "ImageID": IMAGE["Id"], "Labels": config["Labels"]}
+
         def _answer(self, status, content):
-            body = json.dumps(content).encode()
+            body = b"" if content is None else json.dumps(content).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            if status != 204:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -22,41 +19,14 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files im
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.vault_files import VaultFiles
 
 from tests.unit.plugins.action.engine_socket import engine
+from tests.unit.plugins.action.monitoring_host import BLOCK, KEY, PASSWORD, VOLUMES, make_host, names, play, users, volumes
 
-ROOT = Path(__file__).resolve().parents[4]
-PASSWORD = "a password of the test"
-BLOCK = "01JDQ3V8T4N5ZC6W7X8Y9ZABCD"
-KEY = "the secret key of Grafana"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
-
-
-def write(path, content, mode=0o644):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
-    path.chmod(mode)
 
 
 @pytest.fixture
 def host(tmp_path):
-    """Folders as they are on a monitoring host."""
-    grafana, prometheus, alertmanager = (tmp_path / "volumes" / name for name in ("grafana", "prometheus", "alertmanager"))
-    grafana.mkdir(parents=True)
-    with contextlib.closing(sqlite3.connect(grafana / "grafana.db")) as database:
-        database.execute("CREATE TABLE user (login TEXT)")
-        database.execute("INSERT INTO user VALUES ('anna')")
-        database.commit()
-    write(grafana / "plugins" / "panel" / "plugin.json", "{}")
-    write(prometheus / BLOCK / "meta.json", "{}", 0o640)
-    write(prometheus / BLOCK / "chunks" / "000001", "samples" * 1_300_000)
-    write(prometheus / "wal" / "00000001", "newest samples")
-    write(alertmanager / "nflog", "notifications")
-    write(alertmanager / "silences", "silences")
-    etc = tmp_path / "etc"
-    write(etc / "grafana" / "secret_key", KEY, 0o400)
-    write(etc / "grafana" / "ca.crt", "certificate")
-    write(etc / "prometheus" / "web" / "password", "a password of Prometheus", 0o440)
-    write(etc / "textfile" / "container_gpu.prom", "metric 1")
-    write(tmp_path / "controller" / "ca" / "ca.key", "key of the authority", 0o600)
+    make_host(tmp_path)
     return tmp_path
 
 
@@ -66,8 +36,7 @@ def back_up(host, tmp_path):
 
     def run(*arguments, **options):
         (tmp_path / "engine.sock").unlink(missing_ok=True)
-        volumes = {f"{name}-data": host / "volumes" / name for name in ("grafana", "prometheus", "alertmanager")}
-        with engine(tmp_path / "engine.sock", volumes, ["grafana"]) as address:
+        with engine(tmp_path / "engine.sock", volumes(host), {"grafana": "grafana:1"}) as address:
             given = {
                 "host": "monitor/1",
                 "folder": str(tmp_path / "backups"),
@@ -77,32 +46,12 @@ def back_up(host, tmp_path):
                 "controller_folder": str(host / "controller"),
                 "metric_file": str(tmp_path / "metrics" / "backup.prom"),
                 "docker_host": address,
-                **{f"{name}_volume": f"{name}-data" for name in ("grafana", "prometheus", "alertmanager")},
+                **VOLUMES,
                 **options,
             }
-            task = {"mlops.gpu_monitoring.monitoring_backup": given, "register": "made"}
-            shown = {"ansible.builtin.copy": {"content": "{{ made | to_json }}", "dest": str(tmp_path / "result.json")}, "check_mode": False}
-            play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task, shown]}]
-            (tmp_path / "play.json").write_text(json.dumps(play))
-            environment = {
-                **os.environ,
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_FORCE_COLOR": "0",
-            }
-            command = [Path(sys.executable).with_name("ansible-playbook"), tmp_path / "play.json", *arguments]
-            (tmp_path / "result.json").unlink(missing_ok=True)
-            done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return done.stdout + done.stderr
-        return json.loads((tmp_path / "result.json").read_text())
+            return play(tmp_path, "mlops.gpu_monitoring.monitoring_backup", given, *arguments)
 
     return run
-
-
-def names(folder):
-    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
 
 
 SECRETS = [
@@ -144,8 +93,7 @@ def test_a_backup_has_all_data_and_no_clear_secret_and_leaves_nothing_on_the_hos
     vault = VaultFiles(PASSWORD)
     assert vault.decrypt((folder / "grafana" / "secret_key.gz.vault").read_bytes(), "key") == KEY.encode()
     (host / "grafana.db").write_bytes(vault.decrypt((folder / "grafana" / "grafana.db.gz.vault").read_bytes(), "database"))
-    with contextlib.closing(sqlite3.connect(host / "grafana.db")) as database:
-        assert database.execute("SELECT login FROM user").fetchall() == [("anna",)]
+    assert users(host / "grafana.db") == ["anna"]
     after = {path: path.stat() for path in (host / "volumes").rglob("*") if path.is_file()}
     assert set(after) == set(live)
     assert all((after[path].st_mode, after[path].st_uid, after[path].st_ino) == (was.st_mode, was.st_uid, was.st_ino) for path, was in live.items())
@@ -212,7 +160,7 @@ def test_wrong_input_is_refused_before_the_host_is_asked(options, message):
 def test_a_volume_that_is_missing_is_refused_before_anything_is_written(back_up, host):
     before = names(host)
     output = back_up(prometheus_volume="none-such")
-    assert "prometheus_volume: there is no volume none-such. Deploy prometheus" in " ".join(output.split())
+    assert "prometheus_volume: there is no volume none-such. Deploy prometheus" in output
     assert set(names(host)) - set(before) == {"play.json"}
 
 
@@ -222,13 +170,15 @@ def test_a_damaged_database_fails_the_backup_and_leaves_nothing(back_up, host):
     before = names(host / "volumes")
     (host / "volumes" / "grafana" / "grafana.db").write_text("no database" * 1000)
     output = back_up(keep=1)
-    assert "grafana.db cannot be copied: file is not a database" in " ".join(output.split())
+    assert "grafana.db cannot be copied: file is not a database" in output
     assert list((host / "backups" / "monitor%2F1").iterdir()) == [Path(whole["backup"])]
     assert names(host / "volumes") == before
 
 
-def local(command, in_data=None):
+def local(command, in_data=None, sudoable=True):
     """Runs a command on this machine, as a connection does on a host."""
+    if not sudoable:
+        return {"rc": 0, "stdout": "1000\n", "stderr": ""}
     done = subprocess.run(command, shell=True, input=in_data, capture_output=True, check=False)
     return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
 
@@ -239,7 +189,12 @@ def test_files_of_a_host_are_read_and_written_in_slices(tmp_path, monkeypatch):
     files, path = HostFiles(local, sys.executable), str(tmp_path / "a folder" / "file's name")
     files.write(path, [content[:1500], content[1500:]])
     assert Path(path).read_bytes() == b"".join(files.read(path, len(content))) == content
-    assert Path(path).stat().st_mode & 0o777 == 0o600
+    files.fetch(path, len(content), str(tmp_path / "fetched"))
+    files.put(str(tmp_path / "fetched"), str(tmp_path / "new" / "put"))
+    files.write(str(tmp_path / "new" / "empty"), [])
+    assert [(tmp_path / name).read_bytes() for name in ("fetched", "new/put", "new/empty")] == [content, content, b""]
+    for written in (path, tmp_path / "fetched", tmp_path / "new" / "put", tmp_path / "new" / "empty"):
+        assert Path(written).stat().st_mode & 0o777 == 0o600
     with pytest.raises(AnsibleActionFail, match=r"cannot be read from the host\. "):
         list(files.read(path, len(content) + 1))
     Path(path).unlink()
@@ -260,9 +215,9 @@ def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earl
         staged = [{"name": "index", "path": str(source), "size": 3_000_000, "sha256": "", "secret": False}]
 
         class Filling(HostFiles):
-            def read(self, path, size):
+            def fetch(self, path, size, target):
                 (disk / "of-others").write_bytes(b"y" * 2_000_000)
-                yield from super().read(path, size)
+                super().fetch(path, size, target)
 
         earlier, begun = str(disk / "monitor1" / "earlier"), Manifest("monitor1", "2026-11-29T10:00:00Z", [])
         target = ControllerTarget(earlier, HostFiles(local, sys.executable))
