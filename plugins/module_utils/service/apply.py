@@ -20,6 +20,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
     networks,
     plan,
     ports,
+    replaced_data,
     spec,
     undo,
     volume_data,
@@ -86,6 +87,9 @@ def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple
     What a killed run left comes first, so that the service runs again whatever is wrong with what is wanted now.
     """
     name, pulled = options.name, False
+    if replaced_data.pending(name):
+        with lock(name):
+            replaced_data.recover(engine, name)
     if not journal.pending(name):
         service = read(engine, options, shared, check_mode=False)
         if not service.plan.changed:

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Other data for a service: its container stops, files are renamed, and the container starts.
+
+What is replaced stays beside the new data. A record on disk lets the next run take an interrupted replacement back.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from typing import Optional
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, state
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+KIND = "replaced_data"
+STEADY_SECONDS = 5.0
+POLL_SECONDS = 0.25
+COME_BACK_SECONDS = 60
+
+
+@dataclass
+class Replacement:
+    """The renames of a replacement in their order, each a path and the path that the file gets. `ran` is of the container."""
+
+    service: str
+    container: str
+    ran: bool
+    moves: list[list[str]]
+
+
+def pending(service: str) -> bool:
+    """Whether a replacement is at work or was killed."""
+    return os.path.exists(state.path(service, KIND))
+
+
+def carry_out(engine: Engine, replacement: Replacement) -> None:
+    """Replace the data and start the container. Where that fails, the previous data is put back, and ServiceError is raised.
+
+    The caller has the lock of the service.
+    """
+    state.save(replacement.service, KIND, asdict(replacement))
+    try:
+        if replacement.ran:
+            engine.stop(replacement.container)
+        for path, moved in replacement.moves:
+            _rename(path, moved)
+        engine.start(replacement.container)
+        _wait_until_steady(engine, replacement.container)
+    except ServiceError as error:
+        outcome = _taken_back(engine, replacement)
+        raise ServiceError(f"{error.reason} {outcome}", error.output) from error
+    except BaseException:
+        take_back(engine, replacement)
+        raise
+    state.drop(replacement.service, KIND)
+
+
+def recover(engine: Engine, service: str) -> bool:
+    """Take back what a killed replacement left; returns whether there was anything. The caller has the lock."""
+    kept = state.load(service, KIND)
+    if kept is None:
+        return False
+    take_back(engine, Replacement(**kept))
+    return True
+
+
+def take_back(engine: Engine, replacement: Replacement) -> None:
+    """Put the previous data back, and start the container if it ran. Raises ServiceError; the record then stays."""
+    engine.wait_for_answer(COME_BACK_SECONDS)
+    container = engine.container(replacement.container)
+    if container and container["State"]["Running"]:
+        engine.stop(replacement.container)
+    for path, moved in reversed(replacement.moves):
+        if os.path.lexists(moved) and not os.path.lexists(path):
+            _rename(moved, path)
+    if container and replacement.ran:
+        engine.start(replacement.container)
+    state.drop(replacement.service, KIND)
+
+
+def _taken_back(engine: Engine, replacement: Replacement) -> str:
+    try:
+        take_back(engine, replacement)
+    except ServiceError as error:
+        return f"Putting back the previous data failed too: {error.reason} The next run tries it again."
+    return "The previous data was put back."
+
+
+def _rename(path: str, moved: str) -> None:
+    with files.about(moved):
+        os.rename(path, moved)
+
+
+def _wait_until_steady(engine: Engine, name: str) -> None:
+    """Raise ServiceError where the container ends on the new data."""
+    deadline = time.monotonic() + STEADY_SECONDS
+    restarts: Optional[int] = None
+    while True:
+        container = engine.container(name)
+        restarts = container["RestartCount"] if restarts is None and container else restarts
+        end = health.ended(container, restarts or 0)
+        if end:
+            raise ServiceError(f"data: {name} does not run on the new data: {end}.", engine.logs(name, health.LOG_LINES) if container else "")
+        if time.monotonic() > deadline:
+            return
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,133 @@
+"""Other data for a service, with an engine in memory and real files; the process is killed at every step."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, replaced_data, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import parse
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.replaced_data import Replacement
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.shared import SharedAnswers
+from fake_engine import Killed
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(replaced_data, "STEADY_SECONDS", 0)
+    monkeypatch.setattr(replaced_data, "POLL_SECONDS", 0)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A volume with present data and, beside it, that of a backup."""
+    for name, content in {"db": "present", "plugins": "present", "new/db": "restored", "kept": None}.items():
+        path = tmp_path / "volume" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir() if content is None else path.write_text(content)
+    return tmp_path / "volume"
+
+
+@pytest.fixture
+def replacement(data, engine):
+    engine.containers["c1"] = {
+        "Id": "c1",
+        "Name": "/app",
+        "Config": {"Cmd": [], "Labels": {}},
+        "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
+        "RestartCount": 0,
+    }
+    moves = [("db", "kept/db"), ("plugins", "kept/plugins"), ("new/db", "db")]
+    return Replacement("app", "app", True, [[str(data / path), str(data / moved)] for path, moved in moves])
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+BEFORE = {"db": "present", "plugins": "present", "new/db": "restored"}
+AFTER = {"db": "restored", "kept/db": "present", "kept/plugins": "present"}
+
+
+def test_the_container_runs_on_the_new_data_and_the_previous_data_stays(engine, replacement, data):
+    replaced_data.carry_out(engine, replacement)
+    assert contents(data) == AFTER
+    assert engine.calls == [("stop", "app"), ("start", "app")]
+    assert engine.container("app")["State"]["Running"]
+    assert not replaced_data.pending("app")
+
+
+def test_a_container_that_ends_on_the_new_data_gets_the_previous_data_back(engine, replacement, data, monkeypatch):
+    start = engine.start
+
+    def start_on_good_data(name):
+        start(name)
+        engine.containers["c1"]["State"]["Running"] = (data / "db").read_text() == "present"
+
+    monkeypatch.setattr(engine, "start", start_on_good_data)
+    with pytest.raises(ServiceError, match=r"app does not run on the new data: it ended with exit code 0. The previous data was put back"):
+        replaced_data.carry_out(engine, replacement)
+    assert contents(data) == BEFORE
+    assert engine.container("app")["State"]["Running"]
+    assert not replaced_data.pending("app")
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement, data, monkeypatch, step):
+    """The steps are the stop, three renames, the start, and the look at the container."""
+    left = iter(range(step))
+    killed = []
+
+    def until_killed(function):
+        def call(*arguments):
+            if not killed and next(left, None) is None:
+                killed.append(function)
+                raise Killed
+            return function(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "stop", until_killed(engine.stop))
+        patch.setattr(engine, "start", until_killed(engine.start))
+        patch.setattr(engine, "container", until_killed(engine.container))
+        patch.setattr(replaced_data, "_rename", until_killed(os.rename))
+        # A process that is killed takes nothing back.
+        patch.setattr(replaced_data, "take_back", lambda *_arguments: None)
+        with pytest.raises(Killed):
+            replaced_data.carry_out(engine, replacement)
+    assert replaced_data.pending("app")
+    assert replaced_data.recover(engine, "app")
+    assert contents(data) == BEFORE
+    assert engine.container("app")["State"]["Running"]
+    assert not replaced_data.pending("app")
+    assert not replaced_data.recover(engine, "app")
+
+
+def test_a_rename_that_fails_is_taken_back(engine, replacement, data):
+    (data / "new" / "db").unlink()
+    with pytest.raises(ServiceError, match=r"/db: No such file or directory. The previous data was put back"):
+        replaced_data.carry_out(engine, replacement)
+    assert contents(data) == {"db": "present", "plugins": "present"}
+    assert engine.container("app")["State"]["Running"]
+
+
+def test_a_record_of_a_container_that_is_gone_does_no_harm(engine, replacement, data):
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
+    engine.containers.clear()
+    assert replaced_data.recover(engine, "app")
+    assert contents(data) == BEFORE
+
+
+def test_a_deployment_takes_a_killed_replacement_back_first(engine, options, data):
+    wanted = spec.checked(parse(options))
+    apply.deploy(engine, wanted, SharedAnswers(engine))
+    os.rename(data / "db", data / "kept" / "db")
+    engine.stop("app")
+    moves = [[str(data / path), str(data / moved)] for path, moved in (("db", "kept/db"), ("new/db", "db"))]
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(Replacement("app", "app", True, moves)))
+    service, container = apply.deploy(engine, wanted, SharedAnswers(engine))
+    assert contents(data) == BEFORE
+    assert container["State"]["Running"]
+    assert service.plan.container == "keep"
