@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Data of a backup in the volumes of a host: beside the present data first, then in its place."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from typing import Optional, TypedDict
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import database, digests, room
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.staging import DATABASE
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, replaced_data, volume_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.replaced_data import Replacement
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
+
+FOLDER = ".gpu_monitoring.restore"
+KEPT = ".gpu_monitoring.before_restore"
+# What the data of a backup replaces. Everything else in a volume stays.
+_REPLACED = {
+    "grafana": re.compile(r"grafana\.db(-wal|-shm|-journal)?|plugins|unified-search"),
+    "prometheus": re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}(\.tmp-.+)?|wal|wbl|chunks_head"),
+    "alertmanager": re.compile("nflog|silences"),
+}
+# Of a version, as many numbers as say which data a program reads: Prometheus reads that of any release of its major version.
+_NUMBERS_OF_FORMAT = {"grafana": 3, "prometheus": 1, "alertmanager": 2}
+_SECRET_KEY = "secret_key"
+
+
+class Delivered(TypedDict):
+    """A file of the backup on the host: its path in the folder of the service, and its digest."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service whose data is restored. `secret_key_file` is the place of Grafana's secret key."""
+
+    name: str
+    folder: str
+    container: Container
+    owner: tuple[int, int]
+    secret_key_file: str = ""
+
+    @property
+    def delivered(self) -> str:
+        """The folder for files of the backup."""
+        return os.path.join(self.folder, FOLDER)
+
+
+def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Service:
+    """The service on this host. Raises BackupError where it is not deployed, or is being changed."""
+    containers = [container for container in map(engine.container, engine.owned(name)) if container]
+    found = engine.volume(volume)
+    if len(containers) != 1 or found is None:
+        raise BackupError(
+            f"{name} is not deployed on this host, or is being deployed: it has {len(containers)} containers"
+            f" {'and the' if found else 'and no'} volume {volume}. Run the playbook site first."
+        )
+    if journal.pending(name):
+        raise BackupError(f"An interrupted deployment of {name} is on this host. Run the playbook site first.")
+    folder = os.path.realpath(volume_data.folder_of(found))
+    if not os.path.isdir(folder):
+        raise BackupError(f"The host does not see the folder of the volume {volume}, {folder}.")
+    owner = _owner(containers[0], engine.confinement())
+    return Service(name, folder, containers[0], owner, secret_key_file if name == "grafana" else "")
+
+
+def refuse_older(service: Service, image: str) -> None:
+    """Raise BackupError where the data is of a newer version than the one that is deployed."""
+    made, deployed = volume_data.version_of([image]), volume_data.version_of([service.container["Config"]["Image"]])
+    count = _NUMBERS_OF_FORMAT[service.name]
+    if made and deployed and numbers(deployed)[:count] < numbers(made)[:count]:
+        raise BackupError(
+            f"{service.name}: version {made} made the data of the backup, and {deployed} is deployed, which does not read"
+            f" it. Set {service.name}_version to {made} or newer, and run the playbook site first."
+        )
+
+
+def require_room(service: Service, needed: int) -> None:
+    """Raise BackupError where the data does not fit beside the present data, which stays."""
+    room.require(service.folder, needed, f"the data of {service.name} beside the present data")
+
+
+def prepare(service: Service) -> None:
+    """Make an empty folder for the files of the backup."""
+    _remove(service.delivered)
+    os.mkdir(service.delivered, 0o700)
+
+
+def check(service: Service, delivered: list[Delivered]) -> None:
+    """Raise BackupError where a file did not arrive as it is in the backup, or the database is damaged."""
+    for entry in delivered:
+        path = os.path.join(service.delivered, entry["path"])
+        try:
+            found: Optional[Digest] = digests.of_file(path)
+        except OSError:
+            found = None
+        if found != Digest(size=entry["size"], sha256=entry["sha256"]):
+            raise BackupError(f"{service.name}: {entry['path']} did not arrive as it is in the backup. Run this again.")
+    if os.path.exists(os.path.join(service.delivered, DATABASE)):
+        database.check(os.path.join(service.delivered, DATABASE))
+
+
+def replace(engine: Engine, service: Service, time: str) -> str:
+    """Put the data in place and start the service. Returns the folder that has the previous data."""
+    kept = os.path.join(service.folder, f"{KEPT}.{time}")
+    with apply.lock(service.name):
+        moves = _moves(service, kept)
+        name = service.container["Name"].lstrip("/")
+        try:
+            replaced_data.carry_out(engine, Replacement(service.name, name, service.container["State"]["Running"], moves))
+        except ServiceError:
+            _remove_without_data(kept)
+            raise
+    if service.secret_key_file and os.path.lexists(_previous_key(service)):
+        os.unlink(_previous_key(service))
+    _remove(service.delivered)
+    return kept
+
+
+def discard(service: Service) -> None:
+    """Remove the files of the backup that are not in place."""
+    _remove(service.delivered)
+    if service.secret_key_file and os.path.lexists(_restored_key(service)):
+        os.unlink(_restored_key(service))
+
+
+def _moves(service: Service, kept: str) -> list[list[str]]:
+    """What is renamed. The owner of the files is set before.
+
+    The keys of Grafana are copied before, since a file system other than that of the volume has the present key.
+    """
+    os.mkdir(kept, 0o700)
+    present = [name for name in sorted(os.listdir(service.folder)) if _REPLACED[service.name].fullmatch(name)]
+    moves = [[os.path.join(service.folder, name), os.path.join(kept, name)] for name in present]
+    key = os.path.join(service.delivered, _SECRET_KEY)
+    if service.secret_key_file and os.path.exists(key):
+        beside = _restored_key(service)
+        _copy_key(key, beside, service.owner)
+        os.unlink(key)
+        if os.path.exists(service.secret_key_file):
+            _copy_key(service.secret_key_file, os.path.join(kept, _SECRET_KEY), service.owner)
+            moves.append([service.secret_key_file, _previous_key(service)])
+        moves.append([beside, service.secret_key_file])
+    for name in sorted(os.listdir(service.delivered)):
+        _give(os.path.join(service.delivered, name), service.owner)
+        moves.append([os.path.join(service.delivered, name), os.path.join(service.folder, name)])
+    return moves
+
+
+def _give(path: str, owner: tuple[int, int]) -> None:
+    """Set owner and mode of delivered files. Plugins of Grafana are programs."""
+    for folder, folders, names in os.walk(path):
+        for name in (*folders, *names):
+            _own(os.path.join(folder, name), owner, 0o755)
+    _own(path, owner, 0o755 if os.path.isdir(path) else 0o640)
+
+
+def _own(path: str, owner: tuple[int, int], mode: int) -> None:
+    if os.path.islink(path):
+        raise BackupError(f"{path} is a symbolic link, which no backup has.")
+    os.chmod(path, mode)
+    os.chown(path, *owner)
+
+
+def _remove_without_data(kept: str) -> None:
+    """Remove the folder for previous data where all data was put back."""
+    if not set(os.listdir(kept)) - {_SECRET_KEY}:
+        shutil.rmtree(kept)
+
+
+def _previous_key(service: Service) -> str:
+    return f"{service.secret_key_file}.previous"
+
+
+def _restored_key(service: Service) -> str:
+    return f"{service.secret_key_file}.restored"
+
+
+def _copy_key(source: str, target: str, owner: tuple[int, int]) -> None:
+    if os.path.lexists(target):
+        os.unlink(target)
+    with open(source, "rb") as read, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as written:
+        shutil.copyfileobj(read, written)
+        os.fchown(written.fileno(), *owner)
+
+
+def _owner(container: Container, confinement: Confinement) -> tuple[int, int]:
+    """User and group of the container, as the host knows them."""
+    user, _colon, group = container["Config"]["User"].partition(":")
+    remapping = None if container["HostConfig"].get("UsernsMode") == "host" else confinement.remapping
+    uid, gid = int(user), int(group or user)
+    return (uid + remapping.uid, gid + remapping.gid) if remapping else (uid, gid)
+
+
+def _remove(folder: str) -> None:
+    if os.path.isdir(folder) and not os.path.islink(folder):
+        shutil.rmtree(folder)

@@ -1,0 +1,236 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: monitoring_restore
+short_description: Restore the data of a monitoring host from a backup
+version_added: "0.1.0"
+author:
+  - mlops.gpu_monitoring contributors (@mlops)
+description:
+  - Puts the data of a backup of M(mlops.gpu_monitoring.monitoring_backup) in the place of the data of services that are deployed on the host.
+  - >-
+    The whole backup is compared with its manifest, secrets are decrypted, versions and the free space of the host are
+    checked, all files are sent beside the present data and compared again, and the integrity of Grafana's database is
+    checked. Only then each service stops, files are renamed, and the service starts.
+  - The previous data stays beside the new data, in the folder that RV(kept) names.
+  - A service that does not run on the new data gets its previous data back. What a killed run left is taken back by the next run for the service.
+  - >-
+    With O(controller_folder) it puts the certificate authority and the passwords of the backup into that folder of the
+    controller instead, and touches no host.
+notes:
+  - Services have to be deployed first. The data of a newer version of a service than the deployed one is refused.
+  - >-
+    Samples that Prometheus has on the host are not in the restored data. Samples of at most the three hours before the
+    backup are lost.
+requirements:
+  - Python on the host with the module C(sqlite3), where Grafana is restored.
+attributes:
+  check_mode:
+    description: Checks the backup and the host, and changes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+options:
+  backup:
+    description: Absolute path of the folder with the file C(manifest.json).
+    type: str
+    required: true
+  location:
+    description: Whether O(backup) is on the controller or on the host.
+    type: str
+    choices: [controller, host]
+    default: controller
+  host:
+    description: Name of the host that the backup must be of.
+    type: str
+    required: true
+  services:
+    description: The services whose data is restored. A service that is not in the backup is an error.
+    type: list
+    elements: str
+    choices: [grafana, prometheus, alertmanager]
+    default: [grafana, prometheus, alertmanager]
+  vault_password:
+    description: Password with which the secrets of the backup were encrypted. Required for Grafana and for O(controller_folder).
+    type: str
+  grafana_volume:
+    description: Volume with Grafana's data.
+    type: str
+  grafana_secret_key_file:
+    description: File on the host with the key with which Grafana encrypts secrets in its database.
+    type: path
+  prometheus_volume:
+    description: Volume with the data of Prometheus.
+    type: str
+  alertmanager_volume:
+    description: Volume with the data of Alertmanager.
+    type: str
+  controller_folder:
+    description:
+      - Folder on the controller into which the certificate authority and the passwords of the backup are put.
+      - A file that is there and differs stays beside the new file, with C(.before_restore) and the time in its name.
+    type: str
+  docker_host:
+    description: Socket of the Docker engine.
+    type: str
+    default: unix:///var/run/docker.sock
+  step:
+    description: The part that runs on the host. The action of the module sets it; leave it out.
+    type: str
+    choices: [look, find, prepare, copy, check, replace, discard]
+  files:
+    description: Files by service, for the steps. The action of the module sets them.
+    type: dict
+    default: {}
+  images:
+    description: Images of the backup by service, for the step V(find). The action of the module sets them.
+    type: dict
+    default: {}
+  time:
+    description: Time in the names of what is kept, for the step V(replace). The action of the module sets it.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Restore Grafana from a backup on the controller
+  mlops.gpu_monitoring.monitoring_restore:
+    backup: /srv/backups/gpu_monitoring/monitor1/20261129T133000Z
+    host: "{{ inventory_hostname }}"
+    services: [grafana]
+    vault_password: "{{ backup_vault_password }}"
+    grafana_volume: grafana-storage
+    grafana_secret_key_file: /etc/gpu_monitoring/grafana/secret_key
+"""
+
+RETURN = r"""
+kept:
+  description: For each service the folder on the host that has the previous data.
+  returned: success, without check mode
+  type: dict
+  sample: {"grafana": "/var/lib/docker/volumes/grafana-storage/_data/.gpu_monitoring.before_restore.20261129T140000Z"}
+written:
+  description: Files of the controller that were written.
+  returned: with O(controller_folder)
+  type: list
+  elements: str
+"""
+
+import os
+import shutil
+import sys
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import (
+    digests,
+    laying_back,
+    manifest,
+    restore_options,
+    store,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, replaced_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+
+
+def _services(given, engine):
+    return [
+        laying_back.find(engine, name, given[f"{name}_volume"], given["grafana_secret_key_file"] or "")
+        for name in given["services"]
+    ]
+
+
+def _look(given, engine):
+    answer = {"python": sys.executable}
+    if given["location"] == "host":
+        found = manifest.read(given["backup"])
+        manifest.check(given["backup"], found)
+        answer["manifest"] = asdict(found)
+    return answer
+
+
+def _find(given, engine):
+    for name in given["services"] if not given["check_mode"] else []:
+        if replaced_data.pending(name):
+            with apply.lock(name):
+                replaced_data.recover(engine, name)
+    services = _services(given, engine)
+    for service in services:
+        laying_back.refuse_older(service, given["images"].get(service.name, ""))
+        laying_back.require_room(service, given["files"][service.name])
+    return {"folders": {service.name: service.delivered for service in services}}
+
+
+def _prepare(given, engine):
+    for service in _services(given, engine):
+        laying_back.prepare(service)
+    return {}
+
+
+def _copy(given, engine):
+    for entry in given["files"]["all"]:
+        target = store.make_folder_of(entry["folder"], entry["path"])
+        with open(digests.open_file(os.path.join(given["backup"], entry["name"])), "rb") as read:
+            with open(target, "xb") as written:
+                shutil.copyfileobj(read, written, digests.PIECE_BYTES)
+    return {}
+
+
+def _check(given, engine):
+    for service in _services(given, engine):
+        laying_back.check(service, given["files"][service.name])
+    return {}
+
+
+def _replace(given, engine):
+    kept = {}
+    for service in _services(given, engine):
+        try:
+            kept[service.name] = laying_back.replace(engine, service, given["time"])
+        except (BackupError, ServiceError) as error:
+            done = "".join(f" {name} was restored, and its previous data is in {folder}." for name, folder in kept.items())
+            raise BackupError(f"{error}{done}") from error
+    return {"kept": kept}
+
+
+def _discard(given, engine):
+    for service in _services(given, engine):
+        laying_back.discard(service)
+    return {}
+
+
+_STEPS = {
+    "look": _look,
+    "find": _find,
+    "prepare": _prepare,
+    "copy": _copy,
+    "check": _check,
+    "replace": _replace,
+    "discard": _discard,
+}
+
+
+def main():
+    """Runs one step."""
+    module = AnsibleModule({**restore_options.ARGUMENTS, **restore_options.STEP_ARGUMENTS}, supports_check_mode=True)
+    step = module.params["step"]
+    if not step:
+        module.fail_json(msg="step: the module runs by its action alone. Name it mlops.gpu_monitoring.monitoring_restore.")
+    try:
+        given = {**module.params, "check_mode": module.check_mode}
+        result = _STEPS[step](given, Engine(module.params["docker_host"]))
+    except (BackupError, ServiceError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or module.params['backup']}: {error.strerror}.")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
