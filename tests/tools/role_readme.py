@@ -20,7 +20,7 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Whom a role is for, where that is not every host.
 HOSTS = {
     **dict.fromkeys(("cadvisor", "container_gpu_collector", "dcgm_exporter", "nvidia_container_toolkit"), "gpu_hosts"),
-    **dict.fromkeys(("alertmanager", "backup", "prometheus", "grafana", "silence", "verify"), "monitoring"),
+    **dict.fromkeys(("alertmanager", "backup", "prometheus", "grafana", "restore", "silence", "verify"), "monitoring"),
     **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
 }
 
