@@ -9,7 +9,7 @@ from typing import Any, Callable
 def image_reference(
     image: Mapping[str, Any], version: str, registry: str = "", registries: Mapping[str, str] | None = None
 ) -> str:
-    """The reference of an image where a site gets it: from the mirror of an upstream registry, from that of all, or upstream.
+    """The reference of an image where a site gets it: from the mirror of its registry, from that of all, or upstream.
 
     The digest of the image's default version counts for that version from the preferred registry alone.
     """

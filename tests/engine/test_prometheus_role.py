@@ -68,7 +68,8 @@ def test_what_it_logs_while_it_reads_its_data_is_progress(api, deploy, name, tmp
 @pytest.mark.long
 def test_a_receiver_of_samples_that_is_down_can_be_taken_out(deploy):
     def waiting():
-        answer = requests.get(f"{url}/prometheus/api/v1/query", params={"query": "prometheus_remote_storage_samples_pending > 0"}, timeout=10)
+        query = {"query": "prometheus_remote_storage_samples_pending > 0"}
+        answer = requests.get(f"{url}/prometheus/api/v1/query", params=query, timeout=10)
         return answer.json()["data"]["result"]
 
     first, url = deploy(prometheus_flags_extra=[])

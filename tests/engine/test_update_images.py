@@ -47,7 +47,8 @@ def registry(api, images):
         wait_until(lambda: registry_answers(address), lambda: container.logs().decode())
         for tag in TAGS:
             api.tag(images[0], f"{address}/library/nginx", tag)
-            assert [line for line in api.push(f"{address}/library/nginx:{tag}", stream=True, decode=True) if "error" in line] == []
+            pushed = api.push(f"{address}/library/nginx:{tag}", stream=True, decode=True)
+            assert [line for line in pushed if "error" in line] == []
         yield address
         for tag in TAGS:
             api.remove_image(f"{address}/library/nginx:{tag}")
@@ -63,8 +64,8 @@ def test_the_newest_tag_of_the_line_comes_with_the_digest_that_the_engine_pushed
     table = TABLE.format(registry=registry)
     update = update_images.updated(table, update_images.Registries(connections).look_up)
     connections.close()
-    pushed = next(name for name in api.inspect_image(f"{registry}/library/nginx:1.30.5-alpine-slim")["RepoDigests"] if name.startswith(registry))
-    digest = pushed.partition("@")[2]
+    names = api.inspect_image(f"{registry}/library/nginx:1.30.5-alpine-slim")["RepoDigests"]
+    digest = next(name for name in names if name.startswith(registry)).partition("@")[2]
     assert update.text == table.replace("1.30.0", "1.30.5").replace('digest: ""', f'digest: "{digest}"', 1)
     assert update.report == [f"nginx: 1.30.0 without a digest -> 1.30.5 {digest}"]
     assert [line.partition(":")[0] for line in update.unreached] == ["lost"]

@@ -27,7 +27,7 @@ IMAGES = image_table.read()
 
 @dataclass(frozen=True)
 class Service:
-    """An image that the roles deploy: its folder here, its name in the roles' table, and the role's version variable."""
+    """An image that the roles deploy: folder here, name in the roles' table, and the role's version variable."""
 
     folder: str
     name: str
@@ -57,7 +57,7 @@ SERVICES = (
     Service("cadvisor", "cadvisor", "cadvisor_version", "the real library with a main of the lab"),
     Service("nginx", "nginx", "cadvisor_proxy_version", "real, from Debian"),
     Service("python_slim", "python", "container_gpu_collector_python_version", "real, from Debian"),
-    Service("dcgm_exporter", "dcgm_exporter", "dcgm_exporter_version", "a stand-in with made-up values: there is no GPU", needs_gpu=True),
+    Service("dcgm_exporter", "dcgm_exporter", "dcgm_exporter_version", "a stand-in with made-up values", needs_gpu=True),
     Service("grafana", "grafana", "grafana_version", "a stand-in, checked against recordings of the real one"),
 )
 

@@ -1,4 +1,4 @@
-"""The table of default images that the roles read, and another version or digest in the text of its file. Pure but for `read`."""
+"""The table of default images that the roles read, and the rewriting of its text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class DefaultImage:
 
         Versions have the form of the table's version with other numbers, so a release candidate or a variant is none.
         """
-        form = re.escape(self.tag).replace(re.escape("{version}"), f"({_NUMBERS.sub('[0-9]+', re.escape(self.version))})")
+        version = _NUMBERS.sub("[0-9]+", re.escape(self.version))
+        form = re.escape(self.tag).replace(re.escape("{version}"), f"({version})")
         versions = [match[1] for match in (re.fullmatch(form, tag) for tag in tags) if match]
         return max([self.version, *(version for version in versions if self._is_in_line(version))], key=numbers)
 
@@ -56,7 +57,8 @@ def numbers(version: str) -> tuple[int, ...]:
 def parse(text: str) -> dict[str, DefaultImage]:
     """The images in the text of the table, by name."""
     table: dict[str, dict[str, Any]] = yaml.safe_load(text)["gpu_monitoring_images"]
-    return {name: DefaultImage(name, **{**row, "repositories": tuple(row["repositories"])}) for name, row in table.items()}
+    rows = {name: {**row, "repositories": tuple(row["repositories"])} for name, row in table.items()}
+    return {name: DefaultImage(name, **row) for name, row in rows.items()}
 
 
 def read() -> dict[str, DefaultImage]:

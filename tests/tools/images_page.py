@@ -60,7 +60,8 @@ def page() -> str:
         if image.digest
     ]
     lines += ["", "## Unpinned", "", "| Image | Variable | Line |", "| --- | --- | --- |"]
-    lines += [f"| `{_reference(image)}` | `{named[name]}` | {image.line} |" for name, image in images.items() if not image.digest]
+    unpinned = {name: image for name, image in images.items() if not image.digest}
+    lines += [f"| `{_reference(image)}` | `{named[name]}` | {image.line} |" for name, image in unpinned.items()]
     return "\n".join([_INTRODUCTION, *lines]) + "\n"
 
 

@@ -61,7 +61,8 @@ def updated(text: str, look_up: Callable[[DefaultImage], Answer]) -> Update:
             report.append(f"{name}: {image.version} is current")
         else:
             text = image_table.with_version(text, name, *answer)
-            report.append(f"{name}: {image.version} {image.digest or 'without a digest'} -> {answer.version} {answer.digest}")
+            previous = f"{image.version} {image.digest or 'without a digest'}"
+            report.append(f"{name}: {previous} -> {answer.version} {answer.digest}")
     return Update(text, report, unreached)
 
 
