@@ -23,7 +23,7 @@ def digest_of(content: bytes) -> str:
 class FakeRegistry:
     """Serves what is `stored` by repository and digest or tag. `faults` are functions that may answer a request instead."""
 
-    def __init__(self):
+    def __init__(self, context=None):
         self.stored, self.types, self.requests, self.faults = {}, {}, [], []
         self.login, self.bearer = None, False
         outer = self
@@ -56,6 +56,8 @@ class FakeRegistry:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         # Clients of the tests break connections.
         self.server.handle_error = lambda *_arguments: None
         self.name = f"127.0.0.1:{self.server.server_port}"
@@ -126,7 +128,11 @@ def store(fake, architectures, repository="a/b", tag="1", index=True):
             fake.stored[repository, digest_of(content)] = content
         fake.types[digest_of(manifest)] = MANIFEST_TYPE
         manifests.append(descriptor(manifest, MANIFEST_TYPE, platform={"os": "linux", "architecture": architecture}))
-    top = json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}).encode() if index else manifest
+    top = (
+        json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}).encode()
+        if index
+        else manifest
+    )
     fake.types[digest_of(top)] = INDEX_TYPE if index else MANIFEST_TYPE
     fake.stored[repository, tag] = fake.stored[repository, digest_of(top)] = top
     return digest_of(top)
