@@ -90,15 +90,28 @@ def forget(host: str) -> None:
     on(host, f"docker rm --force {' '.join(SERVICES[host])}; docker image prune --all --force")
 
 
-def set_store(containerd: str) -> None:
-    """Give gpu2 the image store of containerd, or that of its graph driver."""
-    on("gpu2", f"python3 -c '{STORE % containerd}' && systemctl restart docker")
+def set_store(containerd: bool) -> None:
+    """Give gpu2 the image store of containerd, or that of its graph driver.
+
+    The root of a lab's host is an overlay, which cannot hold further overlays, so the store is in the engine's volume.
+    """
+    folder = "/var/lib/docker/containerd-store"
+    mount = (
+        f"mkdir -p {folder} && mount --bind {folder} /var/lib/containerd"
+        if containerd
+        else "umount /var/lib/containerd"
+    )
+    on(
+        "gpu2",
+        f"python3 -c '{STORE % containerd}' && systemctl stop docker.socket docker containerd && {mount}"
+        " && systemctl start containerd docker",
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cut_off():
     """The hosts reach nothing else, have no image, and gpu2 has the image store of containerd."""
-    set_store("True")
+    set_store(containerd=True)
     for host in SERVICES:
         forget(host)
         for rule in RULES:
@@ -107,7 +120,7 @@ def cut_off():
     for host in SERVICES:
         for rule in RULES:
             on(host, f"iptables --delete {rule}")
-    set_store("False")
+    set_store(containerd=False)
 
 
 def well(done):
