@@ -89,6 +89,14 @@ def test_no_login_goes_to_another_server_or_into_a_message(site):
     assert server.shown("InRelease") == f"{site.url}/none/InRelease".replace("//", "//***@", 1)
 
 
+def test_the_proxy_of_the_environment_is_asked(site, monkeypatch):
+    monkeypatch.setenv("http_proxy", site.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(Missing):
+        RepositoryServer("apt_url", "http://mirror.invalid/deb", None).read("InRelease")
+    assert site.said == [("http://mirror.invalid/deb/InRelease", "")]
+
+
 def test_a_server_that_does_not_answer_is_named():
     server = RepositoryServer("rpm_url", "http://127.0.0.1:9/rpm", None, pause=lambda _seconds: None)
     with pytest.raises(
