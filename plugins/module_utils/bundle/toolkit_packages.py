@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp_signature
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp, openpgp_signature
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout, repository
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledPackages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
@@ -101,7 +101,7 @@ _FIX = "Check the URL and the version. If the repository has just changed, run a
 
 
 def files_of(folder: str, kind: str, version: str) -> list[str]:
-    """The paths in the folder of an architecture that a host needs for a version, after a check by the indices.
+    """The paths in the folder of an architecture that a host needs for a version, after a check by key and indices.
 
     Raises BundleError.
     """
@@ -115,6 +115,7 @@ def files_of(folder: str, kind: str, version: str) -> list[str]:
 
     try:
         contents = repository.read(kind, reader)
+        _check_key(contents, os.path.join(os.path.dirname(folder), KEY))
         packages = contents.of_version(TOOLKIT_PACKAGES, f"{version}-1")
         for file in packages:
             problem = file.digest_problem(digest_of(os.path.join(folder, file.path), file.algorithm))
@@ -124,6 +125,19 @@ def files_of(folder: str, kind: str, version: str) -> list[str]:
         reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
         raise BundleError(f"{folder}: {reason}. Make the bundle again for this version, or copy it again.") from error
     return [*contents.indices, *(file.path for file in packages)]
+
+
+def _check_key(contents: repository.Repository, path: str) -> None:
+    """Raises BadRepository where the key in a file did not sign the indices, and OSError."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    try:
+        for armored in openpgp.keys(text).values():
+            openpgp_signature.check(contents.signed, armored)
+    except openpgp_signature.OtherKind:
+        return
+    except ValueError as error:
+        raise BadRepository(f"the index is not that of the owner of {path}: {error}") from error
 
 
 def _checked_signature(source: Source, contents: repository.Repository, shown: str) -> list[str]:

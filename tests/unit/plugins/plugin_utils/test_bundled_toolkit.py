@@ -39,6 +39,7 @@ def test_a_bundle_without_a_kind_has_no_key_of_it(bundle):
 def test_dnf_gets_the_packages_that_the_host_has_too_and_apt_does_not(tmp_path):
     vendor = Vendor(tmp_path / "gnupg")
     vendor.rpm(tmp_path / "x86_64", "1.20.0", "1.20.1")
+    (tmp_path / "key.asc").write_text(vendor.key)
     present = [{"name": "a", "version": "1.20.0", "held": False, "state": "installed"}]
     former = bundled_toolkit.former_files(str(tmp_path / "x86_64"), "rpm", present)
     assert sum(path.endswith("-1.20.0-1.x86_64.rpm") for path in former) == 4

@@ -146,6 +146,23 @@ def test_a_bundle_that_was_damaged_names_the_file(bundle):
         files_of(str(bundle.repository), bundle.kind, "1.20.1")
 
 
+def test_a_bundle_whose_list_somebody_else_signed_is_refused(bundle, site, tmp_path):
+    bundle.download("1.20.1")
+    other = Vendor(tmp_path / "other")
+    publish(other, bundle.kind, site, "1.20.1")
+    shutil.rmtree(bundle.repository)
+    shutil.copytree(site.folder / bundle.architecture, bundle.repository)
+    key = bundle.repository.parent / "key.asc"
+    with pytest.raises(BundleError, match=f"not that of the owner of {key}: it is signed by the key {other.fingerprint}"):
+        files_of(str(bundle.repository), bundle.kind, "1.20.1")
+    key.write_text("nonsense")
+    with pytest.raises(BundleError, match=f"not that of the owner of {key}: it has no -----BEGIN PGP"):
+        files_of(str(bundle.repository), bundle.kind, "1.20.1")
+    key.unlink()
+    with pytest.raises(BundleError, match=f"{key}: No such file"):
+        files_of(str(bundle.repository), bundle.kind, "1.20.1")
+
+
 def test_a_list_cannot_name_a_file_outside_of_its_repository(site, vendor, tmp_path):
     publish(vendor, "apt", site, "1.20.1")
     release = site.folder / "amd64" / "InRelease"
