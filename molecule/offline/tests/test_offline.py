@@ -65,9 +65,6 @@ def site(tmp_path_factory):
         "bundle_packages": ["apt"],
         "bundle_apt_url": f"http://{ADDRESS}/nvidia",
         "nvidia_container_toolkit_key": f"http://{ADDRESS}/nvidia/key.asc",
-        "bundle_packages": ["apt"],
-        "bundle_apt_url": f"http://{ADDRESS}/nvidia",
-        "nvidia_container_toolkit_key": f"http://{ADDRESS}/nvidia/key.asc",
     }
     return lambda name, *arguments, **more: run_playbook(
         ROOT / "playbooks" / f"{name}.yml", *arguments, variables={**variables, **more}
