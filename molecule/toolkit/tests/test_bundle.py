@@ -141,6 +141,7 @@ def test_an_upgrade_that_fails_leaves_the_former_packages_and_their_repository(r
     assert on(HOST, f"ls {FOLDER}") == PRESENT
 
 
+@pytest.mark.long
 def test_a_bundle_that_is_not_the_vendors_or_lacks_the_version_changes_nothing(role, bundle, vendor, tmp_path):
     before = state()
     run = role(nvidia_container_toolkit_version="1.20.9")
@@ -160,6 +161,7 @@ def test_a_bundle_that_is_not_the_vendors_or_lacks_the_version_changes_nothing(r
     assert state() == before
 
 
+@pytest.mark.long
 def test_a_host_without_room_gets_no_file(role):
     on(HOST, "mount -t tmpfs -o size=10m tmpfs /var/cache")
     try:
