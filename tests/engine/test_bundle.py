@@ -188,7 +188,9 @@ def test_only_what_is_missing_is_loaded_and_the_folder_is_removed(api, bundle, l
     assert load("load")["changed"]
     assert api.inspect_image(load.name)["Id"] in image_layout.accepted(image)
     assert [*tmp_path.iterdir()] == []
+    (tmp_path / layout.TRANSFER).mkdir()
     assert load("prepare") | {"invocation": 0} == {"changed": False, "images": [], "blobs": [], "invocation": 0}
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_check_mode_makes_no_folder(load, tmp_path):

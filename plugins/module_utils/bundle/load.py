@@ -42,6 +42,9 @@ class ImageLoad:
         """Make the transfer folder for a user, and return the digests of the blobs that it lacks."""
         digests = list(dict.fromkeys(digest for _image, platform in self.missing for digest in archive.blobs(platform)))
         if not digests:
+            if not check_mode:
+                # What an interrupted run left is of no use any more.
+                shutil.rmtree(self._folder, ignore_errors=True)
             return []
         transferred = [digest for digest in digests if self._is_whole(digest)]
         size = sum(os.path.getsize(self._path(digest)) for digest in transferred)
