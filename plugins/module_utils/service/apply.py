@@ -100,7 +100,7 @@ def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple
             return service, container
         pulled = service.plan.pull
     with lock(name), shared.asked_again():
-        interrupted, problems = undo.recover(engine, name)
+        interrupted, problems = undo.recover(engine, name, options)
         service = read(engine, options, shared, check_mode=False)
         service.plan.pull = service.plan.pull or pulled
         container = carry_out(engine, service)
@@ -160,7 +160,8 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     missing = [network for network in options.networks if network not in known]
     orphans = [*manifest.orphans(options), *moved.values()]
     decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
-    if options.data and decided.replaces and volume_data.changes_version(options.data, last_version):
+    differing_images = [inspected["Config"]["Image"], options.image] if inspected and inspected["Image"] != image_id else []
+    if options.data and decided.replaces and volume_data.changes_version(options.data, last_version, differing_images):
         decided.data_of = last_version
         volume = engine.volume(options.data.volume)
         with _warning_in(check_mode, warnings):
@@ -320,6 +321,8 @@ def carry_out(engine: Engine, service: Service) -> Container:
     parts = secret_parts(options.secrets)
     staging = _staging(options)
     ran = planned.container in ("reload", "recreate") and _runs(service.inspected)
+    if options.data and engine.volume(options.data.volume) is None:
+        manifest.forget_data(service.name, options.data.volume)
     record = journal.Journal(
         journal.reloadable(options),
         planned.container,

@@ -98,6 +98,12 @@ def ended(container: Optional[Container], restarts: int) -> str:
     return "it ended and was restarted" if container["RestartCount"] > restarts else ""
 
 
+def is_healthy(engine: Engine, service: ServiceSpec, container: Container) -> bool:
+    """Whether the container runs and is healthy at this moment."""
+    running = not ended(container, container["RestartCount"])
+    return running and not _problem(engine, container, service.health, service.networks)
+
+
 def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, inspected: Optional[Container] = None) -> Container:
     """Return the container once it is healthy and has been up for `steady` seconds. `inspected` is what the engine has just reported of it.
 

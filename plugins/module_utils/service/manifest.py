@@ -105,6 +105,13 @@ def note_data(name: str, data: Data) -> None:
     _note(name, before, before.with_data_of(data))
 
 
+def forget_data(name: str, volume: str) -> None:
+    """Note that a volume is gone: a new volume of that name has data of no version."""
+    before = read(name)
+    versions, readers = ({key: kept[key] for key in kept if key != volume} for kept in (before.versions, before.readers))
+    _note(name, before, replace(before, versions=versions, readers=readers))
+
+
 def restore(name: str, before: Manifest, data_is_lost: bool) -> None:
     """Note what was there before a change that was taken back, and remove the folders that it made.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, volume_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.reload import reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import NEXT, PREVIOUS, VALIDATOR
 
@@ -15,15 +17,28 @@ COME_BACK_SECONDS = 60
 _NEVER = "0001-01-01T00:00:00Z"
 
 
-def recover(engine: Engine, name: str) -> tuple[bool, list[str]]:
-    """Finish or take back what a killed run left; returns whether there was anything, and what could not be taken back."""
+def recover(engine: Engine, name: str, wanted: Optional[ServiceSpec] = None) -> tuple[bool, list[str]]:
+    """Finish or take back what a killed run left; returns whether there was anything, and what could not be taken back.
+
+    `wanted` is the service as it is to be deployed now.
+    """
     left = journal.read(name)
     if left is None:
         return False, []
+    if wanted and _is_healthy_on_its_data(engine, left, wanted):
+        left.enter(journal.DONE)
     if left.phase == journal.DONE:
         finish(engine, left)
         return True, []
     return True, take_back(engine, left)
+
+
+def _is_healthy_on_its_data(engine: Engine, left: journal.Journal, wanted: ServiceSpec) -> bool:
+    """Whether a new version, still wanted, became healthy on data that it changed, and may have got data of users since."""
+    if left.phase != journal.CHANGING or left.data is None:
+        return False
+    container = engine.container(left.service.container)
+    return container is not None and container["Config"]["Image"] == wanted.image and health.is_healthy(engine, wanted, container)
 
 
 def finish(engine: Engine, done: journal.Journal) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Volume
@@ -57,13 +57,22 @@ def refuse_older(data: Data, last: str, reader: str) -> None:
     raise ServiceError(f"{ran} {reason} {data.advice}".rstrip())
 
 
-def changes_version(data: Data, last: str) -> bool:
+def changes_version(data: Data, last: str, differing_images: Sequence[str]) -> bool:
     """Whether the version is another one than the last one, and the last one may not read the data of the version.
 
-    Versions that are not known change nothing.
+    `differing_images` are the references of the previous and the new image where the images differ. The versions differ
+    then too, as far as the references tell. Versions that are not known change nothing.
     """
-    changes = bool(numbers(data.version) and numbers(last) and numbers(data.version) != numbers(last))
+    if not numbers(data.version) or not numbers(last):
+        return False
+    changes = numbers(data.version) != numbers(last) or _hides_a_version(differing_images)
     return changes and (not data.oldest_reader or _is_older(last, data.oldest_reader))
+
+
+def _hides_a_version(differing_images: Sequence[str]) -> bool:
+    """Whether a tag is of no version, such as `latest`, or was moved from one image to the other."""
+    references = set(differing_images)
+    return len(references) == 1 or any(not version_of([reference]) for reference in references)
 
 
 def _is_older(version: str, than: str) -> bool:

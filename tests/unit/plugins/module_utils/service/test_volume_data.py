@@ -143,6 +143,100 @@ def test_a_kill_at_any_step_of_an_upgrade(program, at, folder, step, rerun, monk
     assert not deploy(program, at(rerun))[0].plan.changed
 
 
+def kill_before_the_end(program, at, monkeypatch):
+    """A run that dies after the start of version 2.0.0, before it knows that this version is healthy."""
+
+    def die(*given):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(apply.health, "wait", die)
+        patch.setattr(apply.undo, "take_back", lambda engine, record: [])
+        deploy(program, at("2.0.0"))
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_an_upgrade_that_became_healthy_after_a_kill_keeps_what_users_changed(program, at, folder, visible, monkeypatch):
+    """Also where there is no copy of the data."""
+    deploy(program, at("1.9.0"))
+    if not visible:
+        program.mountpoints.clear()
+    kill_before_the_end(program, at, monkeypatch)
+    with (folder / "app.db").open("a") as database:
+        database.write("of a user since 2.0.0\n")
+    program.calls.clear()
+    service, container = deploy(program, at("2.0.0"))
+    assert service.plan.interrupted
+    assert (container["Config"]["Image"], container["State"]["Running"]) == ("app:2.0.0", True)
+    assert contents(folder)["app.db"] == "1.9.0\n2.0.0\nof a user since 2.0.0\n"
+    assert program.calls == [("remove", "app.previous")]
+    assert not (folder / volume_data.COPY_FOLDER).exists()
+    assert not deploy(program, at("2.0.0"))[0].plan.changed
+    with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
+        deploy(program, at("1.9.0"))
+
+
+@pytest.mark.parametrize("rerun", ["1.9.0", "2.0.0"])
+def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back(program, at, folder, rerun, monkeypatch):
+    deploy(program, at("1.9.0"))
+    kill_before_the_end(program, at, monkeypatch)
+    program.sick = {"sha256:2.0.0"} if rerun == "2.0.0" else set()
+    if rerun == "2.0.0":
+        with pytest.raises(ServiceError, match="are as they were before"):
+            deploy(program, at(rerun))
+    else:
+        deploy(program, at(rerun))
+    assert contents(folder) == {"app.db": "1.9.0\n"}
+    assert program.container("app")["Config"]["Image"] == "app:1.9.0"
+    assert program.container("app")["State"]["Running"]
+
+
+@pytest.mark.parametrize(("previous", "new"), [("latest", "1.9.0"), ("1.9.0", "latest"), ("latest", "main"), ("1.9.0", "1.9.0")])
+def test_another_image_of_an_untold_version_counts_as_another_version(engine, at, folder, previous, new, monkeypatch):
+    """A tag such as `latest`, and a tag that was moved. The option `version` is the same one then, that of a variable."""
+    engine.mountpoints["data"] = str(folder)
+    database = folder / "app.db"
+    database.write_text("of the previous image")
+    start = engine.start
+
+    def start_and_migrate(name):
+        start(name)
+        if engine._find(name)["Image"] == "sha256:new":
+            database.write_text("of the new image")
+
+    monkeypatch.setattr(engine, "start", start_and_migrate)
+    engine.images[f"app:{previous}"] = {"Id": "sha256:previous", "Config": IMAGE_CONFIG}
+    deploy(engine, {**at("1.9.0"), "image": f"app:{previous}"})
+    engine.images[f"app:{new}"] = {"Id": "sha256:new", "Config": IMAGE_CONFIG}
+    engine.sick = {"sha256:new"}
+    with pytest.raises(ServiceError, match="The files and the container app and its data are as they were before"):
+        deploy(engine, {**at("1.9.0"), "image": f"app:{new}"})
+    assert contents(folder) == {"app.db": "of the previous image"}
+
+
+def test_other_settings_of_the_same_image_copy_nothing(program, at):
+    """Also where no tag tells the version."""
+    program.images["app:latest"] = program.images["app:1.9.0"]
+    deploy(program, {**at("1.9.0"), "image": "app:latest"})
+    service, _container = deploy(program, {**at("1.9.0", env={"TZ": "CET"}), "image": "app:latest"})
+    assert (service.plan.container, service.plan.data_of) == ("recreate", "")
+
+
+def test_a_volume_that_somebody_removed_has_data_of_no_version(program, at, folder):
+    """Also where the first deployment on the new volume fails."""
+    deploy(program, at("2.0.0"))
+    program.remove("app")
+    program.volumes.clear()
+    for path in folder.iterdir():
+        path.unlink()
+    program.sick = {"sha256:1.9.0"}
+    with pytest.raises(ServiceError, match="There was no container app before"):
+        deploy(program, at("1.9.0"))
+    program.volumes.add("data")
+    program.sick = set()
+    assert deploy(program, at("1.9.0"))[1]["State"]["Running"]
+
+
 def test_data_that_cannot_be_copied_does_not_meet_the_older_version(program, at, folder, monkeypatch):
     """As in a volume that only a container can see, such as one on a server."""
     deploy(program, at("1.9.0"))
@@ -280,6 +374,15 @@ def test_a_format_that_was_used_once_stays_in_the_data(reads_all, readable):
     with pytest.raises(ServiceError, match="3.5.3 does not read the data of that version, which needs 3.11 or newer"):
         deploy(reads_all, readable("3.5.3", "2.55"))
     assert deploy(reads_all, readable("3.11.0", "2.55"))[1]["State"]["Running"]
+
+
+def test_a_format_that_was_used_once_goes_with_the_volume(reads_all, readable):
+    deploy(reads_all, readable("3.13.5", "3.11"))
+    reads_all.remove("app")
+    reads_all.volumes.clear()
+    deploy(reads_all, readable("3.5.3", "2.55"))
+    reads_all.volumes.add("data")
+    assert not deploy(reads_all, readable("3.5.3", "2.55"))[0].plan.changed
 
 
 def test_a_failed_upgrade_of_data_that_the_older_version_does_not_read(reads_all, readable):
