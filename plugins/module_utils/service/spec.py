@@ -79,9 +79,19 @@ def _check_conditions(service: ServiceSpec) -> None:
     reloadable = [file.path for file in service.files if file.on_change == "reload"]
     if reloadable and not (service.reload.signal or service.reload.http):
         raise ServiceError(f"reload: {reloadable[0]} has on_change 'reload' but reload does not say how. Set reload.signal or reload.http.")
+    _check_expression("health.progress", service.health.progress)
+    for hint in service.health.log_hints:
+        _check_expression("health.log_hints.pattern", hint.pattern)
     kinds = [kind for kind in ("http", "command", "image") if getattr(service.health, kind)]
     if len(kinds) > 1:
         raise ServiceError(f"health: {' and '.join(kinds)} are given; only one of them can decide. Keep one.")
+
+
+def _check_expression(option: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ServiceError(f"{option}: '{pattern}' is no regular expression: {error}. Write one of Python.") from error
 
 
 def _text(option: str, name: str, value: Any) -> str:

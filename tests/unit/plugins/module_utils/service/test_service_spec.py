@@ -92,6 +92,8 @@ def test_no_gpu_mechanism(wanted, enabled, file, words):
         ({"ports": [{"container_port": 80, "host_port": 80, "address": "127.0.0.1"}] * 2}, "ports: host_port 127.0.0.1:80 is given twice"),
         ({"reload": None}, "app.conf has on_change 'reload' but reload does not say how"),
         ({"health": {"command": ["x"], "http": {"port": 80, "path": "/"}}}, "health: http and command are given"),
+        ({"health": {"progress": "step (", "log_hints": []}}, "health.progress: 'step (' is no regular expression"),
+        ({"health": {"log_hints": [{"pattern": "[", "text": "x"}]}}, "health.log_hints.pattern: '[' is no regular expression"),
     ],
 )
 def test_bad_input_names_the_option_the_value_and_the_fix(options, changes, words):
