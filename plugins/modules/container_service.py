@@ -530,6 +530,13 @@ options:
             type: list
             elements: str
             required: true
+          derived:
+            description:
+              - Paths in the volume of folders that the program makes again from O(services[].data.files), such as a search
+                index. They are removed when the copy of the files is put back.
+            type: list
+            elements: str
+            default: []
           oldest_reader:
             description:
               - Oldest version that reads the data that O(services[].data.version) writes, such as V(2.55). The newest such
@@ -850,6 +857,7 @@ SERVICE = {
             "version": {"type": "str", "required": True},
             "volume": {"type": "str", "required": True},
             "files": {"type": "list", "elements": "str", "required": True},
+            "derived": {"type": "list", "elements": "str", "default": []},
             "oldest_reader": {"type": "str", "default": ""},
             "allow_older": {"type": "bool", "default": False},
             "advice": {"type": "str", "default": ""},

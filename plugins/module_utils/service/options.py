@@ -76,12 +76,14 @@ class Reload:
 class Data:
     """The version of the program whose data is in `volume`. `files` of the volume are what a new version changes.
 
+    `derived` are folders of the volume that the program makes again from the files, such as an index.
     `oldest_reader` is the oldest version that reads what this version writes. Without it no older version does.
     """
 
     version: str
     volume: str
     files: list[str]
+    derived: list[str] = field(default_factory=list)
     oldest_reader: str = ""
     allow_older: bool = False
     advice: str = ""

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Volume
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -24,12 +24,16 @@ RESERVE = 256 << 20
 
 @dataclass
 class Copy:
-    """A copy of `files` in `folder`, the volume's own folder. A file that did not exist is False. `version` ran on the data."""
+    """A copy of `files` in `folder`, the volume's own folder. A file that did not exist is False. `version` ran on the data.
+
+    `derived` are folders that do not fit the copy, and that the program makes again.
+    """
 
     volume: str
     version: str
     folder: str
     files: dict[str, bool]
+    derived: list[str] = field(default_factory=list)
 
     @property
     def exists(self) -> bool:
@@ -115,7 +119,8 @@ def copy(data: Data, volume: Volume, last: str) -> Copy:
     paths = {name: os.path.join(folder, name) for name in data.files}
     # A link in a volume would make this read a file of the host that the container must not have.
     linked = any(map(os.path.islink, paths.values()))
-    made = Copy(data.volume, last, folder, {name: not linked and os.path.isfile(path) for name, path in paths.items()})
+    copied = {name: not linked and os.path.isfile(path) for name, path in paths.items()}
+    made = Copy(data.volume, last, folder, copied, data.derived)
     if made.exists:
         with about(copies_to(folder)):
             shutil.rmtree(copies_to(folder), ignore_errors=True)
@@ -137,6 +142,8 @@ def put_back(made: Copy) -> None:
                 os.unlink(path)
             elif os.path.lexists(kept):
                 os.replace(kept, path)
+    for name in made.derived:
+        shutil.rmtree(os.path.join(made.folder, name), ignore_errors=True)
     shutil.rmtree(copies_to(made.folder), ignore_errors=True)
 
 

@@ -119,6 +119,36 @@ def test_a_failed_upgrade_puts_the_data_back(program, at, folder):
     assert not deploy(program, at("1.9.0"))[0].plan.changed
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_folders_that_the_new_version_derived_are_removed(program, at, folder, tmp_path, linked, monkeypatch):
+    """As the search index of Grafana. A link to a folder of the host is not followed."""
+    elsewhere = tmp_path / "of the host"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("of the host")
+    deploy(program, at("1.9.0"))
+    start = program.start
+
+    def start_and_index(name):
+        start(name)
+        if program._find(name)["Config"]["Image"] != "app:2.0.0":
+            return
+        if linked:
+            (folder / "index").symlink_to(elsewhere)
+        else:
+            (folder / "index" / "deep").mkdir(parents=True)
+            (folder / "index" / "deep" / "file").write_text("of 2.0.0")
+
+    program.sick = {"sha256:2.0.0"}
+    newer = at("2.0.0")
+    newer["data"]["derived"] = ["index", "missing"]
+    with monkeypatch.context() as patch, pytest.raises(ServiceError, match="its data are as they were before"):
+        patch.setattr(program, "start", start_and_index)
+        deploy(program, newer)
+    assert (folder / "index").exists() is linked
+    assert (elsewhere / "kept").exists()
+    assert (folder / "app.db").read_text() == "1.9.0\n"
+
+
 # The calls of a recreation: create, rename, rename, stop, start, and remove once the new version counts.
 STEPS = 6
 
