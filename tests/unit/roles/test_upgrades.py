@@ -25,6 +25,11 @@ GRAFANA = [
         '{"count":27,"level":"info","logger":"storage.unified.migration_runner.folders-dashboards","message":"[v: 8] abc",'
         '"msg":"Migration progress"',
     ),
+    (
+        "logger=storage.unified.migration_runner.folders-dashboards t=2026-02-27T08:55:32.48+01:00 level=warn"
+        ' msg="SQLite migration failed, retrying with parquet buffer" error="database is locked"',
+        'msg="SQLite migration failed, retrying with parquet buffer" error="database is locked"',
+    ),
     ('logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Migration successfully executed" id="a" duration=1ms', None),
     ('logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Database locked on migration, retrying transaction"', None),
     ('logger=context t=2026-02-27T08:55:32.48+01:00 level=info msg="Request Completed" method=GET path=/', None),
@@ -81,6 +86,7 @@ def test_how_long_a_start_may_stall(deployed, role, seconds):
         ({"prometheus_image": "registry.lab:5000/prom/prometheus:v3.5.3@sha256:0123"}, "3.5.3", "2.55"),
         ({"prometheus_version": "3.13.5", "prometheus_flags_extra": ["--enable-feature=native-histograms,xor2-encoding"]}, "3.13.5", "3.11"),
         ({"prometheus_version": "3.13.5", "prometheus_flags_extra": ["--enable-feature=st-storage"]}, "3.13.5", "3.11"),
+        ({"prometheus_version": "3.13.5", "prometheus_flags_extra": ["--enable-feature", "a,st-storage"]}, "3.13.5", "3.11"),
         ({"prometheus_version": "3.13.5", "prometheus_flags_extra": ["--enable-feature=native-histograms"]}, "3.13.5", "2.55"),
     ],
 )
