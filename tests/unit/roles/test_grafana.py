@@ -119,7 +119,10 @@ def test_the_version_of_the_database_is_that_of_the_image(grafana, variables, ve
         ({"GF_DATABASE_TYPE": "sqlite3"}, True),
         ({"GF_DATABASE_TYPE": "postgres", "GF_DATABASE_HOST": "db.example.com:5432"}, False),
         ({"GF_DATABASE_URL": "$__file{/etc/gpu_monitoring/secrets/database}"}, False),
+        ({"GF_DATABASE_URL__FILE": "/etc/gpu_monitoring/secrets/database"}, False),
+        ({"GF_DATABASE_TYPE__FILE": "/etc/gpu_monitoring/secrets/type"}, False),
         ({"GF_DATABASE_PATH": "/srv/grafana.db"}, False),
+        ({"GF_DATABASE_WAL": "true"}, True),
     ],
 )
 def test_a_database_of_another_place_has_no_copy_in_the_volume(grafana, environment, copied):
