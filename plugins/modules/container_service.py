@@ -510,6 +510,10 @@ options:
           - Where the versions differ, O(services[].data.files) are copied while neither container runs. When the
             deployment fails, the copy is put back together with the previous container. Where the host does not see the
             files, the previous container is put back and not started.
+          - An image whose tag names no version, such as V(latest), counts as another version than any other image. So does
+            an image to which the tag was moved.
+          - An interrupted deployment of another version is not taken back where O(services[].image) is the same again and
+            the container is healthy. The data may have changed since.
           - The copy is refused before anything changes where the disk of the volume has less room than twice the size of
             the files and 256 MiB.
           - Where the previous version reads the data of the new version, nothing is copied, and the data stays.

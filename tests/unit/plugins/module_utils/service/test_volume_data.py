@@ -109,6 +109,19 @@ def test_an_older_version_after_a_restored_backup(program, at, folder):
     assert not deploy(program, at("1.9.0"))[0].plan.changed
 
 
+def test_an_older_version_starts_on_a_new_volume(engine, at):
+    """The way back of docs/upgrade.md. The data of the newer version stays."""
+    for version in ("1.9.0", "2.0.0"):
+        engine.images[f"app:{version}"] = {"Id": f"sha256:{version}", "Config": IMAGE_CONFIG}
+    deploy(engine, at("2.0.0"))
+    older = at("1.9.0")
+    older["data"]["volume"] = older["mounts"][-1]["source"] = "other"
+    service, container = deploy(engine, older)
+    assert (service.plan.data_of, container["Config"]["Image"]) == ("", "app:1.9.0")
+    with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
+        deploy(engine, at("1.9.0"))
+
+
 def test_a_failed_upgrade_puts_the_data_back(program, at, folder):
     deploy(program, at("1.9.0"))
     program.sick = {"sha256:2.0.0"}
