@@ -88,9 +88,9 @@ def failing(grafana):
 
 
 def test_these_are_all_file_operations(grafana):
-    one = child.start(failing(grafana), operations=COPY_OPERATIONS)
-    _output, errors = one.communicate()
-    assert one.returncode == 1, errors
+    process = child.start(failing(grafana), operations=COPY_OPERATIONS)
+    _output, errors = process.communicate()
+    assert process.returncode == 1, errors
     assert len(json.loads(errors)) == OPERATIONS_OF_A_FAILED_UPGRADE, errors
     assert {"sendfile", "chown"} <= set(json.loads(errors))
 
@@ -99,9 +99,9 @@ def test_these_are_all_file_operations(grafana):
 @pytest.mark.fault("Grafana: module killed at a file operation of an upgrade that fails")
 @pytest.mark.parametrize("number", range(1, OPERATIONS_OF_A_FAILED_UPGRADE + 1))
 def test_a_kill_while_the_database_is_copied_or_put_back(grafana, measured, number):
-    one = child.start(failing(grafana), number, COPY_OPERATIONS)
-    output = one.communicate()
-    assert one.returncode == -9, output
+    process = child.start(failing(grafana), number, COPY_OPERATIONS)
+    output = process.communicate()
+    assert process.returncode == -9, output
     if number % 2:
         grafana.run(**grafana.old)
     else:

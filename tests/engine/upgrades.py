@@ -95,7 +95,8 @@ class Grafana:
         assert (self._database()[1] > 0) == (version == NEW)
         assert sorted(path.name for path in self._volume.iterdir()) == ["grafana.db"]
         assert not Path(f"/var/lib/gpu_monitoring/{self.name}.journal").exists()
-        assert [one["Names"] for one in self._api.containers(all=True, filters={"name": PREFIX})] == [[f"/{self.name}"]]
+        containers = self._api.containers(all=True, filters={"name": PREFIX})
+        assert [container["Names"] for container in containers] == [[f"/{self.name}"]]
 
     def log(self) -> str:
         """What the container wrote; nothing in the moment in which no container has the name."""

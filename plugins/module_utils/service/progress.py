@@ -33,7 +33,7 @@ class Progress:
         late = now > self._last + self._health.timeout
         if self._health.progress and (late or now >= self._looked + LOOK_SECONDS):
             self._looked = now
-            if self._found_new(container):
+            if self._has_new_step(container):
                 self._last = now
                 return False
         return late
@@ -47,7 +47,7 @@ class Progress:
             f" If a step needs more time, set {self._health.variable} to more."
         )
 
-    def _found_new(self, container: Container) -> bool:
+    def _has_new_step(self, container: Container) -> bool:
         """Whether the log since the container's start has a step that was not seen before."""
         try:
             written = self._engine.logs(container["Id"], LINES, container["State"]["StartedAt"])

@@ -67,8 +67,8 @@ def deployed(tmp_path):
 def test_a_step_of_the_start_counts_without_its_time(deployed, role, lines):
     expression = re.compile(deployed(role)["health"]["progress"], re.MULTILINE)
     for line, step in lines:
-        found = expression.search(line)
-        assert (found and found[0]) == step, line
+        match = expression.search(line)
+        assert (match and match[0]) == step, line
 
 
 @pytest.mark.parametrize(("role", "seconds"), [("grafana", 180), ("prometheus", 600)])
