@@ -162,8 +162,9 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
     differing_images = [inspected["Config"]["Image"], options.image] if inspected and inspected["Image"] != image_id else []
     if options.data and decided.replaces and volume_data.changes_version(options.data, last_version, differing_images):
-        decided.data_of = last_version
         volume = engine.volume(options.data.volume)
+        decided.data_of = last_version
+        decided.copies_data = bool(volume and volume_data.can_be_copied(options.data, volume))
         with _warning_in(check_mode, warnings):
             if volume:
                 volume_data.refuse_full_disk(options.data, volume)

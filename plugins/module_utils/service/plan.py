@@ -170,6 +170,7 @@ class Plan:
     """What has to be done. `container` is one of keep, create, recreate, start, reload.
 
     `reasons` are the options and files for which it is recreated. `explanations` has those of them that a name alone does not explain.
+    `data_of` is the version whose data another version is about to change.
     """
 
     container: str
@@ -181,6 +182,7 @@ class Plan:
     interrupted: bool = False
     pull: bool = False
     data_of: str = ""
+    copies_data: bool = False
 
     @property
     def changed(self) -> bool:
@@ -198,7 +200,8 @@ class Plan:
         said += ["pull image"] if self.pull else []
         said += [f"create network {name}" for name in self.networks]
         said += [f"write {change.path}" for change in self.files]
-        said += [f"copy the data of version {self.data_of}"] if self.data_of else []
+        copied = "copy" if self.copies_data else "change without a copy"
+        said += [f"{copied} the data of version {self.data_of}"] if self.data_of else []
         reasons = [f"{reason} ({self.explanations[reason]})" if reason in self.explanations else reason for reason in self.reasons]
         words = {
             "create": "create container",

@@ -34,11 +34,13 @@ def recover(engine: Engine, name: str, wanted: Optional[ServiceSpec] = None) -> 
 
 
 def _is_healthy_on_its_data(engine: Engine, left: journal.Journal, wanted: ServiceSpec) -> bool:
-    """Whether a new version, still wanted, became healthy on data that it changed, and may have got data of users since."""
+    """Whether a new version, still wanted, became healthy on the data. What users changed since must not be lost."""
     if left.phase != journal.CHANGING or left.data is None:
         return False
     container = engine.container(left.service.container)
-    return container is not None and container["Config"]["Image"] == wanted.image and health.is_healthy(engine, wanted, container)
+    if container is None or container["Config"]["Image"] != wanted.image:
+        return False
+    return health.is_healthy(engine, wanted, container)
 
 
 def finish(engine: Engine, done: journal.Journal) -> None:

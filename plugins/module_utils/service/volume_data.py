@@ -98,11 +98,25 @@ def copies_to(folder: str) -> str:
     return os.path.join(folder, COPY_FOLDER)
 
 
+def can_be_copied(data: Data, volume: Volume) -> bool:
+    """Whether the host sees the data. A volume on a server may be seen only while a container has it."""
+    return any(_visible(data, folder_of(volume)).values())
+
+
+def _visible(data: Data, folder: str) -> dict[str, bool]:
+    """Which of the files the host sees.
+
+    None where one is a link, which could lead to a file of the host that the container must not have.
+    """
+    paths = {name: os.path.join(folder, name) for name in data.files}
+    linked = any(map(os.path.islink, paths.values()))
+    return {name: not linked and os.path.isfile(path) for name, path in paths.items()}
+
+
 def refuse_full_disk(data: Data, volume: Volume) -> None:
     """Raise ServiceError where the copy, and what the new version writes, would fill the disk of the data."""
     folder = folder_of(volume)
-    paths = [os.path.join(folder, name) for name in data.files]
-    size = sum(os.path.getsize(path) for path in paths if os.path.isfile(path) and not os.path.islink(path))
+    size = sum(os.path.getsize(os.path.join(folder, name)) for name, visible in _visible(data, folder).items() if visible)
     if not size:
         return
     needed, free = 2 * size + RESERVE, shutil.disk_usage(folder).free
@@ -116,11 +130,7 @@ def refuse_full_disk(data: Data, volume: Volume) -> None:
 def copy(data: Data, volume: Volume, last: str) -> Copy:
     """Copy the data. The program must not run."""
     folder = folder_of(volume)
-    paths = {name: os.path.join(folder, name) for name in data.files}
-    # A link in a volume would make this read a file of the host that the container must not have.
-    linked = any(map(os.path.islink, paths.values()))
-    copied = {name: not linked and os.path.isfile(path) for name, path in paths.items()}
-    made = Copy(data.volume, last, folder, copied, data.derived)
+    made = Copy(data.volume, last, folder, _visible(data, folder), data.derived)
     if made.exists:
         with about(copies_to(folder)):
             shutil.rmtree(copies_to(folder), ignore_errors=True)

@@ -295,6 +295,14 @@ def test_data_that_cannot_be_copied_does_not_meet_the_older_version(program, at,
     assert deploy(program, at("2.0.0"))[1]["State"]["Running"]
 
 
+def test_the_plan_says_that_data_is_not_copied(program, at):
+    """As for a database in PostgreSQL: a failed upgrade has no way back then."""
+    deploy(program, at("1.9.0"))
+    elsewhere = at("2.0.0")
+    elsewhere["data"]["files"] = []
+    assert "change without a copy the data of version 1.9.0" in deploy(program, elsewhere, check=True).plan.actions()
+
+
 def test_a_link_in_the_volume_is_not_followed(tmp_path, folder):
     """The program can write its volume, and must not get a file of the host by it."""
     (tmp_path / "secret").write_text("of the host")
