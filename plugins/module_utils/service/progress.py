@@ -27,6 +27,7 @@ class Progress:
         self._looked = begin - LOOK_SECONDS
         self._seen: set[str] = set()
         self._step = ""
+        self._readable = True
 
     def stalled(self, container: Container, now: float) -> bool:
         """Whether the time-out passed since the start or the last progress. The log is read at most once a second."""
@@ -40,6 +41,8 @@ class Progress:
 
     def advice(self) -> str:
         """What a person can do where the time-out passed; empty where the log never showed progress."""
+        if not self._readable:
+            return f" The log cannot be read for progress. If the start needs more time, set {self._health.variable} to more."
         if not self._step:
             return ""
         return (
@@ -52,7 +55,9 @@ class Progress:
         try:
             written = self._engine.logs(container["Id"], LINES, container["State"]["StartedAt"])
         except EngineRefusal:
+            self._readable = False
             return False
+        self._readable = True
         steps = dict.fromkeys(match[0].strip() for match in re.finditer(self._health.progress, written, re.MULTILINE))
         new = [step for step in steps if step not in self._seen]
         self._seen.update(new)

@@ -112,8 +112,23 @@ def test_a_log_that_cannot_be_read_has_no_progress(wait, monkeypatch):
         raise EngineRefusal("configured logging driver does not support reading")
 
     monkeypatch.setattr(engine, "logs", refuse)
-    with pytest.raises(ServiceError, match="after 10 s: ready ends with 1"):
+    words = "after 10 s: ready ends with 1: starting. The log cannot be read for progress.* set app_start_timeout to more"
+    with pytest.raises(ServiceError, match=words):
         wait(engine)
+
+
+def test_a_log_that_could_not_be_read_for_a_while_has_progress(wait, monkeypatch):
+    """As while the engine starts again."""
+    engine = Starting([(second, f"step {second}") for second in range(0, 60, 5)], healthy=59)
+    read = engine.logs
+
+    def refuse_at_first(identifier, lines, since=""):
+        if engine.now < 9:
+            raise EngineRefusal("timed out after 60 s")
+        return read(identifier, lines, since)
+
+    monkeypatch.setattr(engine, "logs", refuse_at_first)
+    assert wait(engine)
 
 
 def test_the_log_is_read_once_a_second(wait):
