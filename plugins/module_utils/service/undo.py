@@ -80,10 +80,11 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
     if container in owned and (name + PREVIOUS in owned or failed.container == "create"):
         _keep_unchanged_data(engine, failed)
         engine.remove(container, unnamed_volumes=True)
-    if name + PREVIOUS in owned:
-        engine.rename(name + PREVIOUS, failed.previous_name)
+    # Nobody takes a container named PREVIOUS for the service and starts it on the data of the new version.
     if failed.data:
         volume_data.put_back(failed.data)
+    if name + PREVIOUS in owned:
+        engine.rename(name + PREVIOUS, failed.previous_name)
     if failed.ran and not failed.data_is_lost:
         _run_again(engine, failed)
 

@@ -132,6 +132,24 @@ def test_a_failed_upgrade_puts_the_data_back(program, at, folder):
     assert not deploy(program, at("1.9.0"))[0].plan.changed
 
 
+def test_the_previous_container_waits_for_its_data(program, at, folder, monkeypatch):
+    """A person must not find the container under the name of the service before its data is back."""
+    deploy(program, at("1.9.0"))
+    program.sick = {"sha256:2.0.0"}
+
+    def refuse(made):
+        raise ServiceError("files: app.db: Input/output error.")
+
+    with monkeypatch.context() as patch, pytest.raises(ServiceError, match="Putting back what was there failed too: files: app.db"):
+        patch.setattr(volume_data, "put_back", refuse)
+        deploy(program, at("2.0.0"))
+    assert program.container("app") is None
+    assert not program.container("app.previous")["State"]["Running"]
+    deploy(program, at("1.9.0"))
+    assert contents(folder) == {"app.db": "1.9.0\n"}
+    assert program.container("app")["State"]["Running"]
+
+
 @pytest.mark.parametrize("linked", [False, True])
 def test_folders_that_the_new_version_derived_are_removed(program, at, folder, tmp_path, linked, monkeypatch):
     """As the search index of Grafana. A link to a folder of the host is not followed."""
