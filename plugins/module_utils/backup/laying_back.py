@@ -15,7 +15,13 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.staging import DATABASE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, replaced_data, volume_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    apply,
+    journal,
+    manifest,
+    replaced_data,
+    volume_data,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -30,7 +36,7 @@ _REPLACED = {
     "prometheus": re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}(\.tmp-.+)?|wal|wbl|chunks_head"),
     "alertmanager": re.compile("nflog|silences"),
 }
-# Of a version, as many numbers as say which data a program reads: Prometheus reads that of any release of its major version.
+# Of a version, as many numbers as say which data a program reads. Prometheus reads the data of its major version.
 _NUMBERS_OF_FORMAT = {"grafana": 3, "prometheus": 1, "alertmanager": 2}
 _SECRET_KEY = "secret_key"
 
@@ -48,6 +54,7 @@ class Service:
     """A service whose data is restored. `secret_key_file` is the place of Grafana's secret key."""
 
     name: str
+    volume: str
     folder: str
     container: Container
     owner: tuple[int, int]
@@ -74,7 +81,7 @@ def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Servic
     if not os.path.isdir(folder):
         raise BackupError(f"The host does not see the folder of the volume {volume}, {folder}.")
     owner = _owner(containers[0], engine.confinement())
-    return Service(name, folder, containers[0], owner, secret_key_file if name == "grafana" else "")
+    return Service(name, volume, folder, containers[0], owner, secret_key_file if name == "grafana" else "")
 
 
 def refuse_older(service: Service, image: str) -> None:
@@ -113,17 +120,23 @@ def check(service: Service, delivered: list[Delivered]) -> None:
         database.check(os.path.join(service.delivered, DATABASE))
 
 
-def replace(engine: Engine, service: Service, time: str) -> str:
-    """Put the data in place and start the service. Returns the folder that has the previous data."""
+def replace(engine: Engine, service: Service, time: str, start: bool, image: str) -> str:
+    """Put the data in place and start the service. Returns the folder that has the previous data.
+
+    Without `start` the version of the data is noted, so that the service's role deploys that version again.
+    """
     kept = os.path.join(service.folder, f"{KEPT}.{time}")
     with apply.lock(service.name):
         moves = _moves(service, kept)
         name = service.container["Name"].lstrip("/")
+        ran = service.container["State"]["Running"]
         try:
-            replaced_data.carry_out(engine, Replacement(service.name, name, service.container["State"]["Running"], moves))
+            replaced_data.carry_out(engine, Replacement(service.name, name, ran, moves, start))
         except ServiceError:
             _remove_without_data(kept)
             raise
+        if not start and volume_data.version_of([image]):
+            manifest.note_restored_data(service.name, service.volume, volume_data.version_of([image]))
     if service.secret_key_file and os.path.lexists(_previous_key(service)):
         os.unlink(_previous_key(service))
     _remove(service.delivered)

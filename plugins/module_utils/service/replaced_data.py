@@ -24,12 +24,16 @@ COME_BACK_SECONDS = 60
 
 @dataclass
 class Replacement:
-    """The renames of a replacement in their order, each a path and the path that the file gets. `ran` is of the container."""
+    """The renames of a replacement in their order, each a path and the path that the file gets.
+
+    `ran` is whether the container ran before, and `start` whether the container is to run on the new data.
+    """
 
     service: str
     container: str
     ran: bool
     moves: list[list[str]]
+    start: bool = True
 
 
 def pending(service: str) -> bool:
@@ -38,9 +42,9 @@ def pending(service: str) -> bool:
 
 
 def carry_out(engine: Engine, replacement: Replacement) -> None:
-    """Replace the data and start the container. Where that fails, the previous data is put back, and ServiceError is raised.
+    """Replace the data and start the container. Where that fails, the previous data is put back.
 
-    The caller has the lock of the service.
+    The caller has the lock of the service. Raises ServiceError.
     """
     state.save(replacement.service, KIND, asdict(replacement))
     try:
@@ -48,8 +52,9 @@ def carry_out(engine: Engine, replacement: Replacement) -> None:
             engine.stop(replacement.container)
         for path, moved in replacement.moves:
             _rename(path, moved)
-        engine.start(replacement.container)
-        _wait_until_steady(engine, replacement.container)
+        if replacement.start:
+            engine.start(replacement.container)
+            _wait_until_steady(engine, replacement.container)
     except ServiceError as error:
         outcome = _taken_back(engine, replacement)
         raise ServiceError(f"{error.reason} {outcome}", error.output) from error
@@ -104,7 +109,8 @@ def _wait_until_steady(engine: Engine, name: str) -> None:
         restarts = container["RestartCount"] if restarts is None and container else restarts
         end = health.ended(container, restarts or 0)
         if end:
-            raise ServiceError(f"data: {name} does not run on the new data: {end}.", engine.logs(name, health.LOG_LINES) if container else "")
+            written = engine.logs(name, health.LOG_LINES) if container else ""
+            raise ServiceError(f"data: {name} does not run on the new data: {end}.", written)
         if time.monotonic() > deadline:
             return
         time.sleep(POLL_SECONDS)
