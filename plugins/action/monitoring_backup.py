@@ -15,7 +15,11 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, options, staging, store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import backup_contents
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_targets import ControllerTarget, HostTarget, Target
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_targets import (
+    ControllerTarget,
+    HostTarget,
+    Target,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files import HostFiles
 
 MODULE = "mlops.gpu_monitoring.monitoring_backup"
@@ -55,7 +59,9 @@ class ActionModule(ActionBase):
         given = self._given
         measured = self._step("measure")
         made = store.now()
-        folder = os.path.join(os.path.expanduser(given["folder"]), quote(given["host"], safe=""), store.folder_name(made))
+        folder = os.path.join(
+            os.path.expanduser(given["folder"]), quote(given["host"], safe=""), store.folder_name(made)
+        )
         host_files = HostFiles(self._low_level_execute_command, measured["python"], self._connection)
         target: Target = (
             HostTarget(folder, host_files, self._step)
@@ -71,7 +77,9 @@ class ActionModule(ActionBase):
             try:
                 staged = self._step("stage")["staged"]
                 target.begin(finished)
-                self._fill(backup_contents.Contents(target, host_files, given["vault_password"] or ""), staged, finished)
+                self._fill(
+                    backup_contents.Contents(target, host_files, given["vault_password"] or ""), staged, finished
+                )
                 removed = target.finish(finished, given["keep"])
             except BaseException:
                 self._give_up(target, folder)
@@ -121,12 +129,16 @@ def _refuse(given: dict[str, Any]) -> None:
     if given["location"] == "host" and not given["folder"].startswith("/"):
         raise AnsibleActionFail(f"folder: '{given['folder']}' is no absolute path on the host. Begin it with /.")
     secret_folder = os.path.expanduser(given["controller_folder"] or "")
-    if secret_folder and os.path.join(os.path.expanduser(given["folder"]), "").startswith(os.path.join(secret_folder, "")):
+    if secret_folder and os.path.join(os.path.expanduser(given["folder"]), "").startswith(
+        os.path.join(secret_folder, "")
+    ):
         raise AnsibleActionFail(
             f"folder: {given['folder']} is within {secret_folder}, which is backed up itself. Choose a folder outside."
         )
     if given["keep"] < 0:
-        raise AnsibleActionFail(f"keep: {given['keep']} is negative. Give the number of backups that stay, or 0 for all.")
+        raise AnsibleActionFail(
+            f"keep: {given['keep']} is negative. Give the number of backups that stay, or 0 for all."
+        )
     if given["secrets"] == "encrypted" and not given["vault_password"]:
         raise AnsibleActionFail(
             "vault_password: it is empty, and secrets are encrypted. Give a password, or set secrets to excluded, which"

@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         source: Source = (
             HostSource(self._folder, look["manifest"], host_files, self._step)
             if self._given["location"] == "host"
-            else ControllerSource(self._folder, host_files)
+            else ControllerSource(self._folder)
         )
         found, vault = self._manifest(source), self._vault()
         data = {
@@ -81,12 +81,11 @@ class ActionModule(ActionBase):
     ) -> None:
         """Put the files of all services onto the host, beside the present data."""
         for service, of_service in data.items():
-            source.deliver(
-                [
-                    Delivery(name=name, folder=folders[service], path=entry["path"])
-                    for name, entry in of_service.clear.items()
-                ]
-            )
+            deliveries = [
+                Delivery(name=name, folder=folders[service], path=entry["path"])
+                for name, entry in of_service.clear.items()
+            ]
+            source.deliver(deliveries, host_files)
             for path, content in of_service.secrets.items():
                 host_files.write(os.path.join(folders[service], path), [content])
 
@@ -106,8 +105,8 @@ class ActionModule(ActionBase):
         found = source.manifest()
         if found.host != self._given["host"]:
             raise BackupError(
-                f"host: {self._folder} is a backup of {found.host}, and not of {self._given['host']}. Name another backup,"
-                f" or set host to {found.host} to put its data onto this host."
+                f"host: {self._folder} is a backup of {found.host}, and not of {self._given['host']}. Name another"
+                f" backup, or set host to {found.host} to put its data onto this host."
             )
         return found
 
@@ -119,7 +118,9 @@ class ActionModule(ActionBase):
         try:
             self._step("discard")
         except AnsibleError as error:
-            self._display.warning(f"What was sent to the host could not be removed: {error} The next restore removes it.")
+            self._display.warning(
+                f"What was sent to the host could not be removed: {error} The next restore removes it."
+            )
 
     def _step(self, step: str, **arguments: Any) -> dict[str, Any]:
         """The result of a step on the host. Raises AnsibleActionFail where it failed."""

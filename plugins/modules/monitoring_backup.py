@@ -16,8 +16,8 @@ description:
     (U(https://www.sqlite.org/backup.html)). Grafana's plugins, the blocks of Prometheus, and the notification log and
     the silences of Alertmanager are hard-linked inside their volumes, then copied, then the links are removed.
   - >-
-    The blocks of Prometheus do not have the samples that are only in the write-ahead log, which are those of at most the
-    last three hours (U(https://prometheus.io/docs/prometheus/latest/storage/)).
+    The blocks of Prometheus do not have the samples that are only in the write-ahead log, which are those of at most
+    the last three hours (U(https://prometheus.io/docs/prometheus/latest/storage/)).
   - >-
     Secrets are compressed with gzip and encrypted in the format of C(ansible-vault), or left out. Grafana's database,
     Grafana's secret key, and files of the configuration that not all users of the host may read are secrets.
@@ -27,13 +27,13 @@ description:
     and what is missing in the backup with the reason. Each file is read again and compared before the backup counts.
   - A backup that failed is removed. What a killed run left is removed by the next run.
 notes:
-  - Files of an earlier backup of the host that have not changed are hard-linked into the new one, where the file system allows.
+  - Files of an earlier backup of the host that have not changed are hard-linked into the new one.
   - >-
-    On the host, in a folder on the file system of a volume, the files are hard links to those of the service, so that no
-    second copy takes room. Prometheus' deletion of a block frees no room then until the backup is removed.
+    On the host, in a folder on the file system of a volume, the files are hard links to those of the service, so that
+    no second copy takes room. Prometheus' deletion of a block frees no room then until the backup is removed.
   - >-
-    The controller holds Grafana's database in memory while it encrypts the database. Reckon with 12 times the size of the
-    compressed database.
+    The controller holds Grafana's database in memory while it encrypts the database. Reckon with 12 times the size of
+    the compressed database.
   - In check mode nothing is written, and the result has the size of the backup and what would be missing.
 requirements:
   - Python on the host with the module C(sqlite3), where Grafana's database is backed up.
@@ -50,7 +50,8 @@ options:
     type: str
     required: true
   folder:
-    description: Absolute path of the folder for backups. A backup is the folder C(HOST/TIME) in this folder, with the time in UTC.
+    description: >-
+      Absolute path of the folder for backups. A backup is the folder C(HOST/TIME) in this folder, with the time in UTC.
     type: str
     required: true
   location:
@@ -66,8 +67,8 @@ options:
     default: 7
   secrets:
     description: >-
-      V(encrypted) needs O(vault_password). V(excluded) leaves out secrets and Grafana's database, and the manifest names
-      them as missing.
+      V(encrypted) needs O(vault_password). V(excluded) leaves out secrets and Grafana's database, and the manifest
+      names these as missing.
     type: str
     choices: [encrypted, excluded]
     default: encrypted
@@ -78,7 +79,8 @@ options:
     description: Volume with Grafana's data. Without it Grafana is left out.
     type: str
   grafana_database_in_volume:
-    description: Whether C(grafana.db) in the volume is Grafana's database. Otherwise the manifest names the database as missing.
+    description: >-
+      Whether C(grafana.db) in the volume is Grafana's database. Otherwise the manifest names the database as missing.
     type: bool
     default: true
   grafana_secret_key_file:
@@ -240,7 +242,9 @@ def main():
     """Runs one step."""
     module = AnsibleModule({**options.ARGUMENTS, **options.STEP_ARGUMENTS}, supports_check_mode=True)
     if not module.params["step"]:
-        module.fail_json(msg="step: the module runs by its action alone. Name it mlops.gpu_monitoring.monitoring_backup.")
+        module.fail_json(
+            msg="step: the module runs by its action alone. Name it mlops.gpu_monitoring.monitoring_backup."
+        )
     os.nice(_NICENESS)
     try:
         result = _STEPS[module.params["step"]](module.params)

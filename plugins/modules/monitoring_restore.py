@@ -10,13 +10,17 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Puts the data of a backup of M(mlops.gpu_monitoring.monitoring_backup) in the place of the data of services that are deployed on the host.
+  - >-
+    Puts the data of a backup of M(mlops.gpu_monitoring.monitoring_backup) in the place of the data of services that are
+    deployed on the host.
   - >-
     The whole backup is compared with its manifest, secrets are decrypted, versions and the free space of the host are
     checked, all files are sent beside the present data and compared again, and the integrity of Grafana's database is
     checked. Only then each service stops, files are renamed, and the service starts.
   - The previous data stays beside the new data, in the folder that RV(kept) names.
-  - A service that does not run on the new data gets its previous data back. What a killed run left is taken back by the next run for the service.
+  - >-
+    A service that does not run on the new data gets its previous data back. What a killed run left is taken back by the
+    next run for the service.
   - >-
     With O(controller_folder) it puts the certificate authority and the passwords of the backup into that folder of the
     controller instead, and touches no host.
@@ -55,7 +59,8 @@ options:
     choices: [grafana, prometheus, alertmanager]
     default: [grafana, prometheus, alertmanager]
   vault_password:
-    description: Password with which the secrets of the backup were encrypted. Required for Grafana and for O(controller_folder).
+    description: >-
+      Password with which the secrets of the backup were encrypted. Required for Grafana and for O(controller_folder).
     type: str
   grafana_volume:
     description: Volume with Grafana's data.
@@ -95,7 +100,8 @@ options:
     type: dict
     default: {}
   images:
-    description: Images of the backup by service, for the steps V(find) and V(replace). The action of the module sets them.
+    description: >-
+      Images of the backup by service, for the steps V(find) and V(replace). The action of the module sets these.
     type: dict
     default: {}
   time:
@@ -204,7 +210,9 @@ def _replace(given, engine):
                 engine, service, given["time"], given["start"], given["images"].get(service.name, "")
             )
         except (BackupError, ServiceError) as error:
-            done = "".join(f" {name} was restored, and its previous data is in {folder}." for name, folder in kept.items())
+            done = "".join(
+                f" {name} was restored, and its previous data is in {folder}." for name, folder in kept.items()
+            )
             raise BackupError(f"{error}{done}") from error
     return {"kept": kept}
 
@@ -231,7 +239,9 @@ def main():
     module = AnsibleModule({**restore_options.ARGUMENTS, **restore_options.STEP_ARGUMENTS}, supports_check_mode=True)
     step = module.params["step"]
     if not step:
-        module.fail_json(msg="step: the module runs by its action alone. Name it mlops.gpu_monitoring.monitoring_restore.")
+        module.fail_json(
+            msg="step: the module runs by its action alone. Name it mlops.gpu_monitoring.monitoring_restore."
+        )
     try:
         given = {**module.params, "check_mode": module.check_mode}
         result = _STEPS[step](given, Engine(module.params["docker_host"]))

@@ -67,7 +67,9 @@ class ControllerTarget:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise AnsibleActionFail(f"{parent}: another run is making a backup there. Run this again later.") from error
+                raise AnsibleActionFail(
+                    f"{parent}: another run is making a backup there. Run this again later."
+                ) from error
             yield
         finally:
             os.close(descriptor)
@@ -87,7 +89,9 @@ class ControllerTarget:
 
     def add(self, name: str, content: bytes) -> None:
         """Write a file."""
-        with open(os.open(store.make_folder_of(self._folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open(
+            os.open(store.make_folder_of(self._folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+        ) as file:
             file.write(content)
 
     def finish(self, finished: Manifest, keep: int) -> list[str]:

@@ -17,7 +17,8 @@ class HostFiles:
     """Files of a host, read and written over the connection of a task.
 
     `execute` runs a command on the host. `python` is the interpreter of the host's modules. A connection whose own user
-    is root transfers whole files itself. With privilege escalation files go in slices, since that user cannot read them.
+    is root transfers whole files itself. With privilege escalation files go in slices, since the user of the connection
+    cannot read these.
     """
 
     def __init__(self, execute: Callable[..., Any], python: str, connection: Any = None) -> None:
@@ -77,5 +78,7 @@ class HostFiles:
 
 
 def _last_line(answer: Any) -> str:
-    lines = f"{answer.get('stdout', '')[-500:] if answer['rc'] else ''}\n{answer.get('stderr', '')}".strip().splitlines()
+    lines = (
+        f"{answer.get('stdout', '')[-500:] if answer['rc'] else ''}\n{answer.get('stderr', '')}".strip().splitlines()
+    )
     return f"{lines[-1].rstrip('.')}." if lines else "The connection gave no reason."

@@ -20,7 +20,7 @@ _SECRETS = {"grafana": (f"grafana/{DATABASE}", "grafana/secret_key")}
 
 @dataclass
 class ServiceData:
-    """The data of a service in a backup: clear files by their names, with their paths, and the content of secrets by path."""
+    """The data of a service in a backup: clear files by their names, and the content of secrets by path."""
 
     clear: dict[str, Delivered] = field(default_factory=dict)
     secrets: dict[str, bytes] = field(default_factory=dict)
@@ -39,10 +39,14 @@ class ServiceData:
 
 
 def of_service(source: Source, found: Manifest, service: str, vault: VaultFiles | None) -> ServiceData:
-    """What the backup has of a service. Raises BackupError where the data is not in the backup, or cannot be decrypted."""
+    """What the backup has of a service.
+
+    Raises BackupError where the data is not in the backup, or cannot be decrypted.
+    """
     if service not in found.services:
         raise BackupError(
-            f"{service} is not in the backup, which has {', '.join(found.services) or 'no service'}. Leave {service} out."
+            f"{service} is not in the backup, which has {', '.join(found.services) or 'no service'}. Leave {service}"
+            " out."
         )
     data = ServiceData()
     for name in _SECRETS.get(service, ()):

@@ -6,7 +6,10 @@ import os
 
 
 def write(folder: str, contents: dict[str, bytes], time: str, check_mode: bool) -> list[str]:
-    """Write files of a backup that differ or are missing, and return their paths. What differs stays beside the new file."""
+    """Write files of a backup that differ or are missing, and return their paths.
+
+    What differs stays beside the new file.
+    """
     written = []
     for name, content in contents.items():
         path = os.path.join(folder, name)

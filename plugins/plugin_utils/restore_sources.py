@@ -31,16 +31,15 @@ class Source(Protocol):
     def content(self, name: str, size: int) -> bytes:
         """The content of a file."""
 
-    def deliver(self, deliveries: list[Delivery]) -> None:
+    def deliver(self, deliveries: list[Delivery], host_files: HostFiles) -> None:
         """Put files onto the host."""
 
 
 class ControllerSource:
     """A folder on the controller."""
 
-    def __init__(self, folder: str, host_files: HostFiles | None = None) -> None:
+    def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._host_files = host_files
 
     def manifest(self) -> Manifest:
         """Read all files of the backup. Raises BackupError."""
@@ -52,10 +51,11 @@ class ControllerSource:
         """Read a file."""
         return Path(self._folder, name).read_bytes()
 
-    def deliver(self, deliveries: list[Delivery]) -> None:
+    def deliver(self, deliveries: list[Delivery], host_files: HostFiles) -> None:
         """Send the files to the host."""
-        for entry in deliveries if self._host_files else []:
-            self._host_files.put(os.path.join(self._folder, entry["name"]), os.path.join(entry["folder"], entry["path"]))  # type: ignore[union-attr]
+        for entry in deliveries:
+            target = os.path.join(entry["folder"], entry["path"])
+            host_files.put(os.path.join(self._folder, entry["name"]), target)
 
 
 class HostSource:
@@ -77,6 +77,6 @@ class HostSource:
         """Read a file."""
         return b"".join(self._host_files.read(os.path.join(self._folder, name), size))
 
-    def deliver(self, deliveries: list[Delivery]) -> None:
+    def deliver(self, deliveries: list[Delivery], host_files: HostFiles) -> None:
         """Copy the files on the host."""
         self._run_step("copy", files={"all": deliveries})

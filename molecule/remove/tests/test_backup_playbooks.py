@@ -57,7 +57,11 @@ def test_data_comes_back_onto_a_host_that_lost_all(deployed, backups, site, prom
     on("monitor1", f"{promtool} /prometheus/samples.txt /prometheus && rm {data}/samples.txt")
     assert run_playbook(ROOT / "playbooks" / "silence.yml", variables={"silence_hosts": "gpu1"}).code == 0
     # Alertmanager writes silences within a minute.
-    wait_until(lambda: on("monitor1", f"cat {VOLUMES}/alertmanager-data/_data/silences | wc -c").strip() != "0", "the silence on the disk", 90)
+    wait_until(
+        lambda: on("monitor1", f"cat {VOLUMES}/alertmanager-data/_data/silences | wc -c").strip() != "0",
+        "the silence on the disk",
+        90,
+    )
     key = on("monitor1", f"sha256sum {SECRET_KEY}")
 
     run = run_playbook(ROOT / "playbooks" / "backup.yml", variables={"backup_dir": str(backups), **PASSWORD})
@@ -67,7 +71,12 @@ def test_data_comes_back_onto_a_host_that_lost_all(deployed, backups, site, prom
     assert json.loads((backup / "manifest.json").read_text())["complete"] is True
     assert on("monitor1", f"find {VOLUMES} /run/gpu_monitoring -path '*backup*'") == ""
     age = "time() - gpu_monitoring_backup_last_success_timestamp_seconds"
-    assert wait_until(lambda: [float(sample["value"][1]) for sample in prometheus.query(age)], "the metric of the backup")[0] < 300
+    assert (
+        wait_until(lambda: [float(sample["value"][1]) for sample in prometheus.query(age)], "the metric of the backup")[
+            0
+        ]
+        < 300
+    )
 
     removed = run_playbook(ROOT / "playbooks" / "remove.yml", variables={"gpu_monitoring_remove_data": True})
     assert removed.code == 0, removed.output
@@ -79,7 +88,9 @@ def test_data_comes_back_onto_a_host_that_lost_all(deployed, backups, site, prom
     assert run.code == 0, run.output
     assert "Say what is wrong" in run.output, "the restore ends with verify"
     assert on("monitor1", f"sha256sum {SECRET_KEY}") == key
-    uids = f"import sqlite3; print([row[0] for row in sqlite3.connect('{DATABASE}').execute('SELECT uid FROM dashboard')])"
+    uids = (
+        f"import sqlite3; print([row[0] for row in sqlite3.connect('{DATABASE}').execute('SELECT uid FROM dashboard')])"
+    )
     assert on("monitor1", python(uids)).strip() == "['of-a-user']"
     assert on("monitor1", f"stat -c %u:%g {DATABASE}").strip() == "472:0"
     assert wait_until(lambda: prometheus.query("count_over_time(old_samples[5d])"), "the samples of three days ago")

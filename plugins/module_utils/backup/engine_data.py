@@ -18,7 +18,9 @@ def connect(docker_host: str) -> docker_socket.Api:
     try:
         return docker_socket.Api(docker_host)
     except docker_socket.EngineError as error:
-        raise BackupError(f"docker_host: no Docker engine answers at {docker_host} ({error}). Start the engine.") from error
+        raise BackupError(
+            f"docker_host: no Docker engine answers at {docker_host} ({error}). Start the engine."
+        ) from error
 
 
 def volume_folder(api: docker_socket.Api, service: str, volume: str) -> str:
@@ -31,7 +33,9 @@ def volume_folder(api: docker_socket.Api, service: str, volume: str) -> str:
             f" {service} out."
         ) from error
     except docker_socket.EngineError as error:
-        raise BackupError(f"{service}_volume: the Docker engine did not report the volume {volume}: {error}.") from error
+        raise BackupError(
+            f"{service}_volume: the Docker engine did not report the volume {volume}: {error}."
+        ) from error
     if not os.path.isdir(folder):
         raise BackupError(f"{service}_volume: the host does not see the folder of the volume {volume}, {folder}.")
     return os.path.realpath(folder)

@@ -90,8 +90,8 @@ def refuse_older(service: Service, image: str) -> None:
     count = _NUMBERS_OF_FORMAT[service.name]
     if made and deployed and numbers(deployed)[:count] < numbers(made)[:count]:
         raise BackupError(
-            f"{service.name}: version {made} made the data of the backup, and {deployed} is deployed, which does not read"
-            f" it. Set {service.name}_version to {made} or newer, and run the playbook site first."
+            f"{service.name}: version {made} made the data of the backup, and {deployed} is deployed, which does not"
+            f" read it. Set {service.name}_version to {made} or newer, and run the playbook site first."
         )
 
 
@@ -205,7 +205,10 @@ def _restored_key(service: Service) -> str:
 def _copy_key(source: str, target: str, owner: tuple[int, int]) -> None:
     if os.path.lexists(target):
         os.unlink(target)
-    with open(source, "rb") as read, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as written:
+    with (
+        open(source, "rb") as read,
+        open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as written,
+    ):
         shutil.copyfileobj(read, written)
         os.fchown(written.fileno(), *owner)
 

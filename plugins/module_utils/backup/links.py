@@ -54,7 +54,10 @@ def link_blocks(folder: str, target: str) -> list[str]:
 
 
 def link_tree(source: str, target: str) -> None:
-    """Link all regular files of a folder and its folders into a new folder. Raises OSError, and BackupError without hard links."""
+    """Link all regular files of a folder and its folders into a new folder.
+
+    Raises OSError, and BackupError for a file system without hard links.
+    """
     os.mkdir(target, 0o700)
     with _folder(source) as read, _folder(target) as written:
         _link(read, written, source)
@@ -97,7 +100,8 @@ def _link(read: int, written: int, source: str) -> None:
 def _refuse(error: OSError, path: str) -> None:
     if error.errno in _NO_LINKS:
         raise BackupError(
-            f"{path} cannot be linked: {error.strerror}. A backup of a running service needs a file system with hard links."
+            f"{path} cannot be linked: {error.strerror}. A backup of a running service needs a file system with hard"
+            " links."
         ) from error
 
 

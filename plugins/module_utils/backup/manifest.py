@@ -70,7 +70,8 @@ def read(folder: str) -> Manifest:
     if content.get("format") != FORMAT:
         raise BackupError(
             f"{folder} has the format {content.get('format')} of backups, and this version of the collection reads"
-            f" the format {FORMAT}. Use the version of the collection that made the backup ({content.get('collection')})."
+            f" the format {FORMAT}. Use the version of the collection that made the backup"
+            f" ({content.get('collection')})."
         )
     try:
         manifest = Manifest(**{name: value for name, value in content.items() if name not in ("kind", "format")})

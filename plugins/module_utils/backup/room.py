@@ -23,8 +23,8 @@ def require(folder: str, needed: int, subject: str) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < needed + reserve:
         raise BackupError(
-            f"{folder}: {readable(free)} are free, and {subject} needs {readable(needed)}. {readable(reserve)} stay free"
-            " besides. Make room, or choose another folder."
+            f"{folder}: {readable(free)} are free, and {subject} needs {readable(needed)}. {readable(reserve)} stay"
+            " free besides. Make room, or choose another folder."
         )
 
 

@@ -100,7 +100,9 @@ def stage(sources: Sources) -> list[StagedFile]:
         else:
             for path in _linked(service, folder):
                 links.link_file(path, os.path.join(target, os.path.basename(path)))
-        staged += [_staged(f"{service}/{name}", os.path.join(target, name), name == DATABASE) for name in links.files(target)]
+        staged += [
+            _staged(f"{service}/{name}", os.path.join(target, name), name == DATABASE) for name in links.files(target)
+        ]
     return staged + _stage_configuration(sources)
 
 

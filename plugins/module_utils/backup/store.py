@@ -55,7 +55,9 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
     manifest.check_files(folder, finished, "Run the backup again.")
     manifest.write(folder, replace(finished, complete=True))
     parent = os.path.dirname(folder)
-    others = {name: found.made for name, found in _backups(parent, finished.host).items() if name != os.path.basename(folder)}
+    others = {
+        name: found.made for name, found in _backups(parent, finished.host).items() if name != os.path.basename(folder)
+    }
     newest_first = sorted(others, key=lambda name: others[name], reverse=True)
     removed = [os.path.join(parent, name) for name in (newest_first[keep - 1 :] if keep else [])]
     for path in removed:

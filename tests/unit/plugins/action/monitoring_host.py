@@ -68,7 +68,10 @@ def play(folder, module, options, *arguments):
     """Runs a module by ansible-playbook over a local connection; its result, or the output where it failed."""
     (folder / "result.json").unlink(missing_ok=True)
     task = {module: options, "register": "made"}
-    shown = {"ansible.builtin.copy": {"content": "{{ made | to_json }}", "dest": str(folder / "result.json")}, "check_mode": False}
+    shown = {
+        "ansible.builtin.copy": {"content": "{{ made | to_json }}", "dest": str(folder / "result.json")},
+        "check_mode": False,
+    }
     plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task, shown]}]
     (folder / "play.json").write_text(json.dumps(plays))
     environment = {

@@ -19,7 +19,17 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files im
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.vault_files import VaultFiles
 
 from tests.unit.plugins.action.engine_socket import engine
-from tests.unit.plugins.action.monitoring_host import BLOCK, KEY, PASSWORD, VOLUMES, make_host, names, play, users, volumes
+from tests.unit.plugins.action.monitoring_host import (
+    BLOCK,
+    KEY,
+    PASSWORD,
+    VOLUMES,
+    make_host,
+    names,
+    play,
+    users,
+    volumes,
+)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
 
@@ -84,19 +94,32 @@ def test_a_backup_has_all_data_and_no_clear_secret_and_leaves_nothing_on_the_hos
     assert names(folder) == sorted(name.format(etc=host / "etc") for name in [*CLEAR, *SECRETS])
     found = manifest.read(str(folder))
     manifest.check(str(folder), found)
-    assert (found.host, found.collection, found.services) == ("monitor/1", "0.1.0", ["alertmanager", "grafana", "prometheus"])
+    assert (found.host, found.collection, found.services) == (
+        "monitor/1",
+        "0.1.0",
+        ["alertmanager", "grafana", "prometheus"],
+    )
     assert [(image["service"], image["image"], image["digests"]) for image in found.images] == [
         ("grafana", "grafana:1", ["docker.io/grafana/grafana@sha256:c132"])
     ]
     everything = b"".join((folder / name).read_bytes() for name in names(folder))
-    assert not [secret for secret in (KEY, PASSWORD, "anna", "key of the authority", "password of Prometheus") if secret.encode() in everything]
+    assert not [
+        secret
+        for secret in (KEY, PASSWORD, "anna", "key of the authority", "password of Prometheus")
+        if secret.encode() in everything
+    ]
     vault = VaultFiles(PASSWORD)
     assert vault.decrypt((folder / "grafana" / "secret_key.gz.vault").read_bytes(), "key") == KEY.encode()
-    (host / "grafana.db").write_bytes(vault.decrypt((folder / "grafana" / "grafana.db.gz.vault").read_bytes(), "database"))
+    (host / "grafana.db").write_bytes(
+        vault.decrypt((folder / "grafana" / "grafana.db.gz.vault").read_bytes(), "database")
+    )
     assert users(host / "grafana.db") == ["anna"]
     after = {path: path.stat() for path in (host / "volumes").rglob("*") if path.is_file()}
     assert set(after) == set(live)
-    assert all((after[path].st_mode, after[path].st_uid, after[path].st_ino) == (was.st_mode, was.st_uid, was.st_ino) for path, was in live.items())
+    assert all(
+        (after[path].st_mode, after[path].st_uid, after[path].st_ino) == (was.st_mode, was.st_uid, was.st_ino)
+        for path, was in live.items()
+    )
     # A backup on the file system of the volume takes no second copy of the blocks.
     assert {after[path].st_nlink for path in after if BLOCK in str(path)} == {2 if location == "host" else 1}
     metric = (host / "metrics" / "backup.prom").read_text()
@@ -140,7 +163,10 @@ def test_check_mode_measures_and_writes_nothing(back_up, host):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"vault_password": ""}, "vault_password: it is empty, and secrets are encrypted. Give a password, or set secrets to excluded"),
+        (
+            {"vault_password": ""},
+            "vault_password: it is empty, and secrets are encrypted. Give a password, or set secrets to excluded",
+        ),
         ({"keep": -1}, "keep: -1 is negative."),
         ({"folder": "backups"}, "folder: 'backups' is no absolute path."),
         ({"location": "host", "folder": "~/backups"}, "folder: '~/backups' is no absolute path on the host."),
@@ -206,7 +232,9 @@ def test_files_of_a_host_are_read_and_written_in_slices(tmp_path, monkeypatch):
 def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earlier_one(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, check=False
+    )
     if mounted.returncode != 0:
         pytest.skip("no file system can be mounted here")
     try:
@@ -235,8 +263,14 @@ def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earl
 
 
 def test_two_runs_at_once_into_one_folder_are_refused(tmp_path):
-    first, second = (ControllerTarget(str(tmp_path / "monitor1" / name), HostFiles(local, sys.executable)) for name in "ab")
-    with first.locked(), pytest.raises(AnsibleActionFail, match="another run is making a backup there"), second.locked():
+    first, second = (
+        ControllerTarget(str(tmp_path / "monitor1" / name), HostFiles(local, sys.executable)) for name in "ab"
+    )
+    with (
+        first.locked(),
+        pytest.raises(AnsibleActionFail, match="another run is making a backup there"),
+        second.locked(),
+    ):
         pass
 
 

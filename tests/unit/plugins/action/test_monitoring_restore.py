@@ -109,7 +109,9 @@ def test_all_services_get_the_data_of_the_backup_and_keep_their_own_beside(resto
     assert (host / "etc" / "secret_key").read_text() == KEY
     assert (host / "etc" / "secret_key").stat().st_mode & 0o777 == 0o400
     kept = {name: Path(folder) for name, folder in result["kept"].items()}
-    assert {name: folder.parent for name, folder in kept.items()} == {name: host / "volumes" / name for name in SERVICES}
+    assert {name: folder.parent for name, folder in kept.items()} == {
+        name: host / "volumes" / name for name in SERVICES
+    }
     assert users(kept["grafana"] / "grafana.db") == ["berta"]
     assert names(kept["grafana"]) == ["grafana.db", "grafana.db-wal", "secret_key"]
     assert (kept["grafana"] / "secret_key").read_text() == "another key"
@@ -166,16 +168,36 @@ def _without_database(backup):
         (lambda backup: (backup / "manifest.json").unlink(), {}, "is no backup: there is no manifest.json"),
         (_half, {}, "is half a backup: the run that made it did not end"),
         (_flip, {}, "chunks/000001 is damaged: it has 9100000 bytes with the SHA-256 "),
-        (lambda backup: (backup / "alertmanager" / "silences").unlink(), {}, "alertmanager/silences cannot be read: No such file"),
+        (
+            lambda backup: (backup / "alertmanager" / "silences").unlink(),
+            {},
+            "alertmanager/silences cannot be read: No such file",
+        ),
         (_without_database, {}, "grafana/grafana.db is not in the backup: secrets are left out"),
         (None, {"host": "monitor2"}, "is a backup of monitor1, and not of monitor2"),
         (None, {"vault_password": "wrong"}, "grafana.db.gz.vault cannot be decrypted. Give the password"),
         (None, {"vault_password": None}, "vault_password: it is empty, and grafana/grafana.db is encrypted"),
-        (None, {"images": {**IMAGES, "grafana": "grafana:12.3.1"}}, "grafana: version 12.4.10 made the data of the backup, and 12.3.1 is deployed"),
+        (
+            None,
+            {"images": {**IMAGES, "grafana": "grafana:12.3.1"}},
+            "grafana: version 12.4.10 made the data of the backup, and 12.3.1 is deployed",
+        ),
         (None, {"images": {"grafana": "grafana:12.4.10"}}, "prometheus is not deployed on this host"),
         (None, {"backup": "backups"}, "backup: 'backups' is no absolute path"),
     ],
-    ids=["wrong folder", "half", "broken", "cut", "no database", "another host", "wrong password", "no password", "older", "not deployed", "relative"],
+    ids=[
+        "wrong folder",
+        "half",
+        "broken",
+        "cut",
+        "no database",
+        "another host",
+        "wrong password",
+        "no password",
+        "older",
+        "not deployed",
+        "relative",
+    ],
 )
 def test_what_cannot_be_restored_is_refused_before_anything_stops(restore, host, backup, change, options, message):
     if change:

@@ -32,7 +32,13 @@ def data(tmp_path):
     for number in range(3):
         folder.mkdir(exist_ok=True)
         make_block(folder, name_of(number))
-    for other in ("wal/00000001", "chunks_head/000001", "wbl/00000000", f"{name_of(8)}.tmp-for-deletion/meta.json", "queries.active"):
+    for other in (
+        "wal/00000001",
+        "chunks_head/000001",
+        "wbl/00000000",
+        f"{name_of(8)}.tmp-for-deletion/meta.json",
+        "queries.active",
+    ):
         (folder / other).parent.mkdir(exist_ok=True)
         (folder / other).write_text("of no block")
     (folder / name_of(9)).mkdir()
@@ -43,11 +49,19 @@ def test_complete_blocks_are_linked_and_nothing_else(data, tmp_path):
     before = {path: path.stat() for path in data.rglob("*") if path.is_file()}
     assert links.link_blocks(str(data), str(tmp_path / "links")) == [name_of(0), name_of(1), name_of(2)]
     assert sorted(os.listdir(tmp_path / "links")) == [name_of(0), name_of(1), name_of(2)]
-    assert sorted(links.files(str(tmp_path / "links" / name_of(0)))) == ["chunks/000001", "index", "meta.json", "tombstones"]
+    assert sorted(links.files(str(tmp_path / "links" / name_of(0)))) == [
+        "chunks/000001",
+        "index",
+        "meta.json",
+        "tombstones",
+    ]
     index = data / name_of(1) / "index"
     assert (tmp_path / "links" / name_of(1) / "index").samefile(index)
     after = {path: path.stat() for path in before}
-    assert all((after[path].st_mode, after[path].st_uid, after[path].st_gid) == (of.st_mode, of.st_uid, of.st_gid) for path, of in before.items())
+    assert all(
+        (after[path].st_mode, after[path].st_uid, after[path].st_gid) == (of.st_mode, of.st_uid, of.st_gid)
+        for path, of in before.items()
+    )
     assert (tmp_path / "links").stat().st_mode & 0o777 == 0o700
 
 
@@ -110,5 +124,7 @@ def test_a_file_system_without_hard_links_is_named(data, tmp_path, monkeypatch):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(BackupError, match=r"/chunks/000001|/index|/meta.json|/tombstones.*needs a file system with hard links"):
+    with pytest.raises(
+        BackupError, match=r"/chunks/000001|/index|/meta.json|/tombstones.*needs a file system with hard links"
+    ):
         links.link_blocks(str(data), str(tmp_path / "links"))

@@ -56,7 +56,14 @@ def test_only_old_backups_of_the_host_are_removed(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / store.folder_name(TIMES[0]))
     _folder, removed = back_up(tmp_path, TIMES[4], keep=2)
     assert sorted(map(os.path.basename, removed)) == ["20261121T100000Z", "20261122T100000Z"]
-    assert sorted(os.listdir(tmp_path)) == ["20200101T000000Z", "20261123T100000Z", "20261124T100000Z", "20261125T100000Z", "link", "notes"]
+    assert sorted(os.listdir(tmp_path)) == [
+        "20200101T000000Z",
+        "20261123T100000Z",
+        "20261124T100000Z",
+        "20261125T100000Z",
+        "link",
+        "notes",
+    ]
 
 
 def test_the_new_backup_stays_where_the_clock_went_back(tmp_path):
@@ -126,7 +133,10 @@ def test_a_broken_file_is_named(tmp_path, damage, message):
         manifest.check(str(folder), manifest.read(str(folder)))
 
 
-@pytest.mark.parametrize(("content", "message"), [(None, "there is no manifest.json"), ("{", "cannot be read: "), ("[]", "is no manifest of a backup")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "there is no manifest.json"), ("{", "cannot be read: "), ("[]", "is no manifest of a backup")],
+)
 def test_a_folder_that_is_no_backup_is_refused(tmp_path, content, message):
     if content is not None:
         (tmp_path / "manifest.json").write_text(content)
@@ -136,12 +146,16 @@ def test_a_folder_that_is_no_backup_is_refused(tmp_path, content, message):
 
 
 def test_a_manifest_is_what_was_written(tmp_path):
-    written = Manifest("monitor1", TIMES[0], ["grafana"], "0.1.0", [{"image": "a:1"}], {}, {"grafana/grafana.db": "why"}, True)
+    written = Manifest(
+        "monitor1", TIMES[0], ["grafana"], "0.1.0", [{"image": "a:1"}], {}, {"grafana/grafana.db": "why"}, True
+    )
     manifest.write(str(tmp_path), written)
     assert manifest.read(str(tmp_path)) == written == replace(written)
 
 
 def test_a_disk_without_room_is_named_with_the_figures(tmp_path):
     room.require(str(tmp_path / "not" / "yet"), 1000, "the backup")
-    with pytest.raises(BackupError, match=r"are free, and the backup needs 1048576.0 TiB\. .* stay free besides\. Make room"):
+    with pytest.raises(
+        BackupError, match=r"are free, and the backup needs 1048576.0 TiB\. .* stay free besides\. Make room"
+    ):
         room.require(str(tmp_path / "not" / "yet"), 1 << 60, "the backup")

@@ -81,7 +81,10 @@ def test_a_container_that_ends_on_the_new_data_gets_the_previous_data_back(engin
         engine.containers["c1"]["State"]["Running"] = (data / "db").read_text() == "present"
 
     monkeypatch.setattr(engine, "start", start_on_good_data)
-    with pytest.raises(ServiceError, match=r"app does not run on the new data: it ended with exit code 0. The previous data was put back"):
+    with pytest.raises(
+        ServiceError,
+        match=r"app does not run on the new data: it ended with exit code 0. The previous data was put back",
+    ):
         replaced_data.carry_out(engine, replacement)
     assert contents(data) == BEFORE
     assert engine.container("app")["State"]["Running"]
