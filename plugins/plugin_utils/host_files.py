@@ -21,22 +21,23 @@ class HostFiles:
     cannot read these.
     """
 
-    def __init__(self, execute: Callable[..., Any], python: str, connection: Any = None) -> None:
-        self._execute = execute
+    def __init__(self, execute: Callable[..., Any], python: str, connection: Any) -> None:
+        self._run_command = execute
         self._python = python
-        self._connection = connection if self._is_root() else None
+        self._connection = connection
+        self._transfers = self._is_root()
 
     def fetch(self, path: str, size: int, target: str) -> None:
         """Copy a file of the host into a new file of the controller. Raises AnsibleActionFail."""
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            if self._connection is None:
+            if not self._transfers:
                 file.writelines(self.read(path, size))
-        if self._connection is not None:
+        if self._transfers:
             self._connection.fetch_file(path, target)
 
     def put(self, source: str, path: str) -> None:
         """Copy a file of the controller into a new file of the host, which only its owner can read."""
-        if self._connection is None:
+        if not self._transfers:
             with open(source, "rb") as file:
                 self.write(path, iter(lambda: file.read(slices.BYTES), b""))
         else:
@@ -70,6 +71,15 @@ class HostFiles:
         answer = self._execute(command, in_data=content)
         if answer["rc"] != 0:
             raise AnsibleActionFail(f"{path} cannot be written on the host. {_last_line(answer)}")
+
+    def _execute(self, command: str, **options: Any) -> Any:
+        """The answer to a command. A connection over SSH would print the answer, which may be a secret, at -vvv."""
+        context = self._connection._play_context
+        with_no_log, context.no_log = context.no_log, True
+        try:
+            return self._run_command(command, **options)
+        finally:
+            context.no_log = with_no_log
 
     def _is_root(self) -> bool:
         """Whether the user of the connection itself is root."""

@@ -201,18 +201,31 @@ def test_a_damaged_database_fails_the_backup_and_leaves_nothing(back_up, host):
     assert names(host / "volumes") == before
 
 
-def local(command, in_data=None, sudoable=True):
-    """Runs a command on this machine, as a connection does on a host."""
-    if not sudoable:
-        return {"rc": 0, "stdout": "1000\n", "stderr": ""}
-    done = subprocess.run(command, shell=True, input=in_data, capture_output=True, check=False)
-    return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+class Host:
+    """This machine as a host whose user is not root. Answers that the connection would print are noted."""
+
+    def __init__(self):
+        self._play_context = SimpleNamespace(no_log=False)
+        self.printed = []
+
+    def run(self, command, in_data=None, sudoable=True):
+        if not sudoable:
+            return {"rc": 0, "stdout": "1000\n", "stderr": ""}
+        done = subprocess.run(command, shell=True, input=in_data, capture_output=True, check=False)
+        if not self._play_context.no_log:
+            self.printed.append(done.stdout)
+        return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+
+def files_of(host, kind=HostFiles):
+    return kind(host.run, sys.executable, host)
 
 
 def test_files_of_a_host_are_read_and_written_in_slices(tmp_path, monkeypatch):
     monkeypatch.setattr(slices, "BYTES", 1000)
     content = bytes(range(256)) * 20
-    files, path = HostFiles(local, sys.executable), str(tmp_path / "a folder" / "file's name")
+    host = Host()
+    files, path = files_of(host), str(tmp_path / "a folder" / "file's name")
     files.write(path, [content[:1500], content[1500:]])
     assert Path(path).read_bytes() == b"".join(files.read(path, len(content))) == content
     files.fetch(path, len(content), str(tmp_path / "fetched"))
@@ -226,6 +239,7 @@ def test_files_of_a_host_are_read_and_written_in_slices(tmp_path, monkeypatch):
     Path(path).unlink()
     with pytest.raises(AnsibleActionFail, match=r"No such file or directory: .*file's name"):
         list(files.read(path, 1))
+    assert (host.printed, host._play_context.no_log) == ([], False)
 
 
 @needs_root
@@ -248,10 +262,10 @@ def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earl
                 super().fetch(path, size, target)
 
         earlier, begun = str(disk / "monitor1" / "earlier"), Manifest("monitor1", "2026-11-29T10:00:00Z", [])
-        target = ControllerTarget(earlier, HostFiles(local, sys.executable))
+        target = ControllerTarget(earlier, files_of(Host()))
         target.begin(begun)
         target.finish(begun, 1)
-        target = ControllerTarget(str(disk / "monitor1" / "new"), Filling(local, sys.executable))
+        target = ControllerTarget(str(disk / "monitor1" / "new"), files_of(Host(), Filling))
         target.begin(Manifest("monitor1", "2026-11-29T11:00:00Z", []))
         with pytest.raises(OSError, match="No space left on device"):
             target.add_staged(staged)
@@ -264,7 +278,7 @@ def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earl
 
 def test_two_runs_at_once_into_one_folder_are_refused(tmp_path):
     first, second = (
-        ControllerTarget(str(tmp_path / "monitor1" / name), HostFiles(local, sys.executable)) for name in "ab"
+        ControllerTarget(str(tmp_path / "monitor1" / name), files_of(Host())) for name in "ab"
     )
     with (
         first.locked(),
