@@ -175,9 +175,12 @@ def _moves(service: Service, kept: str) -> list[list[str]]:
 
 def _give(path: str, owner: tuple[int, int]) -> None:
     """Set owner and mode of delivered files. Plugins of Grafana are programs."""
+    mode = 0o755 if os.path.basename(path) == "plugins" else 0o644
     for folder, folders, names in os.walk(path):
-        for name in (*folders, *names):
+        for name in folders:
             _own(os.path.join(folder, name), owner, 0o755)
+        for name in names:
+            _own(os.path.join(folder, name), owner, mode)
     _own(path, owner, 0o755 if os.path.isdir(path) else 0o640)
 
 

@@ -121,6 +121,8 @@ def test_all_services_get_the_data_of_the_backup_and_keep_their_own_beside(resto
     assert names(kept["prometheus"]) == ["01JDQ0000000000000000000AA/meta.json", "wal/00000009"]
     assert sorted(path.name for path in prometheus.iterdir()) == [kept["prometheus"].name, BLOCK]
     assert (prometheus / BLOCK / "chunks" / "000001").read_text() == "samples" * 1_300_000
+    files = (grafana / "grafana.db", grafana / "plugins" / "panel" / "plugin.json", prometheus / BLOCK / "meta.json")
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o640, 0o755, 0o644]
     assert ((alertmanager / "silences").read_text(), (alertmanager / "nflog").read_text()) == ("silences", "")
     assert calls == [(action, name) for name in SERVICES for action in ("stop", "start")]
     assert names(host / "etc") == ["secret_key"]
