@@ -74,14 +74,6 @@ options:
   alertmanager_volume:
     description: Volume with the data of Alertmanager.
     type: str
-  start:
-    description:
-      - Whether the services run afterwards.
-      - >-
-        V(false) leaves the services stopped, so that an older version of Grafana can be deployed on its own data.
-        The newer version would change the data when it starts.
-    type: bool
-    default: true
   controller_folder:
     description:
       - Folder on the controller into which the certificate authority and the passwords of the backup are put.
@@ -100,8 +92,7 @@ options:
     type: dict
     default: {}
   images:
-    description: >-
-      Images of the backup by service, for the steps V(find) and V(replace). The action of the module sets these.
+    description: Images of the backup by service, for the step V(find). The action of the module sets these.
     type: dict
     default: {}
   time:
@@ -206,9 +197,7 @@ def _replace(given, engine):
     kept = {}
     for service in _services(given, engine):
         try:
-            kept[service.name] = laying_back.replace(
-                engine, service, given["time"], given["start"], given["images"].get(service.name, "")
-            )
+            kept[service.name] = laying_back.replace(engine, service, given["time"])
         except (BackupError, ServiceError) as error:
             done = "".join(
                 f" {name} was restored, and its previous data is in {folder}." for name, folder in kept.items()

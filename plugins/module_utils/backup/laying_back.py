@@ -18,7 +18,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
     apply,
     journal,
-    manifest,
     replaced_data,
     volume_data,
 )
@@ -54,7 +53,6 @@ class Service:
     """A service whose data is restored. `secret_key_file` is the place of Grafana's secret key."""
 
     name: str
-    volume: str
     folder: str
     container: Container
     owner: tuple[int, int]
@@ -81,7 +79,7 @@ def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Servic
     if not os.path.isdir(folder):
         raise BackupError(f"The host does not see the folder of the volume {volume}, {folder}.")
     owner = _owner(containers[0], engine.confinement())
-    return Service(name, volume, folder, containers[0], owner, secret_key_file if name == "grafana" else "")
+    return Service(name, folder, containers[0], owner, secret_key_file if name == "grafana" else "")
 
 
 def refuse_older(service: Service, image: str) -> None:
@@ -120,23 +118,18 @@ def check(service: Service, delivered: list[Delivered]) -> None:
         database.check(os.path.join(service.delivered, DATABASE))
 
 
-def replace(engine: Engine, service: Service, time: str, start: bool, image: str) -> str:
-    """Put the data in place and start the service. Returns the folder that has the previous data.
-
-    Without `start` the version of the data is noted, so that the service's role deploys that version again.
-    """
+def replace(engine: Engine, service: Service, time: str) -> str:
+    """Put the data in place and start the service. Returns the folder that has the previous data."""
     kept = os.path.join(service.folder, f"{KEPT}.{time}")
     with apply.lock(service.name):
         moves = _moves(service, kept)
         name = service.container["Name"].lstrip("/")
         ran = service.container["State"]["Running"]
         try:
-            replaced_data.carry_out(engine, Replacement(service.name, name, ran, moves, start))
+            replaced_data.carry_out(engine, Replacement(service.name, name, ran, moves))
         except ServiceError:
             _remove_without_data(kept)
             raise
-        if not start and volume_data.version_of([image]):
-            manifest.note_restored_data(service.name, service.volume, volume_data.version_of([image]))
     if service.secret_key_file and os.path.lexists(_previous_key(service)):
         os.unlink(_previous_key(service))
     _remove(service.delivered)

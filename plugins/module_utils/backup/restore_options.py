@@ -18,7 +18,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "grafana_secret_key_file": {"type": "path", "no_log": False},
     "prometheus_volume": {"type": "str"},
     "alertmanager_volume": {"type": "str"},
-    "start": {"type": "bool", "default": True},
     "controller_folder": {"type": "str"},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
 }

@@ -26,14 +26,13 @@ COME_BACK_SECONDS = 60
 class Replacement:
     """The renames of a replacement in their order, each a path and the path that the file gets.
 
-    `ran` is whether the container ran before, and `start` whether the container is to run on the new data.
+    `ran` is whether the container ran before.
     """
 
     service: str
     container: str
     ran: bool
     moves: list[list[str]]
-    start: bool = True
 
 
 def pending(service: str) -> bool:
@@ -52,9 +51,8 @@ def carry_out(engine: Engine, replacement: Replacement) -> None:
             engine.stop(replacement.container)
         for path, moved in replacement.moves:
             _rename(path, moved)
-        if replacement.start:
-            engine.start(replacement.container)
-            _wait_until_steady(engine, replacement.container)
+        engine.start(replacement.container)
+        _wait_until_steady(engine, replacement.container)
     except ServiceError as error:
         outcome = _taken_back(engine, replacement)
         raise ServiceError(f"{error.reason} {outcome}", error.output) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, manifest, replaced_data, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, replaced_data, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.replaced_data import Replacement
@@ -56,21 +56,6 @@ def test_the_container_runs_on_the_new_data_and_the_previous_data_stays(engine, 
     assert engine.calls == [("stop", "app"), ("start", "app")]
     assert engine.container("app")["State"]["Running"]
     assert not replaced_data.pending("app")
-
-
-def test_a_service_is_left_stopped_where_another_version_is_to_run_on_the_data(engine, replacement, data):
-    replacement.start = False
-    replaced_data.carry_out(engine, replacement)
-    assert contents(data) == AFTER
-    assert engine.calls == [("stop", "app")]
-    assert not replaced_data.pending("app")
-
-
-def test_the_version_of_restored_data_is_noted(options):
-    noted = manifest.Manifest(versions={"data": "13.0", "other": "2"}, readers={"data": "12.9"})
-    replaced_data.state.save("app", manifest.KIND, replaced_data.asdict(noted))
-    manifest.note_restored_data("app", "data", "12.4.10")
-    assert (manifest.read("app").versions, manifest.read("app").readers) == ({"data": "12.4.10", "other": "2"}, {})
 
 
 def test_a_container_that_ends_on_the_new_data_gets_the_previous_data_back(engine, replacement, data, monkeypatch):
