@@ -30,8 +30,7 @@ class ActionModule(ActionBase):
         path, changed = options["path"], False
         try:
             if options["state"] == "checked":
-                contents.read(path)
-                sums.check(path)
+                sums.check(path, contents.files(contents.read(path)))
             elif not self._task.check_mode:
                 contents.read(path)
                 changed = sums.write(path)

@@ -94,14 +94,32 @@ def read(folder: str) -> Contents:
         raise BundleError(
             f"{path} cannot be read: {reason}. Make the bundle again with the playbook bundle."
         ) from error
+    other = BundleError(f"{path} is not that of a bundle. Make the bundle again with the playbook bundle.")
     if not isinstance(contents, dict) or not {*Contents.__annotations__} <= {*contents}:
-        raise BundleError(f"{path} is not that of a bundle. Make the bundle again with the playbook bundle.")
+        raise other
     if contents["format"] != FORMAT:
         raise BundleError(
             f"{path} has format {contents['format']}, and this version of the collection reads format {FORMAT}."
             " Use the version of the collection that is in the bundle's folder collection."
         )
+    try:
+        files(_contents(contents))
+    except (KeyError, TypeError) as error:
+        raise other from error
     return _contents(contents)
+
+
+def digests(image: BundledImage) -> set[str]:
+    """All blobs of an image."""
+    of_platforms = [digest for platform in image["platforms"] for digest in (platform["manifest"], *platform["blobs"])]
+    return {image["digest"], image["reduced"], *of_platforms}
+
+
+def files(contents: Contents) -> set[str]:
+    """The files that a bundle must have, as paths relative to it. Raises BundleError."""
+    blobs = {digest for image in contents["images"] for digest in digests(image)}
+    packages = [path for entry in contents["packages"] for path in entry["files"]]
+    return {layout.CONTENTS, *(f"{layout.IMAGES}/{layout.blob_in_images(digest)}" for digest in blobs), *packages}
 
 
 def begin(folder: str, collection: str) -> Contents:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout, oci
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledImage
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledImage, digests
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 
 
@@ -21,16 +21,10 @@ def write(folder: str, images: Sequence[BundledImage]) -> None:
     _write(folder, "index.json", oci.layout_index(described))
     _write(folder, "manifest.json", json.dumps(entries, indent=2) + "\n")
     kept = {os.path.basename(layout.blob_in_images(digest)) for image in images for digest in digests(image)}
-    blobs = os.path.dirname(layout.blob(folder, "sha256:0"))
+    blobs = os.path.join(folder, layout.IMAGES, layout.BLOBS)
     for name in os.listdir(blobs):
         if name not in kept:
             os.remove(os.path.join(blobs, name))
-
-
-def digests(image: BundledImage) -> set[str]:
-    """All blobs of an image."""
-    of_platforms = [digest for platform in image["platforms"] for digest in (platform["manifest"], *platform["blobs"])]
-    return {image["digest"], image["reduced"], *of_platforms}
 
 
 def accepted(image: BundledImage) -> list[str]:

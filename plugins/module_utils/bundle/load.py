@@ -113,7 +113,7 @@ class ImageLoad:
         return str(info["DockerRootDir"])
 
     def _make_folder(self, owner: int) -> None:
-        blobs = os.path.dirname(self._path("sha256:0"))
+        blobs = os.path.join(self._folder, layout.BLOBS)
         os.makedirs(blobs, exist_ok=True)
         for path in (self._folder, os.path.dirname(blobs), blobs):
             os.chmod(path, 0o700)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
@@ -38,8 +38,11 @@ def write(folder: str) -> bool:
     return True
 
 
-def check(folder: str) -> None:
-    """Raises BundleError where files of the bundle are missing or differ from SHA256SUMS."""
+def check(folder: str, needed: Collection[str]) -> None:
+    """Raises BundleError where files of the bundle are missing, differ from SHA256SUMS or lie elsewhere.
+
+    SHA256SUMS must have the `needed` files, since a copy that was interrupted may have a part of it.
+    """
     source = os.path.join(folder, layout.SUMS)
     try:
         with open(source, encoding="utf-8") as file:
@@ -48,7 +51,9 @@ def check(folder: str) -> None:
         raise BundleError(
             f"{source} cannot be read: {error.strerror}. Make the bundle again with the playbook bundle."
         ) from error
+    unlisted = {*needed} - {line.partition("  ")[2] for line in lines}
     problems = [problem for problem in (_problem(folder, line) for line in lines) if problem]
+    problems += [f"{path} (not in {layout.SUMS})" for path in sorted(unlisted)]
     if problems:
         more = f" and {len(problems) - _NAMED_PROBLEMS} more" if len(problems) > _NAMED_PROBLEMS else ""
         raise BundleError(
@@ -69,8 +74,11 @@ def _files(folder: str) -> Iterator[str]:
 def _problem(folder: str, line: str) -> str:
     """What is wrong with the file that a line names; empty where nothing is."""
     expected, _spaces, path = line.partition("  ")
+    source = os.path.join(folder, path)
+    if os.path.realpath(source) != f"{os.path.realpath(folder)}/{path}":
+        return f"{path} (a symbolic link, or not in the folder)"
     try:
-        actual = of_file(os.path.join(folder, path))
+        actual = of_file(source)
     except OSError as error:
         return f"{path} ({error.strerror})"
     return "" if actual == expected else f"{path} (another SHA-256)"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import DOCKER_HUB, registry_of
 
-_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(f"{_COMPONENT}(?:/{_COMPONENT})*")
 _REGISTRY = re.compile(r"[a-z0-9\[][a-z0-9.:\[\]-]*")
@@ -55,7 +55,7 @@ def parse(text: str) -> Reference:
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"
     is_valid = _REGISTRY.fullmatch(registry) and _REPOSITORY.fullmatch(repository) and (not tag or _TAG.fullmatch(tag))
-    if not is_valid or (colon and not tag) or ("@" in text and not _DIGEST.fullmatch(digest)):
+    if not is_valid or (colon and not tag) or ("@" in text and not DIGEST.fullmatch(digest)):
         raise RegistryError(
             f"'{text}' is not the reference of an image. Write it like docker.io/grafana/grafana:12.4.10."
         )

@@ -11,10 +11,11 @@ from inventory import host_variables
 
 HOSTS = ({"gpu1": {}}, {"monitor1": {}})
 DIGEST = "sha256:" + "ab" * 32
+INDEX, MANIFEST, CONFIG = (f"sha256:{letter * 64}" for letter in "abc")
 PLATFORM = {
     "platform": "linux/amd64",
-    "manifest": "sha256:m",
-    "config": "sha256:c",
+    "manifest": MANIFEST,
+    "config": CONFIG,
     "blobs": [],
     "size": 1,
     "unpacked_size": 1,
@@ -31,7 +32,7 @@ def use(tmp_path):
             image.upstream for image in site_images.images(host_variables(tmp_path / "made", *HOSTS, made or variables))
         }
         listed = [
-            {"reference": text, "digest": "sha256:i", "reduced": "sha256:m", "platforms": [PLATFORM]} for text in images
+            {"reference": text, "digest": INDEX, "reduced": MANIFEST, "platforms": [PLATFORM]} for text in images
         ]
         contents.update(str(tmp_path / "bundle"), "0.1.0", images=listed)
         return BundleUse(str(tmp_path / "bundle"), host, host_variables(tmp_path, *HOSTS, variables))
@@ -45,7 +46,7 @@ def test_an_image_counts_with_the_digests_of_both_image_stores_and_is_not_pulled
     )
     assert service["image"] == "docker.io/grafana/grafana:1.2"
     assert service["bundled_images"] == {
-        service["image"]: {"digests": ["sha256:i", "sha256:m", "sha256:c"], "pull": False}
+        service["image"]: {"digests": [INDEX, MANIFEST, CONFIG], "pull": False}
     }
 
 

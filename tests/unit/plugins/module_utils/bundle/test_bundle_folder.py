@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, layout, sums
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 
+DIGEST = "sha256:" + "ab" * 32
 PACKAGES = [{"distribution": "ubuntu", "version": "24.04", "architecture": "amd64", "files": ["packages/apt/a.deb"]}]
 
 
@@ -17,11 +18,15 @@ def folder(tmp_path):
     """A bundle with a package and a blob."""
     path = str(tmp_path / "bundle")
     contents.update(path, "0.1.0", packages=PACKAGES)
-    for name in (layout.blob(path, "sha256:ab"), f"{path}/packages/apt/a.deb"):
+    for name in (layout.blob(path, DIGEST), f"{path}/packages/apt/a.deb"):
         os.makedirs(os.path.dirname(name))
         with open(name, "w", encoding="utf-8") as file:
             file.write(name)
     return path
+
+
+def check(folder):
+    sums.check(folder, contents.files(contents.read(folder)))
 
 
 def test_each_part_keeps_the_keys_of_the_others(folder):
@@ -41,8 +46,8 @@ def test_sha256sum_agrees(folder):
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", layout.SUMS], cwd=folder, capture_output=True, text=True
     )
-    assert checked.stdout.splitlines() == ["bundle.json: OK", "images/blobs/sha256/ab: OK", "packages/apt/a.deb: OK"]
-    sums.check(folder)
+    assert checked.stdout.splitlines() == ["bundle.json: OK", f"images/blobs/sha256/{'ab' * 32}: OK", "packages/apt/a.deb: OK"]
+    check(folder)
     assert not sums.write(folder)
 
 
@@ -57,12 +62,40 @@ def test_a_file_that_is_being_written_is_no_part(folder):
 def test_what_is_missing_or_differs_is_named(folder):
     sums.write(folder)
     os.remove(f"{folder}/packages/apt/a.deb")
-    with open(layout.blob(folder, "sha256:ab"), "a", encoding="utf-8") as file:
+    with open(layout.blob(folder, DIGEST), "a", encoding="utf-8") as file:
         file.write("!")
     with pytest.raises(
-        BundleError, match=r"sha256/ab \(another SHA-256\), packages/apt/a.deb \(No such file.*Copy the bundle"
+        BundleError, match=r"sha256/abab\w+ \(another SHA-256\), packages/apt/a.deb \(No such file.*Copy the bundle"
     ):
-        sums.check(folder)
+        check(folder)
+
+
+def test_a_copy_with_a_part_of_the_sums_is_refused(folder):
+    with open(f"{folder}/{layout.SUMS}", "w", encoding="utf-8"):
+        pass
+    with pytest.raises(BundleError, match=r"bundle.json \(not in SHA256SUMS\), packages/apt/a.deb \(not in SHA256SUMS"):
+        check(folder)
+
+
+def test_what_lies_outside_of_the_folder_is_refused(folder, tmp_path):
+    (tmp_path / "outside").write_text("outside")
+    digest = sums.of_file(str(tmp_path / "outside"))
+    os.symlink(tmp_path / "outside", f"{folder}/packages/link")
+    os.symlink(tmp_path, f"{folder}/folder")
+    sums.write(folder)
+    for path in ("packages/link", "folder/outside", "../outside", str(tmp_path / "outside")):
+        with open(f"{folder}/{layout.SUMS}", "w", encoding="utf-8") as file:
+            file.write(f"{digest}  {path}\n")
+        with pytest.raises(BundleError, match=rf"SHA256SUMS: {path} \(a symbolic link, or not in the folder\)"):
+            sums.check(folder, [])
+
+
+@pytest.mark.parametrize("digest", ["sha256:../../../../etc/cron.d/x", "sha256:ab", "/etc:passwd", "", None])
+def test_a_digest_that_names_another_file_is_refused(folder, digest):
+    platform = {"manifest": DIGEST, "blobs": [DIGEST, digest]}
+    contents.update(folder, "0.1.0", images=[{"digest": DIGEST, "reduced": DIGEST, "platforms": [platform]}])
+    with pytest.raises(BundleError, match="is not the SHA-256 of a blob|is not that of a bundle"):
+        contents.read(folder)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,18 @@ def test_what_no_image_has_any_more_is_removed(fake, fetch, tmp_path):
     assert before.isdisjoint(os.listdir(tmp_path / "images/blobs/sha256"))
 
 
+def test_a_registry_cannot_name_a_file_outside_of_the_bundle(fake, fetch, tmp_path):
+    digest = store(fake, ["amd64"], index=False)
+    manifest = json.loads(fake.stored["a/b", digest])
+    manifest["layers"][0]["digest"] = "sha256:../../../../outside"
+    content = json.dumps(manifest).encode()
+    fake.types[digest_of(content)] = fake.types[digest]
+    fake.stored["a/b", "1"] = content
+    with pytest.raises(BundleError, match="'sha256:../../../../outside' is not the SHA-256 of a blob"):
+        fetch("1")
+    assert fake.count("GET", "blobs") == 0
+
+
 def test_a_second_run_asks_for_no_blob(fake, fetch):
     store(fake, ["amd64"])
     fetch("1")
