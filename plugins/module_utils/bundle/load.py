@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -113,11 +114,23 @@ class ImageLoad:
         return str(info["DockerRootDir"])
 
     def _make_folder(self, owner: int) -> None:
+        self._check_folder(owner)
         blobs = os.path.join(self._folder, layout.BLOBS)
         os.makedirs(blobs, exist_ok=True)
         for path in (self._folder, os.path.dirname(blobs), blobs):
             os.chmod(path, 0o700)
             os.chown(path, owner, -1)
+
+    def _check_folder(self, owner: int) -> None:
+        """Refuse what another user has put in the place of the folder, as anyone can in a folder like /tmp."""
+        if not os.path.lexists(self._folder):
+            return
+        status = os.lstat(self._folder)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (owner, os.geteuid()):
+            raise BundleError(
+                f"bundle_transfer_dir on {self._host}: {self._folder} is not a folder of the user of the connection."
+                " Remove it, or name another folder."
+            )
 
     def _path(self, digest: str) -> str:
         return os.path.join(self._folder, layout.blob_in_images(digest))
