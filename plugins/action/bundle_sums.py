@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
                 if options["tar"]:
                     changed = tar.write(path, options["tar"]) or changed
         except BundleError as error:
-            raise AnsibleActionFail(f"path: {error}") from None
+            raise AnsibleActionFail(str(error)) from None
         except OSError as error:
-            raise AnsibleActionFail(f"path: {error.filename or path}: {error.strerror}.") from error
+            raise AnsibleActionFail(f"path: {error.filename or path}: {error.strerror}.") from None
         return {**result, "changed": changed}

@@ -24,7 +24,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.clie
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import Reference, parse
 
 # What stays free on the file system of the bundle.
-_SPARE_BYTES = 500 * 1000**2
+SPARE_BYTES = 500 * 1000**2
 
 
 class ImageDownload:
@@ -103,10 +103,10 @@ class ImageDownload:
         missing = sum(size for path, size in paths.items() if not os.path.exists(path))
         os.makedirs(self._folder, exist_ok=True)
         free = shutil.disk_usage(self._folder).free
-        if missing + _SPARE_BYTES > free:
+        if missing + SPARE_BYTES > free:
             raise BundleError(
                 f"path: {self._folder} has {megabytes(free)} free, and {text} needs"
-                f" {megabytes(missing + _SPARE_BYTES)}."
+                f" {megabytes(missing + SPARE_BYTES)}."
                 " Free space, or name a folder of another file system."
             )
 

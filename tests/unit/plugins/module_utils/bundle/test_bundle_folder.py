@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
+import tarfile
+from collections import namedtuple
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, layout, sums
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, layout, sums, tar
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 
 DIGEST = "sha256:" + "ab" * 32
@@ -46,7 +50,8 @@ def test_sha256sum_agrees(folder):
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", layout.SUMS], cwd=folder, capture_output=True, text=True
     )
-    assert checked.stdout.splitlines() == ["bundle.json: OK", f"images/blobs/sha256/{'ab' * 32}: OK", "packages/apt/a.deb: OK"]
+    paths = ["bundle.json", f"images/blobs/sha256/{'ab' * 32}", "packages/apt/a.deb"]
+    assert checked.stdout.splitlines() == [f"{path}: OK" for path in paths]
     check(folder)
     assert not sums.write(folder)
 
@@ -88,6 +93,31 @@ def test_what_lies_outside_of_the_folder_is_refused(folder, tmp_path):
             file.write(f"{digest}  {path}\n")
         with pytest.raises(BundleError, match=rf"SHA256SUMS: {path} \(a symbolic link, or not in the folder\)"):
             sums.check(folder, [])
+
+
+def test_a_tar_in_the_bundle_is_refused(folder):
+    sums.write(folder)
+    with pytest.raises(BundleError, match="bundle_tar: .* is in the bundle. Name a path outside"):
+        tar.write(folder, f"{folder}/packages/bundle.tar")
+
+
+def test_a_tar_does_not_fill_the_disk(folder, tmp_path, monkeypatch):
+    sums.write(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: namedtuple("usage", "free")(500_000_000))
+    with pytest.raises(BundleError, match="bundle_tar: .* has 500 MB free, and .*bundle.tar needs 500 MB. Free space"):
+        tar.write(folder, str(tmp_path / "bundle.tar"))
+    assert os.listdir(tmp_path) == ["bundle"]
+
+
+def test_a_tar_that_was_not_finished_is_removed(folder, tmp_path, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sums.write(folder)
+    monkeypatch.setattr(tarfile.TarFile, "add", full)
+    with pytest.raises(OSError, match="No space left"):
+        tar.write(folder, str(tmp_path / "bundle.tar"))
+    assert os.listdir(tmp_path) == ["bundle"]
 
 
 @pytest.mark.parametrize("digest", ["sha256:../../../../etc/cron.d/x", "sha256:ab", "/etc:passwd", "", None])
