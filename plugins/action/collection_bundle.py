@@ -33,5 +33,5 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:
             problem = f"{error.filename or path}: {error.strerror}"
-            raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from error
+            raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from None
         return {**result, "changed": changed, "archive": archive}

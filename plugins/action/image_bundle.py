@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:
             problem = f"{error.filename or path}: {error.strerror}"
-            raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from error
+            raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from None
 
     def _fetch(self, path: str, references: list[str], options: dict[str, Any]) -> dict[str, Any]:
         before = contents.begin(path, collection_version.installed())

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,23 +30,29 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         options = dict(self._task.args)
-        path, host = options.get("path"), variables["inventory_hostname"]
+        path, host = os.path.expanduser(str(options.get("path") or "")), variables["inventory_hostname"]
         if not path:
             raise AnsibleActionFail(
                 f"path on {host}: it is empty. Set it to the folder of the bundle on the controller."
             )
         try:
-            images = self._images(str(path), host, variables)
-        except (BundleError, RegistryError, ValueError, OSError) as error:
+            return {**result, **self._load(path, host, options, variables)}
+        except (BundleError, RegistryError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
+        except OSError as error:
+            problem = f"{error.filename or path}: {error.strerror}"
+            raise AnsibleActionFail(f"path on {host}: {problem}. Copy the bundle again.") from None
+
+    def _load(self, path: str, host: str, options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        images = self._images(path, host, variables)
         options.update(images=images, host=host, owner=self._user_id())
         prepared = self._module(options, "prepare", variables)
         if prepared.get("failed") or self._task.check_mode or not prepared["images"]:
-            return {**result, **prepared}
+            return prepared
         folder = self._connection._shell.join_path(options.get("transfer_dir", "/var/lib"), layout.TRANSFER)
-        sent = self._send(str(path), prepared["blobs"], folder, host)
+        sent = self._send(path, prepared["blobs"], folder, host)
         loaded = self._module(options, "load", variables)
-        return {**result, **loaded, "blobs": prepared["blobs"], "sent_bytes": sent}
+        return {**loaded, "blobs": prepared["blobs"], "sent_bytes": sent}
 
     def _images(self, path: str, host: str, variables: dict[str, Any]) -> list[dict[str, Any]]:
         known = HostVariables(self._loader, variables, self._task.get_play(), self._task)

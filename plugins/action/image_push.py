@@ -47,6 +47,9 @@ class ActionModule(ActionBase):
                 )
         except (BundleError, RegistryError, ServiceError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
+        except OSError as error:
+            problem = f"{error.filename or options['path']}: {error.strerror}"
+            raise AnsibleActionFail(f"path: {problem}. Copy the bundle again.") from None
         left_out = [image.reference for image in wanted if not image.is_mirrored]
         warnings = [f"{reference} is not pushed, since no mirror is set for its registry." for reference in left_out]
         changed = self._task.check_mode or any(image["changed"] for image in pushed)

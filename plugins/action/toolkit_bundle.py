@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:
             problem = f"{error.filename or path}: {error.strerror}"
-            raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from error
+            raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from None
 
     def _fetch(self, path: str, wanted: site_toolkit.Wanted, options: dict[str, Any]) -> dict[str, Any]:
         def server(option: str, url: str) -> RepositoryServer:

@@ -134,6 +134,22 @@ def test_an_image_that_the_bundle_lacks_is_named_before_anything_is_pushed(run, 
     assert site.stored == {}
 
 
+def test_a_blob_that_is_missing_is_named(run, site, tmp_path, monkeypatch):
+    run(BUNDLE)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    load = {"mlops.gpu_monitoring.image_load": {"path": "~/bundle"}}
+    push = {"mlops.gpu_monitoring.image_push": {"path": "~/bundle", "insecure_registries": [site.name]}}
+    code, output = run([{"tasks": [load]}])
+    assert "answers.json has no answer for mlops.gpu_monitoring.image_load" in output, output
+    for path in (tmp_path / "bundle" / "images" / "blobs" / "sha256").iterdir():
+        path.unlink()
+    for task in (load, push):
+        code, output = run([{"tasks": [task]}], gpu_monitoring_registry=site.name)
+        assert code != 0
+        assert re.search(r"path( on gpu1)?: \S+: No such file or directory. Copy the bundle again", output), output
+        assert "Errno" not in output
+
+
 def test_check_mode_asks_no_registry(run, fake, tmp_path):
     code, output = run(BUNDLE, "--check")
     assert code == 0, output
