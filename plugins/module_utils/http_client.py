@@ -204,7 +204,7 @@ class Client:
 
     `timeout` is the longest silence in seconds. `redirects` is how many redirects of a request it follows: on the
     same host, never from HTTPS to HTTP, with the same method, body and path. `url` moves to where the server is.
-    `count` is the number of requests sent.
+    `count` is the number of requests sent. With `trusts_system`, the system's authorities count beside `ca_path`.
     """
 
     def __init__(
@@ -215,6 +215,7 @@ class Client:
         timeout: float = 10.0,
         connect_timeout: Optional[float] = None,
         ca_path: Optional[str] = None,
+        trusts_system: bool = False,
         validate_certs: bool = True,
         client_cert: Optional[str] = None,
         client_key: Optional[str] = None,
@@ -232,7 +233,7 @@ class Client:
         self._unix_socket = unix_socket
         self._timeout = timeout
         self._connect_timeout = timeout if connect_timeout is None else connect_timeout
-        self._tls = _TlsOptions(ca_path, validate_certs, client_cert, client_key)
+        self._tls = _TlsOptions(ca_path, trusts_system, validate_certs, client_cert, client_key)
         self._context: Optional[ssl.SSLContext] = None
         self._headers = {"Accept-Encoding": "gzip, deflate", **(headers or {})}
         if token is not None:
@@ -407,22 +408,23 @@ class Client:
         target = quote(split.path, safe=_SAFE_IN_PATH) + request.path
         host = split.netloc if split.netloc.isascii() else split.netloc.encode("idna").decode()
         headers = {"Host": host, **request.headers}
+        whole = request.body is None or isinstance(request.body, bytes)
         while True:
             connection, was_kept = self._connected(split, request.timeout)
             self.count += 1
             through_proxy = connection.proxy_login is not None
             try:
-                connection.request(
-                    request.method,
-                    f"{split.scheme}://{host}{target}" if through_proxy else target,
-                    body=request.body,
-                    headers={**headers, **(connection.proxy_login or {})},
-                )
+                with _answer_before_end(whole):
+                    connection.request(
+                        request.method,
+                        f"{split.scheme}://{host}{target}" if through_proxy else target,
+                        body=request.body,
+                        headers={**headers, **(connection.proxy_login or {})},
+                    )
                 return connection, connection.getresponse()
             except (OSError, http.client.HTTPException, ValueError) as error:
                 connection.close()
                 # A server may close a kept connection at any moment. What changes nothing twice is sent again.
-                whole = request.body is None or isinstance(request.body, bytes)
                 idempotent = whole and request.method in _IDEMPOTENT
                 if was_kept and idempotent and isinstance(error, (ConnectionError, ssl.SSLEOFError)):
                     self._sent_twice = True
@@ -492,13 +494,14 @@ class _Connection(http.client.HTTPConnection):
 @dataclass(frozen=True)
 class _TlsOptions:
     ca_path: Optional[str]
+    trusts_system: bool
     validate_certs: bool
     client_cert: Optional[str]
     client_key: Optional[str]
 
     def context(self) -> ssl.SSLContext:
         """How to speak TLS; raises BadFile."""
-        trusts_system = self.validate_certs and self.ca_path is None
+        trusts_system = self.validate_certs and (self.trusts_system or self.ca_path is None)
         context = ssl.create_default_context() if trusts_system else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Python 3.13 alone would refuse the authorities of many sites, for extensions that nothing else asks for.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -529,6 +532,16 @@ def _naming(option: str, path: str) -> Iterator[None]:
         raise BadFile(option, path, f"not a PEM file that OpenSSL can use ({error.reason or error})") from error
     except OSError as error:
         raise BadFile(option, path, error.strerror or str(error)) from error
+
+
+@contextmanager
+def _answer_before_end(whole: bool) -> Iterator[None]:
+    """A server that refuses a body of pieces closes the connection while they are sent: its answer tells why."""
+    try:
+        yield
+    except (BrokenPipeError, ConnectionResetError):
+        if whole:
+            raise
 
 
 def _split(url: str) -> SplitResult:

@@ -223,6 +223,28 @@ def test_a_body_of_pieces_is_sent_once_even_over_a_connection_that_was_kept(serv
     assert [request["path"] for request in server.requests] == ["/first", "/second"]
 
 
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX], ids=["tcp", "unix"])
+def test_an_answer_before_the_end_of_a_long_body(family, tmp_path):
+    address = ("127.0.0.1", 0) if family == socket.AF_INET else str(tmp_path / "socket")
+    with socket.socket(family) as listening:
+        listening.bind(address)
+        listening.listen()
+        port = listening.getsockname()[1] if family == socket.AF_INET else 0
+
+        def refuse():
+            connection = listening.accept()[0]
+            connection.recv(100)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig")
+            connection.close()
+
+        threading.Thread(target=refuse, daemon=True).start()
+        unix = address if family == socket.AF_UNIX else ""
+        connection = http_client.Client(f"http://127.0.0.1:{port}" if port else "http://engine", unix_socket=unix)
+        pieces = (bytes(1 << 20) for _piece in range(100))
+        with connection.stream("PUT", "/", pieces, {"Content-Length": str(100 << 20)}) as stream:
+            assert (stream.status, stream.read()) == (413, b"big")
+
+
 def test_no_proxy_and_no_netrc_of_the_environment(server, client, monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("default login netrc password secret\n")
     monkeypatch.setenv("HOME", str(tmp_path))
