@@ -11,7 +11,6 @@ from urllib.parse import quote, urljoin
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout, sums
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import advice
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import PUSH, Registry
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.waits import Waits
@@ -83,10 +82,9 @@ def _fetch(registry: Registry, repository: str, digest: str, size: int, partial:
                 file.flush()
                 os.fsync(file.fileno())
                 return f"sha256:{sha256.hexdigest()}"
-            except http_client.NotReachable as error:
+            except http_client.HttpError as error:
                 arrived(-had)
-                if not waits.after_failure(str(error)):
-                    raise RegistryError(advice.unreachable(registry.name, str(error))) from error
+                registry.wait_after(error, waits)
 
 
 def upload(registry: Registry, repository: str, digest: str, path: str, arrived: Arrived) -> bool:
@@ -103,8 +101,7 @@ def upload(registry: Registry, repository: str, digest: str, path: str, arrived:
         except http_client.NotReachable as error:
             # The registry may have a part of the blob. A new upload begins without this part.
             arrived(-pieces.sent)
-            if not waits.after_failure(str(error)):
-                raise RegistryError(advice.unreachable(registry.name, str(error))) from error
+            registry.wait_after(error, waits)
 
 
 class _Pieces:

@@ -51,8 +51,14 @@ class Registry:
 
     def manifest(self, repository: str, version: str) -> Manifest:
         """The manifest or index of a tag or digest. What differs from the digest is refused."""
-        with self.ask("GET", f"/v2/{repository}/manifests/{version}", repository, headers=_ACCEPT) as answer:
-            content, media_type = answer.read(), answer.headers.get_content_type()
+        waits = Waits(self.name, self.tell)
+        while True:
+            try:
+                with self.ask("GET", f"/v2/{repository}/manifests/{version}", repository, headers=_ACCEPT) as answer:
+                    content, media_type = answer.read(), answer.headers.get_content_type()
+                    break
+            except http_client.HttpError as error:
+                self.wait_after(error, waits)
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if version.startswith("sha256:") and version != digest:
             raise RegistryError(f"{self.name}: the manifest {version} of {repository} arrived as {digest}. Try again.")
@@ -61,7 +67,8 @@ class Registry:
     def has(self, repository: str, kind: str, version: str) -> bool:
         """Whether the registry has a blob or a manifest; `kind` is blobs or manifests."""
         path = f"/v2/{repository}/{kind}/{version}"
-        with self.ask("HEAD", path, repository, PUSH, headers=_ACCEPT, allowed=(200, 404)) as answer:
+        # A registry without HEAD answers 405, and gets what it may have.
+        with self.ask("HEAD", path, repository, PUSH, headers=_ACCEPT, allowed=(200, 404, 405)) as answer:
             return answer.status == 200
 
     def put_manifest(self, repository: str, version: str, manifest: Manifest) -> None:
@@ -70,6 +77,11 @@ class Registry:
         path = f"/v2/{repository}/manifests/{version}"
         with self.ask("PUT", path, repository, PUSH, headers=headers, body=lambda: manifest.content, allowed=(201,)):
             pass
+
+    def wait_after(self, error: http_client.HttpError, waits: Waits) -> None:
+        """Wait after an answer that did not arrive whole. Raises RegistryError where another try is of no use."""
+        if not isinstance(error, http_client.NotReachable) or not waits.after_failure(str(error)):
+            raise RegistryError(advice.unreachable(self.name, str(error))) from error
 
     @contextmanager
     def ask(
@@ -100,14 +112,11 @@ class Registry:
                         if self._log_in(answer, scope):
                             continue
                     refusal = None if answer.status in allowed else advice.answer_text(answer.status, answer.read())
-                except http_client.NotReachable as error:
-                    if not repeat:
-                        raise
-                    if waits.after_failure(str(error)):
-                        continue
-                    raise RegistryError(advice.unreachable(self.name, str(error))) from error
                 except http_client.HttpError as error:
-                    raise RegistryError(advice.unreachable(self.name, str(error))) from error
+                    if not repeat and isinstance(error, http_client.NotReachable):
+                        raise
+                    self.wait_after(error, waits)
+                    continue
                 if refusal is None:
                     yield answer
                     return
@@ -129,14 +138,14 @@ class Registry:
         base = self._connections.url(self.name)
         url = urljoin(base, path)
         for _redirect in range(_LONGEST_REDIRECT + 1):
-            is_own = urlsplit(url).netloc == urlsplit(base).netloc
+            is_own = _server(url, base) == _server(base, base)
             if is_own:
                 # Behind a proxy that ends TLS, registries name themselves with http://.
                 url = base + url[len(urlsplit(url).scheme) + 3 + len(urlsplit(url).netloc) :]
             own_headers = (
                 {"Authorization": self._authorization[scope]} if is_own and scope in self._authorization else {}
             )
-            client, target = self._connections.to(url)
+            client, target = self._connections.to(url, self.name)
             answer = stack.enter_context(client.stream(method, target, body, {**headers, **own_headers}))
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 return answer
@@ -152,7 +161,7 @@ class Registry:
         if asked is None:
             return False
         try:
-            header = tokens.authorization(self._connections, asked, scope, self._login.credentials)
+            header = tokens.authorization(self._connections, self.name, asked, scope, self._login.credentials)
         except RegistryError as error:
             repository = scope.split(":")[1]
             raise RegistryError(advice.refusal(self.name, repository, str(error), self._login), error.status) from error
@@ -160,6 +169,13 @@ class Registry:
             return False
         self._authorization[scope] = header
         return True
+
+
+def _server(url: str, base: str) -> str:
+    """Host and port of a URL, without the port that the scheme of the registry has by default."""
+    default = ":443" if base.startswith("https:") else ":80"
+    netloc = urlsplit(url).netloc.lower()
+    return netloc[: -len(default)] if netloc.endswith(default) else netloc
 
 
 def _own_type(content: bytes) -> str:

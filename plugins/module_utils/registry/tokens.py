@@ -19,9 +19,9 @@ _RETRIES = http_client.Retries(tries=4, pause_seconds=1)
 
 
 def authorization(
-    connections: Connections, challenge: Challenge, scope: str, credentials: Mapping[str, str]
+    connections: Connections, registry: str, challenge: Challenge, scope: str, credentials: Mapping[str, str]
 ) -> Optional[str]:
-    """The value of the header for a scope like repository:grafana/grafana:pull.
+    """The value of the header for a scope of a registry, like repository:grafana/grafana:pull.
 
     None where the registry wants credentials and there are none. Raises RegistryError or http_client.HttpError.
     """
@@ -29,16 +29,20 @@ def authorization(
         return f"Bearer {credentials['registrytoken']}"
     if challenge.scheme == "basic":
         return _basic(credentials) if credentials.get("username") else None
-    return f"Bearer {_token(connections, challenge, scope, credentials)}"
+    return f"Bearer {_token(connections, registry, challenge, scope, credentials)}"
 
 
-def _token(connections: Connections, challenge: Challenge, scope: str, credentials: Mapping[str, str]) -> str:
+def _token(
+    connections: Connections, registry: str, challenge: Challenge, scope: str, credentials: Mapping[str, str]
+) -> str:
     realm = challenge.parameters["realm"]
     server = http_client.shown_url(realm)
-    if not realm.startswith("https://" if not connections.plain_http else ("https://", "http://")):
+    if not realm.startswith(("https://", "http://") if registry in connections.plain_http else "https://"):
         raise RegistryError(f"its token server {server} has no address with https://")
-    query = {"service": challenge.parameters.get("service", ""), "scope": challenge.parameters.get("scope") or scope}
-    client, path = connections.to(realm)
+    query = {"scope": challenge.parameters.get("scope") or scope}
+    if challenge.parameters.get("service"):
+        query["service"] = challenge.parameters["service"]
+    client, path = connections.to(realm, registry)
     if credentials.get("identitytoken"):
         form = {
             **query,

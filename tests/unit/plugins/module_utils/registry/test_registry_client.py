@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 
 import pytest
+import trustme
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs, client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
@@ -145,6 +148,110 @@ def test_another_server_gets_no_login(fake, tmp_path):
     assert [(path, headers["Authorization"]) for _method, path, headers in other.requests] == [
         (f"/v2/a/b/blobs/{DIGEST}?signature=a%2Fb", None)
     ]
+
+
+def test_a_manifest_whose_connection_breaks_is_asked_for_again(fake, registry, pauses):
+    fake.stored["a/b", "1"] = b'{"mediaType": "x"}'
+
+    def half(request):
+        request.send_response(200)
+        request.send_header("Content-Length", "18")
+        request.end_headers()
+        request.wfile.write(b'{"media')
+        request.close_connection = True
+
+    fake.faults = [times(1, half)]
+    assert registry.manifest("a/b", "1").digest == digest_of(b'{"mediaType": "x"}')
+    assert pauses == [1]
+    fake.faults = [times(9, half)]
+    with pytest.raises(RegistryError, match="closed before the end of the answer"):
+        registry.manifest("a/b", "1")
+
+
+def test_what_is_no_http_within_a_blob_is_an_error_and_not_a_crash(registry, tmp_path, monkeypatch):
+    def damaged(_stream):
+        raise http_client.TlsRefused("decryption failed or bad record mac")
+        yield
+
+    monkeypatch.setattr(http_client.Stream, "chunks", damaged)
+    with pytest.raises(RegistryError, match="bad record mac"):
+        fetch(registry, tmp_path / "blob")
+
+
+def test_a_registry_that_does_not_know_head_gets_the_blob(fake, registry, tmp_path):
+    (tmp_path / "blob").write_bytes(BLOB)
+    fake.faults = [lambda request: request.command == "HEAD" and request.reply(405) is None]
+    assert blobs.upload(registry, "c/d", DIGEST, str(tmp_path / "blob"), lambda _size: None)
+    assert fake.stored["c/d", DIGEST] == BLOB
+
+
+def asks_for_token(fake, realm, **parameters):
+    """A fault: a request without a token gets a challenge."""
+    way = ",".join(f'{name}="{value}"' for name, value in {"realm": realm, **parameters}.items())
+
+    def challenge(request):
+        if "/v2/" not in request.path or request.headers.get("Authorization"):
+            return False
+        request.reply(401, WWW_Authenticate=f"Bearer {way}")
+        return True
+
+    fake.faults = [challenge]
+
+
+def test_a_challenge_without_a_service_is_answered_without_one(fake, registry, tmp_path):
+    asks_for_token(fake, f"http://{fake.name}/token?account=x", scope="repository:a/b:pull")
+    fake.faults.append(lambda request: "/token" in request.path and request.reply(200, b'{"token":"t"}') is None)
+    fetch(registry, tmp_path / "blob")
+    (asked,) = [path for _method, path, _headers in fake.requests if "/token" in path]
+    assert asked == "/token?account=x&scope=repository%3Aa%2Fb%3Apull"
+
+
+def test_a_password_goes_to_no_token_server_without_tls(fake):
+    other = FakeRegistry()
+    asks_for_token(other, f"http://{fake.name}/token")
+    connections = Connections(plain_http=frozenset(["r.example.com"]))
+    connections.url = lambda _registry: f"http://{other.name}"
+    with pytest.raises(RegistryError, match="its token server .* has no address with https://"):
+        client.Registry("other.example.com", LOGIN, connections).manifest("a/b", "1")
+    other.close()
+    assert fake.requests == []
+
+
+def test_the_authority_of_a_registry_counts_for_its_token_server_beside_that_of_the_system(tmp_path, monkeypatch):
+    authorities, servers = [trustme.CA(), trustme.CA()], []
+    for authority in (authorities[0], authorities[0], authorities[1]):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        servers.append(FakeRegistry(context))
+    registry, tokens, storage = servers
+    asks_for_token(registry, f"https://{tokens.name}/jwt/auth")
+    tokens.faults = [lambda request: request.reply(200, b'{"token":"t"}') is None]
+    storage.stored["a/b", DIGEST] = BLOB
+    to_storage = f"https://{storage.name}/v2/a/b/blobs/{DIGEST}?X-Amz-Signature=a%2Fb"
+    registry.faults.append(lambda request: request.reply(307, Location=to_storage) is None)
+    authorities[0].cert_pem.write_to_path(str(tmp_path / "site.pem"))
+    authorities[1].cert_pem.write_to_path(str(tmp_path / "system.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    made = client.Registry(registry.name, LOGIN, Connections({registry.name: str(tmp_path / "site.pem")}))
+    fetch(made, tmp_path / "blob")
+    for server in servers:
+        server.close()
+    assert [headers["Authorization"] for _method, _path, headers in registry.requests] == [None, "Bearer t"]
+    assert [headers["Authorization"] for _method, _path, headers in storage.requests] == [None]
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "same"),
+    [
+        ("https://r.example.com:443/v2/", "https://r.example.com", True),
+        ("http://r.example.com/v2/", "https://r.example.com", True),
+        ("https://R.example.com:5000/v2/", "https://r.example.com:5000", True),
+        ("https://r.example.com:8443/v2/", "https://r.example.com", False),
+        ("https://s.example.com/v2/", "https://r.example.com", False),
+    ],
+)
+def test_whether_a_url_is_of_the_registry(url, base, same):
+    assert (client._server(url, base) == client._server(base, base)) is same
 
 
 def test_a_blob_is_sent_once(fake, registry, tmp_path):
