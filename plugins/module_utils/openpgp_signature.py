@@ -61,6 +61,8 @@ def check(signed: Signed, armored_key: str) -> None:
             return
         except ValueError as error:
             problems.append(str(error))
+        except IndexError:
+            problems.append("its signature is cut off or damaged")
     raise ValueError("; ".join(problems) or "it has no signature")
 
 
@@ -84,8 +86,10 @@ def _keys(armored: str) -> list[bytes]:
 def _check(content: bytes, signature: bytes, keys: list[bytes]) -> None:
     """Check one signature by a key with subkeys, each given as the body of its packet."""
     key = keys[0]
-    if signature[0] != 4 or key[0] != 4 or signature[1] not in (_BINARY, _TEXT):
-        raise OtherKind(f"a signature of version {signature[0]} and type {signature[1]}")
+    if key[0] != 4 or key[5] not in _RSA:
+        raise OtherKind(f"a signature by a key of version {key[0]} and algorithm {key[5]}")
+    if signature[0] != 4 or signature[1] not in (_BINARY, _TEXT):
+        raise ValueError(f"its signature has version {signature[0]} and type {signature[1]}")
     hashed_end = 6 + int.from_bytes(signature[4:6], "big")
     fingerprint, *subkeys = (openpgp.fingerprint_of(body) for body in keys)
     issuers = _issuers(signature, hashed_end)
@@ -93,8 +97,8 @@ def _check(content: bytes, signature: bytes, keys: list[bytes]) -> None:
         if any(subkey.endswith(issuer) for subkey in subkeys for issuer in issuers):
             raise OtherKind(f"a signature by a subkey of {fingerprint}")
         raise ValueError(f"it is signed by the key {max(issuers, key=len)}, and not by {fingerprint}")
-    if signature[2] not in _RSA or key[5] not in _RSA or signature[3] not in _HASHES:
-        raise OtherKind(f"a signature by algorithm {signature[2]} with hash {signature[3]}")
+    if signature[2] not in _RSA or signature[3] not in _HASHES:
+        raise ValueError(f"its signature has algorithm {signature[2]} and hash {signature[3]}, and the key is RSA")
     algorithm, prefix = _HASHES[signature[3]]
     trailer = signature[:hashed_end] + b"\x04\xff" + hashed_end.to_bytes(4, "big")
     if signature[1] == _TEXT:

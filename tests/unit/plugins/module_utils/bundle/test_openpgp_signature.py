@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.openpgp_signature import (
     OtherKind,
     Signed,
@@ -51,6 +54,20 @@ def test_signatures_that_are_not_checked_here_are_told_apart(vendor, tmp_path):
     elliptic = Vendor(tmp_path / "elliptic", "ed25519")
     with pytest.raises(OtherKind, match="algorithm 22"):
         check(Signed(TEXT.encode(), elliptic.sign(TEXT)), elliptic.key)
+
+
+@pytest.mark.parametrize(
+    ("position", "value"), [(0, 3), (1, 0x13), (2, 22), (3, 2)], ids=["version", "type", "algorithm", "hash"]
+)
+def test_a_signature_that_only_says_to_be_of_another_kind_is_refused(vendor, position, value):
+    block = vendor.sign(TEXT).partition("-----\n")[2].partition("\n-----END")[0]
+    packet = bytearray(openpgp.dearmored(block))
+    # After three octets of the packet come version, type, algorithm and hash of the signature.
+    packet[3 + position] = value
+    armored = base64.b64encode(packet).decode()
+    signature = f"-----BEGIN PGP SIGNATURE-----\n\n{armored}\n-----END PGP SIGNATURE-----\n"
+    with pytest.raises(ValueError, match=f"its signature has .*{'version' if position < 2 else 'algorithm'}.* {value}"):
+        check(Signed(TEXT.encode(), signature), vendor.key)
 
 
 def test_a_signature_by_another_key_is_refused(vendor, tmp_path):
