@@ -18,7 +18,8 @@ description:
     A C(manifest.json) beside it lets C(docker load) take a tar of the folder. C(bundle.json) lists the images with
     their digests.
   - Checks the SHA-256 of each blob while it is written. A run that was interrupted is continued.
-  - Waits where a registry limits requests (status 429), as long as the registry asks for, at most six hours in all.
+  - Waits where a registry limits requests (status 429), as long as the registry asks for, at most six hours for one
+    request.
   - Removes images from the bundle that no variable makes any more.
   - It runs on the controller alone. Run it once for all hosts. The proxies are those of the environment
     (C(https_proxy), C(no_proxy)).

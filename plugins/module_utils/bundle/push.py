@@ -31,7 +31,7 @@ class Pushed(TypedDict):
 def push(
     folder: str, image: BundledImage, target: Reference, registry: Registry, tell: Callable[[str], None]
 ) -> Pushed:
-    """Have an image in a registry under the name and tag of the target. Raises RegistryError or OSError."""
+    """Put an image into a registry under the name and tag of the target. Raises RegistryError or OSError."""
     tag = target.name.rpartition(":")[2]
     present = _digest(registry, target.repository, tag)
     if present in (image["digest"], image["reduced"]):
