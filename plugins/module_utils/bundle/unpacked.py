@@ -10,9 +10,16 @@ _CHUNK_BYTES = 1 << 20
 
 
 def size_of(path: str, media_type: str) -> int:
-    """Bytes of a layer after decompression; 0 where its compression is another one than gzip."""
+    """Bytes of a layer after decompression; 0 where it is not gzip alone."""
     if not media_type.endswith("gzip"):
         return 0
+    try:
+        return _gzip_size(path)
+    except zlib.error:
+        return 0
+
+
+def _gzip_size(path: str) -> int:
     unpacked = 0
     with open(path, "rb") as file:
         decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
