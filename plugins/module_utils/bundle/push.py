@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledImage, PlatformImage
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.progress import Progress, megabytes
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import Manifest, Registry
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import PUSH, Manifest, Registry
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import Reference
 
@@ -53,7 +53,7 @@ def push(
 def _digest(registry: Registry, repository: str, tag: str) -> str:
     """What the registry calls by a tag; empty where it has none."""
     try:
-        return registry.manifest(repository, tag).digest
+        return registry.manifest(repository, tag, PUSH).digest
     except RegistryError as error:
         if error.status != 404:
             raise

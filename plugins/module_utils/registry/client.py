@@ -49,12 +49,13 @@ class Registry:
         self._connections = connections
         self._authorization: dict[str, str] = {}
 
-    def manifest(self, repository: str, version: str) -> Manifest:
+    def manifest(self, repository: str, version: str, actions: str = PULL) -> Manifest:
         """The manifest or index of a tag or digest. What differs from the digest is refused."""
+        path = f"/v2/{repository}/manifests/{version}"
         waits = Waits(self.name, self.tell)
         while True:
             try:
-                with self.ask("GET", f"/v2/{repository}/manifests/{version}", repository, headers=_ACCEPT) as answer:
+                with self.ask("GET", path, repository, actions, headers=_ACCEPT) as answer:
                     content, media_type = answer.read(), answer.headers.get_content_type()
                     break
             except http_client.HttpError as error:

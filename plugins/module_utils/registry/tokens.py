@@ -39,7 +39,8 @@ def _token(
     server = http_client.shown_url(realm)
     if not realm.startswith(("https://", "http://") if registry in connections.plain_http else "https://"):
         raise RegistryError(f"its token server {server} has no address with https://")
-    query = {"scope": challenge.parameters.get("scope") or scope}
+    # A challenge to a look before a push asks for the scope of the look. A token to push makes repositories in Quay.
+    query = {"scope": scope if scope.endswith(",push") else challenge.parameters.get("scope") or scope}
     if challenge.parameters.get("service"):
         query["service"] = challenge.parameters["service"]
     client, path = connections.to(realm, registry)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections import namedtuple
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import download, image_layout, layout, push
@@ -135,6 +136,27 @@ def test_the_digest_stays(fake, fetch, site, tmp_path):
     assert all(
         content == fake.stored["a/b", version] for (_c_d, version), content in site.stored.items() if version != "1"
     )
+
+
+def test_a_registry_that_hides_new_repositories_is_asked_for_a_token_to_push(fake, fetch, site, tmp_path):
+    store(fake, ["amd64"])
+    (image,) = fetch("1")
+    asked = []
+
+    def hidden(request):
+        if "/token" in request.path:
+            asked.append(parse_qs(urlsplit(request.path).query)["scope"])
+            request.reply(200, b'{"token": "%d"}' % ("push" in asked[-1][0]))
+        elif request.headers.get("Authorization") != "Bearer 1":
+            way = f'Bearer realm="http://{site.name}/token",service="quay",scope="repository:c/d:pull"'
+            request.reply(401, WWW_Authenticate=way)
+        else:
+            return False
+        return True
+
+    site.faults = [hidden]
+    assert send(tmp_path, image, site)["changed"]
+    assert asked == [["repository:c/d:pull,push"]]
 
 
 def test_a_registry_that_has_all_gets_nothing(fake, fetch, site, tmp_path):
