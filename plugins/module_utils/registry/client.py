@@ -25,6 +25,8 @@ _ACCEPT = {"Accept": ", ".join(KNOWN_TYPES)}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LONGEST_REDIRECT = 5
 _FAILURES = (500, 502, 503, 504)
+# After the last byte of a blob, a registry with object storage copies the blob before it answers.
+_STORE_SECONDS = 900
 PULL, PUSH = "pull", "pull,push"
 Body = Union[bytes, Iterable[bytes], None]
 
@@ -147,7 +149,9 @@ class Registry:
                 {"Authorization": self._authorization[scope]} if is_own and scope in self._authorization else {}
             )
             client, target = self._connections.to(url, self.name)
-            answer = stack.enter_context(client.stream(method, target, body, {**headers, **own_headers}))
+            timeout = _STORE_SECONDS if method == "PUT" else None
+            sent = {**headers, **own_headers}
+            answer = stack.enter_context(client.stream(method, target, body, sent, timeout=timeout))
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 return answer
             target = urljoin(url, answer.headers.get("Location", ""))

@@ -262,6 +262,19 @@ def test_a_blob_is_sent_once(fake, registry, tmp_path):
     assert fake.count("PUT") == 1
 
 
+def test_a_registry_has_time_to_store_a_blob(registry, tmp_path, monkeypatch):
+    (tmp_path / "blob").write_bytes(BLOB)
+    stream, timeouts = http_client.Client.stream, {}
+
+    def timed(self, method, *arguments, timeout=None):
+        timeouts[method] = timeout
+        return stream(self, method, *arguments, timeout=timeout)
+
+    monkeypatch.setattr(http_client.Client, "stream", timed)
+    blobs.upload(registry, "c/d", DIGEST, str(tmp_path / "blob"), lambda _size: None)
+    assert timeouts == {"HEAD": None, "POST": None, "PUT": 900}
+
+
 def test_a_broken_upload_begins_again(fake, registry, tmp_path):
     (tmp_path / "blob").write_bytes(BLOB)
 
