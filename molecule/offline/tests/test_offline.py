@@ -55,8 +55,8 @@ def site(tmp_path_factory):
     """Runs a playbook with the bundle's variables."""
     variables = {
         **{
-            NAMES.get(one.variable, one.variable.replace("_version", "_image")): reference(one)
-            for one in images.SERVICES
+            NAMES.get(service.variable, service.variable.replace("_version", "_image")): reference(service)
+            for service in images.SERVICES
         },
         "nvidia_container_toolkit_verify_image": "{{ dcgm_exporter_image }}",
         "gpu_monitoring_registry": "",

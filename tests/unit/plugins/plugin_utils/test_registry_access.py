@@ -27,12 +27,12 @@ def start():
     """Starts stand-ins for registries that have an image."""
     servers = []
 
-    def one(context=None):
+    def run(context=None):
         servers.append(FakeRegistry(context))
         store(servers[-1], ["amd64"])
         return servers[-1]
 
-    yield one
+    yield run
     for server in servers:
         server.close()
 
