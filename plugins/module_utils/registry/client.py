@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Optional, Union
-from urllib.parse import urljoin, urlsplit
+from typing import NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import advice, challenge, tokens
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.request import Body, Request, send
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.waits import Waits
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
 
@@ -22,13 +22,8 @@ INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docke
 MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 KNOWN_TYPES = (*INDEX_TYPES, *MANIFEST_TYPES)
 _ACCEPT = {"Accept": ", ".join(KNOWN_TYPES)}
-_REDIRECTS = (301, 302, 303, 307, 308)
-_LONGEST_REDIRECT = 5
 _FAILURES = (500, 502, 503, 504)
-# After the last byte of a blob, a registry with object storage copies the blob before it answers.
-_STORE_SECONDS = 900
 PULL, PUSH = "pull", "pull,push"
-Body = Union[bytes, Iterable[bytes], None]
 
 
 class Manifest(NamedTuple):
@@ -109,7 +104,9 @@ class Registry:
         while True:
             with ExitStack() as stack:
                 try:
-                    answer = self._send(stack, method, path, scope, headers or {}, body())
+                    login = {"Authorization": self._authorization[scope]} if scope in self._authorization else {}
+                    request = Request(method, path, headers or {}, login, body())
+                    answer = send(stack, self._connections, self.name, request)
                     if answer.status == 401 and logins < 2:
                         logins += 1
                         if self._log_in(answer, scope):
@@ -129,37 +126,6 @@ class Registry:
                     continue
                 raise RegistryError(advice.refusal(self.name, repository, refusal, self._login), answer.status)
 
-    def _send(
-        self,
-        stack: ExitStack,
-        method: str,
-        path: str,
-        scope: str,
-        headers: Mapping[str, str],
-        body: Body,
-    ) -> http_client.Stream:
-        base = self._connections.url(self.name)
-        url = urljoin(base, path)
-        for _redirect in range(_LONGEST_REDIRECT + 1):
-            is_own = _server(url, base) == _server(base, base)
-            if is_own:
-                # Behind a proxy that ends TLS, registries name themselves with http://.
-                url = base + url[len(urlsplit(url).scheme) + 3 + len(urlsplit(url).netloc) :]
-            own_headers = (
-                {"Authorization": self._authorization[scope]} if is_own and scope in self._authorization else {}
-            )
-            client, target = self._connections.to(url, self.name)
-            timeout = _STORE_SECONDS if method == "PUT" else None
-            sent = {**headers, **own_headers}
-            answer = stack.enter_context(client.stream(method, target, body, sent, timeout=timeout))
-            if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
-                return answer
-            target = urljoin(url, answer.headers.get("Location", ""))
-            if url.startswith("https:") and not target.startswith("https:"):
-                raise http_client.RedirectRefused(http_client.shown_url(target))
-            url = target
-        raise http_client.RedirectRefused(http_client.shown_url(url), circle=True)
-
     def _log_in(self, answer: http_client.Stream, scope: str) -> bool:
         """Get what the registry asks for; False where there is nothing to send."""
         asked = challenge.of_headers(answer.headers.get_all("WWW-Authenticate") or [])
@@ -174,13 +140,6 @@ class Registry:
             return False
         self._authorization[scope] = header
         return True
-
-
-def _server(url: str, base: str) -> str:
-    """Host and port of a URL, without the port that the scheme of the registry has by default."""
-    default = ":443" if base.startswith("https:") else ":80"
-    netloc = urlsplit(url).netloc.lower()
-    return netloc[: -len(default)] if netloc.endswith(default) else netloc
 
 
 def _own_type(content: bytes) -> str:

@@ -11,6 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_c
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs, client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.request import server
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
 from tests.fake_registry import FakeRegistry, digest_of
 
@@ -251,7 +252,7 @@ def test_the_authority_of_a_registry_counts_for_its_token_server_beside_that_of_
     ],
 )
 def test_whether_a_url_is_of_the_registry(url, base, same):
-    assert (client._server(url, base) == client._server(base, base)) is same
+    assert (server(url, base) == server(base, base)) is same
 
 
 def test_a_blob_is_sent_once(fake, registry, tmp_path):
