@@ -25,12 +25,19 @@ def kind_of(manager: str) -> str:
 
 
 def key(bundle: str, kind: str) -> str:
-    """The key of a repository; empty where the bundle has no such packages, which a host may not need."""
+    """The key of a repository; empty where the bundle has no such packages, which a host may not need.
+
+    Raises BundleError where the file is no key: its content would count as the path of one, and be shown in the error.
+    """
+    path = os.path.join(bundle, toolkit_packages.FOLDERS[kind], toolkit_packages.KEY)
     try:
-        with open(os.path.join(bundle, toolkit_packages.FOLDERS[kind], toolkit_packages.KEY), encoding="utf-8") as file:
-            return file.read()
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
     except FileNotFoundError:
         return ""
+    if not text.startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"):
+        raise BundleError(f"{path} is not an armoured key. Make the bundle again, or copy it again.")
+    return text
 
 
 def check(bundle: str, kind: str) -> None:

@@ -36,6 +36,16 @@ def test_a_bundle_without_a_kind_has_no_key_of_it(bundle):
     assert bundled_toolkit.key(bundle, "rpm") == ""
 
 
+@pytest.mark.parametrize("content", [b"a secret of the controller", b"/etc/shadow", b"http://r.example.com/key", b"\xff"])
+def test_what_is_no_key_is_neither_used_nor_shown(tmp_path, content):
+    key = tmp_path / "packages" / "apt" / "key.asc"
+    key.parent.mkdir(parents=True)
+    key.write_bytes(content)
+    with pytest.raises(BundleError) as caught:
+        bundled_toolkit.key(str(tmp_path), "apt")
+    assert str(caught.value) == f"{key} is not an armoured key. Make the bundle again, or copy it again."
+
+
 def test_dnf_gets_the_packages_that_the_host_has_too_and_apt_does_not(tmp_path):
     vendor = Vendor(tmp_path / "gnupg")
     vendor.rpm(tmp_path / "x86_64", "1.20.0", "1.20.1")
