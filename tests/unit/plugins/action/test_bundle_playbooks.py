@@ -150,6 +150,14 @@ def test_a_blob_that_is_missing_is_named(run, site, tmp_path, monkeypatch):
         assert "Errno" not in output
 
 
+def test_another_platform_is_refused_before_a_registry_is_asked(run, fake):
+    code, output = run(BUNDLE, bundle_platforms=["linux/arm/v7"])
+    assert code != 0
+    assert "bundle_platforms on " in output, output
+    assert "linux/arm/v7" in output
+    assert fake.requests == []
+
+
 def test_check_mode_asks_no_registry(run, fake, tmp_path):
     code, output = run(BUNDLE, "--check")
     assert code == 0, output
