@@ -117,7 +117,7 @@ def _check(content: bytes, signature: bytes, keys: list[bytes]) -> None:
 def _issuers(signature: bytes, hashed_end: int) -> set[str]:
     """Ids and fingerprints of the keys by which a signature says that it was made."""
     unhashed_end = hashed_end + 2 + int.from_bytes(signature[hashed_end : hashed_end + 2], "big")
-    found: set[str] = set()
+    issuers: set[str] = set()
     for part in (signature[6:hashed_end], signature[hashed_end + 2 : unhashed_end]):
         position = 0
         while position < len(part):
@@ -126,20 +126,20 @@ def _issuers(signature: bytes, hashed_end: int) -> set[str]:
                 size, position = ((size - 192) << 8) + part[position] + 192, position + 1
             kind, value = part[position] & 0x7F, part[position + 1 : position + size]
             if kind == 16:
-                found.add(value.hex().upper())
+                issuers.add(value.hex().upper())
             elif kind == 33:
-                found.add(value[1:].hex().upper())
+                issuers.add(value[1:].hex().upper())
             position += size
-    return found
+    return issuers
 
 
 def _numbers(data: bytes, count: int) -> list[int]:
     """Numbers, each after two octets with its length in bits."""
-    found = []
+    numbers = []
     for _number in range(count):
         size = (int.from_bytes(data[:2], "big") + 7) // 8
         if not size or len(data) < 2 + size:
             raise ValueError("its signature or the key is cut off")
-        found.append(int.from_bytes(data[2 : 2 + size], "big"))
+        numbers.append(int.from_bytes(data[2 : 2 + size], "big"))
         data = data[2 + size :]
-    return found
+    return numbers

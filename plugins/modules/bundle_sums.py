@@ -32,7 +32,8 @@ options:
     default: written
   tar:
     description:
-      - Path of a tar of the bundle, outside of the bundle. It is written after C(SHA256SUMS). None where it is empty.
+      - Path of a tar of the bundle, outside of the bundle. It is written after C(SHA256SUMS). No tar
+        is written where it is empty.
     type: path
     default: ""
 """

@@ -35,14 +35,14 @@ def package_lists(release: str) -> list[ListedFile]:
 
 def packages(text: str) -> list[ListedPackage]:
     """The packages of a list. Raises BadRepository."""
-    found = []
+    listed = []
     for fields in _stanzas(text):
         name, version, path = (fields.get(field, "") for field in ("Package", "Version", "Filename"))
         if name and version and path:
             algorithm = "SHA256" if "SHA256" in fields else "SHA512"
             file = listed_file(path, fields.get("Size", ""), algorithm.lower(), fields.get(algorithm, ""))
-            found.append(ListedPackage(name, version, file))
-    return found
+            listed.append(ListedPackage(name, version, file))
+    return listed
 
 
 def _stanzas(text: str) -> Iterator[dict[str, str]]:

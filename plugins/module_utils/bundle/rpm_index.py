@@ -22,25 +22,25 @@ _COMMON = "{http://linux.duke.edu/metadata/common}"
 def lists(repomd: bytes) -> dict[str, ListedFile]:
     """The lists of a repository by their kind, such as primary. Raises BadRepository."""
     root = _parsed(REPOMD, repomd)
-    found = {}
+    files = {}
     for data in root.iter(f"{_REPO}data"):
         size = data.find(f"{_REPO}size")
-        found[data.get("type", "")] = _file(data, _REPO, (size.text or "") if size is not None else "")
-    if "primary" not in found:
+        files[data.get("type", "")] = _file(data, _REPO, (size.text or "") if size is not None else "")
+    if "primary" not in files:
         raise BadRepository(f"{REPOMD} names no list of kind primary")
-    return found
+    return files
 
 
 def packages(primary: bytes) -> list[ListedPackage]:
     """The packages of the primary list. Raises BadRepository."""
-    found = []
+    listed = []
     for package in _parsed("the primary list", primary).iter(f"{_COMMON}package"):
         name, version, size = (package.find(f"{_COMMON}{tag}") for tag in ("name", "version", "size"))
         if name is None or version is None:
             raise BadRepository("the primary list has a package without name or version")
         file = _file(package, _COMMON, size.get("package", "") if size is not None else "")
-        found.append(ListedPackage(name.text or "", f"{version.get('ver')}-{version.get('rel')}", file))
-    return found
+        listed.append(ListedPackage(name.text or "", f"{version.get('ver')}-{version.get('rel')}", file))
+    return listed
 
 
 def _file(element: ElementTree.Element, space: str, size: str) -> ListedFile:
