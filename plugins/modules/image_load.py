@@ -38,7 +38,8 @@ options:
   transfer_dir:
     description:
       - Folder on the host in which the module makes the folder C(gpu_monitoring_transfer) for what is sent. Only the
-        user of the connection can read it. It is removed after the load.
+        user of the connection can read it. It is removed after the load. A symbolic link or a folder of another user in
+        its place is refused.
     type: path
     default: /var/lib
   docker_host:

@@ -60,7 +60,7 @@ class Registry:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if version.startswith("sha256:") and version != digest:
             raise RegistryError(f"{self.name}: the manifest {version} of {repository} arrived as {digest}. Try again.")
-        return Manifest(content, media_type if media_type in KNOWN_TYPES else _own_type(content), digest)
+        return Manifest(content, media_type if media_type in KNOWN_TYPES else _own_type(content) or media_type, digest)
 
     def has(self, repository: str, kind: str, version: str) -> bool:
         """Whether the registry has a blob or a manifest; `kind` is blobs or manifests."""

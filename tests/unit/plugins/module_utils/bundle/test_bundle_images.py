@@ -85,6 +85,28 @@ def test_what_no_image_has_any_more_is_removed(fake, fetch, tmp_path):
     assert before.isdisjoint(os.listdir(tmp_path / "images/blobs/sha256"))
 
 
+def test_a_manifest_of_the_first_schema_is_named(fake, fetch):
+    content = b'{"schemaVersion": 1, "fsLayers": []}'
+    fake.types[digest_of(content)] = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+    fake.stored["a/b", "1"] = content
+    with pytest.raises(BundleError, match=r"is not an image that engines run \(application/vnd.*v1\+prettyjws\)"):
+        fetch("1")
+
+
+def test_an_index_with_attestations_gives_the_image_alone(fake, fetch, site, tmp_path):
+    store(fake, ["amd64"])
+    index = json.loads(fake.stored["a/b", "1"])
+    unknown = {"os": "unknown", "architecture": "unknown"}
+    index["manifests"].append({**index["manifests"][0], "digest": "sha256:" + "0" * 64, "platform": unknown})
+    content = json.dumps(index).encode()
+    fake.types[digest_of(content)] = fake.types[digest_of(fake.stored["a/b", "1"])]
+    fake.stored["a/b", "1"] = content
+    (image,) = fetch("1")
+    assert (image["digest"], image["reduced"]) == (digest_of(content), index["manifests"][0]["digest"])
+    refuses_incomplete(site)
+    assert send(tmp_path, image, site)["digest"] == image["platforms"][0]["manifest"]
+
+
 def test_a_registry_cannot_name_a_file_outside_of_the_bundle(fake, fetch, tmp_path):
     digest = store(fake, ["amd64"], index=False)
     manifest = json.loads(fake.stored["a/b", digest])
