@@ -11,6 +11,7 @@ from urllib.parse import quote, urljoin
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout, sums
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import PUSH, Registry
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.waits import Waits
@@ -105,7 +106,7 @@ def upload(registry: Registry, repository: str, digest: str, path: str, arrived:
 
 
 class _Pieces:
-    """The content of a file, once."""
+    """The content of a file, once. Raises BundleError, since an OSError counts as one of the connection."""
 
     def __init__(self, path: str, arrived: Arrived) -> None:
         self.size = os.path.getsize(path)
@@ -114,11 +115,17 @@ class _Pieces:
         self._arrived = arrived
 
     def __iter__(self) -> Iterator[bytes]:
-        with open(self._path, "rb") as file:
-            for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""):
-                yield chunk
-                self.sent += len(chunk)
-                self._arrived(len(chunk))
+        for chunk in self._chunks():
+            yield chunk
+            self.sent += len(chunk)
+            self._arrived(len(chunk))
+
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            with open(self._path, "rb") as file:
+                yield from iter(lambda: file.read(_CHUNK_BYTES), b"")
+        except OSError as error:
+            raise BundleError(f"path: {self._path}: {error.strerror}. Copy the bundle again.") from error
 
 
 def _send(registry: Registry, repository: str, digest: str, pieces: _Pieces) -> None:

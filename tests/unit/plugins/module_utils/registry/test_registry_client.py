@@ -8,6 +8,7 @@ import ssl
 import pytest
 import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs, client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
@@ -261,6 +262,20 @@ def test_a_blob_is_sent_once(fake, registry, tmp_path):
     assert fake.stored["c/d", DIGEST] == BLOB
     assert not blobs.upload(registry, "c/d", DIGEST, str(tmp_path / "blob"), lambda _size: None)
     assert fake.count("PUT") == 1
+
+
+def test_a_file_that_cannot_be_read_is_no_fault_of_the_registry(fake, registry, tmp_path):
+    (tmp_path / "blob").write_bytes(BLOB)
+
+    def taken_away(request):
+        if request.command == "POST":
+            (tmp_path / "blob").rename(tmp_path / "elsewhere")
+        return False
+
+    fake.faults = [taken_away]
+    with pytest.raises(BundleError, match="blob: No such file or directory. Copy the bundle again"):
+        blobs.upload(registry, "c/d", DIGEST, str(tmp_path / "blob"), lambda _size: None)
+    assert (registry.said, fake.count("POST")) == ([], 1)
 
 
 def test_a_registry_has_time_to_store_a_blob(registry, tmp_path, monkeypatch):
