@@ -68,7 +68,6 @@ class ActionModule(ActionBase):
             if given["location"] == "host"
             else ControllerTarget(folder, host_files)
         )
-        target.require_room(measured["clear"] + backup_contents.ENCRYPTED_SIZE * measured["secret"])
         finished = manifest.Manifest(
             given["host"], made, sorted(options.volumes(given)), backup_contents.version(), measured["images"]
         )
@@ -76,6 +75,8 @@ class ActionModule(ActionBase):
         with target.locked():
             try:
                 staged = self._step("stage")["staged"]
+                clear = [entry for entry in staged if not entry["secret"]]
+                target.require_room(given["host"], clear, backup_contents.ENCRYPTED_SIZE * measured["secret"])
                 target.begin(finished)
                 self._fill(
                     backup_contents.Contents(target, host_files, given["vault_password"] or ""), staged, finished
@@ -97,6 +98,8 @@ class ActionModule(ActionBase):
         if given["grafana_content"]:
             text = json.dumps(given["grafana_content"], indent=2, sort_keys=True) + "\n"
             contents.add("grafana/resources.json", text.encode())
+        elif given["grafana_volume"]:
+            contents.missing["grafana/resources.json"] = "Grafana's content was not read"
         if given["controller_folder"]:
             contents.add_controller(os.path.expanduser(given["controller_folder"]), given["secrets"] == "encrypted")
         finished.files = contents.files

@@ -21,7 +21,9 @@ description:
   - >-
     Secrets are compressed with gzip and encrypted in the format of C(ansible-vault), or left out. Grafana's database,
     Grafana's secret key, and files of the configuration that not all users of the host may read are secrets.
-  - The free space of the host and of the destination is checked before anything is written.
+  - >-
+    The free space of the host is checked first, then that of the destination, before anything is written there. Files
+    that an earlier backup has count nothing.
   - >-
     The file C(manifest.json) lists each file with its size and SHA-256, the containers with their images and digests,
     and what is missing in the backup with the reason. Each file is read again and compared before the backup counts.
@@ -121,17 +123,18 @@ options:
   step:
     description: The part that runs on the host. The action of the module sets it; leave it out.
     type: str
-    choices: [measure, stage, place, finish, clean]
+    choices: [measure, stage, room, place, finish, clean]
   staged:
-    description: Files for the step V(place). The action of the module sets them.
+    description: Files for the steps V(room) and V(place). The action of the module sets them.
     type: list
     elements: dict
     default: []
   manifest:
     description: Manifest for the steps V(place) and V(finish). The action of the module sets it.
     type: dict
-  needed:
-    description: Bytes for which the step V(measure) requires room in O(folder). The action of the module sets it.
+  more:
+    description: >-
+      Bytes of secrets, for which the step V(room) requires room in O(folder) too. The action of the module sets it.
     type: int
     default: 0
   made:
@@ -184,7 +187,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import
     metric,
     options,
     placing,
-    room,
     staging,
     store,
 )
@@ -196,9 +198,6 @@ _NICENESS = 10
 
 
 def _measure(given):
-    if given["needed"]:
-        room.require(given["folder"], given["needed"], "the backup")
-        return {}
     measured = staging.measure(options.sources(given))
     containers = engine_data.containers(engine_data.connect(given["docker_host"]))
     return {
@@ -212,6 +211,11 @@ def _measure(given):
 
 def _stage(given):
     return {"staged": staging.stage(options.sources(given))}
+
+
+def _room(given):
+    store.require_room(given["folder"], given["host"], given["staged"], given["more"])
+    return {}
 
 
 def _place(given):
@@ -235,7 +239,14 @@ def _clean(given):
     return {}
 
 
-_STEPS = {"measure": _measure, "stage": _stage, "place": _place, "finish": _finish, "clean": _clean}
+_STEPS = {
+    "measure": _measure,
+    "stage": _stage,
+    "room": _room,
+    "place": _place,
+    "finish": _finish,
+    "clean": _clean,
+}
 
 
 def main():

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import room, store
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.staging import StagedFile
@@ -23,8 +23,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files im
 class Target(Protocol):
     """The folder of a new backup."""
 
-    def require_room(self, needed: int) -> None:
-        """Raise an error where the disk has no room for so many bytes."""
+    def require_room(self, host: str, staged: list[StagedFile], more: int) -> None:
+        """Raise an error where the disk has no room for the files that no earlier backup has, and for more bytes."""
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """Keep other runs from writing to the folders of the host."""
@@ -53,9 +53,9 @@ class ControllerTarget:
         self._host_files = host_files
         self._earlier: str | None = None
 
-    def require_room(self, needed: int) -> None:
+    def require_room(self, host: str, staged: list[StagedFile], more: int) -> None:
         """Raise BackupError where the disk of the controller has no room."""
-        room.require(self._folder, needed, "the backup on the controller")
+        store.require_room(self._folder, host, staged, more)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -111,9 +111,9 @@ class HostTarget:
         self._host_files = host_files
         self._run_step = run_step
 
-    def require_room(self, needed: int) -> None:
+    def require_room(self, host: str, staged: list[StagedFile], more: int) -> None:
         """Fail where the disk of the host has no room."""
-        self._run_step("measure", folder=self._folder, needed=needed)
+        self._run_step("room", folder=self._folder, staged=staged, more=more)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -164,7 +164,7 @@ def _check_secret(variables: HostVariables, host: str, name: str, secret: Secret
     value, file, longest = variables.get(host, name), secret.get("file"), secret.get("longest", 0)
     if isinstance(value, Mapping):
         _refuse(name, host, secret_values.contents_problem(value))
-    elif isinstance(value, str) and variables.is_set(host, name):
+    elif isinstance(value, str) and (value or variables.is_set(host, name)):
         _refuse(name, host, secret_values.password_problem(value, longest))
     elif value:
         raise VariableError(name, host, "the value is not text", "Put the value into quotation marks")

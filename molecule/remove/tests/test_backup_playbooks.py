@@ -38,8 +38,8 @@ MAKE_SAMPLES = """
 """
 
 
-def python(program: str) -> str:
-    return f"python3 - <<'END'\n{textwrap.dedent(program)}\nEND"
+def python(program: str, output: str = "/dev/stdout") -> str:
+    return f"python3 - > {output} <<'END'\n{textwrap.dedent(program)}\nEND"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def backups(tmp_path):
 def test_data_comes_back_onto_a_host_that_lost_all(deployed, backups, site, prometheus, alertmanager):
     on("monitor1", python(MAKE_DATABASE.format(path=DATABASE)))
     data = f"{VOLUMES}/prometheus-data/_data"
-    on("monitor1", f"{python(MAKE_SAMPLES)} > {data}/samples.txt")
+    on("monitor1", python(MAKE_SAMPLES, f"{data}/samples.txt"))
     promtool = "docker exec -e TMPDIR=/prometheus prometheus promtool tsdb create-blocks-from openmetrics"
     on("monitor1", f"{promtool} /prometheus/samples.txt /prometheus && rm {data}/samples.txt")
     assert run_playbook(ROOT / "playbooks" / "silence.yml", variables={"silence_hosts": "gpu1"}).code == 0

@@ -29,12 +29,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "max_age": {"type": "float", "default": 172800},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
 }
-STEPS = ("measure", "stage", "place", "finish", "clean")
+STEPS = ("measure", "stage", "room", "place", "finish", "clean")
 STEP_ARGUMENTS: dict[str, dict[str, Any]] = {
     "step": {"type": "str", "choices": list(STEPS)},
     "staged": {"type": "list", "elements": "dict", "default": []},
     "manifest": {"type": "dict"},
-    "needed": {"type": "int", "default": 0},
+    "more": {"type": "int", "default": 0},
     "made": {"type": "float"},
 }
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Optional
+from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, manifest, room
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
@@ -68,9 +69,20 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
 def previous(folder: str, host: str) -> Optional[str]:
     """The newest complete backup of the host beside a new one."""
     parent = os.path.dirname(folder)
+    if not os.path.isdir(parent):
+        return None
     complete = {name: found.made for name, found in _backups(parent, host).items() if found.complete}
     newest = max(complete, key=lambda name: complete[name], default=None)
     return os.path.join(parent, newest) if newest else None
+
+
+def require_room(folder: str, host: str, staged: Sequence[Mapping[str, Any]], more: int) -> None:
+    """Raise BackupError where the disk has no room for the files that no earlier backup has, and for `more` bytes."""
+    earlier = previous(folder, host)
+    known = manifest.read(earlier).files if earlier else {}
+    reused = {(name, digest["sha256"]) for name, digest in known.items()}
+    new = [entry for entry in staged if (entry["name"], entry["sha256"]) not in reused]
+    room.require(folder, sum(entry["size"] for entry in new) + more, "the backup")
 
 
 def reuse(earlier: Optional[str], path: str, wanted: Digest, target: str) -> bool:

@@ -136,9 +136,8 @@ def test_without_secrets_the_database_is_named_as_missing_too(back_up, host, loc
     expected = [name.format(etc=host / "etc") for name in CLEAR if name != "grafana/resources.json"]
     assert names(result["backup"]) == sorted(expected)
     left_out = {name.format(etc=host / "etc").replace(".gz.vault", "") for name in SECRETS}
-    assert set(result["missing"]) == set(manifest.read(result["backup"]).missing) == left_out
+    assert set(result["missing"]) == set(manifest.read(result["backup"]).missing) == {*left_out, "grafana/resources.json"}
     assert "Not in the backup of monitor/1: " in result["warnings"][0]
-    # The readable form of Grafana's content is not asked for here.
     assert "grafana/grafana.db: secrets are left out" in result["warnings"][0]
 
 

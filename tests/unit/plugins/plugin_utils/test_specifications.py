@@ -329,6 +329,27 @@ def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, rol
     assert "word" not in message.replace("password", "") and "12345678" not in message
 
 
+@pytest.mark.parametrize(
+    ("role", "values", "problem"),
+    [
+        ("backup", {}, "backup_vault_password on monitor1: it is empty, and secrets are encrypted. Set it, or set"),
+        ("backup", {"backup_dir": "backups"}, "backup_dir on monitor1: backups is no absolute path. Begin it with /"),
+        ("backup", {"backup_max_age": "2 days"}, "backup_max_age on monitor1: '2 days' is not valid. Write it like 26h"),
+        ("restore", {}, "restore_backup on monitor1: it is empty. Set it to the folder of a backup"),
+        ("restore", {"restore_backup": "/b"}, "restore_vault_password on monitor1: it is empty, and the backup of Grafana"),
+        ("restore", {"restore_backup": "b"}, "restore_backup on monitor1: b is no absolute path."),
+    ],
+)
+def test_a_backup_or_a_restore_that_cannot_work_is_refused(tmp_path, role, values, problem):
+    assert problem in refused(tmp_path, role, "monitor1", values, **rules_of(role))
+
+
+def test_the_password_of_backups_serves_a_restore_too(tmp_path):
+    password = {"backup_vault_password": "word of mine"}
+    for role, values in (("backup", password), ("restore", {**password, "restore_backup": "/srv/backups/monitor1/1"})):
+        check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
+
+
 @pytest.mark.parametrize("content", ["", "\n", "x" * 73])
 def test_a_secret_that_a_file_of_the_controller_has_is_refused(tmp_path, content):
     (tmp_path / "exporter_password").write_text(content)

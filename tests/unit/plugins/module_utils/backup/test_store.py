@@ -159,3 +159,15 @@ def test_a_disk_without_room_is_named_with_the_figures(tmp_path):
         BackupError, match=r"are free, and the backup needs 1048576.0 TiB\. .* stay free besides\. Make room"
     ):
         room.require(str(tmp_path / "not" / "yet"), 1 << 60, "the backup")
+
+
+def test_files_of_an_earlier_backup_need_no_room(tmp_path):
+    folder, _removed = back_up(tmp_path, TIMES[0])
+    [(name, digest)] = manifest.read(str(folder)).files.items()
+    large = {"name": name, "size": 1 << 60, "sha256": digest["sha256"]}
+    store.require_room(str(tmp_path / "new"), "monitor1", [large], 1000)
+    for entry in ({**large, "sha256": "0" * 64}, {**large, "name": "another"}):
+        with pytest.raises(BackupError, match="the backup needs 1048576.0 TiB"):
+            store.require_room(str(tmp_path / "new"), "monitor1", [entry], 1000)
+    with pytest.raises(BackupError, match="the backup needs 1048576.0 TiB"):
+        store.require_room(str(tmp_path / "none" / "new"), "monitor1", [large], 0)
