@@ -61,11 +61,8 @@ def test_data_comes_back_onto_a_host_that_lost_all(deployed, backups, site, prom
     on("monitor1", f"{promtool} /prometheus/samples.txt /prometheus && rm {data}/samples.txt")
     assert run_playbook(ROOT / "playbooks" / "silence.yml", variables={"silence_hosts": "gpu1"}).code == 0
     # Alertmanager writes silences within a minute.
-    wait_until(
-        lambda: on("monitor1", f"cat {VOLUMES}/alertmanager-data/_data/silences | wc -c").strip() != "0",
-        "the silence on the disk",
-        90,
-    )
+    silences = f"{VOLUMES}/alertmanager-data/_data/silences"
+    wait_until(lambda: on("monitor1", f"test -s {silences} && echo written"), "the silence on the disk", 90)
     key = on("monitor1", f"sha256sum {SECRET_KEY}")
 
     variables = {"backup_dir": str(backups), **GIVEN}
