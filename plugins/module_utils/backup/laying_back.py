@@ -122,11 +122,11 @@ def replace(engine: Engine, service: Service, time: str) -> str:
     """Put the data in place and start the service. Returns the folder that has the previous data."""
     kept = os.path.join(service.folder, f"{KEPT}.{time}")
     with apply.lock(service.name):
-        moves = _moves(service, kept)
         name = service.container["Name"].lstrip("/")
-        ran = service.container["State"]["Running"]
+        os.mkdir(kept, 0o700)
+        replacement = Replacement(service.name, name, service.container["State"]["Running"], new=_new_data(service))
         try:
-            replaced_data.carry_out(engine, Replacement(service.name, name, ran, moves))
+            replaced_data.carry_out(engine, replacement, lambda: _present_data(service, kept))
         except ServiceError:
             _remove_without_data(kept)
             raise
@@ -143,26 +143,30 @@ def discard(service: Service) -> None:
         os.unlink(_restored_key(service))
 
 
-def _moves(service: Service, kept: str) -> list[list[str]]:
-    """What is renamed. The owner of the files is set before.
-
-    The keys of Grafana are copied before, since a file system other than that of the volume has the present key.
-    """
-    os.mkdir(kept, 0o700)
-    present = [name for name in sorted(os.listdir(service.folder)) if _REPLACED[service.name].fullmatch(name)]
-    moves = [[os.path.join(service.folder, name), os.path.join(kept, name)] for name in present]
+def _new_data(service: Service) -> list[list[str]]:
+    """The renames of the delivered files, whose owner is set. The secret key goes beside the present one first."""
+    moves = []
     key = os.path.join(service.delivered, _SECRET_KEY)
     if service.secret_key_file and os.path.exists(key):
-        beside = _restored_key(service)
-        _copy_key(key, beside, service.owner)
+        _copy_key(key, _restored_key(service), service.owner)
         os.unlink(key)
-        if os.path.exists(service.secret_key_file):
-            _copy_key(service.secret_key_file, os.path.join(kept, _SECRET_KEY), service.owner)
-            moves.append([service.secret_key_file, _previous_key(service)])
-        moves.append([beside, service.secret_key_file])
+        moves.append([_restored_key(service), service.secret_key_file])
     for name in sorted(os.listdir(service.delivered)):
         _give(os.path.join(service.delivered, name), service.owner)
         moves.append([os.path.join(service.delivered, name), os.path.join(service.folder, name)])
+    return moves
+
+
+def _present_data(service: Service, kept: str) -> list[list[str]]:
+    """The renames of the present data.
+
+    The present key is on another file system than the volume, so that a copy of the key is kept.
+    """
+    names = [name for name in sorted(os.listdir(service.folder)) if _REPLACED[service.name].fullmatch(name)]
+    moves = [[os.path.join(service.folder, name), os.path.join(kept, name)] for name in names]
+    if service.secret_key_file and os.path.exists(service.secret_key_file):
+        _copy_key(service.secret_key_file, os.path.join(kept, _SECRET_KEY), service.owner)
+        moves.append([service.secret_key_file, _previous_key(service)])
     return moves
 
 

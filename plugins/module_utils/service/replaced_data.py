@@ -8,8 +8,10 @@ What is replaced stays beside the new data. A record on disk lets the next run t
 from __future__ import annotations
 
 import os
+import shutil
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, state
@@ -24,15 +26,17 @@ COME_BACK_SECONDS = 60
 
 @dataclass
 class Replacement:
-    """The renames of a replacement in their order, each a path and the path that the file gets.
+    """A replacement of the data of a service, whose `container` ran before or not.
 
-    `ran` is whether the container ran before.
+    `aside` are the renames of the previous data, each a path and the path that the file gets. `new` are those of the new
+    data, which follow.
     """
 
     service: str
     container: str
     ran: bool
-    moves: list[list[str]]
+    aside: list[list[str]] = field(default_factory=list)
+    new: list[list[str]] = field(default_factory=list)
 
 
 def pending(service: str) -> bool:
@@ -40,16 +44,19 @@ def pending(service: str) -> bool:
     return os.path.exists(state.path(service, KIND))
 
 
-def carry_out(engine: Engine, replacement: Replacement) -> None:
+def carry_out(engine: Engine, replacement: Replacement, present: Callable[[], list[list[str]]]) -> None:
     """Replace the data and start the container. Where that fails, the previous data is put back.
 
-    The caller has the lock of the service. Raises ServiceError.
+    `present` gives the renames of the previous data. It is asked after the stop, since a program makes and removes files
+    until then. The caller has the lock of the service. Raises ServiceError.
     """
     state.save(replacement.service, KIND, asdict(replacement))
     try:
         if replacement.ran:
             engine.stop(replacement.container)
-        for path, moved in replacement.moves:
+        replacement.aside = present()
+        state.save(replacement.service, KIND, asdict(replacement))
+        for path, moved in (*replacement.aside, *replacement.new):
             _rename(path, moved)
         engine.start(replacement.container)
         _wait_until_steady(engine, replacement.container)
@@ -77,8 +84,13 @@ def take_back(engine: Engine, replacement: Replacement) -> None:
     container = engine.container(replacement.container)
     if container and container["State"]["Running"]:
         engine.stop(replacement.container)
-    for path, moved in reversed(replacement.moves):
+    for path, moved in reversed(replacement.new):
         if os.path.lexists(moved) and not os.path.lexists(path):
+            _rename(moved, path)
+    for path, moved in reversed(replacement.aside):
+        if os.path.lexists(moved):
+            # What is there was made by the container while it ran on the new data.
+            _remove(path)
             _rename(moved, path)
     if container and replacement.ran:
         engine.start(replacement.container)
@@ -96,6 +108,14 @@ def _taken_back(engine: Engine, replacement: Replacement) -> str:
 def _rename(path: str, moved: str) -> None:
     with files.about(moved):
         os.rename(path, moved)
+
+
+def _remove(path: str) -> None:
+    with files.about(path):
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            os.unlink(path)
 
 
 def _wait_until_steady(engine: Engine, name: str) -> None:

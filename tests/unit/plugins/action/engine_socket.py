@@ -32,10 +32,10 @@ def container(name, image):
 
 
 @contextmanager
-def engine(path, volumes, images=None, calls=None):
+def engine(path, volumes, images=None, calls=None, on_stop=None):
     """The address of an engine with these volumes, folders by name, and containers, images by service.
 
-    `calls` gets the starts and stops.
+    `calls` gets the starts and stops, and `on_stop` is called with the name of a container that stops.
     """
     containers = {name: container(name, image) for name, image in (images or {}).items()}
 
@@ -62,6 +62,8 @@ def engine(path, volumes, images=None, calls=None):
         def do_POST(self):
             _kind, name, action = self._asked()[0].split("/")
             containers[name]["State"]["Running"] = action == "start"
+            if action == "stop" and on_stop:
+                on_stop(name)
             if calls is not None:
                 calls.append((action, name))
             self._answer(204, None)

@@ -78,10 +78,10 @@ def host(tmp_path):
 def restore(host, backup, tmp_path):
     """Runs the module; its result, and the starts and stops of containers."""
 
-    def run(*arguments, images=None, **options):
+    def run(*arguments, images=None, on_stop=None, **options):
         calls = []
         (tmp_path / "engine.sock").unlink(missing_ok=True)
-        with engine(tmp_path / "engine.sock", volumes(host), images or IMAGES, calls) as address:
+        with engine(tmp_path / "engine.sock", volumes(host), images or IMAGES, calls, on_stop) as address:
             given = {
                 "backup": str(backup),
                 "host": "monitor1",
@@ -135,6 +135,14 @@ def test_one_service_is_restored_alone(restore, host):
     assert calls == [("stop", "alertmanager"), ("start", "alertmanager")]
     changed = {path for path in {**before, **contents(host)} if before.get(path) != contents(host).get(path)}
     assert all(path.startswith("volumes/alertmanager/") for path in changed)
+
+
+def test_a_journal_that_sqlite_removes_at_the_stop_is_no_fault(restore, host):
+    folder = host / "volumes" / "grafana"
+    result, _calls = restore(services=["grafana"], on_stop=lambda _name: (folder / "grafana.db-wal").unlink())
+    assert isinstance(result, dict), result
+    assert users(folder / "grafana.db") == ["anna"]
+    assert names(result["kept"]["grafana"]) == ["grafana.db", "secret_key"]
 
 
 def test_check_mode_checks_and_changes_nothing(restore, host):

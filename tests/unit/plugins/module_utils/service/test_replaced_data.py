@@ -38,8 +38,19 @@ def replacement(data, engine):
         "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
         "RestartCount": 0,
     }
-    moves = [("db", "kept/db"), ("plugins", "kept/plugins"), ("new/db", "db")]
-    return Replacement("app", "app", True, [[str(data / path), str(data / moved)] for path, moved in moves])
+    return Replacement("app", "app", True, new=paths(data, ("new/db", "db")))
+
+
+def paths(folder, *moves):
+    return [[str(folder / path), str(folder / moved)] for path, moved in moves]
+
+
+@pytest.fixture
+def present(data):
+    """The renames of the previous data."""
+    return lambda: paths(
+        data, *((name, f"kept/{name}") for name in ("db", "db-wal", "plugins") if (data / name).exists())
+    )
 
 
 def contents(folder):
@@ -50,34 +61,41 @@ BEFORE = {"db": "present", "plugins": "present", "new/db": "restored"}
 AFTER = {"db": "restored", "kept/db": "present", "kept/plugins": "present"}
 
 
-def test_the_container_runs_on_the_new_data_and_the_previous_data_stays(engine, replacement, data):
-    replaced_data.carry_out(engine, replacement)
+def test_the_container_runs_on_the_new_data_and_the_previous_data_stays(engine, replacement, present, data):
+    replaced_data.carry_out(engine, replacement, present)
     assert contents(data) == AFTER
     assert engine.calls == [("stop", "app"), ("start", "app")]
     assert engine.container("app")["State"]["Running"]
     assert not replaced_data.pending("app")
 
 
-def test_a_container_that_ends_on_the_new_data_gets_the_previous_data_back(engine, replacement, data, monkeypatch):
+def test_a_container_that_ends_on_the_new_data_gets_the_previous_data_back(
+    engine, replacement, present, data, monkeypatch
+):
     start = engine.start
 
     def start_on_good_data(name):
         start(name)
-        engine.containers["c1"]["State"]["Running"] = (data / "db").read_text() == "present"
+        runs = (data / "db").read_text() == "present"
+        engine.containers["c1"]["State"]["Running"] = runs
+        if not runs:
+            # The program makes a folder on the new data that the previous data has too.
+            (data / "plugins").mkdir()
+            (data / "plugins" / "made").write_text("later")
 
     monkeypatch.setattr(engine, "start", start_on_good_data)
     with pytest.raises(
         ServiceError,
         match=r"app does not run on the new data: it ended with exit code 0. The previous data was put back",
     ):
-        replaced_data.carry_out(engine, replacement)
+        replaced_data.carry_out(engine, replacement, present)
     assert contents(data) == BEFORE
     assert engine.container("app")["State"]["Running"]
     assert not replaced_data.pending("app")
 
 
 @pytest.mark.parametrize("step", range(6))
-def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement, data, monkeypatch, step):
+def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement, present, data, monkeypatch, step):
     """The steps are the stop, three renames, the start, and the look at the container."""
     left = iter(range(step))
     killed = []
@@ -99,7 +117,7 @@ def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement,
         # A process that is killed takes nothing back.
         patch.setattr(replaced_data, "take_back", lambda *_arguments: None)
         with pytest.raises(Killed):
-            replaced_data.carry_out(engine, replacement)
+            replaced_data.carry_out(engine, replacement, present)
     assert replaced_data.pending("app")
     assert replaced_data.recover(engine, "app")
     assert contents(data) == BEFORE
@@ -108,15 +126,28 @@ def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement,
     assert not replaced_data.recover(engine, "app")
 
 
-def test_a_rename_that_fails_is_taken_back(engine, replacement, data):
+def test_files_that_go_and_come_until_the_stop_are_no_fault(engine, replacement, present, data, monkeypatch):
+    (data / "db").rename(data / "db-wal")
+    stop = engine.stop
+
+    def stop_and_write(name):
+        stop(name)
+        (data / "db-wal").rename(data / "db")
+
+    monkeypatch.setattr(engine, "stop", stop_and_write)
+    replaced_data.carry_out(engine, replacement, present)
+    assert contents(data) == AFTER
+
+
+def test_a_rename_that_fails_is_taken_back(engine, replacement, present, data):
     (data / "new" / "db").unlink()
     with pytest.raises(ServiceError, match=r"/db: No such file or directory. The previous data was put back"):
-        replaced_data.carry_out(engine, replacement)
+        replaced_data.carry_out(engine, replacement, present)
     assert contents(data) == {"db": "present", "plugins": "present"}
     assert engine.container("app")["State"]["Running"]
 
 
-def test_a_record_of_a_container_that_is_gone_does_no_harm(engine, replacement, data):
+def test_a_record_of_a_container_that_is_gone_does_no_harm(engine, replacement, present, data):
     replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
     engine.containers.clear()
     assert replaced_data.recover(engine, "app")
@@ -128,8 +159,8 @@ def test_a_deployment_takes_a_killed_replacement_back_first(engine, options, dat
     apply.deploy(engine, wanted, SharedAnswers(engine))
     os.rename(data / "db", data / "kept" / "db")
     engine.stop("app")
-    moves = [[str(data / path), str(data / moved)] for path, moved in (("db", "kept/db"), ("new/db", "db"))]
-    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(Replacement("app", "app", True, moves)))
+    killed = Replacement("app", "app", True, paths(data, ("db", "kept/db")), paths(data, ("new/db", "db")))
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(killed))
     service, container = apply.deploy(engine, wanted, SharedAnswers(engine))
     assert contents(data) == BEFORE
     assert container["State"]["Running"]
