@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +17,10 @@ try:
     import sqlite3
 except ImportError:
     SQLITE = False
+    _ERRORS: tuple[type[Exception], ...] = ()
 else:
     SQLITE = True
+    _ERRORS = (sqlite3.Error,)
 
 # A step reads at most 8 MiB of pages of 4 KiB. The program can write between two steps.
 STEP_PAGES = 2048
@@ -26,13 +29,19 @@ STEP_PAUSE_SECONDS = 0.02
 STEPS_SECONDS = 30.0
 BUSY_SECONDS = 30.0
 MISSING = (
-    "Python on this host ({python}) has no module sqlite3, which copies Grafana's database. Install the package of the"
+    "Python on this host ({python}) has no module sqlite3, which Grafana's database needs. Install the package of the"
     " distribution that has the module, or set ansible_python_interpreter to a Python that has the module."
 )
 
 
 class _TooLong(Exception):
     """The steps did not end in time."""
+
+
+def require_sqlite() -> None:
+    """Raise BackupError where Python on this host cannot copy a database."""
+    if not SQLITE:
+        raise BackupError(MISSING.format(python=sys.executable))
 
 
 def size(source: str) -> int:
@@ -74,10 +83,6 @@ def _copied_in_steps(database: Any, copied: Any, seconds: float) -> bool:
 
 
 def _opened(source: str) -> Any:
-    if not SQLITE:
-        import sys
-
-        raise BackupError(MISSING.format(python=sys.executable))
     if os.path.islink(source):
         raise BackupError(f"The database {source} is a symbolic link, which is not followed.")
     return contextlib.closing(sqlite3.connect(f"file:{quote(source)}?mode=ro", uri=True, timeout=BUSY_SECONDS))
@@ -89,7 +94,8 @@ def _pragma(database: Any, name: str) -> Any:
 
 @contextlib.contextmanager
 def _errors(path: str) -> Any:
+    require_sqlite()
     try:
         yield
-    except sqlite3.Error as error:
+    except _ERRORS as error:
         raise BackupError(f"The database {path} cannot be copied: {error}.") from error

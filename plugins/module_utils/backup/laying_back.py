@@ -78,6 +78,8 @@ def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Servic
     folder = os.path.realpath(volume_data.folder_of(found))
     if not os.path.isdir(folder):
         raise BackupError(f"The host does not see the folder of the volume {volume}, {folder}.")
+    if name == "grafana":
+        database.require_sqlite()
     owner = _owner(containers[0], engine.confinement())
     return Service(name, folder, containers[0], owner, secret_key_file if name == "grafana" else "")
 

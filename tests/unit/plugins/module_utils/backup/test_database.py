@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import database
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+
+from tests.conftest import COLLECTIONS
 
 ROWS = 4000
 
@@ -118,7 +122,18 @@ def test_what_is_no_database_and_a_link_are_refused(tmp_path):
         database.copy(str(tmp_path / "link.db"), str(tmp_path / "copy.db"))
 
 
-def test_a_python_without_sqlite_is_named_with_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "SQLITE", False)
-    with pytest.raises(BackupError, match=r"Python on this host \(/.*\) has no module sqlite3.*Install the package"):
-        database.size(str(tmp_path / "grafana.db"))
+def test_a_python_without_sqlite_is_named_with_what_to_do(tmp_path):
+    program = f"""
+import sys
+sys.modules["sqlite3"] = None
+sys.path.insert(0, {str(COLLECTIONS)!r})
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import database
+for asked in (database.size, database.check):
+    try:
+        asked({str(tmp_path / "grafana.db")!r})
+    except database.BackupError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    told = f"Python on this host ({sys.executable}) has no module sqlite3, which Grafana's database needs. Install"
+    assert (done.stdout.count(told), done.stderr) == (2, "")
