@@ -24,6 +24,8 @@ _CONFIGURATION = (
     "prometheus_rules_extra",
     "prometheus_flags_extra",
 )
+# Of jobs that send the password of the exporters where TLS is on.
+_TARGETS = ("prometheus_cadvisor_targets", "prometheus_gpu_targets", "prometheus_node_targets")
 # Prometheus 2 does not take fallback_scrape_protocol, which the role's jobs have.
 _OLDEST = "3.0"
 JOBS = ("cadvisor", "nvidia-gpu", "node", "model-server")
@@ -49,6 +51,10 @@ def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[
     yield "prometheus_external_url", public_url.problem_of(url, "https://monitoring.example.com/prometheus")
     yield "prometheus_route_prefix", public_url.path_problem_of(str(variables.get(host, "prometheus_route_prefix") or ""), "/prometheus")
     yield "prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])
+    without_tls = variables.is_set(host, "gpu_monitoring_tls") and not variables.is_true(host, "gpu_monitoring_tls")
+    for name in () if without_tls else _TARGETS:
+        if variables.is_set(host, name):
+            yield name, _problem_of_targets(variables.get(host, name))
     yield "prometheus_external_labels", target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {})
     yield "prometheus_flags_extra", flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS)
     yield from _settings_of_alerts(variables, host)
@@ -81,4 +87,13 @@ def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
             return f"the job {name} is one of the role", "Choose another job_name"
         if names.count(name) > 1:
             return f"the job {name} is there twice", "Give each job its own job_name"
+    return None
+
+
+def _problem_of_targets(groups: Sequence[Any]) -> tuple[str, str] | None:
+    for group in groups:
+        if str((group.get("labels") or {}).get("__scheme__", "https")).lower() == "http":
+            targets = ", ".join(str(target) for target in group.get("targets") or [])
+            problem = f"Prometheus would send the password of the exporters to {targets} in clear text (__scheme__: http)"
+            return problem, "Take the targets out, and write a job for them in prometheus_scrape_configs"
     return None

@@ -299,7 +299,8 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
 def _last_version(engine: Engine, options: ServiceSpec) -> str:
     """The version that last ran on the data; empty where none is known.
 
-    Raises ServiceError for a version that does not read the data. Data that no older version reads may come from another owner, who must not use them meanwhile.
+    Raises ServiceError for a version that does not read the data. Data that no older version reads may come from another
+    owner, who must not use them meanwhile.
     """
     if not options.data or engine.volume(options.data.volume) is None:
         return ""

@@ -173,6 +173,11 @@ WORD = "word-of-mine"
         ("prometheus_flags_extra", ["--log.level=debug", "--log.level=info"], "--log.level is there twice. Remove one of them."),
         ("prometheus_scrape_configs", [{"job_name": "node"}], "the job node is one of the role. Choose another job_name."),
         ("prometheus_scrape_configs", [{"job_name": "x"}, {"job_name": "x"}], "the job x is there twice. Give each job its own job_name."),
+        (
+            "prometheus_node_targets",
+            [{"targets": ["192.0.2.7:9100"], "labels": {"host": "gpu1", "__scheme__": "http"}}],
+            "Prometheus would send the password of the exporters to 192.0.2.7:9100 in clear text (__scheme__: http). Take the targets out",
+        ),
         ("prometheus_external_labels", {"data-center": "a"}, "'data-center' is not a name of a label. Use letters"),
         ("prometheus_external_labels", {"production": True}, "the label production has no text as value."),
         ("prometheus_external_url", f"https://me:{WORD}@example.com/", "the value is not a URL without login and query. Write it like https://"),
