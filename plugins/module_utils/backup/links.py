@@ -40,7 +40,8 @@ def link_blocks(folder: str, target: str) -> list[str]:
     os.mkdir(target, 0o700)
     for _round in range(_ROUNDS):
         wanted = set(blocks(folder))
-        for name in linked - wanted:
+        # Of a block that is removed while it is linked, there may be a part without meta.json.
+        for name in set(os.listdir(target)) - (linked & wanted):
             shutil.rmtree(os.path.join(target, name))
         for name in sorted(wanted - linked):
             try:

@@ -106,6 +106,25 @@ def test_blocks_that_are_compacted_meanwhile_are_never_linked_in_part(tmp_path):
         thread.join()
 
 
+def test_no_part_of_a_block_stays_that_was_removed_after_it_was_opened(data, tmp_path, monkeypatch):
+    scandir = os.scandir
+    removed = []
+
+    def remove_first(folder):
+        if isinstance(folder, int) and not removed:
+            removed.append(name_of(0))
+            shutil.rmtree(data / name_of(0) / "chunks")
+            (data / name_of(0) / "meta.json").unlink()
+            listed = scandir(folder)
+            (data / name_of(0)).rename(data / f"{name_of(0)}.tmp-for-deletion")
+            return listed
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", remove_first)
+    assert links.link_blocks(str(data), str(tmp_path / "links")) == [name_of(1), name_of(2)]
+    assert (removed, sorted(os.listdir(tmp_path / "links"))) == ([name_of(0)], [name_of(1), name_of(2)])
+
+
 def test_links_that_a_container_made_are_not_followed(data, tmp_path):
     secret = tmp_path / "secret"
     secret.mkdir()
