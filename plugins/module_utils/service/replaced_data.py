@@ -28,14 +28,14 @@ COME_BACK_SECONDS = 60
 class Replacement:
     """A replacement of the data of a service, whose `container` ran before or not.
 
-    `aside` are the renames of the previous data, each a path and the path that the file gets. `new` are those of the new
-    data, which follow.
+    `aside` are the renames of the previous data, each a path and the path that the file gets; None until the container
+    stopped. `new` are those of the new data, which follow.
     """
 
     service: str
     container: str
     ran: bool
-    aside: list[list[str]] = field(default_factory=list)
+    aside: Optional[list[list[str]]] = None
     new: list[list[str]] = field(default_factory=list)
 
 
@@ -84,17 +84,26 @@ def take_back(engine: Engine, replacement: Replacement) -> None:
     container = engine.container(replacement.container)
     if container and container["State"]["Running"]:
         engine.stop(replacement.container)
-    for path, moved in reversed(replacement.new):
-        if os.path.lexists(moved) and not os.path.lexists(path):
-            _rename(moved, path)
-    for path, moved in reversed(replacement.aside):
+    if replacement.aside is not None:
+        _put_back(replacement.aside, replacement.new)
+    if container and replacement.ran:
+        engine.start(replacement.container)
+    state.drop(replacement.service, KIND)
+
+
+def _put_back(aside: list[list[str]], new: list[list[str]]) -> None:
+    """Undo the renames that were made. All of the previous data is aside before the first file of the new data moves."""
+    if all(os.path.lexists(moved) for _path, moved in aside):
+        for path, moved in reversed(new):
+            if os.path.lexists(moved) and not os.path.lexists(path):
+                with files.about(path):
+                    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+                _rename(moved, path)
+    for path, moved in reversed(aside):
         if os.path.lexists(moved):
             # What is there was made by the container while it ran on the new data.
             _remove(path)
             _rename(moved, path)
-    if container and replacement.ran:
-        engine.start(replacement.container)
-    state.drop(replacement.service, KIND)
 
 
 def _taken_back(engine: Engine, replacement: Replacement) -> str:

@@ -154,6 +154,26 @@ def test_a_record_of_a_container_that_is_gone_does_no_harm(engine, replacement, 
     assert contents(data) == BEFORE
 
 
+@pytest.mark.parametrize("aside", [None, [("db", "kept/db")]], ids=["before the stop", "before the renames"])
+def test_the_present_data_stays_where_the_files_of_the_backup_are_gone(engine, replacement, data, aside):
+    replacement.aside = aside and paths(data, *aside)
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
+    (data / "new" / "db").unlink()
+    (data / "new").rmdir()
+    assert replaced_data.recover(engine, "app")
+    assert contents(data) == {"db": "present", "plugins": "present"}
+
+
+def test_the_previous_data_comes_back_where_the_folder_for_the_new_data_is_gone(engine, replacement, present, data):
+    replacement.aside = present()
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
+    for path, moved in (*replacement.aside, *replacement.new):
+        os.rename(path, moved)
+    (data / "new").rmdir()
+    assert replaced_data.recover(engine, "app")
+    assert contents(data) == BEFORE
+
+
 def test_a_deployment_takes_a_killed_replacement_back_first(engine, options, data):
     wanted = spec.checked(parse(options))
     apply.deploy(engine, wanted, SharedAnswers(engine))
