@@ -69,8 +69,8 @@ class ActionModule(ActionBase):
         try:
             self._step("prepare")
             self._deliver(source, host_files, data, folders)
-            self._step("check", files={service: of_service.delivered() for service, of_service in data.items()})
-            kept = self._step("replace", time=store.folder_name(store.now()))["kept"]
+            delivered = {service: of_service.delivered() for service, of_service in data.items()}
+            kept = self._step("replace", files=delivered, time=store.folder_name(store.now()))["kept"]
         except BaseException:
             self._give_up()
             raise

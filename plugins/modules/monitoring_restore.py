@@ -86,7 +86,7 @@ options:
   step:
     description: The part that runs on the host. The action of the module sets it; leave it out.
     type: str
-    choices: [look, find, prepare, copy, check, replace, discard]
+    choices: [look, find, prepare, copy, replace, discard]
   files:
     description: Files by service, for the steps. The action of the module sets them.
     type: dict
@@ -124,6 +124,7 @@ written:
   elements: str
 """
 
+import contextlib
 import os
 import shutil
 import sys
@@ -168,7 +169,7 @@ def _find(given, engine):
     services = _services(given, engine)
     for service in services:
         laying_back.refuse_older(service, given["images"].get(service.name, ""))
-        laying_back.require_room(service, given["files"][service.name])
+    laying_back.require_room(services, given["files"])
     return {"folders": {service.name: service.delivered for service in services}}
 
 
@@ -187,22 +188,22 @@ def _copy(given, engine):
     return {}
 
 
-def _check(given, engine):
-    for service in _services(given, engine):
-        laying_back.check(service, given["files"][service.name])
-    return {}
-
-
 def _replace(given, engine):
     kept = {}
-    for service in _services(given, engine):
-        try:
-            kept[service.name] = laying_back.replace(engine, service, given["time"])
-        except (BackupError, ServiceError) as error:
-            done = "".join(
-                f" {name} was restored, and its previous data is in {folder}." for name, folder in kept.items()
-            )
-            raise BackupError(f"{error}{done}") from error
+    with contextlib.ExitStack() as locks:
+        for name in given["services"]:
+            locks.enter_context(apply.lock(name))
+        services = _services(given, engine)
+        for service in services:
+            laying_back.check(service, given["files"][service.name])
+        for service in services:
+            try:
+                kept[service.name] = laying_back.replace(engine, service, given["time"])
+            except (BackupError, ServiceError, OSError) as error:
+                done = "".join(
+                    f" {name} was restored, and its previous data is in {folder}." for name, folder in kept.items()
+                )
+                raise BackupError(f"{error}{done}") from error
     return {"kept": kept}
 
 
@@ -217,7 +218,6 @@ _STEPS = {
     "find": _find,
     "prepare": _prepare,
     "copy": _copy,
-    "check": _check,
     "replace": _replace,
     "discard": _discard,
 }

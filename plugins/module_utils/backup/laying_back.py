@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional, TypedDict
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import database, digests, room
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import database, digests, links, room
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.staging import DATABASE
@@ -75,13 +76,14 @@ def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Servic
         )
     if journal.pending(name):
         raise BackupError(f"An interrupted deployment of {name} is on this host. Run the playbook site first.")
-    folder = os.path.realpath(volume_data.folder_of(found))
+    folder = volume_data.folder_of(found)
     if not os.path.isdir(folder):
-        raise BackupError(f"The host does not see the folder of the volume {volume}, {folder}.")
+        raise BackupError(f"{name}_volume: the host does not see the folder of the volume {volume}, '{folder}'.")
+    _require_sole_user(engine, name, volume)
     if name == "grafana":
         database.require_sqlite()
     owner = _owner(containers[0], engine.confinement())
-    return Service(name, folder, containers[0], owner, secret_key_file if name == "grafana" else "")
+    return Service(name, os.path.realpath(folder), containers[0], owner, secret_key_file if name == "grafana" else "")
 
 
 def refuse_older(service: Service, image: str) -> None:
@@ -95,19 +97,32 @@ def refuse_older(service: Service, image: str) -> None:
         )
 
 
-def require_room(service: Service, needed: int) -> None:
-    """Raise BackupError where the data does not fit beside the present data, which stays."""
-    room.require(service.folder, needed, f"the data of {service.name} beside the present data")
+def require_room(services: list[Service], needed: Mapping[str, int]) -> None:
+    """Raise BackupError where the data does not fit beside the present data, which stays. Volumes may share a disk."""
+    disks: dict[int, list[Service]] = {}
+    for service in services:
+        disks.setdefault(room.device(service.folder), []).append(service)
+    for sharing in disks.values():
+        names = " and ".join(service.name for service in sharing)
+        size = sum(needed[service.name] for service in sharing)
+        room.require(sharing[0].folder, size, f"the data of {names} beside the present data")
 
 
 def prepare(service: Service) -> None:
     """Make an empty folder for the files of the backup."""
-    _remove(service.delivered)
-    os.mkdir(service.delivered, 0o700)
+    with apply.lock(service.name):
+        _remove(service.delivered)
+        os.mkdir(service.delivered, 0o700)
 
 
 def check(service: Service, delivered: list[Delivered]) -> None:
-    """Raise BackupError where a file did not arrive as it is in the backup, or the database is damaged."""
+    """Raise BackupError where a file did not arrive as it is in the backup, or the database is damaged.
+
+    The caller has the lock of the service, so that no other restore changes the files after this.
+    """
+    unknown = set(links.files(service.delivered)) - {entry["path"] for entry in delivered}
+    if unknown:
+        raise BackupError(f"{service.name}: another restore is sending {min(unknown)}. Run this again when it has ended.")
     for entry in delivered:
         path = os.path.join(service.delivered, entry["path"])
         try:
@@ -121,28 +136,54 @@ def check(service: Service, delivered: list[Delivered]) -> None:
 
 
 def replace(engine: Engine, service: Service, time: str) -> str:
-    """Put the data in place and start the service. Returns the folder that has the previous data."""
+    """Put the data in place and start the service. Returns the folder that has the previous data.
+
+    The caller has the lock of the service.
+    """
     kept = os.path.join(service.folder, f"{KEPT}.{time}")
-    with apply.lock(service.name):
-        name = service.container["Name"].lstrip("/")
-        os.mkdir(kept, 0o700)
+    name = service.container["Name"].lstrip("/")
+    os.mkdir(kept, 0o700)
+    try:
+        # What a killed run left would be taken for the present key.
+        _remove_previous_key(service)
         replacement = Replacement(service.name, name, service.container["State"]["Running"], new=_new_data(service))
-        try:
-            replaced_data.carry_out(engine, replacement, lambda: _present_data(service, kept))
-        except ServiceError:
-            _remove_without_data(kept)
-            raise
-    if service.secret_key_file and os.path.lexists(_previous_key(service)):
-        os.unlink(_previous_key(service))
+        replaced_data.carry_out(engine, replacement, lambda: _present_data(service, kept))
+    except BaseException:
+        _remove_without_data(kept)
+        raise
+    _remove_previous_key(service)
     _remove(service.delivered)
     return kept
 
 
 def discard(service: Service) -> None:
-    """Remove the files of the backup that are not in place."""
+    """Remove the files of the backup that are not in place. The next run needs these to take a replacement back."""
+    if replaced_data.pending(service.name):
+        return
     _remove(service.delivered)
     if service.secret_key_file and os.path.lexists(_restored_key(service)):
         os.unlink(_restored_key(service))
+
+
+def _require_sole_user(engine: Engine, name: str, volume: str) -> None:
+    """Raise BackupError where the service does not use the volume, or a running container of somebody else does."""
+    users = {user["Names"][0].lstrip("/"): user for user in engine.users_of_volume(volume)}
+    own = engine.owned(name)
+    if not set(own) & set(users):
+        raise BackupError(
+            f"{name}_volume: the container {own[0]} does not use the volume {volume}. Run the playbook site first."
+        )
+    others = sorted(user for user in set(users) - set(own) if users[user].get("State") == "running")
+    if others:
+        raise BackupError(
+            f"{name}_volume: the container {others[0]} uses the volume {volume} too. Stop {others[0]} first, since the"
+            " data is replaced."
+        )
+
+
+def _remove_previous_key(service: Service) -> None:
+    if service.secret_key_file and os.path.lexists(_previous_key(service)):
+        os.unlink(_previous_key(service))
 
 
 def _new_data(service: Service) -> list[list[str]]:

@@ -21,7 +21,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "controller_folder": {"type": "str"},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
 }
-STEPS = ("look", "find", "prepare", "copy", "check", "replace", "discard")
+STEPS = ("look", "find", "prepare", "copy", "replace", "discard")
 STEP_ARGUMENTS: dict[str, dict[str, Any]] = {
     "step": {"type": "str", "choices": list(STEPS)},
     "files": {"type": "dict", "default": {}},

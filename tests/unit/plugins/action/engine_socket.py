@@ -32,11 +32,13 @@ def container(name, image):
 
 
 @contextmanager
-def engine(path, volumes, images=None, calls=None, on_stop=None):
+def engine(path, volumes, images=None, calls=None, on_stop=None, mounts=None):
     """The address of an engine with these volumes, folders by name, and containers, images by service.
 
-    `calls` gets the starts and stops, and `on_stop` is called with the name of a container that stops.
+    `mounts` are the volumes of containers that have another one than their own, by container. `calls` gets the starts and
+    stops, and `on_stop` is called with the name of a container that stops.
     """
+    mounts = mounts or {}
     containers = {name: container(name, image) for name, image in (images or {}).items()}
 
     class Handler(BaseHTTPRequestHandler):
@@ -50,8 +52,8 @@ def engine(path, volumes, images=None, calls=None, on_stop=None):
             elif kind == "volumes" and name in volumes:
                 self._answer(200, {"Name": name, "Mountpoint": str(volumes[name])})
             elif place == "containers/json":
-                [label] = json.loads(query["filters"][0])["label"]
-                self._answer(200, [self._listed(name) for name in containers if label in (LABEL, f"{LABEL}={name}")])
+                filters = json.loads(query["filters"][0])
+                self._answer(200, [self._listed(name) for name in containers if self._matches(name, filters)])
             elif kind == "containers" and name.removesuffix("/json") in containers:
                 self._answer(200, containers[name.removesuffix("/json")])
             elif kind == "images":
@@ -73,9 +75,14 @@ def engine(path, volumes, images=None, calls=None, on_stop=None):
             path = unquote(parts.path).lstrip("/")
             return path.partition("/")[2] if path.startswith("v1.") else path, parse_qs(parts.query)
 
+        def _matches(self, name, filters):
+            if "volume" in filters:
+                return filters["volume"] == [mounts.get(name, f"{name}-data")]
+            return filters["label"] in ([LABEL], [f"{LABEL}={name}"])
+
         def _listed(self, name):
             config = containers[name]["Config"]
-            return {"Names": [f"/{name}"], "Image": config["Image"], "ImageID": IMAGE["Id"], "Labels": config["Labels"]}
+            return {"State": "running", "Names": [f"/{name}"], "Image": config["Image"], "ImageID": IMAGE["Id"], "Labels": config["Labels"]}
 
         def _answer(self, status, content):
             body = b"" if content is None else json.dumps(content).encode()

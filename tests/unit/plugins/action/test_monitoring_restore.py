@@ -78,10 +78,11 @@ def host(tmp_path):
 def restore(host, backup, tmp_path):
     """Runs the module; its result, and the starts and stops of containers."""
 
-    def run(*arguments, images=None, on_stop=None, **options):
+    def run(*arguments, images=None, on_stop=None, mounts=None, folders=None, **options):
         calls = []
         (tmp_path / "engine.sock").unlink(missing_ok=True)
-        with engine(tmp_path / "engine.sock", volumes(host), images or IMAGES, calls, on_stop) as address:
+        seen = {**volumes(host), **(folders or {})}
+        with engine(tmp_path / "engine.sock", seen, images or IMAGES, calls, on_stop, mounts) as address:
             given = {
                 "backup": str(backup),
                 "host": "monitor1",
@@ -193,6 +194,13 @@ def _without_database(backup):
             "grafana: version 12.4.10 made the data of the backup, and 12.3.1 is deployed",
         ),
         (None, {"images": {"grafana": "grafana:12.4.10"}}, "prometheus is not deployed on this host"),
+        (None, {"mounts": {"grafana": "old"}}, "container grafana does not use the volume grafana-data. Run the playbook"),
+        (
+            None,
+            {"images": {**IMAGES, "thanos": "thanos:1"}, "mounts": {"thanos": "prometheus-data"}},
+            "prometheus_volume: the container thanos uses the volume prometheus-data too. Stop thanos first",
+        ),
+        (None, {"folders": {"grafana-data": ""}}, "the host does not see the folder of the volume grafana-data, ''"),
         (None, {"backup": "backups"}, "backup: 'backups' is no absolute path"),
     ],
     ids=[
@@ -206,6 +214,9 @@ def _without_database(backup):
         "no password",
         "older",
         "not deployed",
+        "another volume",
+        "volume of others",
+        "no folder",
         "relative",
     ],
 )

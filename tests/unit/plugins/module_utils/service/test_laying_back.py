@@ -1,0 +1,95 @@
+"""Data of a backup in the place of present data, with an engine in memory and real files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, laying_back
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from fake_engine import Killed
+
+
+@pytest.fixture(autouse=True)
+def steady(monkeypatch):
+    monkeypatch.setattr(replaced_data, "STEADY_SECONDS", 0)
+    monkeypatch.setattr(replaced_data, "POLL_SECONDS", 0)
+
+
+@pytest.fixture
+def service(tmp_path, engine):
+    """Grafana with a key and a plugin, and those of a backup that were sent."""
+    engine.containers["c1"] = {
+        "Id": "c1",
+        "Name": "/grafana",
+        "Config": {"Image": "grafana:12.4.10", "Cmd": [], "Labels": {}},
+        "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
+        "RestartCount": 0,
+    }
+    folder, owner = tmp_path / "volume", (os.getuid(), os.getgid())
+    made = laying_back.Service("grafana", str(folder), engine.container("grafana"), owner, str(tmp_path / "secret_key"))
+    for path, content in {
+        "secret_key": "present",
+        "volume/plugins/a": "present",
+        f"volume/{laying_back.FOLDER}/secret_key": "restored",
+        f"volume/{laying_back.FOLDER}/plugins/a": "restored",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(content)
+    return made
+
+
+def state_of(service):
+    """The key and the plugin that Grafana has."""
+    return [open(path).read() for path in (service.secret_key_file, os.path.join(service.folder, "plugins", "a"))]
+
+
+def test_a_key_that_a_killed_run_left_is_not_taken_for_the_present_key(service, engine, tmp_path, monkeypatch):
+    (tmp_path / "secret_key.previous").write_text("older")
+    with monkeypatch.context() as patch:
+
+        def killed(*_arguments):
+            raise Killed
+
+        patch.setattr(replaced_data, "_rename", killed)
+        patch.setattr(replaced_data, "take_back", lambda *_arguments: None)
+        with pytest.raises(Killed):
+            laying_back.replace(engine, service, "1")
+    assert replaced_data.recover(engine, "grafana")
+    assert state_of(service) == ["present", "present"]
+
+
+def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engine, monkeypatch):
+    def fails(*_arguments):
+        raise ServiceError("engine: no answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "start", fails)
+        with pytest.raises(ServiceError, match="Putting back the previous data failed too"):
+            laying_back.replace(engine, service, "1")
+    laying_back.discard(service)
+    assert replaced_data.recover(engine, "grafana")
+    assert state_of(service) == ["present", "present"]
+    laying_back.discard(service)
+    assert sorted(os.listdir(service.folder)) == ["plugins"]
+
+
+def test_files_of_another_restore_are_not_put_in_place(service):
+    path = os.path.join(service.delivered, "plugins", "a")
+    entry = {"path": "plugins/a", **digests.of_file(path)}
+    with pytest.raises(BackupError, match="grafana: another restore is sending secret_key"):
+        laying_back.check(service, [entry])
+    os.unlink(os.path.join(service.delivered, "secret_key"))
+    laying_back.check(service, [entry])
+
+
+def test_volumes_on_one_disk_share_its_room(service, tmp_path):
+    other = laying_back.Service("prometheus", str(tmp_path), service.container, service.owner)
+    share = shutil.disk_usage(tmp_path).free * 6 // 10
+    for name in ("grafana", "prometheus"):
+        laying_back.require_room([service, other], {"grafana": 0, "prometheus": 0, name: share})
+    with pytest.raises(BackupError, match="the data of grafana and prometheus beside the present data needs"):
+        laying_back.require_room([service, other], {"grafana": share, "prometheus": share})
