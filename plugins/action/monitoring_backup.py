@@ -76,8 +76,9 @@ class ActionModule(ActionBase):
             try:
                 staged = self._step("stage")["staged"]
                 clear = [entry for entry in staged if not entry["secret"]]
-                target.require_room(given["host"], clear, backup_contents.ENCRYPTED_SIZE * measured["secret"])
+                # This removes what a killed run left, which would take the room.
                 target.begin(finished)
+                target.require_room(given["host"], clear, backup_contents.ENCRYPTED_SIZE * measured["secret"])
                 self._fill(
                     backup_contents.Contents(target, host_files, given["vault_password"] or ""), staged, finished
                 )

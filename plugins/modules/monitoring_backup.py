@@ -22,12 +22,13 @@ description:
     Secrets are compressed with gzip and encrypted in the format of C(ansible-vault), or left out. Grafana's database,
     Grafana's secret key, and files of the configuration that not all users of the host may read are secrets.
   - >-
-    The free space of the host is checked first, then that of the destination, before anything is written there. Files
-    that an earlier backup has count nothing.
+    The free space of the host is checked first, then that of the destination, before any file is sent there. Files that
+    an earlier backup has count nothing. What a killed run left is removed before both checks.
   - >-
     The file C(manifest.json) lists each file with its size and SHA-256, the containers with their images and digests,
     and what is missing in the backup with the reason. Each file is read again and compared before the backup counts.
   - A backup that failed is removed. What a killed run left is removed by the next run.
+  - A Grafana without its database or its secret key is an error, so that no backup without these replaces an older one.
 notes:
   - Files of an earlier backup of the host that have not changed are hard-linked into the new one.
   - >-
@@ -86,7 +87,9 @@ options:
     type: bool
     default: true
   grafana_secret_key_file:
-    description: File on the host with the key with which Grafana encrypts secrets in its database.
+    description: >-
+      File on the host with the key with which Grafana encrypts secrets in its database. Required for Grafana, unless
+      O(secrets=excluded).
     type: path
   grafana_content:
     description: What M(mlops.gpu_monitoring.grafana_resources) gathered, which is stored as C(grafana/resources.json).
@@ -198,7 +201,10 @@ _NICENESS = 10
 
 
 def _measure(given):
-    measured = staging.measure(options.sources(given))
+    sources = options.sources(given)
+    measured = staging.measure(sources)
+    if given["check_mode"]:
+        staging.require_room(sources)
     containers = engine_data.containers(engine_data.connect(given["docker_host"]))
     return {
         "python": sys.executable,
@@ -258,7 +264,7 @@ def main():
         )
     os.nice(_NICENESS)
     try:
-        result = _STEPS[module.params["step"]](module.params)
+        result = _STEPS[module.params["step"]]({**module.params, "check_mode": module.check_mode})
     except BackupError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

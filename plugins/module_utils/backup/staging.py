@@ -58,7 +58,8 @@ class Measured:
 
 
 def measure(sources: Sources) -> Measured:
-    """How large the backup is, before anything is written. Raises BackupError where the host has no room for copies."""
+    """How large the backup is, before anything is written. Raises BackupError where data of Grafana is not there."""
+    _require_grafana(sources)
     measured = Measured()
     for service, folder in sources.volumes.items():
         for path in _linked(service, folder):
@@ -68,13 +69,10 @@ def measure(sources: Sources) -> Measured:
         measured.missing[f"grafana/{DATABASE}"] = reason
     elif "grafana" in sources.volumes:
         measured.secret = database.size(os.path.join(sources.volumes["grafana"], DATABASE))
-        room.require(sources.volumes["grafana"], measured.secret, "the copy of Grafana's database")
     configuration = _configuration(sources)
     secret_files = [name for name, path in configuration.items() if _is_secret(path)]
     if not sources.secrets:
         measured.missing.update(dict.fromkeys(secret_files, EXCLUDED))
-    if "grafana" in sources.volumes and not os.path.isfile(sources.secret_key):
-        measured.missing["grafana/secret_key"] = f"there is no {sources.secret_key}"
     for name, path in configuration.items():
         if name not in secret_files:
             measured.clear += _size(path)
@@ -83,9 +81,17 @@ def measure(sources: Sources) -> Measured:
     return measured
 
 
+def require_room(sources: Sources) -> None:
+    """Raise BackupError where the host has no room for the copy of Grafana's database."""
+    folder = sources.volumes.get("grafana")
+    if folder and not _no_database(sources):
+        room.require(folder, database.size(os.path.join(folder, DATABASE)), "the copy of Grafana's database")
+
+
 def stage(sources: Sources) -> list[StagedFile]:
-    """Freeze the data and return all files. What an interrupted run left is removed first."""
+    """Freeze the data and return all files. What an interrupted run left is removed first, since it takes room."""
     clean(sources)
+    require_room(sources)
     staged: list[StagedFile] = []
     for service, folder in sources.volumes.items():
         target = os.path.join(folder, FOLDER)
@@ -152,10 +158,24 @@ def _no_database(sources: Sources) -> str:
     """Why Grafana's database is not in the backup; empty where it is."""
     if not sources.database_in_volume:
         return ELSEWHERE
-    if not sources.secrets:
-        return EXCLUDED
-    folder = sources.volumes.get("grafana", "")
-    return "" if os.path.isfile(os.path.join(folder, DATABASE)) else f"there is no {DATABASE} in {folder}"
+    return "" if sources.secrets else EXCLUDED
+
+
+def _require_grafana(sources: Sources) -> None:
+    """Raise BackupError where Grafana's database or secret key is not there: no backup without these replaces another."""
+    folder = sources.volumes.get("grafana")
+    if not folder or not sources.secrets:
+        return
+    if not _no_database(sources) and not os.path.isfile(os.path.join(folder, DATABASE)):
+        raise BackupError(
+            f"grafana_volume: there is no {DATABASE} in {folder}, and Grafana makes the file when it starts. Run the"
+            " playbook site first, or leave grafana out."
+        )
+    if not os.path.isfile(sources.secret_key):
+        raise BackupError(
+            f"grafana_secret_key_file: there is no file '{sources.secret_key}', and nothing else opens the secrets in"
+            " Grafana's database. Run the playbook site first, or leave grafana out."
+        )
 
 
 def _configuration(sources: Sources) -> dict[str, str]:

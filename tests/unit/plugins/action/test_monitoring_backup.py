@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -200,6 +201,20 @@ def test_a_damaged_database_fails_the_backup_and_leaves_nothing(back_up, host):
     assert names(host / "volumes") == before
 
 
+@needs_root
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("volumes/grafana/grafana.db", "grafana_volume: there is no grafana.db in "),
+        ("etc/grafana/secret_key", "grafana_secret_key_file: there is no file "),
+    ],
+)
+def test_a_grafana_without_database_or_key_replaces_no_backup(back_up, host, path, message):
+    (host / path).unlink()
+    assert message in back_up(keep=1)
+    assert not (host / "backups").exists()
+
+
 class Host:
     """This machine as a host whose user is not root. Answers that the connection would print are noted."""
 
@@ -241,16 +256,34 @@ def test_files_of_a_host_are_read_and_written_in_slices(tmp_path, monkeypatch):
     assert (host.printed, host._play_context.no_log) == ([], False)
 
 
-@needs_root
-def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earlier_one(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
+@contextlib.contextmanager
+def file_system(folder, size):
+    """A file system of its own with so many bytes."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
         pytest.skip("no file system can be mounted here")
     try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@needs_root
+def test_what_a_killed_run_left_takes_no_room_from_the_next_backup(back_up, tmp_path):
+    with file_system(tmp_path / "disk", 24 << 20) as disk:
+        left = disk / "monitor%2F1" / "20261129T100000Z"
+        left.mkdir(parents=True)
+        manifest.write(str(left), Manifest("monitor/1", "2026-11-29T10:00:00Z", []))
+        (left / "half").write_bytes(b"x" * (16 << 20))
+        result = back_up(folder=str(disk))
+        assert isinstance(result, dict), result
+        assert list((disk / "monitor%2F1").iterdir()) == [Path(result["backup"])]
+
+
+@needs_root
+def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earlier_one(tmp_path):
+    with file_system(tmp_path / "disk", 4 << 20) as disk:
         source = tmp_path / "index"
         source.write_bytes(b"x" * 3_000_000)
         staged = [{"name": "index", "path": str(source), "size": 3_000_000, "sha256": "", "secret": False}]
@@ -271,8 +304,6 @@ def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earl
         target.discard("monitor1")
         assert os.listdir(disk / "monitor1") == ["earlier"]
         manifest.check(earlier, manifest.read(earlier))
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_two_runs_at_once_into_one_folder_are_refused(tmp_path):
