@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -45,7 +46,7 @@ def discard(folder: str, host: str) -> None:
     parent = os.path.dirname(folder)
     for name, left in _backups(parent, host).items() if os.path.isdir(parent) else []:
         if not left.complete:
-            shutil.rmtree(os.path.join(parent, name))
+            _remove(os.path.join(parent, name))
 
 
 def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
@@ -54,6 +55,7 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
     Returns the folders that were removed.
     """
     manifest.check_files(folder, finished, "Run the backup again.")
+    _write_through(folder)
     manifest.write(folder, replace(finished, complete=True))
     parent = os.path.dirname(folder)
     others = {
@@ -62,7 +64,7 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
     newest_first = sorted(others, key=lambda name: others[name], reverse=True)
     removed = [os.path.join(parent, name) for name in (newest_first[keep - 1 :] if keep else [])]
     for path in removed:
-        shutil.rmtree(path)
+        _remove(path)
     return removed
 
 
@@ -102,6 +104,31 @@ def make_folder_of(folder: str, path: str) -> str:
     full = os.path.join(folder, path)
     os.makedirs(os.path.dirname(full), 0o700, exist_ok=True)
     return full
+
+
+def _write_through(folder: str) -> None:
+    """Wait until all files and folders are on the disk, since older backups are removed then."""
+    for path, _folders, names in os.walk(folder):
+        for name in (*names, "."):
+            descriptor = digests.open_file(os.path.join(path, name))
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                # Some file systems cannot do this for folders.
+                if error.errno != errno.EINVAL:
+                    raise
+            finally:
+                os.close(descriptor)
+
+
+def _remove(folder: str) -> None:
+    """Remove a backup, its manifest last: the next run finds by the manifest what a killed run left."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        elif entry.name != manifest.NAME:
+            os.unlink(entry.path)
+    shutil.rmtree(folder)
 
 
 def _backups(parent: str, host: str) -> dict[str, Manifest]:

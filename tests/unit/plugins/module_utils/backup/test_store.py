@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -80,6 +81,43 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_does_not_count(tmp_pa
     folder, removed = back_up(tmp_path, TIMES[2], keep=2)
     assert removed == []
     assert sorted(os.listdir(tmp_path)) == [complete.name, folder.name]
+
+
+def test_a_removal_that_is_killed_is_ended_by_the_next_run(tmp_path, monkeypatch):
+    old, _removed = back_up(tmp_path, TIMES[0])
+    (old / "after.json").write_text("{}")
+    rmtree = shutil.rmtree
+
+    def killed(path, *arguments, **options):
+        rmtree(path, *arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            back_up(tmp_path, TIMES[1], keep=1)
+    assert (old / "manifest.json").exists()
+    assert not (old / "prometheus").exists()
+    newest, removed = back_up(tmp_path, TIMES[2], keep=1)
+    assert (os.listdir(tmp_path), str(old) in removed) == ([newest.name], True)
+
+
+def test_all_files_are_on_the_disk_before_the_backup_counts(tmp_path, monkeypatch):
+    synced, fsync, write = [], os.fsync, manifest.write
+
+    def noted(descriptor):
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    def after_the_files(folder, written):
+        if written.complete:
+            assert {os.path.join(folder, "prometheus", "blocks", "index"), folder} <= set(map(os.path.normpath, synced))
+        write(folder, written)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(manifest, "write", after_the_files)
+    folder, _removed = back_up(tmp_path, TIMES[0])
+    assert manifest.read(str(folder)).complete
 
 
 def test_an_unchanged_file_is_linked_from_an_earlier_backup_and_a_damaged_one_is_not(tmp_path):
