@@ -28,6 +28,8 @@ STEP_PAUSE_SECONDS = 0.02
 # A write between two steps makes SQLite begin again. After this time one step copies the whole database.
 STEPS_SECONDS = 30.0
 BUSY_SECONDS = 30.0
+# SQLITE_BUSY and SQLITE_LOCKED. The module sqlite3 has names for these from Python 3.11 on.
+_LOCKED = (5, 6)
 MISSING = (
     "Python on this host ({python}) has no module sqlite3, which Grafana's database needs. Install the package of the"
     " distribution that has the module, or set ansible_python_interpreter to a Python that has the module."
@@ -50,13 +52,15 @@ def size(source: str) -> int:
         return _pragma(database, "page_count") * _pragma(database, "page_size")
 
 
-def copy(source: str, target: str, steps_seconds: float = STEPS_SECONDS) -> None:
+def copy(
+    source: str, target: str, steps_seconds: float = STEPS_SECONDS, locked_seconds: float = BUSY_SECONDS
+) -> None:
     """Copy a database into a new file with mode 0600, and check the integrity of the copy. Raises BackupError."""
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     with _errors(source), _opened(source) as database, contextlib.closing(sqlite3.connect(target)) as copied:
         if _pragma(database, "journal_mode") == "wal" or not _copied_in_steps(database, copied, steps_seconds):
             # In WAL mode a reader does not keep writers waiting, so that one step is best.
-            database.backup(copied, pages=-1)
+            _copy_in_one_step(database, copied, locked_seconds)
     check(target)
 
 
@@ -80,6 +84,17 @@ def _copied_in_steps(database: Any, copied: Any, seconds: float) -> bool:
     except _TooLong:
         return False
     return True
+
+
+def _copy_in_one_step(database: Any, copied: Any, locked_seconds: float) -> None:
+    deadline = time.monotonic() + locked_seconds
+
+    def progress(status: int, _remaining: int, _total: int) -> None:
+        # SQLite would try forever.
+        if status in _LOCKED and time.monotonic() > deadline:
+            raise sqlite3.OperationalError(f"a program has locked the database for {locked_seconds:.0f} seconds")
+
+    database.backup(copied, pages=-1, progress=progress)
 
 
 def _opened(source: str) -> Any:

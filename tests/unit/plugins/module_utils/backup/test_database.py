@@ -104,6 +104,22 @@ def test_what_is_only_in_the_write_ahead_log_is_copied_too(tmp_path):
         assert copied.execute("SELECT half FROM pair").fetchall() == [(7,)]
 
 
+def test_a_database_that_stays_locked_ends_the_backup(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    source = make(tmp_path / "grafana.db", "DELETE")
+    pragma = database._pragma
+    with contextlib.closing(sqlite3.connect(source, isolation_level=None)) as program:
+
+        def lock_after(opened, name):
+            answer = pragma(opened, name)
+            program.execute("BEGIN EXCLUSIVE")
+            return answer
+
+        monkeypatch.setattr(database, "_pragma", lock_after)
+        with pytest.raises(BackupError, match=r"cannot be copied: a program has locked the database for 0 seconds"):
+            database.copy(source, str(tmp_path / "copy.db"), 0.05, 0.05)
+
+
 def test_a_damaged_database_is_no_backup(tmp_path):
     source = make(tmp_path / "grafana.db", "DELETE")
     with open(source, "r+b") as file:
