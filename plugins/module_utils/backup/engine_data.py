@@ -52,14 +52,17 @@ def containers(api: docker_socket.Api) -> list[dict[str, Any]]:
 
 
 def _described(api: docker_socket.Api, listed: dict[str, Any]) -> dict[str, Any]:
+    name = listed["Names"][0].lstrip("/")
+    # The list names an image by its ID once the tag is of another image. Restore compares the versions of tags.
+    reference = api.get(f"/containers/{docker_socket.segment(name)}/json")["Config"]["Image"]
     try:
         image: Optional[dict[str, Any]] = api.get(f"/images/{docker_socket.segment(listed['ImageID'])}/json")
     except docker_socket.NotFound:
         image = None
     return {
         "service": listed["Labels"][service_label.LABEL],
-        "container": listed["Names"][0].lstrip("/"),
-        "image": listed["Image"],
+        "container": name,
+        "image": reference,
         "image_id": listed["ImageID"],
         "digests": sorted((image or {}).get("RepoDigests") or []),
     }

@@ -81,8 +81,10 @@ def engine(path, volumes, images=None, calls=None, on_stop=None, mounts=None):
             return filters["label"] in ([LABEL], [f"{LABEL}={name}"])
 
         def _listed(self, name):
-            config = containers[name]["Config"]
-            return {"State": "running", "Names": [f"/{name}"], "Image": config["Image"], "ImageID": IMAGE["Id"], "Labels": config["Labels"]}
+            labels = containers[name]["Config"]["Labels"]
+            # Docker lists the ID as the image once the tag is of another image.
+            image = IMAGE["Id"]
+            return {"State": "running", "Names": [f"/{name}"], "Image": image, "ImageID": image, "Labels": labels}
 
         def _answer(self, status, content):
             body = b"" if content is None else json.dumps(content).encode()
