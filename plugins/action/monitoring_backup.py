@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, options, staging, store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
@@ -21,17 +20,16 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_target
     Target,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files import HostFiles
-
-MODULE = "mlops.gpu_monitoring.monitoring_backup"
-# Neither of them is for the host.
-_OF_CONTROLLER = ("vault_password", "grafana_content", "controller_folder")
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_steps import HostSteps
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostSteps):
     """Runs the steps of a backup on the host, and takes what they froze to where it is kept."""
 
     _supports_check_mode = True
     _supports_async = False
+    _module_name = "mlops.gpu_monitoring.monitoring_backup"
+    _of_controller = ("vault_password", "grafana_content", "controller_folder")
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The folder of the backup, its size and what is missing in it."""
@@ -115,16 +113,6 @@ class ActionModule(ActionBase):
             self._display.warning(
                 f"The failed backup of {self._given['host']} could not be removed: {error} The next backup removes it."
             )
-
-    def _step(self, step: str, **arguments: Any) -> dict[str, Any]:
-        """The result of a step on the host. Raises AnsibleActionFail where it failed."""
-        options_of_host = {name: value for name, value in self._given.items() if name not in _OF_CONTROLLER}
-        answer: dict[str, Any] = self._execute_module(
-            module_name=MODULE, module_args={**options_of_host, "step": step, **arguments}, task_vars=self._variables
-        )
-        if answer.get("failed"):
-            raise AnsibleActionFail(str(answer.get("msg") or answer.get("module_stderr") or f"the step {step} failed."))
-        return answer
 
 
 def _refuse(given: dict[str, Any]) -> None:

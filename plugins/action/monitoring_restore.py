@@ -6,13 +6,13 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import restore_options, store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import restore_contents, restore_controller
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files import HostFiles
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_steps import HostSteps
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.restore_contents import ServiceData
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.restore_sources import (
     ControllerSource,
@@ -22,15 +22,14 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.restore_sourc
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.vault_files import VaultFiles
 
-MODULE = "mlops.gpu_monitoring.monitoring_restore"
-_OF_CONTROLLER = ("vault_password", "controller_folder")
 
-
-class ActionModule(ActionBase):
+class ActionModule(HostSteps):
     """Checks a backup, sends it to the host beside the present data, and runs the step that replaces the data."""
 
     _supports_check_mode = True
     _supports_async = False
+    _module_name = "mlops.gpu_monitoring.monitoring_restore"
+    _of_controller = ("vault_password", "controller_folder")
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The folders with the previous data."""
@@ -121,13 +120,3 @@ class ActionModule(ActionBase):
             self._display.warning(
                 f"What was sent to the host could not be removed: {error} The next restore removes it."
             )
-
-    def _step(self, step: str, **arguments: Any) -> dict[str, Any]:
-        """The result of a step on the host. Raises AnsibleActionFail where it failed."""
-        options = {name: value for name, value in self._given.items() if name not in _OF_CONTROLLER}
-        answer: dict[str, Any] = self._execute_module(
-            module_name=MODULE, module_args={**options, "step": step, **arguments}, task_vars=self._variables
-        )
-        if answer.get("failed"):
-            raise AnsibleActionFail(str(answer.get("msg") or answer.get("module_stderr") or f"the step {step} failed."))
-        return answer
