@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
-
-import yaml
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import links
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
@@ -64,12 +61,3 @@ class Contents:
         if self._vault is None:
             raise BackupError(f"{name} is a secret, and there is no password to encrypt it with.")
         self.add(name + ENCRYPTED, self._vault.encrypt(content))
-
-
-def version() -> str:
-    """The version of this collection, from its archive or from its checkout."""
-    root = Path(__file__).resolve().parents[2]
-    built, source = root / "MANIFEST.json", root / "galaxy.yml"
-    if built.is_file():
-        return str(json.loads(built.read_text())["collection_info"]["version"])
-    return str(yaml.safe_load(source.read_text())["version"]) if source.is_file() else ""
