@@ -167,7 +167,7 @@ def discard(service: Service) -> None:
 
 def _require_sole_user(engine: Engine, name: str, volume: str) -> None:
     """Raise BackupError where the service does not use the volume, or a running container of somebody else does."""
-    users = {user["Names"][0].lstrip("/"): user for user in engine.users_of_volume(volume)}
+    users = {user["Names"][0].lstrip("/"): user for user in engine.users_of_volume(volume) if user.get("Names")}
     own = engine.owned(name)
     if not set(own) & set(users):
         raise BackupError(

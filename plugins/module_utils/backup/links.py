@@ -21,7 +21,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors
 # Of the name of a block: https://github.com/oklog/ulid
 _BLOCK = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _ROUNDS = 10
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 def blocks(folder: str) -> list[str]:
@@ -101,8 +101,8 @@ def _link(read: int, written: int, source: str) -> None:
 def _refuse(error: OSError, path: str) -> None:
     if error.errno in _NO_LINKS:
         raise BackupError(
-            f"{path} cannot be linked: {error.strerror}. A backup of a running service needs a file system with hard"
-            " links."
+            f"{path} cannot be linked: {error.strerror}. A backup of a running service needs a volume of one file system"
+            " with hard links."
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -138,12 +139,13 @@ def test_links_that_a_container_made_are_not_followed(data, tmp_path):
         links.link_tree(str(data / "linked"), str(tmp_path / "more"))
 
 
-def test_a_file_system_without_hard_links_is_named(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("reason", [errno.EPERM, errno.EXDEV], ids=["no hard links", "another mount"])
+def test_a_file_system_without_hard_links_is_named(data, tmp_path, monkeypatch, reason):
     def refuse(*_paths, **_options):
-        raise PermissionError(1, "Operation not permitted")
+        raise OSError(reason, os.strerror(reason))
 
     monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(
-        BackupError, match=r"/chunks/000001|/index|/meta.json|/tombstones.*needs a file system with hard links"
+        BackupError, match=r"/chunks/000001|/index|/meta.json|/tombstones.*needs a volume of one file system with hard links"
     ):
         links.link_blocks(str(data), str(tmp_path / "links"))
