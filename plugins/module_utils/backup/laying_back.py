@@ -122,7 +122,9 @@ def check(service: Service, delivered: list[Delivered]) -> None:
     """
     unknown = set(links.files(service.delivered)) - {entry["path"] for entry in delivered}
     if unknown:
-        raise BackupError(f"{service.name}: another restore is sending {min(unknown)}. Run this again when it has ended.")
+        raise BackupError(
+            f"{service.name}: another restore is sending {min(unknown)}. Run this again when that restore has ended."
+        )
     for entry in delivered:
         path = os.path.join(service.delivered, entry["path"])
         try:

@@ -101,8 +101,8 @@ def _link(read: int, written: int, source: str) -> None:
 def _refuse(error: OSError, path: str) -> None:
     if error.errno in _NO_LINKS:
         raise BackupError(
-            f"{path} cannot be linked: {error.strerror}. A backup of a running service needs a volume of one file system"
-            " with hard links."
+            f"{path} cannot be linked: {error.strerror}. A backup of a running service needs a volume of one file"
+            " system with hard links."
         ) from error
 
 

@@ -162,7 +162,7 @@ def _no_database(sources: Sources) -> str:
 
 
 def _require_grafana(sources: Sources) -> None:
-    """Raise BackupError where Grafana's database or secret key is not there: no backup without these replaces another."""
+    """Raise BackupError where there is no database or secret key: no backup without these may replace another."""
     folder = sources.volumes.get("grafana")
     if not folder or not sources.secrets:
         return

@@ -47,7 +47,7 @@ def pending(service: str) -> bool:
 def carry_out(engine: Engine, replacement: Replacement, present: Callable[[], list[list[str]]]) -> None:
     """Replace the data and start the container. Where that fails, the previous data is put back.
 
-    `present` gives the renames of the previous data. It is asked after the stop, since a program makes and removes files
+    `present` gives the renames of the previous data, and is asked after the stop: a program makes and removes files
     until then. The caller has the lock of the service. Raises ServiceError.
     """
     state.save(replacement.service, KIND, asdict(replacement))
@@ -92,7 +92,7 @@ def take_back(engine: Engine, replacement: Replacement) -> None:
 
 
 def _put_back(aside: list[list[str]], new: list[list[str]]) -> None:
-    """Undo the renames that were made. All of the previous data is aside before the first file of the new data moves."""
+    """Undo the renames that were made. All previous data is aside before the first file of the new data moves."""
     if all(os.path.lexists(moved) for _path, moved in aside):
         for path, moved in reversed(new):
             if os.path.lexists(moved) and not os.path.lexists(path):

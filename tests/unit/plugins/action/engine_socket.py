@@ -35,8 +35,8 @@ def container(name, image):
 def engine(path, volumes, images=None, calls=None, on_stop=None, mounts=None):
     """The address of an engine with these volumes, folders by name, and containers, images by service.
 
-    `mounts` are the volumes of containers that have another one than their own, by container. `calls` gets the starts and
-    stops, and `on_stop` is called with the name of a container that stops.
+    `mounts` are the volumes of containers that have another one than their own, by container. `calls` gets the starts
+    and stops, and `on_stop` is called with the name of a container that stops.
     """
     mounts = mounts or {}
     containers = {name: container(name, image) for name, image in (images or {}).items()}

@@ -194,7 +194,7 @@ def _without_database(backup):
             "grafana: version 12.4.10 made the data of the backup, and 12.3.1 is deployed",
         ),
         (None, {"images": {"grafana": "grafana:12.4.10"}}, "prometheus is not deployed on this host"),
-        (None, {"mounts": {"grafana": "old"}}, "container grafana does not use the volume grafana-data. Run the playbook"),
+        (None, {"mounts": {"grafana": "old"}}, "container grafana does not use the volume grafana-data. Run the "),
         (
             None,
             {"images": {**IMAGES, "thanos": "thanos:1"}, "mounts": {"thanos": "prometheus-data"}},
