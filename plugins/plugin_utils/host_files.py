@@ -54,7 +54,8 @@ class HostFiles:
             except (binascii.Error, ValueError):
                 piece = b""
             if len(piece) != wanted:
-                raise AnsibleActionFail(f"{path} cannot be read from the host. {_last_line(answer)}")
+                # Its standard output is of the file, which may be a secret.
+                raise AnsibleActionFail(f"{path} cannot be read from the host. {_last_line(answer.get('stderr', ''))}")
             yield piece
 
     def write(self, path: str, pieces: Iterable[bytes]) -> None:
@@ -70,7 +71,8 @@ class HostFiles:
     def _run(self, command: str, path: str, content: bytes = slices.NO_INPUT) -> None:
         answer = self._execute(command, in_data=content)
         if answer["rc"] != 0:
-            raise AnsibleActionFail(f"{path} cannot be written on the host. {_last_line(answer)}")
+            text = f"{answer['stdout'][-500:]}\n{answer.get('stderr', '')}"
+            raise AnsibleActionFail(f"{path} cannot be written on the host. {_last_line(text)}")
 
     def _execute(self, command: str, **options: Any) -> Any:
         """The answer to a command. A connection over SSH would print the answer, which may be a secret, at -vvv."""
@@ -87,8 +89,6 @@ class HostFiles:
         return bool(answer["rc"] == 0 and answer["stdout"].strip() == "0")
 
 
-def _last_line(answer: Any) -> str:
-    lines = (
-        f"{answer.get('stdout', '')[-500:] if answer['rc'] else ''}\n{answer.get('stderr', '')}".strip().splitlines()
-    )
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
     return f"{lines[-1].rstrip('.')}." if lines else "The connection gave no reason."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import subprocess
@@ -254,6 +255,17 @@ def test_files_of_a_host_are_read_and_written_in_slices(tmp_path, monkeypatch):
     with pytest.raises(AnsibleActionFail, match=r"No such file or directory: .*file's name"):
         list(files.read(path, 1))
     assert (host.printed, host._play_context.no_log) == ([], False)
+
+
+def test_what_was_read_of_a_secret_is_not_in_an_error(tmp_path):
+    class Cut(Host):
+        def run(self, command, in_data=None, sudoable=True):
+            return {**super().run(command, in_data, sudoable), "rc": 0 if not sudoable else 137}
+
+    (tmp_path / "secret_key").write_text(KEY)
+    with pytest.raises(AnsibleActionFail, match=r"secret_key cannot be read from the host\. ") as raised:
+        list(files_of(Cut()).read(str(tmp_path / "secret_key"), len(KEY)))
+    assert base64.b64encode(KEY.encode()).decode() not in str(raised.value)
 
 
 @contextlib.contextmanager
