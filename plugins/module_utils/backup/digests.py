@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from typing import TypedDict
@@ -31,3 +32,18 @@ def of_file(path: str) -> Digest:
             hashed.update(piece)
             size += len(piece)
     return Digest(size=size, sha256=hashed.hexdigest())
+
+
+def write_through(folder: str) -> None:
+    """Wait until all files of a folder and its folders are on the disk. Raises OSError."""
+    for path, _folders, names in os.walk(folder):
+        for name in (*names, "."):
+            descriptor = open_file(os.path.join(path, name))
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                # Some file systems cannot do this for folders.
+                if error.errno != errno.EINVAL:
+                    raise
+            finally:
+                os.close(descriptor)

@@ -142,6 +142,7 @@ def replace(engine: Engine, service: Service, time: str) -> str:
 
     The caller has the lock of the service.
     """
+    digests.write_through(service.delivered)
     kept = os.path.join(service.folder, f"{KEPT}.{time}")
     name = service.container["Name"].lstrip("/")
     os.mkdir(kept, 0o700)

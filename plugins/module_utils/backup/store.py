@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -55,7 +54,8 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
     Returns the folders that were removed.
     """
     manifest.check_files(folder, finished, "Run the backup again.")
-    _write_through(folder)
+    # Older backups are removed then.
+    digests.write_through(folder)
     manifest.write(folder, replace(finished, complete=True))
     parent = os.path.dirname(folder)
     others = {
@@ -104,21 +104,6 @@ def make_folder_of(folder: str, path: str) -> str:
     full = os.path.join(folder, path)
     os.makedirs(os.path.dirname(full), 0o700, exist_ok=True)
     return full
-
-
-def _write_through(folder: str) -> None:
-    """Wait until all files and folders are on the disk, since older backups are removed then."""
-    for path, _folders, names in os.walk(folder):
-        for name in (*names, "."):
-            descriptor = digests.open_file(os.path.join(path, name))
-            try:
-                os.fsync(descriptor)
-            except OSError as error:
-                # Some file systems cannot do this for folders.
-                if error.errno != errno.EINVAL:
-                    raise
-            finally:
-                os.close(descriptor)
 
 
 def _remove(folder: str) -> None:

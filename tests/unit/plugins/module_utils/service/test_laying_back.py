@@ -77,6 +77,23 @@ def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engin
     assert sorted(os.listdir(service.folder)) == ["plugins"]
 
 
+def test_the_data_is_on_the_disk_before_the_service_stops(service, engine, monkeypatch):
+    synced, fsync, stop = [], os.fsync, engine.stop
+
+    def noted(descriptor):
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    def stop_after_that(name):
+        assert {os.path.join(service.delivered, path) for path in ("secret_key", "plugins/a")} <= set(synced)
+        stop(name)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(engine, "stop", stop_after_that)
+    laying_back.replace(engine, service, "1")
+    assert state_of(service) == ["restored", "restored"]
+
+
 def test_files_of_another_restore_are_not_put_in_place(service):
     path = os.path.join(service.delivered, "plugins", "a")
     entry = {"path": "plugins/a", **digests.of_file(path)}
