@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import links
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import ENCRYPTED
@@ -44,13 +42,15 @@ class Contents:
                 self._add_secret(entry["name"], content)
 
     def add_controller(self, folder: str, secrets: bool) -> None:
-        """Add the certificate authority and the passwords of the controller."""
-        names = [name for name in links.files(folder) if os.path.basename(name) not in _NOT_OF_CONTROLLER]
-        for name in names:
+        """Add the certificate authority and the passwords of the controller, where these are links too."""
+        for path in sorted(Path(folder).rglob("*")):
+            name = f"controller/{path.relative_to(folder)}"
+            if not path.is_file() or path.name in _NOT_OF_CONTROLLER:
+                continue
             if secrets:
-                self._add_secret(f"controller/{name}", Path(folder, name).read_bytes())
+                self._add_secret(name, path.read_bytes())
             else:
-                self.missing[f"controller/{name}"] = EXCLUDED
+                self.missing[name] = EXCLUDED
 
     def add(self, name: str, content: bytes) -> None:
         """Add a file that is no secret."""

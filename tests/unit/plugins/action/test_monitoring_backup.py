@@ -16,6 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.action.monitoring_backup i
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, slices
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_contents import Contents
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_targets import ControllerTarget
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files import HostFiles
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.vault_files import VaultFiles
@@ -214,6 +215,19 @@ def test_a_grafana_without_database_or_key_replaces_no_backup(back_up, host, pat
     (host / path).unlink()
     assert message in back_up(keep=1)
     assert not (host / "backups").exists()
+
+
+def test_a_key_of_the_controller_that_is_a_link_is_backed_up(tmp_path):
+    (tmp_path / "safe").write_text("key of the authority")
+    (tmp_path / "secrets" / "ca").mkdir(parents=True)
+    (tmp_path / "secrets" / "ca" / "ca.key").symlink_to(tmp_path / "safe")
+    (tmp_path / "secrets" / "verify.json").write_text("{}")
+    target = ControllerTarget(str(tmp_path / "backup"), files_of(Host()))
+    contents = Contents(target, files_of(Host()), PASSWORD)
+    contents.add_controller(str(tmp_path / "secrets"), True)
+    [stored] = contents.files
+    assert stored == "controller/ca/ca.key.gz.vault"
+    assert VaultFiles(PASSWORD).decrypt((tmp_path / "backup" / stored).read_bytes(), stored) == b"key of the authority"
 
 
 class Host:
