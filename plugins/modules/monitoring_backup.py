@@ -195,12 +195,24 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
 
 # Hashing and copying leave the processors to the services.
 _NICENESS = 10
 
 
+def _refuse_restore(given):
+    """Raise BackupError where the data of a service is being replaced: a volume may have none of it."""
+    for service in options.volumes(given):
+        if replaced_data.pending(service):
+            raise BackupError(
+                f"{service}_volume: a restore of {service} is at work or was interrupted. Wait until the restore has"
+                " ended, or run the playbook site, which puts the previous data back."
+            )
+
+
 def _measure(given):
+    _refuse_restore(given)
     sources = options.sources(given)
     measured = staging.measure(sources)
     if given["check_mode"]:

@@ -16,6 +16,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.action.monitoring_backup i
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, slices
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data, state
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_backup
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_contents import Contents
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_targets import ControllerTarget
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files import HostFiles
@@ -228,6 +230,13 @@ def test_a_key_of_the_controller_that_is_a_link_is_backed_up(tmp_path):
     [stored] = contents.files
     assert stored == "controller/ca/ca.key.gz.vault"
     assert VaultFiles(PASSWORD).decrypt((tmp_path / "backup" / stored).read_bytes(), stored) == b"key of the authority"
+
+
+def test_a_host_whose_restore_was_interrupted_is_not_backed_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "FOLDER", str(tmp_path))
+    state.save("prometheus", replaced_data.KIND, {})
+    with pytest.raises(BackupError, match="prometheus_volume: a restore of prometheus is at work or was interrupted"):
+        monitoring_backup._measure(VOLUMES)
 
 
 class Host:
