@@ -24,7 +24,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.replaced_data import Replacement
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import numbers
 

@@ -290,6 +290,19 @@ def test_the_metric_of_backups_is_read_on_a_monitoring_host_without_certificates
         assert ("/etc/gpu_monitoring/node_exporter/textfile/README" in {file["path"] for file in options["files"]}) == expected
 
 
+@pytest.mark.parametrize(("enabled", "more"), [(True, ["alertmanager"]), (False, [])])
+def test_a_restore_expects_alertmanager_where_a_backup_has_it(tmp_path, enabled, more):
+    variables = {"alertmanager_enabled": enabled, "backup_vault_password": "p"}
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables)
+    assert arguments("restore", "Restore the data", inventory, "monitor1", tmp_path)["services"] == [
+        "grafana",
+        "prometheus",
+        *more,
+    ]
+    backed_up = arguments("backup", "Back up the monitoring host", inventory, "monitor1", tmp_path, {"backup_grafana": {}})
+    assert ("alertmanager_volume" in backed_up and not str(backed_up["alertmanager_volume"]).startswith("__omit")) == enabled
+
+
 def test_textfiles_of_the_collection_are_beside_those_of_the_site(tmp_path):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_textfile_dir": "/var/lib/node_exporter", "gpu_monitoring_tls": False})
     own = [{"path": "/etc/gpu_monitoring/node_exporter/textfile/x.prom", "content": "x 1\n", "on_change": "none"}]
