@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests
@@ -73,8 +73,13 @@ def read(folder: str) -> Manifest:
             f" the format {FORMAT}. Use the version of the collection that made the backup"
             f" ({content.get('collection')})."
         )
+    # Keys that a restore needs change the format. Other keys of a newer version do no harm.
+    known = {option.name for option in fields(Manifest)}
     try:
-        manifest = Manifest(**{name: value for name, value in content.items() if name not in ("kind", "format")})
+        manifest = Manifest(**{name: value for name, value in content.items() if name in known})
+        manifest.files = {
+            path: Digest(size=digest["size"], sha256=digest["sha256"]) for path, digest in manifest.files.items()
+        }
         damaged = [path for path, digest in manifest.files.items() if not _is_valid(path, digest)]
     except (TypeError, KeyError, AttributeError) as error:
         raise BackupError(f"{folder}: {NAME} is damaged: {error}. Use another backup.") from error

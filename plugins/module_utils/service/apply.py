@@ -22,6 +22,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
     ports,
     replaced_data,
     spec,
+    state,
     undo,
     volume_data,
 )
@@ -505,6 +506,11 @@ def plan_removal(engine: Optional[Engine], options: ServiceSpec, removed: Collec
         # A removal without the engine forgot the networks.
         networks = sorted({*known.networks, *_attached(engine, removal.containers)})
         removal.networks, removal.left = _networks_to_remove(engine, networks, {name, *removed})
+    if unknown := manifest.unknown_keys(name):
+        removal.left.append(
+            f"{state.path(name, manifest.KIND)} is left, because a newer version of the collection wrote its keys"
+            f" {', '.join(unknown)}. Remove {name} with that version too."
+        )
     return removal
 
 

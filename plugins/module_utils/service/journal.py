@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from typing import Optional
+from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import state
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import manifest, state
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.manifest import Manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Reload, ServiceSpec, parse_reload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volume_data import Copy
@@ -15,6 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volum
 KIND = "journal"
 # How far a run has come: nothing that runs changed yet, the change must be undone, or only the previous state must go.
 PREPARING, CHANGING, DONE = "preparing", "changing", "done"
+_STEPS = {"phase": (PREPARING, CHANGING, DONE), "container": ("keep", "create", "recreate", "start", "reload")}
 
 
 @dataclass
@@ -58,7 +59,8 @@ class Journal:
 
     def enter(self, phase: str) -> None:
         """Write down that a phase begins."""
-        state.save(self.service.name, KIND, {**asdict(self), "phase": phase})
+        content = {**asdict(self), "manifest": self.manifest.content(), "phase": phase}
+        state.save_steps(self.service.name, KIND, content)
         self.phase = phase
 
     def close(self) -> None:
@@ -75,12 +77,21 @@ def pending(name: str) -> bool:
 
 def read(name: str) -> Optional[Journal]:
     """The journal that a run left; None if missing."""
-    kept = state.load(name, KIND)
-    if not kept:
-        return None
+    return state.load_steps(name, KIND, _parse)
+
+
+def _parse(kept: dict[str, Any]) -> Journal:
     service = kept["service"]
     # A journal of version 0.1.0 has no names of containers, which were those of the services.
     container = service.get("container", service["name"])
-    reloaded = Reloadable(service["name"], container, service["networks"], parse_reload(service["reload"]))
-    data = Copy(**kept["data"]) if kept.get("data") else None
-    return Journal(**{"previous_name": container, **kept, "service": reloaded, "manifest": Manifest(**kept["manifest"]), "data": data})
+    reloaded = {"container": container, **service, "reload": parse_reload(service["reload"])}
+    parts = {
+        "service": state.build(Reloadable, reloaded),
+        "manifest": manifest.parse(kept["manifest"]),
+        "data": state.build(Copy, kept["data"]) if kept.get("data") else None,
+    }
+    left = state.build(Journal, {"previous_name": container, **kept, **parts})
+    for key, known in _STEPS.items():
+        if kept.get(key, known[0]) not in known:
+            raise ValueError(f"the {key} '{kept[key]}' is unknown")
+    return left

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
-from typing import Optional
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, state
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data, ServiceSpec
@@ -19,7 +19,7 @@ class Manifest:
     """What the module put on the host for a service beside its container; `kept` are files that are made once, which count as data as `volumes` do.
 
     `versions` has, by volume, the version of the program that last ran on the data, and `readers` the oldest version that
-    reads the data.
+    reads the data. `unknown` has the keys of a newer version of the collection, whose removal needs them.
     """
 
     files: list[str] = field(default_factory=list)
@@ -29,11 +29,23 @@ class Manifest:
     folders: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     readers: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, Any] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """The form in which it is kept."""
+        known = asdict(self)
+        return {**known.pop("unknown"), **known}
 
     def with_all_of(self, other: Manifest) -> Manifest:
         """What one of the two has."""
-        lists = {name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items() if isinstance(mine, list)}
-        return Manifest(**lists, versions={**self.versions, **other.versions}, readers={**self.readers, **other.readers})
+        lists: dict[str, Any] = {
+            name: sorted({*mine, *asdict(other)[name]})
+            for name, mine in asdict(self).items()
+            if isinstance(mine, list)
+        }
+        return replace(
+            self, **lists, versions={**self.versions, **other.versions}, readers={**self.readers, **other.readers}
+        )
 
     def with_data_of(self, data: Optional[Data]) -> Manifest:
         """With the version whose data it is, where that is known. The newest of the oldest readers counts."""
@@ -42,6 +54,13 @@ class Manifest:
         reader = newest([self.readers.get(data.volume, ""), data.oldest_reader])
         readers = {**self.readers, data.volume: reader} if reader else self.readers
         return replace(self, versions={**self.versions, data.volume: data.version}, readers=readers)
+
+
+def parse(kept: Mapping[str, Any]) -> Manifest:
+    """A manifest from the form in which it is kept."""
+    known = {option.name for option in fields(Manifest)} - {"unknown"}
+    unknown = {key: value for key, value in kept.items() if key not in known}
+    return Manifest(**{key: value for key, value in kept.items() if key in known}, unknown=unknown)
 
 
 def wanted(service: ServiceSpec) -> Manifest:
@@ -56,7 +75,7 @@ def wanted(service: ServiceSpec) -> Manifest:
 
 def read(name: str) -> Manifest:
     """What is there of a service; nothing of one that this module does not know."""
-    return Manifest(**(state.load(name, KIND) or {}))
+    return parse(state.load(name, KIND) or {})
 
 
 def deployed() -> list[str]:
@@ -129,7 +148,7 @@ def restore(name: str, before: Manifest, data_is_lost: bool) -> None:
 
 def _note(name: str, before: Manifest, after: Manifest) -> None:
     if after != before:
-        state.save(name, KIND, asdict(after))
+        state.save(name, KIND, after.content())
 
 
 def orphans(service: ServiceSpec) -> list[str]:
@@ -148,14 +167,21 @@ def moved(service: ServiceSpec) -> dict[str, str]:
     return {new: old for new in missing for old in existing if old not in asked and os.path.basename(old) == os.path.basename(new)}
 
 
+def unknown_keys(name: str) -> list[str]:
+    """Keys of a newer version of the collection that have a value: only that version can remove what they name."""
+    return sorted(key for key, value in read(name).unknown.items() if value)
+
+
 def leave(name: str, data: bool) -> None:
     """Note that the service was removed, and with `data` its data: what is left is remembered, and empty folders go."""
     removed = read(name)
     files.remove_empty(removed.folders)
     folders = [folder for folder in removed.folders if os.path.isdir(folder)]
     left = replace(removed, files=[], networks=[], folders=folders)
-    if data or not (left.kept or left.volumes):
+    if data:
+        left = Manifest(folders=folders, unknown=removed.unknown)
+    if left.kept or left.volumes or unknown_keys(name):
+        state.save(name, KIND, left.content())
+    else:
         state.drop(name, KIND)
         files.remove_empty([state.FOLDER])
-    else:
-        state.save(name, KIND, asdict(left))

@@ -202,7 +202,7 @@ def parse(given: Mapping[str, Any]) -> ServiceSpec:
 def parse_reload(given: Optional[Mapping[str, Any]]) -> Reload:
     """The option `reload`, also as a journal keeps it."""
     reload = given or {}
-    return Reload(reload.get("signal"), _probe(reload.get("http")))
+    return Reload(**{**reload, "http": _probe(reload.get("http"))})
 
 
 def _probe(given: Optional[Mapping[str, Any]]) -> Optional[HttpProbe]:

@@ -7,6 +7,7 @@ What is replaced stays beside the new data. A record on disk lets the next run t
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import time
@@ -50,12 +51,12 @@ def carry_out(engine: Engine, replacement: Replacement, present: Callable[[], li
     `present` gives the renames of the previous data, and is asked after the stop: a program makes and removes files
     until then. The caller has the lock of the service. Raises ServiceError.
     """
-    state.save(replacement.service, KIND, asdict(replacement))
+    state.save_steps(replacement.service, KIND, asdict(replacement))
     try:
         if replacement.ran:
             engine.stop(replacement.container)
         replacement.aside = present()
-        state.save(replacement.service, KIND, asdict(replacement))
+        state.save_steps(replacement.service, KIND, asdict(replacement))
         for path, moved in (*replacement.aside, *replacement.new):
             _rename(path, moved)
         engine.start(replacement.container)
@@ -71,10 +72,10 @@ def carry_out(engine: Engine, replacement: Replacement, present: Callable[[], li
 
 def recover(engine: Engine, service: str) -> bool:
     """Take back what a killed replacement left; returns whether there was anything. The caller has the lock."""
-    kept = state.load(service, KIND)
-    if kept is None:
+    left = state.load_steps(service, KIND, functools.partial(state.build, Replacement))
+    if left is None:
         return False
-    take_back(engine, Replacement(**kept))
+    take_back(engine, left)
     return True
 
 

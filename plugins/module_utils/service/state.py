@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Optional
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, Optional, TypeVar
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 FOLDER = "/var/lib/gpu_monitoring"
+COLLECTION = "collection"
+T = TypeVar("T")
 
 
 def load(name: str, kind: str) -> Optional[dict[str, Any]]:
@@ -25,6 +30,39 @@ def names(kind: str) -> list[str]:
     """The services for which a kind is kept."""
     kept = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
     return sorted(entry[: -len(kind) - 1] for entry in kept if entry.endswith(f".{kind}"))
+
+
+def build(made: Callable[..., T], kept: Mapping[str, Any]) -> T:
+    """A dataclass from its kept form. Raises ValueError where it has another key, which a newer version wrote."""
+    unknown = sorted(set(kept) - {field.name for field in fields(made)})  # type: ignore[arg-type]
+    if unknown:
+        raise ValueError(f"the key '{unknown[0]}' is unknown")
+    return made(**kept)
+
+
+def load_steps(name: str, kind: str, parse: Callable[[dict[str, Any]], T]) -> Optional[T]:
+    """What a killed run left for a service; None where nothing is kept.
+
+    `parse` raises KeyError, TypeError or ValueError for steps of another version. To leave such a step out could lose
+    data, so ServiceError is raised.
+    """
+    kept = load(name, kind)
+    if kept is None:
+        return None
+    writer = kept.pop(COLLECTION, "")
+    try:
+        return parse(kept)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        problem = f"the key {error} is missing" if isinstance(error, KeyError) else error
+        raise ServiceError(
+            f"name: {path(name, kind)} has an interrupted change of version {writer or 'unknown'} of the collection, and"
+            f" version {VERSION} cannot complete the change: {problem}. Run the playbook site of the newer version once."
+        ) from error
+
+
+def save_steps(name: str, kind: str, content: dict[str, Any]) -> None:
+    """Keep what a run is about to do, with the version of the collection."""
+    save(name, kind, {**content, COLLECTION: VERSION})
 
 
 def save(name: str, kind: str, content: dict[str, Any]) -> None:

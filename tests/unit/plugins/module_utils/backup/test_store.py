@@ -142,7 +142,7 @@ def test_an_unchanged_file_is_linked_from_an_earlier_backup_and_a_damaged_one_is
         ({"files": {"/etc/passwd": {"size": 1, "sha256": "0" * 64}}}, "'/etc/passwd' is no file of a backup"),
         ({"files": {"index": {"size": 1}}}, "manifest.json is damaged: 'sha256'"),
         ({"files": {"index": {"size": 1, "sha256": "x"}}}, "'index' is no file of a backup"),
-        ({"unknown": 1}, "manifest.json is damaged: "),
+        ({"files": []}, "manifest.json is damaged: "),
         ({"complete": False}, "is half a backup"),
     ],
 )
@@ -181,6 +181,17 @@ def test_a_folder_that_is_no_backup_is_refused(tmp_path, content, message):
     with pytest.raises(BackupError, match=message):
         manifest.read(str(tmp_path))
     assert not manifest.is_ours(str(tmp_path))
+
+
+def test_keys_of_a_newer_version_do_no_harm(tmp_path):
+    folder, _removed = back_up(tmp_path, TIMES[0])
+    content = json.loads((folder / "manifest.json").read_text())
+    content["seconds"] = 12
+    content["files"]["prometheus/blocks/index"]["owner"] = 65534
+    (folder / "manifest.json").write_text(json.dumps(content))
+    manifest.check(str(folder), manifest.read(str(folder)))
+    _folder, removed = back_up(tmp_path, TIMES[1], keep=1)
+    assert removed == [str(folder)]
 
 
 def test_a_manifest_is_what_was_written(tmp_path):
