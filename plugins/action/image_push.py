@@ -12,11 +12,20 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import bundled_images, registry_access, site_images
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    bundle_controller,
+    bundled_images,
+    registry_access,
+    site_images,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.bundled_images import WantedImage
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
-_OPTIONS = {**registry_access.OPTIONS, "path": {"type": "path", "required": True}}
+_OPTIONS = {
+    **registry_access.OPTIONS,
+    "path": {"type": "path", "required": True},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+}
 
 
 class ActionModule(ActionBase):
@@ -32,13 +41,15 @@ class ActionModule(ActionBase):
         variables = HostVariables(self._loader, task_vars or {}, self._task.get_play(), self._task)
         try:
             bundle = contents.read(options["path"])
-            wanted = bundled_images.wanted(options["path"], bundle, site_images.images(variables))
+            images = site_images.images(variables, options["hosts"])
+            wanted = bundled_images.wanted(options["path"], bundle, images)
             mirrored = [image for image in wanted if image.is_mirrored]
             if not mirrored:
                 raise BundleError(
                     "gpu_monitoring_registry: it is empty, and so is gpu_monitoring_registries, so there is no registry"
                     " to push to. Set one of them, or load the images on the hosts (bundle_target: hosts)."
                 )
+            bundle_controller.check_login(variables, list(dict.fromkeys(image.host for image in images)))
             with registry_access.registries(options, self._display.display) as registry:
                 pushed = (
                     []

@@ -36,6 +36,15 @@ options:
     description: Folder of the bundle on the controller.
     type: path
     required: true
+  hosts:
+    description:
+      - Hosts of the groups C(gpu_hosts) and C(monitoring) whose images are pushed. All hosts of the groups where it is
+        empty.
+      - The hosts must have the same C(gpu_monitoring_registry_username), C(gpu_monitoring_registry_password) and
+        C(gpu_monitoring_registry_ca). Otherwise the module fails and names the variable and the host.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

@@ -9,6 +9,7 @@ from typing import Any, Optional, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alertmanager_variables,
+    bundle_controller,
     bundle_variables,
     cadvisor_variables,
     container_labels,
@@ -29,6 +30,7 @@ _NAMED_HOSTS = 5
 # What the argument specification of a role and the rules of its task cannot express, for values of the right types.
 _CHECKS = {
     "alertmanager": alertmanager_variables.check,
+    "bundle": bundle_controller.check,
     "cadvisor": cadvisor_variables.check,
     "container_gpu_collector": container_labels.check,
     "grafana": grafana_variables.check,

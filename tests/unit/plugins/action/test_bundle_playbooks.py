@@ -17,6 +17,7 @@ from tests.fake_repository import Vendor
 
 ROOT = Path(__file__).resolve().parents[4]
 BUNDLE, LOAD, SITE = (ROOT / "playbooks" / f"{name}.yml" for name in ("bundle", "load", "site"))
+HOSTS = ("gpu1", "gpu2", "monitor1", "switch1")
 IMAGES = (
     "cadvisor",
     "cadvisor_proxy",
@@ -77,8 +78,8 @@ def run(playbook, fake, site, vendor, tmp_path):
         "nvidia_container_toolkit_key_fingerprint": vendor.fingerprint,
     }
 
-    def runs(source, *arguments, **variables):
-        hosts = {host: {**shared, **variables} for host in ("gpu1", "gpu2", "monitor1", "switch1")}
+    def runs(source, *arguments, of_hosts=None, **variables):
+        hosts = {host: {**shared, **variables, **(of_hosts or {}).get(host, {})} for host in HOSTS}
         return playbook(source, *arguments, variables=hosts)
 
     return runs
@@ -104,6 +105,58 @@ def test_a_bundle_is_made_and_pushed(run, fake, site, tmp_path):
     assert code == 0, output
     assert {repository for repository, _version in site.stored} == {f"up/{name}" for name in IMAGES}
     assert site.stored["up/grafana", "1"] == fake.stored["up/grafana", "1"]
+
+
+@pytest.mark.parametrize("of_hosts", [("gpu1", "gpu2", "monitor1"), ("monitor1",), ("gpu2",)])
+def test_images_are_pushed_for_the_hosts_alone_that_have_a_registry(run, site, tmp_path, of_hosts):
+    """The first host of the inventory, which is in no group, has no registry. Other hosts load their images."""
+    run(BUNDLE)
+    password = "correct-horse-battery"
+    site.login = ("pusher", password)
+    registry = {
+        "gpu_monitoring_registry": site.name,
+        "gpu_monitoring_registry_username": "pusher",
+        "gpu_monitoring_registry_password": password,
+    }
+    code, output = run(LOAD, of_hosts=dict.fromkeys(of_hosts, registry))
+    pushed = {repository.rpartition("/")[2] for repository, _version in site.stored}
+    assert pushed >= {"node_exporter"}
+    assert ("grafana" in pushed, "cadvisor" in pushed) == ("monitor1" in of_hosts, "gpu2" in of_hosts)
+    loading = sorted({"gpu1", "gpu2", "monitor1"} - {*of_hosts})
+    assert code == (2 if loading else 0), output
+    assert sorted(re.findall(r"fatal: \[(\w+)\].*no answer for mlops.gpu_monitoring.image_load", output)) == loading
+    assert password not in output
+
+
+def test_a_login_of_some_hosts_alone_is_refused_by_name(run, site):
+    run(BUNDLE)
+    login = {"gpu_monitoring_registry_username": "pusher", "gpu_monitoring_registry_password": "correct-horse-battery"}
+    code, output = run(LOAD, gpu_monitoring_registry=site.name, of_hosts={"monitor1": login})
+    assert code != 0
+    assert "gpu_monitoring_registry_username on monitor1: the value differs from that of gpu1" in output
+    assert "or name hosts with the same value in --limit." in output
+    assert (site.stored, "correct-horse-battery" in output) == ({}, False)
+    code, output = run(LOAD, "--limit", "gpu1,gpu2", gpu_monitoring_registry=site.name, of_hosts={"monitor1": login})
+    assert code == 0, output
+    assert ("up/cadvisor", "1") in site.stored
+    assert ("up/grafana", "1") not in site.stored
+
+
+@pytest.mark.parametrize("playbook_file", [BUNDLE, LOAD])
+def test_a_variable_that_the_controller_reads_once_is_the_same_for_all_hosts(run, fake, tmp_path, playbook_file):
+    other = {"bundle_insecure_registries": []}
+    code, output = run(playbook_file, of_hosts={"gpu2": other, "monitor1": other, "switch1": {"bundle_tar": "/none"}})
+    assert code != 0
+    assert "bundle_insecure_registries on gpu2, monitor1: the value differs from that of gpu1" in output
+    assert "bundle_tar" not in output
+    assert (fake.requests, (tmp_path / "bundle").exists()) == ([], False)
+
+
+@pytest.mark.parametrize("playbook_file", [BUNDLE, LOAD])
+def test_a_run_without_hosts_of_the_site_is_refused(run, playbook_file):
+    code, output = run(playbook_file, "--limit", "switch1")
+    assert code != 0
+    assert "--limit: the run has no host of the groups gpu_hosts and monitoring." in output
 
 
 def test_a_bundle_needs_a_folder_of_its_own(run, tmp_path):
