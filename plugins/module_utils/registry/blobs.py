@@ -14,7 +14,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import PUSH, Registry
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.waits import Waits
 
 _CHUNK_BYTES = 1 << 20
 # A blob whose bytes are wrong is asked for once more.
@@ -52,7 +51,7 @@ def download(registry: Registry, repository: str, digest: str, size: int, path: 
 
 def _fetch(registry: Registry, repository: str, digest: str, size: int, partial: str, arrived: Arrived) -> str:
     """The digest of what was written to the partial file, which goes on where it ends."""
-    waits = Waits(registry.name, registry.tell)
+    waits = registry.waits()
     while True:
         with open(partial, "a+b") as file:
             file.seek(0)
@@ -93,7 +92,7 @@ def upload(registry: Registry, repository: str, digest: str, path: str, arrived:
     if registry.has(repository, "blobs", digest):
         arrived(os.path.getsize(path))
         return False
-    waits = Waits(registry.name, registry.tell)
+    waits = registry.waits()
     while True:
         pieces = _Pieces(path, arrived)
         try:

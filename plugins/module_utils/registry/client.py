@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from email.message import Message
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
@@ -15,7 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry impo
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.request import Body, Request, send
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.waits import Waits
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.waits import LONGEST_LIMIT_SECONDS, Waits
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
 
 INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -35,28 +36,30 @@ class Manifest(NamedTuple):
 
 
 class Registry:
-    """One registry. Raises RegistryError. `tell` gets sentences for a person who waits."""
+    """One registry. Raises RegistryError. `tell` gets sentences for a person who waits.
+
+    `longest_limit` is in seconds: how long a request waits in all where the registry limits requests.
+    """
 
     def __init__(
-        self, name: str, login: Login, connections: Connections, tell: Callable[[str], None] = lambda _text: None
+        self,
+        name: str,
+        login: Login,
+        connections: Connections,
+        tell: Callable[[str], None] = lambda _text: None,
+        longest_limit: float = LONGEST_LIMIT_SECONDS,
     ) -> None:
         self.name = name
-        self.tell = tell
+        self._tell = tell
+        self._longest_limit = longest_limit
         self._login = login
         self._connections = connections
         self._authorization: dict[str, str] = {}
 
     def manifest(self, repository: str, version: str, actions: str = PULL) -> Manifest:
         """The manifest or index of a tag or digest. What differs from the digest is refused."""
-        path = f"/v2/{repository}/manifests/{version}"
-        waits = Waits(self.name, self.tell)
-        while True:
-            try:
-                with self.ask("GET", path, repository, actions, headers=_ACCEPT) as answer:
-                    content, media_type = answer.read(), answer.headers.get_content_type()
-                    break
-            except http_client.HttpError as error:
-                self.wait_after(error, waits)
+        content, headers = self.read(f"/v2/{repository}/manifests/{version}", repository, actions, _ACCEPT)
+        media_type = headers.get_content_type()
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if version.startswith("sha256:") and version != digest:
             raise RegistryError(f"{self.name}: the manifest {version} of {repository} arrived as {digest}. Try again.")
@@ -75,6 +78,22 @@ class Registry:
         path = f"/v2/{repository}/manifests/{version}"
         with self.ask("PUT", path, repository, PUSH, headers=headers, body=lambda: manifest.content, allowed=(201,)):
             pass
+
+    def read(
+        self, path: str, repository: str, actions: str = PULL, headers: Optional[Mapping[str, str]] = None
+    ) -> tuple[bytes, Message]:
+        """The whole content of a path or a URL, and the headers. A connection that breaks is made again."""
+        waits = self.waits()
+        while True:
+            try:
+                with self.ask("GET", path, repository, actions, headers=headers) as answer:
+                    return answer.read(), answer.headers
+            except http_client.HttpError as error:
+                self.wait_after(error, waits)
+
+    def waits(self) -> Waits:
+        """The waits of one request to the registry."""
+        return Waits(self.name, self._tell, self._longest_limit)
 
     def wait_after(self, error: http_client.HttpError, waits: Waits) -> None:
         """Wait after an answer that did not arrive whole. Raises RegistryError where another try is of no use."""
@@ -99,7 +118,7 @@ class Registry:
         It authenticates, follows redirects of what is read, and waits where the registry limits requests. Without
         `repeat`, a broken connection raises http_client.NotReachable.
         """
-        waits = Waits(self.name, self.tell)
+        waits = self.waits()
         scope, logins = f"repository:{repository}:{actions}", 0
         while True:
             with ExitStack() as stack:

@@ -18,11 +18,17 @@ PAUSE_OF_A_LIMIT_SECONDS = 60.0
 
 
 class Waits:
-    """The waits of one request. `tell` gets a sentence before each wait that a person would notice."""
+    """The waits of one request. `tell` gets a sentence before each wait that a person would notice.
 
-    def __init__(self, registry: str, tell: Callable[[str], None]) -> None:
+    `longest_limit` is in seconds: how long the request waits in all where the registry limits requests.
+    """
+
+    def __init__(
+        self, registry: str, tell: Callable[[str], None], longest_limit: float = LONGEST_LIMIT_SECONDS
+    ) -> None:
         self._registry = registry
         self._tell = tell
+        self._longest_limit = longest_limit
         self._failures = 0
         self._limited_seconds = 0.0
 
@@ -43,7 +49,7 @@ class Waits:
     def after_limit(self, headers: Message) -> bool:
         """Wait as long as a registry asks for that limits requests; False where it was too long already."""
         pause = max(http_client.retry_after(headers), 0.0) or PAUSE_OF_A_LIMIT_SECONDS
-        if self._limited_seconds + pause > LONGEST_LIMIT_SECONDS:
+        if self._limited_seconds + pause > self._longest_limit:
             return False
         self._limited_seconds += pause
         self._tell(f"{self._registry} limits the requests of this address. Trying again in {pause:.0f} s.")
