@@ -11,23 +11,23 @@ def image_reference(
 ) -> str:
     """The reference of an image where a site gets it: from the mirror of its registry, from that of all, or upstream.
 
-    The digest of the image's default version counts for that version from the preferred registry alone.
+    The digest of the image's default version counts for that version without a mirror alone.
     """
-    repositories = image["repositories"]
-    repository = _repository(repositories, registry, registries or {})
-    reference = f"{repository}:{image['tag'].replace('{version}', str(version))}"
-    is_default = repository == repositories[0] and str(version) == image["version"]
+    mirror = _mirror(image["repositories"], registry, registries or {})
+    reference = f"{mirror or image['repositories'][0]}:{image['tag'].replace('{version}', str(version))}"
+    is_default = not mirror and str(version) == image["version"]
     return f"{reference}@{image['digest']}" if is_default and image["digest"] else reference
 
 
-def _repository(repositories: Sequence[str], registry: str, registries: Mapping[str, str]) -> str:
+def _mirror(repositories: Sequence[str], registry: str, registries: Mapping[str, str]) -> str:
+    """The repository of the image in a mirror; empty without one."""
     for repository in repositories:
         upstream, _slash, path = repository.partition("/")
         if registries.get(upstream):
             return f"{registries[upstream].rstrip('/')}/{path}"
     if registry:
         return f"{registry.rstrip('/')}/{repositories[-1].partition('/')[2]}"
-    return str(repositories[0])
+    return ""
 
 
 class FilterModule:

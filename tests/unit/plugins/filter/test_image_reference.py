@@ -32,6 +32,12 @@ def test_the_nearest_mirror_counts_and_has_no_digest(registry, registries, image
     assert image_reference(PROMETHEUS, "3.13.5", registry, registries) == image
 
 
+def test_a_mirror_under_the_name_of_the_registry_is_a_mirror_without_a_digest():
+    cadvisor = {**PROMETHEUS, "repositories": ["ghcr.io/google/cadvisor"]}
+    assert image_reference(cadvisor, "3.13.5", "ghcr.io") == "ghcr.io/google/cadvisor:v3.13.5"
+    assert image_reference(cadvisor, "3.13.5", "", {"ghcr.io": "ghcr.io"}) == "ghcr.io/google/cadvisor:v3.13.5"
+
+
 def test_another_version_and_an_image_without_a_digest_are_taken_by_the_tag():
     assert image_reference(PROMETHEUS, "3.13.4") == "quay.io/prometheus/prometheus:v3.13.4"
     assert image_reference({**PROMETHEUS, "digest": ""}, "3.13.5") == "quay.io/prometheus/prometheus:v3.13.5"
