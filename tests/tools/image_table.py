@@ -68,14 +68,14 @@ def read() -> dict[str, DefaultImage]:
 
 def with_version(text: str, name: str, version: str, digest: str) -> str:
     """The text of the table with another version and digest of one image. All other lines stay as they are."""
-    begin = re.search(rf"^  {re.escape(name)}:\n", text, re.MULTILINE)
+    begin = re.search(rf"^  {re.escape(name)}:(?: +#.*)?\n", text, re.MULTILINE)
     if begin is None:
         raise ValueError(f"The table has no image {name}.")
-    end = re.compile(r"^  \S.*:\n", re.MULTILINE).search(text, begin.end())
+    end = re.compile(r"^ {0,2}[\w-]+:", re.MULTILINE).search(text, begin.end())
     limit = end.start() if end else len(text)
     section = text[begin.end() : limit]
     for key, value in (("version", version), ("digest", f'"{digest}"')):
-        section, count = re.subn(rf"^(    {key}:) .*$", rf"\1 {value}", section, flags=re.MULTILINE)
+        section, count = re.subn(rf"^(    {key}: )\S+", rf"\g<1>{value}", section, flags=re.MULTILINE)
         if count != 1:
             raise ValueError(f"The image {name} has {count} lines with its {key}.")
     return text[: begin.end()] + section + text[limit:]

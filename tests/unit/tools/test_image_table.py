@@ -12,19 +12,25 @@ TEXT = """---
 # A comment about all.
 gpu_monitoring_images:
   # A comment about one.
-  first:
+  first:  # A comment beside the name.
     repositories: [quay.io/a/first, docker.io/a/first]
     line: "3.13"
-    version: 3.13.5
+    # version: a comment with a key.
+    version: 3.13.5  # A comment beside the version.
     tag: v{version}
-    # A comment about the digest.
-    digest: ""
+  # A comment that ends like a key:
+    digest: ""  # A comment beside the digest.
+  # A comment about the next one:
   second:
     repositories: [nvcr.io/b/second]
     line: "4.6"
     version: 4.6.0-4.8.3-distroless
     tag: "{version}"
     digest: "sha256:1"
+# A comment at the end.
+other:
+    version: 1
+    digest: ""
 """
 
 
@@ -48,7 +54,7 @@ def test_only_newer_versions_of_the_line_and_the_form_count(name, tags, version)
 
 def test_another_version_changes_two_lines_of_one_image():
     changed = image_table.with_version(TEXT, "first", "3.13.6", "sha256:2")
-    assert changed == TEXT.replace("3.13.5", "3.13.6").replace('digest: ""', 'digest: "sha256:2"')
+    assert changed == TEXT.replace("3.13.5", "3.13.6").replace('digest: ""  #', 'digest: "sha256:2"  #')
     assert image_table.with_version(TEXT, "second", "4.6.0-4.8.3-distroless", "sha256:1") == TEXT
     with pytest.raises(ValueError, match="no image third"):
         image_table.with_version(TEXT, "third", "1", "")
