@@ -127,4 +127,4 @@ docs: tools ## Write the roles' READMEs from their argument specifications, and 
 
 .PHONY: update-images
 update-images: tools ## Take newer versions and digests of the default images from the registries that answer
-	python tests/tools/update_images.py; status=$$?; $(MAKE) docs; exit $$status
+	python tests/tools/update_images.py; status=$$?; $(MAKE) docs && exit $$status

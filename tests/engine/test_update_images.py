@@ -68,4 +68,4 @@ def test_the_newest_tag_of_the_line_comes_with_the_digest_that_the_engine_pushed
     digest = next(name for name in names if name.startswith(registry)).partition("@")[2]
     assert update.text == table.replace("1.30.0", "1.30.5").replace('digest: ""', f'digest: "{digest}"', 1)
     assert update.report == [f"nginx: 1.30.0 without a digest -> 1.30.5 {digest}"]
-    assert [line.partition(":")[0] for line in update.unreached] == ["lost"]
+    assert [line.partition(":")[0] for line in update.unanswered] == ["lost"]
