@@ -21,18 +21,22 @@ _INTRODUCTION = """# Default images
 
 `make docs` makes this page from [the table](../roles/common/vars/main/images.yml) that the roles read.
 
-`<variable>_version` chooses another version, and `<variable>_image` another image. `gpu_monitoring_registry` and
-`gpu_monitoring_registries` name mirrors.
+The variable in the tables chooses another version. The role's variable that ends in `_image`, such as `grafana_image`,
+chooses another image. `gpu_monitoring_registry` and `gpu_monitoring_registries` name mirrors.
 
 Docker takes an image with a digest by the digest, so that nobody can put another image behind the tag. The roles give
-the digest only for the version below, from the registry below. The roles take an image by its tag where the version,
-the registry or the image is another one.
+the digest only for the version below, and only without a mirror. With another version or a mirror, the roles take the
+image by its tag.
 
-A digest is in the table where two sources that do not know of each other name the digest for that registry, or where
-the registry itself answered `make update-images`. The other images are unpinned: the tag alone names them. To pin an
-image, set the variable of the image to `registry/name:tag@sha256:...`.
+A digest is in the table where two independent sources name the digest for that registry, or where the registry itself
+answered `make update-images`. The other images are unpinned: the tag alone names them. To pin an image, set the
+variable of the image to `registry/name:tag@sha256:...`.
 
-`make update-images` looks for newer versions of the line below, and rewrites the table.
+`docker load` loses digests. Where hosts get their images by `docker load`, use [a bundle](offline.md), or set the
+variable of the image to a reference without a digest.
+
+`make update-images` looks for newer releases of the line below, and rewrites the table. An image whose registry does
+not answer keeps its version and its digest.
 """
 
 
