@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Optional
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 _QUOTE = "Put the value into quotation marks"
+# Ansible makes text of everything for these types.
+_TEXTS = ("str", "path")
 
 
 class Problem(NamedTuple):
@@ -25,8 +27,8 @@ def type_problem(name: str, value: Any, option: Mapping[str, Any]) -> Optional[P
     """
     kind = str(option["type"])
     if value is None:
-        return Problem("the value is null", "Remove the variable to get the default, or set it to ''" if kind == "str" else "Remove the variable")
-    if kind == "str" and not isinstance(value, str):
+        return Problem("the value is null", "Remove the variable to get the default, or set it to ''" if kind in _TEXTS else "Remove the variable")
+    if kind in _TEXTS and not isinstance(value, str):
         return Problem(f"the value is {_named(value)} and not text", _QUOTE)
     if kind == "list" and (isinstance(value, (str, Mapping)) or not isinstance(value, Sequence)):
         return _other_type(kind, value)

@@ -166,7 +166,7 @@ def test_a_bundle_needs_a_folder_of_its_own(run, tmp_path):
     assert code != 0
     assert "has files and is not a bundle. Name a folder that is empty or missing." in output
     code, output = run(BUNDLE, gpu_monitoring_bundle="")
-    assert "gpu_monitoring_bundle: it is empty." in output
+    assert "gpu_monitoring_bundle on switch1, gpu1, gpu2, monitor1: it is empty." in output, output
 
 
 def test_a_bundle_that_differs_from_its_sums_is_not_pushed(run, site, tmp_path):
@@ -201,6 +201,20 @@ def test_a_blob_that_is_missing_is_named(run, site, tmp_path, monkeypatch):
         assert code != 0
         assert re.search(r"path( on gpu1)?: \S+: No such file or directory. Copy the bundle again", output), output
         assert "Errno" not in output
+
+
+def test_a_wrong_address_of_packages_is_found_before_images_are_fetched(run, fake, vendor):
+    code, output = run(BUNDLE, bundle_apt_url=f"{vendor.url}/nowhere/$(ARCH)")
+    assert code != 0
+    assert "apt_url: " in output
+    assert fake.requests == []
+
+
+def test_a_bundle_is_made_whatever_tags_are_given(run, fake):
+    code, output = run(BUNDLE, "--check", "--tags", "grafana")
+    assert code == 0, output
+    assert "ok=0" not in output
+    assert "Fetch the images" in output
 
 
 def test_another_platform_is_refused_before_a_registry_is_asked(run, fake):

@@ -296,6 +296,8 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
         ("grafana", "grafana_admin_user", True, "the value is a boolean and not text. Put the value into quotation marks."),
         ("grafana", "grafana_root_url", None, "the value is null. Remove the variable to get the default, or set it to ''."),
         ("grafana", "grafana_version", 12.1, "the value is a number and not text. Put the value into quotation marks."),
+        ("common", "gpu_monitoring_bundle", ["/b"], "the value is a list and not text. Put the value into quotation marks."),
+        ("common", "gpu_monitoring_bundle", True, "the value is a boolean and not text. Put the value into quotation marks."),
         ("grafana", "grafana_volume", ["a"], "the value is a list and not text. Put the value into quotation marks."),
         ("grafana", "grafana_admin_user", "{{ 1000 }}", "the value is a number and not text. Put the value into quotation marks."),
         ("grafana", "grafana_datasources_extra", "a, b", "the value is not of the type list, but text. Set it to a value of the type list,"),
@@ -307,7 +309,8 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
     ],
 )
 def test_a_value_that_tasks_would_get_in_another_type_is_refused(tmp_path, role, variable, value, problem):
-    message = refused(tmp_path, role, "monitor1", {variable: value}, **rules_of(role))
+    rules = rules_of(role) if role != "common" else {}
+    message = refused(tmp_path, role, "monitor1", {variable: value}, **rules)
     assert message.startswith(f"{variable} on monitor1: {problem}")
     assert "12345678" not in message
 
@@ -339,10 +342,36 @@ def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, rol
     [
         ("backup", {}, "backup_vault_password on monitor1: it is empty, and secrets are encrypted. Set it, or set"),
         ("backup", {"backup_dir": "backups"}, "backup_dir on monitor1: backups is no absolute path. Begin it with /"),
+        ("backup", {"backup_dir": "~/b", "backup_location": "host"}, "backup_dir on monitor1: ~/b is no absolute path."),
+        ("backup", {"backup_dir": ["/b"]}, "backup_dir on monitor1: the value is a list and not text."),
+        ("backup", {"backup_dir": ""}, "backup_dir on monitor1:  is no absolute path. Begin it with /"),
+        ("backup", {"backup_location": "nas"}, "backup_location on monitor1: value of backup_location must be one of"),
+        ("backup", {"backup_keep": -1}, "backup_keep on monitor1: '-1' is not valid. Set it to a number from 0."),
+        ("backup", {"backup_keep": "all"}, "backup_keep on monitor1: 'all' is not valid. Set it to a number from 0."),
+        ("backup", {"backup_keep": 1.5}, "backup_keep on monitor1: '1.5' is not valid. Set it to a number from 0."),
+        ("backup", {"backup_services": "grafana"}, "backup_services on monitor1: the value is not of the type list"),
+        ("backup", {"backup_services": ["loki"]}, "backup_services on monitor1: 'loki' is not valid. Set it to grafana or"),
+        ("backup", {"backup_services": []}, "backup_services on monitor1: the list is empty. Name services, like"),
+        ("backup", {"backup_secrets": "no"}, "backup_secrets on monitor1: value of backup_secrets must be one of"),
+        ("backup", {"backup_vault_password": 12}, "backup_vault_password on monitor1: the value is a number and not text."),
+        ("backup", {"backup_max_age": "0s"}, "backup_max_age on monitor1: '0s' is not valid. Write it like 26h"),
+        ("backup", {"backup_max_age": 48}, "backup_max_age on monitor1: '48' is not valid. Write it like 26h"),
         ("backup", {"backup_max_age": "2 days"}, "backup_max_age on monitor1: '2 days' is not valid. Write it like 26h"),
         ("restore", {}, "restore_backup on monitor1: it is empty. Set it to the folder of a backup"),
         ("restore", {"restore_backup": "/b"}, "restore_vault_password on monitor1: it is empty, and the backup of Grafana"),
         ("restore", {"restore_backup": "b"}, "restore_backup on monitor1: b is no absolute path."),
+        ("restore", {"restore_backup": ["/b"]}, "restore_backup on monitor1: the value is a list and not text."),
+        (
+            "restore",
+            {"restore_backup": "~/b", "restore_location": "host"},
+            "restore_backup on monitor1: ~/b is no absolute path. Set it to the folder of a backup",
+        ),
+        ("restore", {"restore_location": "nas"}, "restore_location on monitor1: value of restore_location must be one of"),
+        ("restore", {"restore_host": ["a"]}, "restore_host on monitor1: the value is a list and not text."),
+        ("restore", {"restore_services": ["loki"]}, "restore_services on monitor1: 'loki' is not valid. Set it to grafana"),
+        ("restore", {"restore_services": "grafana"}, "restore_services on monitor1: the value is not of the type list"),
+        ("restore", {"restore_services": []}, "restore_services on monitor1: the list is empty. Name services, like"),
+        ("restore", {"restore_controller": "maybe"}, "restore_controller on monitor1: argument 'restore_controller' is of"),
     ],
 )
 def test_a_backup_or_a_restore_that_cannot_work_is_refused(tmp_path, role, values, problem):
@@ -353,6 +382,61 @@ def test_the_password_of_backups_serves_a_restore_too(tmp_path):
     password = {"backup_vault_password": "word of mine"}
     for role, values in (("backup", password), ("restore", {**password, "restore_backup": "/srv/backups/monitor1/1"})):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
+
+
+FILE = str(Path(__file__).resolve())
+FOLDER = str(Path(__file__).resolve().parent)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("gpu_monitoring_bundle", "", "it is empty. Set it to the folder of the bundle on the controller"),
+        ("gpu_monitoring_bundle", "b", "b is no absolute path. Set it to the folder of the bundle on the controller"),
+        ("gpu_monitoring_bundle", FILE, f"{FILE} is a file. Set it to the folder of the bundle on the controller"),
+        ("bundle_platforms", "linux/amd64", "the value is not of the type list, but text."),
+        ("bundle_platforms", ["amd64"], "'amd64' is not valid. Set it to linux/amd64 or linux/arm64."),
+        ("bundle_platforms", [], "the list is empty. Name the platforms of the hosts, like [linux/amd64]."),
+        ("bundle_packages", ["deb"], "'deb' is not valid. Set it to apt or rpm."),
+        ("bundle_apt_url", "mirror/apt", "'mirror/apt' is not valid. Write it like https://"),
+        ("bundle_apt_url", "ftp://mirror/apt", "'ftp://mirror/apt' is not valid. Write it like https://"),
+        ("bundle_rpm_url", 5, "'5' is not valid. Write it like https://"),
+        ("bundle_ca_path", "/nowhere/ca.pem", "/nowhere/ca.pem is no file of the controller. Set it to a file with"),
+        ("bundle_ca_path", str(ROLES / "bundle" / "README.md"), f"{ROLES}/bundle/README.md has no certificate."),
+        ("bundle_tar", "b.tar", "b.tar is no absolute path. Set it to the path of a file outside of the bundle"),
+        ("bundle_tar", FOLDER, f"{FOLDER} is a folder. Set it to the path of a file outside of the bundle"),
+        ("bundle_tar", "/nowhere/b/../b/b.tar", "/nowhere/b/../b/b.tar is in the folder of the bundle. Set it to the path"),
+        ("bundle_tar", "/nowhere/b.tar", "the folder of /nowhere/b.tar is missing. Set it to the path of a file outside"),
+        ("bundle_insecure_registries", "r:5000", "the value is not of the type list, but text."),
+        ("bundle_insecure_registries", ["r:5000", "http://r:5000"], "http://r:5000 is no host[:port]. Write it like"),
+        ("bundle_target", "both", "value of bundle_target must be one of: registry, hosts, got: both. Set it to"),
+        ("bundle_target", "registry", "it is registry, and gpu_monitoring_registry and gpu_monitoring_registries are empty."),
+        ("bundle_transfer_dir", "lib", "'lib' is not valid. Set it to an absolute path on the hosts, like /var/lib."),
+    ],
+)
+def test_a_bundle_that_cannot_be_made_or_loaded_is_refused(tmp_path, variable, value, problem):
+    values = {"gpu_monitoring_bundle": "/nowhere/b", variable: value}
+    message = refused(tmp_path, "bundle", "monitor1", values, **rules_of("bundle"))
+    assert message.startswith(f"{variable} on monitor1: {problem}")
+
+
+def test_a_service_whose_bundle_has_no_absolute_path_is_refused(tmp_path):
+    message = refused(tmp_path, "grafana", "monitor1", {"gpu_monitoring_bundle": "b"})
+    assert message == "gpu_monitoring_bundle on monitor1: b is no absolute path. Begin it with /."
+
+
+def test_values_of_a_bundle_pass(tmp_path):
+    values = {
+        "gpu_monitoring_bundle": "~/a bundle",
+        "bundle_tar": f"{tmp_path}/bundle.tar",
+        "bundle_packages": [],
+        "bundle_apt_url": "https://mirror.example.com/deb/$(ARCH)",
+        "bundle_rpm_url": "http://mirror.example.com/rpm/$basearch",
+        "bundle_insecure_registries": ["r:5000", "[::1]:5000"],
+        "bundle_target": "registry",
+        "gpu_monitoring_registry": "r:5000",
+    }
+    check(host_variables(tmp_path, {}, MONITOR, values), ["bundle"], ["monitor1"], **rules_of("bundle"))
 
 
 @pytest.mark.parametrize("content", ["", "\n", "x" * 73])
