@@ -78,7 +78,7 @@ test: forget-parts lint sanity molecule ## Everything that CI runs
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables alerts remove offline
-test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-collector bench-freshness bench-alerts bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
+test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-collector bench-freshness bench-alerts bench-backup bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
 
 .PHONY: bench-grafana
 bench-grafana: tools ## Our Grafana module against community.grafana, in one run
@@ -107,6 +107,10 @@ bench-freshness: demo ## From a change of a GPU's value to Grafana, on the demo'
 .PHONY: bench-alerts
 bench-alerts: demo ## From a fault of a GPU to a webhook, on the demo's hosts
 	python bench/alerts.py
+
+.PHONY: bench-backup
+bench-backup: demo ## What users of the demo's monitoring host notice of a backup, against one by hand
+	python bench/backup.py
 
 .PHONY: bench-queries
 bench-queries: tools ## Every query of the dashboards on a day of ten 8-GPU hosts, and a month of GPU hours of a hundred

@@ -1,4 +1,4 @@
-"""What benchmarks do to a lab that is deployed: change values of emulated GPUs, and run the playbook site."""
+"""What benchmarks do to a lab that is deployed: change values of emulated GPUs, and run playbooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.lab import driver, hosts
 
-SITE = Path(__file__).resolve().parents[1] / "playbooks" / "site.yml"
+PLAYBOOKS = Path(__file__).resolve().parents[1] / "playbooks"
 
 
 class Emulator:
@@ -53,10 +53,15 @@ def gpus(names: Iterable[str]) -> list[tuple[str, str]]:
 
 def deploy(lab: str, variables: Mapping[str, Any], *arguments: str) -> None:
     """Run the playbook site on a lab."""
+    playbook("site", lab, variables, *arguments)
+
+
+def playbook(name: str, lab: str, variables: Mapping[str, Any], *arguments: str) -> None:
+    """Run a playbook on a lab."""
     inventory = hosts.folder(lab) / "inventory.yml"
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(SITE)]
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), f"{PLAYBOOKS / name}.yml"]
     given = [*arguments, f"--extra-vars={json.dumps(variables)}"]
     done = subprocess.run([*command, *given], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
-        hint = f"The playbook site ended with {done.returncode}: is the lab up, with `make demo`?"
+        hint = f"The playbook {name} ended with {done.returncode}: is the lab up, with `make demo`?"
         raise SystemExit(f"{done.stdout}\n{hint}")
