@@ -40,8 +40,14 @@ class ActionModule(HostSteps):
         _refuse(given)
         try:
             result.update(self._measure_only() if self._task.check_mode else self._back_up())
-        except (BackupError, OSError) as error:
-            raise AnsibleActionFail(f"{error}") from error
+        except BackupError as error:
+            # Ansible shows the cause too, whose text is in the message already.
+            raise AnsibleActionFail(str(error)) from None
+        except OSError as error:
+            problem = f"{error.filename or given['folder']}: {error.strerror}"
+            raise AnsibleActionFail(
+                f"folder on {given['host']}: {problem}. Correct the path or its rights, or name another folder."
+            ) from None
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         left_out = [f"{name}: {reason}" for name, reason in sorted(result["missing"].items())]

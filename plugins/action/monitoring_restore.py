@@ -42,8 +42,14 @@ class ActionModule(HostSteps):
             raise AnsibleActionFail(f"backup: '{given['backup']}' is no absolute path. Begin it with /.")
         try:
             result.update(self._restore_controller() if given["controller_folder"] else self._restore())
-        except (BackupError, OSError) as error:
-            raise AnsibleActionFail(f"{error}") from error
+        except BackupError as error:
+            # Ansible shows the cause too, whose text is in the message already.
+            raise AnsibleActionFail(str(error)) from None
+        except OSError as error:
+            problem = f"{error.filename or self._folder}: {error.strerror}"
+            raise AnsibleActionFail(
+                f"backup on {given['host']}: {problem}. Correct the path or its rights, or name another backup."
+            ) from None
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result

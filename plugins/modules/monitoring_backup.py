@@ -280,7 +280,10 @@ def main():
     except BackupError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or module.params['folder']}: {error.strerror}.")
+        problem = f"{error.filename or module.params['folder']}: {error.strerror}"
+        module.fail_json(
+            msg=f"folder on {module.params['host']}: {problem}. Correct the path or its rights, or name another folder."
+        )
     module.exit_json(changed=False, **result)
 
 

@@ -237,7 +237,10 @@ def main():
     except (BackupError, ServiceError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or module.params['backup']}: {error.strerror}.")
+        problem = f"{error.filename or module.params['backup']}: {error.strerror}"
+        module.fail_json(
+            msg=f"backup on {module.params['host']}: {problem}. Correct the path or its rights, or name another backup."
+        )
     module.exit_json(changed=False, **result)
 
 

@@ -117,7 +117,8 @@ def _parsed(folder: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise BackupError(f"{folder} is no backup: there is no {NAME}. Name the folder that has this file.") from error
     except (OSError, ValueError) as error:
-        raise BackupError(f"{path} cannot be read: {error}. Use another backup.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        raise BackupError(f"{path} cannot be read: {reason}. Use another backup.") from error
     if not isinstance(content, dict):
         raise BackupError(f"{path} is no manifest of a backup. Use another backup.")
     return content

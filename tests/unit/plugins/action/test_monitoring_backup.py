@@ -69,6 +69,15 @@ def back_up(host, tmp_path):
     return run
 
 
+@needs_root
+@pytest.mark.parametrize("location", ["controller", "host"])
+def test_a_folder_that_cannot_be_written_is_named_with_host_and_fix(back_up, tmp_path, location):
+    (tmp_path / "file").write_text("")
+    output = back_up(folder=str(tmp_path / "file"), location=location)
+    assert f"folder on monitor/1: {tmp_path}/file/monitor%2F1: Not a directory. Correct the path or its rights" in output
+    assert "Errno" not in output
+
+
 SECRETS = [
     "configuration{etc}/prometheus/web/password.gz.vault",
     "controller/ca/ca.key.gz.vault",

@@ -177,6 +177,11 @@ def _without_database(backup):
     ("change", "options", "message"),
     [
         (lambda backup: (backup / "manifest.json").unlink(), {}, "is no backup: there is no manifest.json"),
+        (
+            lambda backup: (backup / "manifest.json").write_text("{"),
+            {},
+            "manifest.json cannot be read: it is not JSON. Use another backup. Origin:",
+        ),
         (_half, {}, "is half a backup: the run that made it did not end"),
         (_flip, {}, "chunks/000001 is damaged: it has 9100000 bytes with the SHA-256 "),
         (
@@ -202,9 +207,13 @@ def _without_database(backup):
         ),
         (None, {"folders": {"grafana-data": ""}}, "the host does not see the folder of the volume grafana-data, ''"),
         (None, {"backup": "backups"}, "backup: 'backups' is no absolute path"),
+        (None, {"backup": "/nowhere"}, "/nowhere is no backup: there is no manifest.json. Name the folder that has this file."),
+        (None, {"backup": "/nowhere", "location": "host"}, "/nowhere is no backup: there is no manifest.json. Name the"),
+        (None, {"backup": __file__}, f"{__file__}/manifest.json cannot be read: Not a directory. Use another backup. Origin"),
     ],
     ids=[
         "wrong folder",
+        "damaged manifest",
         "half",
         "broken",
         "cut",
@@ -218,6 +227,9 @@ def _without_database(backup):
         "volume of others",
         "no folder",
         "relative",
+        "missing",
+        "missing on the host",
+        "file",
     ],
 )
 def test_what_cannot_be_restored_is_refused_before_anything_stops(restore, host, backup, change, options, message):
