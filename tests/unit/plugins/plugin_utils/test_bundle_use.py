@@ -9,6 +9,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import site_i
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.bundle_use import BundleUse
 from inventory import host_variables
 
+from tests.tools import image_table
+
 HOSTS = ({"gpu1": {}}, {"monitor1": {}})
 DIGEST = "sha256:" + "ab" * 32
 INDEX, MANIFEST, CONFIG = (f"sha256:{letter * 64}" for letter in "abc")
@@ -48,6 +50,17 @@ def test_an_image_counts_with_the_digests_of_both_image_stores_and_is_not_pulled
     assert service["bundled_images"] == {
         service["image"]: {"digests": [INDEX, MANIFEST, CONFIG], "pull": False}
     }
+
+
+@pytest.mark.parametrize("registry", ["", "r:5000"])
+def test_a_default_image_with_a_digest_is_used_by_its_name_and_from_a_mirror_too(use, registry):
+    grafana = image_table.read()["grafana"]
+    assert grafana.digest
+    name = f"{registry or 'docker.io'}/grafana/grafana:{grafana.version}"
+    reference = name if registry else f"{name}@{grafana.digest}"
+    service = use("monitor1", gpu_monitoring_registry=registry).service({"image": reference})
+    assert service["image"] == name
+    assert service["bundled_images"][name] == {"digests": [INDEX, MANIFEST, CONFIG], "pull": bool(registry)}
 
 
 def test_an_image_of_a_mirror_may_be_pulled(use):
