@@ -30,6 +30,8 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 CHUNK_BYTES = 65536
 _IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 _REDIRECTS = (301, 302, 303, 307, 308)
+# As many redirects of one request are followed.
+MOST_REDIRECTS = 5
 # What a path may have as it is. All else is percent-encoded, so no path can end a request line.
 _SAFE_IN_PATH = "%/:=&?~+!$,;'@()*[]-._"
 
@@ -563,6 +565,19 @@ def _split(url: str) -> SplitResult:
     except UnicodeError as error:
         raise BadUrl("the host is no name") from error
     return split._replace(path=split.path.rstrip("/"))
+
+
+def redirect(url: str, answer: Stream) -> str:
+    """The URL to which a server redirects a client without login; empty for another answer.
+
+    Raises RedirectRefused where the redirect leaves TLS.
+    """
+    if answer.status not in _REDIRECTS:
+        return ""
+    target = urljoin(url, answer.headers.get("Location", ""))
+    if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+        raise RedirectRefused(shown_url(target))
+    return target
 
 
 def shown_url(url: str) -> str:

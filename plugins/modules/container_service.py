@@ -712,7 +712,6 @@ services:
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.module import Module
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
-    apply,
     boot_unit,
     bundled,
     deployment,
@@ -720,6 +719,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
     options,
     registry_ca,
     registry_login,
+    state,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine, EngineUnreachable
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -910,7 +910,7 @@ def _settle_boot_unit(module, services):
     """The changes of the unit that starts services after a boot. A host on which it cannot be written is warned of."""
     socket_path = module.params["docker_host"].partition("://")[2]
     try:
-        return boot_unit.settle(socket_path, apply.LOCK_FOLDER, services, module.check_mode)
+        return boot_unit.settle(socket_path, state.MEMORY_FOLDER, services, module.check_mode)
     except ServiceError as error:
         module.warn(f"{error} A service whose start fails at the next boot is not started again by itself.")
         return []

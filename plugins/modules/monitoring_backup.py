@@ -27,6 +27,8 @@ description:
   - >-
     The file C(manifest.json) lists each file with its size and SHA-256, the containers with their images and digests,
     and what is missing in the backup with the reason. Each file is read again and compared before the backup counts.
+  - A service whose volume no option names is left out. Grafana needs O(grafana_secret_key_file) too, unless
+    O(secrets=excluded).
   - A backup that failed is removed. What a killed run left is removed by the next run.
   - A Grafana without its database or its secret key is an error, so that no backup without these replaces an older one.
 notes:
@@ -47,6 +49,8 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
+extends_documentation_fragment:
+  - mlops.gpu_monitoring.service_data
 options:
   host:
     description: Name of the host in the backup, and of the folder in O(folder) that has the host's backups.
@@ -78,28 +82,14 @@ options:
   vault_password:
     description: Password with which secrets are encrypted.
     type: str
-  grafana_volume:
-    description: Volume with Grafana's data. Without it Grafana is left out.
-    type: str
   grafana_database_in_volume:
     description: >-
       Whether C(grafana.db) in the volume is Grafana's database. Otherwise the manifest names the database as missing.
     type: bool
     default: true
-  grafana_secret_key_file:
-    description: >-
-      File on the host with the key with which Grafana encrypts secrets in its database. Required for Grafana, unless
-      O(secrets=excluded).
-    type: path
   grafana_content:
     description: What M(mlops.gpu_monitoring.grafana_resources) gathered, which is stored as C(grafana/resources.json).
     type: dict
-  prometheus_volume:
-    description: Volume with the data of Prometheus. Without it Prometheus is left out.
-    type: str
-  alertmanager_volume:
-    description: Volume with the data of Alertmanager. Without it Alertmanager is left out.
-    type: str
   configuration_folders:
     description: Folders on the host with the configuration of the services. Folders named C(textfile) are left out.
     type: list
@@ -119,10 +109,6 @@ options:
     description: Value of C(gpu_monitoring_backup_max_age_seconds) in seconds. The default is two days.
     type: float
     default: 172800
-  docker_host:
-    description: Socket of the Docker engine.
-    type: str
-    default: unix:///var/run/docker.sock
   step:
     description: The part that runs on the host. The action of the module sets it; leave it out.
     type: str

@@ -38,6 +38,8 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
+extends_documentation_fragment:
+  - mlops.gpu_monitoring.service_data
 options:
   backup:
     description: Absolute path of the folder with the file C(manifest.json).
@@ -62,27 +64,11 @@ options:
     description: >-
       Password with which the secrets of the backup were encrypted. Required for Grafana and for O(controller_folder).
     type: str
-  grafana_volume:
-    description: Volume with Grafana's data.
-    type: str
-  grafana_secret_key_file:
-    description: File on the host with the key with which Grafana encrypts secrets in its database.
-    type: path
-  prometheus_volume:
-    description: Volume with the data of Prometheus.
-    type: str
-  alertmanager_volume:
-    description: Volume with the data of Alertmanager.
-    type: str
   controller_folder:
     description:
       - Folder on the controller into which the certificate authority and the passwords of the backup are put.
       - A file that is there and differs stays beside the new file, with C(.before_restore) and the time in its name.
     type: str
-  docker_host:
-    description: Socket of the Docker engine.
-    type: str
-    default: unix:///var/run/docker.sock
   step:
     description: The part that runs on the host. The action of the module sets it; leave it out.
     type: str

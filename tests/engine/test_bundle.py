@@ -12,7 +12,6 @@ from pathlib import Path
 import docker
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import (
     archive,
     download,
@@ -26,46 +25,19 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.refe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import image_load
 
+from tests.engine import registry_server
 from tests.engine.failed import Failed
-from tests.engine.fleet import wait_until
 from tests.engine.image import PREFIX
-from tests.lab import images as lab_images
-from tests.lab.services import registry_answers
+from tests.engine.registry_server import PASSWORD, USER
 
-USER, PASSWORD = "puller", "correct-horse-battery"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-CONFIG = """
-version: 0.1
-log: {level: warn}
-storage: {filesystem: {rootdirectory: /var/lib/docker-registry}}
-http: {addr: ":5000"}
-auth: {htpasswd: {realm: test, path: /etc/registry/htpasswd}}
-"""
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """The address of a registry that wants a login."""
-    folder = tmp_path_factory.mktemp("registry")
-    (folder / "config.yml").write_text(CONFIG)
-    (folder / "htpasswd").write_text(f"{USER}:{web_password_hash(PASSWORD, USER)}\n")
-    client = docker.from_env()
-    container = client.containers.run(
-        lab_images.build("services", lab_images.bases()),
-        ["docker-registry", "serve", "/etc/registry/config.yml"],
-        name=f"bundle-{PREFIX.rpartition('-')[2]}",
-        detach=True,
-        ports={"5000/tcp": ("127.0.0.1", None)},
-        volumes={str(folder): {"bind": "/etc/registry", "mode": "ro"}},
-    )
-    try:
-        container.reload()
-        given = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
-        wait_until(lambda: registry_answers(given, 401), lambda: container.logs().decode())
+    with registry_server.running("bundle", tmp_path_factory.mktemp("registry")) as given:
         yield given
-    finally:
-        container.remove(force=True, v=True)
-        client.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,43 +9,17 @@ import stat
 
 import docker
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
 
+from tests.engine import registry_server
 from tests.engine.failed import Failed
-from tests.engine.fleet import wait_until
 from tests.engine.image import PREFIX
-from tests.lab import images as lab_images
-from tests.lab.services import registry_answers
-
-USER, PASSWORD = "puller", "correct-horse-battery"
-CONFIG = """
-version: 0.1
-log: {level: warn}
-storage: {filesystem: {rootdirectory: /var/lib/docker-registry}}
-http: {addr: ":5000"}
-auth: {htpasswd: {realm: test, path: /etc/registry/htpasswd}}
-"""
+from tests.engine.registry_server import PASSWORD, USER
 
 
 @pytest.fixture(scope="module")
 def image(api, images, tmp_path_factory):
     """A reference of the test image in a registry that wants a login. The engine of this machine has it not."""
-    folder = tmp_path_factory.mktemp("registry")
-    (folder / "config.yml").write_text(CONFIG)
-    (folder / "htpasswd").write_text(f"{USER}:{web_password_hash(PASSWORD, USER)}\n")
-    client = docker.from_env()
-    registry = client.containers.run(
-        lab_images.build("services", lab_images.bases()),
-        ["docker-registry", "serve", "/etc/registry/config.yml"],
-        name=f"registry-{PREFIX.rpartition('-')[2]}",
-        detach=True,
-        ports={"5000/tcp": ("127.0.0.1", None)},
-        volumes={str(folder): {"bind": "/etc/registry", "mode": "ro"}},
-    )
-    try:
-        registry.reload()
-        address = f"127.0.0.1:{registry.ports['5000/tcp'][0]['HostPort']}"
-        wait_until(lambda: registry_answers(address, 401), lambda: registry.logs().decode())
+    with registry_server.running("registry", tmp_path_factory.mktemp("registry")) as address:
         reference = f"{address}/{PREFIX}:1"
         api.tag(images[0], f"{address}/{PREFIX}", "1")
         login = {"username": USER, "password": PASSWORD}
@@ -53,9 +27,6 @@ def image(api, images, tmp_path_factory):
         assert errors == []
         api.remove_image(reference)
         yield reference
-    finally:
-        registry.remove(force=True, v=True)
-        client.close()
 
 
 @pytest.fixture(autouse=True)

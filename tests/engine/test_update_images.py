@@ -11,11 +11,9 @@ import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.image_reference import image_reference
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 
-from tests.engine.fleet import wait_until
+from tests.engine import registry_server
 from tests.engine.image import PREFIX
 from tests.engine.service import remove_all
-from tests.lab import images as lab_images
-from tests.lab.services import registry_answers
 from tests.tools import update_images
 
 TAGS = ("1.30.0-alpine-slim", "1.30.5-alpine-slim", "1.30.9-alpine", "1.31.0-alpine-slim", "latest")
@@ -46,24 +44,10 @@ class Pushed(NamedTuple):
 @pytest.fixture(scope="module")
 def registry(api, images):
     """A registry with tags of nginx, each of which is the test image. The engine of this machine has none of them."""
-    client = docker.from_env()
-    container = client.containers.run(
-        lab_images.build("services", lab_images.bases()),
-        ["docker-registry", "serve", "/etc/docker-registry.yml"],
-        name=f"registry-{PREFIX.rpartition('-')[2]}",
-        detach=True,
-        ports={"5000/tcp": ("127.0.0.1", None)},
-    )
-    try:
-        container.reload()
-        address = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
-        wait_until(lambda: registry_answers(address), lambda: container.logs().decode())
+    with registry_server.running("registry") as address:
         digests = {push(api, images[0], f"{address}/{PREFIX}/nginx", tag) for tag in TAGS}
         assert len(digests) == 1
         yield Pushed(address, digests.pop())
-    finally:
-        container.remove(force=True, v=True)
-        client.close()
 
 
 def push(api, image, repository, tag):

@@ -10,24 +10,28 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.staging import Sources
 
 SERVICES = ("grafana", "prometheus", "alertmanager")
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "host": {"type": "str", "required": True},
-    "folder": {"type": "str", "required": True},
+# Of monitoring_restore too.
+SHARED: dict[str, dict[str, Any]] = {
     "location": {"type": "str", "choices": ["controller", "host"], "default": "controller"},
-    "keep": {"type": "int", "default": 7},
-    "secrets": {"type": "str", "choices": ["encrypted", "excluded"], "default": "encrypted"},
     "vault_password": {"type": "str", "no_log": True},
     "grafana_volume": {"type": "str"},
-    "grafana_database_in_volume": {"type": "bool", "default": True},
     "grafana_secret_key_file": {"type": "path", "no_log": False},
-    "grafana_content": {"type": "dict"},
     "prometheus_volume": {"type": "str"},
     "alertmanager_volume": {"type": "str"},
-    "configuration_folders": {"type": "list", "elements": "path", "default": []},
     "controller_folder": {"type": "str"},
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    **SHARED,
+    "host": {"type": "str", "required": True},
+    "folder": {"type": "str", "required": True},
+    "keep": {"type": "int", "default": 7},
+    "secrets": {"type": "str", "choices": ["encrypted", "excluded"], "default": "encrypted"},
+    "grafana_database_in_volume": {"type": "bool", "default": True},
+    "grafana_content": {"type": "dict"},
+    "configuration_folders": {"type": "list", "elements": "path", "default": []},
     "metric_file": {"type": "path"},
     "max_age": {"type": "float", "default": 172800},
-    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
 }
 STEPS = ("measure", "stage", "room", "place", "finish", "clean")
 STEP_ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -6,20 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.options import SERVICES
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.options import SERVICES, SHARED
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    **SHARED,
     "backup": {"type": "str", "required": True},
-    "location": {"type": "str", "choices": ["controller", "host"], "default": "controller"},
     "host": {"type": "str", "required": True},
     "services": {"type": "list", "elements": "str", "choices": list(SERVICES), "default": list(SERVICES)},
-    "vault_password": {"type": "str", "no_log": True},
-    "grafana_volume": {"type": "str"},
-    "grafana_secret_key_file": {"type": "path", "no_log": False},
-    "prometheus_volume": {"type": "str"},
-    "alertmanager_volume": {"type": "str"},
-    "controller_folder": {"type": "str"},
-    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
 }
 STEPS = ("look", "find", "prepare", "copy", "replace", "discard")
 STEP_ARGUMENTS: dict[str, dict[str, Any]] = {

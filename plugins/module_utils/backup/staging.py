@@ -15,10 +15,9 @@ from typing import TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import database, digests, links, room
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import state
 
 FOLDER = ".gpu_monitoring.backup"
-# Secrets of the configuration are copied into memory, and not onto a disk.
-MEMORY_FOLDER = "/run/gpu_monitoring"
 DATABASE = "grafana.db"
 SNAPSHOTS = ("nflog", "silences")
 EXCLUDED = "secrets are left out, as backup_secrets is 'excluded'"
@@ -122,7 +121,7 @@ def clean(sources: Sources) -> None:
 def _stage_configuration(sources: Sources) -> list[StagedFile]:
     staged = []
     configuration = _configuration(sources)
-    os.makedirs(MEMORY_FOLDER, 0o700, exist_ok=True)
+    os.makedirs(state.MEMORY_FOLDER, 0o700, exist_ok=True)
     os.mkdir(_configuration_folder(), 0o700)
     for number, (name, path) in enumerate(sorted(configuration.items())):
         secret = _is_secret(path)
@@ -208,4 +207,4 @@ def _is_secret(path: str) -> bool:
 
 
 def _configuration_folder() -> str:
-    return os.path.join(MEMORY_FOLDER, "backup")
+    return os.path.join(state.MEMORY_FOLDER, "backup")

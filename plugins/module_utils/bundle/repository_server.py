@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Callable, Optional
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout
@@ -21,8 +21,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.listed
 TIMEOUT_SECONDS = 30
 # An index is far smaller, and a page without end must not fill the memory.
 _INDEX_BYTES = 64 << 20
-_REDIRECTS = (301, 302, 303, 307, 308)
-_LONGEST_WAY = 5
 _RETRIES = http_client.Retries(tries=6, pause_seconds=1.0, longest_pause_seconds=120.0)
 
 
@@ -117,15 +115,13 @@ class RepositoryServer:
         """The answer to a request, after redirects."""
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         url = self._url + path
-        for _step in range(_LONGEST_WAY):
+        for _step in range(http_client.MOST_REDIRECTS + 1):
             with self._request(url, headers) as stream:
-                if stream.status not in _REDIRECTS:
+                redirected = http_client.redirect(url, stream)
+                if not redirected:
                     yield stream
                     return
-                target = urljoin(url, stream.headers.get("Location", ""))
-            if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-                raise http_client.RedirectRefused(http_client.shown_url(target))
-            url = target
+            url = redirected
         raise http_client.RedirectRefused(http_client.shown_url(url), circle=True)
 
     @contextmanager

@@ -12,8 +12,6 @@ from urllib.parse import urljoin, urlsplit
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 
-_REDIRECTS = (301, 302, 303, 307, 308)
-_LONGEST_REDIRECT = 5
 # After the last byte of a blob, a registry with object storage copies the blob before it answers.
 _STORE_SECONDS = 900
 Body = Union[bytes, Iterable[bytes], None]
@@ -34,7 +32,7 @@ def send(stack: ExitStack, connections: Connections, registry: str, request: Req
     base = connections.url(registry)
     url = urljoin(base, request.path)
     timeout = _STORE_SECONDS if request.method == "PUT" else None
-    for _redirect in range(_LONGEST_REDIRECT + 1):
+    for _redirect in range(http_client.MOST_REDIRECTS + 1):
         is_own = server(url, base) == server(base, base)
         if is_own:
             # Behind a proxy that ends TLS, registries name themselves with http://.
@@ -42,12 +40,10 @@ def send(stack: ExitStack, connections: Connections, registry: str, request: Req
         headers = {**request.headers, **(request.login if is_own else {})}
         client, target = connections.to(url, registry)
         answer = stack.enter_context(client.stream(request.method, target, request.body, headers, timeout=timeout))
-        if answer.status not in _REDIRECTS or request.method not in ("GET", "HEAD"):
+        redirected = http_client.redirect(url, answer) if request.method in ("GET", "HEAD") else ""
+        if not redirected:
             return answer
-        target = urljoin(url, answer.headers.get("Location", ""))
-        if url.startswith("https:") and not target.startswith("https:"):
-            raise http_client.RedirectRefused(http_client.shown_url(target))
-        url = target
+        url = redirected
     raise http_client.RedirectRefused(http_client.shown_url(url), circle=True)
 
 

@@ -38,7 +38,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_conta
 
 VALIDATE_SECONDS = 120
 VALIDATE_LINES = 100
-LOCK_FOLDER = "/run/gpu_monitoring"
 
 
 @dataclass
@@ -66,9 +65,9 @@ class Service:
 @contextmanager
 def lock(name: str) -> Iterator[None]:
     """Keep other runs from changing the same service of this host."""
-    path = os.path.join(LOCK_FOLDER, f"{name}.lock")
+    path = os.path.join(state.MEMORY_FOLDER, f"{name}.lock")
     try:
-        os.makedirs(LOCK_FOLDER, mode=0o700, exist_ok=True)
+        os.makedirs(state.MEMORY_FOLDER, mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ServiceError(f"name: the lock {path} cannot be opened: {error.strerror}. Run this as root (become: true).") from error

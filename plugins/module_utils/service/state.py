@@ -13,6 +13,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 FOLDER = "/var/lib/gpu_monitoring"
+# Locks, and copies of secrets, which are not written onto a disk.
+MEMORY_FOLDER = "/run/gpu_monitoring"
 COLLECTION = "collection"
 T = TypeVar("T")
 

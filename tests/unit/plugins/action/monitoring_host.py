@@ -64,6 +64,20 @@ def volumes(folder):
     return {f"{name}-data": folder / "volumes" / name for name in SERVICES}
 
 
+def backup_options(folder, address):
+    """Options of monitoring_backup for a host in a folder, with the address of its engine."""
+    return {
+        "host": "monitor1",
+        "folder": str(folder / "backups"),
+        "vault_password": PASSWORD,
+        "grafana_secret_key_file": str(folder / "etc" / "grafana" / "secret_key"),
+        "configuration_folders": [str(folder / "etc")],
+        "controller_folder": str(folder / "controller"),
+        "docker_host": address,
+        **VOLUMES,
+    }
+
+
 def play(folder, module, options, *arguments):
     """Runs a module by ansible-playbook over a local connection; its result, or the output where it failed."""
     (folder / "result.json").unlink(missing_ok=True)

@@ -29,6 +29,7 @@ from tests.unit.plugins.action.monitoring_host import (
     KEY,
     PASSWORD,
     VOLUMES,
+    backup_options,
     make_host,
     names,
     play,
@@ -53,15 +54,9 @@ def back_up(host, tmp_path):
         (tmp_path / "engine.sock").unlink(missing_ok=True)
         with engine(tmp_path / "engine.sock", volumes(host), {"grafana": "grafana:1"}) as address:
             given = {
+                **backup_options(host, address),
                 "host": "monitor/1",
-                "folder": str(tmp_path / "backups"),
-                "vault_password": PASSWORD,
-                "grafana_secret_key_file": str(host / "etc" / "grafana" / "secret_key"),
-                "configuration_folders": [str(host / "etc")],
-                "controller_folder": str(host / "controller"),
                 "metric_file": str(tmp_path / "metrics" / "backup.prom"),
-                "docker_host": address,
-                **VOLUMES,
                 **options,
             }
             return play(tmp_path, "mlops.gpu_monitoring.monitoring_backup", given, *arguments)

@@ -17,6 +17,7 @@ from tests.unit.plugins.action.monitoring_host import (
     PASSWORD,
     SERVICES,
     VOLUMES,
+    backup_options,
     make_database,
     make_host,
     names,
@@ -36,17 +37,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("backed_up")
     make_host(folder)
     with engine(folder / "engine.sock", volumes(folder), IMAGES) as address:
-        given = {
-            "host": "monitor1",
-            "folder": str(folder / "backups"),
-            "vault_password": PASSWORD,
-            "grafana_secret_key_file": str(folder / "etc" / "grafana" / "secret_key"),
-            "configuration_folders": [str(folder / "etc")],
-            "controller_folder": str(folder / "controller"),
-            "docker_host": address,
-            **VOLUMES,
-        }
-        result = play(folder, "mlops.gpu_monitoring.monitoring_backup", given)
+        result = play(folder, "mlops.gpu_monitoring.monitoring_backup", backup_options(folder, address))
     assert isinstance(result, dict), result
     return Path(result["backup"])
 

@@ -27,7 +27,7 @@ def disk(tmp_path):
 @pytest.fixture
 def sources(disk, tmp_path, monkeypatch):
     """Grafana with a database of 3 MiB on the disk."""
-    monkeypatch.setattr(staging, "MEMORY_FOLDER", str(tmp_path / "memory"))
+    monkeypatch.setattr(staging.state, "MEMORY_FOLDER", str(tmp_path / "memory"))
     with contextlib.closing(sqlite3.connect(disk / "grafana.db")) as database, database:
         database.execute("CREATE TABLE dashboard (data BLOB)")
         database.execute("INSERT INTO dashboard VALUES (zeroblob(3 << 20))")

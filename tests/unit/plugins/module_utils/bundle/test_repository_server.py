@@ -77,7 +77,7 @@ def test_a_redirect_is_followed_and_a_circle_is_not(server, site, tmp_path):
     site.problems += [(302, {"Location": f"{site.url.replace('127.0.0.1', 'localhost')}/pool/a%20b.deb"})]
     server.save(FILE, str(tmp_path / "a.deb"))
     assert (tmp_path / "a.deb").read_bytes() == CONTENT
-    site.problems += [(302, {"Location": "/pool/a%20b.deb"})] * 5
+    site.problems += [(302, {"Location": "/pool/a%20b.deb"})] * 6
     with pytest.raises(BundleError, match="redirects in a circle"):
         server.read(FILE.path)
 

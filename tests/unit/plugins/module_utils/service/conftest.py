@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, health, state, undo
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import health, state, undo
 from fake_engine import FakeEngine
 
 
@@ -19,7 +19,7 @@ def quick(monkeypatch, tmp_path):
     """No waiting, and locks and journals of this test's own."""
     locks = tmp_path / "locks"
     locks.mkdir()
-    monkeypatch.setattr(apply, "LOCK_FOLDER", str(locks))
+    monkeypatch.setattr(state, "MEMORY_FOLDER", str(locks))
     monkeypatch.setattr(state, "FOLDER", str(locks))
     monkeypatch.setattr(undo, "COME_BACK_SECONDS", 0)
     monkeypatch.setattr(health, "POLL_SECONDS", 0)
