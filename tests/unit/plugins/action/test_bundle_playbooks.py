@@ -166,7 +166,7 @@ def test_a_bundle_needs_a_folder_of_its_own(run, tmp_path):
     assert code != 0
     assert "has files and is not a bundle. Name a folder that is empty or missing." in output
     code, output = run(BUNDLE, gpu_monitoring_bundle="")
-    assert "gpu_monitoring_bundle on switch1, gpu1, gpu2, monitor1: it is empty." in output, output
+    assert "gpu_monitoring_bundle on gpu1, gpu2, monitor1: it is empty." in output, output
 
 
 def test_a_bundle_that_differs_from_its_sums_is_not_pushed(run, site, tmp_path):
