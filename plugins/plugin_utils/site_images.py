@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 _OF_GPU_HOSTS = ("node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter", "container_gpu_collector")
 _OF_MONITORING_HOSTS = ("node_exporter", "alertmanager", "prometheus", "grafana")
@@ -54,11 +56,23 @@ def _evaluated(variables: HostVariables, named: Sequence[tuple[str, str]]) -> li
     variables.override(gpu_monitoring_registry="", gpu_monitoring_registries={})
     upstream = [str(variables.get(host, name) or "") for host, name in named]
     variables.override()
+    for (host, name), text in zip([*named, *named], [*references, *upstream]):
+        _check(host, name, text)
     return [
         SiteImage(host, name, reference, source)
         for (host, name), reference, source in zip(named, references, upstream)
         if reference
     ]
+
+
+def _check(host: str, name: str, text: str) -> None:
+    """Raises VariableError for what is not the reference of an image."""
+    try:
+        if text:
+            parse(text)
+    except RegistryError as error:
+        problem, _end, fix = str(error).partition(". ")
+        raise VariableError(name, host, problem, fix) from error
 
 
 def _roles(variables: HostVariables, host: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 """The toolkit of a site: versions and key that the role's variables make for the hosts of the inventory."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,10 +13,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpg
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.listed import Missing
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.repository_server import RepositoryServer
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 _ROLE = "nvidia_container_toolkit"
 _KEY = f"{_ROLE}_key"
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\S*")
 
 
 class Wanted(NamedTuple):
@@ -36,8 +38,10 @@ def wanted(variables: HostVariables) -> Wanted:
         if absent or not variables.is_true(host, f"{_ROLE}_enabled"):
             continue
         version = variables.get(host, f"{_ROLE}_version") or variables.get(host, f"{_ROLE}_default_version")
+        if not _VERSION.fullmatch(str(version)):
+            raise VariableError(f"{_ROLE}_version", host, f"'{version}' is not valid", "Write it like '1.20.1'")
         versions.add(str(version))
-        fingerprint = openpgp.fingerprint(str(variables.get(host, f"{_KEY}_fingerprint")))
+        fingerprint = _fingerprint(variables, host)
         keys.setdefault((str(variables.get(host, _KEY)), fingerprint), host)
     if len(keys) > 1:
         raise ValueError(
@@ -46,6 +50,16 @@ def wanted(variables: HostVariables) -> Wanted:
         )
     key, fingerprint = next(iter(keys), ("", ""))
     return Wanted(sorted(versions), key, fingerprint)
+
+
+def _fingerprint(variables: HostVariables, host: str) -> str:
+    name = f"{_KEY}_fingerprint"
+    text = str(variables.get(host, name))
+    try:
+        return openpgp.fingerprint(text)
+    except ValueError as error:
+        problem, _end, fix = str(error).partition(". ")
+        raise VariableError(name, host, problem, fix) from error
 
 
 def key(asked: Wanted, server: Callable[[str, str], RepositoryServer]) -> str:

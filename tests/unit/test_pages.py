@@ -78,3 +78,15 @@ def test_an_example_of_variables_is_accepted(tmp_path, example):
     (tmp_path / "exported-dashboard.json").write_text("{}")
     hosts = host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, example)
     check(hosts, ROLES, ["monitor1", "gpu1"])
+
+
+@pytest.mark.parametrize(("page", "role"), [("offline", "bundle"), ("backup", "backup")])
+def test_an_example_of_a_playbook_has_variables_of_its_role_with_right_types(tmp_path, page, role):
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), re.DOTALL)
+    known = {name for of in (role, "common") for name in yaml.safe_load((ROOT / "roles" / of / "defaults" / "main.yml").read_text())}
+    for number, block in enumerate(blocks):
+        (tmp_path / str(number)).mkdir()
+        example = yaml.safe_load(block)
+        assert example.keys() <= known
+        hosts = host_variables(tmp_path / str(number), {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, example)
+        check(hosts, [role, "common"], ["monitor1", "gpu1"])

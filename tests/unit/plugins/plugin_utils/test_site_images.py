@@ -62,3 +62,9 @@ def test_a_mirror_counts_for_the_site_and_not_upstream(tmp_path, mirror):
 
 def test_single_hosts(tmp_path):
     assert {image.host for image in of(tmp_path, ["gpu2"])} == {"gpu2"}
+
+
+@pytest.mark.parametrize("text", ["https://r.example.com/grafana:1", "Grafana:UP CASE", "r.example.com/grafana:"])
+def test_what_is_no_image_is_refused_with_its_variable(tmp_path, text):
+    with pytest.raises(ValueError, match="^grafana_image on monitor1: .* is not the reference of an image. Write it like"):
+        of(tmp_path, grafana_image=text)

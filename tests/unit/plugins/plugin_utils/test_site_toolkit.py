@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.repository_server import RepositoryServer
@@ -39,9 +41,18 @@ def test_hosts_with_two_keys_are_named(tmp_path):
         wanted(tmp_path, hosts)
 
 
-def test_a_wrong_fingerprint_is_told(tmp_path):
-    with pytest.raises(ValueError, match="'1234' is not a fingerprint"):
-        wanted(tmp_path, {"gpu1": {"nvidia_container_toolkit_key_fingerprint": "1234"}})
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("nvidia_container_toolkit_key_fingerprint", "1234", "'1234' is not a fingerprint. Write the 40 or 64 digits"),
+        ("nvidia_container_toolkit_version", "latest", "'latest' is not valid. Write it like '1.20.1'."),
+        ("nvidia_container_toolkit_version", 1.2, "'1.2' is not valid. Write it like '1.20.1'."),
+        ("nvidia_container_toolkit_version", True, "'True' is not valid. Write it like '1.20.1'."),
+    ],
+)
+def test_a_wrong_value_is_told_with_variable_and_host(tmp_path, variable, value, problem):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{variable} on gpu1: {problem}')}"):
+        wanted(tmp_path, {"gpu1": {variable: value}})
 
 
 @pytest.mark.parametrize(
