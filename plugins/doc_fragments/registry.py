@@ -26,9 +26,9 @@ options:
     default: ""
   registry_ca:
     description:
-      - PEM text of the authorities that signed the certificates of O(registry) and O(mirrors), and of the servers that
-        these send their clients to, such as a server of tokens. They count beside the authorities of the controller.
-        Other registries need a certificate that the controller trusts.
+      - PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The authorities count for
+        other servers too to which these registries send their clients, such as a server of tokens.
+      - The authorities of the controller count as well. Other registries need a certificate that the controller trusts.
     type: str
     default: ""
   mirrors:

@@ -514,8 +514,8 @@ options:
             an image to which the tag was moved.
           - An interrupted deployment of another version is not taken back where O(services[].image) is the same again and
             the container is healthy. The data may have changed since.
-          - The copy is refused before anything changes where the disk of the volume has less room than twice the size of
-            the files and 256 MiB.
+          - The copy needs twice the size of the files and 256 MiB on the disk of the volume. A disk with less room is
+            refused before anything changes.
           - Where the previous version reads the data of the new version, nothing is copied, and the data stays.
           - The version is kept in C(/var/lib/gpu_monitoring). Where no version is known and
             O(services[].data.oldest_reader) is not given, tags of the images of containers with that volume count.
@@ -570,8 +570,8 @@ options:
     description:
       - Folder on the controller with a bundle of M(mlops.gpu_monitoring.image_bundle). An image of a service then counts
         as present only with a digest of the bundle. An image that the bundle lacks is an error.
-      - An image is pulled only where C(gpu_monitoring_registry) or C(gpu_monitoring_registries) say that a registry of
-        the site has it, and what is pulled has to be that of the bundle.
+      - An image is pulled only from a registry of C(gpu_monitoring_registry) or C(gpu_monitoring_registries). A pulled
+        image has to be that of the bundle.
       - O(services[].image) has to come from the variable of a role, such as C(prometheus_image).
     type: path
     default: ""

@@ -10,8 +10,10 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Fetches all images that the variables of the roles make for the hosts of the groups C(gpu_hosts) and C(monitoring),
-    from the registries that the images have without C(gpu_monitoring_registry) and C(gpu_monitoring_registries).
+  - Fetches all images that the variables of the roles make for the hosts of the groups C(gpu_hosts) and C(monitoring).
+  - >-
+    The images come from the upstream registries. C(gpu_monitoring_registry) and C(gpu_monitoring_registries) do not
+    count.
   - Asks the registries by their HTTP API. It needs neither Docker nor a package of Python.
   - >-
     The images are an OCI image layout in the folder C(images) of the bundle, byte by byte as the registries have them.

@@ -10,11 +10,11 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Loads the images that the roles' variables make for the host from a bundle of
-    M(mlops.gpu_monitoring.image_bundle) on the controller, over the connection to the host. No registry is asked.
-  - >-
-    Sends only what is missing on the host: images whose id is not one of the bundle, and of these the layers that an
-    interrupted run has not sent already. The images are for the platform of the host.
+  - Loads the images that the roles' variables make for the host. The images are in a bundle of
+    M(mlops.gpu_monitoring.image_bundle) on the controller, and come over the connection to the host. No registry is
+    asked.
+  - Sends only images whose id differs from that in the bundle, for the platform of the host. A run after an
+    interrupted run sends only the layers that are missing.
   - >-
     Before anything is sent, checks that the host has room for the archives and for the unpacked layers. The error
     names the folder, the bytes that are free and the bytes that are needed.

@@ -10,9 +10,9 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Pushes the images that the roles' variables make for the hosts of the groups C(gpu_hosts) and C(monitoring) from a
-    bundle of M(mlops.gpu_monitoring.image_bundle) to where C(gpu_monitoring_registry) and
-    C(gpu_monitoring_registries) say that the site has the images.
+  - Pushes images from a bundle of M(mlops.gpu_monitoring.image_bundle) to the registries that
+    C(gpu_monitoring_registry) and C(gpu_monitoring_registries) name.
+  - The images are those that the roles' variables make for the hosts of the groups C(gpu_hosts) and C(monitoring).
   - Sends the bytes of the bundle, so the digests stay. Does not send a blob that the registry has.
   - >-
     An index names all platforms of an image, also those that the bundle lacks. A registry that refuses such an index

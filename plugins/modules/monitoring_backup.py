@@ -13,11 +13,11 @@ description:
   - Backs up Grafana, Prometheus and Alertmanager of one host into a new folder, without a stop of any service.
   - >-
     SQLite itself copies Grafana's database, and checks the integrity of the copy
-    (U(https://www.sqlite.org/backup.html)). Grafana's plugins, the blocks of Prometheus, and the notification log and
-    the silences of Alertmanager are hard-linked inside their volumes, then copied, then the links are removed.
+    (U(https://www.sqlite.org/backup.html)). Grafana's plugins, the blocks of Prometheus, and Alertmanager's
+    notification log and silences are hard-linked inside their volumes. After the copy the links are removed.
   - >-
-    The blocks of Prometheus do not have the samples that are only in the write-ahead log, which are those of at most
-    the last three hours (U(https://prometheus.io/docs/prometheus/latest/storage/)).
+    The blocks of Prometheus lack the samples that are only in the write-ahead log, of at most the last three hours
+    (U(https://prometheus.io/docs/prometheus/latest/storage/)).
   - >-
     Secrets are compressed with gzip and encrypted in the format of C(ansible-vault), or left out. Grafana's database,
     Grafana's secret key, and files of the configuration that not all users of the host may read are secrets.
@@ -25,8 +25,9 @@ description:
     The free space of the host is checked first, then that of the destination, before any file is sent there. Files that
     an earlier backup has count nothing. What a killed run left is removed before both checks.
   - >-
-    The file C(manifest.json) lists each file with its size and SHA-256, the containers with their images and digests,
-    and what is missing in the backup with the reason. Each file is read again and compared before the backup counts.
+    The file C(manifest.json) lists each file with its size and SHA-256, and the containers with their images and
+    digests. It also lists what is missing in the backup, with the reason.
+  - Each file is read again and compared before the backup counts.
   - A service whose volume no option names is left out. Grafana needs O(grafana_secret_key_file) too, unless
     O(secrets=excluded).
   - A backup that failed is removed. What a killed run left is removed by the next run.
@@ -34,8 +35,8 @@ description:
 notes:
   - Files of an earlier backup of the host that have not changed are hard-linked into the new one.
   - >-
-    On the host, in a folder on the file system of a volume, the files are hard links to those of the service, so that
-    no second copy takes room. Prometheus' deletion of a block frees no room then until the backup is removed.
+    In a folder of the host on the file system of a volume, the files are hard links to those of the service. No second
+    copy takes room. Prometheus' deletion of a block frees no room then until the backup is removed.
   - >-
     The controller holds Grafana's database in memory while it encrypts the database. Reckon with 12 times the size of
     the compressed database.
@@ -97,8 +98,8 @@ options:
     default: []
   controller_folder:
     description: >-
-      Folder on the controller with the certificate authority and the passwords, which are secrets. Without it these are
-      left out.
+      Folder on the controller with the certificate authority and the passwords, which are secrets. Without this option
+      both are left out.
     type: str
   metric_file:
     description: >-

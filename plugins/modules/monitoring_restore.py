@@ -14,9 +14,10 @@ description:
     Puts the data of a backup of M(mlops.gpu_monitoring.monitoring_backup) in the place of the data of services that are
     deployed on the host.
   - >-
-    The whole backup is compared with its manifest, secrets are decrypted, versions and the free space of the host are
-    checked, all files are sent beside the present data and compared again, and the integrity of Grafana's database is
-    checked. Only then each service stops, files are renamed, and the service starts.
+    The whole backup is compared with its manifest, and secrets are decrypted. Versions and the free space of the host
+    are checked. All files are sent beside the present data and compared again, and the integrity of Grafana's database
+    is checked.
+  - Only then each service stops, files are renamed, and the service starts.
   - The previous data stays beside the new data, in the folder that RV(kept) names.
   - >-
     A service that does not run on the new data gets its previous data back. What a killed run left is taken back by the

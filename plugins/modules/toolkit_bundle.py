@@ -11,8 +11,8 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Brings NVIDIA's package repository, or a mirror of it, into the folder C(packages) of a bundle: the original signed
-    indices, the key, and the four packages of the toolkit.
+    Brings NVIDIA's package repository, or a mirror of the repository, into the folder C(packages) of a bundle. The
+    folder has the original signed indices, the key, and the four packages of the toolkit.
   - >-
     The versions are those that C(nvidia_container_toolkit_version) or C(nvidia_container_toolkit_default_version) makes
     for the hosts of the group C(gpu_hosts). The key is that of C(nvidia_container_toolkit_key), with the fingerprint

@@ -386,9 +386,9 @@ def _outcome(service: Service, record: journal.Journal, problems: list[str]) -> 
         return f"The container {service.name} was only started."
     if record.data and record.data_is_lost:
         return (
-            f"The previous container {record.previous_name} exists and is not started, as the new version may have changed the data in the"
-            f" volume {record.data.volume}, and no copy of the data could be made. Deploy the new version again,"
-            " or restore a backup of the data before you start that container."
+            f"The previous container {record.previous_name} exists and is not started. The new version may have changed"
+            f" the data in the volume {record.data.volume}, of which no copy could be made. Deploy the new version"
+            " again, or restore a backup of the data before you start that container."
         )
     if service.inspected:
         data_too = " and its data" if record.data else ""

@@ -122,8 +122,8 @@ def refuse_full_disk(data: Data, volume: Volume) -> None:
     needed, free = 2 * size + RESERVE, shutil.disk_usage(folder).free
     if free < needed:
         raise ServiceError(
-            f"data: a new version of the data in the volume {data.volume} needs {needed >> 20} MiB in {folder}, for a copy of"
-            f" {size >> 20} MiB and its own changes, and {free >> 20} MiB are free. Free disk space there."
+            f"data: a copy of the data in the volume {data.volume} and the changes of a new version need"
+            f" {needed >> 20} MiB in {folder}, and {free >> 20} MiB are free. Free disk space there."
         )
 
 
