@@ -41,7 +41,9 @@ class ActionModule(ActionBase):
         variables = HostVariables(self._loader, task_vars or {}, self._task.get_play(), self._task)
         try:
             bundle = contents.read(options["path"])
-            images = site_images.images(variables, options["hosts"])
+            # group_by gives hosts in the order in which they came, and messages name them in that of the inventory.
+            hosts = [host for host in variables.in_groups("gpu_hosts", "monitoring") if host in options["hosts"]]
+            images = site_images.images(variables, hosts)
             wanted = bundled_images.wanted(options["path"], bundle, images)
             mirrored = [image for image in wanted if image.is_mirrored]
             if not mirrored:

@@ -133,7 +133,7 @@ def test_a_login_of_some_hosts_alone_is_refused_by_name(run, site):
     login = {"gpu_monitoring_registry_username": "pusher", "gpu_monitoring_registry_password": "correct-horse-battery"}
     code, output = run(LOAD, gpu_monitoring_registry=site.name, of_hosts={"monitor1": login})
     assert code != 0
-    assert "gpu_monitoring_registry_username on monitor1: the value differs from that of gpu1" in output
+    assert "gpu_monitoring_registry_username on monitor1: the value differs from that of gpu1" in output, output
     assert "or name hosts with the same value in --limit." in output
     assert (site.stored, "correct-horse-battery" in output) == ({}, False)
     code, output = run(LOAD, "--limit", "gpu1,gpu2", gpu_monitoring_registry=site.name, of_hosts={"monitor1": login})
