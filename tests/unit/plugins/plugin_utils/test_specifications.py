@@ -341,10 +341,11 @@ def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, rol
     ("role", "values", "problem"),
     [
         ("backup", {}, "backup_vault_password on monitor1: it is empty, and secrets are encrypted. Set it, or set"),
-        ("backup", {"backup_dir": "backups"}, "backup_dir on monitor1: backups is no absolute path. Begin it with /"),
+        ("backup", {"backup_dir": "backups"}, "backup_dir on monitor1: backups is no absolute path. Set it to"),
         ("backup", {"backup_dir": "~/b", "backup_location": "host"}, "backup_dir on monitor1: ~/b is no absolute path."),
         ("backup", {"backup_dir": ["/b"]}, "backup_dir on monitor1: the value is a list and not text."),
-        ("backup", {"backup_dir": ""}, "backup_dir on monitor1:  is no absolute path. Begin it with /"),
+        ("backup", {"backup_dir": ""}, "backup_dir on monitor1:  is no absolute path. Set it to the"),
+        ("backup", {"backup_dir": __file__}, f"backup_dir on monitor1: {__file__} is a file. Set it to the absolute path"),
         ("backup", {"backup_location": "nas"}, "backup_location on monitor1: value of backup_location must be one of"),
         ("backup", {"backup_keep": -1}, "backup_keep on monitor1: '-1' is not valid. Set it to a number from 0."),
         ("backup", {"backup_keep": "all"}, "backup_keep on monitor1: 'all' is not valid. Set it to a number from 0."),
@@ -360,6 +361,7 @@ def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, rol
         ("restore", {}, "restore_backup on monitor1: it is empty. Set it to the folder of a backup"),
         ("restore", {"restore_backup": "/b"}, "restore_vault_password on monitor1: it is empty, and the backup of Grafana"),
         ("restore", {"restore_backup": "b"}, "restore_backup on monitor1: b is no absolute path."),
+        ("restore", {"restore_backup": "/b"}, "restore_backup on monitor1: /b on the controller has no manifest.json. Set"),
         ("restore", {"restore_backup": ["/b"]}, "restore_backup on monitor1: the value is a list and not text."),
         (
             "restore",
@@ -380,7 +382,10 @@ def test_a_backup_or_a_restore_that_cannot_work_is_refused(tmp_path, role, value
 
 def test_the_password_of_backups_serves_a_restore_too(tmp_path):
     password = {"backup_vault_password": "word of mine"}
-    for role, values in (("backup", password), ("restore", {**password, "restore_backup": "/srv/backups/monitor1/1"})):
+    (tmp_path / "manifest.json").write_text("")
+    on_host = {"restore_location": "host", "restore_backup": "/srv/backups/monitor1/1"}
+    restores = [("restore", {**password, **values}) for values in ({"restore_backup": str(tmp_path)}, on_host)]
+    for role, values in (("backup", password), *restores):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
 
 
