@@ -10,7 +10,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collection_archive, collection_version
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collection_archive
 
 
 class ActionModule(ActionBase):
@@ -27,8 +28,9 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "changed": False}
         try:
-            contents.begin(path, collection_version.installed())
-            archive, changed = collection_archive.write(collection_version.FOLDER, os.path.join(path, layout.COLLECTION))
+            contents.begin(path, VERSION)
+            folder = os.path.join(path, layout.COLLECTION)
+            archive, changed = collection_archive.write(collection_archive.INSTALLED, folder)
         except BundleError as error:
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:

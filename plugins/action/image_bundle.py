@@ -10,13 +10,10 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, image_layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.download import ImageDownload
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
-    collection_version,
-    registry_access,
-    site_images,
-)
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import registry_access, site_images
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {
@@ -50,10 +47,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"path: {problem}. Name a folder of the controller with enough room.") from None
 
     def _fetch(self, path: str, references: list[str], options: dict[str, Any]) -> dict[str, Any]:
-        before = contents.begin(path, collection_version.installed())
+        before = contents.begin(path, VERSION)
         with registry_access.registries(options, self._display.display) as registry:
             download = ImageDownload(path, options["platforms"], registry, self._display.display)
             images = [download.fetch(reference) for reference in references]
         image_layout.write(path, images)
-        after = contents.update(path, collection_version.installed(), images=images, platforms=options["platforms"])
+        after = contents.update(path, VERSION, images=images, platforms=options["platforms"])
         return {"changed": before != after, "images": images, "fetched_bytes": download.fetched}

@@ -13,7 +13,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, options, staging, store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import backup_contents, collection_version
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import backup_contents
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_targets import (
     ControllerTarget,
     HostTarget,
@@ -73,7 +74,7 @@ class ActionModule(HostSteps):
             else ControllerTarget(folder, host_files)
         )
         finished = manifest.Manifest(
-            given["host"], made, sorted(options.volumes(given)), collection_version.installed(), measured["images"]
+            given["host"], made, sorted(options.volumes(given)), VERSION, measured["images"]
         )
         finished.missing = measured["missing"]
         with target.locked():

@@ -11,8 +11,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledPackages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.repository_server import RepositoryServer
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.repository import NVIDIA_URLS
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collection_version, site_toolkit
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import site_toolkit
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _PLATFORMS = {f"linux/{name}": names for name, names in toolkit_packages.ARCHITECTURES.items()}
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):
 
         entries: list[BundledPackages] = []
         changed, warnings = False, []
-        before = contents.begin(path, collection_version.installed())
+        before = contents.begin(path, VERSION)
         if wanted.versions:
             key = site_toolkit.key(wanted, server)
             for kind in options["kinds"]:
@@ -76,5 +77,5 @@ class ActionModule(ActionBase):
         for kind in toolkit_packages.FOLDERS:
             kept = [_PLATFORMS[platform][kind] for platform in options["platforms"] if kind in options["kinds"]]
             changed = toolkit_packages.drop(path, kind, kept if wanted.versions else []) or changed
-        after = contents.update(path, collection_version.installed(), packages=entries)
+        after = contents.update(path, VERSION, packages=entries)
         return {"changed": changed or before != after, "packages": entries, "warnings": warnings}

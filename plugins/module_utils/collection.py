@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, mlops.gpu_monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The version of this collection on a host, which has no file that names the version."""
+"""The version of this collection, also on hosts, which have no file that names the version."""
 
 from __future__ import annotations
 

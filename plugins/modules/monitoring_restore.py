@@ -121,9 +121,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import (
     digests,
-    laying_back,
     manifest,
     restore_options,
+    restored_data,
+    restored_service,
     store,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
@@ -134,7 +135,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.error
 
 def _services(given, engine):
     return [
-        laying_back.find(engine, name, given[f"{name}_volume"], given["grafana_secret_key_file"] or "")
+        restored_service.find(engine, name, given[f"{name}_volume"], given["grafana_secret_key_file"] or "")
         for name in given["services"]
     ]
 
@@ -155,14 +156,14 @@ def _find(given, engine):
                 replaced_data.recover(engine, name)
     services = _services(given, engine)
     for service in services:
-        laying_back.refuse_older(service, given["images"].get(service.name, ""))
-    laying_back.require_room(services, given["files"])
+        restored_service.refuse_older(service, given["images"].get(service.name, ""))
+    restored_service.require_room(services, given["files"])
     return {"folders": {service.name: service.delivered for service in services}}
 
 
 def _prepare(given, engine):
     for service in _services(given, engine):
-        laying_back.prepare(service)
+        restored_data.prepare(service)
     return {}
 
 
@@ -182,10 +183,10 @@ def _replace(given, engine):
             locks.enter_context(apply.lock(name))
         services = _services(given, engine)
         for service in services:
-            laying_back.check(service, given["files"][service.name])
+            restored_data.check(service, given["files"][service.name])
         for service in services:
             try:
-                kept[service.name] = laying_back.replace(engine, service, given["time"])
+                kept[service.name] = restored_data.replace(engine, service, given["time"])
             except (BackupError, ServiceError, OSError) as error:
                 done = "".join(
                     f" {name} was restored, and its previous data is in {folder}." for name, folder in kept.items()
@@ -196,7 +197,7 @@ def _replace(given, engine):
 
 def _discard(given, engine):
     for service in _services(given, engine):
-        laying_back.discard(service)
+        restored_data.discard(service)
     return {}
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 
+INSTALLED = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 _MANIFEST, _FILES = "MANIFEST.json", "FILES.json"
 _NAMED_FILES = 5
 

@@ -74,7 +74,10 @@ class ImageLoad:
             with self._api.stream("POST", "/images/load", archive=tar, timeout=LOAD_SILENCE_SECONDS) as answer:
                 for line in answer.lines():
                     if "error" in line:
-                        raise BundleError(f"{image.name} on {self._host}: the engine cannot load it: {line['error']}.")
+                        raise BundleError(
+                            f"{image.name} on {self._host}: the engine cannot load the image: {line['error']}."
+                            " Correct the cause on the host, and run the playbook load again."
+                        )
             if not self._is_present(image):
                 raise BundleError(
                     f"{image.name} on {self._host}: the engine has it as {self._id(image) or 'nothing'}, which is not"
@@ -141,7 +144,7 @@ class ImageLoad:
 
 
 def _folder(path: str) -> room.Folder:
-    """A folder, or the one that it will be made in."""
+    """A folder with the free space of its file system; a missing folder has that of the folder above."""
     present = path
     while not os.path.isdir(present):
         present = os.path.dirname(present)

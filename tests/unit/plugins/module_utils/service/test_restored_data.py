@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, laying_back
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, restored_data, restored_service
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -30,12 +30,12 @@ def service(tmp_path, engine):
         "RestartCount": 0,
     }
     folder, owner = tmp_path / "volume", (os.getuid(), os.getgid())
-    made = laying_back.Service("grafana", str(folder), engine.container("grafana"), owner, str(tmp_path / "secret_key"))
+    made = restored_service.Service("grafana", str(folder), engine.container("grafana"), owner, str(tmp_path / "secret_key"))
     for path, content in {
         "secret_key": "present",
         "volume/plugins/a": "present",
-        f"volume/{laying_back.FOLDER}/secret_key": "restored",
-        f"volume/{laying_back.FOLDER}/plugins/a": "restored",
+        f"volume/{restored_service.FOLDER}/secret_key": "restored",
+        f"volume/{restored_service.FOLDER}/plugins/a": "restored",
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content)
@@ -57,7 +57,7 @@ def test_a_key_that_a_killed_run_left_is_not_taken_for_the_present_key(service, 
         patch.setattr(replaced_data, "_rename", killed)
         patch.setattr(replaced_data, "take_back", lambda *_arguments: None)
         with pytest.raises(Killed):
-            laying_back.replace(engine, service, "1")
+            restored_data.replace(engine, service, "1")
     assert replaced_data.recover(engine, "grafana")
     assert state_of(service) == ["present", "present"]
 
@@ -69,11 +69,11 @@ def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engin
     with monkeypatch.context() as patch:
         patch.setattr(engine, "start", fails)
         with pytest.raises(ServiceError, match="Putting back the previous data failed too"):
-            laying_back.replace(engine, service, "1")
-    laying_back.discard(service)
+            restored_data.replace(engine, service, "1")
+    restored_data.discard(service)
     assert replaced_data.recover(engine, "grafana")
     assert state_of(service) == ["present", "present"]
-    laying_back.discard(service)
+    restored_data.discard(service)
     assert sorted(os.listdir(service.folder)) == ["plugins"]
 
 
@@ -90,7 +90,7 @@ def test_the_data_is_on_the_disk_before_the_service_stops(service, engine, monke
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(engine, "stop", stop_after_that)
-    laying_back.replace(engine, service, "1")
+    restored_data.replace(engine, service, "1")
     assert state_of(service) == ["restored", "restored"]
 
 
@@ -98,15 +98,15 @@ def test_files_of_another_restore_are_not_put_in_place(service):
     path = os.path.join(service.delivered, "plugins", "a")
     entry = {"path": "plugins/a", **digests.of_file(path)}
     with pytest.raises(BackupError, match="grafana: another restore is sending secret_key"):
-        laying_back.check(service, [entry])
+        restored_data.check(service, [entry])
     os.unlink(os.path.join(service.delivered, "secret_key"))
-    laying_back.check(service, [entry])
+    restored_data.check(service, [entry])
 
 
 def test_volumes_on_one_disk_share_its_room(service, tmp_path):
-    other = laying_back.Service("prometheus", str(tmp_path), service.container, service.owner)
+    other = restored_service.Service("prometheus", str(tmp_path), service.container, service.owner)
     share = shutil.disk_usage(tmp_path).free * 6 // 10
     for name in ("grafana", "prometheus"):
-        laying_back.require_room([service, other], {"grafana": 0, "prometheus": 0, name: share})
+        restored_service.require_room([service, other], {"grafana": 0, "prometheus": 0, name: share})
     with pytest.raises(BackupError, match="the data of grafana and prometheus beside the present data needs"):
-        laying_back.require_room([service, other], {"grafana": share, "prometheus": share})
+        restored_service.require_room([service, other], {"grafana": share, "prometheus": share})
