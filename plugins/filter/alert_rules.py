@@ -29,7 +29,8 @@ def alert_rules(
     groups = yaml.safe_load(rules.with_grace(text, reboot_grace))["groups"]
     # The values of variables are of Ansible's own types.
     filled = json.loads(json.dumps({"groups": rules.filled(groups, disabled, settings, reboot_grace, annotations)}))
-    return yaml.dump(filled, Dumper=_Dumper, sort_keys=False, width=160, allow_unicode=True)
+    site_rules: str = yaml.dump(filled, Dumper=_Dumper, sort_keys=False, width=160, allow_unicode=True)
+    return site_rules
 
 
 class FilterModule:

@@ -41,4 +41,5 @@ def _fetched(module: AnsibleModule, url: str, timeout: int) -> str:
         raise OSError(
             f"key: {url} cannot be fetched: {info['msg']}. Check that this host reaches it, or give the key itself."
         )
-    return response.read().decode(errors="replace")
+    content: bytes = response.read()
+    return content.decode(errors="replace")

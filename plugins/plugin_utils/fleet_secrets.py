@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from ansible.errors import AnsibleError
 
@@ -17,6 +17,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certif
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import CertificateFolder, Days
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.given_authority import GivenAuthority
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _USER = "prometheus"
 _OWN = ("tls_certificate", "tls_private_key", "tls_ca_certificate")
@@ -222,7 +225,7 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
             raise VariableError("tls_certificate", host, problem, fix)
 
 
-def _certificate_names(host: str, inputs: TlsInputs) -> list[certificates.x509.GeneralName]:
+def _certificate_names(host: str, inputs: TlsInputs) -> list[x509.GeneralName]:
     """The names in the certificate of a host. The name in the inventory is a label, which belongs there only where it is a DNS name or an address."""
     names = _general_names(host, [*inputs.names, "localhost", "127.0.0.1", *inputs.alternative_names])
     with contextlib.suppress(ValueError):
@@ -230,7 +233,7 @@ def _certificate_names(host: str, inputs: TlsInputs) -> list[certificates.x509.G
     return names
 
 
-def _general_names(host: str, names: Sequence[str]) -> list[certificates.x509.GeneralName]:
+def _general_names(host: str, names: Sequence[str]) -> list[x509.GeneralName]:
     try:
         return [certificates.general_name(name) for name in names]
     except ValueError as error:

@@ -97,4 +97,4 @@ def _fix_of_type(kind: str) -> str:
 def _named(value: Any) -> str:
     """The type of a value in the words of YAML."""
     names = ((type(None), "null"), (bool, "a boolean"), ((int, float), "a number"), (str, "text"), (Mapping, "a mapping"), (Sequence, "a list"))
-    return next((name for types, name in names if isinstance(value, types)), f"a {type(value).__name__}")  # type: ignore[arg-type]
+    return next((name for types, name in names if isinstance(value, types)), f"a {type(value).__name__}")

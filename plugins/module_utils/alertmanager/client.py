@@ -9,9 +9,10 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 
 import re
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.matchers import Matcher
@@ -19,6 +20,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.http_client import Response
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.server import Connection, Server
+
+_Part = TypeVar("_Part")
 
 
 class ReceivedAlert(NamedTuple):
@@ -101,7 +104,7 @@ class Client:
         except ValueError as error:
             raise self._foreign(answer) from error
 
-    def _read(self, answer: Response, read: Any, given: Any) -> Any:
+    def _read(self, answer: Response, read: Callable[[Any], _Part], given: Any) -> _Part:
         try:
             return read(given)
         except (KeyError, TypeError, ValueError) as error:

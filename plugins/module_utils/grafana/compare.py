@@ -73,7 +73,7 @@ def canonical_dashboard(model: Json, with_built_in: bool = False) -> Json:
 
     Grafana adds its built-in annotations when somebody saves. With `with_built_in`, whether they are shown counts.
     """
-    content = canonical({key: value for key, value in model.items() if key not in OF_THE_SERVER + _MIGRATED})
+    content: Json = canonical({key: value for key, value in model.items() if key not in OF_THE_SERVER + _MIGRATED})
     annotations = content.get("annotations")
     if isinstance(annotations, dict) and isinstance(annotations.get("list"), list):
         listed = [entry for entry in annotations["list"] if with_built_in or not _is_built_in(entry)]
@@ -142,7 +142,7 @@ def includes(present: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
         stored = present or {}
         return isinstance(stored, dict) and all(includes(stored.get(key), inner) for key, inner in wanted.items())
-    return canonical(present) == canonical(wanted)
+    return bool(canonical(present) == canonical(wanted))
 
 
 def merged(present: Any, wanted: Any) -> Any:

@@ -48,7 +48,7 @@ def _write_folder(client: Client, change: Change) -> bool:
             raise GrafanaError(f"it was made at the top level instead of in '{parent}'. {check_folders.NOT_NESTED}")
         return True
     stored = must_exist(client.get(path))
-    moves, renames = (stored.get("parentUid") or "") != parent, stored["title"] != title
+    moves, renames = bool((stored.get("parentUid") or "") != parent), bool(stored["title"] != title)
     if moves:
         if client.post(f"{path}/move", {"parentUid": parent}) is None:
             raise GrafanaError(f"it cannot be moved. {check_folders.NOT_NESTED}")

@@ -56,7 +56,8 @@ class ModuleCommands:
 
     def path(self, program: str) -> Optional[str]:
         """Where a program is; None if missing."""
-        return self._module.get_bin_path(program)
+        path: Optional[str] = self._module.get_bin_path(program)
+        return path
 
     def run(
         self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "", folder: str = ""

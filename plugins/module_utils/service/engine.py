@@ -105,7 +105,8 @@ class Engine:
         """The container as the engine reports it, or None."""
         with _asking(f"report the container {name}"):
             try:
-                return self._api.get(f"/containers/{segment(name)}/json")
+                container: Container = self._api.get(f"/containers/{segment(name)}/json")
+                return container
             except NotFound:
                 return None
 
@@ -119,7 +120,8 @@ class Engine:
         """The image as the engine reports it, or None."""
         with _asking(f"report the image {reference}"):
             try:
-                return self._api.get(f"/images/{segment(reference)}/json")
+                image: Image = self._api.get(f"/images/{segment(reference)}/json")
+                return image
             except NotFound:
                 return None
 
@@ -200,7 +202,8 @@ class Engine:
         """The volume as the engine reports it, or None."""
         with _asking(f"report the volume {name}"):
             try:
-                return self._api.get(f"/volumes/{segment(name)}")
+                volume: Volume = self._api.get(f"/volumes/{segment(name)}")
+                return volume
             except NotFound:
                 return None
 
@@ -314,10 +317,13 @@ class Engine:
 
     def _info(self) -> Info:
         with _asking("describe itself"):
-            return self._api.get("/info")
+            info: Info = self._api.get("/info")
+            return info
 
     def _containers(self, key: str, value: str) -> list[ListedContainer]:
-        return self._api.get("/containers/json", {"all": True, "filters": json.dumps({key: [value]})})
+        filters = json.dumps({key: [value]})
+        containers: list[ListedContainer] = self._api.get("/containers/json", {"all": True, "filters": filters})
+        return containers
 
 
 def split_reference(reference: str) -> tuple[str, str]:

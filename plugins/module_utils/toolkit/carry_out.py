@@ -15,7 +15,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import Host, look
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import Package, describe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import ask as ask_packages
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import apt_entries, located, read
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import (
+    apt_entries,
+    located,
+    read,
+    without_credentials,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.toolkit import REFRESH_SERVICE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.locks import when_free
@@ -220,9 +225,9 @@ class Toolkit:
                 raise
             raise ToolkitError(
                 f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from"
-                f" {repository.without_credentials(url)} ({_repository_option(url)},"
+                f" {without_credentials(url)} ({_repository_option(url)},"
                 " nvidia_container_toolkit_version), and repositories and key were put back as they were:"
-                f" {repository.without_credentials(str(error))}"
+                f" {without_credentials(str(error))}"
             ) from error
         finally:
             manager.close()
@@ -441,6 +446,6 @@ def _diff(path: str, before: str, after: str) -> Diff:
     return {
         "before_header": path,
         "after_header": path,
-        "before": repository.without_credentials(before),
-        "after": repository.without_credentials(after),
+        "before": without_credentials(before),
+        "after": without_credentials(after),
     }

@@ -86,13 +86,14 @@ class _Look:
     def _model(self, uid: str) -> Optional[Json]:
         """The classic model, to which Grafana converts a dashboard of schema v2."""
         try:
-            answer = self._grafana.get(f"/api/dashboards/uid/{uid}")
-            return answer and answer["dashboard"]
+            answer: Optional[Json] = self._grafana.get(f"/api/dashboards/uid/{uid}")
+            model: Optional[Json] = answer and answer["dashboard"]
         except GrafanaError as error:
             converted = schema_v2.resource(self._grafana, error)
             if converted is None:
                 raise
-            return converted["spec"]
+            model = converted["spec"]
+        return model
 
     def _problems(self, queries: list[panels.Query]) -> list[str]:
         """The problems of one panel."""
