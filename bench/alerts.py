@@ -21,11 +21,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.faults import Stream, World, follow, plan  # noqa: E402
-from bench.lab import Emulator, deploy, gpus  # noqa: E402
-from tests.lab.report import endpoints, session  # noqa: E402
-from tests.lab.services import GATEWAY  # noqa: E402
-from tests.webhooks import webhook  # noqa: E402
+from bench.faults import Stream, World, follow, plan
+from bench.lab import Emulator, deploy, gpus
+from tests.lab.report import endpoints, session
+from tests.lab.services import GATEWAY
+from tests.webhooks import webhook
 
 WORK = ROOT / ".cache" / "bench"
 FAULTS = 20

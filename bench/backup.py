@@ -26,9 +26,9 @@ import requests
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.lab import playbook  # noqa: E402
-from tests.lab import hosts  # noqa: E402
-from tests.lab.report import endpoints, session  # noqa: E402
+from bench.lab import playbook
+from tests.lab import hosts
+from tests.lab.report import endpoints, session
 
 WORK = ROOT / ".cache" / "bench"
 HOST = "monitor1"

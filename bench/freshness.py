@@ -24,8 +24,8 @@ import requests
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.lab import Emulator, deploy, gpus  # noqa: E402
-from tests.lab.report import endpoints, session  # noqa: E402
+from bench.lab import Emulator, deploy, gpus
+from tests.lab.report import endpoints, session
 
 WORK = ROOT / ".cache" / "bench"
 # Values of one GPU that change on their own: so many changes at a time.

@@ -21,7 +21,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "collections")]
 
-from tests.dashboards import queries, series, server  # noqa: E402
+from tests.dashboards import queries, series, server
 
 WORK = ROOT / ".cache" / "bench"
 BAR = 1.0

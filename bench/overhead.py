@@ -26,8 +26,8 @@ from docker.models.containers import Container
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.lab import engine, images  # noqa: E402
-from tests.tools import role_service  # noqa: E402
+from tests.lab import engine, images
+from tests.tools import role_service
 
 WORK = ROOT / ".cache" / "bench"
 PREFIX = "gpu-monitoring-bench"

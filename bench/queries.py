@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "collections")]
 
-from tests.dashboards import queries, series, server  # noqa: E402
+from tests.dashboards import queries, series, server
 
 WORK = ROOT / ".cache" / "bench"
 BAR = 100.0

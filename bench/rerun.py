@@ -26,10 +26,10 @@ import requests
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from grafana import PACKAGES, install_peer  # noqa: E402
+from grafana import PACKAGES, install_peer
 
-from tests.callback import remote_executions  # noqa: E402
-from tests.lab import hosts  # noqa: E402
+from tests.callback import remote_executions
+from tests.lab import hosts
 
 WORK = ROOT / ".cache" / "bench"
 MODELS = WORK / "rerun-models"

@@ -21,12 +21,12 @@ import requests
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "collections")]
 
-from tests.conftest import link_collection  # noqa: E402
+from tests.conftest import link_collection
 
 link_collection()
 
-from tests.dashboards import server  # noqa: E402
-from tests.rules.alert_series import (  # noqa: E402
+from tests.dashboards import server
+from tests.rules.alert_series import (
     ALERTMANAGER,
     CONTAINER,
     GPU,
@@ -37,7 +37,7 @@ from tests.rules.alert_series import (  # noqa: E402
     gpu_labels,
     series,
 )
-from tests.unit.roles.rendering import fleet, service  # noqa: E402
+from tests.unit.roles.rendering import fleet, service
 
 WORK = ROOT / ".cache" / "bench"
 BAR = 0.5

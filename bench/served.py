@@ -20,8 +20,8 @@ from waitress import create_server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "lab" / "images" / "grafana"))
 
-from stand_in.app import create_app  # noqa: E402
-from stand_in.store import Store  # noqa: E402
+from stand_in.app import create_app
+from stand_in.store import Store
 
 COUNT = "/-/count"
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -8,7 +8,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import collected_services, shared_filters
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.bundle_use import BundleUse
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables

@@ -7,7 +7,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import deployment_report, selected_tags
 
 _OPTIONS = {"asked": {"type": "list", "elements": "dict", "default": []}}

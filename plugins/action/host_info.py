@@ -6,8 +6,11 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import planned_services, selected_tags, shared_filters
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    planned_services,
+    selected_tags,
+    shared_filters,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 MODULE = "mlops.gpu_monitoring.host_info"

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, options, staging, store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION

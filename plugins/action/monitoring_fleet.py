@@ -6,8 +6,12 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet, published_addresses, selected_tags, specifications
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    fleet,
+    published_addresses,
+    selected_tags,
+    specifications,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {

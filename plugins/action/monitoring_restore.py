@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import restore_options, store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest

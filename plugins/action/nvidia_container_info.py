@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.bundle_use import BundleUse
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 

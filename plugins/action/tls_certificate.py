@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificate_folder, certificates
 
 if TYPE_CHECKING:

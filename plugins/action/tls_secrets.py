@@ -10,8 +10,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar, trust_as_template
-
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificate_folder, certificates, fleet_secrets
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    certificate_folder,
+    certificates,
+    fleet_secrets,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {"make_missing": {"type": "bool", "default": False}}

@@ -6,7 +6,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, toolkit_packages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledPackages
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from typing import Any, Callable
 
 import yaml
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import alert_rules as rules
 
 

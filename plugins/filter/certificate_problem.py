@@ -9,10 +9,9 @@ from typing import Callable
 from ansible.errors import AnsibleFilterError
 
 try:
+    from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates
 except ImportError as error:
     # ansible-core brings it along; ansible-test's import test has nothing but the standard library.
     MISSING = str(error)

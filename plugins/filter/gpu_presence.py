@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 
 def gpu_presence(hosts: Mapping[str, Any], hostvars: Any, previous_targets: Sequence[Mapping[str, Any]] = ()) -> dict[str, bool]:

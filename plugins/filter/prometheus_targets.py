@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from typing import Any, Callable
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import TargetGroup, of_exporter
 

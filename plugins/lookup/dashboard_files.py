@@ -65,7 +65,7 @@ class LookupModule(LookupBase):
 
 def _dashboard(path: Path) -> dict[str, Any]:
     try:
-        dashboard = yaml.load(path.read_bytes(), Loader=LOADER)
+        dashboard = yaml.load(path.read_bytes(), Loader=LOADER)  # noqa: S506 - a safe loader
     except (OSError, yaml.YAMLError) as error:
         raise AnsibleLookupError(f"{path}: the dashboard cannot be read: {error}. Give a YAML file.") from error
     if not isinstance(dashboard, dict):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Optional, TypedDict
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_config
 
 

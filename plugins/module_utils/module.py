@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import datasource_secrets
 
 HIDDEN = "NOT_LOGGING_PARAMETER"
@@ -22,7 +21,7 @@ def has_secrets(option: dict[str, Any]) -> bool:
     return any(suboption.get("no_log") or has_secrets(suboption) for suboption in suboptions)
 
 
-def logins(pattern: "re.Pattern[str]", value: Any) -> Iterator[str]:
+def logins(pattern: re.Pattern[str], value: Any) -> Iterator[str]:
     """The logins in the URLs of all texts in a value."""
     if isinstance(value, str):
         yield from pattern.findall(value)

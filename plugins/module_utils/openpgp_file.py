@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_url
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
 
 

@@ -69,7 +69,6 @@ backup_file:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_file
 
 

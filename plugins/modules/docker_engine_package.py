@@ -49,7 +49,6 @@ msg:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.engine_package import install
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import PackageError

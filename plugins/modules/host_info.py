@@ -361,11 +361,9 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import conflicts, files
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST, look
-
 
 ROLES = ["alertmanager", "cadvisor", "container_gpu_collector", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
 PLANNED_SERVICE = {

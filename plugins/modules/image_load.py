@@ -114,7 +114,6 @@ sent_bytes:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError

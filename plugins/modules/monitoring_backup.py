@@ -171,7 +171,6 @@ import os
 import sys
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import (
     engine_data,
     metric,

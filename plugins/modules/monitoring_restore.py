@@ -118,7 +118,6 @@ import sys
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import (
     digests,
     manifest,

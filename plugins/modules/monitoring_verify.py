@@ -267,16 +267,26 @@ import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import client as alertmanager
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import client as grafana
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import given
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus import client as prometheus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts, certificates, collect, collect_alerts, table
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
+    alerts,
+    certificates,
+    collect,
+    collect_alerts,
+    table,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable, not_running
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import (
+    Wanted,
+    decide,
+    drawable,
+    not_running,
+)
 
 ARGUMENTS = {
     "prometheus_url": {"type": "str", "required": True},

@@ -108,9 +108,14 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import gpu, nvidia_smi
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import bundled, image_pull, registry_ca, registry_login, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    bundled,
+    image_pull,
+    registry_ca,
+    registry_login,
+    spec,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 

@@ -145,7 +145,6 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.carry_out import Toolkit

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.alert_rules import SEVERITIES, threshold_of
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.alert_rules import (
+    SEVERITIES,
+    threshold_of,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import durations
 
 # The files of the role, in roles/prometheus/files/alerts.

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import store
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digests import Digest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import contents, image_layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import bundled_images, site_images

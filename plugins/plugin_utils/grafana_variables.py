@@ -48,7 +48,7 @@ def _problem_of_files(files: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def _problem_of_environment(environment: Mapping[str, Any], secret_files: Collection[str]) -> tuple[str, str] | None:
     for name, value in ((str(name), value) for name, value in environment.items()):
-        own = _OF_THE_ROLE.get(name[: -len("__FILE")] if name.endswith("__FILE") else name)
+        own = _OF_THE_ROLE.get(name.removesuffix("__FILE"))
         if own:
             return f"the role sets {name}", f"Set {own} instead"
         text = str(value)

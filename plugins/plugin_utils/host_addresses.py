@@ -88,9 +88,12 @@ class HostAddresses:
     def _choose(self, host: str, text: str) -> Choice:
         """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller."""
         literal, is_local = address.literal(text), self._variables.get(host, "ansible_connection") in _LOCAL
-        if literal is not None:
-            if not is_local or not ipaddress.ip_address(literal).is_loopback or self._variables.is_set(host, "gpu_monitoring_address"):
-                return Choice(literal, [])
+        if literal is not None and (
+            not is_local
+            or not ipaddress.ip_address(literal).is_loopback
+            or self._variables.is_set(host, "gpu_monitoring_address")
+        ):
+            return Choice(literal, [])
         found = self._resolved(text) if literal is None else [literal]
         outside = [ip for ip in found if not ipaddress.ip_address(ip).is_loopback]
         others = [member for member in self._members if member != host]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import slices
 
 

@@ -29,7 +29,7 @@ def registries(options: Mapping[str, Any], tell: Callable[[str], None]) -> Itera
     given = registry_login.given(options)
     clients: dict[str, Registry] = {}
     with _authority(options["registry_ca"]) as path:
-        trusted = {name: path for name in registry_login.mirrors(options)} if path else {}
+        trusted = dict.fromkeys(registry_login.mirrors(options), path) if path else {}
         connections = Connections(trusted, frozenset(options["insecure_registries"]))
 
         def registry(name: str) -> Registry:

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.restored_data import Delivered
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import ENCRYPTED, Manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.restored_data import Delivered
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.staging import DATABASE
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.restore_sources import Source
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.vault_files import VaultFiles

@@ -6,7 +6,6 @@ import gzip
 
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, VaultSecret
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 
 

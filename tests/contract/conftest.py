@@ -18,9 +18,9 @@ from server import Grafana, served
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
-from stand_in.app import create_app  # noqa: E402
-from stand_in.provisioning import DASHBOARD, DATASOURCES, provision  # noqa: E402
-from stand_in.store import Store  # noqa: E402
+from stand_in.app import create_app
+from stand_in.provisioning import DASHBOARD, DATASOURCES, provision
+from stand_in.store import Store
 
 
 @pytest.fixture

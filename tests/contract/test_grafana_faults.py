@@ -107,7 +107,7 @@ def test_a_grafana_that_restarts_in_the_middle_is_waited_for(grafana, pauses, mo
     def rule(method, url, send):
         if (method, urlsplit(url).path) == fails_at and refusals:
             raise Dropped
-        return None
+        return
 
     grafana.wire.rule = rule
     monkeypatch.setattr(socket, "create_connection", refuse_at_times)
@@ -124,7 +124,7 @@ def test_the_pauses_outlast_a_restart():
 @pytest.mark.parametrize("path", ["/api/ds/query", "/api/datasources/proxy/uid/ct-p/api/v1/labels"])
 def test_what_a_datasource_fails_is_asked_once(grafana, path):
     grafana.wire.rule = lambda method, url, send: answer(502, {"message": "bad gateway"})
-    options = {name: None for name in ("token", "org_id", "ca_path", "client_cert", "client_key", "login_help")}
+    options = dict.fromkeys(("token", "org_id", "ca_path", "client_cert", "client_key", "login_help"))
     login = {"url": grafana.url, "username": grafana.username, "password": grafana.password}
     asking = client.Client({**options, **login, "timeout": 10, "use_proxy": False, "validate_certs": True})
     with pytest.raises(NotReachable, match="answered with 502"):
@@ -190,7 +190,7 @@ def losing(method, words):
         if sent_method == method and words in urlsplit(url).path and not lost:
             lost.append(send())
             raise Reset
-        return None
+        return
 
     return rule
 

@@ -506,7 +506,7 @@ def test_a_server_that_goes_away_while_many_dashboards_are_read_ends_the_run(gra
     def rule(method, url, send):
         if len(grafana.wire.requests) >= 20:
             raise Dropped
-        return None
+        return
 
     grafana.wire.clear()
     grafana.wire.rule = rule

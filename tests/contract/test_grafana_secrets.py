@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_admin_password, grafana_resources, grafana_service_account
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import (
+    grafana_admin_password,
+    grafana_resources,
+    grafana_service_account,
+)
 from proxy import Reset, answer
 from server import SECRETS, Grafana
 
@@ -336,7 +340,7 @@ def test_a_password_whose_answer_was_lost_is_no_wrong_password(grafana, password
 
     def rule(method, url, send):
         if method != "PUT" or lost:
-            return None
+            return
         lost.append(send())
         raise Reset
 

@@ -12,10 +12,10 @@ from json_handler import JsonHandler
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
-from stand_in.app import create_app  # noqa: E402
-from stand_in.provisioning import provision  # noqa: E402
-from stand_in.query import legend  # noqa: E402
-from stand_in.store import Store  # noqa: E402
+from stand_in.app import create_app
+from stand_in.provisioning import provision
+from stand_in.query import legend
+from stand_in.store import Store
 
 ADMIN = ("admin", "admin")
 SERIES = {"metric": {"__name__": "DCGM_FI_DEV_GPU_UTIL", "gpu": "0", "modelName": "A100"}}

@@ -14,10 +14,10 @@ from replay import what_matters
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
-from stand_in.app import create_app  # noqa: E402
-from stand_in.provisioning import provision  # noqa: E402
-from stand_in.store import Store  # noqa: E402
-from stand_in.users import Users  # noqa: E402
+from stand_in.app import create_app
+from stand_in.provisioning import provision
+from stand_in.store import Store
+from stand_in.users import Users
 
 FIXTURES = json.loads((Path(__file__).parent / "fixtures" / "grafana-12.4.0.json").read_text())
 

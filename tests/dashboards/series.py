@@ -57,7 +57,8 @@ class Series:
 
     def key(self) -> str:
         """Name and labels in the text format."""
-        return f"{self.name}{{{','.join(f'{name}="{value}"' for name, value in self.labels)}}}"
+        labels = ",".join(f'{name}="{value}"' for name, value in self.labels)
+        return f"{self.name}{{{labels}}}"
 
 
 def gauge(metric: str, low: float, high: float, /, **labels: str) -> Series:

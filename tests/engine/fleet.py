@@ -23,8 +23,8 @@ from tests.lab import images
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
-from stand_in.app import create_app  # noqa: E402
-from stand_in.store import Store  # noqa: E402
+from stand_in.app import create_app
+from stand_in.store import Store
 
 GPUS = {"gpu1": ["GPU-a0", "GPU-a1"], "gpu2": ["GPU-b0"]}
 CONTAINERS = ["cadvisor", "training"]

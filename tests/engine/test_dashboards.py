@@ -18,7 +18,7 @@ from tests.dashboards import queries, series, server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
-import role_readme  # noqa: E402
+import role_readme
 
 START = 1767225600  # 2026-01-01, where a block begins
 MINUTES = 20

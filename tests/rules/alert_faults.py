@@ -110,7 +110,7 @@ XIDS = {
     **dict.fromkeys((63, 92, 94, 144, 145, 146, 147, 148, 149, 150, 154, 155, 156, 157), "GpuXidWatch"),
     **dict.fromkeys((8, 11, 13, 25, 31, 32, 43, 45, 137), "GpuXidApplication"),
     **dict.fromkeys((54, 142, 151), "GpuXidHardware"),
-    **{74: "GpuXidNvlink", 79: "GpuXidRestartHost", 69: "GpuXidOther"},
+    74: "GpuXidNvlink", 79: "GpuXidRestartHost", 69: "GpuXidOther",
 }
 OF_GPUS = (
     Fault("a GPU is gone", ("GpuMissing",), _ALL_OF_GPU, {"gpu": "0"}, 4),

@@ -84,7 +84,7 @@ def sides(result):
 
 def left(silence):
     """The hours that a silence lasts from now on."""
-    end = datetime.fromisoformat(silence["endsAt"].replace("Z", "+00:00"))
+    end = datetime.fromisoformat(silence["endsAt"])
     return (end - datetime.now(timezone.utc)).total_seconds() / 3600
 
 

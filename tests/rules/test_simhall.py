@@ -17,8 +17,8 @@ from tests.rules.promtool_cases import case, expectation
 if sys.version_info < (3, 12):
     pytest.skip("simhall needs Python 3.12", allow_module_level=True)
 
-from simhall import Hall, HallSpec  # noqa: E402
-from simhall import faults as simulated  # noqa: E402
+from simhall import Hall, HallSpec
+from simhall import faults as simulated
 
 NODE = "node1"
 HEALTHY, FAULTY = 24, 40

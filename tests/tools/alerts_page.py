@@ -16,11 +16,11 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.conftest import link_collection  # noqa: E402
+from tests.conftest import link_collection
 
 link_collection()
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.alert_rules import threshold_of  # noqa: E402
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.alert_rules import threshold_of
 
 PAGE = ROOT / "docs" / "alerts.md"
 FILES = ROOT / "roles" / "prometheus" / "files" / "alerts"

@@ -46,7 +46,7 @@ class DefaultImage:
         return max([self.version, *(version for version in versions if self._is_in_line(version))], key=numbers)
 
     def _is_in_line(self, version: str) -> bool:
-        return version == self.line or version.startswith(f"{self.line}.") or version.startswith(f"{self.line}-")
+        return version == self.line or version.startswith((f"{self.line}.", f"{self.line}-"))
 
 
 def numbers(version: str) -> tuple[int, ...]:

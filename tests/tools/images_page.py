@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.tools import image_table  # noqa: E402
-from tests.tools.image_table import DefaultImage  # noqa: E402
+from tests.tools import image_table
+from tests.tools.image_table import DefaultImage
 
 PAGE = ROOT / "docs" / "images.md"
 _READS_TABLE = re.compile(r"^(\w+): .*\bgpu_monitoring_images\.(\w+)", re.MULTILINE)

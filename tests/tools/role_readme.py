@@ -14,7 +14,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.tools import image_table  # noqa: E402
+from tests.tools import image_table
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Whom a role is for, where that is not every host.

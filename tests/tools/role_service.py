@@ -13,8 +13,8 @@ from docker.models.containers import Container
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.conftest import link_collection  # noqa: E402
-from tests.unit.roles.rendering import fleet, service  # noqa: E402
+from tests.conftest import link_collection
+from tests.unit.roles.rendering import fleet, service
 
 link_collection()
 

@@ -16,17 +16,17 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "collections")]
 
-from tests.conftest import link_collection  # noqa: E402
+from tests.conftest import link_collection
 
 link_collection()
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import Registry  # noqa: E402
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections  # noqa: E402
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError  # noqa: E402
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import login_for  # noqa: E402
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import Registry
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import login_for
 
-from tests.tools import image_table  # noqa: E402
-from tests.tools.image_table import DefaultImage  # noqa: E402
+from tests.tools import image_table
+from tests.tools.image_table import DefaultImage
 
 # A registry answers with so many tags at most, and with a link to the next page.
 _PAGE = 1000

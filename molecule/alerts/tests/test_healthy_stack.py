@@ -7,8 +7,8 @@ import time
 
 import pytest
 import requests
-
 from load import jobs
+
 from tests.stack import ROOT, SERVICES, on, reboot, run_playbook, wait_until
 
 pytestmark = pytest.mark.long

@@ -96,14 +96,16 @@ def test_cadvisor_itself_is_on_no_port(ask, addresses):
 def test_nothing_else_of_the_stack_listens(name, addresses):
     """What Docker publishes is the ports of the page, on the address of the inventory."""
     published = on(name, "docker ps --format '{{.Names}} {{.Ports}}'")
-    found = {}
+    listening = set()
     for line in published.splitlines():
         service, _space, ports = line.partition(" ")
-        found |= {service: port.partition("->")[0] for port in ports.split(", ") if "->" in port}
+        listening |= {(service, port.partition("->")[0]) for port in ports.split(", ") if "->" in port}
     # The watcher's own exporters are reached over the Docker network.
     inward = {"node-exporter"} if name == "monitor1" else set()
     asked = [service for service in SERVICES[name] if service in PORTS]
-    assert found == {service: f"{'127.0.0.1' if service in inward else addresses[name]}:{PORTS[service]}" for service in asked}
+    assert listening == {
+        (service, f"{'127.0.0.1' if service in inward else addresses[name]}:{PORTS[service]}") for service in asked
+    }
 
 
 def test_published_ports_pass_by_the_chain_of_ufw(ask):
@@ -337,7 +339,7 @@ def test_every_file_with_a_secret_is_one_of_the_page_and_closed_to_others(name, 
     folders = "--exclude-dir=netns /etc /var/lib /var/log /root /home /opt /srv /tmp /run"
     found = on(name, f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} {folders} 2>/dev/null || true")
     files = {path for path in found.splitlines() if "/overlay2/" not in path}
-    own = {path for path in files if path.endswith("/tls.key") or path.endswith("/secret_key")}
+    own = {path for path in files if path.endswith(("/tls.key", "/secret_key"))}
     assert files - own <= ALLOWED
     for path in files - {"/var/lib/docker/volumes/grafana-storage/_data/grafana.db"}:
         mode = int(on(name, f"stat --format %a {path}"), 8)

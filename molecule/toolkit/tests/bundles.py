@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from toolkit import assert_done
 
 from tests.lab import hosts, services, shell
 from tests.stack import LAB_NAME, run_playbook
-from toolkit import assert_done
 
 FOLDER = "/var/lib/gpu_monitoring/packages"
 

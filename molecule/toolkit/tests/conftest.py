@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from toolkit import HOST, RoleOnSpare, end_jobs, jobs, longest_pause, packages, start_spare
 
 from tests.lab import hosts
 from tests.stack import LAB_NAME, on
-from toolkit import HOST, RoleOnSpare, end_jobs, jobs, longest_pause, packages, start_spare
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.lab import driver, hosts, images
-from tests.stack import LAB_NAME, Run, image, on, wait_until
 from toolkit import (
     COUNTER,
     HOST,
@@ -30,6 +27,9 @@ from toolkit import (
     packages,
     start_job,
 )
+
+from tests.lab import driver, hosts, images
+from tests.stack import LAB_NAME, Run, image, on, wait_until
 
 DROP_IN = "/run/systemd/system/docker.service.d/test.conf"
 RELOAD = "kill -HUP $(systemctl show docker --property MainPID --value)"

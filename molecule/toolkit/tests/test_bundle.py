@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from bundles import FOLDER, make_bundle, network_cut
+from toolkit import HOST, LISTS, OLDER, PACKAGES, PRESENT, assert_done, assert_refused, packages
+
 from tests.lab import images
 from tests.stack import on
-from toolkit import HOST, LISTS, OLDER, PACKAGES, PRESENT, assert_done, assert_refused, packages
 
 EXPIRED = "Thu, 02 Jan 2020 00:00:00 UTC"
 OWN_LIST = f"{LISTS}/nvidia-container-toolkit.sources"

@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from bundles import FOLDER, make_bundle, network_cut
-from tests.lab import hosts, images, services, shell
-from tests.stack import LAB_NAME, on
 from toolkit import (
     HOST,
     OLDER,
     PACKAGES,
     PRESENT,
+    RoleOnSpare,
     assert_done,
     assert_refused,
-    RoleOnSpare,
     start_job,
 )
 from toolkit import packages as versions
+
+from tests.lab import hosts, images, services, shell
+from tests.stack import LAB_NAME, on
 
 pytestmark = pytest.mark.long
 # A repository of the site that has the packages in a newer version, as CUDA's.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from toolkit import HOST, LISTS, OLDER, PACKAGES, PRESENT, assert_done, assert_refused, packages
 
 from tests.lab import hosts, images, services, shell
 from tests.stack import LAB_NAME, on
-from toolkit import HOST, LISTS, OLDER, PACKAGES, PRESENT, assert_done, assert_refused, packages
 
 FOREIGN_PYTHON = "/opt/python/bin/python3"
 # Holds the lock of apt's lists until somebody has asked for it.

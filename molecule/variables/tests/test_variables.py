@@ -70,7 +70,7 @@ def test_a_dashboard_folder_and_datasource_of_the_site(site, grafana, tmp_path):
     variables = {
         "grafana_datasources_extra": [{"uid": "archive", "name": "Archive", "type": "prometheus", "url": "http://archive.example.com:9090"}],
         "grafana_folders_extra": [{"uid": "site", "title": "Site"}],
-        "grafana_dashboards_extra": [{"uid": "jobs", "model": "{{ lookup('ansible.builtin.file', '%s') | from_json }}" % model, "folder_uid": "site"}],
+        "grafana_dashboards_extra": [{"uid": "jobs", "model": f"{{{{ lookup('ansible.builtin.file', '{model}') | from_json }}}}", "folder_uid": "site"}],
     }
     try:
         run = site("--limit=monitor1", variables=variables)

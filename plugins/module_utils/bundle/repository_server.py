@@ -69,7 +69,8 @@ class RepositoryServer:
         if problem:
             os.remove(partial)
             if resumed:
-                return self.save(file, target)
+                self.save(file, target)
+                return
             raise BundleError(
                 f"{self._option}: {self.shown(file.path)}: {problem}. Run again; if it stays so, use another mirror."
             )

@@ -14,7 +14,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.compare import OF_THE_SERVER
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
-
 # A dashboard has at least one of these keys.
 _OF_A_DASHBOARD = ("annotations", "panels", "rows", "schemaVersion", "templating", "title")
 # What holds a dashboard: an answer of Grafana's API, and one of grafana.com's API.

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any, Optional, TypedDict
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_folders,
     check_models,
@@ -28,7 +27,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.apply
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change, Report
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
-
 
 LOST_KEY = (
     "Grafana's secret_key is another one than at the last run. The secrets of the declared datasources are sent again."

@@ -9,7 +9,10 @@ from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import contents, library_panels
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.datasource_types import PROMETHEUS, same_plugin
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.datasource_types import (
+    PROMETHEUS,
+    same_plugin,
+)
 
 EXPRESSION = "__expr__"
 # Datasources that every Grafana has, beside "-- Grafana --", "-- Mixed --" and "-- Dashboard --".

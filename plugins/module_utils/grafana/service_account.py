@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import token_file
@@ -84,7 +85,7 @@ class ServiceAccount:
         """The new service account, or the one that the same task on another host has made meanwhile."""
         try:
             made = self._client.post(PATH, dict(wanted), tries=1)
-            account = made if made else self._existing()
+            account = made or self._existing()
         except NotReachable:
             # The answer may be lost where Grafana made the account.
             account = self._existing()

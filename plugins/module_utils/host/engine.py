@@ -10,7 +10,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.asked_gpus import AskedGpus
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine_traits
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.engine_traits import EngineTraits, OtherEngines
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import StoppedService, stopped_services
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service_containers import (
+    StoppedService,
+    stopped_services,
+)
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 _ROOTLESS_SOCKETS = "/run/user/*/docker.sock"

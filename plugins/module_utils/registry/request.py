@@ -51,4 +51,4 @@ def server(url: str, base: str) -> str:
     """Host and port of a URL, without the port that the scheme of the registry has by default."""
     default = ":443" if base.startswith("https:") else ":80"
     netloc = urlsplit(url).netloc.lower()
-    return netloc[: -len(default)] if netloc.endswith(default) else netloc
+    return netloc.removesuffix(default)

@@ -27,7 +27,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
     volume_data,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container, ContainerBody, Image
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import (
+    Container,
+    ContainerBody,
+    Image,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Data, ServiceSpec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.plan import Plan, View

@@ -19,7 +19,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.docker_socket
     segment,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confinement import Confinement
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import networks, pull_advice, registry_login, signals
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    networks,
+    pull_advice,
+    registry_login,
+    signals,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import (
     Container,
     ContainerBody,
@@ -33,7 +38,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.error
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.networks import NetworkOptions
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports import Published
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import GivenLogin
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import NETWORK_LABEL, OWNER_LABEL, aliases
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import (
+    NETWORK_LABEL,
+    OWNER_LABEL,
+    aliases,
+)
 
 ANSWER_SECONDS = 60
 PULL_SILENCE_SECONDS = 600

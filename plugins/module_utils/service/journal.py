@@ -9,7 +9,11 @@ from typing import Any, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import manifest, state
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.manifest import Manifest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Reload, ServiceSpec, parse_reload
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import (
+    Reload,
+    ServiceSpec,
+    parse_reload,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.volume_data import Copy
 
 KIND = "journal"

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Config, Container, ContainerBody, Image, Mount
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import (
+    Config,
+    Container,
+    ContainerBody,
+    Image,
+    Mount,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.files import FileChange
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import HASH_LABEL, aliases, environment
 
@@ -27,11 +33,11 @@ View = dict[str, Any]
 
 
 def _capabilities(names: Optional[list[str]]) -> list[str]:
-    return sorted(name.upper()[len("CAP_") :] if name.upper().startswith("CAP_") else name.upper() for name in names or [])
+    return sorted(name.upper().removeprefix("CAP_") for name in names or [])
 
 
 def _security(options: Optional[list[str]]) -> list[str]:
-    return sorted(option[: -len(":true")] if option.endswith(":true") else option for option in options or [])
+    return sorted(option.removesuffix(":true") for option in options or [])
 
 
 def _ports(bindings: Optional[dict[str, Optional[list[dict[str, str]]]]]) -> dict[str, list[str]]:

@@ -150,8 +150,7 @@ def _asked(helper: str, registry: str, path: str) -> Login:
         answer = subprocess.run(  # pylint: disable=ansible-bad-function
             [program, "get"],
             input=_address(registry).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             env=environment,
             timeout=HELPER_SECONDS,
             check=False,

@@ -16,7 +16,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.engine_confin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import ContainerBody
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.networks import PREDEFINED
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ManagedFile, Mount, Port, ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import (
+    ManagedFile,
+    Mount,
+    Port,
+    ServiceSpec,
+)
 
 OWNER_LABEL = service_label.LABEL
 NETWORK_LABEL = "mlops.gpu_monitoring.network"

@@ -5,7 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Optional
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import files, health, journal, manifest, volume_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    files,
+    health,
+    journal,
+    manifest,
+    volume_data,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec

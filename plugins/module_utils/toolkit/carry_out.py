@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp_file
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import OWN_CDI_FILE
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.daemon_file import Diff

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import daemon_file
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Answer, Commands
@@ -82,9 +81,9 @@ class EngineRuntime:
     def _take(self) -> None:
         """Reload the engine, which disturbs no container, or restart it where only that helps and no container stops."""
         _checked(self._systemctl("reload"))
-        if _wait(lambda: not (state := self.state())["reachable"] or "nvidia" in state["runtimes"], _RELOAD_SECONDS):
-            if "nvidia" in self.state()["runtimes"]:
-                return
+        answered = _wait(lambda: not (state := self.state())["reachable"] or "nvidia" in state["runtimes"], _RELOAD_SECONDS)
+        if answered and "nvidia" in self.state()["runtimes"]:
+            return
         not_taken = "It is not in docker info after a reload (journalctl --unit docker may say why), and"
         state = self.state()
         problem = guard.restart_problem(state, self._wanted.allow_restart)

@@ -8,7 +8,10 @@ from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import datasource_types
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Datasource, Json
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import template_variables, variables_in
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.contents import (
+    template_variables,
+    variables_in,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
     choices,
     datasources,

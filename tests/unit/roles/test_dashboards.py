@@ -15,7 +15,7 @@ from tests.dashboards import queries
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-import role_readme  # noqa: E402
+import role_readme
 
 WORD_FOR_WORD = "ml-system-monitoring"
 EVERY = pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)

@@ -11,7 +11,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
-import role_readme  # noqa: E402
+import role_readme
 
 ROLES = role_readme.roles()
 

@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "plugins" / "module_utils" / "toolkit"))
 
-import hosts  # noqa: E402
+import hosts
 
 # TEST-NET-1 of RFC 5737, where no host is.
 UNREACHABLE = {"ansible_host": "192.0.2.1", "ansible_ssh_common_args": "-o ConnectTimeout=1 -o BatchMode=yes"}

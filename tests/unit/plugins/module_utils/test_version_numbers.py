@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.version_numbers import is_before
 
 

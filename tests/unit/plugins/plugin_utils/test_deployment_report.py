@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.deployment_report import Run, problems, text, warnings
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.deployment_report import (
+    Run,
+    problems,
+    text,
+    warnings,
+)
 
 EXPORTERS = {"cadvisor": 8080, "dcgm_exporter": 9400, "node_exporter": 9100}
 FLEET = {

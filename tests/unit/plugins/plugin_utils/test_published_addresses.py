@@ -38,7 +38,7 @@ FORWARDED = {"node_exporter_address": "0.0.0.0", "alertmanager_address": "0.0.0.
         {"ansible_host": "192.168.1.10"},
         # A forwarded address, where the services publish on all addresses.
         {"ansible_host": "203.0.113.5", **FORWARDED},
-        {"ansible_host": "203.0.113.5", **{**FORWARDED, "alertmanager_address": "203.0.113.5"}, "alertmanager_enabled": False},
+        {"ansible_host": "203.0.113.5", **FORWARDED, "alertmanager_address": "203.0.113.5", "alertmanager_enabled": False},
         # A network of virtual machines that is routed, on somebody's word.
         {"gpu_monitoring_address": "192.168.122.1"},
         {"ansible_host": "192.168.1.10", "grafana_address": "172.17.0.1"},

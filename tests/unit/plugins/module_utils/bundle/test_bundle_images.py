@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections import namedtuple
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.clie
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
+
 from tests.fake_registry import LAYER, FakeRegistry, digest_of, store
 
 
@@ -60,7 +62,7 @@ def test_one_platform_of_several(fake, fetch, tmp_path):
         name.partition(":")[2] for name in (digest, platform["manifest"], *platform["blobs"])
     }
     for name in (digest, platform["manifest"], *platform["blobs"]):
-        assert digest_of(open(layout.blob(str(tmp_path), name), "rb").read()) == name
+        assert digest_of(Path(layout.blob(str(tmp_path), name)).read_bytes()) == name
 
 
 def test_the_files_of_the_layout(fake, fetch, tmp_path):

@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.openpgp_signa
     check,
     clear_signed,
 )
+
 from tests.fake_repository import Vendor
 
 TEXT = "Codename: stable \n- a line with a dash\n\nSHA512:\n 00 1 Packages\n"

@@ -9,6 +9,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.repository_server import RepositoryServer
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.toolkit_packages import Source, files_of
+
 from tests.fake_repository import Vendor
 
 ARCHITECTURES = {"apt": "amd64", "rpm": "x86_64"}

@@ -3,7 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import dashboard, desired, options, references
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    dashboard,
+    desired,
+    options,
+    references,
+)
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import bargauge, gauge, prometheus, stat, statetimeline, table, timeseries

@@ -7,7 +7,10 @@ import socket
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import conflicts, listeners
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.conflicts import ExistingContainer, PlannedService
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.conflicts import (
+    ExistingContainer,
+    PlannedService,
+)
 
 PROMETHEUS = PlannedService("prometheus", "prometheus", address="10.0.0.9", port=9090)
 NODE = PlannedService("node_exporter", "node-exporter", address="10.0.0.9", port=9100)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import waits
+
 from tests.fake_registry import FakeRegistry
 
 

@@ -14,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.conn
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.request import server
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
+
 from tests.fake_registry import FakeRegistry, digest_of
 
 BLOB = os.urandom(3_000_000)
@@ -236,8 +237,8 @@ def test_the_authority_of_a_registry_counts_for_its_token_server_beside_that_of_
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
     made = client.Registry(registry.name, LOGIN, Connections({registry.name: str(tmp_path / "site.pem")}))
     fetch(made, tmp_path / "blob")
-    for server in servers:
-        server.close()
+    for listener in servers:
+        listener.close()
     assert [headers["Authorization"] for _method, _path, headers in registry.requests] == [None, "Bearer t"]
     assert [headers["Authorization"] for _method, _path, headers in storage.requests] == [None]
 

@@ -7,7 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import boot_unit, manifest, start_services, state
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import (
+    boot_unit,
+    manifest,
+    start_services,
+    state,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.manifest import Manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import ServiceSpec

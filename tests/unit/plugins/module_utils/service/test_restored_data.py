@@ -6,7 +6,11 @@ import os
 import shutil
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, restored_data, restored_service
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import (
+    digests,
+    restored_data,
+    restored_service,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError

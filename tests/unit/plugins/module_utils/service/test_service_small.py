@@ -14,7 +14,12 @@ import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import engine as service_engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import health, ports
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import Health, HttpProbe, Port, ServiceSpec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import (
+    Health,
+    HttpProbe,
+    Port,
+    ServiceSpec,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.secrets import masked, secret_parts
 
 WANTED = [Port(80, 9090, "127.0.0.1")]

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import signals
 
 ID = "5a13303178e5" * 5 + "5a13"

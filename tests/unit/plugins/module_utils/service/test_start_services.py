@@ -25,14 +25,13 @@ CDI = "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=all"
 
 
 def container(name: str, error: str = "", running: bool = False, **changes: object) -> dict[str, object]:
-    inspected = {
+    return {
         "Id": f"id-{name}",
         "Name": f"/{name}",
         "State": {"Running": running, "Restarting": False, "Error": error},
         "HostConfig": {"RestartPolicy": {"Name": changes.get("policy", "unless-stopped")}},
         "Config": {"Labels": changes.get("labels", {start_services.OWNER_LABEL: name})},
     }
-    return inspected
 
 
 class Engine(http.server.BaseHTTPRequestHandler):

@@ -43,7 +43,7 @@ class Fleet:
                 {"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5.0} for job, hosts in self.jobs.items() for host in hosts
             ],
             "scrape_interval": 5.0,
-            "gpu_age": {host: {uuid: 2.0 for uuid in uuids} for host, uuids in UUIDS.items()},
+            "gpu_age": {host: dict.fromkeys(uuids, 2.0) for host, uuids in UUIDS.items()},
             "container_age": {"gpu1": 1.0, "gpu2": 3.0},
             "gpus": {host: {uuid: [] for uuid in uuids} for host, uuids in UUIDS.items()},
             "container_series": {"gpu1": 4, "gpu2": 4},

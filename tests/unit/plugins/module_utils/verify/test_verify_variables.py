@@ -131,7 +131,7 @@ def test_labels_of_what_is_no_selector_are_refused_as_by_prometheus():
 )
 @pytest.mark.filterwarnings("error")
 def test_regular_expressions_take_parts(regex, chosen):
-    variable = {**SEVERAL, "regex": regex, "current": {"value": ["gpu2"] if "gpu2" == chosen else ["$__all"]}}
+    variable = {**SEVERAL, "regex": regex, "current": {"value": ["gpu2"] if chosen == "gpu2" else ["$__all"]}}
     assert value(variable, hosts("gpu10", "gpu2", "node1")) == chosen
 
 
