@@ -1,12 +1,13 @@
-"""Writes each role's README.md from its meta/argument_specs.yml and defaults/main.yml.
+"""Writes each role's README.md from its defaults/main.yml, and argument_specs.yml, main.yml and readme.yml of meta.
 
-`python tests/tools/role_readme.py` writes them; a unit test asks `render()` whether they are current.
+meta/readme.yml has what a README says beyond the specification: `requirements`, a `playbook`, `examples` of variables.
+`python tests/tools/role_readme.py` writes the READMEs; a unit test asks `render()` whether they are current.
 """
 
 from __future__ import annotations
 
-import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.tools import image_table
+from tests.tools import role_variables
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Whom a role is for, where that is not every host.
@@ -24,10 +25,14 @@ HOSTS = {
     **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
 }
 
-# A version that a role reads from the table of images.
-_OF_IMAGE = re.compile(r"\{\{ gpu_monitoring_images\.(\w+)\.version \}\}")
-# A bar without a backslash ends a cell of a table, in code too.
-BAR = r"\|"
+_ENGINE = (
+    "A Docker engine, 20.10 or newer. The role `docker_engine` installs one where `docker_engine_install` is true."
+)
+
+_VARIABLES = (
+    "The values are the defaults. An example shows the form of a variable, not a recommendation. "
+    "`ansible-doc -t role mlops.gpu_monitoring.{role}` also has the keys of dictionaries."
+)
 
 
 class _UnsafeLoader(yaml.SafeLoader):
@@ -49,52 +54,75 @@ def defaults_of(role: Path) -> dict[str, Any]:
     return yaml.load(path.read_text(), _UnsafeLoader) if path.exists() else {}  # noqa: S506 - a subclass of SafeLoader
 
 
-def _plain(text: str) -> str:
-    """Ansible's markup as Markdown."""
-    text = re.sub(r"O\(([^()#]+#module:)?([^()]+)\)", r"`\2`", text)
-    text = re.sub(r"[CV]\(((?:[^()]|\([^()]*\))+)\)", r"`\1`", " ".join(text.split()))
-    return text.replace(r"\)", ")")
+def further_of(role: Path) -> dict[str, Any]:
+    """What the README says beyond the specification."""
+    path = role / "meta" / "readme.yml"
+    return yaml.safe_load(path.read_text()) if path.exists() else {}
 
 
-def _default(value: Any) -> str:
-    if isinstance(value, (list, dict)):
-        if not value:
-            return f"`{value}`"
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return ", ".join(f"`{item}`" for item in value)
-        return "see [defaults](defaults/main.yml)"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    text = _OF_IMAGE.sub(lambda name: image_table.read()[name[1]].version, " ".join(str(value).split()))
-    if "|" in text or " if " in text:
-        return "see [defaults](defaults/main.yml)"
-    return f"`{text}`" if text else "empty"
+def dependencies_of(role: Path) -> list[str]:
+    """The roles that run, or give their variables, before this one."""
+    names = [
+        dependency["role"] for dependency in yaml.safe_load((role / "meta" / "main.yml").read_text())["dependencies"]
+    ]
+    return [name.rpartition(".")[2] for name in names]
 
 
 def render(role: Path) -> str:
     """The README of one role as Markdown."""
-    spec, defaults = spec_of(role), defaults_of(role)
+    spec, further = spec_of(role), further_of(role)
     description = spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
-    lines = [f"# {role.name}", "", f"{spec['short_description']}.", ""]
-    lines += [_plain(paragraph) + "\n" for paragraph in description]
-    lines += ["```yaml", f"- hosts: {HOSTS.get(role.name, 'all')}", *_example(role), "```", ""]
-    lines += ["| Variable | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
-    for name, option in spec["options"].items():
-        default = defaults.get(name, option.get("default"))
-        shown = "none" if default is None else _default(default)
-        cells = (f"`{name}`", option["type"], shown, _plain(option["description"]))
-        lines.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _example(role: Path) -> list[str]:
-    """The play's lines after its hosts; a role whose work is its checks is used by its entry point `validate`."""
-    if (role / "tasks" / "main.yml").exists():
-        return ["  become: true", "  roles:", f"    - role: mlops.gpu_monitoring.{role.name}"]
-    return [
-        *("  gather_facts: false", "  tasks:", "    - ansible.builtin.import_role:"),
-        *(f"        name: mlops.gpu_monitoring.{role.name}", "        tasks_from: validate"),
+    variables = role_variables.block(role.name, spec["options"], defaults_of(role), further.get("examples", {}))
+    sections = [
+        f"# {role.name}",
+        f"{spec['short_description']}.",
+        *(_wrapped(role_variables.plain(paragraph)) for paragraph in description),
+        "## Requirements",
+        "\n".join(_item(text) for text in requirements(role)),
+        "## Dependencies",
+        "\n".join(_item(f"[{name}](../{name}/README.md)") for name in dependencies_of(role)) or "None.",
+        "## Example playbook",
+        f"```yaml\n{further.get('playbook', _playbook(role)).strip()}\n```",
+        "## Variables",
+        _wrapped(_VARIABLES.format(role=role.name)),
+        f"```yaml\n{variables}\n```",
     ]
+    return "\n\n".join(sections) + "\n"
+
+
+def requirements(role: Path) -> list[str]:
+    """What the role needs of the controller and of hosts."""
+    engine = [_ENGINE] if "docker_engine" in dependencies_of(role) else []
+    return [
+        "ansible-core 2.19 or newer on the controller, and no further collection.",
+        *further_of(role).get("requirements", ["Python 3.9 or newer on the host, and a user who may become root."]),
+        *engine,
+    ]
+
+
+def _wrapped(text: str, first: str = "", others: str = "") -> str:
+    wrapper = textwrap.TextWrapper(
+        role_variables.WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapper.fill(text)
+
+
+def _item(text: str) -> str:
+    return _wrapped(text, "- ", "  ")
+
+
+def _playbook(role: Path) -> str:
+    lines = [
+        f"- hosts: {HOSTS.get(role.name, 'all')}",
+        "  become: true",
+        "  roles:",
+        f"    - role: mlops.gpu_monitoring.{role.name}",
+    ]
+    return "\n".join(lines)
 
 
 def roles() -> list[Path]:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 import role_readme
 
+from tests.unit.plugins.plugin_utils.inventory import host_variables
+
+ROOT = role_readme.ROLES.parent
 ROLES = role_readme.roles()
 
 
@@ -35,10 +39,53 @@ def test_readme_is_made_from_the_specification(role: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-def test_each_row_of_the_readme_has_the_cells_of_the_head(role: Path) -> None:
-    rows = [line for line in role_readme.render(role).splitlines() if line.startswith("|")]
-    bars = {row: len(re.findall(r"(?<!\\)\|", row)) for row in rows}
-    assert [row for row in rows if bars[row] != bars[rows[0]]] == []
+def test_variables_in_the_readme_are_yaml_with_the_defaults(role: Path) -> None:
+    """A default that the README leaves to defaults/main.yml is a comment there."""
+    *_playbook, block = re.findall(r"```yaml\n(.*?)```", role_readme.render(role), re.DOTALL)
+    defaults, shown = role_readme.defaults_of(role), yaml.safe_load(block)
+    left_out = set(re.findall(r"^# (\w+):(?: |$)", block, re.MULTILINE)) & set(defaults)
+    assert set(shown) | left_out == set(defaults)
+    assert {
+        name
+        for name, value in shown.items()
+        if value != defaults[name] and "gpu_monitoring_images" not in defaults[name]
+    } == set()
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_examples_of_the_readme_are_accepted(role: Path, tmp_path: Path) -> None:
+    examples = role_readme.further_of(role).get("examples", {})
+    assert set(examples) <= set(role_readme.spec_of(role)["options"])
+    addresses = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.9"}
+    hosts = host_variables(tmp_path, {"gpu1": addresses[0]}, {"monitor1": addresses[1]}, examples)
+    check(hosts, [role.name, "common"], ["monitor1", "gpu1"])
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_playbook_of_the_readme_has_variables_of_roles(role: Path) -> None:
+    known = {name for other in ROLES for name in role_readme.spec_of(other)["options"]}
+    (play,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", role_readme.render(role), re.DOTALL)[0])
+    users = [play, *play.get("roles", [])]
+    assert {name for user in users for name in user.get("vars", {})} <= known
+    named = [used["role"] for used in play.get("roles", [])] + [
+        play.get("ansible.builtin.import_playbook", "mlops.gpu_monitoring.site")
+    ]
+    assert all((ROOT / kind).exists() for kind in _places(named))
+
+
+def _places(names: list[str]) -> list[str]:
+    """The folder of each role, and the file of the playbook, which is the last name."""
+    *roles, playbook = (name.rpartition(".")[2] for name in names)
+    return [*(f"roles/{role}" for role in roles), f"playbooks/{playbook}.yml"]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_readme_fits_a_terminal(role: Path) -> None:
+    """Examples and lists are written as they are, and prose and comments wrap."""
+    lines = role_readme.render(role).splitlines()
+    assert [
+        line for line in lines if len(line) > 110 or (len(line) > 80 and " " in line.lstrip("# ") and ":" not in line)
+    ] == []
 
 
 def test_every_role_is_covered() -> None:
@@ -63,7 +110,9 @@ def test_switches_are_read_as_booleans() -> None:
         if option["type"] == "bool"
     }
     names = "|".join(switches)
-    read = re.compile(rf"(?:\b(?:if|not|and|or|when:|that:) (?:{names})\b(?! \| | is |: )|\b(?:{names}) (?:and|or|else)\b)")
+    read = re.compile(
+        rf"(?:\b(?:if|not|and|or|when:|that:) (?:{names})\b(?! \| | is |: )|\b(?:{names}) (?:and|or|else)\b)"
+    )
     found = {
         f"{path.relative_to(role_readme.ROLES)}: {match[0]}"
         for kind in ("defaults", "vars", "tasks", "templates")
