@@ -11,8 +11,8 @@ SCENARIOS := default roles security toolkit verify
 DEMO := ansible-playbook -i .lab/demo/inventory.yml
 
 .PHONY: help
-help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements-dev.txt
 	$$(tests/tools/find-python.sh) -m venv .venv
@@ -26,31 +26,37 @@ $(LINK):
 .PHONY: tools
 tools: .venv/installed $(LINK)
 
+##@ Try it (needs root, Go and a package mirror)
+
 .PHONY: demo
-demo: tools ## Three hosts with the whole stack, and what Prometheus and Grafana say of them
+demo: tools ## Deploy the stack on three emulated hosts, and print what Prometheus and Grafana see
 	python -m tests.lab up --name demo
 	$(DEMO) playbooks/site.yml
 	python -m tests.lab.report --name demo
 
 .PHONY: verify
-verify: tools ## Compare what the demo's Prometheus and Grafana see with what its hosts have
+verify: tools ## Check that the demo's Prometheus and Grafana see all that its hosts have
 	$(DEMO) playbooks/verify.yml -e verify_report=$(CURDIR)/.demo/verify.json
 
 .PHONY: demo-down
-demo-down: tools ## Take the demo away, with its data
+demo-down: tools ## Remove the demo and its data
 	python -m tests.lab down --name demo --services
 	rm -rf .demo
 
+##@ Check a change
+
 .PHONY: unit
-unit: tools ## Unit and contract tests: seconds, no Docker
+unit: tools ## Run the unit and contract tests; they need no Docker
 	python -m pytest tests/unit tests/contract
 
 .PHONY: contract
-contract: tools ## The Grafana modules against the stand-in, or a real Grafana: GRAFANA_URL=... GRAFANA_PASSWORD=...
+contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=... GRAFANA_PASSWORD=...
 	python -m pytest tests/contract/test_grafana_present.py tests/contract/test_grafana_robust.py tests/contract/test_grafana_secrets.py
 
 .PHONY: lint
-lint: tools ## yamllint, the imports of the tests, ansible-lint (production), mypy
+lint: tools ## Run ruff, codespell, yamllint, ansible-lint and mypy, and import all tests
+	$(PART) ruff ruff check
+	$(PART) codespell codespell
 	$(PART) yamllint yamllint --strict .
 	$(PART) collect python -m pytest --collect-only -qqq -m "" tests
 	$(PART) collect-molecule python -m pytest --collect-only -qqq -m "" molecule
@@ -58,11 +64,11 @@ lint: tools ## yamllint, the imports of the tests, ansible-lint (production), my
 	$(PART) mypy mypy
 
 .PHONY: sanity
-sanity: tools ## ansible-test sanity
+sanity: tools ## Run ansible-test sanity
 	$(PART) sanity tests/tools/sanity.sh
 
 .PHONY: molecule
-molecule: tools ## The stack on three hosts, by subject: make molecule SCENARIOS="toolkit verify"
+molecule: tools ## Test the stack on three emulated hosts: make molecule SCENARIOS="toolkit verify"
 	molecule destroy
 	$(PART) molecule molecule test $(addprefix --scenario-name=,$(SCENARIOS))
 
@@ -71,64 +77,68 @@ forget-parts:
 	rm -f $(TEST_PARTS)
 
 .PHONY: test
-test: forget-parts lint sanity molecule ## Everything that CI runs
+test: forget-parts lint sanity molecule ## Run lint, sanity, molecule and all tests
 	python -m tests.lab ensure-engine
 	python -m pytest tests/unit tests/contract tests/engine tests/rules
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables alerts remove offline
-test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-collector bench-freshness bench-alerts bench-backup bench-queries bench-rules ## What CI runs, the longer tests, and the benchmarks
+test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-collector bench-freshness bench-alerts bench-backup bench-queries bench-rules ## Run `test`, the longer tests and the benchmarks
+
+##@ Measure
 
 .PHONY: bench-grafana
-bench-grafana: tools ## Our Grafana module against community.grafana, in one run
+bench-grafana: tools ## grafana_resources against community.grafana
 	python bench/grafana.py
 
 .PHONY: bench-rerun
-bench-rerun: tools ## An unchanged run of the site playbook against a playbook written by hand, each on three hosts
+bench-rerun: tools ## An unchanged run of the site playbook against a playbook written by hand
 	python bench/rerun.py
 
 .PHONY: bench-hosts
-bench-hosts: tools ## An unchanged run and a dry run of the site playbook for 200 hosts, for which a stand-in answers
+bench-hosts: tools ## An unchanged run and a dry run for 200 stand-ins of hosts
 	python bench/many_hosts.py
 
 .PHONY: bench-overhead
-bench-overhead: tools ## cAdvisor with our flags against its defaults, on this machine's engine
+bench-overhead: tools ## The cost of cAdvisor with the flags of the role and with its defaults
 	python bench/overhead.py
 
 .PHONY: bench-collector
-bench-collector: tools ## What the container GPU collector costs on a host with 8 GPUs and 50 containers
+bench-collector: tools ## The cost of the container GPU collector with 8 GPUs and 50 containers
 	python bench/collector.py
 
 .PHONY: bench-freshness
-bench-freshness: demo ## From a change of a GPU's value to Grafana, on the demo's hosts
+bench-freshness: demo ## The time from a change of a GPU value to Grafana
 	python bench/freshness.py
 
 .PHONY: bench-alerts
-bench-alerts: demo ## From a fault of a GPU to a webhook, on the demo's hosts
+bench-alerts: demo ## The time from a GPU fault to a webhook
 	python bench/alerts.py
 
 .PHONY: bench-backup
-bench-backup: demo ## What users of the demo's monitoring host notice of a backup, against one by hand
+bench-backup: demo ## What users notice of a backup, and of a backup by hand
 	python bench/backup.py
 
 .PHONY: bench-queries
-bench-queries: tools ## Every query of the dashboards on a day of ten 8-GPU hosts, and a month of GPU hours of a hundred
+bench-queries: tools ## Each dashboard query for ten 8-GPU hosts, and a month of GPU hours of a hundred hosts
 	python -m tests.lab ensure-engine
 	python bench/gpu_hours.py
 	python bench/queries.py
 
 .PHONY: bench-rules
-bench-rules: tools ## Every rule of Prometheus for a hundred 8-GPU hosts
+bench-rules: tools ## Each Prometheus rule for a hundred 8-GPU hosts
 	python -m tests.lab ensure-engine
 	python bench/rules.py
 
+##@ Write generated files
+
 .PHONY: docs
-docs: tools ## Write the roles' READMEs from their argument specifications, and the pages of alerts and images
+docs: tools ## Write the READMEs of the roles and the pages of alerts and images
 	python tests/tools/role_readme.py
 	python tests/tools/alerts_page.py
 	python tests/tools/images_page.py
 
 .PHONY: update-images
-update-images: tools ## Take newer versions and digests of the default images from the registries that answer
+update-images: tools ## Update versions and digests of the default images from their registries
 	python tests/tools/update_images.py; status=$$?; $(MAKE) docs && exit $$status

@@ -92,7 +92,7 @@ def webhook_payload(**payload):
         (receiver(webhook=[{"url_file": "secrets/hook"}, {}]), "oncall.webhook[1] has no url_file."),
         (
             receiver(webhook={"url_file": "secrets/hook", "http_config": {"basic_auth": {"password": WORD}}}),
-            "oncall.webhook.http_config.basic_auth.passwor",
+            "oncall.webhook.http_config.basic_auth.passwor",  # codespell:ignore
         ),
         (
             receiver(webhook={"url_file": "secrets/hook", "http_config": {"tls_config": {"key": WORD}}}),
@@ -203,8 +203,8 @@ def routes(*entries):
         ),
         (
             "alertmanager_route",
-            routes({"reciever": "oncall"}),
-            "routes[0].reciever is no setting of a route. Write receiver.",
+            routes({"reciever": "oncall"}),  # codespell:ignore
+            "routes[0].reciever is no setting of a route. Write receiver.",  # codespell:ignore
         ),
         (
             "alertmanager_route",
@@ -315,8 +315,8 @@ def routes(*entries):
         ),
         (
             "alertmanager_route_tests",
-            [{"labels": {"a": "b"}, "receiver": "oncall", "lable": 1}],
-            "[0] has the unknown key lable. Use labels, receiver.",
+            [{"labels": {"a": "b"}, "receiver": "oncall", "lable": 1}],  # codespell:ignore
+            "[0] has the unknown key lable. Use labels, receiver.",  # codespell:ignore
         ),
         (
             "alertmanager_route_tests",
