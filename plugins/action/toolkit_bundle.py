@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.conten
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.repository_server import RepositoryServer
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.repository import NVIDIA_URLS
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_repository import NVIDIA_URLS
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import site_toolkit
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 

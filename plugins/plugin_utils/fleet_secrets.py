@@ -10,16 +10,16 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from ansible.errors import AnsibleError
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.certificate_problem import certificate_problem
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     certificate_metrics,
     certificates,
     secret_values,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import CertificateFolder, Days
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_problems import certificate_problem
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.given_authority import GivenAuthority
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
 if TYPE_CHECKING:
     from cryptography import x509

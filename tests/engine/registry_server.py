@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 import docker
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
 from tests.engine.fleet import wait_until
 from tests.engine.image import PREFIX

@@ -9,7 +9,7 @@ import time
 
 import pytest
 import requests
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
 from tests.rules.exporters import answer, serve
 from tests.rules.servers import wait_until

@@ -13,8 +13,8 @@ import requests
 import trustme
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import alertmanager_silence
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
 from tests.rules.servers import wait_until
 

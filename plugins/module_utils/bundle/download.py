@@ -10,11 +10,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import layout, oci, unpacked
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import blobs, layout, oci, unpacked
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledImage, PlatformImage
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.progress import Progress, megabytes
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import (
     INDEX_TYPES,
     MANIFEST_TYPES,

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypedDict
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import image_layout, layout
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import blobs, image_layout, layout
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.contents import BundledImage, PlatformImage
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.progress import Progress, megabytes
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import PUSH, Manifest, Registry
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import Reference

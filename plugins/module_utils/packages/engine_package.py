@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import Commands
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_repository import NVIDIA_URLS, conflicts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import (
     apt_entries,
     located,
@@ -16,7 +17,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.reposito
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages import apt
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.errors import Locked, PackageError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.packages.locks import when_free
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.repository import NVIDIA_URLS, conflicts
 
 APT_FOLDER = "/etc/apt"
 _KEEP = ("--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold")

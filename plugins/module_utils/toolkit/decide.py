@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import openpgp
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.cdi import OWN_CDI_FILE
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_repository import conflicts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import (
     TOOLKIT_PACKAGES,
     Package,
@@ -215,7 +216,7 @@ def _installation(
         if mixed
         else ""
     )
-    others = sorted({entry["path"] for entry in repository.conflicts(entries, where.repository, url)})
+    others = sorted({entry["path"] for entry in conflicts(entries, where.repository, url)})
     if file["exists"] and not file["written_by_role"]:
         others.append(where.repository)
     text = repository.text(manager, version, url, where, repository.history(file, present, others))

@@ -2,21 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_repository import NVIDIA_URLS, conflicts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages import TOOLKIT_PACKAGES
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import (
     MARK,
     AptEntry,
     Places,
     RepositoryFile,
-    without_credentials,
 )
 
-_NVIDIA = "https://nvidia.github.io/libnvidia-container/stable/"
-NVIDIA_URLS = {"apt": f"{_NVIDIA}deb/$(ARCH)", "dnf": f"{_NVIDIA}rpm/$basearch"}
-_OF_NVIDIA = re.compile(r"https?://nvidia\.github\.io/(libnvidia-container|nvidia-container-runtime|nvidia-docker)/.*")
 # The name of the dnf repository.
 PINNED = "nvidia-container-toolkit-pinned"
 
@@ -34,16 +30,6 @@ def packages(version: str) -> tuple[str, ...]:
 def file_names(manager: str, version: str) -> list[str]:
     """The four packages in a version, as the package manager is asked for them."""
     return [f"{name}={version}-1" if manager == "apt" else f"{name}-{version}-1" for name in TOOLKIT_PACKAGES]
-
-
-def conflicts(entries: Sequence[AptEntry], own_path: str, repository_url: str) -> list[AptEntry]:
-    """Entries of the same repository in other files: apt reads no repository that it has with two keys."""
-    own_uri = without_credentials(repository_url).rstrip("/")
-    return [
-        entry
-        for entry in entries
-        if entry["path"] != own_path and (_OF_NVIDIA.fullmatch(entry["uri"]) or entry["uri"].rstrip("/") == own_uri)
-    ]
 
 
 def mixed(entries: Sequence[AptEntry], own_path: str, repository_url: str) -> list[AptEntry]:

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 import trustme
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.certificate_problem import certificate_problem
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_problems import certificate_problem
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
-from ansible_collections.mlops.gpu_monitoring.plugins.filter import web_password_hash as module
-from ansible_collections.mlops.gpu_monitoring.plugins.filter.web_password_hash import web_password_hash
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import password_hashes as module
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
 # Accepted by CompareHashAndPassword of golang.org/x/crypto/bcrypt 0.59.0, with which exporters check passwords.
 ACCEPTED = [

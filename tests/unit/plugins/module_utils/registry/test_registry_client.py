@@ -8,8 +8,9 @@ import ssl
 import pytest
 import trustme
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import blobs
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import blobs, client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry import client
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.request import server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import repositories
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.nvidia_repository import conflicts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.repositories import AptEntry
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit import repository
 
@@ -27,15 +28,15 @@ ENTRIES: list[AptEntry] = [
 
 def test_only_entries_of_the_same_repository_conflict_and_only_whole_files_go() -> None:
     for url in ("http://mirror/nvidia", "http://user:secret@mirror/nvidia/"):
-        same = [entry["uri"] for entry in repository.conflicts(ENTRIES, OWN, url)]
-        assert same == [uri for uris in EXAMPLES.values() for uri, conflicts in uris if conflicts]
+        same = [entry["uri"] for entry in conflicts(ENTRIES, OWN, url)]
+        assert same == [uri for uris in EXAMPLES.values() for uri, is_same in uris if is_same]
         assert repository.mixed(ENTRIES, OWN, url) == [
             {"path": "/etc/apt/sources.list.d/site.list", "line": 2, "uri": "http://mirror/nvidia"}
         ]
 
 
 def test_no_entry_conflicts_where_apt_has_none() -> None:
-    assert repository.conflicts([], OWN, "http://mirror/nvidia") == []
+    assert conflicts([], OWN, "http://mirror/nvidia") == []
 
 
 def test_what_was_there_before_is_noted_once_and_kept() -> None:
