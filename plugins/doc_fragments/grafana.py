@@ -287,10 +287,32 @@ panels:
     + """    description:
       description: How to read the panel.
       type: str
+    soft_max:
+      description: >-
+        End of the axis of a time series whose values are all lower, in the panel's unit. Without C(soft_max) and C(max),
+        Grafana draws an axis to 100 where all values are 0.
+      type: float
     columns:
       description: Labels in the order in which a table shows them. List all labels that the queries return.
       type: list
       elements: str
+    column_settings:
+      description: How a table shows its columns.
+      type: list
+      elements: dict
+      suboptions:
+        column:
+          description: A label in C(columns), or the legend of a query.
+          type: str
+          required: true
+        name:
+          description: Heading of the column of a label, which is the label by default. A legend is a heading itself.
+          type: str
+        width:
+          description: >-
+            Width of the column in pixels. Columns without a width share what is left, and each of them is 150 pixels wide
+            at least.
+          type: int
     sort:
       description: Column by which a table is sorted, in descending order.
       type: str

@@ -32,6 +32,11 @@ def model(**changes):
     return dashboard(panels=None, model={"title": "CT M", "panels": [{"type": "timeseries", "title": "T", **changes}]})
 
 
+def table(*settings):
+    panel = {"type": "table", "title": "T", "query": "up", "legend": "Up", "columns": ["host"], "column_settings": [*settings]}
+    return dashboard(panels=[panel])
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -60,6 +65,13 @@ def model(**changes):
         (dashboard(panels=[{**PANEL, "type": "row"}]), "a row is a heading and has no query"),
         (dashboard(panels=[{**PANEL, "sort": "host"}]), "dashboards[0].panels[0] ('Up').sort: only a table has columns"),
         (dashboard(panels=[{**PANEL, "links": [{"title": "L", "url": "/d/x", "column": "host"}]}]), "only a table has columns"),
+        (dashboard(panels=[{**PANEL, "column_settings": [{"column": "host"}]}]), "('Up').column_settings: only a table has columns"),
+        (table({"column": "gpu"}), "column_settings[0].column: the table has no column 'gpu'. It has: host, Up."),
+        (table({"column": "host"}, {"column": "host"}), "column_settings[1].column: 'host' is given twice"),
+        (table({"column": "Up", "name": "Is up"}), "column_settings[0].name: 'Up' is the legend of a query. Change the legend"),
+        (table({"column": "Up", "width": 0}), "column_settings[0].width: 0 is no width. Give 1 pixel or more."),
+        (dashboard(panels=[{**PANEL, "type": "stat", "soft_max": 1}]), "('Up').soft_max: only a time series has an axis"),
+        (dashboard(panels=[{**PANEL, "max": 5, "soft_max": 1}]), "('Up').soft_max: max ends the axis at 5. Give either"),
         (dashboard(panels=[{"title": "T", "type": "table", "queries": [{"expr": "up"}]}]), "a query has no legend, which names its column"),
         (dashboard(panels=[], links=[{"title": "L"}]), "dashboards[0].links[0] ('L'): give either tag or url"),
         (dashboard(variables=[{"name": "host"}]), "dashboards[0].variables[0].query: missing for 'host'"),

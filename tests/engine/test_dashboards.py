@@ -208,11 +208,11 @@ def test_each_gpu_is_listed_with_its_containers(prometheus):
     }
 
 
-@pytest.mark.parametrize("legend", ["Memory of the container", "Utilization by the container", "Processes"])
+@pytest.mark.parametrize("legend", ["Container memory", "Container utilization", "Processes"])
 def test_what_the_monitoring_uses_is_left_out(prometheus, legend):
     rows = of_container_dashboard(prometheus, "GPUs", legend, "with-data-center-gpus")
     assert {dict(labels).get("name") for labels in rows} == {"training-0", "training-1", None}
-    of_host = of_container_dashboard(prometheus, "Containers with GPUs", "Memory of the container", "with-data-center-gpus", "gpu-host")
+    of_host = of_container_dashboard(prometheus, "Containers with GPUs", "Container memory", "with-data-center-gpus", "gpu-host")
     assert {dict(labels)["name"] for labels in of_host} == {"training-0", "training-1"}
 
 
@@ -223,7 +223,7 @@ def test_a_gpu_that_no_container_has_is_listed_without_a_name(prometheus):
 
 def test_gpus_of_a_host_without_a_collector_are_not_free(prometheus):
     """Nobody knows which containers have them."""
-    without, utilization = next(iter(SERVERS)), "Utilization of the GPU"
+    without, utilization = next(iter(SERVERS)), "GPU utilization"
     assert len(of_container_dashboard(prometheus, "GPUs", utilization, without)) == 2
     assert of_container_dashboard(prometheus, "GPUs", "Containers", without) == {}
     for host, free in ((without, 0), (SILENT, 2), ("with-data-center-gpus", 0)):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     check_fields,
+    check_tables,
     contents,
     declared,
     panels,
@@ -25,7 +26,8 @@ def check(where: str, panel: declared.Panel) -> None:
         raise GrafanaError(f"{where} ('{panel['title']}'): give either query or queries.")
     if len(panel["queries"] or []) > 26:
         raise GrafanaError(f"{where} ('{panel['title']}').queries: more than 26. Spread them over several panels.")
-    _check_table(f"{where} ('{panel['title']}')", panel)
+    check_tables.check(f"{where} ('{panel['title']}')", panel)
+    _check_soft_max(f"{where} ('{panel['title']}').soft_max", panel)
     check_fields.check(where, panel)
     for index, query in enumerate(panel["queries"] or []):
         check_fields.check(f"{where}.queries[{index}]", query)
@@ -43,19 +45,13 @@ def check(where: str, panel: declared.Panel) -> None:
         raise GrafanaError(f"{where}.y: {panel['y']} is above the grid.")
 
 
-def _check_table(where: str, panel: declared.Panel) -> None:
-    """A table's columns are its labels and the legends of its queries; no other panel has columns."""
-    if panel["type"] == "table":
-        if not all(query["legend"] for query in panel["queries"] or []):
-            raise GrafanaError(
-                f"{where}: a query has no legend, which names its column. Give each query of a table its own."
-            )
+def _check_soft_max(where: str, panel: declared.Panel) -> None:
+    if panel["soft_max"] is None:
         return
-    for option, value in (("columns", panel["columns"]), ("sort", panel["sort"])):
-        if value:
-            raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or take it out.")
-    if any(link["column"] for link in panel["links"] or []):
-        raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
+    if panel["type"] != "timeseries":
+        raise GrafanaError(f"{where}: only a time series has an axis. Set type: timeseries, or take it out.")
+    if panel["max"] is not None:
+        raise GrafanaError(f"{where}: max ends the axis at {panel['max']:g}. Give either max or soft_max.")
 
 
 def problems_of_panels(every_panel: list[Json]) -> list[str]:

@@ -89,6 +89,14 @@ class PanelLink(TypedDict):
     column: Optional[str]
 
 
+class ColumnSetting(TypedDict):
+    """How a table shows one of its columns, which is a label or the legend of a query."""
+
+    column: str
+    name: Optional[str]
+    width: Optional[int]
+
+
 class Panel(ShownAs):
     """A panel."""
 
@@ -99,7 +107,9 @@ class Panel(ShownAs):
     queries: Optional[list[Query]]
     instant: Optional[bool]
     description: Optional[str]
+    soft_max: Optional[float]
     columns: Optional[list[str]]
+    column_settings: Optional[list[ColumnSetting]]
     sort: Optional[str]
     links: Optional[list[PanelLink]]
     repeat: Optional[str]

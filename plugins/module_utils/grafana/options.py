@@ -71,6 +71,7 @@ FIELD: dict[str, Any] = {
 }
 QUERY: dict[str, Any] = {"expr": {"type": "str", "required": True}, "legend": {"type": "str"}, **FIELD}
 PANEL_LINK: dict[str, Any] = {"title": {"type": "str", "required": True}, "url": {"type": "str", "required": True}, "column": {"type": "str"}}
+COLUMN_SETTING: dict[str, Any] = {"column": {"type": "str", "required": True}, "name": {"type": "str"}, "width": {"type": "int"}}
 PANEL: dict[str, Any] = {
     "title": {"type": "str", "required": True},
     "type": {"type": "str", "choices": ["bargauge", "gauge", "row", "stat", "state-timeline", "table", "timeseries"], "default": "timeseries"},
@@ -80,7 +81,9 @@ PANEL: dict[str, Any] = {
     "instant": {"type": "bool"},
     **FIELD,
     "description": {"type": "str"},
+    "soft_max": {"type": "float"},
     "columns": {"type": "list", "elements": "str"},
+    "column_settings": {"type": "list", "elements": "dict", "options": COLUMN_SETTING},
     "sort": {"type": "str"},
     "links": {"type": "list", "elements": "dict", "options": PANEL_LINK},
     "repeat": {"type": "str"},

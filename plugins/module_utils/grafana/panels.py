@@ -9,18 +9,11 @@ Options and field settings are those of each panel's schema in Grafana 12 (publi
 
 import copy
 import string
-from collections.abc import Sequence
-from typing import Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import field_settings, table_columns
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.compare import merged
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import (
-    Panel,
-    PanelLink,
-    Query,
-    ShownAs,
-    Threshold,
-)
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Panel, Query
 
 COLUMNS = 24
 _LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
@@ -142,70 +135,47 @@ def _panel(panel: Panel, datasource: dict[str, str]) -> Json:
     custom = copy.deepcopy(_CUSTOM.get(kind, {}))
     if kind == "timeseries" and panel["thresholds"]:
         custom["thresholdsStyle"]["mode"] = "dashed"
+    if panel["soft_max"] is not None:
+        custom["axisSoftMax"] = panel["soft_max"]
     defaults: Json = {
         "color": {"mode": "thresholds" if kind in _BY_THRESHOLD else "palette-classic"},
         "custom": custom,
-        "links": [_link(link) for link in panel["links"] or [] if not link["column"]],
+        "links": [field_settings.link(link) for link in panel["links"] or [] if not link["column"]],
         "mappings": [],
-        "thresholds": _thresholds(panel["thresholds"] or []),
+        "thresholds": field_settings.thresholds(panel["thresholds"] or []),
         "unit": panel["unit"] or "short",
     }
-    defaults.update(_range(panel))
+    defaults.update(field_settings.limits(panel))
     options = copy.deepcopy(_OPTIONS[kind])
     if panel["sort"]:
         options["sortBy"] = [{"displayName": panel["sort"], "desc": True}]
+    overrides, transformations = _overrides(panel, queries), {}
+    if kind == "table":
+        references = [_reference(index) for index in range(len(queries))]
+        overrides = table_columns.overrides(panel, queries)
+        transformations = {"transformations": table_columns.transformations(panel, queries, references)}
     return {
         "type": kind,
         "title": panel["title"],
         "description": panel["description"] or "",
         "datasource": datasource,
-        "fieldConfig": {"defaults": defaults, "overrides": _overrides(panel, queries)},
+        "fieldConfig": {"defaults": defaults, "overrides": overrides},
         "options": options,
         "targets": _targets(panel, queries, datasource),
-        **({"transformations": _one_table(panel, queries)} if kind == "table" else {}),
+        **transformations,
         **({"repeat": panel["repeat"], "repeatDirection": "h"} if panel["repeat"] else {}),
     }
 
 
-def _range(shown: ShownAs) -> Json:
-    given = {"min": shown.get("min"), "max": shown.get("max"), "decimals": shown.get("decimals")}
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def _thresholds(thresholds: Sequence[Threshold]) -> Json:
-    steps: list[Json] = [{"color": "green", "value": None}]
-    steps += [{"color": threshold["color"], "value": threshold["value"]} for threshold in thresholds]
-    return {"mode": "absolute", "steps": steps}
-
-
-def _link(link: PanelLink) -> Json:
-    return {"title": link["title"], "url": link["url"]}
-
-
 def _overrides(panel: Panel, queries: list[Query]) -> list[Json]:
-    """What a query says of its own values, and the links of a column. A table knows its columns by name, other panels know queries."""
+    """What a query says of its own values, by its reference. A unit of its own has an axis of its own."""
     overrides: list[Json] = []
     for index, query in enumerate(queries):
-        unit: Optional[str] = query.get("unit")
-        own = {**({"unit": unit} if unit is not None else {}), **_range(query)}
-        thresholds = query.get("thresholds")
-        if thresholds:
-            own["thresholds"] = _thresholds(thresholds)
-            if panel["type"] == "table":
-                own["custom.cellOptions"] = {"type": "color-text"}
+        own = field_settings.of_query(query)
         if panel["type"] == "timeseries" and own.get("unit", panel["unit"]) != panel["unit"]:
             own["custom.axisPlacement"] = "right"
         if own:
-            by_name, by_query = ("byName", query["legend"]), ("byFrameRefID", _reference(index))
-            kind, name = by_name if panel["type"] == "table" else by_query
-            properties = [{"id": key, "value": value} for key, value in own.items()]
-            overrides.append({"matcher": {"id": kind, "options": name}, "properties": properties})
-    links_of_columns: dict[str, list[Json]] = {}
-    for link in panel["links"] or []:
-        if link["column"]:
-            links_of_columns.setdefault(link["column"], []).append(_link(link))
-    for column, links in links_of_columns.items():
-        overrides.append({"matcher": {"id": "byName", "options": column}, "properties": [{"id": "links", "value": links}]})
+            overrides.append(field_settings.override("byFrameRefID", _reference(index), own))
     return overrides
 
 
@@ -225,15 +195,6 @@ def _targets(panel: Panel, queries: list[Query], datasource: dict[str, str]) -> 
         }
         for index, query in enumerate(queries)
     ]
-
-
-def _one_table(panel: Panel, queries: list[Query]) -> list[Json]:
-    """One line for each set of labels: the labels, then a column for each query, named after its legend."""
-    values = [f"Value #{_reference(index)}" for index in range(len(queries))] if len(queries) > 1 else ["Value"]
-    order = {name: place for place, name in enumerate(["Time", *(panel["columns"] or []), *values])} if panel["columns"] else {}
-    names = {value: query["legend"] for value, query in zip(values, queries) if query["legend"]}
-    organize = {"excludeByName": {"Time": True}, "includeByName": {}, "indexByName": order, "renameByName": names}
-    return [{"id": "merge", "options": {}}, {"id": "organize", "options": organize}]
 
 
 def _reference(index: int) -> str:

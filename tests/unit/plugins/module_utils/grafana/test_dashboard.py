@@ -64,6 +64,31 @@ def test_a_table_is_one_line_for_each_set_of_labels_with_a_column_for_each_query
     assert made["fieldConfig"]["defaults"]["links"] == []
 
 
+def test_a_table_shows_its_columns_with_names_and_widths_of_their_own():
+    settings = [
+        {"column": "host", "name": "Host", "width": None},
+        {"column": "gpu", "name": "GPU", "width": 45},
+        {"column": "Power", "name": None, "width": 60},
+    ]
+    asked = [a_query(expr="a", legend="Power", unit="watt"), a_query(expr="b", legend="Up")]
+    link = a_link(column="host")
+    panel = a_panel(type="table", query=None, queries=asked, columns=["host", "gpu"], column_settings=settings, links=[link])
+    (made,) = dashboard.model(a_dashboard(panels=[panel]))["panels"]
+    organized = made["transformations"][1]["options"]
+    assert organized["renameByName"] == {"host": "Host", "gpu": "GPU", "Value #A": "Power", "Value #B": "Up"}
+    overrides = {override["matcher"]["options"]: override for override in made["fieldConfig"]["overrides"]}
+    assert [override["matcher"]["id"] for override in overrides.values()] == ["byName"] * 3
+    assert overrides["Power"]["properties"] == [{"id": "unit", "value": "watt"}, {"id": "custom.width", "value": 60}]
+    assert overrides["gpu"]["properties"] == [{"id": "custom.width", "value": 45}]
+    assert [setting["id"] for setting in overrides["host"]["properties"]] == ["links"]
+
+
+def test_an_axis_ends_at_the_soft_maximum_where_all_values_are_lower():
+    panels = [a_panel(min=0.0, soft_max=1.0), a_panel(min=0.0)]
+    made = dashboard.model(a_dashboard(panels=panels))["panels"]
+    assert [panel["fieldConfig"]["defaults"]["custom"].get("axisSoftMax") for panel in made] == [1.0, None]
+
+
 def test_the_only_query_of_a_table_names_its_column():
     (made,) = dashboard.model(a_dashboard(panels=[a_panel(type="table", legend="Up")]))["panels"]
     assert made["transformations"][1]["options"]["renameByName"] == {"Value": "Up"}
@@ -175,8 +200,14 @@ def assert_panel_whole(panel):
 def test_a_panel_is_whole_by_grafanas_schema(kind):
     shown = {"unit": "percent", "min": 0.0, "max": 1.0, "decimals": 2, "thresholds": [{"value": 80.0, "color": "red"}]}
     asked = [a_query(expr="up", legend="Up", **shown), a_query(expr="down", legend="Down")]
-    table = {"columns": ["host"], "sort": "Up", "links": [a_link(), a_link(column="host")]} if kind == "table" else {"links": [a_link()]}
-    panel = a_panel(type="row", query=None) if kind == "row" else a_panel(type=kind, query=None, queries=asked, repeat="host", **shown, **table)
+    of_table = {
+        "columns": ["host"],
+        "column_settings": [{"column": "host", "name": "Host", "width": 100}],
+        "sort": "Up",
+        "links": [a_link(), a_link(column="host")],
+    }
+    of_kind = of_table if kind == "table" else {"links": [a_link()]}
+    panel = a_panel(type="row", query=None) if kind == "row" else a_panel(type=kind, query=None, queries=asked, repeat="host", **shown, **of_kind)
     made = dashboard.model(
         a_dashboard(
             variables=[a_variable(query="label_values(up, host)"), a_variable(name="ds", type="datasource"), a_variable(name="c", type="custom", values=["a"])],
