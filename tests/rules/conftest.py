@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,16 +47,30 @@ def config(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def promtool(image: str) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs promtool in the image with a folder as /etc/prometheus."""
+def promtool(request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs promtool in a folder: the program that PROMTOOL names, or that of the image with the folder mounted."""
 
     def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-        mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
-        options = ["--network=none", "--tmpfs=/tmp:mode=1777", "--mount", mount, "--workdir=/etc/prometheus", "--entrypoint=/bin/promtool"]
-        start = ["docker", "run", "--rm", *options, image]
-        return subprocess.run([*start, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300)
+        program = os.environ.get("PROMTOOL")
+        start = [program] if program else _in_image(request.getfixturevalue("image"), folder)
+        return subprocess.run(
+            [*start, *command],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
 
     return run
+
+
+def _in_image(image: str, folder: Path) -> list[str]:
+    """Starts promtool of the image, with the folder as /etc/prometheus."""
+    mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
+    place = ["--mount", mount, "--workdir=/etc/prometheus", "--entrypoint=/bin/promtool"]
+    return ["docker", "run", "--rm", "--network=none", "--tmpfs=/tmp:mode=1777", *place, image]
 
 
 @contextlib.contextmanager
