@@ -3,6 +3,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
+# Material for MkDocs warns of MkDocs 2 at each build.
+export NO_MKDOCS_2_WARNING := 1
 export TEST_PARTS := $(CURDIR)/.cache/test-parts
 PART := python tests/tools/parts.py run
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
@@ -54,7 +56,7 @@ contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=
 	python -m pytest tests/contract/test_grafana_present.py tests/contract/test_grafana_robust.py tests/contract/test_grafana_secrets.py
 
 .PHONY: lint
-lint: tools ## Run ruff, codespell, yamllint, ansible-lint and mypy, and import all tests
+lint: tools site ## Run ruff, codespell, yamllint, ansible-lint and mypy, import all tests, and build the site
 	$(PART) ruff ruff check
 	$(PART) codespell codespell
 	$(PART) yamllint yamllint --strict .
@@ -62,6 +64,11 @@ lint: tools ## Run ruff, codespell, yamllint, ansible-lint and mypy, and import 
 	$(PART) collect-molecule python -m pytest --collect-only -qqq -m "" molecule
 	$(PART) ansible-lint ansible-lint --profile production --offline --strict
 	$(PART) mypy mypy
+
+.PHONY: site
+site: tools ## Build the documentation into .cache/site; a warning or a broken link fails
+	$(PART) docs antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self --skip-rstcheck .
+	$(PART) site mkdocs build --strict --quiet
 
 .PHONY: sanity
 sanity: tools ## Run ansible-test sanity

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
+from tests.tools import alerts_page
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,9 @@ ROLES = [
     *("common", "docker_engine", "tls", "node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter"),
     *("alertmanager", "prometheus", "grafana"),
 ]
+
+# Pages whose examples are variables of an inventory.
+WITH_EXAMPLES = ("alerts", "dashboards", "fleet", "getting-started", "gpu-by-container", "migration", "roles", "tls")
 
 
 class _Loader(yaml.SafeLoader):
@@ -48,13 +52,36 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), link
 
 
-def test_the_readme_links_every_page():
-    linked = {link.partition("#")[0] for link in links(ROOT / "README.md")}
-    assert {page.relative_to(ROOT).as_posix() for page in PAGES if page.name != "CHANGELOG.md"} - {"README.md"} <= linked
+def test_links_lead_from_the_readme_to_every_page():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        targets = [(page.parent / link.partition("#")[0]).resolve() for link in links(page) if not link.startswith("#")]
+        waiting += [target for target in targets if target.suffix == ".md" and target not in reached]
+    assert {page.relative_to(ROOT).as_posix() for page in PAGES if page not in reached} == set()
 
 
-def test_the_readme_names_every_module():
+def test_the_readme_fits_two_screens():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_readme_counts_dashboards_and_alerts():
     text = (ROOT / "README.md").read_text()
+    alerts = sum(len(alerts_page.rules(subject, "alert")) for subject in alerts_page.SUBJECTS)
+    dashboards = len(list((ROOT / "roles" / "grafana" / "files" / "dashboards").glob("*.yml")))
+    assert f"[{dashboards} dashboards]" in text
+    assert f"[{alerts} alerts]" in text
+
+
+def test_the_page_of_dashboards_has_a_section_for_each():
+    files = (ROOT / "roles" / "grafana" / "files" / "dashboards").glob("*.yml")
+    titles = {yaml.load(path.read_text(), _Loader)["title"] for path in files}  # noqa: S506 - a subclass of SafeLoader
+    assert titles <= set(re.findall(r"^## (.*)$", (ROOT / "docs" / "dashboards.md").read_text(), re.MULTILINE))
+
+
+def test_the_page_of_modules_names_every_module():
+    text = (ROOT / "docs" / "modules.md").read_text()
     assert {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if f"`{path.stem}`" not in text} == set()
 
 
@@ -67,16 +94,20 @@ def test_every_test_that_a_page_names_is_one_file(page, fewest):
 
 def examples() -> list[dict[str, Any]]:
     """Examples of variables. Those of the pages of Prometheus and Grafana have tests of their own."""
-    texts = [(ROOT / name).read_text() for name in ("README.md", "docs/alerts.md", "docs/dashboards.md", "docs/security.md")]
+    texts = [(ROOT / "docs" / f"{name}.md").read_text() for name in WITH_EXAMPLES]
     blocks = [block for text in texts for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
     read = [yaml.load(textwrap.dedent(block), _Loader) for block in blocks]  # noqa: S506 - a subclass of SafeLoader
-    return [example for example in read if isinstance(example, dict) and "all" not in example]
+    return [example for example in read if isinstance(example, dict)]
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))
 def test_an_example_of_variables_is_accepted(tmp_path, example):
     (tmp_path / "exported-dashboard.json").write_text("{}")
-    hosts = host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, example)
+    (tmp_path / "certificates").mkdir()
+    for name in ("monitor1", "authority"):
+        (tmp_path / "certificates" / f"{name}.pem").write_text("-----BEGIN CERTIFICATE-----")
+    variables = {"vault_monitor1_private_key": "-----BEGIN PRIVATE KEY-----", **example}
+    hosts = host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables)
     check(hosts, ROLES, ["monitor1", "gpu1"])
 
 

@@ -1,0 +1,74 @@
+"""The pages that the documentation site makes of other files, and its check of links."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tools.site import html_links, reference_pages, repository_links
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = {"README.md": "index.md", "roles/tls/README.md": "roles/tls.md", "docs/fleet.md": "fleet.md"}
+REFERENCE = """
+mlops.gpu_monitoring.one module -- Does one thing
++++++++++++++++++++++++++++++++++++++++++++++++++
+
+What every page repeats.
+
+Synopsis
+--------
+
+- Takes what `the other module <other_module.rst>`_ and `that of Ansible <copy_module.rst>`_ give.
+
+Examples
+--------
+
+.. code-block:: yaml+jinja
+
+    - mlops.gpu_monitoring.one:
+        text: "{{ a < b }}"
+
+Authors
+~~~~~~~
+
+- Somebody
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "link", "expected"),
+    [
+        ("README.md", "docs/fleet.md#remove", "fleet.md#remove"),
+        ("README.md", "docs/images/overview.png", "images/overview.png"),
+        ("README.md", "LICENSE", "https://example.com/x/blob/main/LICENSE"),
+        ("docs/fleet.md", "../README.md", "index.md"),
+        ("docs/fleet.md", "../roles", "https://example.com/x/tree/main/roles"),
+        ("docs/fleet.md", "#remove", "#remove"),
+        ("roles/tls/README.md", "../tls/README.md", "tls.md"),
+        ("roles/tls/README.md", "https://example.com/README.md", "https://example.com/README.md"),
+        ("docs/fleet.md", "../missing.md", "../missing.md"),
+    ],
+)
+def test_links_of_the_repository_lead_to_pages_of_the_site(source, link, expected):
+    text = repository_links.rewrite(f"A [link]({link}).", source, PAGES[source], PAGES, ROOT, "https://example.com/x")
+    assert text == f"A [link]({expected})."
+
+
+def test_a_page_of_antsibull_docs_as_markdown():
+    page = reference_pages.markdown(REFERENCE, {"one_module", "other_module"})
+    assert page.startswith("# one module -- Does one thing\n\n## Synopsis\n")
+    assert 'href="../other_module/"' in page
+    assert 'href="https://docs.ansible.com/ansible/latest/collections/ansible/builtin/copy_module.html"' in page
+    assert '```yaml\n- mlops.gpu_monitoring.one:\n    text: "{{ a < b }}"\n```' in page
+    assert "repeats" not in page
+    assert "Somebody" not in page
+
+
+def test_links_of_built_pages_that_lead_nowhere_are_named(tmp_path):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.html").write_text('<h2 id="here">Here</h2><a href="../">up</a><img src="../a.png">')
+    links = ["page/#here", "page/#missing", "a.png", "#missing", "https://example.com/", "none/"]
+    (tmp_path / "index.html").write_text("".join(f'<a href="{link}">x</a>' for link in links))
+    (tmp_path / "a.png").write_text("")
+    assert html_links.broken(tmp_path) == ["index.html: #missing", "index.html: none/", "index.html: page/#missing"]
