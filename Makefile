@@ -146,6 +146,10 @@ docs: tools ## Write the READMEs of the roles and the pages of alerts and images
 	python tests/tools/alerts_page.py
 	python tests/tools/images_page.py
 
+.PHONY: dashboards
+dashboards: tools ## Write the dashboards as JSON for the import of any Grafana, into build/dashboards
+	python tests/tools/export_dashboards.py build/dashboards
+
 .PHONY: update-images
 update-images: tools ## Update versions and digests of the default images from their registries
 	python tests/tools/update_images.py; status=$$?; $(MAKE) docs && exit $$status

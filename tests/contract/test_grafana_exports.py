@@ -8,9 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import references
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import grafana_dashboard, grafana_resources
 from proxy import answer
 from server import actions
+
+from tests.dashboards import queries
+from tests.tools import export_dashboards
 
 # Dashboards as their authors published them: not part of the repository. The variable names a directory with such files.
 PUBLISHED = Path(os.environ.get("PUBLISHED_DASHBOARDS", os.devnull))
@@ -126,6 +130,14 @@ def test_an_input_of_another_plugin_is_never_the_prometheus_datasource(server):
     assert brought_about(
         server, export(panel(1, datasource="${DS_LOKI}"), __inputs=inputs[1:]), datasource_uid="ct-loki"
     )
+
+
+@pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)
+def test_the_dashboards_of_the_role_can_be_imported(server, path):
+    exported = export_dashboards.export(path)
+    saved = brought_about(server, exported, inputs={export_dashboards.INPUT: "ct-p"})
+    assert references.datasources(saved) == {("ct-p", "prometheus")}
+    assert [shown["title"] for shown in saved["panels"]] == [shown["title"] for shown in exported["panels"]]
 
 
 def test_an_input_that_nothing_uses_is_not_asked_for(server):
