@@ -85,6 +85,11 @@ def test_the_page_of_modules_names_every_module():
     assert {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if f"`{path.stem}`" not in text} == set()
 
 
+def test_the_page_of_playbooks_names_every_playbook():
+    text = (ROOT / "docs" / "playbooks.md").read_text()
+    assert {path.stem for path in (ROOT / "playbooks").glob("*.yml") if f"| `{path.stem}` |" not in text} == set()
+
+
 @pytest.mark.parametrize(("page", "fewest"), [("hosts.md", 50), ("lab.md", 25)])
 def test_every_test_that_a_page_names_is_one_file(page, fewest):
     named = re.findall(r"`([\w/.-]*test_\w+\.py)`", (ROOT / "docs" / page).read_text())
