@@ -44,6 +44,12 @@ EXAMPLES = r"""
     path: /srv/gpu-monitoring-bundle
     state: checked
   run_once: true
+
+- name: Write the sums, and one file to carry
+  mlops.gpu_monitoring.bundle_sums:
+    path: /srv/gpu-monitoring-bundle
+    tar: /srv/gpu-monitoring-bundle.tar
+  run_once: true
 """
 
 RETURN = r""" # """

@@ -40,6 +40,12 @@ EXAMPLES = r"""
   mlops.gpu_monitoring.collection_bundle:
     path: /srv/gpu-monitoring-bundle
   run_once: true
+
+- name: Show whether the bundle has the collection
+  mlops.gpu_monitoring.collection_bundle:
+    path: /srv/gpu-monitoring-bundle
+  check_mode: true
+  run_once: true
 """
 
 RETURN = r"""

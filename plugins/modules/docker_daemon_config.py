@@ -51,6 +51,20 @@ EXAMPLES = r"""
       runtimes:
         nvidia:
           path: nvidia-container-runtime
+
+- name: Remove the NVIDIA runtime
+  mlops.gpu_monitoring.docker_daemon_config:
+    config:
+      runtimes:
+        nvidia:
+          path: nvidia-container-runtime
+    state: absent
+
+- name: Limit the logs of new containers
+  mlops.gpu_monitoring.docker_daemon_config:
+    config:
+      log-driver: local
+      log-opts: {max-size: 10m}
 """
 
 RETURN = r"""

@@ -48,6 +48,15 @@ EXAMPLES = r"""
     username: admin
     password: "{{ new_password }}"
     old_password: "{{ old_password }}"
+
+- name: Change the password of an account from the controller
+  mlops.gpu_monitoring.grafana_admin_password:
+    url: https://grafana.example.com
+    ca_path: /etc/ssl/site/authority.pem
+    username: reports
+    password: "{{ new_password }}"
+    old_password: "{{ old_password }}"
+  delegate_to: localhost
 """
 
 RETURN = r"""

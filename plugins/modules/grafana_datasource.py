@@ -34,6 +34,14 @@ EXAMPLES = r"""
     secure_json_data:
       basicAuthPassword: "{{ prometheus_password }}"
     secrets_version: "2026-11"
+
+- name: Remove a datasource
+  mlops.gpu_monitoring.grafana_datasource:
+    url: http://127.0.0.1:3000
+    username: admin
+    password: "{{ grafana_admin_password }}"
+    uid: old-prometheus
+    state: absent
 """
 
 RETURN = r"""

@@ -30,6 +30,13 @@ EXAMPLES = r"""
     uid: training
     title: Training
     parent_uid: gpu
+
+- name: Remove an empty folder
+  mlops.gpu_monitoring.grafana_folder:
+    url: http://127.0.0.1:3000
+    token: "{{ grafana_token }}"
+    uid: experiments
+    state: absent
 """
 
 RETURN = r"""

@@ -68,6 +68,16 @@ EXAMPLES = r"""
     url: http://192.0.2.10:3000
     token: "{{ lookup('ansible.builtin.file', '~/.config/gpu_monitoring/grafana_token') }}"
     dashboards: "{{ our_dashboards }}"
+
+- name: Remove the service account and its token
+  mlops.gpu_monitoring.grafana_service_account:
+    url: http://192.0.2.10:3000
+    username: admin
+    password: "{{ grafana_admin_password }}"
+    name: ansible
+    token_file: ~/.config/gpu_monitoring/grafana_token
+    state: absent
+  delegate_to: localhost
 """
 
 RETURN = r"""

@@ -55,6 +55,11 @@ EXAMPLES = r"""
     path: /srv/gpu-monitoring-bundle
     platforms: [linux/amd64, linux/arm64]
   run_once: true
+
+- name: Fetch the images of one platform
+  mlops.gpu_monitoring.image_bundle:
+    path: /srv/gpu-monitoring-bundle
+  run_once: true
 """
 
 RETURN = r"""

@@ -90,6 +90,12 @@ EXAMPLES = r"""
   mlops.gpu_monitoring.image_load:
     path: /srv/gpu-monitoring-bundle
   become: true
+
+- name: Load the images, and keep what is sent on a larger disk
+  mlops.gpu_monitoring.image_load:
+    path: /srv/gpu-monitoring-bundle
+    transfer_dir: /scratch
+  become: true
 """
 
 RETURN = r"""

@@ -55,6 +55,13 @@ EXAMPLES = r"""
     registry_username: "{{ gpu_monitoring_registry_username }}"
     registry_password: "{{ gpu_monitoring_registry_password }}"
   run_once: true
+
+- name: Push the images of two hosts, into a registry with an authority of the site
+  mlops.gpu_monitoring.image_push:
+    path: /srv/gpu-monitoring-bundle
+    hosts: [gpu1, gpu2]
+    registry_ca: "{{ lookup('ansible.builtin.file', 'authority.pem') }}"
+  run_once: true
 """
 
 RETURN = r"""

@@ -143,6 +143,15 @@ EXAMPLES = r"""
     prometheus_volume: prometheus-data
     alertmanager_volume: alertmanager-data
     configuration_folders: [/etc/gpu_monitoring]
+
+- name: Back up Prometheus alone, on the monitoring host itself
+  mlops.gpu_monitoring.monitoring_backup:
+    host: "{{ inventory_hostname }}"
+    folder: /srv/backups/gpu_monitoring
+    location: host
+    keep: 3
+    secrets: excluded
+    prometheus_volume: prometheus-data
 """
 
 RETURN = r"""

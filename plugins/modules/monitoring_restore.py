@@ -96,6 +96,15 @@ EXAMPLES = r"""
     vault_password: "{{ backup_vault_password }}"
     grafana_volume: grafana-storage
     grafana_secret_key_file: /etc/gpu_monitoring/grafana/secret_key
+
+- name: Check a backup of Prometheus that is on the monitoring host, and change nothing
+  mlops.gpu_monitoring.monitoring_restore:
+    backup: /srv/backups/gpu_monitoring/monitor1/20261129T133000Z
+    location: host
+    host: "{{ inventory_hostname }}"
+    services: [prometheus]
+    prometheus_volume: prometheus-data
+  check_mode: true
 """
 
 RETURN = r"""

@@ -204,6 +204,22 @@ EXAMPLES = r"""
           - uid: ml-system-monitoring
       register: verified
       failed_when: verified.problems | length > 0
+
+- name: Send a test alert
+  hosts: monitor1
+  tasks:
+    - name: Ask Prometheus, Grafana and Alertmanager
+      mlops.gpu_monitoring.monitoring_verify:
+        prometheus_url: http://127.0.0.1:9090
+        grafana_url: http://127.0.0.1:3000
+        grafana_username: admin
+        grafana_password: "{{ grafana_admin_password }}"
+        alertmanager_url: http://127.0.0.1:9093
+        alerts: [GpuHot, HostDown]
+        test_alert: true
+        hosts: []
+        targets: {}
+        scrape_interval: 5
 """
 
 RETURN = r"""

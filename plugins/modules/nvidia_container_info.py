@@ -88,6 +88,12 @@ EXAMPLES = r"""
   mlops.gpu_monitoring.nvidia_container_info:
     image: docker.io/library/ubuntu:24.04
     gpus: "{{ host.gpu.gpus }}"
+
+- name: See which GPUs a container gets by CDI
+  mlops.gpu_monitoring.nvidia_container_info:
+    image: docker.io/library/ubuntu:24.04
+    mechanism: cdi
+  register: container
 """
 
 RETURN = r"""

@@ -119,6 +119,17 @@ EXAMPLES = r"""
     key: https://nvidia.github.io/libnvidia-container/gpgkey
     key_fingerprint: C95B321B61E88C1809C4F759DDCAE044F796ECB0
     name: "{{ inventory_hostname }}"
+
+- name: Remove the toolkit that the role installed
+  mlops.gpu_monitoring.nvidia_container_toolkit:
+    host: "{{ host }}"
+    state: absent
+    default_version: 1.20.1
+    minimum_version: 1.12.0
+    driver_minimum: 418.81.07
+    key: https://nvidia.github.io/libnvidia-container/gpgkey
+    key_fingerprint: C95B321B61E88C1809C4F759DDCAE044F796ECB0
+    name: "{{ inventory_hostname }}"
 """
 
 RETURN = r"""

@@ -73,6 +73,14 @@ EXAMPLES = r"""
     dest: /etc/exporter/tls.key
     mode: "0600"
   no_log: true
+
+- name: Give the host a certificate with a further name
+  mlops.gpu_monitoring.tls_certificate:
+    folder: ~/.config/gpu_monitoring/ca
+    name: "{{ inventory_hostname }}"
+    alternative_names: [grafana.example.com]
+    valid_days: 90
+  register: certificate
 """
 
 RETURN = r"""

@@ -78,6 +78,14 @@ EXAMPLES = r"""
     platforms: [linux/amd64]
     kinds: [apt]
   run_once: true
+
+- name: Fetch the packages from a mirror
+  mlops.gpu_monitoring.toolkit_bundle:
+    path: /srv/gpu-monitoring-bundle
+    kinds: [apt]
+    apt_url: https://mirror.example.com/libnvidia-container/stable/deb/$(ARCH)
+    ca_path: /etc/ssl/site/authority.pem
+  run_once: true
 """
 
 RETURN = r"""
