@@ -56,9 +56,10 @@ contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=
 	python -m pytest tests/contract/test_grafana_present.py tests/contract/test_grafana_robust.py tests/contract/test_grafana_secrets.py
 
 .PHONY: lint
-lint: tools site ## Run ruff, codespell, yamllint, ansible-lint and mypy, import all tests, and build the site
+lint: tools site ## Run all linters, import all tests, and build the site
 	$(PART) ruff ruff check
 	$(PART) codespell codespell
+	$(PART) changelog antsibull-changelog lint
 	$(PART) yamllint yamllint --strict .
 	$(PART) collect python -m pytest --collect-only -qqq -m "" tests
 	$(PART) collect-molecule python -m pytest --collect-only -qqq -m "" molecule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,13 @@ def test_one_file_speaks_http() -> None:
         if any(name == module or name.startswith(f"{module}.") for name in imported(path) for module in HTTP)
     }
     assert speaking - NAMES_STATUS == MAY_SPEAK_HTTP
+
+
+def test_the_page_has_the_same_layers() -> None:
+    page = (PLUGINS.parent / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| (\d) \| (`.*`) \|$", page, re.MULTILINE)
+    shown = {int(number): {f"module_utils/{name}" for name in re.findall(r"`(\w+)`", names)} for number, names in rows}
+    assert shown == dict(enumerate(LAYERS[1:], start=2))
 
 
 def test_every_folder_has_a_layer() -> None:

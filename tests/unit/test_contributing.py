@@ -1,0 +1,59 @@
+"""CONTRIBUTING.md and the pages beside it name what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.test_pages import anchors, links
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
+PAGES = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")]
+# A name such as `roles/<role>/defaults/main.yml` stands for each role.
+NAMED = re.findall(r"^\| `([\w./<>-]+/[\w./<>-]+)`", GUIDE, re.MULTILINE)
+IN_TABLES = [path.replace("<role>", "node_exporter") for path in NAMED]
+
+
+def section(title: str) -> str:
+    """The text of a section."""
+    return GUIDE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        path, _hash, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_named_file_is_there() -> None:
+    assert len(IN_TABLES) > 30
+    assert [path for path in IN_TABLES if not (ROOT / path).is_file()] == []
+
+
+def test_every_file_of_a_new_service_names_the_model() -> None:
+    paths = re.findall(r"^\| `([\w./-]+/[\w./-]+)`", section("Add a service"), re.M)
+    assert len(paths) > 15
+    assert [path for path in paths if not re.search("node[_-]exporter", (ROOT / path).read_text())] == []
+
+
+def test_every_target_of_make_is_one() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = {*re.findall(r"^([a-z-]+):", makefile, re.M)}
+    asked = re.findall(r"(?:`|^|sudo )make ([a-z -]+)", GUIDE, re.M)
+    assert {name for names in asked for name in names.split() if name not in targets} == set()
+
+
+def test_the_alert_of_the_guide_has_the_form_of_the_others() -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", section("Add an alert"), re.S)
+    [rule] = yaml.safe_load(example)
+    [others] = yaml.safe_load((ROOT / "roles/prometheus/files/alerts/machines.yml").read_text())["groups"]
+    assert rule.keys() in [other.keys() for other in others["rules"]]
+    assert rule["annotations"].keys() == others["rules"][0]["annotations"].keys()
+    assert rule["alert"] not in {other["alert"] for other in others["rules"]}
