@@ -71,6 +71,10 @@ site: tools ## Build the documentation into .cache/site; a warning or a broken l
 	$(PART) docs antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self --skip-rstcheck .
 	$(PART) site mkdocs build --strict --quiet
 
+.PHONY: external-links
+external-links: site ## Ask other servers for the pages that the documentation links to; needs the internet
+	python tests/tools/site/external_links.py
+
 .PHONY: sanity
 sanity: tools ## Run ansible-test sanity
 	$(PART) sanity tests/tools/sanity.sh

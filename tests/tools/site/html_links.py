@@ -23,6 +23,11 @@ class _Page(HTMLParser):
         self.links |= {values[name] for name in ("href", "src") if name in values}
 
 
+def links_of(path: Path) -> set[str]:
+    """What a page refers to."""
+    return _Page(path.read_text(encoding="utf-8")).links
+
+
 def broken(site: Path) -> list[str]:
     """A line for each link to a file or an anchor that the site does not have."""
     pages = {

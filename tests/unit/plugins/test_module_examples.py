@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.plugin_docs import read_docstring
-from ansible.plugins.loader import fragment_loader, init_plugin_loader
+from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import add_fragments
 
 PREFIX = "mlops.gpu_monitoring."
@@ -28,11 +28,6 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def collections() -> None:
-    init_plugin_loader()
 
 
 def documented(module: str) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.tools.site import html_links, reference_pages, repository_links
+from tests.tools.site import external_links, html_links, reference_pages, repository_links
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = {"README.md": "index.md", "roles/tls/README.md": "roles/tls.md", "docs/fleet.md": "fleet.md"}
@@ -72,3 +75,33 @@ def test_links_of_built_pages_that_lead_nowhere_are_named(tmp_path):
     (tmp_path / "index.html").write_text("".join(f'<a href="{link}">x</a>' for link in links))
     (tmp_path / "a.png").write_text("")
     assert html_links.broken(tmp_path) == ["index.html: #missing", "index.html: none/", "index.html: page/#missing"]
+
+
+class _Answers(http.server.BaseHTTPRequestHandler):
+    """Answers with the status that is the path."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.strip("/")))
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+
+
+def test_addresses_of_other_sites_that_are_gone_are_named(server):
+    found = {f"{server}/{status}": ["index.html"] for status in (200, 403, 404, 500)}
+    assert external_links.broken(found, ignored=[f"{server}/500"]) == [f"{server}/404: HTTP 404 (in index.html)"]
+
+
+def test_addresses_of_examples_are_not_asked(tmp_path):
+    links = ["https://registry.example.com/", "http://127.0.0.1:3000", "page/", "https://prometheus.io/docs/#here"]
+    (tmp_path / "index.html").write_text("".join(f'<a href="{link}">x</a>' for link in links))
+    assert external_links.addresses(tmp_path) == {"https://prometheus.io/docs/": ["index.html"]}
