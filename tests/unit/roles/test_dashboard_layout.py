@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboards import layout, queries
+from tests.dashboards import layout, queries, text_width
 
 EVERY = pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)
 AT_EVERY_WIDTH = pytest.mark.parametrize("window", layout.WINDOWS)
@@ -37,7 +37,7 @@ NAMES_OF_ALERTS = re.findall(r"alert: (\w+)", "".join(file.read_text() for file 
 # A usual text of each label, and one of a label that people choose.
 WIDEST_LABEL = {
     "container_label_team": "computer-vision",
-    "alertname": max(NAMES_OF_ALERTS, key=len),
+    "alertname": max(NAMES_OF_ALERTS, key=lambda name: text_width.pixels(name, 400)),
     "gpu": "15",
     "GPU_I_ID": "13",
     "host": "gpu-node-01",
