@@ -28,7 +28,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Counting:
-    """Counts the requests to an application, those of them that are no GET, and the seconds that it spends."""
+    """Counts the requests to an application, those other than GET, and the seconds that it spends."""
 
     def __init__(self, application: Wsgi) -> None:
         self._application = application

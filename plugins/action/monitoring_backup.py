@@ -123,9 +123,9 @@ class ActionModule(HostSteps):
 
 def _refuse(given: dict[str, Any]) -> None:
     if not os.path.expanduser(given["folder"]).startswith("/"):
-        raise AnsibleActionFail(f"folder: '{given['folder']}' is no absolute path. Begin it with /.")
+        raise AnsibleActionFail(f"folder: '{given['folder']}' is not an absolute path. Begin it with /.")
     if given["location"] == "host" and not given["folder"].startswith("/"):
-        raise AnsibleActionFail(f"folder: '{given['folder']}' is no absolute path on the host. Begin it with /.")
+        raise AnsibleActionFail(f"folder: '{given['folder']}' is not an absolute path on the host. Begin it with /.")
     secret_folder = os.path.expanduser(given["controller_folder"] or "")
     if secret_folder and os.path.join(os.path.expanduser(given["folder"]), "").startswith(
         os.path.join(secret_folder, "")

@@ -38,7 +38,7 @@ class ActionModule(HostSteps):
         self._given: dict[str, Any] = given
         self._folder = given["backup"] if given["location"] == "host" else os.path.expanduser(given["backup"])
         if not self._folder.startswith("/"):
-            raise AnsibleActionFail(f"backup: '{given['backup']}' is no absolute path. Begin it with /.")
+            raise AnsibleActionFail(f"backup: '{given['backup']}' is not an absolute path. Begin it with /.")
         try:
             result.update(self._restore_controller() if given["controller_folder"] else self._restore())
         except BackupError as error:

@@ -117,6 +117,6 @@ class ActionModule(ActionBase):
 
     def _key_file(self, path: str) -> str:
         """The text of a file of the controller."""
-        # What is not text is no armoured key either: the module says what to do with a binary one.
+        # What is not text is not an armoured key either: the module says what to do with a binary one.
         with open(self._find_needle("files", path), encoding="utf-8", errors="replace") as file:
             return file.read()

@@ -28,7 +28,7 @@ def literal(text: str) -> Optional[str]:
 def resolved(name: str) -> list[str]:
     """The IP addresses of a name at which a host can be reached, in the order of their numbers, IPv4 first.
 
-    Addresses of the loopback are among them. Raises ValueError with the fix if there are none.
+    Addresses of the loopback are among them. Raises ValueError with the fix if the name has no address.
     """
     reason = "its last part is a number"
     if not _ENDS_IN_A_NUMBER.fullmatch(name):
@@ -46,7 +46,7 @@ def resolved(name: str) -> list[str]:
                 return [str(address) for address in usable]
             reason = f"it has only {', '.join(sorted(texts))}"
     raise ValueError(
-        f"'{name}' is no IP address and does not resolve ({reason})."
+        f"'{name}' is not an IP address and does not resolve ({reason})."
         " Set gpu_monitoring_address to the host's IP address, or ansible_host to a name that resolves."
     )
 
@@ -69,5 +69,5 @@ def _problem(address: IP) -> str:
     if address.version == 6 and address.is_link_local:
         return "is a link-local address, which has a meaning on one link alone"
     if address.version == 4 and (address.is_reserved or address in ipaddress.ip_network("0.0.0.0/8")):
-        return "is no address of a host"
+        return "is not the address of a host"
     return ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Which GPUs a container asked for, from what the engine says of it. Pure."""
+"""Which GPUs a container asked for, from what the engine reports about the container. Pure."""
 
 import re
 from typing import Any, TypedDict

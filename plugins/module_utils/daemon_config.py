@@ -14,10 +14,10 @@ def parse(text: str, path: str) -> dict[str, Any]:
         config = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, path))
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Mend the file; it was left as it is."
+            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Fix the file; it was left as it is."
         ) from error
     if not isinstance(config, dict):
-        raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. Mend the file; it was left as it is.")
+        raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. Fix the file; it was left as it is.")
     return config
 
 
@@ -25,7 +25,7 @@ def _object(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:
     keys = [key for key, _value in pairs]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
-        raise ValueError(f"{path}: the key '{twice}' stands twice in one object, and one would be lost. Mend the file; it was left as it is.")
+        raise ValueError(f"{path}: the key '{twice}' occurs twice in one object, and one would be lost. Fix the file; it was left as it is.")
     return dict(pairs)
 
 
@@ -54,7 +54,7 @@ def without(present: dict[str, Any], unwanted: dict[str, Any]) -> dict[str, Any]
 
 
 def _scalars(config: dict[str, Any]) -> bool:
-    """Whether an object holds a value that is no object, so that it is one setting rather than a folder of settings."""
+    """Whether an object holds a value that is not an object, so that it is one setting rather than a folder of settings."""
     return any(not isinstance(value, dict) for value in config.values())
 
 

@@ -90,7 +90,7 @@ def _read(path: str) -> str:
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not text in UTF-8 ({error}). Mend the file; it was left as it is.") from error
+        raise ValueError(f"{path}: not text in UTF-8 ({error}). Fix the file; it was left as it is.") from error
 
 
 def _validate(module: AnsibleModule, staged: str, path: str) -> None:

@@ -38,7 +38,7 @@ def of_bundle(config: dict[str, Any]) -> str:
 
 
 def of_request(inspected: dict[str, Any]) -> str:
-    """The same from what the engine says of a container, for one whose bundle is not where it is looked for: a hook where one is possible."""
+    """The same for a container whose bundle is not in the expected folder, from the engine's report: a hook where one is possible."""
     host = inspected.get("HostConfig") or {}
     requests = host.get("DeviceRequests") or []
     if any("gpu" in names for request in requests for names in request.get("Capabilities") or []):
@@ -50,7 +50,7 @@ def of_request(inspected: dict[str, Any]) -> str:
 
 
 def _visible(entries: list[str] | None) -> bool:
-    """Whether a container with this environment gets GPUs by the hook, which gives all of them to images of CUDA before 10 that do not name any
+    """Whether a container with this environment gets GPUs by the hook. Images of CUDA before 10 that name no GPU get all of them
     (https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/image/cuda_image.go)."""
     environment = dict(entry.partition("=")[::2] for entry in entries or [])
     old_image = environment.get("CUDA_VERSION") and not environment.get("NVIDIA_REQUIRE_CUDA")

@@ -563,7 +563,7 @@ def _split(url: str) -> SplitResult:
     try:
         split.hostname.encode("idna")
     except UnicodeError as error:
-        raise BadUrl("the host is no name") from error
+        raise BadUrl("the host is not a valid name") from error
     return split._replace(path=split.path.rstrip("/"))
 
 

@@ -46,7 +46,7 @@ def clear_signed(message: bytes) -> tuple[str, Signed]:
     """The text in a message with a clear signature, and what was signed. Raises ValueError."""
     match = _CLEAR.fullmatch(message)
     if not match:
-        raise ValueError("it is no text with a clear signature")
+        raise ValueError("it is not text with a clear signature")
     lines = [line[2:] if line.startswith(b"- ") else line for line in match[1].split(b"\n")]
     content = b"\r\n".join(line.rstrip(b" \t\r") for line in lines)
     return b"\n".join(lines).decode("utf-8", "replace"), Signed(content, match[2].decode("ascii", "replace"))

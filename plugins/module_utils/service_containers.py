@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, mlops.gpu_monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How the containers of the collection's services are told from others."""
+"""How to distinguish the containers of the collection's services from others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import docker_socket, service_label
 
-# What follows the service's name in the names of containers that a deployment has for a while: the container that will
-# be the service's, the previous one, and the validator's.
+# Suffixes of the service's name for the containers of a deployment: the new one, the previous one, and the validator's.
 NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
 
 

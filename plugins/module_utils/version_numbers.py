@@ -23,5 +23,5 @@ def is_before(version: str, *release: int) -> bool:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """The newest of versions; empty where there is none."""
+    """The newest of versions; empty for an empty list."""
     return max(versions, key=numbers, default="")

@@ -169,7 +169,7 @@ def wanted_of(parameters):
     except (ValueError, OverflowError) as error:
         raise PrometheusError(f"duration: '{given_duration}' is not a duration. Write it like 30m or 1h30m.") from error
     if not duration:
-        raise PrometheusError(f"duration: '{given_duration}' is no time at all. Write it like 30m or 1h30m.")
+        raise PrometheusError(f"duration: '{given_duration}' is zero. Write it like 30m or 1h30m.")
     author, comment = parameters["created_by"], parameters["comment"] or ""
     if not author.strip():
         raise PrometheusError("created_by: it is empty. Name who silences.")
@@ -212,7 +212,7 @@ def result_of(changes, now):
 
 
 def stays_silenced(existing, wanted):
-    """A sentence for each silence of somebody else that goes on after ours was ended."""
+    """A sentence for each silence of somebody else that is still active after ours was ended."""
     for silence in wanted:
         for other in silences.of_others(existing, silence.matchers, silence.created_by):
             listed = ", ".join(sorted(map(str, other.matchers)))

@@ -70,7 +70,7 @@ options:
           - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with
             O(services[].remove_data).
           - V(present) removes no volume.
-          - On a host whose engine is gone, V(absent) removes the files, and warns of what cannot be looked for. A host
+          - On a host that no longer has an engine, V(absent) removes the files, and warns of what cannot be looked for. A host
             whose engine is installed and does not answer is an error.
         type: str
         choices: [present, absent]
@@ -169,7 +169,7 @@ options:
           create_mountpoint:
             description:
               - Whether the engine creates a missing folder of the host at each start of the container. Without this
-                option, the start fails. A folder below C(/run) is gone after a boot.
+                option, the start fails. A folder below C(/run) does not survive a boot.
               - Docker 22 and older ignore the option. See C(BindOptions.CreateMountpoint) of
                 U(https://docs.docker.com/reference/api/engine/version/v1.47/).
             type: bool
@@ -257,7 +257,7 @@ options:
         description: Limit of processes.
         type: int
       ulimits:
-        description: Limits of the kernel by name, soft and hard alike, such as C(nofile).
+        description: Limits of the kernel by name, such as C(nofile). The value is the soft and the hard limit.
         type: dict
         default: {}
       labels:
@@ -490,7 +490,7 @@ options:
             default: 60
           progress:
             description:
-              - Regular expression for lines of the container's log that show that a start goes on, such as steps of a
+              - Regular expression for lines of the container's log that show that a start makes progress, such as steps of a
                 migration. After such a line O(services[].health.timeout) begins again.
               - A text that the expression matched since the container's start does not count a second time. So the
                 expression must match what differs from step to step, and no time of day.
@@ -508,8 +508,8 @@ options:
             version that last ran on the volume is refused before anything changes. Without
             O(services[].data.oldest_reader), that is every older version.
           - Where the versions differ, O(services[].data.files) are copied while neither container runs. When the
-            deployment fails, the copy is put back together with the previous container. Where the host does not see the
-            files, the previous container is put back and not started.
+            deployment fails, the copy is restored together with the previous container. If the host does not see the
+            files, the previous container is restored and not started.
           - An image whose tag names no version, such as V(latest), counts as another version than any other image. So does
             an image to which the tag was moved.
           - An interrupted deployment of another version is not taken back where O(services[].image) is the same again and
@@ -537,7 +537,7 @@ options:
           derived:
             description:
               - Paths in the volume of folders that the program makes again from O(services[].data.files), such as a search
-                index. They are removed when the copy of the files is put back.
+                index. They are removed when the copy of the files is restored.
             type: list
             elements: str
             default: []
@@ -585,7 +585,7 @@ options:
         where it is empty.
       - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the
         user that the module runs as, credential helpers included. A helper that does not work is a warning, and the
-        pull goes on without credentials.
+        pull continues without credentials.
     type: str
     default: ""
   registry_username:
@@ -688,7 +688,7 @@ services:
       elements: str
       sample: ["write /etc/gpu_monitoring/prometheus/prometheus.yml", "reload"]
     data:
-      description: Which of the actions delete data for good. Empty unless O(services[].state=absent).
+      description: Which of the actions delete data permanently. Empty unless O(services[].state=absent).
       type: list
       elements: str
       sample: ["volume prometheus-data"]
@@ -698,7 +698,7 @@ services:
       elements: dict
       sample: []
     container:
-      description: The container; in check mode as it was before, and empty if there was none.
+      description: The container; in check mode as it was before, and empty if it did not exist.
       type: dict
       contains:
         id: {description: Id of the container., type: str, sample: 4f0c1a}

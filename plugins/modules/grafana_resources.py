@@ -15,7 +15,7 @@ description:
   - >-
     Invalid input is refused before anything is written. Objects are identified by their uid. Nothing is taken over or
     removed because of its title.
-  - Manual changes in Grafana are reverted. Values that Grafana itself adds or migrates are no difference.
+  - Manual changes in Grafana are reverted. Values that Grafana itself adds or migrates do not count as differences.
   - A failed object does not stop the others. The task then fails, lists the failures and reports what was written.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana
@@ -78,7 +78,7 @@ EXAMPLES = r"""
         model: "{{ lookup('ansible.builtin.file', 'dashboard.json') }}"
         ignore_paths: [time, 'templating.list[*].current']
 
-- name: Declare the objects of a team, and remove those that the team does not declare any more
+- name: Declare the objects of a team, and remove those that the team no longer declares
   mlops.gpu_monitoring.grafana_resources:
     url: https://grafana.example.com
     token: "{{ grafana_token }}"
@@ -186,7 +186,7 @@ def _gather(module):
     gathered = gather(client, module.warn)
     if any(secret in json.dumps(gathered, ensure_ascii=False) for secret in module.no_log_values):
         raise GrafanaError(
-            "password: it occurs in what was gathered, where Ansible would replace it by asterisks. Use a token, or a password that is no common word."
+            "password: it occurs in what was gathered, where Ansible would replace it by asterisks. Use a token, or a password that is not a common word."
         )
     return {"changed": False, "gathered": gathered, "requests": client.count, "grafana_version": version}
 

@@ -136,7 +136,7 @@ gpu:
       elements: str
       sample: []
     lost_devices: {description: PCI addresses of the GPUs that do not answer although others do., type: list, elements: str, sample: []}
-    msg: {description: "In plain words what is there, or what to do.", type: str, sample: "2 NVIDIA GPUs, driver 580.95.05."}
+    msg: {description: "A sentence about the GPUs and the driver, or what to do.", type: str, sample: "2 NVIDIA GPUs, driver 580.95.05."}
     hostengine: {description: Command line of an C(nv-hostengine) that runs on the host; empty where none does., type: str, sample: ""}
     error: {description: Why the driver does not list the MIG instances; empty where it does., type: str, sample: ""}
 engine:
@@ -212,7 +212,7 @@ engine:
           sample: [{via: cdi, names: [all]}]
         gpu_access:
           description:
-            - How it got GPUs. V(hook) by NVIDIA's hook, so that C(systemctl daemon-reload) can take them away where systemd keeps the cgroups;
+            - How it got GPUs. V(hook) by NVIDIA's hook: C(systemctl daemon-reload) can remove the GPUs if systemd manages the cgroups.
               V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where it has none.
           type: str
           sample: devices

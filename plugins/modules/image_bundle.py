@@ -22,7 +22,7 @@ description:
   - Checks the SHA-256 of each blob while it is written. A run that was interrupted is continued.
   - Waits where a registry limits requests (status 429), as long as the registry asks for, at most six hours for one
     request.
-  - Removes images from the bundle that no variable makes any more.
+  - Removes images from the bundle that no variable names any longer.
   - It runs on the controller alone. Run it once for all hosts. The proxies are those of the environment
     (C(https_proxy), C(no_proxy)).
 attributes:

@@ -170,7 +170,7 @@ missing:
   type: dict
   sample: {"grafana/grafana.db": "secrets are left out, as backup_secrets is 'excluded'"}
 removed:
-  description: Folders of old backups that were removed.
+  description: Folders of earlier backups that were removed.
   returned: success, without check mode
   type: list
   elements: str

@@ -245,7 +245,7 @@ notes:
   elements: str
   sample: ["The clocks of gpu1 and gpu2 were not checked, since Prometheus has no data of the job node for them."]
 hosts:
-  description: What is there and what is seen, for each host. Null is what is not known or does not apply.
+  description: For each host what exists and what Prometheus sees. Null means not known or not applicable.
   returned: success
   type: list
   elements: dict

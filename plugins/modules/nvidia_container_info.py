@@ -57,7 +57,7 @@ options:
     description:
       - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub where it is empty.
       - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the user that the module
-        runs as, credential helpers included. A helper that does not work is a warning, and the pull goes on without credentials.
+        runs as, credential helpers included. A helper that does not work is a warning, and the pull continues without credentials.
     type: str
     default: ""
   registry_username:
@@ -136,7 +136,7 @@ _WAYS = {
     "runtime": (
         "by the runtime nvidia",
         "--runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all",
-        "mend the program of runtimes.nvidia in daemon.json and its mode in /etc/nvidia-container-runtime/config.toml",
+        "correct the program of runtimes.nvidia in daemon.json and its mode in /etc/nvidia-container-runtime/config.toml",
     ),
 }
 

@@ -145,7 +145,7 @@ mechanism:
   type: str
   sample: cdi
 msg:
-  description: What is to be said of the host; empty where that is nothing.
+  description: A message about the host; empty if nothing is to report.
   returned: success
   type: str
   sample: This host has no NVIDIA GPU. The NVIDIA container toolkit is left out here.

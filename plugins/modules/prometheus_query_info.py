@@ -33,8 +33,8 @@ options:
     type: str
   until:
     description:
-      - What the answer must be before the task goes on. All that is given must hold at once.
-      - While a Prometheus does not answer or still starts, the module goes on asking. A query that cannot be read, a refused login and a certificate that is
+      - What the answer must be before the task continues. All given conditions must hold at the same time.
+      - While a Prometheus does not answer or still starts, the module continues to ask. A query that cannot be read, a refused login and a certificate that is
         not trusted fail at once.
     type: dict
     suboptions:
@@ -42,7 +42,7 @@ options:
         description: The least number of series. V(1) where neither this nor O(until.max_series) is given.
         type: int
       max_series:
-        description: The greatest number of series; V(0) waits until there are none.
+        description: The greatest number of series; V(0) waits for an empty answer.
         type: int
       min_value:
         description: The least value of every series. A value that is not a finite number does not do.
@@ -75,7 +75,7 @@ EXAMPLES = r"""
       timeout: 120
   delegate_to: localhost
 
-- name: Wait until nobody computes on the host any more
+- name: Wait until no job uses the GPUs of the host
   mlops.gpu_monitoring.prometheus_query_info:
     url: http://192.0.2.10:9090
     query: max_over_time(DCGM_FI_DEV_GPU_UTIL{host="{{ inventory_hostname }}"}[10m])
@@ -85,7 +85,7 @@ EXAMPLES = r"""
       interval: 30
   delegate_to: localhost
 
-- name: Go on only while no alert fires
+- name: Continue only while no alert fires
   mlops.gpu_monitoring.prometheus_query_info:
     url: https://prometheus.example.com
     token: "{{ prometheus_token }}"
@@ -117,7 +117,7 @@ series:
     value: {description: "The value; null where it is not a finite number, which JSON does not have.", type: float, sample: 1.0}
     timestamp: {description: "The moment that the query was evaluated for, in seconds since 1970.", type: float, sample: 1772366400.0}
 infos:
-  description: What Prometheus remarks on the query, such as a rate of something that is no counter. Its warnings are shown as warnings.
+  description: What Prometheus remarks on the query, such as a rate of something that is not a counter. Its warnings are shown as warnings.
   returned: success
   type: list
   elements: str
@@ -152,7 +152,7 @@ def ask(parameters):
     if until is None:
         return prometheus.query(parameters["query"], parameters["time"])
     if until["interval"] <= 0:
-        raise PrometheusError(f"until.interval: {until['interval']:g} is no pause. Give more than 0 seconds.")
+        raise PrometheusError(f"until.interval: {until['interval']:g} is not a valid interval. Give more than 0 seconds.")
     return client.wait_for(
         prometheus, parameters["query"], parameters["time"], lambda series: unmet(until, series), until["timeout"], until["interval"]
     )

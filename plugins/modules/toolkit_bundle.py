@@ -21,7 +21,7 @@ description:
     Checks each file against the hash in the index. Checks the index against its signature if the key is an RSA key, as
     NVIDIA's is. For another kind of key a warning says that the hosts alone check the signature.
   - >-
-    A further run goes on where an earlier run ended, and fetches no package again. Files of other versions and
+    A further run continues where an earlier run ended, and fetches no package again. Files of other versions and
     platforms are removed.
   - Tries again where a connection breaks or the server is busy (status 429, 502, 503, 504), up to six times.
   - >-

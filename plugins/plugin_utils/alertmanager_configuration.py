@@ -46,7 +46,7 @@ def configuration(
 
 
 def routes(route: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """A route and all routes below it, each with its place. What is no route is left to amtool."""
+    """A route and all routes below it, each with its place. What is not a route is left to amtool."""
     yield path, route
     children = route.get("routes")
     for index, child in enumerate(children if isinstance(children, list) else []):
@@ -81,7 +81,7 @@ def _handles_watchdog(route: Mapping[str, Any]) -> bool:
 
 
 def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
-    """The matchers of a route, those in Alertmanager's older notation included. What is no matcher is left to amtool."""
+    """The matchers of a route, those in Alertmanager's older notation included. What is not a matcher is left to amtool."""
     texts = route.get("matchers")
     for text in texts if isinstance(texts, list) else []:
         yield from parse_list(str(text))

@@ -52,7 +52,7 @@ def _of_integration(receiver: str, key: str, value: Any, settings: Mapping[str, 
         return
     if key not in SHORT_FORMS and not key.endswith("_configs"):
         fix = f"Use {', '.join(SHORT_FORMS)}, or an integration of Alertmanager such as slack_configs"
-        yield f"{place} is no integration", fix
+        yield f"{place} is not an integration", fix
     elif not isinstance(value, list) and not (isinstance(value, Mapping) and key in SHORT_FORMS):
         yield f"{place} is not a {'mapping' if key in SHORT_FORMS else 'list'}", "Write it as in docs/alertmanager.md"
     elif not all(isinstance(entry, Mapping) for entry in entries(value)):
@@ -84,7 +84,7 @@ def _of_short_form(place: str, key: str, entry: Mapping[str, Any]) -> Iterator[P
     if key == "ntfy":
         unknown = [name for name in entry if name not in (*NTFY, *NTFY_SECRETS)]
         if unknown:
-            yield f"{place}.{unknown[0]} is no setting of ntfy", f"Use {', '.join(NTFY)}"
+            yield f"{place}.{unknown[0]} is not a setting of ntfy", f"Use {', '.join(NTFY)}"
         if public_url.problem_of(str(entry.get("url")), ""):
             fix = "Write the URL of the server, like https://ntfy.example.com"
             yield f"{place}.url is not a URL without login and query", fix

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Secrets of Alertmanager: none in the configuration, all that are needed in files, and no file in vain. Pure; no value is shown."""
+"""Secrets of Alertmanager: none in the configuration, all needed ones in files, no file without use. Pure; no value is shown."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -111,7 +111,7 @@ def _unknown_files(value: Any, path: str, files: Collection[str], mounts: Collec
                 fix = f"Write {key}: secrets/{item}"
                 if item not in files:
                     fix = f"Put its content into alertmanager_secret_files, and write {key}: secrets/NAME"
-                # A text that is no path may be the secret itself.
+                # A text that is not a path may be the secret itself.
                 file = f"the file {item}, which" if os.path.isabs(item) else "a file that"
                 yield Problem(f"{place} names {file} the container does not have", fix)
             else:

@@ -64,7 +64,7 @@ def _problems(given: Mapping[str, Any]) -> Iterator[NamedProblem]:
         yield "alertmanager_watchdog_receiver", f"alertmanager_receivers has no receiver {watchdog}", alertmanager_route_checks.fix_of_receiver(names)
     others = [name for name in names if name != watchdog]
     if watchdog and not others and not route:
-        text = f"{watchdog} is the only receiver and gets Watchdog alone, so nobody is told of other alerts"
+        text = f"{watchdog} is the only receiver and gets Watchdog alone, so nobody is notified of other alerts"
         yield "alertmanager_watchdog_receiver", text, "Add a receiver for them, or write alertmanager_route"
     if len(others) > 1 and not route:
         text = f"it is empty, and alertmanager_receivers has {len(others)} receivers: {', '.join(others)}"
@@ -80,7 +80,7 @@ def _of_texts(given: Mapping[str, Any]) -> Iterator[NamedProblem]:
     """Templates, flags and the paths under which people reach Alertmanager."""
     for name, content in (given["templates"] or {}).items():
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", str(name)) or str(name) == "gpu-monitoring":
-            yield "alertmanager_templates", f"'{name}' is no name of a template's file", "Use letters, digits, '_', '.' and '-', and not gpu-monitoring"
+            yield "alertmanager_templates", f"'{name}' is not a name of a template's file", "Use letters, digits, '_', '.' and '-', and not gpu-monitoring"
         if not isinstance(content, str) or not content.strip():
             fix = "Set it to the text of a template, like \"{{ lookup('ansible.builtin.file', 'x.tmpl') }}\""
             yield "alertmanager_templates", f"the content of '{name}' is not text", fix

@@ -53,7 +53,7 @@ class Contents:
                 self.missing[name] = EXCLUDED
 
     def add(self, name: str, content: bytes) -> None:
-        """Add a file that is no secret."""
+        """Add a file that is not a secret."""
         self._target.add(name, content)
         self.files[name] = Digest(size=len(content), sha256=hashlib.sha256(content).hexdigest())
 

@@ -32,7 +32,7 @@ class Target(Protocol):
         """Make the folder."""
 
     def add_staged(self, staged: list[StagedFile]) -> None:
-        """Add files of the host that are no secrets, each under its name."""
+        """Add files of the host that are not secrets, each under its name."""
 
     def add(self, name: str, content: bytes) -> None:
         """Add a file."""

@@ -21,7 +21,7 @@ def check(variables: HostVariables, role: str, host: str) -> None:
         return
     path = os.path.expanduser(str(path))
     if not os.path.isabs(path):
-        raise VariableError(VARIABLE, host, f"{path} is no absolute path", "Begin it with /")
+        raise VariableError(VARIABLE, host, f"{path} is not an absolute path", "Begin it with /")
     try:
         bundled = {image["reference"] for image in contents.read(path)["images"]}
     except BundleError as error:

@@ -27,7 +27,7 @@ def kind_of(manager: str) -> str:
 def key(bundle: str, kind: str) -> str:
     """The key of a repository; empty where the bundle has no such packages, which a host may not need.
 
-    Raises BundleError where the file is no key: its content would count as the path of one, and be shown in the error.
+    Raises BundleError where the file is not a key: its content would count as the path of one, and be shown in the error.
     """
     path = os.path.join(bundle, toolkit_packages.FOLDERS[kind], toolkit_packages.KEY)
     try:
@@ -41,7 +41,7 @@ def key(bundle: str, kind: str) -> str:
 
 
 def check(bundle: str, kind: str) -> None:
-    """Raises BundleError where a folder is no bundle, or one without packages of a kind."""
+    """Raises BundleError where a folder is not a bundle, or one without packages of a kind."""
     if not any(entry["distribution"] == kind for entry in contents.read(bundle)["packages"]):
         raise BundleError(
             f"{bundle} has no {kind} packages of the NVIDIA container toolkit. Make the bundle with {kind} packages."

@@ -111,7 +111,7 @@ def _pair(path: str) -> certificates.Pair | None:
     try:
         return certificates.loaded(certificate, key)
     except ValueError as error:
-        raise ValueError(f"{path}.crt and {path}.key cannot be used: {error}. Put them back from a backup, or move both away to have new ones made") from error
+        raise ValueError(f"{path}.crt and {path}.key cannot be used: {error}. Restore them from a backup, or move both away, and the next run makes new ones") from error
 
 
 def _authority(path: str) -> certificates.Pair | None:
@@ -120,11 +120,11 @@ def _authority(path: str) -> certificates.Pair | None:
     if len(suffixes) == 1:
         raise ValueError(
             f"{path}.{suffixes[0]} is there without its {'key' if suffixes == ['crt'] else 'certificate'}."
-            " Put that back from a backup, or move the file away to have a new CA made, which all clients then have to trust"
+            " Restore that from a backup. Or move the file away: the next run makes a new CA, which all clients must trust"
         )
     pair = _pair(path)
     if pair and not certificates.is_authority(pair):
-        raise ValueError(f"{path}.crt was not signed with {path}.key. Put the right one back from a backup, or move both away to have a new CA made")
+        raise ValueError(f"{path}.crt was not signed with {path}.key. Restore the right one from a backup, or move both away, and the next run makes a new CA")
     return pair
 
 

@@ -25,13 +25,13 @@ def certificate_problem(certificate: str, private_key: str, names: Sequence[str]
     try:
         leaf = x509.load_pem_x509_certificate(str(certificate).encode())
     except ValueError:
-        return "the certificate is no PEM text that can be read"
+        return "the certificate is not PEM text that can be read"
     try:
         key = load_pem_private_key(str(private_key).encode(), password=None)
     except TypeError:
         return "the key has a passphrase, which no service could give"
     except ValueError:
-        return "the key is no PEM text that can be read"
+        return "the key is not PEM text that can be read"
     if leaf.public_key() != key.public_key():
         return "the key is not that of the certificate, which has to be the first of the text"
     if not certificates.lasts(leaf, datetime.now(timezone.utc), 0):

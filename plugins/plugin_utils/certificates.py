@@ -83,11 +83,11 @@ def authority_key(text: str) -> Union[ec.EllipticCurvePrivateKey, rsa.RSAPrivate
     except TypeError as error:
         raise ValueError("the key has a passphrase") from error
     except ValueError as error:
-        raise ValueError("the key is no PEM text that can be read") from error
+        raise ValueError("the key is not PEM text that can be read") from error
     except UnsupportedAlgorithm as error:
         raise ValueError("the controller's Python package cryptography does not support keys of this kind") from error
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-        raise ValueError("the key is neither one for RSA nor one for ECDSA")
+        raise ValueError("the key is neither for RSA nor for ECDSA")
     return key
 
 
@@ -104,7 +104,7 @@ def loaded(certificate: bytes, key: bytes) -> Pair:
     except ValueError as error:
         raise ValueError("the key is damaged") from error
     if not isinstance(second, ec.EllipticCurvePrivateKey):
-        raise ValueError("the key is none for ECDSA")
+        raise ValueError("the key is not for ECDSA")
     return Pair(first, second)
 
 
@@ -168,7 +168,7 @@ def still_good(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], n
 
 
 def new_authority(now: datetime, days: int) -> Pair:
-    """A CA with a name of its own, so that two of them are told apart."""
+    """A CA with a unique name, so that clients can distinguish two CAs."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"gpu_monitoring CA {secrets.token_hex(4)}")])
     return _self_signed(_new_key(), name, now, days)
 
@@ -193,10 +193,10 @@ def issued(authority: Pair, names: Sequence[x509.GeneralName], now: datetime, da
 
 
 def derived(authority: Authority, host: str, names: Sequence[x509.GeneralName], begin: datetime, end: datetime) -> Pair:
-    """A certificate for a server that is the same each time. Raises ValueError where the controller cannot sign twice alike.
+    """A certificate for a server that is the same each time. Raises ValueError if the controller cannot sign the same way twice.
 
     Key and serial number are derived from the authority's key (https://www.rfc-editor.org/rfc/rfc5869). Whoever has that can make
-    certificates anyhow. RSA signs alike each time (https://www.rfc-editor.org/rfc/rfc8017#section-8.2).
+    certificates anyway. RSA signs the same way each time (https://www.rfc-editor.org/rfc/rfc8017#section-8.2).
     """
     context = "\0".join([_CONTEXT, host, *(str(name.value) for name in names), begin.isoformat(), end.isoformat()])
     numbers = authority.key.private_numbers()
@@ -217,7 +217,7 @@ def _signed_alike(builder: x509.CertificateBuilder, authority: Authority) -> x50
         return builder.sign(authority.key, hashes.SHA256(), ecdsa_deterministic=True)
     except (TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(
-            "the key is one for ECDSA, and the controller's Python package cryptography is too old to sign twice alike with such a key"
+            "the key is for ECDSA, and the controller's Python package cryptography is too old to sign the same way twice with such a key"
         ) from error
 
 

@@ -45,7 +45,7 @@ def check_limit(hosts: Sequence[str]) -> None:
 
 
 def check_interval(variables: HostVariables, host: str, name: str) -> None:
-    """Raises VariableError for an interval that is no duration from 1 to 60 s."""
+    """Raises VariableError for an interval that is not a duration from 1 to 60 s."""
     text = str(variables.get(host, name))
     try:
         duration = seconds(text)
@@ -60,7 +60,7 @@ def port_of(variables: HostVariables, host: str, name: str) -> int:
     """The value of a variable with a port. Raises VariableError for a value that is not a port."""
     value = variables.get(host, name)
     if not str(value).isdigit() or not 1 <= int(value) <= 65535:
-        raise VariableError(name, host, f"'{value}' is no port", "Set it to a number from 1 to 65535")
+        raise VariableError(name, host, f"'{value}' is not a port number", "Set it to a number from 1 to 65535")
     return int(value)
 
 
@@ -117,7 +117,7 @@ def _labels(variables: HostVariables, host: str) -> dict[str, str]:
 
 
 def _switch(variables: HostVariables, host: str) -> bool | None:
-    """Whether a host shall speak TLS; None where nothing says so."""
+    """Whether a host must speak TLS; None if no variable decides."""
     for name in ("tls_enabled", "gpu_monitoring_tls"):
         if variables.is_set(host, name):
             return variables.is_true(host, name)

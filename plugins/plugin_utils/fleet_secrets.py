@@ -45,7 +45,7 @@ class HostSecrets(TypedDict, total=False):
 
 
 class TlsInputs(NamedTuple):
-    """What the variables of a host say of its certificate and passwords."""
+    """The variables of a host about its certificate and passwords."""
 
     passwords: bool
     own: tuple[str, str, str]
@@ -218,7 +218,7 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
     if given:
         _general_names(host, inputs.names)
         if not certificates.certificates_of(inputs.own[2]):
-            raise VariableError("tls_ca_certificate", host, "it is no PEM text of certificates", f"Set it to the authorities of tls_certificate. {_UNCHANGED}")
+            raise VariableError("tls_ca_certificate", host, "it is not PEM text of certificates", f"Set it to the authorities of tls_certificate. {_UNCHANGED}")
         problem = certificate_problem(inputs.own[0], inputs.own[1], inputs.names)
         if problem:
             problem = f"it cannot be used: {problem}. Prometheus and Grafana reach the host by {', '.join(inputs.names)}"

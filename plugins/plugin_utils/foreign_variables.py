@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Variables that other collections name alike, with values of another form, or that they alone have.
+"""Variables of other collections: those with the same names and another form of values, and those that only they have.
 
 Sources: the defaults of the roles of https://github.com/prometheus-community/ansible (its roles were those of
 cloudalchemy) and https://github.com/grafana/grafana-ansible-collection.

@@ -26,7 +26,7 @@ class GivenAuthority:
         """Raises ValueError for an authority that cannot be used."""
         self._chain = certificates.certificates_of(certificate)
         if not self._chain:
-            raise ValueError("tls_ca_certificate is no PEM text of a certificate")
+            raise ValueError("tls_ca_certificate is not PEM text of a certificate")
         self._authority = certificates.Authority(self._chain[0], certificates.authority_key(key))
         problem = certificates.authority_problem(self._authority, now)
         if problem:

@@ -42,7 +42,7 @@ def check(variables: HostVariables, host: str) -> None:
 def _problem_of_files(files: Mapping[str, Any]) -> tuple[str, str] | None:
     for name in files:
         if not _FILE_NAME.fullmatch(str(name)):
-            return f"'{name}' is no name of a file", "Use letters, digits, '_', '.' and '-'"
+            return f"'{name}' is not a name of a file", "Use letters, digits, '_', '.' and '-'"
     return None
 
 

@@ -67,7 +67,7 @@ class HostAddresses:
         return True
 
     def summary(self) -> str:
-        """One line with the addresses of the monitoring hosts, and of other hosts where there was a choice; empty where there are none."""
+        """One line with the addresses of the monitoring hosts, and of other hosts with several addresses; empty without such hosts."""
         monitoring = self._variables.in_groups("monitoring")
         parts = []
         for host in self._variables.in_groups("monitoring", "gpu_hosts"):

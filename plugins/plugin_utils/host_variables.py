@@ -71,7 +71,7 @@ class HostVariables:
         return name in variables and variables[name] is not None and not _same(self._defaults, name, variables[name])
 
     def is_null(self, host: str, name: str) -> bool:
-        """Whether the inventory or the play sets a variable to null, which is no default of its role."""
+        """Whether the inventory or the play sets a variable to null, which is not a default of its role."""
         variables = self._of(host)
         return name in variables and variables[name] is None and self._defaults.get(name) is not None
 
@@ -80,7 +80,7 @@ class HostVariables:
         return self._evaluate(host, name, lambda variables: self._templar.template(variables.get(name)))
 
     def is_true(self, host: str, name: str) -> bool:
-        """Whether a variable is true, as one that is missing is too. Raises VariableError for a value that is no boolean."""
+        """Whether a variable is true, as one that is missing is too. Raises VariableError for a value that is not a boolean."""
         value = self.get(host, name)
         try:
             return value is None or boolean(value)

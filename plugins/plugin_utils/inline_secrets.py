@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Secrets in a program's configuration itself, and secret files that it names in vain. Pure; no value is shown."""
+"""Secrets in a program's configuration itself, and missing secret files that it names. Pure; no value is shown."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -30,7 +30,7 @@ _SECRET_KEYS = {
     "service_account_key": "",
     "token": "",
 }
-# Elsewhere, `key` is no secret: it is that of a project or an issue in a payload or in the fields of an issue.
+# Elsewhere, `key` is not a secret: it is that of a project or an issue in a payload or in the fields of an issue.
 _PRIVATE_KEY = "tls_config.key"
 # Their keys are names that the site chose, not settings of Prometheus.
 _NAMED_BY_SITE = {"annotations", "external_labels", "labels", "params"}

@@ -35,7 +35,7 @@ def target_groups(
     used, for a name or a URL that the host has twice, and for an address that Prometheus on the hosts `monitoring` cannot reach.
     """
     if isinstance(servers, (str, Mapping)) or not isinstance(servers, Sequence):
-        raise VariableError("model_servers", host, f"{servers!r} is no list of servers", _EXAMPLE)
+        raise VariableError("model_servers", host, f"{servers!r} is not a list of servers", _EXAMPLE)
     groups: list[TargetGroup] = []
     seen: set[str] = set()
     for entry in servers:
@@ -55,7 +55,7 @@ def _checked(host: str, server: Any) -> ModelServer:
         return VariableError("model_servers", host, f"{key} of {dict(server)!r} is not valid", fix)
 
     if not isinstance(server, Mapping):
-        raise VariableError("model_servers", host, f"{server!r} is no server", _EXAMPLE)
+        raise VariableError("model_servers", host, f"{server!r} is not a server", _EXAMPLE)
     unknown = sorted(str(key) for key in server if key not in _KEYS)
     if unknown:
         raise refuse(", ".join(unknown), f"Known are {', '.join(_KEYS)}")

@@ -13,7 +13,7 @@ _ALL = stat.S_IRWXG | stat.S_IRWXO
 
 
 def check_folder(path: str) -> None:
-    """Raises ValueError with the fix for something that is no folder, and for one that others can write to."""
+    """Raises ValueError with the fix for something that is not a folder, and for one that others can write to."""
     _is_there(path, stat.S_IFDIR, _WRITE)
 
 

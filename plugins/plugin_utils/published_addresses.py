@@ -48,7 +48,7 @@ def _check_published(variables: HostVariables, facts: HostFacts, host: str, own:
         try:
             ip = ipaddress.ip_address(address)
         except ValueError as error:
-            raise VariableError(name, host, f"'{address}' is no IP address", "Set it to an IP address of the host, or to 0.0.0.0") from error
+            raise VariableError(name, host, f"'{address}' is not an IP address", "Set it to an IP address of the host, or to 0.0.0.0") from error
         # A host does not say its link-local addresses, such as those of a cable between two hosts.
         if not (ip.is_loopback or ip.is_unspecified or ip.is_link_local) and str(ip) not in own:
             raise VariableError(

@@ -15,7 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_files im
 
 
 class Delivery(TypedDict):
-    """A file of a backup by its name, and where it goes on the host: a path in a folder."""
+    """A file of a backup by its name, and its place on the host: a path in a folder."""
 
     name: str
     folder: str

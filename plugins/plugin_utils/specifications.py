@@ -126,7 +126,7 @@ def _listed(hosts: Sequence[str]) -> str:
 
 
 def _options(variables: HostVariables, role: str) -> dict[str, dict[str, Any]]:
-    """The options of a role's entry point: main, or validate for a role that comes along with others."""
+    """The options of a role's entry point: main, or validate for a role that other roles include."""
     entry_points = variables.read_of_role(role, "meta", "argument_specs.yml")["argument_specs"]
     options: dict[str, dict[str, Any]] = entry_points.get("main", entry_points.get("validate"))["options"]
     return options
@@ -177,7 +177,7 @@ def _check_secret(variables: HostVariables, host: str, name: str, secret: Secret
 
 
 def _password_in(path: str, name: str, host: str) -> str:
-    """The password in a file as ansible.builtin.password reads it: white space at its end is no part of it."""
+    """The password in a file as ansible.builtin.password reads it: white space at its end is not part of it."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read().rstrip()

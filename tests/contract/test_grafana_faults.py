@@ -305,7 +305,7 @@ def test_check_mode_leaves_out_what_lies_in_a_folder_that_fails(grafana):
 
 
 def test_an_organization_has_a_number_of_1_or_more(grafana):
-    assert "org_id: 0 is no organization" in grafana.run(grafana_resources, org_id=0, **DECLARED)["msg"]
+    assert "org_id: 0 is not an organization" in grafana.run(grafana_resources, org_id=0, **DECLARED)["msg"]
     assert grafana.wire.requests == []
 
 

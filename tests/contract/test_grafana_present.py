@@ -1,4 +1,4 @@
-"""What grafana_resources brings about: objects in order, nothing on a rerun, drift put back, nobody else's objects touched."""
+"""Effects of grafana_resources: objects in order, nothing on a rerun, drift reverted, nobody else's objects touched."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ SERIES = {
 
 
 class Prometheus(JsonHandler):
-    """A stand-in for Prometheus: it has the series above, and refuses what is no query or no selector."""
+    """A stand-in for Prometheus: it has the series above, and refuses what is neither a query nor a selector."""
 
     asked: Counter[str] = Counter()
 

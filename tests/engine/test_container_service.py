@@ -270,7 +270,7 @@ def test_a_folder_that_was_restored_under_the_container(run, options, deployed, 
 def test_a_folder_that_was_removed_under_the_container(run, options, deployed, tmp_path):
     folder = tmp_path / "etc"
     shutil.rmtree(folder)
-    gone = f"recreate container: mounts./etc/svc ({folder} is gone from the host)"
+    gone = f"recreate container: mounts./etc/svc ({folder} no longer exists on the host)"
     assert run(check=True, **options)["actions"][-1] == gone
     result = run(**options)
     assert (result["actions"][-1], loaded(result)) == (gone, "one\n")
@@ -367,7 +367,7 @@ def test_a_port_of_another_container(api, run, options, deployed):
 
 @pytest.mark.usefixtures("untouched")
 def test_an_address_of_another_host(run, options):
-    with pytest.raises(Failed, match=r"ports: 192.0.2.1, wanted for .* is no address of this host"):
+    with pytest.raises(Failed, match=r"ports: 192.0.2.1, wanted for .* is not an address of this host"):
         run(**with_content(options, "two\n", ports=[{"container_port": 8080, "host_port": free_port(), "address": "192.0.2.1"}]))
 
 

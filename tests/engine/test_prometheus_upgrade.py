@@ -73,7 +73,7 @@ def test_an_upgrade_and_the_way_back_keep_all_data(deploy, older_image, tmp_path
     source.mkdir(mode=0o755)
     _first, url = deploy(older_image)
     older = version(url)
-    assert older < (3, 13), "Debian has no Prometheus before 3.13 any more"
+    assert older < (3, 13), "Debian no longer has a Prometheus before 3.13"
     write_block(older_image, "made_by_older", 30, source)
     samples = wait_for_growth(url, 0)
 

@@ -176,7 +176,7 @@ def test_a_host_that_was_removed_from_the_inventory(fleet):
     wait_until(lambda: "gpu0" in fleet.prometheus.hosts(), "gpu0 is scraped")
     fleet.prometheus.configure(fleet.ports)
     fleet.prometheus.reload()
-    wait_until(lambda: "gpu0" not in fleet.prometheus.hosts(), "gpu0 is not scraped any more")
+    wait_until(lambda: "gpu0" not in fleet.prometheus.hosts(), "gpu0 is no longer scraped")
     fleet.until()
 
 

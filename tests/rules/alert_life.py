@@ -214,7 +214,7 @@ def _unused_interfaces() -> list[Series]:
 
 
 def _xid_of_old(entry: Series) -> tuple[Part, ...] | None:
-    """An application's XID that the exporter remembers is no news."""
+    """An application's XID that the exporter remembers is not new."""
     return ((13, 0, _SAMPLES - BEGIN),) if entry.name == "DCGM_FI_DEV_XID_ERRORS" else None
 
 

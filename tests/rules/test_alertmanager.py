@@ -250,7 +250,7 @@ def test_nothing_is_sent_for_what_follows_from_a_host_that_is_down(running, hook
     down = {"alertname": "HostDown", "severity": "page", "host": "gpu1"}
     exporter = {**down, "alertname": "GpuExporterDown"}
     send(down, XID, exporter, {**exporter, "host": "gpu2"}, {**XID, "host": "gpu2", "alertname": "GpuHot"})
-    wait_until(lambda: len(got) == 2, "the two hosts are not told of", 20)
+    wait_until(lambda: len(got) == 2, "no notification names the two hosts", 20)
     told = sorted((alert["labels"]["host"], alert["labels"]["alertname"]) for _path, _login, body in got for alert in body["alerts"])
     assert told == [("gpu1", "HostDown"), ("gpu2", "GpuExporterDown")]
 

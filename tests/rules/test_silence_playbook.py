@@ -71,7 +71,7 @@ def test_alerts_of_all_hosts_are_silenced_by_matchers(silence, url):
     ("arguments", "variables", "words"),
     [
         ([], {}, "silence_hosts: neither hosts nor matchers are given."),
-        ([], {"silence_hosts": "gpu9"}, "silence_hosts: 'gpu9' is no host or group of the inventory."),
+        ([], {"silence_hosts": "gpu9"}, "silence_hosts: 'gpu9' is not a host or group of the inventory."),
         (["--limit=gpu1"], {"silence_hosts": "gpu1"}, "--limit: the run has no host of the group monitoring"),
         ([], {"silence_hosts": "gpu1", "silence_state": "gone"}, "silence_state on monitor1: "),
         ([], {"silence_hosts": "gpu1", "silence_duration": "long"}, "silence_duration on monitor1: 'long' is not valid. Write it like 30m"),

@@ -242,7 +242,7 @@ def test_every_value_of_a_label_can_be_a_host(alertmanager, value):
         ({"hosts": ["gpu1"], "comment": " "}, "comment: it is missing."),
         ({"hosts": ["gpu1"], "comment": "x", "created_by": ""}, "created_by: it is empty."),
         ({"hosts": ["gpu1"], "comment": "x", "duration": "2 hours"}, "duration: '2 hours' is not a duration."),
-        ({"hosts": ["gpu1"], "comment": "x", "duration": "0s"}, "duration: '0s' is no time at all."),
+        ({"hosts": ["gpu1"], "comment": "x", "duration": "0s"}, "duration: '0s' is zero."),
         ({"hosts": ["gpu1"], "comment": "x", "duration": "9999999999y"}, "duration: '9999999999y' is not a duration."),
         ({"hosts": ["gpu1"], "comment": "x", "url": "http://127.0.0.1:1"}, "url: no Alertmanager answers at http://"),
     ],

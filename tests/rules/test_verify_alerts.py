@@ -86,7 +86,7 @@ def test_rules_that_fail_and_a_missing_alertmanager_are_told(watched, start_aler
     wait_until(lambda: "many-to-many" in " ".join(problems(metrics, notifier)), "the rule does not fail")
     [broken, nobody] = problems(metrics, notifier)
     assert broken.startswith("Prometheus cannot evaluate the rule Broken: ")
-    assert nobody == "Prometheus has no Alertmanager, so nobody is told of alerts. Run the playbook site."
+    assert nobody == "Prometheus has no Alertmanager, so nobody is notified of alerts. Run the playbook site."
     assert problems(metrics, None) == [broken]
 
 

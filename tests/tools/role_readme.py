@@ -43,7 +43,7 @@ _UnsafeLoader.add_constructor("!unsafe", lambda loader, node: loader.construct_s
 
 
 def spec_of(role: Path) -> dict[str, Any]:
-    """The role's argument specification: that of `main`, or of `validate` for a role that comes along with others."""
+    """The role's argument specification: that of `main`, or of `validate` for a role that other roles include."""
     entry_points = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
     return entry_points.get("main") or entry_points["validate"]
 

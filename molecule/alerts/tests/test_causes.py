@@ -1,4 +1,4 @@
-"""People are told of the cause alone, and when it has ended."""
+"""Receivers are notified of the cause alone, and when the cause has ended."""
 
 from __future__ import annotations
 

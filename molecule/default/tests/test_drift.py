@@ -1,4 +1,4 @@
-"""What was changed by hand is put back, and only that."""
+"""Manual changes are reverted, and nothing else is changed."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_a_certificate_for_another_host(site):
 
 
 def test_a_secret_file_that_would_lie_elsewhere(site):
-    assert_refused(site(variables={"prometheus_secret_files": {"../token": "x"}}), "prometheus_secret_files", "'../token' is no name of a file")
+    assert_refused(site(variables={"prometheus_secret_files": {"../token": "x"}}), "prometheus_secret_files", "'../token' is not a name of a file")
 
 
 def test_a_port_that_another_process_has(play, host):

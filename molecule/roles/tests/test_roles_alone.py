@@ -66,7 +66,7 @@ def test_a_reload_that_fails_puts_the_configuration_back(play, bare_inventory, v
         run = play({"hosts": "gpu1", "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]}, inventory=bare_inventory, variables=own)
         assert run.code != 0
         assert "did not take the runtime nvidia" in run.error
-        assert "put back as it was" in run.error
+        assert "previous configuration was restored" in run.error
         assert gpu1.file("/etc/docker/daemon.json").content_string == without
     finally:
         gpu1.check_output(f"rm {drop_in} && systemctl daemon-reload")

@@ -100,7 +100,7 @@ def test_nothing_else_of_the_stack_listens(name, addresses):
     for line in published.splitlines():
         service, _space, ports = line.partition(" ")
         listening |= {(service, port.partition("->")[0]) for port in ports.split(", ") if "->" in port}
-    # The watcher's own exporters are reached over the Docker network.
+    # The monitoring host's own exporters are reached over the Docker network.
     inward = {"node-exporter"} if name == "monitor1" else set()
     asked = [service for service in SERVICES[name] if service in PORTS]
     assert listening == {

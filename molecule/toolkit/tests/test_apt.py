@@ -225,7 +225,7 @@ def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_com
     removal = role("gpu2", nvidia_container_toolkit_state="absent")
     assert_done(removal, changed=True)
     assert "cdi-job" in removal.output
-    assert "go on running" in removal.output
+    assert "continue to run" in removal.output
     assert packages("gpu2") == {}
     assert on("gpu2", "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' -o -path '*cdi/*'") == ""
     assert_done(role("gpu2"), changed=True)
@@ -260,7 +260,7 @@ def test_a_runtime_that_gives_no_gpu_fails_the_role(role):
 
 @pytest.mark.long
 def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
-    """The layout changes, a rerun writes the CDI specification anew, and a container, the exporter and Prometheus see the instances; then back."""
+    """The layout changes, a rerun writes the CDI specification again, and a container, the exporter and Prometheus see the instances; then back."""
     there = driver.gpus("gpu2")
     sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
     instances = [one.uuid for one in sliced.instances]
@@ -394,7 +394,7 @@ def test_an_engine_that_hangs_is_not_restarted(spare, bare, unit):
     before = engine(HOST), on(HOST, "cat /etc/docker/daemon.json")
     unit("ExecReload=\\nExecReload=/bin/kill -STOP $MAINPID")
     try:
-        assert_refused(spare(docker_engine_allow_restart=True), "does not answer any more", "timed out", "put back as it was")
+        assert_refused(spare(docker_engine_allow_restart=True), "no longer answers", "timed out", "previous configuration was restored")
     finally:
         on(HOST, "kill -CONT $(systemctl show docker --property MainPID --value)")
     assert (engine(HOST), on(HOST, "cat /etc/docker/daemon.json")) == before
@@ -405,9 +405,9 @@ def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(spar
     """The unit's reload does nothing here. The job has no live-restore at first, so that a restart would stop it."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     unit("ExecReload=\\nExecReload=/bin/true")
-    assert_refused(spare(), "docker_engine_allow_restart is false", "put back as it was")
+    assert_refused(spare(), "docker_engine_allow_restart is false", "previous configuration was restored")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
-    assert_skipped(spare(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "put back as it was")
+    assert_skipped(spare(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "previous configuration was restored")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     configure(HOST, {**json.loads(configuration), "live-restore": True}, "live-restore: true")
 
@@ -417,7 +417,7 @@ def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(spare, live_re
     """The engine does not start while the runtime is in daemon.json."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     unit("ExecReload=\\nExecReload=/bin/true\\nExecStartPre=/bin/sh -c \"! grep nvidia /etc/docker/daemon.json\"")
-    assert_refused(spare(docker_engine_allow_restart=True), "did not take the runtime nvidia", "put back as it was")
+    assert_refused(spare(docker_engine_allow_restart=True), "did not take the runtime nvidia", "previous configuration was restored")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     assert "nvidia" not in on(HOST, "docker info --format '{{json .Runtimes}}'")
 

@@ -74,7 +74,7 @@ def repositories() -> Path:
 
 @pytest.fixture(scope="module")
 def role(repositories, tmp_path_factory):
-    """Runs the role on a host with dnf, a GPU, a job, and a repository besides that has newer packages. The host is removed afterwards."""
+    """Runs the role on a host with dnf, a GPU, a job, and another repository that has newer packages. The host is removed afterwards."""
     on_host(f"printf '{CUDA}' >/etc/yum.repos.d/cuda.repo")
     start_job(HOST, "job")
     url = "http://apt.lab/rpm/nvidia/$basearch"

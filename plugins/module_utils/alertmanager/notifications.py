@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What Alertmanager says of its receivers and of what it sent, read from its configuration and metrics. Pure."""
+"""The receivers of Alertmanager and what it sent, read from its configuration and metrics. Pure."""
 
 import re
 from collections import Counter

@@ -47,7 +47,7 @@ def require_sqlite() -> None:
 
 
 def size(source: str) -> int:
-    """The bytes of a copy. Raises BackupError for a file that is no database."""
+    """The bytes of a copy. Raises BackupError for a file that is not a database."""
     with _errors(source), _opened(source) as database:
         return int(_pragma(database, "page_count") * _pragma(database, "page_size"))
 

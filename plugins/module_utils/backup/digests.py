@@ -20,7 +20,7 @@ class Digest(TypedDict):
 
 
 def open_file(path: str) -> int:
-    """The descriptor of a file that is no symbolic link. Raises OSError."""
+    """The descriptor of a file that is not a symbolic link. Raises OSError."""
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 

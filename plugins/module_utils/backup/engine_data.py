@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, mlops.gpu_monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the Docker engine says of the services' volumes, containers and images."""
+"""The services' volumes, containers and images, as the Docker engine reports them."""
 
 from __future__ import annotations
 

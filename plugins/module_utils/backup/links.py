@@ -33,7 +33,7 @@ def blocks(folder: str) -> list[str]:
 def link_blocks(folder: str, target: str) -> list[str]:
     """Link the blocks of Prometheus into a new folder and return their names.
 
-    Prometheus compacts and deletes blocks meanwhile. The links are of the blocks of one moment: those that are gone by
+    Prometheus compacts and deletes blocks meanwhile. The links are of the blocks of one moment: those that were removed by
     then go, and those that are new come.
     """
     linked: set[str] = set()

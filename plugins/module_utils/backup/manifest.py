@@ -23,7 +23,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass
 class Manifest:
-    """What a backup of a monitoring host has. `made` is its time in UTC. `missing` says of what is left out why."""
+    """What a backup of a monitoring host has. `made` is its time in UTC. `missing` has the reason for each file that is left out."""
 
     host: str
     made: str
@@ -63,10 +63,10 @@ def is_ours(folder: str) -> bool:
 
 
 def read(folder: str) -> Manifest:
-    """The manifest of a backup. Raises BackupError for a folder that is none, and for one that cannot be used."""
+    """The manifest of a backup. Raises BackupError for a folder that is not a backup or cannot be used."""
     content = _parsed(folder)
     if content.get("kind") != KIND:
-        raise BackupError(f"{folder} is no backup of mlops.gpu_monitoring: {NAME} is of another kind.")
+        raise BackupError(f"{folder} is not a backup of mlops.gpu_monitoring: {NAME} is of another kind.")
     if content.get("format") != FORMAT:
         raise BackupError(
             f"{folder} has the format {content.get('format')} of backups, and this version of the collection reads"
@@ -84,7 +84,7 @@ def read(folder: str) -> Manifest:
     except (TypeError, KeyError, AttributeError) as error:
         raise BackupError(f"{folder}: {NAME} is damaged: {error}. Use another backup.") from error
     if damaged:
-        raise BackupError(f"{folder}: {NAME} is damaged: '{damaged[0]}' is no file of a backup. Use another backup.")
+        raise BackupError(f"{folder}: {NAME} is damaged: '{damaged[0]}' is not a file of a backup. Use another backup.")
     return manifest
 
 
@@ -115,12 +115,12 @@ def _parsed(folder: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
     except FileNotFoundError as error:
-        raise BackupError(f"{folder} is no backup: there is no {NAME}. Name the folder that has this file.") from error
+        raise BackupError(f"{folder} is not a backup: there is no {NAME}. Name the folder that has this file.") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise BackupError(f"{path} cannot be read: {reason}. Use another backup.") from error
     if not isinstance(content, dict):
-        raise BackupError(f"{path} is no manifest of a backup. Use another backup.")
+        raise BackupError(f"{path} is not a manifest of a backup. Use another backup.")
     return content
 
 

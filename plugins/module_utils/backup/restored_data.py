@@ -147,7 +147,7 @@ def _own(path: str, owner: tuple[int, int], mode: int) -> None:
 
 
 def _remove_without_data(kept: str) -> None:
-    """Remove the folder for previous data where all data was put back."""
+    """Remove the folder for previous data if all data was restored."""
     if not set(os.listdir(kept)) - {_SECRET_KEY}:
         shutil.rmtree(kept)
 

@@ -117,7 +117,7 @@ def _remove(folder: str) -> None:
 
 
 def _backups(parent: str, host: str) -> dict[str, Manifest]:
-    """The backups of the host in a folder, by name. Folders that are no backups are left alone, and so are links."""
+    """The backups of the host in a folder, by name. Folders that are not backups are left alone, and so are links."""
     found = {}
     for entry in os.scandir(parent):
         if entry.is_dir(follow_symlinks=False) and manifest.is_ours(entry.path):

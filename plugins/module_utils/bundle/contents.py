@@ -123,7 +123,7 @@ def files(contents: Contents) -> set[str]:
 
 
 def begin(folder: str, collection: str) -> Contents:
-    """The bundle in a folder. A folder that is empty or missing becomes a bundle, so that a further run can go on.
+    """The bundle in a folder. A folder that is empty or missing becomes a bundle, so that a further run can continue.
 
     Raises BundleError or OSError.
     """

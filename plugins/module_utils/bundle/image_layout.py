@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The files around the blobs of a bundle's images, and the blobs that no image has any more."""
+"""The files around the blobs of a bundle's images, and the blobs that no image uses any longer."""
 
 import json
 import os

@@ -21,7 +21,7 @@ RPM = "packages/rpm"
 COLLECTION = "collection"
 # Folder on a host for what is sent there, in the folder that a variable names.
 TRANSFER = "gpu_monitoring_transfer"
-# Files that are being written. They are no part of the bundle.
+# Files that are being written. They are not part of the bundle.
 PARTIAL = ".part"
 
 

@@ -44,7 +44,7 @@ class ImageLoad:
         digests = list(dict.fromkeys(digest for _image, platform in self.missing for digest in archive.blobs(platform)))
         if not digests:
             if not check_mode:
-                # What an interrupted run left is of no use any more.
+                # What an interrupted run left is no longer of use.
                 shutil.rmtree(self._folder, ignore_errors=True)
             return []
         transferred = [digest for digest in digests if self._is_whole(digest)]

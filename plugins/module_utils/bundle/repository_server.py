@@ -46,7 +46,7 @@ class RepositoryServer:
             content[offset:] = chunk
             if len(content) > _INDEX_BYTES:
                 raise BundleError(
-                    f"{self._option}: {self.shown(path)} is no index: it is larger than {_INDEX_BYTES} bytes."
+                    f"{self._option}: {self.shown(path)} is not an index: it is larger than {_INDEX_BYTES} bytes."
                 )
         return bytes(content)
 
@@ -140,7 +140,7 @@ class RepositoryServer:
     def _failed(self, path: str, reason: str) -> BundleError:
         return BundleError(
             f"{self._option}: {self.shown(path)} cannot be fetched: {reason}. Check the URL, that this machine reaches"
-            " the server, and its proxy (https_proxy). What was fetched is kept, and a further run goes on from there."
+            " the server, and its proxy (https_proxy). What was fetched is kept, and a further run continues from there."
         )
 
 

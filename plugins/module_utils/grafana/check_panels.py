@@ -34,7 +34,7 @@ def check(where: str, panel: declared.Panel) -> None:
     if not 1 <= panel["width"] <= panels.COLUMNS:
         raise GrafanaError(f"{where}.width: {panel['width']} does not fit the grid of {panels.COLUMNS} columns.")
     if panel["height"] < 1:
-        raise GrafanaError(f"{where}.height: {panel['height']} is no height. Give 1 or more.")
+        raise GrafanaError(f"{where}.height: {panel['height']} is not a valid height. Give 1 or more.")
     if (panel["x"] is None) != (panel["y"] is None):
         raise GrafanaError(f"{where}: x and y go together.")
     if panel["x"] is not None and not 0 <= panel["x"] <= panels.COLUMNS - panel["width"]:

@@ -43,5 +43,5 @@ def _check_settings(where: str, panel: Panel) -> None:
             raise GrafanaError(f"{at}.name: '{name}' is the legend of a query. Change the legend instead.")
         width = setting["width"]
         if width is not None and width < 1:
-            raise GrafanaError(f"{at}.width: {width} is no width. Give 1 pixel or more.")
+            raise GrafanaError(f"{at}.width: {width} is not a width. Give 1 pixel or more.")
         seen.add(name)

@@ -31,9 +31,9 @@ def connect(options: Connection) -> http_client.Client:
 
 def _check(options: Connection) -> None:
     if options["timeout"] < 1:
-        raise GrafanaError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
+        raise GrafanaError(f"timeout: {options['timeout']} is not a valid time. Give 1 second or more.")
     if options["org_id"] is not None and options["org_id"] < 1:
-        raise GrafanaError(f"org_id: {options['org_id']} is no organization. Give a number of 1 or more.")
+        raise GrafanaError(f"org_id: {options['org_id']} is not an organization id. Give a number of 1 or more.")
     _check_login(options["username"], options["password"])
     if "@" in options["url"].partition("//")[2].partition("/")[0]:
         raise GrafanaError(

@@ -20,7 +20,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
 _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-# Grafana's name of the top level, which is no folder.
+# Grafana's name of the top level, which is not a folder.
 TOP_LEVEL = "general"
 _RESERVED_FOLDERS = (TOP_LEVEL, "sharedwithme")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w|M|y)")

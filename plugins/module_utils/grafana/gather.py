@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What is there, in the form in which it can be asked for. Secrets cannot be read, so they are not in it."""
+"""Existing objects, in the form of the module's options. Grafana does not return secrets, so they are left out."""
 
 from typing import Callable, Optional, TypedDict, Union
 

@@ -24,7 +24,7 @@ def parse(value: Any) -> Json:
     """The dashboard itself, out of whatever holds it."""
     if isinstance(value, str):
         try:
-            # Some editors begin a file with a byte order mark, which is no part of the JSON.
+            # Some editors begin a file with a byte order mark, which is not part of the JSON.
             value = json.loads(value.lstrip("\ufeff"))
         except (ValueError, RecursionError) as error:
             raise GrafanaError(f"model: not JSON ({error}). Give a dict, or load the file with lookup('ansible.builtin.file', ...).") from error

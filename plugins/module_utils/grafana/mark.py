@@ -5,8 +5,8 @@ from __future__ import annotations
 """The mark by which `prune` knows a dashboard that a task with this owner declared: a tag. Pure.
 
 Grafana's user interface keeps tags when somebody saves, and drops keys of the model that it does not know. The search
-gives all tags in one request. Copies keep tags too: hence the mark is made of the owner, the uid and the folder, and
-counts for no other dashboard and in no other folder. Only the top level and folders of the owner give a mark.
+gives all tags in one request. Copies keep tags too. So the mark contains the owner, the uid and the folder, and counts
+for no other dashboard and in no other folder. Only the top level and folders of the owner give a mark.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def kept(tags: Any, owner: str) -> Optional[str]:
 
 
 def without(content: Json) -> Json:
-    """The content of a dashboard without marks, by which a move is told from an update."""
+    """The content of a dashboard without marks, which distinguishes a move from an update."""
     tags = content.get("tags")
     if not isinstance(tags, list):
         return content

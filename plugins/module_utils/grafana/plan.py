@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""From what is wanted and what is there to the changes that are needed, in order. Pure."""
+"""Compares declared with existing objects and returns the changes that are needed, in order. Pure."""
 
 from typing import cast
 
@@ -60,7 +60,7 @@ def change_of(kind: str, item: declared.Item, wanted: declared.Declared, present
     manager = present.managers.get((kind, item["uid"]))
     if manager and change.changed and not change.error:
         change.error = (
-            f"{kind} '{item['uid']}': {manager} manages it, and would put back what is changed here."
+            f"{kind} '{item['uid']}': {manager} manages it, and would revert changes made here."
             " Change it there, or set allow_managed to true."
         )
     if (kind, item["uid"]) in present.errors:

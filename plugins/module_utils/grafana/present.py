@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What is there, read with as few requests as the API allows."""
+"""Existing objects, read with as few requests as the API allows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Present:
     and uid; `hidden` those of folders that the account may not read, or that are not there. `forbids_datasources` is the error where
     the account may not list the datasources. `managers` are the tools that manage what is about to be written over.
     `uids_of_folders` are those of the dashboards that were asked for which belong to folders.
-    `library_panels` says of those that were asked for whether they are there. `answered` is false where no server was asked.
+    `library_panels` says for each one asked for whether it exists. `answered` is false if no server was asked.
     """
 
     datasources: dict[str, answers.Datasource] = field(default_factory=dict)

@@ -38,7 +38,7 @@ def is_expected(item: Spared) -> bool:
 
 
 def removals(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[Change]:
-    """Removals of what the owner declared once and does not declare any more, in no order."""
+    """Removals of what the owner declared once and no longer declares, in no order."""
     owner = wanted.owner or ""
     changes: list[Change] = []
     for hit in _undeclared_hits(wanted, present, asked):
@@ -82,7 +82,7 @@ def spared(wanted: declared.Declared, present: Present, asked: list[Change]) -> 
 
 
 def _undeclared_hits(wanted: declared.Declared, present: Present, asked: list[Change]) -> list[answers.Hit]:
-    """Dashboards that look like the owner's; without those that the search shows although they are gone."""
+    """Dashboards that look like the owner's; without those that the search still shows after their removal."""
     marked = {hit["uid"] for hit in marked_hits(wanted, present.hits)}
     gone = marked - set(present.dashboards) - {uid for kind, uid in present.errors if kind == "dashboard"}
     concerned = gone | _uids("dashboard", asked)

@@ -53,7 +53,7 @@ class Result(_Outcome, total=False):
 def patience(module: AnsibleModule) -> int:
     """Seconds to wait for Grafana: none in check mode."""
     if module.params["wait"] < 0:
-        raise GrafanaError(f"wait: {module.params['wait']} is no time to wait. Give 0 or more seconds.")
+        raise GrafanaError(f"wait: {module.params['wait']} is not a valid time. Give 0 or more seconds.")
     return 0 if module.check_mode else module.params["wait"]
 
 

@@ -59,7 +59,7 @@ def variable_types(model: Json) -> dict[str, str]:
 def problems(
     model: Json, given: Json, types: Optional[Mapping[str, str]], has_library_panel: Mapping[str, bool]
 ) -> list[str]:
-    """What the dashboard refers to in vain. `given` is the model as the task has it.
+    """References of the dashboard to missing objects. `given` is the model as the task has it.
 
     `types` are the types of the datasources by uid and by name, None if they are not known.
     """

@@ -28,7 +28,7 @@ def _gives_name_up(item: declared.Datasource, present: Present) -> bool:
 def in_order(changes: list[Change]) -> list[Change]:
     """The changes of datasources in an order in which each name is free when it is taken.
 
-    Where names move in a circle, one change is told whose name it takes before the other gives the name up.
+    Where names move in a circle, one change records whose name it takes before the other gives the name up.
     """
     holders = {change.before["name"]: change for change in changes if _renames(change)}
     _fail_with_holder(changes, holders)

@@ -31,7 +31,7 @@ def write(client: Client, change: Change, existing: Present) -> bool:
 def must_exist(answer: Any) -> Any:
     """The answer; raises GrafanaError where the server answered 404."""
     if answer is None:
-        raise GrafanaError("the server answers that it is not there any more. Run again.")
+        raise GrafanaError("the server answers that it no longer exists. Run again.")
     return answer
 
 

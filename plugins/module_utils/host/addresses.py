@@ -87,7 +87,7 @@ def _ipv4() -> Iterator[_Found]:
             try:
                 mask = fcntl.ioctl(sock, _SIOCGIFNETMASK, entry)[20:24]
             except OSError:
-                # The interface is gone by now, as bridges of containers may be.
+                # The interface was removed meanwhile, as bridges of containers may be.
                 continue
             address = f"{socket.inet_ntoa(entry[20:24])}/{socket.inet_ntoa(mask)}"
             yield _Found(entry[:16].partition(b"\0")[0].decode(), ipaddress.ip_interface(address).with_prefixlen)

@@ -113,7 +113,7 @@ def find(
 ) -> list[str]:
     """The names, ports and volumes of planned services that something else has, each with the fix.
 
-    A port of a container of the collection is no conflict: the run replaces the container, or frees its port.
+    A port of a container of the collection is not a conflict: the run replaces the container, or frees its port.
     """
     found = [*_taken_names(host, planned, existing), *_shared_names(host, planned, existing), *_equal_ports(host, planned)]
     for service in planned:

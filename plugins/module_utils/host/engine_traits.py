@@ -31,7 +31,7 @@ class EngineTraits(TypedDict):
 
 
 class OtherEngines(NamedTuple):
-    """What tells of engines that do not answer at the asked socket."""
+    """Signs of engines that do not answer at the asked socket."""
 
     rootless_sockets: tuple[str, ...] = ()
     snap: bool = False
@@ -88,7 +88,7 @@ _ROOTLESS = (
     " containers are not those of the other users."
 )
 _ROOTLESS_FIX = (
-    f"{_SUPPORTED} beside it by hand, where that is wanted: the rootless engine and its containers go on running."
+    f"{_SUPPORTED} beside it by hand, if you want both: the rootless engine and its containers continue to run."
     " Their containers are not monitored."
 )
 
@@ -108,7 +108,7 @@ def _problem(kind: str, version: Mapping[str, Any], info: Mapping[str, Any]) -> 
         return (
             f"Podman {version.get('Version', '')} answers there, not Docker. {_SUPPORTED}. The package podman-docker and"
             " podman.socket have the same socket: remove the package, or disable the socket, first. Podman's containers"
-            " go on running."
+            " continue to run."
         )
     if kind == "rootless":
         return f"The engine that answers there is rootless. {_ROOTLESS} {_ROOTLESS_FIX}"
@@ -134,7 +134,7 @@ def _warnings(daemon: Mapping[str, Any]) -> list[str]:
     ]
     if daemon.get("userland-proxy") is False:
         lines.append(
-            '"userland-proxy": false besides: published ports answer only where the site\'s own rules forward them.'
+            '"userland-proxy": false as well: published ports answer only where the site\'s own rules forward them.'
         )
     return lines
 

@@ -86,7 +86,7 @@ def computing(gpus: list[Gpu]) -> list[str]:
 def devices(gpus: list[Gpu], lost: list[str]) -> list[str]:
     """What a container that gets all GPUs is given: places on the PCI bus, and MIG instances.
 
-    A lost GPU keeps its place, so that its loss is no reason to recreate a container that measures the others.
+    A lost GPU keeps its place, so that its loss is not a reason to recreate a container that measures the others.
     """
     places = [gpu["pci_address"] or gpu["uuid"] for gpu in gpus]
     return sorted([*places, *lost, *(instance["uuid"] for gpu in gpus for instance in gpu["mig_devices"])])

@@ -49,7 +49,7 @@ class AptEntry(TypedDict):
 
 
 class RepositoryFile(TypedDict):
-    """The toolkit's repository file, and what the role noted in it of what was there before."""
+    """The toolkit's repository file, and the earlier entries that the role noted in it."""
 
     path: str
     exists: bool
@@ -124,7 +124,7 @@ def without_credentials(uri: str) -> str:
 
 
 def repository_file(path: str, text: Optional[str], mode: str = "") -> RepositoryFile:
-    """What a repository file with this text says; None is no file."""
+    """What a repository file with this text says; None means no file."""
     notes = _HISTORY.findall(text or "")
     return {
         "path": path,
@@ -138,7 +138,7 @@ def repository_file(path: str, text: Optional[str], mode: str = "") -> Repositor
 
 
 def key_file(path: str, text: Optional[str], mode: str = "") -> KeyFile:
-    """What a key file with this text holds; None is no file."""
+    """What a key file with this text holds; None means no file."""
     try:
         keys = openpgp.keys(text or "")
     except ValueError:

@@ -15,7 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.packages
 
 PROGRAMS = ("nvidia-ctk", "nvidia-container-runtime", "nvidia-container-runtime-hook", "nvidia-cdi-hook")
 REFRESH_SERVICE = "nvidia-cdi-refresh"
-# Where programs of the toolkit and Docker look, unless they are told otherwise.
+# Where programs of the toolkit and Docker look, unless configured otherwise.
 CDI_FOLDERS = ("/etc/cdi", "/var/run/cdi")
 _UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _VERSION = re.compile(r"version (\d+(?:\.\d+)+)")
@@ -79,7 +79,7 @@ def _runtime_program(commands: Commands, engine: EngineState) -> str:
 
 
 def daemon_runtime(path: str) -> DaemonRuntime:
-    """What a configuration file of the engine says of the runtime nvidia."""
+    """The settings of the runtime nvidia in a configuration file of the engine."""
     try:
         with open(path, encoding="utf-8") as file:
             config = daemon_config.parse(file.read(), path)

@@ -71,7 +71,7 @@ def _checked(answer: Answer) -> str:
 
 
 def _words(answer: Answer) -> str:
-    """What a program said of problems, in one line without credentials. Maintainer scripts use both outputs."""
+    """Problems that a program reported, in one line without credentials. Maintainer scripts use both outputs."""
     lines = [line.strip() for line in [*answer.output.splitlines(), *answer.errors.splitlines()]]
     problems = [line for line in lines if line and not _PROGRESS.match(line)]
     return without_credentials(" ".join(problems or lines))

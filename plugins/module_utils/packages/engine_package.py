@@ -89,7 +89,7 @@ def _readable_sources(commands: Commands, warnings: list[str]) -> Iterator[list[
         options = ["--option=Dir::Etc::SourceList=/dev/null", f"--option=Dir::Etc::SourceParts={folder}"]
         if apt.sources_problem(commands, *options):
             raise PackageError(located(problem, entries))
-        # A file that is no list of repositories, such as a page of a web server, has no entries and is left out too.
+        # A file that is not a list of repositories, such as a page of a web server, has no entries and is left out too.
         left_out = f"without {', '.join(sorted(paths & of_toolkit))}" if paths & of_toolkit else "in part"
         warnings.append(f"apt reads its repositories only {left_out}: {located(problem, entries)}")
         yield options

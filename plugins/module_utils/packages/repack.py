@@ -27,8 +27,8 @@ class ConfigurationFile(NamedTuple):
 def repack(commands: Commands, name: str, folder: str) -> str:
     """Write a package file of an installed package, as dpkg-repack does, and return its path.
 
-    No repository needs to have that version any more. Configuration files that the site has edited are left out: dpkg
-    keeps them on the host, and would else take the site's content for the package's own and replace it by an upgrade.
+    Repositories need no longer have that version. Configuration files that the site has edited are left out. dpkg keeps
+    such files on the host. In the package they would count as the package's own, and an upgrade would replace them.
     """
     root = os.path.join(folder, name)
     os.makedirs(os.path.join(root, "DEBIAN"))

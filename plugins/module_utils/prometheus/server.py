@@ -31,7 +31,7 @@ class Server:
 
     def __init__(self, name: str, port: int, option: str, options: Connection) -> None:
         if options["timeout"] < 1:
-            raise PrometheusError(f"timeout: {options['timeout']} is no time to wait. Give 1 second or more.")
+            raise PrometheusError(f"timeout: {options['timeout']} is not a valid time. Give 1 second or more.")
         for file_option, path in (
             ("ca_path", options["ca_path"]),
             ("client_cert", options["client_cert"]),
@@ -107,7 +107,7 @@ class Server:
 
 
 def _reason(answer: http_client.Response) -> str:
-    """What the server says of an error, its first 500 characters.
+    """The server's message for an error, its first 500 characters.
 
     Alertmanager answers with a text or, where the request has not the form of its API, with a `message`.
     """

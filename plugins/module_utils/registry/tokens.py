@@ -23,7 +23,7 @@ def authorization(
 ) -> Optional[str]:
     """The value of the header for a scope of a registry, like repository:grafana/grafana:pull.
 
-    None where the registry wants credentials and there are none. Raises RegistryError or http_client.HttpError.
+    None if the registry requires credentials and none are given. Raises RegistryError or http_client.HttpError.
     """
     if credentials.get("registrytoken"):
         return f"Bearer {credentials['registrytoken']}"

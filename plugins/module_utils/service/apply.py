@@ -46,7 +46,7 @@ VALIDATE_LINES = 100
 
 @dataclass
 class Service:
-    """One service of one host: what is wanted, what is there, and what to do about it."""
+    """One service of one host: its declared state, its present state, and the steps from one to the other."""
 
     options: ServiceSpec
     body: ContainerBody
@@ -109,12 +109,12 @@ def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple
         service.plan.pull = service.plan.pull or pulled
         container = carry_out(engine, service)
         service.plan.interrupted = interrupted
-        service.warnings += [f"An interrupted change of {name} could not be taken back: {problem}" for problem in problems]
+        service.warnings += [f"An interrupted change of {name} could not be undone: {problem}" for problem in problems]
         return service, container
 
 
 def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool) -> Service:
-    """Compare what is wanted with what is there; pulls the image unless in check mode. `engine` is None if missing."""
+    """Compare declared with present state; pulls the image unless in check mode. `engine` is None if missing."""
     warnings: list[str] = []
     moved = manifest.moved(options)
     options = spec.with_owners(options, shared.confinement())
@@ -247,7 +247,7 @@ def _gpus(options: ServiceSpec, shared: SharedAnswers, check_mode: bool, warning
 
 @contextmanager
 def _warning_in(check_mode: bool, warnings: list[str]) -> Iterator[None]:
-    """In check mode a refusal is a warning, as an earlier task of the run may be about to bring what is missing, or to leave a port."""
+    """In check mode a refusal is a warning: an earlier task of the run may provide what is missing, or free a port."""
     try:
         yield
     except ServiceError as error:
@@ -322,7 +322,7 @@ def _last_version(engine: Engine, options: ServiceSpec) -> str:
 
 
 def carry_out(engine: Engine, service: Service) -> Container:
-    """Carry the plan out and return the container. Where that fails, files and container are put back as they were."""
+    """Carry the plan out and return the container. If that fails, the previous files and container are restored."""
     options, planned = service.options, service.plan
     parts = secret_parts(options.secrets)
     staging = _staging(options)
@@ -385,7 +385,7 @@ def _restarts(service: Service) -> int:
 
 def _outcome(service: Service, record: journal.Journal, problems: list[str]) -> str:
     if problems:
-        return f"Putting back what was there failed too: {' '.join(problems)} The next run tries it again."
+        return f"Restoring the previous state failed too: {' '.join(problems)} The next run tries again."
     if service.plan.container == "start":
         return f"The container {service.name} was only started."
     if record.data and record.data_is_lost:
@@ -418,7 +418,7 @@ def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
 
 
 def _bring_up(engine: Engine, service: Service, record: journal.Journal) -> Container:
-    """Do what the plan says of the container and wait until it is healthy."""
+    """Apply the plan to the container and wait until it is healthy."""
     options = service.options
     restarts, steady = 0, health.steady_seconds(options.health)
     if service.plan.container == "keep":
@@ -488,7 +488,7 @@ class Removal:
 
 
 def plan_removal(engine: Optional[Engine], options: ServiceSpec, removed: Collection[str] = ()) -> Removal:
-    """What there is of the service, and of its data only if asked for. `engine` is None on a host that has none any more.
+    """Present parts of the service; its data only if asked for. `engine` is None on a host that no longer has one.
 
     A container of the name that somebody else made does not count, nor does such a volume. A file or a network counts
     only where nobody but this service and those that are removed before has it.

@@ -23,7 +23,7 @@ SCRIPT = "start_services.py"
 # Another unit than docker.service runs an engine from a snap.
 WANTED_BY = ("docker.service", "multi-user.target")
 UNIT = """\
-# Written by the module mlops.gpu_monitoring.container_service; changes made here are put back.
+# Written by the module mlops.gpu_monitoring.container_service; changes made here are overwritten.
 [Unit]
 Description=Start GPU monitoring services whose start failed
 After=docker.service

@@ -72,7 +72,7 @@ def deploy(engine: Optional[Engine], services: list[ServiceSpec], check_mode: bo
 
 
 def _unexpected(error: Exception) -> str:
-    """What a person can report of an error that is no refusal."""
+    """A text for a bug report about an unexpected error."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     reason = traceback.format_exception_only(type(error), error)[-1].strip()
     return f"Unexpected error: {reason} ({os.path.basename(place.filename)}, line {place.lineno}). Report it as a fault of mlops.gpu_monitoring."
@@ -123,7 +123,7 @@ def _absent(
 
 
 def _facts(container: Optional[Container], networks: list[str]) -> dict[str, Any]:
-    """What the result says of a container."""
+    """The result for a container."""
     if not container:
         return {}
     addresses = {

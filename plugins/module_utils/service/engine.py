@@ -265,7 +265,7 @@ class Engine:
                 self._api.post(f"/networks/{segment(network)}/connect", body=endpoint)
 
     def start(self, name: str) -> None:
-        """Start a container, or let a paused one go on."""
+        """Start a container, or resume a paused one."""
         with _asking(f"start the container {name}"):
             paused = self._api.get(f"/containers/{segment(name)}/json")["State"]["Paused"]
             self._api.post(f"/containers/{segment(name)}/{'unpause' if paused else 'start'}")

@@ -91,7 +91,7 @@ def _problem(engine: Engine, container: Container, health: Health, networks: lis
 def ended(container: Optional[Container], restarts: int) -> str:
     """How the container ended, if it did; `restarts` is the count before it was touched."""
     if container is None:
-        return "it is gone"
+        return "it no longer exists"
     state = container["State"]
     if not state["Running"] or state["Restarting"]:
         return f"it ended with exit code {state['ExitCode']}" + (f" ({state['Error']})" if state.get("Error") else "")

@@ -73,7 +73,7 @@ def _difference(inside: str, source: str, host_root: str) -> str:
     try:
         current = os.stat(host_root + resolve(host_root, source) if host_root else source)
     except FileNotFoundError:
-        return f"{source} is gone from the host"
+        return f"{source} no longer exists on the host"
     except OSError:
         return ""
     if held and (held.st_dev, held.st_ino) == (current.st_dev, current.st_ino):

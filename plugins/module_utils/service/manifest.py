@@ -74,7 +74,7 @@ def wanted(service: ServiceSpec) -> Manifest:
 
 
 def read(name: str) -> Manifest:
-    """What is there of a service; nothing of one that this module does not know."""
+    """Present parts of a service; empty for a service that this module does not know."""
     return parse(state.load(name, KIND) or {})
 
 
@@ -95,7 +95,7 @@ def _made_above(paths: list[str]) -> list[str]:
 
 
 def begin(service: ServiceSpec) -> None:
-    """Note what a run may put there beside what is there: of folders those that are missing, and those that were made for another service."""
+    """Note what a run may add: missing folders, and folders that were made for another service."""
     before, paths = read(service.name), [file.path for file in service.files]
     folders = Manifest(folders=[*files.missing_folders(paths), *_made_above(paths)])
     _note(service.name, before, before.with_all_of(wanted(service)).with_all_of(folders))
@@ -125,14 +125,14 @@ def note_data(name: str, data: Data) -> None:
 
 
 def forget_data(name: str, volume: str) -> None:
-    """Note that a volume is gone: a new volume of that name has data of no version."""
+    """Note that a volume was removed: a new volume of that name has data of no version."""
     before = read(name)
     versions, readers = ({key: kept[key] for key in kept if key != volume} for kept in (before.versions, before.readers))
     _note(name, before, replace(before, versions=versions, readers=readers))
 
 
 def restore(name: str, before: Manifest, data_is_lost: bool) -> None:
-    """Note what was there before a change that was taken back, and remove the folders that it made.
+    """Note the state before a change that was undone, and remove the folders that the change made.
 
     Where `data_is_lost`, the data is that of the new version.
     """
@@ -152,7 +152,7 @@ def _note(name: str, before: Manifest, after: Manifest) -> None:
 
 
 def orphans(service: ServiceSpec) -> list[str]:
-    """Files of the service that neither its options ask for any more nor another service has."""
+    """Files of the service that its options no longer ask for, and that no other service has."""
     asked = {file.path for file in service.files}
     left = [path for path in read(service.name).files if path not in asked and os.path.lexists(path)]
     # Most runs leave no file, and do not read what the other services have.

@@ -34,7 +34,7 @@ class NetworkOptions:
 
 
 def given(options: Mapping[str, Any]) -> NetworkOptions:
-    """The options of a module. Raises ServiceError for what is no subnet."""
+    """The options of a module. Raises ServiceError for what is not a subnet."""
     subnet, mtu = options["network_subnet"], options["network_mtu"]
     try:
         subnet = str(ipaddress.IPv4Network(subnet)) if subnet else ""
@@ -79,7 +79,7 @@ def advice(name: str, refusal: str, options: NetworkOptions) -> str:
     if any(words in refusal for words in _POOLS_EXHAUSTED):
         return (
             " All address pools of the engine are in use, or a route of this host covers them. Set"
-            " gpu_monitoring_network_subnet to a free subnet, or make the network beforehand:"
+            " gpu_monitoring_network_subnet to a free subnet, or create the network yourself:"
             f" `{_BY_HAND} {name}`."
         )
     if _OVERLAP in refusal and options.subnet:

@@ -23,7 +23,7 @@ class Progress:
     def __init__(self, engine: Engine, health: Health, begin: float) -> None:
         self._engine, self._health = engine, health
         self._last = begin
-        # The first look comes at once: what the log has by then is no progress of later.
+        # The first look comes at once: what the log has by then does not count as later progress.
         self._looked = begin - LOOK_SECONDS
         self._seen: set[str] = set()
         self._step = ""

@@ -41,7 +41,7 @@ _ADVICE = (
     ),
     (
         ("no such host", "name resolution", "server misbehaving", "lookup "),
-        f"This host cannot resolve {{registry}}. Mend its DNS, {_MIRROR}, or set {_PROXY} where a proxy resolves names.",
+        f"This host cannot resolve {{registry}}. Fix its DNS, {_MIRROR}, or set {_PROXY} where a proxy resolves names.",
     ),
     (
         ("timeout", "timed out", "deadline exceeded", "refused", "unreachable", "no route", "reset by peer", "did not pull"),

@@ -46,7 +46,7 @@ def pending(service: str) -> bool:
 
 
 def carry_out(engine: Engine, replacement: Replacement, present: Callable[[], list[list[str]]]) -> None:
-    """Replace the data and start the container. Where that fails, the previous data is put back.
+    """Replace the data and start the container. If that fails, the previous data is restored.
 
     `present` gives the renames of the previous data, and is asked after the stop: a program makes and removes files
     until then. The caller has the lock of the service. Raises ServiceError.
@@ -102,7 +102,7 @@ def _put_back(aside: list[list[str]], new: list[list[str]]) -> None:
                 _rename(moved, path)
     for path, moved in reversed(aside):
         if os.path.lexists(moved):
-            # What is there was made by the container while it ran on the new data.
+            # Present files were made by the container while it ran on the new data.
             _remove(path)
             _rename(moved, path)
 
@@ -111,8 +111,8 @@ def _taken_back(engine: Engine, replacement: Replacement) -> str:
     try:
         take_back(engine, replacement)
     except ServiceError as error:
-        return f"Putting back the previous data failed too: {error.reason} The next run tries it again."
-    return "The previous data was put back."
+        return f"Restoring the previous data failed too: {error.reason} The next run tries again."
+    return "The previous data was restored."
 
 
 def _rename(path: str, moved: str) -> None:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Signals to containers, past the engine.
 
-After a signal by the engine's API, a container with the policy `unless-stopped` counts as stopped by a person: the engine
-does not start it at the next boot (https://github.com/moby/moby/issues/41302).
+After a signal by the engine's API, a container with the policy `unless-stopped` counts as stopped by a person. The
+engine does not start such a container at the next boot (https://github.com/moby/moby/issues/41302).
 """
 
 from __future__ import annotations

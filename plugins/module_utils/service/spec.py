@@ -42,7 +42,7 @@ def checked(service: ServiceSpec) -> ServiceSpec:
     """The service with values in their final form; raises ServiceError for a value that the engine or the module cannot use."""
     for option, name in (("name", service.name), ("container_name", service.container)):
         if not _NAME.fullmatch(name):
-            raise ServiceError(f"{option}: '{name}' is no name for a container. Use letters, digits, '_', '.' and '-'.")
+            raise ServiceError(f"{option}: '{name}' is not a valid name for a container. Use letters, digits, '_', '.' and '-'.")
     if service.cpus < 0:
         raise ServiceError(f"cpus: {service.cpus} is less than 0. Give the number of CPUs, such as 1.5, or 0 for no limit.")
     result = replace(
@@ -96,13 +96,13 @@ def _check_expression(option: str, pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ServiceError(f"{option}: '{pattern}' is no regular expression: {error}. Write one of Python.") from error
+        raise ServiceError(f"{option}: '{pattern}' is not a regular expression: {error}. Write one of Python.") from error
 
 
 def _text(option: str, name: str, value: Any) -> str:
     if isinstance(value, str) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return str(value)
-    raise ServiceError(f'{option}: {name} is {value!r}, which is no text. Put it in quotes, as in {name}: "{str(value).lower()}".')
+    raise ServiceError(f'{option}: {name} is {value!r}, which is not text. Put it in quotes, as in {name}: "{str(value).lower()}".')
 
 
 def _limit(name: str, value: Any) -> int:
@@ -129,11 +129,11 @@ def _mount(mount: Mount) -> Mount:
 def _port(port: Port) -> Port:
     for name, number in (("container_port", port.container_port), ("host_port", port.host_port)):
         if not 1 <= number <= 65535:
-            raise ServiceError(f"ports: {name} {number} is no port. Give a number from 1 to 65535.")
+            raise ServiceError(f"ports: {name} {number} is not a port number. Give a number from 1 to 65535.")
     try:
         return replace(port, address=str(ipaddress.ip_address(port.address)))
     except ValueError as error:
-        raise ServiceError(f"ports: address '{port.address}' is no IP address. Give one of this host's, or 127.0.0.1.") from error
+        raise ServiceError(f"ports: address '{port.address}' is not an IP address. Give one of this host's, or 127.0.0.1.") from error
 
 
 def _once(option: str, values: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Data in a volume that a program changes for a new version: no older version runs on it, and a failed upgrade puts a copy back."""
+"""Data in a volume that a program changes for a new version. No older version runs on it; a failed upgrade restores a copy."""
 
 import os
 import re
@@ -94,7 +94,7 @@ def folder_of(volume: Volume) -> str:
 
 
 def copies_to(folder: str) -> str:
-    """The folder for copies: on the disk of the data, so that the copies are put back by renaming."""
+    """The folder for copies: on the disk of the data, so that the copies are restored by renaming."""
     return os.path.join(folder, COPY_FOLDER)
 
 
@@ -142,7 +142,7 @@ def copy(data: Data, volume: Volume, last: str) -> Copy:
 
 
 def put_back(made: Copy) -> None:
-    """Put the copy back. A copy that was put back already changes nothing."""
+    """Restore the copy. A copy that was already restored changes nothing."""
     if not os.path.isdir(copies_to(made.folder)):
         return
     for number, (name, existed) in enumerate(made.files.items()):

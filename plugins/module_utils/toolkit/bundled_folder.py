@@ -38,7 +38,7 @@ def package_files(present: Sequence[Package]) -> list[str]:
 
 
 class BundledFolder:
-    """The folder of a repository, which can be put back as it was. `archive` is a tar of its files on the host."""
+    """The folder of a repository, whose previous content can be restored. `archive` is a tar of its files on the host."""
 
     def __init__(self, repository_url: str, archive: str) -> None:
         self._path = repository_url[len(_SCHEME) :] if is_bundled(repository_url) else ""
@@ -52,7 +52,7 @@ class BundledFolder:
             return
         if not self._archive:
             raise PackageError(
-                "The host has changed during the run, so that packages of the bundle are needed. Run again."
+                "The host changed during the run, and packages of the bundle are needed now. Run again."
             )
         _make_folder(FOLDER)
         staged = f"{FOLDER}/.staged"
@@ -79,7 +79,7 @@ class BundledFolder:
                 os.rmdir(FOLDER)
 
     def settle(self) -> None:
-        """Remove the folders that no repository file names any more."""
+        """Remove the folders that no repository file names any longer."""
         for path in glob.glob(f"{FOLDER}/*") + glob.glob(f"{FOLDER}/.*"):
             if path != self._path:
                 shutil.rmtree(path, ignore_errors=True)
@@ -91,7 +91,7 @@ class BundledFolder:
                 content = archive.extractfile(member) if member.isreg() else None
                 if content is None or path.startswith(("/", "..")):
                     raise PackageError(
-                        f"The archive of the bundle has {member.name}, which is no file of a repository."
+                        f"The archive of the bundle has {member.name}, which is not a file of a repository."
                     )
                 target = os.path.join(staged, path)
                 _make_folder(os.path.dirname(target))

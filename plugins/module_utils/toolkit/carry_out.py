@@ -111,7 +111,7 @@ class Toolkit:
             outcome.host = self._look()
             outcome.plan = self._decide(outcome.host)
             if isinstance(action, (RemoveToolkit, RemoveCdi)):
-                # What a removal says of containers holds when nothing is left of the toolkit.
+                # The note of a removal about containers holds when nothing is left of the toolkit.
                 outcome.plan = replace(outcome.plan, note=former.note)
             if reason and action in outcome.plan.actions:
                 outcome.warnings.append(reason)
@@ -225,7 +225,7 @@ class Toolkit:
             raise ToolkitError(
                 f"{', '.join(action.wanted)} cannot be installed on {wanted.name} from"
                 f" {without_credentials(url)} ({_repository_option(url)},"
-                " nvidia_container_toolkit_version), and repositories and key were put back as they were:"
+                " nvidia_container_toolkit_version). The previous repositories and key were restored:"
                 f" {without_credentials(str(error))}"
             ) from error
         finally:
@@ -286,7 +286,7 @@ class Toolkit:
             try:
                 when_free(put_back)
             except (OSError, PackageError, ToolkitError, Skipped) as error:
-                problem = f" Putting the former packages back failed too: {_sentence(error)}"
+                problem = f" Restoring the previous packages failed too: {_sentence(error)}"
             now = ask_packages(self._commands)["toolkit"]
         if now == before:
             return f"The host has the same packages as before: {describe(before) or 'none'}."
@@ -315,13 +315,13 @@ class Toolkit:
             )
 
     def _guard_packages(self, left: str = NOTHING_CHANGED) -> None:
-        """Do not go on where a container that has started meanwhile could lose its GPUs. `left` says what is left."""
+        """Stop if a container that has started meanwhile could lose its GPUs. `left` says what is left."""
         if self._wanted.allow_daemon_reload:
             return
         engine = self._runtime.state()
         if not engine["reachable"]:
             raise ToolkitError(
-                "the Docker engine does not answer any more, so the containers that it runs are not known:"
+                "the Docker engine no longer answers, so the containers that it runs are not known:"
                 f" {engine['error']}"
             )
         problem = guard.package_problem(self._wanted.name, engine["containers"])
@@ -412,7 +412,7 @@ class Toolkit:
             now = describe(ask_packages(self._commands)["toolkit"])
             raise ToolkitError(
                 f"{', '.join(action.packages)} of {self._wanted.name} cannot be removed: {_sentence(error)}"
-                f" The host has {now or 'none of the packages'}. Run again when the reason is gone."
+                f" The host has {now or 'none of the packages'}. Run again after fixing the reason."
             ) from error
 
     def _guard_removal(self, action: RemoveToolkit, left: str) -> None:

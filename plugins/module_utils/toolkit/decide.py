@@ -366,7 +366,7 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
         return Plan(refusal=f"{problem} {NOTHING_CHANGED}")
     going_on = guard.with_devices(engine["containers"]) if packages_go else []
     note = (
-        f"The containers {', '.join(going_on)} of {wanted.name} keep their GPUs and go on running. Once stopped they do"
+        f"The containers {', '.join(going_on)} of {wanted.name} keep their GPUs and continue to run. Once stopped they do"
         " not start again without the toolkit."
         if going_on
         else ""

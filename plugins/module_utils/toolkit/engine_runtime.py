@@ -113,7 +113,7 @@ class EngineRuntime:
         self._systemctl("start")
 
     def _refused(self, reason: str, changed: bool) -> str:
-        left = "Its configuration was put back as it was." if changed else "Its configuration was not changed."
+        left = "Its previous configuration was restored." if changed else "Its configuration was not changed."
         return f"The Docker engine of {self._wanted.name} did not take the runtime nvidia: {reason} {left}"
 
     def _systemctl(self, verb: str) -> Answer:

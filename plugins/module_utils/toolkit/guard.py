@@ -71,7 +71,7 @@ def restart_problem(engine: EngineState, allow_restart: bool) -> str:
     """Why the engine must not be restarted, whatever it runs; empty where there is no such reason."""
     if not engine["reachable"]:
         return (
-            f"the engine does not answer any more ({engine['error']}), so the containers that a restart would stop are"
+            f"the engine no longer answers ({engine['error']}), so the containers that a restart would stop are"
             " not known."
         )
     if not allow_restart:

@@ -18,7 +18,7 @@ class _Former(NamedTuple):
 
 
 class KeptFiles:
-    """Files that are changed together and can be put back as they were."""
+    """Files that are changed together, and whose previous content can be restored."""
 
     def __init__(self) -> None:
         self._former: dict[str, Optional[_Former]] = {}

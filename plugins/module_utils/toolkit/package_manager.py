@@ -23,7 +23,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.repos
 _FOLDER = "/var/cache"
 # dnf's exit code for locks of another process: https://dnf.readthedocs.io/en/latest/command_ref.html
 _DNF_LOCKED = 200
-# What dpkg says of a dependency.
+# dpkg's message about a dependency.
 _MISSING = re.compile(r"Package (\S+) is not installed")
 
 
@@ -224,7 +224,7 @@ class Dnf:
         now = {package["name"] for package in packages.ask(self._commands)["toolkit"]}
         kept = self._folder.files("kept")
         if before and not kept:
-            raise PackageError("The repository does not have the former packages any more.")
+            raise PackageError("The repository no longer has the previous packages.")
         # The kept packages, which come next, have what these are needed for.
         if added := sorted(now - before):
             _checked(self._commands.run(["rpm", "--erase", "--nodeps", *added]))
@@ -243,7 +243,7 @@ class Dnf:
         """The repository file holds them."""
 
     def forget(self) -> None:
-        """Remove the cache: dnf goes on to trust a key that it once took, whatever the key file holds by now."""
+        """Remove the cache: dnf still trusts a key that it once accepted, even if the key file has changed."""
         for path in glob.glob(f"/var/cache/{'libdnf5' if self._generation_5 else 'dnf'}/{PINNED}*"):
             remove(path)
 

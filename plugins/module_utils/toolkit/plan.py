@@ -108,7 +108,7 @@ class AddRuntime:
 class RemoveToolkit:
     """Take out what the role put in: `packages` are the names to remove, `release` those to hold no longer.
 
-    `engine_gone` says that the host has no Docker engine any more, and so no container that needs the toolkit.
+    `engine_gone` says that the host no longer has a Docker engine, and so no container that needs the toolkit.
     """
 
     manager: str
@@ -143,7 +143,7 @@ class Plan:
     """What to do on a host, in this order.
 
     - refusal: why nothing can be done until a person acts; empty where there is no such reason.
-    - warnings: what is skipped or should be known. note: what is to be said of the host.
+    - warnings: what is skipped or should be known. note: a message about the host.
     - mechanism: how containers get the GPUs afterwards, cdi or runtime; empty where they get none.
     """
 

@@ -40,7 +40,7 @@ def mixed(entries: Sequence[AptEntry], own_path: str, repository_url: str) -> li
 
 
 def history(file: RepositoryFile, present: Sequence[str], set_aside: Sequence[str]) -> list[str]:
-    """The lines by which a removal leaves what was there before the role."""
+    """The lines by which a removal keeps what existed before the role."""
     installed_before = file["installed_before"] if file["written_by_role"] else list(present)
     lines = [f"# Installed before: {package}" for package in installed_before]
     return sorted({*lines, *(f"# Set aside: {path}" for path in [*file["set_aside"], *set_aside])})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What is wrong between the rules of Prometheus and who is told of their alerts. Pure."""
+"""Faults between the rules of Prometheus and the receivers of their alerts. Pure."""
 
 from typing import NamedTuple, Optional
 
@@ -154,7 +154,7 @@ def _evaluation(seen: Seen) -> list[str]:
 def _way(wanted: Wanted, seen: Seen) -> list[str]:
     """From Prometheus to Alertmanager. One fault hides those that follow from it."""
     if not seen.alertmanagers:
-        return [f"Prometheus has no Alertmanager, so nobody is told of alerts. {SITE}"]
+        return [f"Prometheus has no Alertmanager, so nobody is notified of alerts. {SITE}"]
     if seen.error:
         return [f"Alertmanager cannot be asked: {seen.error}{wanted.stopped}"]
     # Prometheus keeps the counts of an Alertmanager that its configuration no longer has.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What Prometheus says of the fleet, collected. What it means is decided elsewhere."""
+"""Collects what Prometheus reports about the fleet. Other files decide what is a fault."""
 
 import re
 from typing import Any
@@ -146,4 +146,4 @@ def _database(metrics: str) -> Database:
             "size": sum(float(own[f"{part}_bytes"]) for part in ("storage_blocks", "wal_storage_size", "head_chunks_storage_size")),
         }
     except KeyError as error:
-        raise PrometheusError(f"url: what answers has no metric prometheus_tsdb_{error.args[0]}, so it is no Prometheus with a database of its own.") from error
+        raise PrometheusError(f"url: what answers has no metric prometheus_tsdb_{error.args[0]}, so it is not a Prometheus with a database of its own.") from error

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What Prometheus and Alertmanager say of alerts, collected. What it means is decided in `alerts`."""
+"""Collects what Prometheus and Alertmanager report about alerts. `alerts` decides what is a fault."""
 
 import re
 import time

@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
 
     - hosts: names in the order of the table.
     - jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
-    - gpus, engines: for each host what host_info says of its GPUs and of its engine, or how host_info failed.
+    - gpus, engines: for each host what host_info reports about its GPUs and its engine, or how host_info failed.
     - groups: the hosts of the groups gpu_hosts and monitoring, which say which services a host has.
     - data_since: since when Prometheus keeps its data, None where that is not known; data_since_file: the file that says so.
     """
@@ -469,7 +469,7 @@ def _intervals(wanted: Wanted, prometheus: Measured) -> list[Problem]:
 
 
 def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str]:
-    """Whether data is gone that no retention dropped, and a note where that cannot be said."""
+    """Whether Prometheus lost data that no retention dropped, and a note if that is not known."""
     since, now, database = wanted.data_since, prometheus["now"], prometheus["database"]
     if since is None:
         return [], f"Whether Prometheus lost data was not checked, since it is not known since when it keeps it. {SITE}"
@@ -487,7 +487,7 @@ def _future_samples(wanted: Wanted, prometheus: Measured) -> list[Problem]:
     """Samples from the time when a clock was ahead: of these series Prometheus takes no sample that is older."""
     newest, now = prometheus["database"]["newest"], prometheus["now"]
     skews = [skew for skew in prometheus["clock_skew"].values() if skew is not None]
-    # cAdvisor's samples carry the time of their host, whose clock is told of already.
+    # cAdvisor's samples carry the time of their host, whose clock is already reported.
     ahead = max([0.0, *skews]) + wanted.clock_skew
     if newest is None or newest - now <= ahead:
         return []

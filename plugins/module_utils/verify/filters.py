@@ -47,7 +47,7 @@ _ONE_OF = {"=|": "=~", "!=|": "!~"}
 
 
 def matchers(dashboard: Json, source: Datasource, values: Values, known: list[Datasource]) -> str:
-    """The saved filters for the queries of a datasource, as matchers; empty where there are none."""
+    """The saved filters for the queries of a datasource, as matchers; empty without saved filters."""
     written = []
     for variable in template_variables(dashboard):
         given = datasources.resolve(variable.get("datasource"), values, known).datasource

@@ -24,7 +24,7 @@ _EMPTY = ("label_values()", "metrics()", "query_result()")
 class Sample(NamedTuple):
     """A series of an instant query's answer, or a scalar, which has no labels.
 
-    `value` is None where it is no number, `timestamp` is milliseconds.
+    `value` is None where it is not a number, `timestamp` is milliseconds.
     """
 
     labels: dict[str, str]

@@ -48,7 +48,7 @@ class Target(TypedDict):
 class Database(TypedDict):
     """Prometheus' database. Times are seconds, sizes bytes.
 
-    `oldest` and `newest` are the times of the oldest and of the newest sample, None if missing. A `size_limit` of 0 is no limit.
+    `oldest` and `newest` are the times of the oldest and of the newest sample, None if missing. A `size_limit` of 0 means no limit.
     """
 
     oldest: Optional[float]
@@ -99,7 +99,7 @@ class _Panels(TypedDict):
 class ShownDashboard(_Panels, total=False):
     """A dashboard in Grafana. `panels` is how many panels were looked at.
 
-    Each fault is a panel's title and a problem, which is empty where the panel shows no data and that is no error.
+    Each fault is a panel's title and a problem, which is empty where the panel shows no data and that is not an error.
     The `unchecked` panels need other datasources than Prometheus.
     """
 

@@ -69,7 +69,7 @@ nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) { return nvmlSystem
 
 nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count)
 {
-    // A change reaches programs that go on running. Handles stay as they are.
+    // A change reaches running programs. Handles stay as they are.
     state_read(&state);
     *count = state.gpus;
     return NVML_SUCCESS;

@@ -126,5 +126,5 @@ def test_the_version_of_the_database_is_that_of_the_image(grafana, variables, ve
     ],
 )
 def test_a_database_of_another_place_has_no_copy_in_the_volume(grafana, environment, copied):
-    """An old grafana.db, copied and put back, would let the previous version start on a database that is changed already."""
+    """With a stale copy of grafana.db, the previous version would start on a database that is already changed."""
     assert ("grafana.db" in grafana(grafana_environment_extra=environment)["data"]["files"]) is copied

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Runs until it is told to stop."""
+"""Runs until SIGTERM or SIGINT."""
 
 import signal
 import sys

@@ -57,7 +57,7 @@ def _cdi_names(names: Collection[str]) -> list[str]:
 
 
 def _plain(names: Iterable[str]) -> list[str]:
-    """The names without their kind. Devices of other kinds are no GPUs."""
+    """The names without their kind. Devices of other kinds are not GPUs."""
     without_kind = [_KINDS.sub("", name.strip(), count=1) for name in names]
     return [name for name in without_kind if name and "=" not in name]
 

@@ -64,7 +64,7 @@ class Inventory:
         return devices, unknown
 
     def current(self, device: Device) -> Optional[Device]:
-        """The device with the index that its GPU has now; None for a device that is gone.
+        """The device with the index that its GPU has now; None for a device that no longer exists.
 
         The kernel module tells the UUID of a GPU only after a program opened the GPU.
         """
@@ -124,6 +124,6 @@ class Inventory:
 
 
 def _numbers(address: str) -> tuple[int, ...]:
-    """The numbers of an address of PCI, whose domain has more or fewer zeros; none for what is no address."""
+    """The numbers of an address of PCI, whose domain has more or fewer zeros; none for what is not an address."""
     match = _PCI_ADDRESS.fullmatch(address)
     return tuple(int(number, 16) for number in match.groups()) if match else ()

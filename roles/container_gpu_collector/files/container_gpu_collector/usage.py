@@ -19,7 +19,7 @@ _Value = TypeVar("_Value")
 class Processes:
     """The processes of a device: bytes of memory and percent of utilization by process id, None where not told.
 
-    `memory` has all processes: where it is None, the processes are not told.
+    `memory` has all processes. None means that the driver does not report processes.
     """
 
     device: Device
@@ -29,7 +29,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class Use:
-    """What a container uses of a device, None for a value that is not told. Without a container: processes of none."""
+    """What a container uses of a device. None is a value that is not reported. Without a container: processes outside of containers."""
 
     container: Optional[Container]
     device: Device
@@ -40,7 +40,7 @@ class Use:
 
 def by_device(parts: Iterable[Processes]) -> list[Processes]:
     """One entry for each device. The compute instances of a GPU instance are one device: what one of them does not
-    tell is not told of the device.
+    tell is not reported for the device.
     """
     joined: dict[Device, Processes] = {}
     for part in parts:
@@ -63,9 +63,9 @@ def of_containers(
     containers: Mapping[str, Container],
     given: Iterable[Given],
 ) -> Iterator[Use]:
-    """The use of each container and of the processes of none, by device.
+    """The use of each container and of the processes outside of containers, by device.
 
-    `owners` are ids of containers by process id, None for a process of none. A process that is not there has ended. A
+    `owners` are ids of containers by process id, None for a process outside of containers. A missing process has ended. A
     container that was given a whole GPU and has no process on it uses nothing. Of an instance this is not known, since
     the driver hides processes there.
     """

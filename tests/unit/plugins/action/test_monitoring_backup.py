@@ -176,8 +176,8 @@ def test_check_mode_measures_and_writes_nothing(back_up, host):
             "vault_password: it is empty, and secrets are encrypted. Give a password, or set secrets to excluded",
         ),
         ({"keep": -1}, "keep: -1 is negative."),
-        ({"folder": "backups"}, "folder: 'backups' is no absolute path."),
-        ({"location": "host", "folder": "~/backups"}, "folder: '~/backups' is no absolute path on the host."),
+        ({"folder": "backups"}, "folder: 'backups' is not an absolute path."),
+        ({"location": "host", "folder": "~/backups"}, "folder: '~/backups' is not an absolute path on the host."),
         ({"controller_folder": "/srv"}, "folder: /srv/backups is within /srv, which is backed up itself."),
     ],
 )

@@ -167,7 +167,7 @@ def _without_database(backup):
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (lambda backup: (backup / "manifest.json").unlink(), {}, "is no backup: there is no manifest.json"),
+        (lambda backup: (backup / "manifest.json").unlink(), {}, "is not a backup: there is no manifest.json"),
         (
             lambda backup: (backup / "manifest.json").write_text("{"),
             {},
@@ -197,9 +197,9 @@ def _without_database(backup):
             "prometheus_volume: the container thanos uses the volume prometheus-data too. Stop thanos first",
         ),
         (None, {"folders": {"grafana-data": ""}}, "the host does not see the folder of the volume grafana-data, ''"),
-        (None, {"backup": "backups"}, "backup: 'backups' is no absolute path"),
-        (None, {"backup": "/nowhere"}, "/nowhere is no backup: there is no manifest.json. Name the folder that has this file."),
-        (None, {"backup": "/nowhere", "location": "host"}, "/nowhere is no backup: there is no manifest.json. Name the"),
+        (None, {"backup": "backups"}, "backup: 'backups' is not an absolute path"),
+        (None, {"backup": "/nowhere"}, "/nowhere is not a backup: there is no manifest.json. Name the folder that has this file."),
+        (None, {"backup": "/nowhere", "location": "host"}, "/nowhere is not a backup: there is no manifest.json. Name the"),
         (None, {"backup": __file__}, f"{__file__}/manifest.json cannot be read: Not a directory. Use another backup. Origin"),
     ],
     ids=[

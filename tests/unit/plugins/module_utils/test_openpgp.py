@@ -1,4 +1,4 @@
-"""Fingerprints of keys that GnuPG made, and of text that is none."""
+"""Fingerprints of keys that GnuPG made; text without a key is refused."""
 
 from __future__ import annotations
 

@@ -166,9 +166,9 @@ def test_a_redirect_is_not_followed_with_the_password(server):
     ("given", "words"),
     [
         ({"url": "127.0.0.1:9090"}, "url: '127.0.0.1:9090' is not a URL"),
-        ({"timeout": 0}, "timeout: 0 is no time to wait"),
+        ({"timeout": 0}, "timeout: 0 is not a valid time"),
         ({"token": "two words"}, "token: empty"),
-        ({"until": {"interval": 0}}, "until.interval: 0 is no pause"),
+        ({"until": {"interval": 0}}, "until.interval: 0 is not a valid interval"),
         ({"token": "abc", "url_username": "me", "url_password": "pw"}, "mutually exclusive"),
         ({"url_username": "me"}, "required together"),
     ],

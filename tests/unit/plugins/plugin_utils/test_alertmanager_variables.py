@@ -48,7 +48,7 @@ def webhook_payload(**payload):
     [
         ([{"slack": {}}], "[0] has no name. Write it like {name: oncall,"),
         ([SLACK, SLACK], "the receiver oncall is there twice. Give each receiver its own name."),
-        (receiver(slak={}), "oncall.slak is no integration. Use email, slack, teams,"),
+        (receiver(slak={}), "oncall.slak is not an integration. Use email, slack, teams,"),
         (receiver(slack_configs={"channel": "#x"}), "oncall.slack_configs is not a list."),
         (receiver(slack="#x"), "oncall.slack is not a mapping."),
         (receiver(slack=["#x"]), "an entry of oncall.slack is not a mapping."),
@@ -165,7 +165,7 @@ def webhook_payload(**payload):
         ),
         (
             receiver(ntfy={"url": "https://ntfy.example.com", "topic": "gpu", "colour": "red"}),
-            "oncall.ntfy.colour is no setting of ntfy.",
+            "oncall.ntfy.colour is not a setting of ntfy.",
         ),
         (
             receiver(ntfy={"url": "https://ntfy.example.com", "topic": "gpu", "password_file": "secrets/hook"}),
@@ -204,12 +204,12 @@ def routes(*entries):
         (
             "alertmanager_route",
             routes({"reciever": "oncall"}),  # codespell:ignore
-            "routes[0].reciever is no setting of a route. Write receiver.",  # codespell:ignore
+            "routes[0].reciever is not a setting of a route. Write receiver.",  # codespell:ignore
         ),
         (
             "alertmanager_route",
             routes({"colour": "red"}),
-            "routes[0].colour is no setting of a route. Use receiver, group_by, ",
+            "routes[0].colour is not a setting of a route. Use receiver, group_by, ",
         ),
         (
             "alertmanager_route",
@@ -275,7 +275,7 @@ def routes(*entries):
         (
             "alertmanager_watchdog_receiver",
             "oncall",
-            "oncall is the only receiver and gets Watchdog alone, so nobody is told of other alerts. Add",
+            "oncall is the only receiver and gets Watchdog alone, so nobody is notified of other alerts. Add",
         ),
         ("alertmanager_watchdog_interval", "often", "'often' is not valid. Write it like 1m."),
         (
@@ -364,13 +364,13 @@ def routes(*entries):
             {"telegram_bot_token_file": "token"},
             "telegram_bot_token_file names a file that the container does not have.",
         ),
-        ("alertmanager_templates", {"a/b": "x"}, "'a/b' is no name of a template's file. Use letters,"),
-        ("alertmanager_templates", {"gpu-monitoring": "x"}, "'gpu-monitoring' is no name of a template's file."),
+        ("alertmanager_templates", {"a/b": "x"}, "'a/b' is not a name of a template's file. Use letters,"),
+        ("alertmanager_templates", {"gpu-monitoring": "x"}, "'gpu-monitoring' is not a name of a template's file."),
         ("alertmanager_templates", {"a": ""}, "the content of 'a' is not text."),
         (
             "alertmanager_secret_files",
             {"slack": WORD, "a/b": WORD},
-            "'a/b' is no name of a file. Use letters, digits, '_', '.' and '-'. The file is /etc/a",
+            "'a/b' is not a name of a file. Use letters, digits, '_', '.' and '-'. The file is /etc/a",
         ),
         ("alertmanager_secret_files", {"slack": " "}, "the content of 'slack' is empty."),
         (
@@ -409,7 +409,7 @@ def routes(*entries):
             "r.example:5000/am:v0.9@sha256:1",
             "r.example:5000/am:v0.9@sha256:1 is older than 0.34. Set alertmanager_v",
         ),
-        ("alertmanager_port", 0, "'0' is no port."),
+        ("alertmanager_port", 0, "'0' is not a port number."),
         ("alertmanager_memory", "lots", "'lots' is not valid. Write it like 512m or 1g."),
     ],
 )

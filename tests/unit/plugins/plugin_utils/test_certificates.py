@@ -179,7 +179,7 @@ def pkcs8(key, encryption):
         (certificates.certificate_pem(HOST)[:-60], certificates.key_pem(HOST), "the certificate is damaged"),
         (certificates.certificate_pem(HOST), certificates.key_pem(HOST)[:-60], "the key is damaged"),
         (certificates.certificate_pem(HOST), pkcs8(HOST.key, serialization.BestAvailableEncryption(b"word")), "the key has a passphrase"),
-        (certificates.certificate_pem(HOST), pkcs8(ed25519.Ed25519PrivateKey.generate(), serialization.NoEncryption()), "none for ECDSA"),
+        (certificates.certificate_pem(HOST), pkcs8(ed25519.Ed25519PrivateKey.generate(), serialization.NoEncryption()), "the key is not for ECDSA"),
     ],
 )
 def test_pem_that_cannot_be_used(certificate, key, words):

@@ -106,8 +106,8 @@ def test_one_variable_switches_tls(fleet, value, tls):
             MONITOR,
             ["gpu_monitoring_tls is not the same on all hosts", "gpu1 False, monitor1 not set", "group all"],
         ),
-        ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "http"}}, MONITOR, ["cadvisor_port on gpu1: 'http' is no port", "1 to 65535"]),
-        ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": 65536}}, MONITOR, ["cadvisor_port on gpu1: '65536' is no port", "1 to 65535"]),
+        ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "http"}}, MONITOR, ["cadvisor_port on gpu1: 'http' is not a port number", "1 to 65535"]),
+        ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": 65536}}, MONITOR, ["cadvisor_port on gpu1: '65536' is not a port number", "1 to 65535"]),
         ({"gpu1": {"ansible_host": "10.0.0.1", "node_exporter_enabled": "x"}}, MONITOR, ["node_exporter_enabled on gpu1: 'x'", "true or false"]),
         ({"gpu1": {"ansible_host": "{{ none_such }}"}}, MONITOR, ["ansible_host on gpu1", "none_such", "Correct the value"]),
     ],
@@ -173,9 +173,9 @@ def test_a_model_server_from_a_variable_of_another_host(fleet):
 @pytest.mark.parametrize(
     ("servers", "words"),
     [
-        ("llama", ["'llama'", "is no list of servers", "Write it like"]),
-        ({"name": "llama", "port": 8000}, ["'llama'", "is no list of servers"]),
-        (["llama"], ["'llama'", "is no server", "Write it like"]),
+        ("llama", ["'llama'", "is not a list of servers", "Write it like"]),
+        ({"name": "llama", "port": 8000}, ["'llama'", "is not a list of servers"]),
+        (["llama"], ["'llama'", "is not a server", "Write it like"]),
         ([{"port": 8000}], ["name of", "8000", "Give the server a name"]),
         ([{"name": "", "port": 8000}], ["name of", "Give the server a name"]),
         ([{"name": "llama"}], ["port of", "'llama'", "from 1 to 65535"]),

@@ -219,8 +219,8 @@ def test_a_host_with_a_certificate_of_its_own_takes_that_before_the_authority_fr
     ("variables", "words"),
     [
         ({"tls_ca_certificate": ""}, "tls_ca_private_key on gpu1: tls_ca_certificate is not set"),
-        ({"tls_ca_private_key": "x"}, "tls_ca_private_key on gpu1: it cannot be used: the key is no PEM text"),
-        ({"tls_ca_certificate": "x"}, "tls_ca_private_key on gpu1: it cannot be used: tls_ca_certificate is no PEM text"),
+        ({"tls_ca_private_key": "x"}, "tls_ca_private_key on gpu1: it cannot be used: the key is not PEM text"),
+        ({"tls_ca_certificate": "x"}, "tls_ca_private_key on gpu1: it cannot be used: tls_ca_certificate is not PEM text"),
         ({"tls_certificate": "x"}, "tls_certificate on gpu1: .* only tls_certificate and tls_ca_certificate is set"),
         ({"tls_valid_days": 30}, "tls_renew_days on gpu1: 30 is out of range. Set it to 0 or more, and to less than tls_valid_days, which is 30"),
         ({"tls_valid_days": 4000}, "tls_valid_days on gpu1: 4000 is out of range"),

@@ -98,8 +98,8 @@ def test_an_authority_that_cannot_be_used_is_refused(authority, made):
     certificate, key = authority["rsa"]
     rare = subprocess.run(["openssl", "ecparam", "-name", "secp112r1", "-genkey", "-noout"], check=True, capture_output=True, text=True).stdout
     cases = {
-        ("none", key): "tls_ca_certificate is no PEM text",
-        (certificate, "none"): "the key is no PEM text",
+        ("none", key): "tls_ca_certificate is not PEM text",
+        (certificate, "none"): "the key is not PEM text",
         (certificate, rare): "cryptography does not support keys of this kind",
         (certificate, authority["ecdsa"][1]): "the key is not that of the certificate",
         made(extension="basicConstraints=critical,CA:FALSE"): "not that of an authority",

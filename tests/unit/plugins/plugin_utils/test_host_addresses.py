@@ -164,7 +164,7 @@ def test_hosts_with_several_addresses_each_are_not_compared_by_reading_all_varia
 def test_a_run_for_some_hosts_needs_no_name_of_the_others(controller, tmp_path):
     controller({"gpu2": ["10.0.0.2"], "monitor1": ["10.0.0.9"]})
     variables = host_variables(tmp_path, {"gpu1": {}, "gpu2": {}, "gpu3": {"gpu_monitoring_address": "{{ ansible_facts.x }}"}}, {"monitor1": {}})
-    with pytest.raises(ValueError, match="^gpu_monitoring_address on gpu1: 'gpu1' is no IP address and does not resolve"):
+    with pytest.raises(ValueError, match="^gpu_monitoring_address on gpu1: 'gpu1' is not an IP address and does not resolve"):
         evaluate(variables)
     variables.play_hosts = ["gpu2"]
     evaluated = evaluate(variables)

@@ -73,7 +73,7 @@ def test_a_machine_that_monitors_itself(check):
             ["gpu_monitoring_address on monitor1: 203.0.113.5 is not an address of the host", "192.168.1.10 (eth0)", "forwards", "0.0.0.0"],
         ),
         ({"ansible_host": "203.0.113.5", "node_exporter_address": "0.0.0.0", "prometheus_address": "0.0.0.0"}, ["set grafana_address"]),
-        ({"ansible_host": "192.168.1.10", "grafana_address": "monitor1"}, ["grafana_address on monitor1: 'monitor1' is no IP address"]),
+        ({"ansible_host": "192.168.1.10", "grafana_address": "monitor1"}, ["grafana_address on monitor1: 'monitor1' is not an IP address"]),
         ({"ansible_host": "192.168.1.10", "grafana_address": "192.168.1.11"}, ["grafana_address on monitor1: 192.168.1.11 is not an address"]),
     ],
 )

@@ -184,8 +184,8 @@ WORD = "word-of-mine"
         ("prometheus_external_url", "monitoring.example.com", "the value is not a URL without login and query. Write it like https://"),
         ("prometheus_external_url", "https://[fe80/", "the value is not a URL without login and query. Write it like https://"),
         ("prometheus_external_url", "https://example.com:99999/", "the value is not a URL without login and query. Write it like https://"),
-        ("prometheus_port", 65536, "'65536' is no port. Set it to a number from 1 to 65535."),
-        ("prometheus_port", "0", "'0' is no port. Set it to a number from 1 to 65535."),
+        ("prometheus_port", 65536, "'65536' is not a port number. Set it to a number from 1 to 65535."),
+        ("prometheus_port", "0", "'0' is not a port number. Set it to a number from 1 to 65535."),
         ("prometheus_route_prefix", "prometheus", "'prometheus' is not a path. Write it like /prometheus."),
         ("prometheus_alerts_disabled", ["GpuHott"], "'GpuHott' is not an alert of the role. Write GpuHot."),
         ("prometheus_alerts_disabled", ["x"], "'x' is not an alert of the role. Use a name of docs/alerts.md."),
@@ -341,10 +341,10 @@ def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, rol
     ("role", "values", "problem"),
     [
         ("backup", {}, "backup_vault_password on monitor1: it is empty, and secrets are encrypted. Set it, or set"),
-        ("backup", {"backup_dir": "backups"}, "backup_dir on monitor1: backups is no absolute path. Set it to"),
-        ("backup", {"backup_dir": "~/b", "backup_location": "host"}, "backup_dir on monitor1: ~/b is no absolute path."),
+        ("backup", {"backup_dir": "backups"}, "backup_dir on monitor1: backups is not an absolute path. Set it to"),
+        ("backup", {"backup_dir": "~/b", "backup_location": "host"}, "backup_dir on monitor1: ~/b is not an absolute path."),
         ("backup", {"backup_dir": ["/b"]}, "backup_dir on monitor1: the value is a list and not text."),
-        ("backup", {"backup_dir": ""}, "backup_dir on monitor1:  is no absolute path. Set it to the"),
+        ("backup", {"backup_dir": ""}, "backup_dir on monitor1:  is not an absolute path. Set it to the"),
         ("backup", {"backup_dir": __file__}, f"backup_dir on monitor1: {__file__} is a file. Set it to the absolute path"),
         ("backup", {"backup_location": "nas"}, "backup_location on monitor1: value of backup_location must be one of"),
         ("backup", {"backup_keep": -1}, "backup_keep on monitor1: '-1' is not valid. Set it to a number from 0."),
@@ -360,13 +360,13 @@ def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, rol
         ("backup", {"backup_max_age": "2 days"}, "backup_max_age on monitor1: '2 days' is not valid. Write it like 26h"),
         ("restore", {}, "restore_backup on monitor1: it is empty. Set it to the folder of a backup"),
         ("restore", {"restore_backup": "/b"}, "restore_vault_password on monitor1: it is empty, and the backup of Grafana"),
-        ("restore", {"restore_backup": "b"}, "restore_backup on monitor1: b is no absolute path."),
+        ("restore", {"restore_backup": "b"}, "restore_backup on monitor1: b is not an absolute path."),
         ("restore", {"restore_backup": "/b"}, "restore_backup on monitor1: /b on the controller has no manifest.json. Set"),
         ("restore", {"restore_backup": ["/b"]}, "restore_backup on monitor1: the value is a list and not text."),
         (
             "restore",
             {"restore_backup": "~/b", "restore_location": "host"},
-            "restore_backup on monitor1: ~/b is no absolute path. Set it to the folder of a backup",
+            "restore_backup on monitor1: ~/b is not an absolute path. Set it to the folder of a backup",
         ),
         ("restore", {"restore_location": "nas"}, "restore_location on monitor1: value of restore_location must be one of"),
         ("restore", {"restore_host": ["a"]}, "restore_host on monitor1: the value is a list and not text."),
@@ -397,7 +397,7 @@ FOLDER = str(Path(__file__).resolve().parent)
     ("variable", "value", "problem"),
     [
         ("gpu_monitoring_bundle", "", "it is empty. Set it to the folder of the bundle on the controller"),
-        ("gpu_monitoring_bundle", "b", "b is no absolute path. Set it to the folder of the bundle on the controller"),
+        ("gpu_monitoring_bundle", "b", "b is not an absolute path. Set it to the folder of the bundle on the controller"),
         ("gpu_monitoring_bundle", FILE, f"{FILE} is a file. Set it to the folder of the bundle on the controller"),
         ("bundle_platforms", "linux/amd64", "the value is not of the type list, but text."),
         ("bundle_platforms", ["amd64"], "'amd64' is not valid. Set it to linux/amd64 or linux/arm64."),
@@ -406,14 +406,14 @@ FOLDER = str(Path(__file__).resolve().parent)
         ("bundle_apt_url", "mirror/apt", "'mirror/apt' is not valid. Write it like https://"),
         ("bundle_apt_url", "ftp://mirror/apt", "'ftp://mirror/apt' is not valid. Write it like https://"),
         ("bundle_rpm_url", 5, "'5' is not valid. Write it like https://"),
-        ("bundle_ca_path", "/nowhere/ca.pem", "/nowhere/ca.pem is no file of the controller. Set it to a file with"),
+        ("bundle_ca_path", "/nowhere/ca.pem", "/nowhere/ca.pem is not a file of the controller. Set it to a file with"),
         ("bundle_ca_path", str(ROLES / "bundle" / "README.md"), f"{ROLES}/bundle/README.md has no certificate."),
-        ("bundle_tar", "b.tar", "b.tar is no absolute path. Set it to the path of a file outside of the bundle"),
+        ("bundle_tar", "b.tar", "b.tar is not an absolute path. Set it to the path of a file outside of the bundle"),
         ("bundle_tar", FOLDER, f"{FOLDER} is a folder. Set it to the path of a file outside of the bundle"),
         ("bundle_tar", "/nowhere/b/../b/b.tar", "/nowhere/b/../b/b.tar is in the folder of the bundle. Set it to the path"),
         ("bundle_tar", "/nowhere/b.tar", "the folder of /nowhere/b.tar is missing. Set it to the path of a file outside"),
         ("bundle_insecure_registries", "r:5000", "the value is not of the type list, but text."),
-        ("bundle_insecure_registries", ["r:5000", "http://r:5000"], "http://r:5000 is no host[:port]. Write it like"),
+        ("bundle_insecure_registries", ["r:5000", "http://r:5000"], "http://r:5000 is not a host[:port]. Write it like"),
         ("bundle_target", "both", "value of bundle_target must be one of: registry, hosts, got: both. Set it to"),
         ("bundle_target", "registry", "it is registry, and gpu_monitoring_registry and gpu_monitoring_registries are empty."),
         ("bundle_transfer_dir", "lib", "'lib' is not valid. Set it to an absolute path on the hosts, like /var/lib."),
@@ -427,7 +427,7 @@ def test_a_bundle_that_cannot_be_made_or_loaded_is_refused(tmp_path, variable, v
 
 def test_a_service_whose_bundle_has_no_absolute_path_is_refused(tmp_path):
     message = refused(tmp_path, "grafana", "monitor1", {"gpu_monitoring_bundle": "b"})
-    assert message == "gpu_monitoring_bundle on monitor1: b is no absolute path. Begin it with /."
+    assert message == "gpu_monitoring_bundle on monitor1: b is not an absolute path. Begin it with /."
 
 
 def test_values_of_a_bundle_pass(tmp_path):
@@ -475,7 +475,7 @@ def test_one_message_has_all_wrong_variables_and_their_hosts(tmp_path):
         ("grafana_root_url", "example.com/grafana", "the value is not a URL without login and query."),
         ("grafana_root_url", "https://[fe80/", "the value is not a URL without login and query."),
         ("grafana_root_url", "%(protocol)s://%(domain)s/grafana/", "the value is not a URL without login and query."),
-        ("grafana_secret_files", {"../x": WORD}, "'../x' is no name of a file."),
+        ("grafana_secret_files", {"../x": WORD}, "'../x' is not a name of a file."),
         ("grafana_environment_extra", {"GF_SMTP_PASSWORD": WORD}, "GF_SMTP_PASSWORD is a secret, which everybody can read"),
         ("grafana_environment_extra", {"GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET": WORD}, "GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET is a secret"),
         ("grafana_environment_extra", {"GF_DATABASE_URL": f"mysql://me:{WORD}@db/x"}, "GF_DATABASE_URL is a secret"),

@@ -136,12 +136,12 @@ def test_an_unchanged_file_is_linked_from_an_earlier_backup_and_a_damaged_one_is
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "restic"}, "is no backup of mlops.gpu_monitoring"),
+        ({"kind": "restic"}, "is not a backup of mlops.gpu_monitoring"),
         ({"format": 2, "collection": "3.0.0"}, r"the format 2 of backups, .* that made the backup \(3.0.0\)"),
-        ({"files": {"../../etc/passwd": {"size": 1, "sha256": "0" * 64}}}, "'../../etc/passwd' is no file of a backup"),
-        ({"files": {"/etc/passwd": {"size": 1, "sha256": "0" * 64}}}, "'/etc/passwd' is no file of a backup"),
+        ({"files": {"../../etc/passwd": {"size": 1, "sha256": "0" * 64}}}, "'../../etc/passwd' is not a file of a backup"),
+        ({"files": {"/etc/passwd": {"size": 1, "sha256": "0" * 64}}}, "'/etc/passwd' is not a file of a backup"),
         ({"files": {"index": {"size": 1}}}, "manifest.json is damaged: 'sha256'"),
-        ({"files": {"index": {"size": 1, "sha256": "x"}}}, "'index' is no file of a backup"),
+        ({"files": {"index": {"size": 1, "sha256": "x"}}}, "'index' is not a file of a backup"),
         ({"files": []}, "manifest.json is damaged: "),
         ({"complete": False}, "is half a backup"),
     ],
@@ -173,7 +173,7 @@ def test_a_broken_file_is_named(tmp_path, damage, message):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "there is no manifest.json"), ("{", "cannot be read: "), ("[]", "is no manifest of a backup")],
+    [(None, "there is no manifest.json"), ("{", "cannot be read: "), ("[]", "is not a manifest of a backup")],
 )
 def test_a_folder_that_is_no_backup_is_refused(tmp_path, content, message):
     if content is not None:

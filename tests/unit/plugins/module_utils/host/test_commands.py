@@ -29,7 +29,7 @@ def test_a_program_gets_its_input_and_environment(commands):
 
 @pytest.mark.parametrize("run", ["run", "run_within"])
 def test_a_program_that_is_not_there_is_an_answer(commands, run):
-    """So that what was changed before is put back."""
+    """So that earlier changes are reverted."""
     arguments: list[Any] = [["no-such-program", "status"]] if run == "run" else [5, ["no-such-program", "status"]]
     answer = getattr(commands, run)(*arguments)
     assert (answer.code, answer.text) == (NOT_RUN, "no-such-program: No such file or directory")

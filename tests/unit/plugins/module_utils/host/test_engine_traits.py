@@ -33,7 +33,7 @@ def test_control_groups_of_containers():
     ("answer", "kind", "words"),
     [
         (PODMAN, "podman", ("Podman 4.3.1 answers there, not Docker", "podman-docker", "docker-ce")),
-        (ROOTLESS, "rootless", ("rootless", "control groups", "go on running")),
+        (ROOTLESS, "rootless", ("rootless", "control groups", "continue to run")),
         (SNAP, "snap", ("snap", "/etc", "snap remove docker", "save the data first")),
         (DOCKER_19, "docker", ("Docker 19.03.15 is too old", "20.10 or newer")),
     ],

@@ -86,7 +86,7 @@ def test_a_container_that_ends_on_the_new_data_gets_the_previous_data_back(
     monkeypatch.setattr(engine, "start", start_on_good_data)
     with pytest.raises(
         ServiceError,
-        match=r"app does not run on the new data: it ended with exit code 0. The previous data was put back",
+        match=r"app does not run on the new data: it ended with exit code 0. The previous data was restored",
     ):
         replaced_data.carry_out(engine, replacement, present)
     assert contents(data) == BEFORE
@@ -141,7 +141,7 @@ def test_files_that_go_and_come_until_the_stop_are_no_fault(engine, replacement,
 
 def test_a_rename_that_fails_is_taken_back(engine, replacement, present, data):
     (data / "new" / "db").unlink()
-    with pytest.raises(ServiceError, match=r"/db: No such file or directory. The previous data was put back"):
+    with pytest.raises(ServiceError, match=r"/db: No such file or directory. The previous data was restored"):
         replaced_data.carry_out(engine, replacement, present)
     assert contents(data) == {"db": "present", "plugins": "present"}
     assert engine.container("app")["State"]["Running"]

@@ -72,7 +72,7 @@ def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engin
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "start", fails)
-        with pytest.raises(ServiceError, match="Putting back the previous data failed too"):
+        with pytest.raises(ServiceError, match="Restoring the previous data failed too"):
             restored_data.replace(engine, service, "1")
     restored_data.discard(service)
     assert replaced_data.recover(engine, "grafana")

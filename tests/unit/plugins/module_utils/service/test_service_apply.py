@@ -245,7 +245,7 @@ def test_what_cannot_be_taken_back_is_told_and_does_not_stop_the_next_run(engine
         deploy(engine, changed)
     engine.kill_at, engine.fail_at = None, len(engine.calls) + 3
     service, container = deploy(engine, changed)
-    assert service.warnings == ["An interrupted change of app could not be taken back: The Docker engine could not do it: the disk is full."]
+    assert service.warnings == ["An interrupted change of app could not be undone: The Docker engine could not do it: the disk is full."]
     assert state(engine, changed)[0] == {"/app": (container["Id"], True)}
     assert not deploy(engine, changed)[0].plan.changed
 
@@ -301,7 +301,7 @@ def test_a_failure_of_taking_back_is_said_too(engine, options, deployed, changed
     engine.images["app:2"] = {**engine.images["app:1"], "Id": "sha256:2"}
     engine.sick = {"sha256:2"}
     engine.fail_at = 8
-    with pytest.raises(ServiceError, match="ready ends with 1.*Putting back what was there failed too: .*the disk is full"):
+    with pytest.raises(ServiceError, match="ready ends with 1.*Restoring the previous state failed too: .*the disk is full"):
         deploy(engine, dict(changed, image="app:2"))
 
 

@@ -45,7 +45,7 @@ def test_the_service_holds_its_own_port():
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.EADDRINUSE, "taken by another process"), (errno.EADDRNOTAVAIL, "is no address of this host")]
+    ("number", "words"), [(errno.EADDRINUSE, "taken by another process"), (errno.EADDRNOTAVAIL, "is not an address of this host")]
 )
 def test_a_port_that_the_host_refuses(number, words):
     with pytest.raises(ServiceError, match=f"ports: .*127.0.0.1, wanted for app, {words.replace('taken', 'is taken')}"):

@@ -83,17 +83,17 @@ def test_no_gpu_mechanism(wanted, enabled, file, words):
     ("changes", "words"),
     [
         ({"name": "my app"}, "name: 'my app'"),
-        ({"env": {"DEBUG": True}}, 'env: DEBUG is True, which is no text. Put it in quotes, as in DEBUG: "true"'),
+        ({"env": {"DEBUG": True}}, 'env: DEBUG is True, which is not text. Put it in quotes, as in DEBUG: "true"'),
         ({"ulimits": {"nofile": "many"}}, "ulimits: nofile is 'many'"),
         ({"memory": "1 GB"}, "memory: '1 GB'"),
         ({"mounts": [{"type": "bind", "source": "etc", "target": "/etc", "read_only": True}]}, "mounts: source 'etc' is not absolute"),
         ({"ports": [{"container_port": 80, "host_port": 80000, "address": "127.0.0.1"}]}, "ports: host_port 80000"),
-        ({"ports": [{"container_port": 80, "host_port": 80, "address": "gpu1"}]}, "ports: address 'gpu1' is no IP address"),
+        ({"ports": [{"container_port": 80, "host_port": 80, "address": "gpu1"}]}, "ports: address 'gpu1' is not an IP address"),
         ({"ports": [{"container_port": 80, "host_port": 80, "address": "127.0.0.1"}] * 2}, "ports: host_port 127.0.0.1:80 is given twice"),
         ({"reload": None}, "app.conf has on_change 'reload' but reload does not say how"),
         ({"health": {"command": ["x"], "http": {"port": 80, "path": "/"}}}, "health: http and command are given"),
-        ({"health": {"progress": "step (", "log_hints": []}}, "health.progress: 'step (' is no regular expression"),
-        ({"health": {"log_hints": [{"pattern": "[", "text": "x"}]}}, "health.log_hints.pattern: '[' is no regular expression"),
+        ({"health": {"progress": "step (", "log_hints": []}}, "health.progress: 'step (' is not a regular expression"),
+        ({"health": {"log_hints": [{"pattern": "[", "text": "x"}]}}, "health.log_hints.pattern: '[' is not a regular expression"),
     ],
 )
 def test_bad_input_names_the_option_the_value_and_the_fix(options, changes, words):

@@ -140,7 +140,7 @@ def test_the_previous_container_waits_for_its_data(program, at, folder, monkeypa
     def refuse(made):
         raise ServiceError("files: app.db: Input/output error.")
 
-    with monkeypatch.context() as patch, pytest.raises(ServiceError, match="Putting back what was there failed too: files: app.db"):
+    with monkeypatch.context() as patch, pytest.raises(ServiceError, match="Restoring the previous state failed too: files: app.db"):
         patch.setattr(volume_data, "put_back", refuse)
         deploy(program, at("2.0.0"))
     assert program.container("app") is None
@@ -187,7 +187,7 @@ STEPS = 6
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
 @pytest.mark.parametrize("rerun", ["1.9.0", "2.0.0"])
 def test_a_kill_at_any_step_of_an_upgrade(program, at, folder, step, rerun, monkeypatch):
-    """The program itself asserts that it is no older than its data."""
+    """The program itself asserts that it is not older than its data."""
     deploy(program, at("1.9.0"))
     program.kill_at = len(program.calls) + step
     with monkeypatch.context() as patch, pytest.raises(Killed):

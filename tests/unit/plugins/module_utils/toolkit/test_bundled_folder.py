@@ -1,4 +1,4 @@
-"""The folder of a bundle's repository on a host: placed, put back as it was, and cleared of former ones."""
+"""The folder of a bundle's repository on a host: written, restored, and cleared of previous folders."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_another_repository_takes_all_folders_away(folder, archive):
 
 @pytest.mark.parametrize("name", ["..__..__etc__passwd", "__etc__passwd"])
 def test_no_file_is_written_elsewhere(folder, archive, name):
-    with pytest.raises(PackageError, match="which is no file of a repository"):
+    with pytest.raises(PackageError, match="which is not a file of a repository"):
         place("1.20.1", archive(**{name: "root"}))
     assert not files(folder)
 

@@ -62,7 +62,7 @@ class Stand:
         self.on_install()
 
     def put_back(self, present: Any) -> None:
-        self.done.append("put back")
+        self.done.append("restore")
         self.on_put_back(present)
 
     def configure(self, names: Any) -> None:
@@ -293,7 +293,7 @@ def test_locks_that_are_not_given_back_end_the_run(stand, monkeypatch):
         raise Locked("E: Could not get lock /var/lib/apt/lists/lock.")
 
     host.on_download = locked
-    with pytest.raises(ToolkitError, match="put back as they were: E: Could not get lock .* was waited for 0 s"):
+    with pytest.raises(ToolkitError, match="previous repositories and key were restored: E: Could not get lock .* was waited for 0 s"):
         reconcile(host, version="1.20.1")
 
 
@@ -308,7 +308,7 @@ def test_an_engine_that_stops_answering_while_packages_are_fetched_ends_the_run(
     silent = by_role("1.20.0")
     silent["engine"].update(reachable=False, error="timed out")
     host = stand(by_role("1.20.0"), silent)
-    with pytest.raises(ToolkitError, match="does not answer any more.*timed out"):
+    with pytest.raises(ToolkitError, match="no longer answers.*timed out"):
         reconcile(host, version="1.20.1")
     assert "install" not in host.done
     assert files(host, tmp_path) == []
@@ -322,7 +322,7 @@ def test_a_failed_installation_leaves_the_files_as_they_were(stand, tmp_path):
 
     host.on_download = fail
     (tmp_path / "key.asc").write_text("former")
-    with pytest.raises(ToolkitError, match="put back as they were: E: 404 Not Found"):
+    with pytest.raises(ToolkitError, match="previous repositories and key were restored: E: 404 Not Found"):
         reconcile(host, version="1.20.1")
     assert files(host, tmp_path) == ["key.asc"]
     assert (tmp_path / "key.asc").read_text() == "former"
@@ -358,7 +358,7 @@ def test_after_a_failed_upgrade_the_former_packages_are_back_and_its_reason_is_q
     host.on_put_back = lambda present: setattr(host, "packages", present)
     with pytest.raises(ToolkitError, match="exit status 1. The host has the same packages as before: lib.*=1.20.0"):
         reconcile(host, version="1.20.1")
-    assert host.done == ["download", "install", "put back", "forget"]
+    assert host.done == ["download", "install", "restore", "forget"]
     assert files(host, tmp_path) == []
 
 
@@ -391,7 +391,7 @@ def test_packages_are_not_put_back_while_a_container_has_gpus_by_the_hook(stand)
     host.on_install = start_late
     with pytest.raises(ToolkitError, match="failed too:.*daemon-reload.*late-job.*packages stay as they are"):
         reconcile(host, version="1.20.1")
-    assert "put back" not in host.done
+    assert "restore" not in host.done
 
 
 def test_what_dpkg_left_halfway_is_finished_by_name(stand):
@@ -433,7 +433,7 @@ def test_entries_of_others_that_apt_cannot_read_are_named_and_do_not_matter(stan
 def test_a_repository_with_which_apt_reads_no_other_is_refused(stand, tmp_path):
     host = stand(fresh())
     host.problems = ["", CONFLICT]
-    with pytest.raises(ToolkitError, match="put back as they were: apt would not read.*http://x.example/ stable"):
+    with pytest.raises(ToolkitError, match="previous repositories and key were restored: apt would not read.*http://x.example/ stable"):
         reconcile(host, version="1.20.1")
     assert (host.done, files(host, tmp_path)) == (["forget"], [])
 

@@ -410,7 +410,7 @@ def test_a_host_without_a_gpu_is_told_why_it_is_left_out() -> None:
 
 def test_a_removal_names_containers_that_keep_their_gpus() -> None:
     plan = decide(by_role("1.20.1", containers=[container("job", "devices"), container("web")]), wanted(state="absent"))
-    assert plan.note.startswith("The containers job of gpu1 keep their GPUs and go on running.")
+    assert plan.note.startswith("The containers job of gpu1 keep their GPUs and continue to run.")
 
 
 def test_a_removal_leaves_packages_that_were_there_before_and_puts_back_what_was_set_aside() -> None:
@@ -480,7 +480,7 @@ def test_a_lost_gpu_leaves_a_specification_current_that_has_all_others():
     ("engine", "allowed", "words"),
     [
         ({}, False, "docker_engine_allow_restart is false"),
-        (SILENT, True, "does not answer any more (unix:///var/run/docker.sock: timed out)"),
+        (SILENT, True, "no longer answers (unix:///var/run/docker.sock: timed out)"),
         ({}, True, ""),
     ],
 )

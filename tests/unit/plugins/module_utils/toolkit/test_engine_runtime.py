@@ -74,7 +74,7 @@ def test_a_reload_is_enough_where_the_engine_takes_it(host, runtime):
     [
         (False, {}, ToolkitError, ("docker_engine_allow_restart is false",)),
         (True, {"containers": [JOB]}, Skipped, ("would stop the running containers job", "live-restore")),
-        (True, {"reachable": False, "error": "timed out"}, ToolkitError, ("does not answer any more", "timed out")),
+        (True, {"reachable": False, "error": "timed out"}, ToolkitError, ("no longer answers", "timed out")),
     ],
     ids=["forbidden", "a container that started since", "silent"],
 )
@@ -82,7 +82,7 @@ def test_what_a_restart_could_harm_is_known_just_before_it(host, runtime, allow_
     host.on["reload"] = after_reload
     with pytest.raises(error) as raised:
         runtime(allow_restart=allow_restart).add(PROGRAM)
-    for text in (*words, "put back as it was"):
+    for text in (*words, "previous configuration was restored"):
         assert text in str(raised.value)
     assert "restart" not in host.verbs
     assert host.configuration == SITE
@@ -98,7 +98,7 @@ def test_a_restart_that_stops_no_container_is_made_where_only_that_helps(host, r
 
 
 def test_a_restart_that_does_not_help_is_an_error_and_the_engine_runs_with_its_former_file(host, runtime):
-    with pytest.raises(ToolkitError, match="after a restart either.*put back as it was"):
+    with pytest.raises(ToolkitError, match="after a restart either.*previous configuration was restored"):
         runtime(allow_restart=True).add(PROGRAM)
     assert host.verbs[-1] == "start"
     assert host.configuration == SITE

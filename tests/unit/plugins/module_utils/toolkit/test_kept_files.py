@@ -1,4 +1,4 @@
-"""Files that are changed together and put back as they were."""
+"""Files that are changed together, and whose previous content is restored."""
 
 from __future__ import annotations
 
