@@ -166,7 +166,7 @@ def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_pat
     assert [flag for flag in options["command"] if "external-url" in flag or "prefix" in flag] == flags
     assert options["health"]["http"]["path"] == f"{prefix}/-/ready"
     assert options["reload"]["http"]["path"] == f"{prefix}/-/reload"
-    compared = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
+    compared = arguments("verify", "Compare what Prometheus and Grafana see with the hosts", inventory, "monitor1", tmp_path)
     scheme = "http" if variables.get("gpu_monitoring_tls") is False else "https"
     assert compared["prometheus_url"] == f"{scheme}://10.0.0.9:9090{prefix}"
     resources = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)
@@ -382,7 +382,7 @@ def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     alert = {"alert": "SiteIsBusy", "expr": "up", "annotations": {"summary": "busy"}}
     variables["prometheus_rules_extra"] = [{"name": "site", "rules": [{"record": "a", "expr": "up"}, alert]}, {"name": "empty"}]
     inventory = fleet({"gpu1": {**GPU1, "model_servers": [{"name": "llama", "port": 8000}]}, "gpu2": GPU2}, {"monitor1": MONITOR}, variables)
-    options = arguments("verify", "Compare what Prometheus and Grafana see with what is there", inventory, "monitor1", tmp_path)
+    options = arguments("verify", "Compare what Prometheus and Grafana see with the hosts", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)
     assert options["targets"] == {job: files[f"targets/{job}.json"] for job in ("cadvisor", "nvidia-gpu", "node", "model-server")}
     assert "SiteIsBusy" in options["alerts"] and len(options["alerts"]) == len(set(options["alerts"]))

@@ -216,6 +216,6 @@ def test_rpm_removes_nothing_where_the_previous_packages_cannot_come_back(folder
     programs = Programs(Answer(1, "", "No package nvidia-container-toolkit-1.9.0-1 available.\n"), Answer(1, RPM_AFTER, ""))
     manager = package_manager.of("dnf", programs, "")
     manager.keep([kept])
-    with pytest.raises(PackageError, match="does not have the former packages"):
+    with pytest.raises(PackageError, match="no longer has the previous packages"):
         manager.put_back([kept])
     assert not any("--erase" in arguments for arguments in programs.asked)
