@@ -212,7 +212,7 @@ engine:
           sample: [{via: cdi, names: [all]}]
         gpu_access:
           description:
-            - How it got GPUs. V(hook) by NVIDIA's hook: C(systemctl daemon-reload) can remove the GPUs if systemd manages the cgroups.
+            - How it got GPUs. V(hook) by NVIDIA's hook. C(systemctl daemon-reload) can remove the GPUs if systemd manages the cgroups.
               V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where it has none.
           type: str
           sample: devices
