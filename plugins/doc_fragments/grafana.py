@@ -213,7 +213,7 @@ variables:
       default: false
 annotations:
   description: >-
-    Queries whose series are marked on the graphs, from the begin of each series to its end, for dashboards made of
+    Queries whose series are marked on the graphs, from the begin to the end of each series. For dashboards made of
     C(panels).
   type: list
   elements: dict
@@ -404,8 +404,8 @@ class ModuleDocFragment:
 attributes:
   action_group:
     description: >-
-      C(module_defaults) with the key C(group/mlops.gpu_monitoring.grafana) sets URL, credentials and TLS options once for
-      all modules.
+      C(module_defaults) with the key C(group/mlops.gpu_monitoring.grafana) sets URL, credentials and TLS options once
+      for all modules.
     support: full
     membership: [mlops.gpu_monitoring.grafana]
 options:
@@ -413,8 +413,8 @@ options:
     description:
       - Address of Grafana, with its sub-path if it has one. A username or password in the address is an error.
       - >-
-        Requests are repeated up to 5 times after the statuses 429, 502, 503 and 504, a lost connection and a locked
-        database, and reads after 500. The pauses grow from 0.5 to 8 seconds, or are what C(Retry-After) asks for.
+        Requests are repeated up to 5 times after the statuses 429, 502, 503 and 504, a lost connection or a locked
+        database. Reads are also repeated after 500. The pauses grow from 0.5 to 8 seconds, or follow C(Retry-After).
         While nothing listens, such as when Grafana restarts, requests are repeated for about a minute.
     type: str
     required: true

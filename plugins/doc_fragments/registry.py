@@ -26,8 +26,9 @@ options:
     default: ""
   registry_ca:
     description:
-      - PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The authorities count for
-        other servers too to which these registries send their clients, such as a server of tokens.
+      - >-
+        PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The authorities count
+        for other servers too to which these registries send their clients, such as a server of tokens.
       - The authorities of the controller count as well. Other registries need a certificate that the controller trusts.
     type: str
     default: ""

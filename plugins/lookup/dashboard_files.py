@@ -9,7 +9,9 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Reads files with one dashboard each, in the form of the option O(mlops.gpu_monitoring.grafana_resources#module:dashboards).
+  - >-
+    Reads files with one dashboard each, in the form of the option
+    O(mlops.gpu_monitoring.grafana_resources#module:dashboards).
   - Braces in the files are left to Grafana.
 options:
   _terms:

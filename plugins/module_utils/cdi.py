@@ -10,7 +10,8 @@ from typing import Any
 
 # Only the role nvidia_container_toolkit writes to this file.
 OWN_CDI_FILE = "/etc/cdi/mlops.gpu_monitoring.yaml"
-# The key `kind` of a CDI specification in YAML or JSON (https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md).
+# The key `kind` of a CDI specification in YAML or JSON
+# (https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md).
 _GPU_KIND = re.compile(r"\bkind\W+nvidia\.com/gpu(?![\w.-])")
 _NAME = re.compile(r"\bname[\"']?\s*:\s*[\"']?([A-Za-z0-9][\w.:-]*)")
 _UUID = re.compile(r"(?:GPU|MIG)-[0-9a-f-]+")
@@ -19,10 +20,12 @@ _DRIVER = re.compile(r"libcuda\.so\.(\d+(?:\.\d+)+)")
 
 
 def describe(folders: Iterable[str]) -> list[dict[str, Any]]:
-    """The CDI specifications of kind nvidia.com/gpu from which containers get devices: `path`, `uuids` of the GPUs and MIG instances that come from it, and
-    `drivers`, the versions of the driver whose files it mounts.
+    """The CDI specifications of kind nvidia.com/gpu from which containers get devices.
 
-    A device that is in several folders comes from the last of them; one that is in several files of a folder comes from none.
+    `uuids` are the GPUs and MIG instances of a specification, `drivers` the versions of the driver whose files it
+    mounts.
+
+    A device in several folders comes from the last of them. A device in several files of a folder comes from no file.
     """
     texts: dict[str, str] = {}
     source: dict[str, str] = {}

@@ -7,7 +7,9 @@ from typing import Any
 
 
 def parse(text: str, path: str) -> dict[str, Any]:
-    """The configuration in `text`; an empty file is an empty one. Raises ValueError that names the place of what is broken."""
+    """The configuration in `text`; an empty file is an empty one. Raises ValueError that names the place of what is
+    broken.
+    """
     if not text.strip():
         return {}
     try:
@@ -39,7 +41,9 @@ def merge(present: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def without(present: dict[str, Any], unwanted: dict[str, Any]) -> dict[str, Any]:
-    """`present` less what it has just as in `unwanted`: a value that differs stays, an object that holds more stays whole, and one that is left empty goes."""
+    """`present` without the settings of `unwanted`. A value that differs stays, and so does a larger object. An empty
+    object is removed.
+    """
     left = dict(present)
     for key, value in unwanted.items():
         if key not in left:
@@ -54,7 +58,9 @@ def without(present: dict[str, Any], unwanted: dict[str, Any]) -> dict[str, Any]
 
 
 def _scalars(config: dict[str, Any]) -> bool:
-    """Whether an object holds a value that is not an object, so that it is one setting rather than a folder of settings."""
+    """Whether an object holds a value that is not an object, so that it is one setting rather than a folder of
+    settings.
+    """
     return any(not isinstance(value, dict) for value in config.values())
 
 

@@ -33,9 +33,9 @@ def logins(pattern: re.Pattern[str], value: Any) -> Iterator[str]:
 class Module(AnsibleModule):
     """A module whose options have secrets in suboptions or in URLs.
 
-    The options with secret suboptions are left out of what Ansible writes to the host's log: AnsibleModule looks for
-    secrets in the representation of an option, in which one of several lines, such as a private key, is not found. The
-    logins in the URLs of the options and of the diff are left out of the result, and so are secrets in `json_data`.
+    Options with secret suboptions are left out of Ansible's entry in the host's log. AnsibleModule searches the
+    representation of an option, and does not find a secret of several lines there, such as a private key. The result
+    has no logins in the URLs of the options and of the diff, and no secrets in `json_data`.
     """
 
     def exit_json(self, **kwargs: Any) -> Any:

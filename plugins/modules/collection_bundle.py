@@ -11,8 +11,8 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Writes the archive of the collection that runs into the folder C(collection) of a bundle. C(ansible-galaxy collection
-    install) takes the archive, also with C(--offline).
+    Writes the archive of the collection that runs into the folder C(collection) of a bundle. C(ansible-galaxy
+    collection install) takes the archive, also with C(--offline).
   - >-
     An archive of an installed collection is made from its lists C(MANIFEST.json) and C(FILES.json), since
     C(ansible-galaxy collection build) needs a checkout. A file that differs from the lists is refused by name. In a

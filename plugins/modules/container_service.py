@@ -27,9 +27,9 @@ description:
   - The previous container stops before the new one starts, because both use the same ports and data. If the run is
     killed between the two, neither runs until the next run. At any other moment one of them runs.
   - Two runs for one service at the same time do not mix. The second one fails.
-  - The engine does not try again if the start of a container fails at boot, for example because a published address or
-    a CDI specification comes late. Where systemd runs, the module installs the unit C(gpu-monitoring-services.service),
-    which starts such a container again. systemd reads the unit at the next boot, without a daemon-reload.
+  - If the start of a container fails at boot, the engine does not try again. An example is a published address or a CDI
+    specification that comes late. With systemd, the module installs the unit C(gpu-monitoring-services.service), which
+    starts such a container again. systemd reads the unit at the next boot, without a daemon-reload.
   - The module does not touch a container of the same name that it did not create. With O(services[].state=present)
     such a container is an error.
 attributes:
@@ -70,8 +70,9 @@ options:
           - V(absent) removes the container, the files and the networks that nobody else has, and volumes only with
             O(services[].remove_data).
           - V(present) removes no volume.
-          - On a host that no longer has an engine, V(absent) removes the files, and warns of what cannot be looked for. A host
-            whose engine is installed and does not answer is an error.
+          - >-
+            On a host that no longer has an engine, V(absent) removes the files, and warns of what cannot be looked for.
+            A host whose engine is installed and does not answer is an error.
         type: str
         choices: [present, absent]
         default: present
@@ -121,8 +122,9 @@ options:
         choices: [host]
       pid_mode:
         description:
-          - V(host) shows the container the processes of the host, by the ids that they have there, for a service that
-            asks the driver of the GPUs for processes.
+          - >-
+            V(host) shows the container the processes of the host with their ids. A service needs this to ask the driver
+            of the GPUs for processes.
         type: str
         choices: [host]
       hostname:
@@ -162,8 +164,9 @@ options:
             default: true
           recursive:
             description:
-              - Whether the container sees what is mounted below a folder of the host too. With V(true) the container can
-                keep such a file system mounted after the host unmounted the file system.
+              - >-
+                Whether the container sees what is mounted below a folder of the host too. With V(true) the container
+                can keep such a file system mounted after the host unmounted the file system.
             type: bool
             default: true
           create_mountpoint:
@@ -376,8 +379,9 @@ options:
             required: true
           further_commands:
             description:
-              - Further programs with their arguments, which run one after the other where O(services[].validate.command)
-                accepts the files. The first one that ends with an error decides.
+              - >-
+                Further programs with their arguments, which run one after the other where
+                O(services[].validate.command) accepts the files. The first one that ends with an error decides.
             type: list
             elements: list
             default: []
@@ -468,8 +472,9 @@ options:
             default: false
           log_hints:
             description:
-              - What lines of the container's log mean that do not say so themselves. The first that fits is added to the
-                error where the service does not become healthy.
+              - >-
+                What lines of the container's log mean that do not say so themselves. The first that fits is added to
+                the error where the service does not become healthy.
             type: list
             elements: dict
             default: []
@@ -484,18 +489,22 @@ options:
                 required: true
           timeout:
             description:
-              - Seconds to wait. With O(services[].health.progress), seconds without progress, and the wait has no other limit.
+              - >-
+                Seconds to wait. With O(services[].health.progress), seconds without progress, and the wait has no other
+                limit.
               - A container that ends or that the engine restarts fails at once.
             type: int
             default: 60
           progress:
             description:
-              - Regular expression for lines of the container's log that show that a start makes progress, such as steps of a
-                migration. After such a line O(services[].health.timeout) begins again.
+              - >-
+                Regular expression for lines of the container's log that show that a start makes progress, such as steps
+                of a migration. After such a line O(services[].health.timeout) begins again.
               - A text that the expression matched since the container's start does not count a second time. So the
                 expression must match what differs from step to step, and no time of day.
-              - Lines count that the container wrote since its start. If the log driver does not let logs be read, no line
-                counts.
+              - >-
+                Lines count that the container wrote since its start. If the log driver does not let logs be read, no
+                line counts.
             type: str
             default: ""
           variable:
@@ -510,10 +519,12 @@ options:
           - Where the versions differ, O(services[].data.files) are copied while neither container runs. When the
             deployment fails, the copy is restored together with the previous container. If the host does not see the
             files, the previous container is restored and not started.
-          - An image whose tag names no version, such as V(latest), counts as another version than any other image. So does
-            an image to which the tag was moved.
-          - An interrupted deployment of another version is not taken back where O(services[].image) is the same again and
-            the container is healthy. The data may have changed since.
+          - >-
+            An image whose tag names no version, such as V(latest), counts as another version than any other image. So
+            does an image to which the tag was moved.
+          - >-
+            An interrupted deployment of another version is not taken back where O(services[].image) is the same again
+            and the container is healthy. The data may have changed since.
           - The copy needs twice the size of the files and 256 MiB on the disk of the volume. A disk with less room is
             refused before anything changes.
           - Where the previous version reads the data of the new version, nothing is copied, and the data stays.
@@ -522,7 +533,8 @@ options:
         type: dict
         suboptions:
           version:
-            description: Version of the program in O(services[].image), such as V(12.4.10). Others than numbers are not compared.
+            description: >-
+              Version of the program in O(services[].image), such as V(12.4.10). Others than numbers are not compared.
             type: str
             required: true
           volume:
@@ -530,21 +542,24 @@ options:
             type: str
             required: true
           files:
-            description: Paths in the volume of the files that a new version changes, such as a database and its journals.
+            description: >-
+              Paths in the volume of the files that a new version changes, such as a database and its journals.
             type: list
             elements: str
             required: true
           derived:
             description:
-              - Paths in the volume of folders that the program makes again from O(services[].data.files), such as a search
-                index. They are removed when the copy of the files is restored.
+              - >-
+                Paths in the volume of folders that the program makes again from O(services[].data.files), such as a
+                search index. They are removed when the copy of the files is restored.
             type: list
             elements: str
             default: []
           oldest_reader:
             description:
-              - Oldest version that reads the data that O(services[].data.version) writes, such as V(2.55). The newest such
-                version of all deployments counts until the volume is removed.
+              - >-
+                Oldest version that reads the data that O(services[].data.version) writes, such as V(2.55). The newest
+                such version of all deployments counts until the volume is removed.
             type: str
             default: ""
           allow_older:
@@ -568,8 +583,9 @@ options:
     default: false
   bundle:
     description:
-      - Folder on the controller with a bundle of M(mlops.gpu_monitoring.image_bundle). An image of a service then counts
-        as present only with a digest of the bundle. An image that the bundle lacks is an error.
+      - >-
+        Folder on the controller with a bundle of M(mlops.gpu_monitoring.image_bundle). An image of a service then
+        counts as present only with a digest of the bundle. An image that the bundle lacks is an error.
       - An image is pulled only from a registry of C(gpu_monitoring_registry) or C(gpu_monitoring_registries). A pulled
         image has to be that of the bundle.
       - O(services[].image) has to come from the variable of a role, such as C(prometheus_image).
@@ -599,9 +615,12 @@ options:
     default: ""
   registry_ca:
     description:
-      - PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The module writes them to
-        C(/etc/docker/certs.d/HOST[:PORT]/ca.crt), which the engine reads at each pull, without a restart.
-      - A file there that the module did not write is never changed. It is an error where the file lacks the certificate.
+      - >-
+        PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The module writes them
+        to C(/etc/docker/certs.d/HOST[:PORT]/ca.crt), which the engine reads at each pull, without a restart.
+      - >-
+        A file there that the module did not write is never changed. It is an error where the file lacks the
+        certificate.
       - Where it is empty, the module removes the file that it wrote.
     type: str
     default: ""

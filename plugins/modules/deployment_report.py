@@ -10,11 +10,13 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Warns of the hosts of the play that were unreachable, and of those on which a part of the deployment failed, with the reasons.
+  - >-
+    Warns of the hosts of the play that were unreachable, and of those on which a part of the deployment failed, with
+    the reasons.
   - Warns of hosts whose exporters Prometheus does not know, as after a run that left out the monitoring host.
   - >-
-    Warns of services of earlier deployments that still run on hosts of the play, and of hosts that Prometheus had
-    targets on and that the inventory no longer has.
+    Warns of services of earlier deployments that still run on hosts of the play. Warns of hosts with targets in
+    Prometheus that the inventory no longer has.
   - Fails in a run that began after the tasks that register C(gpu_monitoring_fleet).
   - It runs on the controller alone. Run it once for all hosts.
 attributes:

@@ -10,8 +10,12 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Merges settings into the engine's configuration file and leaves every other key as it is. The engine itself is not touched; reload it afterwards.
-  - The new file is checked by C(dockerd --validate) before it takes the place of the old one, where the engine has that (23.0 and newer).
+  - >-
+    Merges settings into the engine's configuration file and leaves every other key as it is. The engine itself is not
+    touched; reload it afterwards.
+  - >-
+    The new file is checked by C(dockerd --validate) before it takes the place of the old one, where the engine has that
+    (23.0 and newer).
   - A file that is not JSON is refused and left as it is.
   - A file that gets a proxy with a password is not readable by others from then on.
 attributes:
@@ -29,8 +33,9 @@ options:
   config:
     description:
       - With O(state=present) settings to merge in. Objects are merged, all other values are replaced.
-      - With O(state=absent) settings to take out. A setting that has another value in the file stays, and so does an object that holds more.
-        An object that is left empty goes.
+      - >-
+        With O(state=absent) settings to take out. A setting that has another value in the file stays, and so does an
+        object that holds more. An object that is left empty goes.
     type: dict
     required: true
   state:

@@ -10,9 +10,15 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Installs a package with C(apt-get). It needs no Python bindings of apt, which only the Python of the distribution has.
-  - No package is removed. Where the engine would take the place of another package, apt-get refuses, and the error names that package.
-  - Repositories that do not answer are a warning, as are entries of the NVIDIA container toolkit's repository that contradict each other.
+  - >-
+    Installs a package with C(apt-get). It needs no Python bindings of apt, which only the Python of the distribution
+    has.
+  - >-
+    No package is removed. Where the engine would take the place of another package, apt-get refuses, and the error
+    names that package.
+  - >-
+    Repositories that do not answer are a warning, as are entries of the NVIDIA container toolkit's repository that
+    contradict each other.
   - Locks of apt and dpkg are waited for, up to five minutes. The message names the process that holds the lock.
   - A host on which dpkg left packages halfway is refused, since C(apt-get) would finish the packages of others too.
 attributes:

@@ -10,7 +10,9 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Compares one dashboard, given as a list of panels or as a JSON model, with what Grafana has and writes the differences.
+  - >-
+    Compares one dashboard, given as a list of panels or as a JSON model, with what Grafana has and writes the
+    differences.
   - For several objects M(mlops.gpu_monitoring.grafana_resources) is much faster, since it takes one task.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana

@@ -10,7 +10,9 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Compares datasources, folders and dashboards with what Grafana has and writes only what differs, over one connection.
+  - >-
+    Compares datasources, folders and dashboards with what Grafana has and writes only what differs, over one
+    connection.
   - From 16 dashboards on, up to four connections read the dashboards. Writes go one after the other.
   - >-
     Invalid input is refused before anything is written. Objects are identified by their uid. Nothing is taken over or
@@ -27,17 +29,20 @@ options:
   prune:
     description:
       - Whether to remove what an earlier task with the same O(owner) declared and this task does not declare.
-      - A dashboard is removed where it still has its mark, under its uid and in its folder. The folder is the top level, one
-        that O(folders) declared, or one with the mark.
-      - Copies, dashboards that were moved, dashboards in folders of others, dashboards that have only the tag, and objects
-        of provisioning files stay. They are in RV(spared).
+      - >-
+        A dashboard is removed where it still has its mark, under its uid and in its folder. The folder is the top
+        level, one that O(folders) declared, or one with the mark.
+      - >-
+        Copies, dashboards that were moved, dashboards in folders of others, dashboards that have only the tag, and
+        objects of provisioning files stay. They are in RV(spared).
       - A folder that holds anything else stays, and is an error.
     type: bool
     default: false
   secret_key_file:
     description:
-      - File on the host that runs the module, with the key with which Grafana encrypts secrets. The key is C(secret_key)
-        in the section C([security]) of Grafana's configuration.
+      - >-
+        File on the host that runs the module, with the key with which Grafana encrypts secrets. The key is
+        C(secret_key) in the section C([security]) of Grafana's configuration.
       - With another key than at the last run, Grafana can neither read nor update the secrets of its datasources. The
         declared datasources with secrets are then removed and created again.
       - The module recognizes the key by a keyed hash in the datasource's C(jsonData).
@@ -45,8 +50,9 @@ options:
   state:
     description:
       - V(present) creates, updates and removes objects as the C(state) of each object says.
-      - V(gathered) writes nothing, and returns all objects of the organization in RV(gathered). The lists of objects and
-        O(prune) have no effect then.
+      - >-
+        V(gathered) writes nothing, and returns all objects of the organization in RV(gathered). The lists of objects
+        and O(prune) have no effect then.
     type: str
     choices: [present, gathered]
     default: present
@@ -114,7 +120,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: Every object, with what the task did or in check mode would do. Failed objects are named in RV(ignore:msg).
+  description: >-
+    Every object, with what the task did or in check mode would do. Failed objects are named in RV(ignore:msg).
   returned: success and failure, when O(state=present)
   type: list
   elements: dict

@@ -19,7 +19,8 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.grafana.login
 attributes:
   check_mode:
-    description: Reports what would change and writes nothing. If no Grafana answers, the plan is that for an empty Grafana.
+    description: >-
+      Reports what would change and writes nothing. If no Grafana answers, the plan is that for an empty Grafana.
     support: full
   diff_mode:
     description: Shows the settings of the account. A new token is shown only as set.

@@ -37,7 +37,8 @@ options:
     default: []
     version_added: "0.1.0"
   only_files:
-    description: Whether to return O(files) and O(json_files) alone, without asking the driver, the engine or the package manager.
+    description: >-
+      Whether to return O(files) and O(json_files) alone, without asking the driver, the engine or the package manager.
     type: bool
     default: false
   roles:
@@ -113,14 +114,15 @@ gpu:
             uuid: {description: UUID of the instance., type: str, sample: MIG-4f0c3a52-0000-0000-0000-000000000000}
             profile: {description: Its profile., type: str, sample: 3g.40gb}
     uuids:
-      description: UUIDs of what work can run on, MIG instances where a GPU is in MIG mode and the other GPUs themselves.
+      description: >-
+        UUIDs of what work can run on, MIG instances where a GPU is in MIG mode and the other GPUs themselves.
       type: list
       elements: str
       sample: [MIG-4f0c3a52-0000-0000-0000-000000000000]
     devices:
       description: >-
-        What a container with all GPUs is given: PCI addresses, those of lost GPUs too, and UUIDs of MIG instances. A GPU
-        that is not on a PCI bus is there by its UUID.
+        What a container with all GPUs is given: PCI addresses, those of lost GPUs too, and UUIDs of MIG instances. A
+        GPU that is not on a PCI bus is there by its UUID.
       type: list
       elements: str
       sample: ["0000:3b:00.0"]
@@ -174,7 +176,8 @@ engine:
     cdi_enabled: {description: Whether the engine reads CDI specifications., type: bool, sample: true}
     cdi_gpus: {description: Whether one of them is of kind C(nvidia.com/gpu)., type: bool, sample: true}
     cdi_specifications:
-      description: Those from which containers get devices. Where several have a device, it comes from the one in the last folder.
+      description: >-
+        Those from which containers get devices. Where several have a device, it comes from the one in the last folder.
       type: list
       elements: dict
       contains:
@@ -212,8 +215,10 @@ engine:
           sample: [{via: cdi, names: [all]}]
         gpu_access:
           description:
-            - How it got GPUs. V(hook) by NVIDIA's hook. C(systemctl daemon-reload) can remove the GPUs if systemd manages the cgroups.
-              V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where it has none.
+            - >-
+              How it got GPUs. V(hook) by NVIDIA's hook. C(systemctl daemon-reload) can remove the GPUs if systemd
+              manages the cgroups. V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where
+              it has none.
           type: str
           sample: devices
     stopped_services:
@@ -226,7 +231,8 @@ engine:
         status: {description: "V(created), V(exited), V(dead) or V(paused).", type: str, sample: exited}
         error: {description: Why the start failed; empty where the container was stopped., type: str, sample: "cannot assign requested address"}
     proxies:
-      description: Proxies of the engine for pulls, by their keys in C(daemon.json). The engine replaces credentials by C(xxxxx).
+      description: >-
+        Proxies of the engine for pulls, by their keys in C(daemon.json). The engine replaces credentials by C(xxxxx).
       type: dict
       sample: {http-proxy: "", https-proxy: "http://proxy.example.com:3128", no-proxy: ""}
     root_dir: {description: Directory in which the engine keeps its data., type: str, sample: /var/lib/docker}
@@ -250,7 +256,8 @@ packages:
         version: {description: Version without the revision., type: str, sample: 1.20.1}
         held: {description: Whether dpkg holds it., type: bool, sample: true}
         state:
-          description: V(installed), or V(half-installed), V(unpacked) or V(half-configured) where dpkg was interrupted or failed.
+          description: >-
+            V(installed), or V(half-installed), V(unpacked) or V(half-configured) where dpkg was interrupted or failed.
           type: str
           sample: installed
 repositories:

@@ -16,8 +16,8 @@ description:
   - Sends only images whose id differs from that in the bundle, for the platform of the host. A run after an
     interrupted run sends only the layers that are missing.
   - >-
-    Before anything is sent, checks that the host has room for the archives and for the unpacked layers. The error
-    names the folder, the bytes that are free and the bytes that are needed.
+    Before anything is sent, checks that the host has room for the archives and for the unpacked layers. The error names
+    the folder, the bytes that are free and the bytes that are needed.
   - Afterwards the id of each image is compared with the bundle, for the graph drivers and for the image store of
     containerd.
   - Neither removes images nor touches containers.

@@ -10,15 +10,23 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Evaluates addresses, labels, ports of exporters, model servers and the use of TLS of all hosts of the groups C(gpu_hosts) and C(monitoring) and of the play.
-  - It evaluates each variable in the context of its own host, so variables may use C(hostvars) and the variables of the play.
-  - It checks that hosts have different addresses that the other hosts can reach, that they agree on TLS, and that shared variables are valid.
   - >-
-    Of hosts whose M(mlops.gpu_monitoring.host_info) is registered as C(gpu_monitoring_host), it also checks that the addresses on which ports are published are
-    the host's own and not those of a bridge of containers.
-  - A name is resolved by the controller. Of several addresses it takes none of the loopback or of a bridge of containers on the controller, IPv4 first, then
-    the one that is nearest to the address of the monitoring host. The controller itself has the address from which it sends to the other hosts.
-  - A run that leaves out the monitoring hosts resolves the names of its own hosts alone.
+    Evaluates addresses, labels, ports of exporters, model servers and the use of TLS of all hosts of the groups
+    C(gpu_hosts) and C(monitoring) and of the play.
+  - >-
+    It evaluates each variable in the context of its own host, so variables may use C(hostvars) and the variables of the
+    play.
+  - >-
+    It checks that hosts have different addresses that the other hosts can reach, that they agree on TLS, and that
+    shared variables are valid.
+  - >-
+    If the result of M(mlops.gpu_monitoring.host_info) is registered as C(gpu_monitoring_host), the published addresses
+    are checked too. They must belong to the host, and not to a container bridge.
+  - >-
+    The controller resolves names. Addresses of the loopback and of container bridges are ignored. Of several addresses,
+    IPv4 is preferred, then the address that is nearest to that of the monitoring host. The address of the controller
+    itself is the one from which it sends to the other hosts.
+  - A run without the monitoring hosts resolves only the names of its own hosts.
   - It runs on the controller alone. Run it once for all hosts.
 notes:
   - Register the result as C(gpu_monitoring_fleet), where the roles read it.
@@ -52,7 +60,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: For each host its address, the labels of its targets and the ports of the exporters that Prometheus should expect there.
+  description: >-
+    For each host its address, the labels of its targets and the ports of the exporters that Prometheus should expect
+    there.
   returned: success
   type: dict
   sample: {"gpu1": {"address": "192.0.2.11", "labels": {"team": "vision"}, "exporters": {"cadvisor": 8088, "dcgm_exporter": 9400, "node_exporter": 9100}}}

@@ -11,11 +11,13 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Compares what the hosts have with what Prometheus and Grafana say of them: targets, the age of values, GPUs and MIG
-    instances, containers and their GPUs, clocks, the scrape interval, the age of the database, every panel of the
-    dashboards, and the rules of alerts and their way to Alertmanager.
-  - Says one sentence for each fault; what follows from it is not told again. Faults do not fail the task, so that what was found can be shown and kept first.
-  - Only asks, and changes nothing. With O(test_alert) it sends one alert.
+    Compares the hosts with the data in Prometheus and Grafana. Checks targets, the age of values, GPUs and MIG
+    instances, containers and their GPUs, clocks and the scrape interval. Checks the age of the database, every panel of
+    the dashboards, the rules of alerts, and the delivery of alerts to Alertmanager.
+  - >-
+    Returns one sentence for each fault, without the consequences of the fault. Faults do not fail the task, so a
+    playbook can show and store the result first.
+  - Changes nothing. With O(test_alert), the module sends one alert.
 attributes:
   check_mode:
     description: Asks in check mode as well, and never changes anything. Sends no test alert in check mode.
@@ -111,8 +113,9 @@ options:
     required: true
   targets:
     description: >-
-      What Prometheus should scrape: for each job its target groups, as in Prometheus' C(file_sd_config), with the label C(host), and for model servers
-      C(server). The jobs C(cadvisor), C(nvidia-gpu), C(node) and C(model-server) are known, of others only the targets are checked.
+      What Prometheus should scrape: for each job its target groups, as in Prometheus' C(file_sd_config), with the label
+      C(host), and for model servers C(server). The jobs C(cadvisor), C(nvidia-gpu), C(node) and C(model-server) are
+      known, of others only the targets are checked.
     type: dict
     required: true
   host_info:
@@ -133,26 +136,33 @@ options:
     default: 5
   dashboards:
     description:
-      - The dashboards that should be in Grafana, in the form of the option O(mlops.gpu_monitoring.grafana_resources#module:dashboards).
       - >-
-        Each panel is asked for now, or for the end of the dashboard's time range, with the values that Grafana gives variables when somebody opens the
-        dashboard. Panels that need other datasources than Prometheus are not checked, and a note names them.
+        The dashboards that should be in Grafana, in the form of the option
+        O(mlops.gpu_monitoring.grafana_resources#module:dashboards).
       - >-
-        Of a variable with the label C(host) a host with all exporters counts, unless a saved value exists. Of a repeated panel one copy counts.
+        Each panel is queried for now, or for the end of the dashboard's time range. Variables have the values that
+        Grafana gives them when somebody opens the dashboard. Panels that need other datasources than Prometheus are not
+        checked, and a note names them.
+      - >-
+        A variable with the label C(host) has a host with all exporters as value, unless a saved value exists. Of a
+        repeated panel, one copy is checked.
     type: list
     elements: dict
     default: []
   optional_panels:
     description:
-      - Regular expressions for panels that may be empty. One is looked for in C(uid of the dashboard/title of the panel) and in the queries.
+      - >-
+        Regular expressions for panels that may be empty. One is looked for in C(uid of the dashboard/title of the
+        panel) and in the queries.
       - A panel with several queries must show the data of one of them in any case.
     type: list
     elements: str
     default: []
   certificate_days:
     description: >-
-      How many days before its end a certificate is a fault: one that Grafana, Prometheus or an exporter of a target that is up serves, or an authority of
-      O(ca_path). Exporters that only Prometheus reaches, by the name of a container, are left out.
+      How many days before its end a certificate is a fault. The certificates of Grafana, Prometheus, exporters of
+      targets that are up and O(ca_path) are checked. Exporters that only Prometheus reaches, by the name of a
+      container, are left out.
     type: float
     default: 30
   groups:
@@ -164,10 +174,11 @@ options:
   data_since_file:
     description:
       - >-
-        File of the host that runs the module, outside of Prometheus' volume. Data should be there of the time since it was last changed, but for what the
-        retention drops. Not checked where it is not there.
+        File of the host that runs the module, outside of Prometheus' volume. Data should be there of the time since it
+        was last changed, but for what the retention drops. Not checked where it is not there.
       - >-
-        With a retention by size, data is missed as long as less than a tenth of the size is in use, since it may be the limit that dropped it after that.
+        With a retention by size, missing data is a fault only while less than a tenth of the size is in use. After
+        that, the limit may have dropped the data.
     type: path
 seealso:
   - module: mlops.gpu_monitoring.prometheus_query_info
@@ -232,8 +243,8 @@ problems:
     check:
       description: >-
         What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers),
-        V(container_gpus), which is what GPUs containers have, V(clock),
-        V(alerts), V(certificates), V(interval), V(data), V(dashboards) or V(left), which is a service that was left behind.
+        V(container_gpus), which is what GPUs containers have, V(clock), V(alerts), V(certificates), V(interval),
+        V(data), V(dashboards) or V(left), which is a service that was left behind.
       type: str
       sample: gpus
     host: {description: The host; empty for a fault of no host., type: str, sample: gpu2}

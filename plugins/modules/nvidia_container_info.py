@@ -10,7 +10,9 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Runs C(nvidia-smi -L) in a new container that gets all GPUs, and removes the container. No other container is touched, and no work is put on a GPU.
+  - >-
+    Runs C(nvidia-smi -L) in a new container that gets all GPUs, and removes the container. No other container is
+    touched, and no work is put on a GPU.
   - With O(gpus) it compares them with the GPUs that the host has, and fails with the difference.
 attributes:
   check_mode:
@@ -23,11 +25,15 @@ attributes:
 options:
   image:
     description:
-      - The image, pulled where the host does not have it. Any image with the GNU C library will do; its entry point is not used.
+      - >-
+        The image, pulled where the host does not have it. Any image with the GNU C library will do; its entry point is
+        not used.
     type: str
     required: true
   mechanism:
-    description: How the container gets the GPUs. V(auto) takes CDI where the engine has a CDI specification of them, and the runtime C(nvidia) otherwise.
+    description: >-
+      How the container gets the GPUs. V(auto) takes CDI where the engine has a CDI specification of them, and the
+      runtime C(nvidia) otherwise.
     type: str
     choices: [auto, cdi, runtime]
     default: auto
@@ -55,13 +61,18 @@ options:
     default: unix:///var/run/docker.sock
   registry:
     description:
-      - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub where it is empty.
-      - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the user that the module
-        runs as, credential helpers included. A helper that does not work is a warning, and the pull continues without credentials.
+      - >-
+        Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub
+        where it is empty.
+      - >-
+        Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the
+        user that the module runs as, credential helpers included. A helper that does not work is a warning, and the
+        pull continues without credentials.
     type: str
     default: ""
   registry_username:
-    description: User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
+    description: >-
+      User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
     type: str
     default: ""
   registry_password:

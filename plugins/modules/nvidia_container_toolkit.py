@@ -10,7 +10,9 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Compares the toolkit of a host with what is wanted, makes a plan and carries it out. It is what the role C(nvidia_container_toolkit) runs.
+  - >-
+    Compares the toolkit of a host with what is wanted, makes a plan and carries it out. It is what the role
+    C(nvidia_container_toolkit) runs.
   - Where O(host) already shows what is wanted, nothing runs on the host.
   - Before each act that could harm a running container the containers are listed again, in the same remote execution.
   - What cannot be done without harm to a running container is skipped with a warning that names the container.
@@ -32,7 +34,9 @@ options:
     type: dict
   state:
     description:
-      - V(present) installs the toolkit where it is missing, and gives the Docker engine's containers access to the GPUs.
+      - >-
+        V(present) installs the toolkit where it is missing, and gives the Docker engine's containers access to the
+        GPUs.
       - V(absent) takes out what the role put in, and only that.
     type: str
     choices: [present, absent]
@@ -60,7 +64,9 @@ options:
     type: str
     default: ""
   key:
-    description: The key that signs the repository, ASCII-armoured, as a URL that the host fetches, the path of a file on the controller, or the text itself.
+    description: >-
+      The ASCII-armoured key that signs the repository, as a URL that the host fetches, the path of a file on the
+      controller, or text.
     type: str
     required: true
   key_fingerprint:
@@ -72,7 +78,8 @@ options:
     type: bool
     default: false
   allow_restart:
-    description: Whether the engine may be restarted where it does not take the runtime with a reload, and no container stops.
+    description: >-
+      Whether the engine may be restarted where it does not take the runtime with a reload, and no container stops.
     type: bool
     default: false
   services_removed:

@@ -11,9 +11,12 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Runs an instant query and returns its series with labels, value and time.
-  - With O(until) it asks again until the answer is as it should be, so that a playbook can wait for a service to be seen, a queue to be empty or a node
-    to be idle, and fail with the last answer where it is not.
-  - Needs nothing but ansible-core, and works with whatever speaks Prometheus' HTTP API, such as Thanos, Mimir and VictoriaMetrics.
+  - >-
+    With O(until), the module repeats the query until the answer meets the conditions. So a playbook can wait for a
+    service, an empty queue or an idle node. On a timeout, the task fails and shows the last answer.
+  - >-
+    Needs only ansible-core. Works with every server that has Prometheus' HTTP API, such as Thanos, Mimir and
+    VictoriaMetrics.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.prometheus
 attributes:
@@ -29,13 +32,16 @@ options:
     type: str
     required: true
   time:
-    description: Moment to ask about, in RFC 3339 such as V(2026-03-01T12:00:00Z) or as seconds since 1970. Now where it is not given.
+    description: >-
+      Moment to ask about, in RFC 3339 such as V(2026-03-01T12:00:00Z) or as seconds since 1970. Now where it is not
+      given.
     type: str
   until:
     description:
       - What the answer must be before the task continues. All given conditions must hold at the same time.
-      - While a Prometheus does not answer or still starts, the module continues to ask. A query that cannot be read, a refused login and a certificate that is
-        not trusted fail at once.
+      - >-
+        While a Prometheus does not answer or still starts, the module continues to ask. A query that cannot be read, a
+        refused login and a certificate that is not trusted fail at once.
     type: dict
     suboptions:
       min_series:
@@ -117,7 +123,9 @@ series:
     value: {description: "The value; null where it is not a finite number, which JSON does not have.", type: float, sample: 1.0}
     timestamp: {description: "The moment that the query was evaluated for, in seconds since 1970.", type: float, sample: 1772366400.0}
 infos:
-  description: What Prometheus remarks on the query, such as a rate of something that is not a counter. Its warnings are shown as warnings.
+  description: >-
+    What Prometheus remarks on the query, such as a rate of something that is not a counter. Its warnings are shown as
+    warnings.
   returned: success
   type: list
   elements: str

@@ -12,7 +12,9 @@ author:
 description:
   - Checks the variables of roles of this collection for hosts of the play.
   - Each role has an argument specification, and rules in C(meta/variable_rules.yml).
-  - It evaluates each variable in the context of its own host. The error names variable, host, value and fix of all wrong variables.
+  - >-
+    It evaluates each variable in the context of its own host. The error names variable, host, value and fix of all
+    wrong variables.
   - It runs on the controller alone. Run it once for all hosts.
 attributes:
   check_mode:
@@ -24,7 +26,9 @@ attributes:
 options:
   roles:
     description:
-      - The roles, by their names without that of the collection. Each has the list of the hosts whose variables are checked.
+      - >-
+        The roles, by their names without that of the collection. Each has the list of the hosts whose variables are
+        checked.
       - Hosts that are not in the play are left out. An empty list checks nothing.
     type: dict
     required: true

@@ -10,17 +10,25 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Makes a certificate and its key for one host, and once a CA that signs them, in a folder of the controller. It returns them and puts nothing on the host.
-  - A certificate is kept while it has exactly the wanted names, is signed by this CA and lasts for more than O(renew_days). Otherwise a new one is made,
-    with a new key.
-  - A CA that would not outlast a new certificate gets a new certificate for its old name and key. Clients that trust its old certificate accept all hosts
-    until that one ends, and so do clients that trust the new one, so no connection is lost whichever host a run reaches first.
-  - Keys are those of ECDSA with P-256, which everything that speaks TLS 1.3 accepts.
-  - It needs nothing but ansible-core, which brings the Python package C(cryptography) to the controller.
+  - >-
+    Makes a certificate and its key for one host, and once a CA that signs them, in a folder of the controller. It
+    returns them and puts nothing on the host.
+  - >-
+    A certificate is kept while it has exactly the wanted names, is signed by this CA and lasts for more than
+    O(renew_days). Otherwise a new one is made, with a new key.
+  - >-
+    A CA that would end before a new certificate gets a new certificate with the same name and key. Clients that trust
+    the old or the new certificate of the CA accept all hosts until the old one ends. So no connection is lost,
+    whichever host a run reaches first.
+  - Keys are ECDSA keys with P-256, which all programs with TLS 1.3 accept.
+  - The module needs only ansible-core, which depends on the Python package C(cryptography).
 notes:
-  - The result has a private key, and is therefore never shown or logged, as with C(no_log). A registered variable has it nonetheless; give tasks that use
-    it C(no_log).
-  - Back O(folder) up, and keep it from others. Who has C(ca.key) in it can pretend to be any host to whoever trusts the CA.
+  - >-
+    The result has a private key, and is therefore never shown or logged, as with C(no_log). A registered variable has
+    it nonetheless; give tasks that use it C(no_log).
+  - >-
+    Back O(folder) up, and keep it from others. Who has C(ca.key) in it can pretend to be any host to whoever trusts the
+    CA.
   - Hosts may be handled at the same time; a lock in O(folder) makes them wait for each other.
   - Move C(hosts/<name>.crt) away to have a new certificate for a host, or the whole folder to begin with a new CA.
 attributes:
@@ -28,17 +36,19 @@ attributes:
     description: Makes the same certificate in memory and returns it, and writes nothing.
     support: full
   diff_mode:
-    description: Prints names, end and serial number before and after, since Ansible shows no diff of a result that is not logged.
+    description: >-
+      Prints names, end and serial number before and after, since Ansible shows no diff of a result that is not logged.
     support: full
 options:
   folder:
     description: >-
-      Folder on the controller with C(ca.crt) and C(ca.key), and below C(hosts) the same for each host. It is made where it is missing, with mode 0700.
-      A relative path begins at the playbook.
+      Folder on the controller with C(ca.crt) and C(ca.key), and below C(hosts) the same for each host. It is made where
+      it is missing, with mode 0700. A relative path begins at the playbook.
     type: path
     default: ~/.config/gpu_monitoring/ca
   name:
-    description: DNS name or IP address of the host, the first of its names. By default the host's name in the inventory.
+    description: >-
+      DNS name or IP address of the host, the first of its names. By default the host's name in the inventory.
     type: str
   alternative_names:
     description: The other DNS names and IP addresses under which clients reach the host.
@@ -46,7 +56,9 @@ options:
     elements: str
     default: []
   valid_days:
-    description: Days for which a certificate is made. Apple's systems refuse more than 825 (U(https://support.apple.com/en-us/103769)).
+    description: >-
+      Days for which a certificate is made. Apple's systems refuse more than 825
+      (U(https://support.apple.com/en-us/103769)).
     type: int
     default: 365
   renew_days:

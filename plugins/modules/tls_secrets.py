@@ -10,10 +10,14 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Makes and reads the certificates and passwords of all hosts of the play, from the variables of the role C(tls), each evaluated in the context of its host.
+  - >-
+    Creates and reads the certificates and passwords of all hosts of the play. The variables of the role C(tls) are
+    evaluated in the context of each host.
   - It runs on the controller alone. Run it once for all hosts, after M(mlops.gpu_monitoring.monitoring_fleet).
 notes:
-  - The result holds private keys and passwords. It is never shown or logged, as with C(no_log). Give tasks that use the registered variable C(no_log).
+  - >-
+    The result holds private keys and passwords. It is never shown or logged, as with C(no_log). Give tasks that use the
+    registered variable C(no_log).
 attributes:
   check_mode:
     description: Makes missing secrets in memory and writes none.
@@ -24,8 +28,8 @@ attributes:
 options:
   make_missing:
     description: >-
-      Whether to make a certificate authority or a password that is not on this controller. Without it, the result names the missing files and has no secrets,
-      unless C(tls_new_secrets) is set.
+      Whether to make a certificate authority or a password that is not on this controller. Without it, the result names
+      the missing files and has no secrets, unless C(tls_new_secrets) is set.
     type: bool
     default: false
 """
@@ -40,7 +44,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: For each host of the play its certificate, key and authority as PEM, and its passwords with their hashes. Empty where a host does not speak TLS.
+  description: >-
+    For each host of the play its certificate, key and authority as PEM, and its passwords with their hashes. Empty
+    where a host does not speak TLS.
   returned: when no file is missing
   type: dict
 missing:
@@ -49,7 +55,9 @@ missing:
   type: list
   elements: str
 inputs:
-  description: For each host a digest of the values that its secrets are made of. A later play with the same values returns the same secrets.
+  description: >-
+    For each host a digest of the values that its secrets are made of. A later play with the same values returns the
+    same secrets.
   returned: when no file is missing
   type: dict
 config_dirs:

@@ -33,7 +33,9 @@ def problem_of_settings(settings: Mapping[str, Any], alerts: Mapping[str, Any]) 
 
 
 def problem_of_rules(groups: Sequence[Any], alerts: Mapping[str, Any], disabled: Sequence[Any]) -> Problem | None:
-    """Problem and fix of the first alert of a site that has the name of another alert or of a disabled one, or a wrong duration."""
+    """Problem and fix of the first alert of a site with a wrong duration, or with the name of another or a disabled
+    alert.
+    """
     rules = [rule for group in groups if isinstance(group, Mapping) for rule in group.get("rules") or [] if isinstance(rule, Mapping)]
     own = [rule for rule in rules if "alert" in rule]
     for rule, key in ((rule, key) for rule in own for key in ("for", "keep_firing_for") if key in rule):

@@ -46,8 +46,9 @@ class Authority(NamedTuple):
 def general_name(text: str) -> x509.GeneralName:
     """An IP address or a DNS name, in lower case, as a certificate has it. Raises ValueError for anything else.
 
-    Underscores are let through, as inventories have them and as Go does (https://pkg.go.dev/crypto/x509#Certificate.VerifyHostname, validHostname).
-    Where the last label is a number, programs take the whole for an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+    Underscores are let through, as inventories have them and as Go does
+    (https://pkg.go.dev/crypto/x509#Certificate.VerifyHostname, validHostname). Where the last label is a number,
+    programs take the whole for an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
     """
     try:
         if "%" not in text:
@@ -158,7 +159,8 @@ def authority_problem(authority: Authority, now: datetime) -> str:
 
 
 def still_good(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> bool:
-    """Whether a host's certificate has its key, exactly these names, this authority and more than so many days to come."""
+    """Whether a host's certificate has its key, exactly these names, this authority and more than so many days to come.
+    """
     return (
         _fits(pair)
         and _signed_by(pair.certificate, authority.certificate)
@@ -176,8 +178,8 @@ def new_authority(now: datetime, days: int) -> Pair:
 def renewed_authority(authority: Pair, now: datetime, days: int) -> Pair:
     """The same CA, with name and key, for more days.
 
-    Whoever trusts the old certificate accepts what was and will be signed, and so does whoever trusts the new one: a path is built by the
-    issuer's name and checked by its key (https://www.rfc-editor.org/rfc/rfc5280#section-6.1).
+    Clients that trust the old or the new certificate accept all signed certificates: a path is built by the issuer's
+    name and checked by its key (https://www.rfc-editor.org/rfc/rfc5280#section-6.1).
     """
     return _self_signed(authority.key, authority.certificate.subject, now, days)
 
@@ -185,7 +187,8 @@ def renewed_authority(authority: Pair, now: datetime, days: int) -> Pair:
 def issued(authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> Pair:
     """A certificate for a server with these names, and a new key. The authority has to last longer.
 
-    The common name is for people: servers are known by their alternative names alone (https://www.rfc-editor.org/rfc/rfc9525#section-2).
+    The common name is for people: servers are known by their alternative names alone
+    (https://www.rfc-editor.org/rfc/rfc9525#section-2).
     """
     key = _new_key()
     builder = _of_server(authority.certificate, names, key, now, now + timedelta(days=days))
@@ -193,10 +196,12 @@ def issued(authority: Pair, names: Sequence[x509.GeneralName], now: datetime, da
 
 
 def derived(authority: Authority, host: str, names: Sequence[x509.GeneralName], begin: datetime, end: datetime) -> Pair:
-    """A certificate for a server that is the same each time. Raises ValueError if the controller cannot sign the same way twice.
+    """A certificate for a server that is the same each time. Raises ValueError if the controller cannot sign the same
+    way twice.
 
-    Key and serial number are derived from the authority's key (https://www.rfc-editor.org/rfc/rfc5869). Whoever has that can make
-    certificates anyway. RSA signs the same way each time (https://www.rfc-editor.org/rfc/rfc8017#section-8.2).
+    Key and serial number are derived from the authority's key (https://www.rfc-editor.org/rfc/rfc5869). Whoever has
+    that can make certificates anyway. RSA signs the same way each time
+    (https://www.rfc-editor.org/rfc/rfc8017#section-8.2).
     """
     context = "\0".join([_CONTEXT, host, *(str(name.value) for name in names), begin.isoformat(), end.isoformat()])
     numbers = authority.key.private_numbers()
@@ -246,7 +251,9 @@ def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIden
 
 
 def _new_key() -> ec.EllipticCurvePrivateKey:
-    """P-256: one that every implementation of TLS 1.3 must take (https://www.rfc-editor.org/rfc/rfc8446#section-9.1), which Ed25519 is not."""
+    """P-256: one that every implementation of TLS 1.3 must take (https://www.rfc-editor.org/rfc/rfc8446#section-9.1),
+    which Ed25519 is not.
+    """
     return ec.generate_private_key(ec.SECP256R1())
 
 

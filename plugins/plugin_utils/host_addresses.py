@@ -38,7 +38,9 @@ class Choice(NamedTuple):
 
 
 class HostAddresses:
-    """The IP addresses under which the hosts of a fleet reach each other. `members` are all of the fleet, whatever the run is limited to."""
+    """The IP addresses under which the hosts of a fleet reach each other. `members` are all of the fleet, whatever the
+    run is limited to.
+    """
 
     def __init__(self, variables: HostVariables, members: Sequence[str]) -> None:
         self._variables, self._members = variables, members
@@ -67,7 +69,9 @@ class HostAddresses:
         return True
 
     def summary(self) -> str:
-        """One line with the addresses of the monitoring hosts, and of other hosts with several addresses; empty without such hosts."""
+        """One line with the addresses of the monitoring hosts, and of other hosts with several addresses; empty without
+        such hosts.
+        """
         monitoring = self._variables.in_groups("monitoring")
         parts = []
         for host in self._variables.in_groups("monitoring", "gpu_hosts"):
@@ -86,7 +90,8 @@ class HostAddresses:
         return str(given or self._variables.get(host, "ansible_host") or host)
 
     def _choose(self, host: str, text: str) -> Choice:
-        """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller."""
+        """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller.
+        """
         literal, is_local = address.literal(text), self._variables.get(host, "ansible_connection") in _LOCAL
         if literal is not None and (
             not is_local
@@ -114,7 +119,8 @@ class HostAddresses:
         return Choice(min(usable, key=functools.partial(_preference, reference)), found)
 
     def _reference(self, host: str, others: Sequence[str]) -> str:
-        """The address of a partner that has one address alone; empty if no partner has. The own address should be near to it.
+        """The address of a partner that has one address alone; empty if no partner has. The own address should be near
+        to it.
 
         The partners of a GPU host are the monitoring hosts.
         """
@@ -148,7 +154,9 @@ def _source(destination: str) -> str:
 
 
 def _preference(reference: str, text: str) -> tuple[int, int, bool, int]:
-    """The place of an address among those of a host: IPv4 first, then what has most bits in common with the reference, addresses of overlays last."""
+    """Sort key of an address of a host: IPv4 first, then most bits in common with the reference, addresses of overlays
+    last.
+    """
     candidate = ipaddress.ip_address(text)
     common = 0
     if reference and ipaddress.ip_address(reference).version == candidate.version:

@@ -28,11 +28,12 @@ class ModelServer(NamedTuple):
 def target_groups(
     host: str, servers: Any, address_of: Callable[[], str], monitoring: Sequence[str], labels_of_host: Mapping[str, str]
 ) -> list[TargetGroup]:
-    """Target groups for Prometheus' file_sd_config, one for each entry of a host's `model_servers`, with the labels `host` and `server`
-    and the host's own labels.
+    """Target groups for Prometheus' file_sd_config, one for each entry of a host's `model_servers`, with the labels
+    `host` and `server` and the host's own labels.
 
-    `address_of` gives the host's address, which is asked for only if an entry has none. Raises VariableError for an entry that cannot be
-    used, for a name or a URL that the host has twice, and for an address that Prometheus on the hosts `monitoring` cannot reach.
+    `address_of` gives the host's address, for entries without an address. Raises VariableError for an entry that cannot
+    be used, and for a name or a URL that the host has twice. Raises VariableError too for an address that Prometheus on
+    the hosts `monitoring` cannot reach.
     """
     if isinstance(servers, (str, Mapping)) or not isinstance(servers, Sequence):
         raise VariableError("model_servers", host, f"{servers!r} is not a list of servers", _EXAMPLE)
@@ -81,7 +82,7 @@ def _host_address(host: str, server: str, address: str, monitoring: Sequence[str
             host,
             f"{server} has no address, and that of the host is {address}, which the container of Prometheus"
             f" on {', '.join(monitoring) or 'the monitoring host'} cannot reach",
-            "Set the server's address to the name of its container on the Docker network of Prometheus,"
-            " or gpu_monitoring_address to an address of the host on the network",
+            "Set the server's address to the name of its container on the Docker network of Prometheus."
+            " Or set gpu_monitoring_address to an address of the host on the network",
         )
     return address

@@ -12,7 +12,8 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.utils.encrypt import do_encrypt
 
-# Prefix and rounds of each algorithm. One thousand rounds of SHA-512, the least, take a millisecond: nginx makes the hash at each request.
+# Prefix and rounds of each algorithm. One thousand rounds of SHA-512, the least, take a millisecond: nginx makes the
+# hash at each request.
 _ALGORITHMS = {"bcrypt": ("$2b$10$", 10), "sha512": ("$6$rounds=1000$", 1000)}
 _CONTEXT = "mlops.gpu_monitoring.web_password_hash"
 _ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits
@@ -20,11 +21,13 @@ _TO_BCRYPT = str.maketrans(f"{_ALPHABET}+/", f"./{_ALPHABET}")
 
 
 def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> str:
-    """The hash of a user's password, the same in every run: `bcrypt` for `basic_auth_users` of Prometheus' exporter-toolkit, `sha512` for htpasswd files.
+    """The hash of a user's password, the same in every run: `bcrypt` for `basic_auth_users` of Prometheus'
+    exporter-toolkit, `sha512` for htpasswd files.
 
-    ansible-core 2.19 hashes nothing without passlib, and later ones make another salt of the one that they are given; the controller's
-    C library does the same under all of them.
-    Sources: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md, https://manpages.debian.org/crypt.5
+    ansible-core 2.19 hashes nothing without passlib, and later versions change a given salt. The controller's C library
+    gives the same hash with all versions. Sources:
+    https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md,
+    https://manpages.debian.org/crypt.5
     """
     text = str(password)
     if not text or "\0" in text or len(text.encode()) > 72:
@@ -46,8 +49,8 @@ def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> st
 def _salt(user: str) -> str:
     """16 bytes as bcrypt writes them.
 
-    The salt is not random, so that a second run writes the same file. It is not of the password either: a salt is there for all to read, and
-    guesses could be compared with it without the cost of bcrypt.
+    The salt is not random, so a second run writes the same file. The salt does not depend on the password: everybody
+    can read a salt, and could compare guesses with it without the cost of bcrypt.
     """
     digest = hashlib.sha256(f"{_CONTEXT}\0{user}".encode()).digest()
     return base64.b64encode(digest[:16]).decode().rstrip("=").translate(_TO_BCRYPT)

@@ -22,8 +22,9 @@ class Problem(NamedTuple):
 def type_problem(name: str, value: Any, option: Mapping[str, Any]) -> Optional[Problem]:
     """Why a value is not of the type of a role's option; None if all is well.
 
-    Ansible converts values for modules, and the tasks of a role get the value as it is. So a value that Ansible would
-    convert is refused too, except where Jinja makes no difference: an integer as text, and a word for true or false.
+    Ansible converts values for modules, and the tasks of a role get the value unchanged. So a value that Ansible would
+    convert is refused too. Exceptions are values that Jinja treats the same: an integer as text, and a word for true or
+    false.
     """
     kind = str(option["type"])
     if value is None:

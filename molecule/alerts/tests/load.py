@@ -1,4 +1,4 @@
-"""Containers that come and go on the hosts of the lab, as jobs of users do."""
+"""Short-lived containers on the hosts of the lab, like jobs of users."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ done
 
 @contextlib.contextmanager
 def jobs() -> Iterator[None]:
-    """Keep containers coming and going on all hosts."""
+    """Start and remove containers on all hosts, again and again."""
     loops = {}
     for name in hosts.HOSTS:
         loop = LOOP % {"image": image(), "end": END, "count": COUNT, "gpus": GPUS.get(name, "")}

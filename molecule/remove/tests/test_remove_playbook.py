@@ -30,7 +30,7 @@ def deployed(site):
 
 
 def left(name: str) -> str:
-    """What is there of the collection, but for data."""
+    """Everything that the collection deployed, without data."""
     containers = on(name, "docker ps --all --format '{{.Names}}' | grep -v training-job || true")
     networks = on(name, "docker network ls --format '{{.Name}}' | grep monitoring || true")
     return f"{containers} {networks} {on(name, f'find {FOLDERS} -type f 2>/dev/null || true')}".strip()
@@ -57,7 +57,7 @@ def test_a_dry_run_removes_nothing(deployed, remove):
 
 @pytest.fixture
 def no_engine():
-    """The engine of monitor1 is gone, and comes back after the test."""
+    """Takes the engine of monitor1 away, and restores it after the test."""
     on("monitor1", "systemctl stop docker.socket docker.service && mv /usr/sbin/dockerd /root && rm -f /run/docker.sock")
     yield
     on("monitor1", "[ ! -e /root/dockerd ] || mv /root/dockerd /usr/sbin; systemctl start docker.socket docker.service")

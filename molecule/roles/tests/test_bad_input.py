@@ -1,4 +1,5 @@
-"""Bad input ends with one message that names the variable or host, the value and the fix, and what ran before runs on."""
+"""Bad input ends with one message that names the variable or host, the value and the fix, and what ran before runs on.
+"""
 
 from __future__ import annotations
 
@@ -180,7 +181,7 @@ def test_alerts_that_nobody_would_be_told_of(site, variables, messages):
 
 
 def test_rules_that_promtool_refuses_and_times_that_amtool_refuses(site):
-    """Both are told in one run."""
+    """One run reports both."""
     night = {"name": "night", "time_intervals": [{"times": [{"start_time": "25:00", "end_time": "26:00"}]}]}
     run = site("--limit=monitor1", variables={"alertmanager_time_intervals": [night], **alerts_of_a_site("Mine", expression="up ==== 0")})
     assert_refused(run, "alertmanager_time_intervals", "couldn't parse timestamp 25:00")

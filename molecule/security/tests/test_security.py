@@ -31,7 +31,9 @@ def variables():
 
 @pytest.fixture(scope="module")
 def ask(addresses):
-    """Asks a service of a host from another host of the lab, with or without the authority and a password; the HTTP status, 000 where there is no answer."""
+    """The HTTP status of a service, asked from another host of the lab with or without authority and password; 000
+    without an answer.
+    """
     subprocess.run(
         ["docker", "cp", str(SECRETS / "ca" / "ca.crt"), f"{hosts.container(LAB_NAME, 'gpu2')}:/root/ca.crt"], check=True, capture_output=True
     )
@@ -131,7 +133,9 @@ def serial(addresses, name: str, service: str) -> str:
 
 
 def test_a_new_certificate_is_taken_without_a_restart(site, started, addresses, prometheus):
-    """A run makes a missing certificate, as in the last 30 days of the old one's year. The proxy is reloaded, the exporters read it by themselves."""
+    """A run makes a missing certificate, as in the last 30 days of the old one's year. The proxy is reloaded, the
+    exporters read it by themselves.
+    """
     before = started()
     old = {service: serial(addresses, "gpu1", service) for service in EXPORTERS}
     for kind in ("crt", "key"):
@@ -266,7 +270,8 @@ PLANTED = {
     "alertmanager_secret_files": {"webhook": "http://127.0.0.1:9/planted-webhook-c2d4"},
 }
 WORDS = ["planted-grafana-admin-3f1c", "planted-exporter-9b2e", "planted-prometheus-77aa", "planted-scrape-token-51d0", "planted-webhook-c2d4"]
-# Where docs/security.md says that they are. The stand-in for Grafana keeps the datasource's password as it is; the real one encrypts it.
+# Where docs/security.md says that they are. The stand-in for Grafana keeps the datasource's password as it is; the real
+# one encrypts it.
 ALLOWED = {
     "/etc/gpu_monitoring/alertmanager/secrets/webhook",
     "/etc/gpu_monitoring/alertmanager/web/password",
@@ -280,7 +285,9 @@ ALLOWED = {
 
 @pytest.fixture(scope="module")
 def planted_run(site, tmp_path_factory):
-    """The stack with secrets that are known, the outputs of a run that succeeds and of one that fails, both at -vvvv and with diffs; taken back afterwards."""
+    """The stack with known secrets, and the outputs of a successful and of a failed run at -vvvv with diffs. Reverted
+    afterwards.
+    """
 
     def run(*arguments, **variables):
         """Variables come from a file, as from Vault: Ansible itself repeats what stands in its command line."""
@@ -315,7 +322,9 @@ def planted_run(site, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def secrets(planted_run):
-    """What must not be seen: what was planted, the keys of the certificates and of the authority, and Grafana's own key, by a line of each."""
+    """Secrets that no output may show: the planted ones, and a line of each key of the certificates, the authority and
+    Grafana.
+    """
     keys = [path.read_text().splitlines()[1] for path in (SECRETS / "ca" / "ca.key", *(SECRETS / "ca" / "hosts" / f"{name}.key" for name in SERVICES))]
     return [*WORDS, *keys, on("monitor1", "cat /etc/gpu_monitoring/grafana/secret_key").strip()]
 

@@ -1,6 +1,7 @@
 """The NVIDIA container toolkit on engines of two generations, up, down, refused and out again, while jobs run.
 
-`gpu1` and the host of its own, gpu3, have Docker 26.1, where containers get GPUs by the runtime; `gpu2` has 28.5 with CDI.
+`gpu1` and the host of its own, gpu3, have Docker 26.1, where containers get GPUs by the runtime; `gpu2` has 28.5 with
+CDI.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def idle(installed, jobs_go_on):
 
 @pytest.fixture
 def unit():
-    """Gives the engine's unit on gpu3 other lines in [Service] until the end of the test. The engine itself is not touched."""
+    """Gives the engine's unit on gpu3 other lines in [Service] until the end of the test. The engine itself is not
+    touched.
+    """
 
     def override(lines: str) -> str:
         return on(HOST, f"mkdir -p $(dirname {DROP_IN}) && printf '[Service]\\n{lines}\\n' >{DROP_IN} && systemctl daemon-reload")
@@ -129,7 +132,9 @@ def test_without_an_image_nothing_is_verified_and_that_is_said(role):
 
 
 def test_a_gpu_that_containers_do_not_see_fails_the_role(role):
-    """The container gets all GPUs of the CDI specification, and the driver shows one more: the specification is of fewer GPUs and cannot be mended."""
+    """The container gets all GPUs of the CDI specification, and the driver shows one more: the specification is of
+    fewer GPUs and cannot be mended.
+    """
     there = driver.gpus("gpu2")
     strange = driver.Gpu(7, "GPU-00000007-0000-4000-8000-000000000000", "NVIDIA H100 80GB HBM3", 81559)
     on("gpu2", "cp /var/run/cdi/nvidia.yaml /root && sed -i '/name: GPU-/s/GPU-.*/by-hand/' /var/run/cdi/nvidia.yaml")
@@ -160,7 +165,7 @@ def test_a_cdi_specification_that_is_not_current_is_written_anew(role, damage):
 
 @pytest.fixture
 def no_service():
-    """The toolkit's service is not on gpu2, as before 1.18, and its specification is gone."""
+    """The toolkit's service is not on gpu2, as before 1.18, and its specification is missing."""
     unit = "/usr/lib/systemd/system/nvidia-cdi-refresh.service"
     on("gpu2", f"mv {unit} /root && rm /var/run/cdi/nvidia.yaml")
     yield
@@ -260,7 +265,9 @@ def test_a_runtime_that_gives_no_gpu_fails_the_role(role):
 
 @pytest.mark.long
 def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
-    """The layout changes, a rerun writes the CDI specification again, and a container, the exporter and Prometheus see the instances; then back."""
+    """The layout changes, a rerun writes the CDI specification again, and a container, the exporter and Prometheus see
+    the instances; then back.
+    """
     there = driver.gpus("gpu2")
     sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
     instances = [one.uuid for one in sliced.instances]
@@ -307,7 +314,7 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
 
 
 def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(spare, bare):
-    """The other roles of the play go on."""
+    """The other roles of the play continue."""
     pci = "/sys/bus/pci/devices"
     on(HOST, f"mount -t tmpfs none {pci} && mkdir {pci}/0000:3b:00.0 && echo 0x10de >{pci}/0000:3b:00.0/vendor && echo 0x030200 >{pci}/0000:3b:00.0/class")
     on(HOST, "mount --bind /bin/false /usr/bin/nvidia-smi")
@@ -550,7 +557,9 @@ def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(spare, in
 
 
 def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, jobs_go_on):
-    """Neither the program of its runtime, nor packages whose scripts can take its GPUs. The engine has --gpus only where it started with the toolkit."""
+    """Neither the program of its runtime, nor packages whose scripts can take its GPUs. The engine has --gpus only
+    where it started with the toolkit.
+    """
     configure(HOST, {**json.loads(on(HOST, "cat /etc/docker/daemon.json")), "live-restore": True}, "live-restore: true")
     on(HOST, "systemctl restart docker")
     start_job(HOST, "gpus-job", "--gpus all")

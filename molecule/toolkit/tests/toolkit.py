@@ -1,4 +1,6 @@
-"""What the tests of the NVIDIA container toolkit share: commands on hosts of the lab, jobs that count, and the role on a host of its own."""
+"""Shared by the tests of the NVIDIA container toolkit: commands on hosts of the lab, counting jobs, and the role on a
+separate host.
+"""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_gpu_that_is_not_seen(told):
 
 
 def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, host, site):
-    """The exporter goes on with the others, and is not recreated."""
+    """The exporter still measures the others, and is not recreated."""
     first, second = driver.gpus("gpu1")
     started = host("gpu1").check_output("docker inspect --format '{{.State.StartedAt}}' dcgm-exporter")
     try:
@@ -96,7 +96,8 @@ def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, 
 
 
 def of_kind(kind, gpus):
-    """The state of a host whose GPUs are of another kind. Of vGPUs memory and clocks are read alone, which stand still."""
+    """The state of a host whose GPUs are of another kind. Of vGPUs memory and clocks are read alone, which stand still.
+    """
     if kind == "no GPU":
         return driver.state([])
     if kind == "shared memory":

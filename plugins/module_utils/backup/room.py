@@ -24,7 +24,7 @@ def require(folder: str, needed: int, subject: str) -> None:
     if free < needed + reserve:
         raise BackupError(
             f"{folder}: {readable(free)} are free, and {subject} needs {readable(needed)}. {readable(reserve)} stay"
-            " free besides. Make room, or choose another folder."
+            " free in addition. Make room, or choose another folder."
         )
 
 

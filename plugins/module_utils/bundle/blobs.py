@@ -50,7 +50,7 @@ def download(registry: Registry, repository: str, digest: str, size: int, path: 
 
 
 def _fetch(registry: Registry, repository: str, digest: str, size: int, partial: str, arrived: Arrived) -> str:
-    """The digest of what was written to the partial file, which goes on where it ends."""
+    """The digest of what was written to the partial file, at whose end the download continues."""
     waits = registry.waits()
     while True:
         with open(partial, "a+b") as file:

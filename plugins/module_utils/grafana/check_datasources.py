@@ -15,10 +15,11 @@ LONGEST_NAME = 190
 LONGEST_URL = 255
 # Core plugins that send HTTP requests to `url`. Databases have host:port there, and other plugins what they like.
 _HTTP_TYPES = ("grafana-pyroscope-datasource", "loki", "parca", "prometheus")
-# Plugins that in some of the versions 9 to 13 send requests through Grafana's proxy for datasources, which puts http://
-# before a URL without a scheme (grafana/grafana, ValidateURL in pkg/api/datasource/validation.go).
+# Plugins that use Grafana's proxy for datasources in some of the versions 9 to 13. The proxy puts http:// before a URL
+# without a scheme (grafana/grafana, ValidateURL in pkg/api/datasource/validation.go).
 _PROXIED_TYPES = ("alertmanager", "elasticsearch", "graphite", "influxdb", "jaeger", "opentsdb", "tempo", "zipkin")
-# Of these Grafana creates a datasource without a URL, and then refuses each change of it (requiredURL in the same file).
+# Of these Grafana creates a datasource without a URL, and then refuses each change of it (requiredURL in the same
+# file).
 _TYPES_WITH_URL = (
     *("alertmanager", "elasticsearch", "grafana-amazonprometheus-datasource", "grafana-azureprometheus-datasource"),
     *("graphite", "influxdb", "jaeger", "loki", "mssql", "mysql", "opentsdb", "postgres", "prometheus", "tempo", "zipkin"),

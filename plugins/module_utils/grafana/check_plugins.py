@@ -5,8 +5,8 @@ from __future__ import annotations
 """Whether the server has the plugins of the panels and datasources that are about to be written. Pure.
 
 Grafana takes any type. An id close to one that the server has is a typing error. Any other may be a plugin that is
-installed later, or that the server does not list: an account that may not add datasources gets the core plugins alone
-(GetPluginList in grafana/grafana, pkg/api/plugins.go), and nobody gets plugins in the state alpha.
+installed later, or that the server does not list. An account that may not add datasources gets only the core plugins
+(GetPluginList in grafana/grafana, pkg/api/plugins.go). Nobody gets alpha plugins.
 """
 
 import difflib

@@ -14,7 +14,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 OF_THE_SERVER = ("id", "version", "iteration", "gnetId", "__inputs", "__requires", "__elements")
 # Grafana raises it when it migrates a dashboard, and what the dashboard means does not change by that.
 _MIGRATED = ("schemaVersion",)
-# What Grafana adds by itself, where it is not asked for: the version of a panel's plugin, ids, what was last chosen for a variable.
+# What Grafana adds by itself, where it is not asked for: the version of a panel's plugin, ids, what was last chosen for
+# a variable.
 _ADDED = ("id", "pluginVersion", "current", "options")
 _TRUE_WHERE_ABSENT = (
     *("editable", "enable", "showLegend", "showHeader", "showThresholdMarkers", "showUnfilled", "mergeValues", "wideLayout"),
@@ -34,7 +35,8 @@ EXACT_INTEGERS = 2**53
 
 
 def non_finite(value: Any) -> str:
-    """Where a value has a number that JSON does not have, as in `.panels[0].max is nan`; empty without such a number."""
+    """Where a value has a number that JSON does not have, as in `.panels[0].max is nan`; empty without such a number.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return f" is {value}"
     inner: list[tuple[str, Any]] = []
@@ -101,8 +103,8 @@ def _shown(annotation: Any) -> Any:
 def same(wanted: Any, present: Any, key: str = "") -> bool:
     """Whether two canonical values mean the same.
 
-    A key that only one of them has counts where it says something: not where it is empty, not where it is the value that Grafana takes for
-    a missing one, and not where Grafana adds it to what it keeps.
+    A key that only one of them has does not count if it is empty, or has the value that Grafana uses for a missing key.
+    A key that Grafana itself adds does not count either.
     """
     if isinstance(wanted, dict) and isinstance(present, dict):
         shared = set(wanted) & set(present)

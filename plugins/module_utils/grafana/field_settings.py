@@ -29,7 +29,7 @@ def thresholds(given: Sequence[Threshold]) -> Json:
 
 
 def of_query(shown: ShownAs) -> Json:
-    """What a query says of its own values."""
+    """Settings that a query has for its own values."""
     unit: Optional[str] = shown.get("unit")
     given = shown.get("thresholds")
     return {

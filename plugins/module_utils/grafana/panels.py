@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""From a compact list of panels to Grafana's JSON of panels, whole, so that nothing is added when somebody saves them in Grafana. Pure.
+"""From a compact list of panels to Grafana's JSON of panels, whole, so that nothing is added when somebody saves them
+in Grafana. Pure.
 
 Options and field settings are those of each panel's schema in Grafana 12 (public/app/plugins/panel/*/panelcfg.cue).
 """
@@ -106,7 +107,9 @@ _BY_THRESHOLD = ("bargauge", "gauge", "stat", "state-timeline", "table")
 
 
 def build(panels: list[Panel], datasource_uid: str) -> list[Json]:
-    """The panels, laid out from left to right in rows of the grid; one that gives x and y stands there. A row has a line of its own."""
+    """The panels, laid out from left to right in rows of the grid; one that gives x and y stands there. A row has a
+    line of its own.
+    """
     built: list[Json] = []
     x = y = row_height = 0
     for number, panel in enumerate(panels, start=1):
@@ -168,7 +171,7 @@ def _panel(panel: Panel, datasource: dict[str, str]) -> Json:
 
 
 def _overrides(panel: Panel, queries: list[Query]) -> list[Json]:
-    """What a query says of its own values, by its reference. A unit of its own has an axis of its own."""
+    """Settings that a query has for its own values, by its reference. A separate unit has a separate axis."""
     overrides: list[Json] = []
     for index, query in enumerate(queries):
         own = field_settings.of_query(query)

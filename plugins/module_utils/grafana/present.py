@@ -30,13 +30,14 @@ Answer = TypeVar("Answer")
 class Present:
     """What the server has.
 
-    `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for or may be pruned. Listed datasources lack their version and
-    what concerns secrets; those that were asked for with either are whole. `hits` are what Grafana's search finds:
-    folders and dashboards where something may be removed, otherwise the folders. `errors` are those of objects that cannot be read, by kind
-    and uid; `hidden` those of folders that the account may not read, or that are not there. `forbids_datasources` is the error where
-    the account may not list the datasources. `managers` are the tools that manage what is about to be written over.
-    `uids_of_folders` are those of the dashboards that were asked for which belong to folders.
-    `library_panels` says for each one asked for whether it exists. `answered` is false if no server was asked.
+    `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for or may be pruned.
+    Listed datasources lack their version and what concerns secrets; those that were asked for with either are whole.
+    `hits` are what Grafana's search finds: folders and dashboards where something may be removed, otherwise the
+    folders. `errors` are those of objects that cannot be read, by kind and uid. `hidden` are those of folders that are
+    missing, or that the account may not read. `forbids_datasources` is the error if the account may not list the
+    datasources. `managers` are the tools that manage objects that a change overwrites. `uids_of_folders` are the
+    requested uids of dashboards that belong to folders. `library_panels` says for each one asked for whether it exists.
+    `answered` is false if no server was asked.
     """
 
     datasources: dict[str, answers.Datasource] = field(default_factory=dict)

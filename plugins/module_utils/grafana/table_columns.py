@@ -23,7 +23,7 @@ def transformations(panel: Panel, queries: list[Query], references: list[str]) -
 
 
 def overrides(panel: Panel, queries: list[Query]) -> list[Json]:
-    """Widths, links, and what a query says of its own values. Grafana finds a renamed column by its old name too."""
+    """Widths, links, and settings of a query for its own values. Grafana finds a renamed column by its old name too."""
     columns: dict[str, dict[str, Any]] = {}
     for query in queries:
         own = field_settings.of_query(query)

@@ -84,8 +84,8 @@ _SNAP_FIX = (
     " save the data first."
 )
 _ROOTLESS = (
-    "A rootless engine cannot show its services the processes, control groups and files of the whole host, and its"
-    " containers are not those of the other users."
+    "Services of a rootless engine cannot see the processes, control groups and files of the whole host, or the"
+    " containers of other users."
 )
 _ROOTLESS_FIX = (
     f"{_SUPPORTED} beside it by hand, if you want both: the rootless engine and its containers continue to run."

@@ -97,7 +97,9 @@ def _image_config(image: Optional[Image]) -> Config:
 
 
 def wanted_view(body: ContainerBody, name: str, networks: list[str], image: Optional[Image], image_id: str) -> View:
-    """The settings of the wanted container by option names; `image` as the engine reports it, None where it is not here yet."""
+    """The settings of the wanted container by option names; `image` as the engine reports it, None where it is not here
+    yet.
+    """
     view = _settings(body, body["HostConfig"], _image_config(image))
     view["container_name"] = name
     view["networks"] = sorted(networks) or ["bridge"]
@@ -118,9 +120,10 @@ def present_view(
 ) -> View:
     """The settings of the container that is there, as the engine reports them.
 
-    `image` is the container's own image, `networks` the ids of the engine's networks by name. What the daemon's configuration adds
-    by itself (log options, ulimits, the default runtime) and labels of the image are left out, unless they contradict what is wanted.
-    `replaced` are the targets of mounts that are other folders on the host by now, with the reason.
+    `image` is the container's own image, `networks` the ids of the engine's networks by name. Settings that the
+    daemon's configuration adds (log options, ulimits, the default runtime) and labels of the image are left out, unless
+    they contradict the options. `replaced` are the targets of mounts whose folder on the host was replaced, with the
+    reason.
     """
     config, host, of_image = inspected["Config"], inspected["HostConfig"], _image_config(image)
     view = _settings(config, host, of_image)
@@ -156,7 +159,9 @@ def _belongs_to_image(mount: Mount, image: Optional[Image]) -> bool:
 
 
 def differences(wanted: View, present: View) -> list[str]:
-    """Names of the options in which the container differs from what is wanted; with the key, as in `env.TZ`, where the option has keys."""
+    """Names of the options in which the container differs from what is wanted; with the key, as in `env.TZ`, where the
+    option has keys.
+    """
     different: list[str] = []
     for name in sorted(wanted):
         asked, actual = wanted[name], present[name]
@@ -175,8 +180,8 @@ def differences(wanted: View, present: View) -> list[str]:
 class Plan:
     """What has to be done. `container` is one of keep, create, recreate, start, reload.
 
-    `reasons` are the options and files for which it is recreated. `explanations` has those of them that a name alone does not explain.
-    `data_of` is the version whose data another version is about to change.
+    `reasons` are the options and files for which it is recreated. `explanations` has those of them that a name alone
+    does not explain. `data_of` is the version whose data another version is about to change.
     """
 
     container: str
@@ -220,7 +225,9 @@ class Plan:
 
 
 def decide(exists: bool, running: bool, different: list[str], effects: dict[str, str]) -> tuple[str, list[str]]:
-    """What to do with the container, and why it is recreated where it is; `effects` are the `on_change` of changed files by path."""
+    """What to do with the container, and why it is recreated where it is; `effects` are the `on_change` of changed
+    files by path.
+    """
     recreating = [path for path, effect in effects.items() if effect == "recreate"]
     if not exists:
         return "create", []

@@ -313,8 +313,8 @@ def cdi_problem(host: Host, wanted: Wanted) -> str:
     return (
         f"The CDI specifications of {wanted.name} are not of its GPUs {', '.join(host['gpu']['uuids'])} and its driver"
         f" {host['gpu']['driver_version']}, although the toolkit has just written one:"
-        f" {' '.join(told) or 'no file gives a GPU.'} Where several have a device, the one in the last folder gives it,"
-        " and none where they are in one folder. Remove the one that is not of this host, or write it again with"
+        f" {' '.join(told) or 'no file gives a GPU.'} If several have a device, the one in the last folder counts,"
+        " and none if they are in one folder. Remove the one that is not of this host, or write it again with"
         " nvidia-ctk cdi generate."
     )
 

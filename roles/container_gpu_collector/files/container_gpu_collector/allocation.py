@@ -25,8 +25,8 @@ class Given:
 class Allocations:
     """What containers were given. `unknown` are the names of containers that asked for a device that no source knows.
 
-    A container keeps what its names meant when it started: MIG instances that are made later are not in it, and a lost
-    GPU changes the indexes of others.
+    A container keeps the devices that its names meant at its start. MIG instances that are made later are not in it,
+    and a lost GPU changes the indexes of others.
     """
 
     nvidia_runtimes: Collection[str]

@@ -42,8 +42,9 @@ class Device:
 class Inventory:
     """What a host has.
 
-    `capabilities` are GPU instances by the number of a device node in /dev/nvidia-caps, `instance_names` by UUID and by
-    index as in 0:1, as far as a source names them. `cdi_nodes` are the device nodes of each CDI device.
+    `capabilities` are GPU instances by the number of a device node in /dev/nvidia-caps. `instance_names` are GPU
+    instances by UUID and by index as in 0:1, if a source names them. `cdi_nodes` are the device nodes of each CDI
+    device.
     """
 
     gpus: tuple[Gpu, ...] = ()

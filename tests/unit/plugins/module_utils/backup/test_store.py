@@ -205,7 +205,7 @@ def test_a_manifest_is_what_was_written(tmp_path):
 def test_a_disk_without_room_is_named_with_the_figures(tmp_path):
     room.require(str(tmp_path / "not" / "yet"), 1000, "the backup")
     with pytest.raises(
-        BackupError, match=r"are free, and the backup needs 1048576.0 TiB\. .* stay free besides\. Make room"
+        BackupError, match=r"are free, and the backup needs 1048576.0 TiB\. .* stay free in addition\. Make room"
     ):
         room.require(str(tmp_path / "not" / "yet"), 1 << 60, "the backup")
 
