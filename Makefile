@@ -84,6 +84,11 @@ molecule: tools ## Test the stack on three emulated hosts: make molecule SCENARI
 	molecule destroy
 	$(PART) molecule molecule test $(addprefix --scenario-name=,$(SCENARIOS))
 
+.PHONY: services
+services: tools ## Test the services, rules and dashboards on a Docker engine
+	python -m tests.lab ensure-engine
+	python -m pytest tests/engine tests/rules
+
 .PHONY: forget-parts
 forget-parts:
 	rm -f $(TEST_PARTS)
@@ -158,3 +163,18 @@ dashboards: tools ## Write the dashboards as JSON for the import of any Grafana,
 .PHONY: update-images
 update-images: tools ## Update versions and digests of the default images from their registries
 	python tests/tools/update_images.py; status=$$?; $(MAKE) docs && exit $$status
+
+##@ Release
+
+.cache/release/installed: requirements-release.txt
+	$$(tests/tools/find-python.sh) -m venv .cache/release
+	.cache/release/bin/pip install --quiet -r requirements-release.txt
+	touch $@
+
+.PHONY: package
+package: .cache/release/installed ## Build the archive of the collection, and check it with galaxy-importer
+	tests/tools/package.sh
+
+.PHONY: execution-environment
+execution-environment: .cache/release/installed ## Write the build context of execution-environment.yml
+	.cache/release/bin/ansible-builder create --context .cache/execution-environment

@@ -13,6 +13,7 @@ from tests.unit.test_pages import anchors, links
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
 PAGES = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # A name such as `roles/<role>/defaults/main.yml` stands for each role.
 NAMED = re.findall(r"^\| `([\w./<>-]+/[\w./<>-]+)`", GUIDE, re.MULTILINE)
 IN_TABLES = [path.replace("<role>", "node_exporter") for path in NAMED]
@@ -38,20 +39,26 @@ def test_every_named_file_is_there() -> None:
 
 
 def test_every_file_of_a_new_service_names_the_model() -> None:
-    paths = re.findall(r"^\| `([\w./-]+/[\w./-]+)`", section("Add a service"), re.M)
+    paths = re.findall(r"^\| `([\w./-]+/[\w./-]+)`", section("Add a service"), re.MULTILINE)
     assert len(paths) > 15
     assert [path for path in paths if not re.search("node[_-]exporter", (ROOT / path).read_text())] == []
 
 
-def test_every_target_of_make_is_one() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = {*re.findall(r"^([a-z-]+):", makefile, re.M)}
-    asked = re.findall(r"(?:`|^|sudo )make ([a-z -]+)", GUIDE, re.M)
+@pytest.mark.parametrize("path", [ROOT / "CONTRIBUTING.md", *WORKFLOWS], ids=lambda path: path.name)
+def test_every_target_of_make_is_one(path: Path) -> None:
+    targets = {*re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)}
+    asked = re.findall(r"(?:`|^|sudo |run: |PATH )make ([a-z -]+)", path.read_text(), re.MULTILINE)
     assert {name for names in asked for name in names.split() if name not in targets} == set()
 
 
+def test_ci_runs_every_scenario() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    scenarios = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
+    assert {*jobs["molecule"]["strategy"]["matrix"]["scenario"]} == scenarios
+
+
 def test_the_alert_of_the_guide_has_the_form_of_the_others() -> None:
-    [example] = re.findall(r"```yaml\n(.*?)```", section("Add an alert"), re.S)
+    [example] = re.findall(r"```yaml\n(.*?)```", section("Add an alert"), re.DOTALL)
     [rule] = yaml.safe_load(example)
     [others] = yaml.safe_load((ROOT / "roles/prometheus/files/alerts/machines.yml").read_text())["groups"]
     assert rule.keys() in [other.keys() for other in others["rules"]]
