@@ -39,7 +39,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "DAC_READ_SEARCH": "to read the folders of containers that belong to other users; it cannot write to them",
         "AppArmor": "`apparmor=unconfined` where the engine uses AppArmor: Docker's profile takes SYS_PTRACE back"
         " towards privileged and unconfined containers, and fills the kernel's log",
-        "SYSLOG": "to read from the kernel's log what was killed for want of memory; gone without `oom_event` in `cadvisor_metrics`",
+        "SYSLOG": "to read from the kernel's log what was killed for lack of memory; gone without `oom_event` in `cadvisor_metrics`",
         "device": "`/dev/kmsg`, read-only, for the same",
     },
     "dcgm-exporter": {
