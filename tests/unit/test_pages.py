@@ -90,6 +90,19 @@ def test_the_page_of_playbooks_names_every_playbook():
     assert {path.stem for path in (ROOT / "playbooks").glob("*.yml") if f"| `{path.stem}` |" not in text} == set()
 
 
+def test_messages_in_the_symptoms_are_those_of_the_code():
+    """Dots stand for what differs. Messages of other programs are named here."""
+    others = {"Missing sudo password", "Could not get lock", "Conflicting values set for option Signed-By", "exit status 1"}
+    others |= {"Driver/library version mismatch", "could not find an available, non-overlapping IPv4 address pool"}
+    sources = [path for folder in ("plugins", "roles") for ending in ("py", "yml") for path in (ROOT / folder).rglob(f"*.{ending}")]
+    code = " ".join(path.read_text() for path in sources)
+    rows = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    quoted = {text for row in rows for text in re.findall(r'"([^"]+)"', row)} - others
+    parts = {text: [part.strip(" ,") for part in text.split("...") if part.strip(" ,")] for text in quoted}
+    assert len(quoted) >= 12
+    assert {text for text, known in parts.items() if not all(part in code for part in known)} == set()
+
+
 @pytest.mark.parametrize(("page", "fewest"), [("hosts.md", 50), ("lab.md", 25)])
 def test_every_test_that_a_page_names_is_one_file(page, fewest):
     named = re.findall(r"`([\w/.-]*test_\w+\.py)`", (ROOT / "docs" / page).read_text())
