@@ -7,6 +7,8 @@ apt-get install --yes --no-install-recommends ca-certificates curl
 install --directory --mode=0755 /etc/apt/keyrings
 curl --fail --silent --show-error --location --output /etc/apt/keyrings/docker.asc \
     https://download.docker.com/linux/ubuntu/gpg
+# Two entries with different keys for one repository are an error of apt.
+rm -f /etc/apt/sources.list.d/docker.list
 cat >/etc/apt/sources.list.d/docker.sources <<SOURCE
 Types: deb
 URIs: https://download.docker.com/linux/ubuntu
