@@ -66,6 +66,13 @@ def test_the_readme_fits_two_screens():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
 
+def test_the_inventory_of_the_readme_is_accepted(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    groups = yaml.safe_load(block)["all"]["children"]
+    hosts = host_variables(tmp_path, groups["gpu_hosts"]["hosts"], groups["monitoring"]["hosts"])
+    check(hosts, ROLES, ["gpu1", "gpu2", "monitor1"])
+
+
 def test_the_readme_counts_dashboards_and_alerts():
     text = (ROOT / "README.md").read_text()
     alerts = sum(len(alerts_page.rules(subject, "alert")) for subject in alerts_page.SUBJECTS)
