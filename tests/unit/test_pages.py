@@ -15,7 +15,7 @@ from tests.tools import alerts_page
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "roles").glob("*/README.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "roles").glob("*/README.md"))]
 TESTS = [path.as_posix() for folder in ("tests", "molecule") for path in (ROOT / folder).glob("**/test_*.py")]
 ROLES = [
     *("common", "docker_engine", "tls", "node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter"),
@@ -50,6 +50,13 @@ def test_links_lead_somewhere(page):
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_blocks_in_lists_are_indented_as_the_site_needs_it(page):
+    """GitHub takes two spaces for a block in a list, the site four."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"\n\n {1,3}\S.*", text) == []
 
 
 def test_links_lead_from_the_readme_to_every_page():
