@@ -60,12 +60,10 @@ def further_of(role: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text()) if path.exists() else {}
 
 
-def dependencies_of(role: Path) -> list[str]:
-    """The roles that run, or give their variables, before this one."""
-    names = [
-        dependency["role"] for dependency in yaml.safe_load((role / "meta" / "main.yml").read_text())["dependencies"]
-    ]
-    return [name.rpartition(".")[2] for name in names]
+def dependencies_of(role: Path) -> dict[str, bool]:
+    """The roles before this one, and whether they run: a role with the tag `never` gives its variables alone."""
+    listed = yaml.safe_load((role / "meta" / "main.yml").read_text())["dependencies"]
+    return {used["role"].rpartition(".")[2]: used.get("tags") != "never" for used in listed}
 
 
 def render(role: Path) -> str:
@@ -80,7 +78,7 @@ def render(role: Path) -> str:
         "## Requirements",
         "\n".join(_item(text) for text in requirements(role)),
         "## Dependencies",
-        "\n".join(_item(f"[{name}](../{name}/README.md)") for name in dependencies_of(role)) or "None.",
+        "\n".join(_item(_dependency(name, runs)) for name, runs in dependencies_of(role).items()) or "None.",
         "## Example playbook",
         f"```yaml\n{further.get('playbook', _playbook(role)).strip()}\n```",
         "## Variables",
@@ -109,6 +107,10 @@ def _wrapped(text: str, first: str = "", others: str = "") -> str:
         break_on_hyphens=False,
     )
     return wrapper.fill(text)
+
+
+def _dependency(name: str, runs: bool) -> str:
+    return f"[{name}](../{name}/README.md)" + ("" if runs else ", for its variables alone")
 
 
 def _item(text: str) -> str:
