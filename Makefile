@@ -1,5 +1,6 @@
 # `make demo` and `make test` need Python 3.11 to 3.13, Go, root and a package mirror.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+VALE := .cache/vale-3.22.0/vale
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/$(dir $(VALE)):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 export MOLECULE_GLOB := molecule/*/molecule.yml
@@ -8,7 +9,7 @@ export NO_MKDOCS_2_WARNING := 1
 export TEST_PARTS := $(CURDIR)/.cache/test-parts
 PART := python tests/tools/parts.py run
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
-# Scenarios with tests that guard a promise of the README; `make test-all` runs the others besides.
+# Scenarios with tests that guard a promise of the README; `make test-all` runs the others too.
 SCENARIOS := default roles security toolkit verify
 DEMO := ansible-playbook -i .lab/demo/inventory.yml
 
@@ -24,6 +25,9 @@ help: ## Show this list
 $(LINK):
 	mkdir -p $(dir $@)
 	ln -sfn $(CURDIR) $@
+
+$(VALE):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/vale-cli/vale/v3/cmd/vale@v$(patsubst .cache/vale-%/vale,%,$@)
 
 .PHONY: tools
 tools: .venv/installed $(LINK)
@@ -56,9 +60,10 @@ contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=
 	python -m pytest tests/contract/test_grafana_present.py tests/contract/test_grafana_robust.py tests/contract/test_grafana_secrets.py
 
 .PHONY: lint
-lint: tools site ## Run all linters, import all tests, and build the site
+lint: tools $(VALE) site ## Run all linters, import all tests, and build the site
 	$(PART) ruff ruff check
 	$(PART) codespell codespell
+	$(PART) prose python tests/tools/lint_prose.py
 	$(PART) changelog antsibull-changelog lint
 	$(PART) yamllint yamllint --strict .
 	$(PART) collect python -m pytest --collect-only -qqq -m "" tests

@@ -1,8 +1,8 @@
-"""Measures how long a GPU's new value takes to come out of Grafana: the whole way from the exporter's collection over Prometheus' scrape to a query.
+"""Measures how long a GPU's new value takes from the exporter's collection through Prometheus to a query in Grafana.
 
-On the hosts of the demo (`make demo`) values of every emulated GPU are changed, each at a random moment of the interval, and asked for with
-instant queries through Grafana's datasource until they are there. This is done with the default of `dcgm_exporter_interval`, the scrape
-interval, and with 1 s. Exits with 1 where a bar is missed.
+Changes values of every emulated GPU on the hosts of the demo (`make demo`), each at a random moment of the interval.
+Queries each value through Grafana's datasource until the new value arrives. This is done with the default of
+`dcgm_exporter_interval`, the scrape interval, and with 1 s. Exits with 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ class Stream:
 
 @dataclass(frozen=True)
 class World:
-    """What following changes needs: setting a value, asking for all of them, a clock, waiting, and the wait before a stream's next change."""
+    """What following changes needs: setting a value, asking for all of them, a clock, waiting, and the wait before a
+    stream's next change.
+    """
 
     change: Callable[[Key, float], None]
     values: Callable[[], dict[Key, float]]
@@ -116,7 +118,8 @@ class World:
 
 
 def follow(world: World, keys: list[Key], each: int) -> list[Stream]:
-    """Change every value so many times, each as soon as the one before has come through and a random time has passed."""
+    """Change every value so many times, each as soon as the one before has come through and a random time has passed.
+    """
     streams = [Stream(key, world.now() + world.phase()) for key in keys]
     while any(len(stream.delays) < each for stream in streams):
         for stream in streams:

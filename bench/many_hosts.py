@@ -1,6 +1,8 @@
-"""Measures the playbook site on hosts of which nothing is to be changed, without the hosts: wall time of the checks and CPU time of the controller.
+"""Measures the playbook site on unchanged hosts, without the hosts: wall time of the checks, CPU time of the
+controller.
 
-A connection plugin answers for the hosts. Certificates and passwords are made by a first run, which does not count. Exits with 1 where a bar is missed.
+A connection plugin answers for the hosts. A first run, which does not count, creates certificates and passwords. Exits
+with 1 if a bar is missed.
 """
 
 from __future__ import annotations

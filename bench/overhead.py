@@ -1,7 +1,8 @@
-"""Measures what cAdvisor costs with the flags of our role against what it costs with its defaults, on this machine's Docker engine.
+"""Measures what cAdvisor costs with the flags of our role against what it costs with its defaults, on this machine's
+Docker engine.
 
-All contenders run from one image beside the same light containers and take turns: those whose turn it is not are paused. Each is pulled
-as Prometheus pulls it. Exits with 1 where a bar is missed.
+All contenders run from one image beside the same light containers and take turns: those whose turn it is not are
+paused. Each is pulled as Prometheus pulls it. Exits with 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ LIGHT = f"{PREFIX}-light"
 INTERVAL_SECONDS = 5
 # Long enough for the defaults to have stretched the intervals of what does not change.
 WARM_UP_SECONDS = 90
-# A paused cAdvisor catches up when it goes on; that is left out.
+# A paused cAdvisor catches up after the pause; that is left out.
 SETTLE_SECONDS = 6
 PULLS = 5
 NOTHING, DEFAULTS, ONLY_DOCKER, OURS = "nothing", "defaults", "defaults, docker_only", "ours"
@@ -60,7 +61,9 @@ RAW_GROUP = re.compile(r'^container_start_time_seconds\{.*id="([^"]+)".*name="".
 
 @dataclass(frozen=True)
 class Pull:
-    """One answer of /metrics: bytes of its text and on the wire, series, seconds since the oldest sample of a light container, those seen."""
+    """One answer of /metrics: bytes of its text and on the wire, series, seconds since the oldest sample of a light
+    container, those seen.
+    """
 
     text: int
     wire: int
@@ -190,7 +193,9 @@ class Bench:
 
 
 def summary(turns: dict[str, list[Turn]]) -> dict[str, dict[str, float]]:
-    """Each contender's costs: CPU seconds over all its turns, dockerd's in the median turn, most memory, and medians and extremes of its pulls."""
+    """Each contender's costs: CPU seconds over all its turns, dockerd's in the median turn, most memory, and medians
+    and extremes of its pulls.
+    """
     costs = {}
     for contender, taken in turns.items():
         pulls = [one for turn in taken for one in turn.pulls]
@@ -224,7 +229,9 @@ def missed(costs: dict[str, dict[str, float]], light: int) -> list[str]:
 
 
 def table(costs: dict[str, dict[str, float]], seconds: float, idle: float) -> str:
-    """The costs as text; `seconds` is how long each contender was measured, `idle` what dockerd used in the median turn with all of them paused."""
+    """The costs as text; `seconds` is how long each contender was measured, `idle` what dockerd used in the median turn
+    with all of them paused.
+    """
     head = f"\n{'':24}{'CPU s':>8}{'% of core':>11}{'dockerd s/turn':>16}{'MiB':>6}{'series':>8}{'bytes':>10}{'on the wire':>13}{'oldest s':>10}"
     lines = [head]
     for contender, cost in costs.items():
@@ -235,7 +242,7 @@ def table(costs: dict[str, dict[str, float]], seconds: float, idle: float) -> st
         bars = f"; the bars are {BARS['cpu']} and {BARS['bytes']}" if peer == DEFAULTS else ""
         lines.append(f"ours against {peer}: {found['cpu']:.3f} of the CPU time, {found['bytes']:.3f} of the bytes{bars}")
     lines.append(f"dockerd used {idle:.2f} s in a turn with all of them paused.")
-    lines.append(f"The defaults report {costs[DEFAULTS]['raw_groups']:.0f} control groups besides the containers.")
+    lines.append(f"The defaults report {costs[DEFAULTS]['raw_groups']:.0f} control groups in addition to the containers.")
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
-"""Measures every query of the role's dashboards on a real Prometheus that holds a day of a fleet: ten hosts of eight GPUs, measured every 5 s.
+"""Measures every query of the role's dashboards on a real Prometheus with a day of ten hosts of eight GPUs, at 5 s.
 
-Asked is what Grafana asks for the last hour, at 300 points. Exits with 1 where a query is over the bar or has no answer.
+The queries are those of Grafana for the last hour, with 300 points. Exits with 1 if a query is too slow or has no
+answer.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ def fleet() -> list[list[series.Series]]:
 
 
 def backfill(found: list[series.Series], folder: Path) -> int:
-    """Have promtool make the blocks of one host, so that there is never the text of all; returns how many samples they hold."""
+    """Have promtool make the blocks of one host, so that there is never the text of all; returns how many samples they
+    hold.
+    """
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".om") as text:
         samples = series.write(found, START, START + DAY, text)
         text.flush()

@@ -1,6 +1,7 @@
 """Measures how long the role's rules take on a real Prometheus for 100 hosts of eight GPUs, measured every 5 s.
 
-The series are those that the rules read, for as long as the rules look back. Exits with 1 where the median of all groups together is over the bar.
+The series are those that the rules read, for as long as the rules look back. Exits with 1 where the median of all
+groups together is over the bar.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ TIMES = {
     "gpu_monitoring_certificate_expiry_timestamp_seconds": 90 * 86400,
     "prometheus_remote_storage_queue_highest_sent_timestamp_seconds": 0,
 }
-# Prometheus evaluates at the present time and takes no block of the future, so samples end when the blocks are made. A sample counts for five minutes.
-# Denser samples make up for those that are missing at the end.
+# Prometheus evaluates at the present time and takes no block of the future, so samples end when the blocks are made. A
+# sample counts for five minutes. Denser samples make up for those that are missing at the end.
 SAMPLED = 4
 LIFETIME = 300
 
@@ -104,7 +105,7 @@ def write(all_series: list[Series], now: int, text: TextIO) -> None:
         begin = now - (HOUR if entry.name in LONG else LOOKED_BACK)
         moments = range(begin, now, SAMPLED)
         if entry.name in TIMES:
-            # A boot and a start stay where they were, and a clock goes on.
+            # A boot and a start stay where they were, and a clock advances.
             fixed = step == 0
             text.writelines(f"{key} {(now if fixed else moment) + TIMES[entry.name]} {moment}\n" for moment in moments)
         else:

@@ -1,4 +1,6 @@
-"""The deployed stack as the tests of all molecule scenarios see it: hosts, Prometheus, Grafana, and a way to run playbooks."""
+"""The deployed stack as the tests of all molecule scenarios see it: hosts, Prometheus, Grafana, and a way to run
+playbooks.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,7 @@ def unreachable(name: str) -> Iterator[None]:
 
 
 def container_state(name: str, container: str) -> dict[str, Any]:
-    """What the engine of a host says of the state of a container."""
+    """The state of a container, from the engine of its host."""
     return json.loads(on(name, f"docker inspect --format '{{{{json .State}}}}' {container}"))
 
 

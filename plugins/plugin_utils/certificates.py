@@ -178,7 +178,7 @@ def new_authority(now: datetime, days: int) -> Pair:
 def renewed_authority(authority: Pair, now: datetime, days: int) -> Pair:
     """The same CA, with name and key, for more days.
 
-    Clients that trust the old or the new certificate accept all signed certificates: a path is built by the issuer's
+    Clients that trust the old or the new certificate accept all signed certificates. A path is built by the issuer's
     name and checked by its key (https://www.rfc-editor.org/rfc/rfc5280#section-6.1).
     """
     return _self_signed(authority.key, authority.certificate.subject, now, days)

@@ -60,7 +60,7 @@ def uids(body: Any) -> set[str]:
 class Wire:
     """Hands requests on to a server, and those that a test has a rule for to the rule.
 
-    A rule gets the method, the URL as the client wrote it, and a function that sends the request on, by default to the
+    A rule gets the method, the URL as the client wrote it, and a function that forwards the request. The default is the
     same path. It returns an answer, or None for the server's own, or raises Dropped or Reset.
     A URL of `listen` is also one of an HTTP proxy, which sends every request to the server.
     """

@@ -258,7 +258,7 @@ def test_a_passing_trouble_is_got_over(grafana, trouble, arrives):
 
     grafana.wire.rule = rule
     result = grafana.run(grafana_resources, **DECLARED)
-    # A locked database has written nothing: what is there now, another host wrote.
+    # A locked database has written nothing: another host wrote the present content.
     action = "unchanged" if arrives and trouble is locked else "created"
     assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), action)
     grafana.wire.rule = None

@@ -1,4 +1,5 @@
-"""What is said of a dashboard is what Grafana shows when somebody opens the dashboard. The Prometheus is one of the test's own."""
+"""The report about a dashboard matches what Grafana shows when somebody opens it. The Prometheus belongs to the test.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Series as the exporters of a fleet have them, with values made up: names, labels and units are those that the dashboards query."""
+"""Series as the exporters of a fleet have them, with values made up: names, labels and units are those that the
+dashboards query.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from typing import TextIO
 
 SCRAPE_INTERVAL = 5
 
-# What every GPU has, a GPU without ECC, sensors and NVLink too: field, lowest and highest value of a gauge, or growth per second of a counter.
+# Values of every GPU, also of one without ECC, sensors and NVLink: lowest and highest value of a gauge, or growth per
+# second.
 GAUGES = {
     "GPU_UTIL": (0, 100),
     "MEM_COPY_UTIL": (0, 80),
@@ -47,7 +50,9 @@ LATENCY_BUCKETS = "0.001 0.005 0.01 0.02 0.04 0.06 0.08 0.1 0.25 0.5 0.75 1.0 2.
 
 @dataclass(frozen=True)
 class Series:
-    """A series by its name and labels; a gauge goes to and fro between two values, a counter grows by `rate` per second."""
+    """A series by its name and labels; a gauge goes to and fro between two values, a counter grows by `rate` per
+    second.
+    """
 
     name: str
     labels: tuple[tuple[str, str], ...]
@@ -99,7 +104,8 @@ def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = 
 
 
 def gpu_containers(host: str, given: Sequence[tuple[str, int]], kind: str = "data center", usage: bool = False) -> Iterator[Series]:
-    """What the container GPU collector of a host says: the containers that have a GPU, and, with `usage`, what they use.
+    """What the container GPU collector of a host says: the containers that have a GPU, and, with `usage`, what they
+    use.
 
     The DCGM exporter has every GPU.
     """
@@ -350,7 +356,8 @@ def _values(series: Series, course: int, times: range) -> Iterator[float]:
     chance = random.Random(f"{series.low} {series.high} {series.rate} {course} {times.start}")
     if series.rate is not None:
         for time in times:
-            # Counters grow from one block to the next, so they are made of the time, with at most one interval of jitter.
+            # Counters grow from one block to the next, so they are made of the time, with at most one interval of
+            # jitter.
             yield series.rate * (time % 10**7 + SCRAPE_INTERVAL * chance.random())
         return
     for _time in times:

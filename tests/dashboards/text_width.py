@@ -1,7 +1,7 @@
 """How wide a text is in Grafana.
 
-Grafana writes in Inter, 14 pixels high and 0.15 pixels apart: weight 500 in titles of panels and in headers of tables,
-and 400 in cells (createTypography.ts of @grafana/data 12.4.0, the variants h6 and body). The numbers are the advance
+Grafana writes in Inter, 14 pixels high and 0.15 pixels apart. Titles of panels and headers of tables have weight 500,
+and cells 400 (createTypography.ts of @grafana/data 12.4.0, the variants h6 and body). The numbers are the advance
 widths of the font in thousandths of its size (hmtx of Inter 4.001, as @fontsource/inter 5.3.0 has the font). Kerning
 is left out. In a screenshot of Grafana 12.4.0, "Uncorrected ECC errors" has 162 pixels in a header, and "NVIDIA
 A100-SXM4-80GB" 176 in a cell. Here they have 164 and 178, with the space that each letter has on its sides.

@@ -18,9 +18,10 @@ OPERATIONS = ("mkdir", "replace", "rmdir", "unlink")
 
 
 def start(options: dict[str, Any], kill_at: int = 0, operations: Sequence[str] = OPERATIONS) -> subprocess.Popen[str]:
-    """Start the module; with `kill_at` it dies just before the file operation of that number. Its output ends with what operations there were.
+    """Start the module; with `kill_at` it dies just before the file operation of that number. Its output ends with what
+    operations there were.
 
-    A copy by sendfile dies half-way instead.
+    A copy by sendfile dies partway instead.
     """
     return subprocess.Popen(
         [sys.executable, "-m", "tests.engine.child", json.dumps({"options": options, "kill_at": kill_at, "operations": operations})],

@@ -1,4 +1,5 @@
-"""What each fault did to a service, as a client saw it: a table in Markdown, made by the tests that are marked with the fault's name."""
+"""A Markdown table of what each fault did to a service, as a client saw it. Tests marked with the fault's name make it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ class FaultTable:
         self._measured: dict[str, list[tuple[str, float]]] = {}
 
     def add(self, fault: str, runs: str, seconds: float) -> None:
-        """One time that the fault was tried: which of old and new ran then, and how long there was no answer."""
+        """One trial of the fault: whether the old or the new service ran then, and how long there was no answer."""
         self._measured.setdefault(fault, []).append((runs, seconds))
 
     def text(self) -> str:

@@ -1,4 +1,6 @@
-"""A fleet without hosts: small exporters of the tests on the loopback, scraped by a real Prometheus in a container, drawn by the Grafana stand-in."""
+"""A fleet without hosts: small exporters of the tests on the loopback, scraped by a real Prometheus in a container,
+drawn by the Grafana stand-in.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,7 @@ class Host:
             exporter.start()
 
     def freeze(self, job: str) -> None:
-        """The exporter goes on answering with the values of this moment."""
+        """The exporter still answers, always with the values of this moment."""
         self.frozen[job] = time.time()
 
     def _now(self, job: str) -> float:

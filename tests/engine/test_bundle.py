@@ -74,7 +74,7 @@ def put_index(registry, tag, parts):
 
 @pytest.fixture(scope="module")
 def bundle(reference, registry, tmp_path_factory):
-    """A bundle with the image for this machine's platform, and what it says of the image."""
+    """A bundle with the image for this machine's platform, and its entry for the image."""
     folder = str(tmp_path_factory.mktemp("bundle"))
     image = download.ImageDownload(folder, ["linux/amd64"], lambda _name: registry, lambda _text: None).fetch(reference)
     image_layout.write(folder, [image])

@@ -1,4 +1,4 @@
-"""What runs goes on running, or runs again, when the disk of its files is full."""
+"""A service keeps running, or runs again, when the disk of its files is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs goes on running, or runs again, whatever is wrong with what is to replace it, with the disk or with the engine."""
+"""A service keeps running, or runs again, with any fault of its replacement, the disk or the engine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def service(deployed):
 
 @pytest.fixture
 def refused(service, run, measured):
-    """See that options are refused with these words while the old service runs or comes back, and that the new ones work afterwards."""
+    """See that options are refused with these words while the old service runs or comes back, and that the new ones
+    work afterwards.
+    """
 
     def see(wanted, words):
         with pytest.raises(Failed, match=words) as failure:
@@ -172,7 +174,7 @@ def back(proxy):
     proxy.before, proxy.gone = (lambda words: None), False
 
 
-@pytest.mark.fault("Engine gone for two seconds half-way")
+@pytest.mark.fault("Engine gone for two seconds partway")
 @pytest.mark.parametrize("moment", ["create app.next", "stop app.previous", "start app"])
 def test_an_engine_that_comes_back(service, run, measured, moment, monkeypatch):
     def come_back(engine, seconds):
@@ -190,7 +192,7 @@ def test_an_engine_that_comes_back(service, run, measured, moment, monkeypatch):
     service.converges(with_content(service.old, NEW))
 
 
-@pytest.mark.fault("Engine gone half-way until the next run")
+@pytest.mark.fault("Engine gone partway until the next run")
 @pytest.mark.parametrize("moment", ["create app.validation", "rename app.next app", "start app", "remove app.previous"])
 def test_an_engine_that_does_not_come_back(service, run, measured, moment, monkeypatch):
     monkeypatch.setattr(undo, "COME_BACK_SECONDS", 0)

@@ -1,4 +1,6 @@
-"""SIGKILL of the module: before and after each request to the engine that changes something, and before each file operation."""
+"""SIGKILL of the module: before and after each request to the engine that changes something, and before each file
+operation.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,7 @@ def killed_at(proxy, options, moment, words):
 
 
 def recovers(service, measured, number):
-    """The next run brings the service up, whether it wants the old or the new, or what cannot be; the run after it has nothing to do."""
+    """The next run starts the service, with old, new or impossible options. The run after it changes nothing."""
     wanted = (service.old, service.wanted(), service.wanted(image="none:v9", pull="never"))[number % 3]
     if wanted["image"] == "none:v9":
         with pytest.raises(Failed, match="image: none:v9"):

@@ -1,4 +1,6 @@
-"""The dashboards' queries in a real Prometheus: they are valid, no panel stays empty on any kind of host, and the count of trouble is right."""
+"""The dashboards' queries in a real Prometheus. They are valid, every panel has data on each kind of host, and the
+count of trouble is right.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ GPU_HOSTS = {
     "with-vgpus": ("vgpu", False),
     "with-shared-memory": ("shared memory", False),
 }
-# What the driver says of a GPU of some kinds.
+# The driver's values for some kinds of GPUs.
 GPUS = {"vgpu": {"virtual": True}, "shared memory": {"memory_mib": None}}
 WITHOUT_GPU = "without-gpus"
 # What verify does not miss where it is empty: the part of the defaults that is about containers with GPUs.

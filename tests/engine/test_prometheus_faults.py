@@ -1,4 +1,4 @@
-"""A real Prometheus goes on, or runs again with its data, when its new configuration is refused or kills it."""
+"""A real Prometheus keeps running, or runs again with its data, when its new configuration is refused or kills it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def prometheus(api, run, tmp_path_factory):
 
 @pytest.fixture
 def refused(api, run, prometheus, measured):
-    """See that options are refused with these words, and that Prometheus is ready then with its old configuration and its data."""
+    """See that options are refused with these words, and that Prometheus is ready then with its old configuration and
+    its data.
+    """
 
     def see(wanted, words):
         name = prometheus.options["name"]
@@ -85,7 +87,7 @@ def refused(api, run, prometheus, measured):
         assert api.inspect_container(name)["Id"] == before
         assert prometheus.samples() >= there
         assert not run(**prometheus.options)["changed"]
-        wait_until(lambda: prometheus.samples() > there, "Prometheus goes on measuring")
+        wait_until(lambda: prometheus.samples() > there, "Prometheus continues to measure")
 
     return see
 

@@ -18,7 +18,9 @@ from tests.engine.registry_server import PASSWORD, USER
 
 @pytest.fixture(scope="module")
 def image(api, images, tmp_path_factory):
-    """A reference of the test image in a registry that wants a login. The engine of this machine has it not."""
+    """A reference of the test image in a registry that requires a login. The engine of this machine does not have the
+    image.
+    """
     with registry_server.running("registry", tmp_path_factory.mktemp("registry")) as address:
         reference = f"{address}/{PREFIX}:1"
         api.tag(images[0], f"{address}/{PREFIX}", "1")

@@ -34,7 +34,7 @@ UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ss
 
 
 class Fleet:
-    """Two hosts, Prometheus, Grafana, and what the module is told to expect of them."""
+    """Two hosts, Prometheus, Grafana, and the options of the module for them."""
 
     def __init__(self, folder, port):
         self.hosts = {name: Host(name) for name in GPUS}
@@ -87,7 +87,7 @@ class Fleet:
         return run(monitoring_verify, {**arguments, **given})
 
     def of_host(self, name):
-        """What host_info says of a host, or that it could not be reached."""
+        """The answer of host_info for a host, or that it could not be reached."""
         engine = self.engine_info[name]
         return engine if engine is UNREACHABLE else {"gpu": self.gpu_info[name], **engine}
 
@@ -361,7 +361,9 @@ def test_a_fault_that_passes_within_the_wait_is_none(fleet):
 
 @pytest.fixture
 def playbook(fleet, tmp_path):
-    """Runs the playbook verify with this machine as every host; returns the exit code, the output and the report. `group` are variables of the GPU hosts."""
+    """Runs the playbook verify with this machine as every host; returns the exit code, the output and the report.
+    `group` are variables of the GPU hosts.
+    """
     hosts = {name: {"ansible_host": f"198.51.100.{number}"} for number, name in enumerate(GPUS, 1)}
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
     targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in fleet.ports.items()}

@@ -80,11 +80,12 @@ def state(
 ) -> str:
     """Content of the state file, one fact on a line.
 
-    `values` fixes what the DCGM exporter reports: number of the GPU, for it and its instances, or GPU.GI of an instance, then field and value in the units
-    of DCGM's old names. DCGM_EXP_GPU_HEALTH_STATUS:WATCH is a field too. `frozen` stops the exporter's collections. A GPU that is left out is one that
-    went without a trace; of those of `lost` nvidia-smi says that it cannot reach them. `absent` are fields that no GPU measures. `smi` is
-    `hangs`, or `mismatch` for a library of another version than the kernel module. Of `processes` NVML tells number of the
-    GPU, id on the host, MiB of memory and percent of utilization.
+    `values` fixes what the DCGM exporter reports. The key is the number of a GPU, for it and its instances, or GPU.GI
+    of an instance. Field and value follow, in the units of DCGM's old names. DCGM_EXP_GPU_HEALTH_STATUS:WATCH is a
+    field too. `frozen` stops the exporter's collections. A GPU that is left out disappeared without a trace. nvidia-smi
+    cannot reach those of `lost`. `absent` are fields that no GPU measures. `smi` is `hangs`, or `mismatch` for a
+    library of another version than the kernel module. `processes` are what NVML reports: number of the GPU, id on the
+    host, MiB of memory and percent of utilization.
     """
     lines = []
     for gpu in there:

@@ -19,7 +19,7 @@ LABS = {"demo": 10, "molecule": 20, "bench": 30, "peer": 40}
 HOSTS = ("monitor1", "gpu1", "gpu2")
 # The image of each host: gpu2's engine reads CDI specifications by itself.
 IMAGES = {"monitor1": "host", "gpu1": "host", "gpu2": "host_cdi"}
-# Hosts that some tests start besides, one without a GPU and one with.
+# Additional hosts of some tests, one without a GPU and one with.
 SPARE = "spare1"
 GPU_SPARE = "gpu3"
 # Hosts of older Debian releases: Docker 20.10, with Python 3.11 and a GPU, and with Python 3.9 and none.
@@ -99,7 +99,9 @@ def _copy(name: str, files: dict[str, str]) -> None:
 
 
 def set_state(lab: str, host: str, state: str) -> None:
-    """Give a host other GPUs or values, as `driver.state` writes them. The file keeps its inode, so that containers with GPUs see the change too."""
+    """Give a host other GPUs or values, as `driver.state` writes them. The file keeps its inode, so that containers
+    with GPUs see the change too.
+    """
     command = f"cat >{driver.STATE_FILE} && systemctl restart gpu-lab-driver"
     subprocess.run(["docker", "exec", "--interactive", container(lab, host), "sh", "-c", command], input=state.encode(), check=True, capture_output=True)
 

@@ -1,4 +1,6 @@
-"""The lab's images and packages: built when their sources change, pushed to its registry, the upstream images where their registries answer."""
+"""The lab's images and packages: built when their sources change, pushed to its registry, the upstream images where
+their registries answer.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,9 @@ def service(folder: str, on: dict[str, str]) -> str:
 
 
 def build_all() -> dict[str, str]:
-    """Names of all images by folder, and the folders of the apt repository as `toolkit` and of the emulated driver as `driver`."""
+    """Names of all images by folder, and the folders of the apt repository as `toolkit` and of the emulated driver as
+    `driver`.
+    """
     need_go()
     on = bases()
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -173,7 +177,9 @@ def versions(images: dict[str, str]) -> dict[str, str]:
 
 
 def variables(images: dict[str, str]) -> dict[str, str]:
-    """What a site with these mirrors sets: versions, the toolkit's key and the image that shows whether containers get GPUs."""
+    """What a site with these mirrors sets: versions, the toolkit's key and the image that shows whether containers get
+    GPUs.
+    """
     found = versions(images)
     exporter = next(one for one in SERVICES if one.folder == "dcgm_exporter")
     return found | {
@@ -207,6 +213,6 @@ def table(images: dict[str, str]) -> str:
     rows += [
         ("systemd, SSH, apt, Docker engine", "real: Debian trixie in a container for each host; on gpu2 with the engine of Debian sid"),
         ("NVIDIA container toolkit", "real, built from NVIDIA's Go module; libnvidia-container1 and -tools are empty stand-ins"),
-        ("NVIDIA driver and GPUs", "a stand-in: libnvidia-ml and nvidia-smi that tell of made-up GPUs, device nodes without a device"),
+        ("NVIDIA driver and GPUs", "a stand-in: libnvidia-ml and nvidia-smi that report made-up GPUs, device nodes without a device"),
     ]
     return "\n".join(f"  {what:<42} {kind}" for what, kind in rows)

@@ -13,7 +13,7 @@ CACHE = (ROOT / ".cache" / "lab").resolve()
 
 
 class LabError(Exception):
-    """Something that the person at the keyboard has to mend."""
+    """A problem that the user must fix."""
 
 
 def run(*command: str, environment: dict[str, str] | None = None, check: bool = True) -> str:

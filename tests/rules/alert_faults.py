@@ -13,7 +13,9 @@ BEGIN = 12 * MINUTE
 
 @dataclass(frozen=True)
 class Fault:
-    """`changes` by name of metric apply to the series with these labels; `raises` are the alerts that fire after `minutes`."""
+    """`changes` by name of metric apply to the series with these labels; `raises` are the alerts that fire after
+    `minutes`.
+    """
 
     name: str
     raises: tuple[str, ...]
@@ -113,7 +115,7 @@ XIDS = {
     74: "GpuXidNvlink", 79: "GpuXidRestartHost", 69: "GpuXidOther",
 }
 OF_GPUS = (
-    Fault("a GPU is gone", ("GpuMissing",), _ALL_OF_GPU, {"gpu": "0"}, 4),
+    Fault("a GPU disappears", ("GpuMissing",), _ALL_OF_GPU, {"gpu": "0"}, 4),
     _gpu("recovery action", "GpuRecoveryAction", "GET_GPU_RECOVERY_ACTION", _now(2), 0.5),
     _last_xid(79, "GpuXidRestartHost"),
     _last_xid(95, "GpuXidResetGpu"),

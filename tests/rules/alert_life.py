@@ -89,7 +89,7 @@ def _prometheus_restarts(entry: Series) -> tuple[Part, ...]:
 
 
 def _job_ends(entry: Series) -> tuple[Part, ...] | None:
-    """The container of a training is gone, and its GPU is free."""
+    """The container of a training ended, and its GPU is free."""
     if entry.labels.get("name") == "training":
         return ((STALE, 0, 1),)
     free = {"DCGM_FI_DEV_GPU_UTIL": 0.0, "DCGM_FI_DEV_FB_USED": 4.0, "DCGM_FI_DEV_FB_FREE": 79996.0}

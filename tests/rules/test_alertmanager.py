@@ -1,4 +1,6 @@
-"""The real Alertmanager and amtool with the files of the role: what is accepted, who is told what, and what is not sent."""
+"""The real Alertmanager and amtool with the files of the role: accepted settings, receivers of notifications, and
+suppressed alerts.
+"""
 
 from __future__ import annotations
 

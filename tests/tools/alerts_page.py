@@ -41,7 +41,7 @@ def _plain(text: str) -> str:
 
 
 def section(rule: dict[str, Any]) -> str:
-    """What the page says of an alert."""
+    """The page's text for an alert."""
     waits = f"waits {rule['for']}" if "for" in rule else "does not wait"
     waits += f", fires {rule['keep_firing_for']} longer than its cause" if "keep_firing_for" in rule else ""
     threshold = f", [threshold](#settings) {threshold_of(rule)}" if threshold_of(rule) else ""
@@ -66,7 +66,7 @@ def table() -> str:
 
 
 def recorded(rule: dict[str, Any]) -> str:
-    """What the page says of a series that alerts read."""
+    """The page's text for a series that alerts read."""
     return "\n".join([f"`{rule['record']}`:", "", "```promql", _expression(rule["expr"]), "```"])
 
 

@@ -1,4 +1,6 @@
-"""What a role asks of `container_service`, rendered by Ansible from the role's own files, and a container as it asks for."""
+"""What a role asks of `container_service`, rendered by Ansible from the role's own files, and a container as it asks
+for.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,17 @@ link_collection()
 
 
 def rendered(role: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """Options of a role's service, on a machine that only watches itself, with the role's defaults and these variables."""
+    """Options of a role's service, on a machine that only watches itself, with the role's defaults and these variables.
+    """
     machine = {"this-machine": {"gpu_monitoring_address": "127.0.0.1", **variables}}
     with tempfile.TemporaryDirectory() as folder:
         return service(role, name, fleet(machine, {"this-machine": {}}), "this-machine", Path(folder))
 
 
 def start(engine: docker.DockerClient, options: dict[str, Any], name: str, image: str, network: str) -> Container:
-    """A container with a service's command, mounts, rights and limits, but with a name, an image and a network of one's own and no published port."""
+    """A container with a service's command, mounts, rights and limits, with another name, image and network, and no
+    published port.
+    """
     return engine.containers.run(
         image,
         options.get("command"),

@@ -36,7 +36,7 @@ _NEXT_PAGE = re.compile("<([^>]+)>")
 
 
 class Answer(NamedTuple):
-    """What a registry says of an image: its newest version and the digest of that version's index."""
+    """The newest version of an image in a registry, and the digest of that version's index."""
 
     version: str
     digest: str

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md and the pages beside it name what is there."""
+"""CONTRIBUTING.md and the pages beside it name existing files and commands."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, mlops.gpu_monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A stand-in for a host on which nothing is to be changed: it answers each module as a host of the lab did, and runs nothing."""
+"""A stand-in for an unchanged host. It answers each module as a host of the lab did, and runs nothing."""
 
 from __future__ import annotations
 

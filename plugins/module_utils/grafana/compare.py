@@ -103,8 +103,8 @@ def _shown(annotation: Any) -> Any:
 def same(wanted: Any, present: Any, key: str = "") -> bool:
     """Whether two canonical values mean the same.
 
-    A key that only one of them has does not count if it is empty, or has the value that Grafana uses for a missing key.
-    A key that Grafana itself adds does not count either.
+    A key that only one of them has does not count if it is empty. Neither does one with Grafana's value for a missing
+    key, nor one that Grafana adds.
     """
     if isinstance(wanted, dict) and isinstance(present, dict):
         shared = set(wanted) & set(present)

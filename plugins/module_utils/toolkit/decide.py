@@ -311,8 +311,8 @@ def cdi_problem(host: Host, wanted: Wanted) -> str:
         for specification in host["engine"]["cdi_specifications"]
     ]
     return (
-        f"The CDI specifications of {wanted.name} are not of its GPUs {', '.join(host['gpu']['uuids'])} and its driver"
-        f" {host['gpu']['driver_version']}, although the toolkit has just written one:"
+        f"The toolkit has just written a CDI specification, but the specifications of {wanted.name} are not of its GPUs"
+        f" {', '.join(host['gpu']['uuids'])} and its driver {host['gpu']['driver_version']}."
         f" {' '.join(told) or 'no file gives a GPU.'} If several have a device, the one in the last folder counts,"
         " and none if they are in one folder. Remove the one that is not of this host, or write it again with"
         " nvidia-ctk cdi generate."

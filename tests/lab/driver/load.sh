@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes what loading NVIDIA's kernel modules leaves on a host: device nodes, which lead to /dev/null here, MIG's table of capabilities, an entry among the kernel's modules.
+# Makes what loading NVIDIA's kernel modules leaves on a host: device nodes, MIG's table of capabilities, and an entry among
+# the kernel's modules. The device nodes lead to /dev/null here.
 set -eu
 state=$(echo /lib/firmware/nvidia/*/gsp_lab.bin)
 ldconfig
@@ -18,7 +19,7 @@ node() {
 for name in nvidiactl nvidia-modeset nvidia-uvm nvidia-uvm-tools; do
     node "/dev/$name"
 done
-# The driver keeps its tables in procfs, where nothing can be written: hence a file system over it.
+# The driver keeps its tables in procfs, where nothing can be written. So a file system is mounted over procfs.
 mountpoint -q /proc/driver || mount -t tmpfs -o mode=755 gpu-lab-driver /proc/driver
 rm -rf /proc/driver/nvidia
 mkdir -p /proc/driver/nvidia-caps /proc/driver/nvidia/gpus /proc/driver/nvidia/capabilities

@@ -9,7 +9,7 @@
 static struct state state;
 static int users;
 
-// GPU instances and compute instances are told apart by the device that has them.
+// The device that has them distinguishes GPU instances from compute instances.
 static struct device *of(nvmlDevice_t device) { return (struct device *)device.handle; }
 static nvmlDevice_t handle(struct device *device) { return (nvmlDevice_t){(void *)device}; }
 
@@ -201,7 +201,7 @@ nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t instance, nvmlDeviceAttribu
     return NVML_SUCCESS;
 }
 
-// Number of slices of a GPU instance profile or compute instance profile (the two enumerations agree so far); 0 for those that the stand-in leaves out.
+// Slices of a profile of a GPU instance or a compute instance, whose enumerations agree so far; 0 for those that are left out.
 static int slices(unsigned int profile)
 {
     static const int known[] = {1, 2, 3, 4, 7};

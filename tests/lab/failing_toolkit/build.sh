@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes a signed apt repository in the folder $2 from the lab's repository in the folder $1: the four packages in a newer version, 99.0.0, whose programs are those of
-# the present one, and whose installation fails in the last step, in the postinst of nvidia-container-toolkit-base.
+# Makes a signed apt repository in the folder $2 from the lab's repository in the folder $1. It has the four packages in a
+# newer version, 99.0.0. Their programs are those of the present version. Their installation fails in the last step, in the postinst
+# of nvidia-container-toolkit-base.
 set -eu
 debs=$1
 out=$2

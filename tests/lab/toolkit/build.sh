@@ -1,10 +1,11 @@
 #!/bin/sh
 # Makes a signed apt repository in the folder $1, with the four packages of the NVIDIA container toolkit.
-# Real: nvidia-ctk, nvidia-container-runtime, nvidia-container-runtime-hook and nvidia-cdi-hook, built from NVIDIA's Go module, and that module's systemd units,
-# udev rule and maintainer scripts, in which what debhelper adds is written out.
-# Stand-ins: libnvidia-container1, which holds nothing, and libnvidia-container-tools, whose nvidia-container-cli does nothing, so that NVIDIA's hook can run but gives no GPU, since
-# their source is in no registry that the lab reaches; and the older version, which has the programs of the present one.
-# The folders wrong-key and tampered are copies that apt must refuse: signed by another key, and with a package that is not the one of the signed list.
+# Real: nvidia-ctk, nvidia-container-runtime, nvidia-container-runtime-hook and nvidia-cdi-hook, built from NVIDIA's Go module.
+# That module's systemd units, udev rule and maintainer scripts are real too, with the additions of debhelper written out.
+# Stand-ins: libnvidia-container1 is empty, and nvidia-container-cli of libnvidia-container-tools does nothing. So NVIDIA's hook
+# can run, but gives no GPU. Their source is in no registry that the lab reaches.
+# The older version has the programs of the present one.
+# apt must refuse the folders wrong-key, which is signed by another key, and tampered, whose package differs from the signed list.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1

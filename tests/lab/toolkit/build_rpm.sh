@@ -1,9 +1,10 @@
 #!/bin/sh
 # Makes dnf repositories in the folder $2 from the packages of the apt repository in the folder $1. Runs on the image host_rpm.
-#   nvidia    the four packages in the older and the present version; the metadata is signed, and not the packages, as in NVIDIA's
-#   tampered  the same with a package that is not the one of the signed metadata
-#   cuda      the four packages in a newer version, signed by another key, as NVIDIA's repository of CUDA has them besides
-# Each has its key.asc and fingerprint. The files, dependencies and scripts are those of the apt packages; the newer version has the programs of the present one.
+#   nvidia    The four packages in the older and the present version. Only the metadata is signed, as at NVIDIA.
+#   tampered  The same, with a package that differs from the signed metadata.
+#   cuda      The four packages in a newer version, signed by another key, as in NVIDIA's repository of CUDA.
+# Each has its key.asc and fingerprint. The files, dependencies and scripts are those of the apt packages. The newer version
+# has the programs of the present one.
 set -eu
 debs=$1
 out=$2

@@ -1,6 +1,6 @@
 """Ask the servers of other sites for every address that the built site links to: `make external-links`.
 
-Needs the internet, so no part of `make test` runs this. Ends with 1 where a server says that an address is gone.
+Needs the internet, so no part of `make test` runs this. Ends with 1 if a server says that an address does not exist.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a role would hand to its modules: its variables and templates rendered by Ansible itself, for an inventory given as a mapping."""
+"""What a role would hand to its modules: its variables and templates rendered by Ansible itself, for an inventory given
+as a mapping.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
-# What host_info says of the GPU of a host.
+# The answer of host_info for the GPU of a host.
 GPU = {
     "present": True,
     "hardware": True,
@@ -74,7 +76,9 @@ def fleet(gpu_hosts: dict[str, dict[str, Any]], monitoring: dict[str, dict[str, 
 def arguments(
     role: str, task: str, inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The rendered arguments of the task with this name; the inventory is written to `folder` first. `facts` are what earlier tasks found."""
+    """The rendered arguments of the task with this name; the inventory is written to `folder` first. `facts` are what
+    earlier tasks found.
+    """
     for rendered in _rendered(role, lambda candidate: candidate.get_name().endswith(f" : {task}"), inventory, host, folder, facts):
         return rendered
     raise LookupError(f"{role} has no task {task}")

@@ -85,7 +85,7 @@ def tables():
 
 
 def defaults_of(panel):
-    """What a panel's own part of the JSON says of all fields."""
+    """The settings for all fields in a panel's own part of the JSON."""
     return (panel["model"] or {}).get("fieldConfig", {}).get("defaults", {})
 
 

@@ -1,4 +1,4 @@
-"""What `make test` says of the time that its parts took."""
+"""The report of `make test` about the time of its parts."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ func counted(events []event, moment time.Time, milliseconds int64) map[string]fl
 	return counts
 }
 
-// render makes the text format of one collection. What was there at the start and is no longer has no series.
+// render makes the text format of one collection. Entities of the start that no longer exist have no series.
 func (c *collector) render(now state, moment time.Time) string {
 	present := map[string]entity{}
 	for _, one := range now.entities() {

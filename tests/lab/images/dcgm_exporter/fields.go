@@ -98,7 +98,7 @@ func (v vocabulary) knows(field string) bool {
 
 type counter struct{ field, kind, help string }
 
-// readCounters reads a counters file: field, Prometheus type, help. As in the exporter, a field that is unknown is an error,
+// readCounters reads a counters file: field, Prometheus type, help. As in the exporter, an unknown field is an error,
 // and the profiling fields are left out where the process may not read them.
 func readCounters(path string, words vocabulary) ([]counter, error) {
 	file, err := os.Open(path)

@@ -115,7 +115,7 @@ func (e entity) key() string {
 	return fmt.Sprintf("%d.%d", e.minor, e.instance.gi)
 }
 
-// entities lists what is there; a GPU with instances is not monitored itself, and of the compute instances of a GPU instance only the first.
+// entities lists the monitored entities: GPUs without instances, and the first compute instance of each GPU instance.
 func (s state) entities() []entity {
 	var all []entity
 	for _, one := range s.gpus {

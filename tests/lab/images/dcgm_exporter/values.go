@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// sample makes up the values of an entity at a moment, in the units of DCGM's old field names: slow waves, each entity with a phase of its own.
+// sample makes up the values of an entity at a moment, in the units of DCGM's old field names. They are slow waves.
 // An instance has no utilisation fields, and shares temperature, power and clocks with its GPU.
 func sample(one entity, seconds float64) map[string]float64 {
 	phase := float64(one.index)*1.7 + float64(len(one.name))

@@ -1,4 +1,6 @@
-"""Which address of a name is taken. The resolver and the controller's interfaces are stand-ins, since a test cannot tell the system what to have."""
+"""Which address of a name is taken. The resolver and the controller's interfaces are stand-ins, since a test cannot
+tell the system what to have.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def controller(monkeypatch):
 
 @pytest.fixture
 def address(tmp_path):
-    """The address of the first monitoring host, and what is said of it."""
+    """The address of the first monitoring host, and the line about it."""
 
     def of(gpu_hosts, monitoring, **options):
         evaluated = evaluate(host_variables(tmp_path, gpu_hosts, monitoring, **options))

@@ -16,7 +16,8 @@ _NOT_FOUND = "Dashboard not found"
 class Dashboards:
     """The dashboards of the stand-in.
 
-    As in 12.4, numbers are 64-bit floats, an identical save makes no new version, and a new uid with another dashboard's numeric id makes a copy.
+    As in 12.4, numbers are 64-bit floats, and an identical save makes no new version. A new uid with another
+    dashboard's numeric id makes a copy.
     """
 
     def __init__(self, store: Store, folders: Folders) -> None:

@@ -147,7 +147,9 @@ def _check_url(url: str) -> None:
 
 
 def _model(body: dict[str, Any], there: dict[str, Any], identifier: int, uid: str) -> dict[str, Any]:
-    """A datasource as the server keeps it. An empty url and an empty basicAuthUser do not replace what is there, as in the real one."""
+    """A datasource as the server keeps it. An empty url and an empty basicAuthUser do not replace the stored ones, as
+    in the real one.
+    """
     fields = {key for key, is_set in there.get("secureJsonFields", {}).items() if is_set}
     for key, value in (body.get("secureJsonData") or {}).items():
         (fields.add if value else fields.discard)(key)

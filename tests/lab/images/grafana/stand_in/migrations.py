@@ -1,8 +1,8 @@
 """Migrations of the database when a newer version starts, as far as a deployment sees them.
 
-The real Grafana changes its database and logs each step, and does not serve meanwhile. A test says by STAND_IN_VERSION
-what version this is, and by STAND_IN_MIGRATION how many steps the migration has, how long each takes, and how it ends. An
-older version than that of the database does not start, also where the migration was interrupted.
+The real Grafana changes its database and logs each step, and does not serve meanwhile. A test sets the version with
+STAND_IN_VERSION. STAND_IN_MIGRATION sets the number of steps, the time of each, and the end. A version older than that
+of the database does not start, also after an interrupted migration.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a request brings along."""
+"""The content of a request."""
 
 from __future__ import annotations
 

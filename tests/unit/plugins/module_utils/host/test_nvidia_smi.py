@@ -1,4 +1,4 @@
-"""What nvidia-smi says of GPUs, whole or not, and what to do about it."""
+"""The output of nvidia-smi for GPUs with and without faults, and the advice for it."""
 
 from __future__ import annotations
 

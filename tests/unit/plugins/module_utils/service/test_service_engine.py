@@ -33,7 +33,7 @@ FUTURE = {"Version": "40.0.0", "ApiVersion": "1.70", "MinAPIVersion": "1.60"}
 
 
 class StandIn:
-    """An engine that answers each path with (status, body), or falls silent until a body that is an Event.
+    """An engine that answers each path with (status, body), or stops answering until a body that is an Event.
 
     `asked` has the method, path, query and headers of every request.
     """

@@ -1,4 +1,4 @@
-"""What verify says of the way from a rule of Prometheus to a person."""
+"""Faults that verify reports between a rule of Prometheus and a receiver."""
 
 from __future__ import annotations
 

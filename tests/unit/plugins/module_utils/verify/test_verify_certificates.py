@@ -1,4 +1,4 @@
-"""The ends of certificates that real TLS servers serve, and when they are told."""
+"""The ends of certificates that real TLS servers serve, and when they are reported."""
 
 from __future__ import annotations
 

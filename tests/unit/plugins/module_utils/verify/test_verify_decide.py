@@ -1,4 +1,4 @@
-"""Each fault has its own sentence, and only that one is told."""
+"""Each fault has its own sentence, and only that sentence is reported."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_target_that_was_not_scraped_yet(fleet):
 
 
 def with_collector(fleet: Fleet) -> dict[str, Any]:
-    """A collector on gpu1, whose container training has a GPU; returns what the engine says of it."""
+    """A collector on gpu1, whose container training has a GPU; returns the engine's data of the container."""
     engine = fleet.engines["gpu1"]["engine"]
     engine.update(default_runtime="runc", nvidia_runtimes=[])
     for container in engine["containers"]:
@@ -641,7 +641,7 @@ LATE_ADDRESS = "driver failed programming external connectivity: listen tcp4 192
 
 
 def stop(fleet: Fleet, host: str, service: str, error: str = "", container: str = "") -> None:
-    """As host_info tells of a service that does not run."""
+    """As host_info reports a service that does not run."""
     stopped = {"service": service, "container": container or service, "status": "exited", "error": error}
     fleet.engines.setdefault(host, {"engine": {"reachable": True, "containers": []}})["engine"]["stopped_services"] = [stopped]
 
