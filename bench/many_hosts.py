@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = Path(__file__).with_name("many_hosts")
 # The first play that asks a host.
-LOOK = "PLAY [Look at all hosts]"
+LOOK = "PLAY [Inspect all hosts]"
 CHECK_SECONDS, CPU_SECONDS_PER_HOST = 20.0, 1.5
 
 

@@ -45,7 +45,7 @@ EXAMPLES = r"""
     state: checked
   run_once: true
 
-- name: Write the sums, and one file to carry
+- name: Write the checksums, and one file to carry
   mlops.gpu_monitoring.bundle_sums:
     path: /srv/gpu-monitoring-bundle
     tar: /srv/gpu-monitoring-bundle.tar

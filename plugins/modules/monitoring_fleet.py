@@ -52,7 +52,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Evaluate what hosts know of each other
+- name: Evaluate the addresses and targets of the fleet
   mlops.gpu_monitoring.monitoring_fleet:
   register: gpu_monitoring_fleet
   run_once: true

@@ -185,16 +185,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ask the hosts what they have
+- name: Collect the state of the hosts
   hosts: gpu_hosts
   ignore_unreachable: true
   become: true
   tasks:
-    - name: Look at the host
+    - name: Inspect the host
       mlops.gpu_monitoring.host_info:
       register: host_info
 
-- name: Compare it with what is seen
+- name: Compare the hosts with Prometheus and Grafana
   hosts: monitor1
   tasks:
     - name: Ask Prometheus and Grafana

@@ -91,7 +91,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Inspect the host
   mlops.gpu_monitoring.host_info:
   register: host
 

@@ -113,11 +113,11 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Inspect the host
   mlops.gpu_monitoring.host_info:
   register: host
 
-- name: Give containers the GPUs
+- name: Give containers access to the GPUs
   mlops.gpu_monitoring.nvidia_container_toolkit:
     host: "{{ host }}"
     default_version: 1.20.1

@@ -65,9 +65,11 @@ def port_of(variables: HostVariables, host: str, name: str) -> int:
 
 
 def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
-    """Evaluate what hosts know of each other, for the hosts of both groups and `others`. Raises VariableError with the fix for what is wrong.
+    """Evaluate the addresses and targets of the hosts of both groups and of `others`. Raises VariableError with the fix
+    for what is wrong.
 
-    A run that leaves out the monitoring hosts needs the addresses of its own hosts alone. Names of other hosts are not resolved then.
+    A run that leaves out the monitoring hosts needs the addresses of its own hosts alone. Names of other hosts are not
+    resolved then.
     """
     variables.use_defaults(*ROLES)
     members, monitoring = variables.in_groups("gpu_hosts", "monitoring"), variables.in_groups("monitoring")

@@ -91,7 +91,7 @@ def test_data_comes_back_onto_a_host_that_lost_all(deployed, backups, site, prom
     variables = {"restore_backup": str(backup), **GIVEN}
     run = run_playbook(ROOT / "playbooks" / "restore.yml", variables=variables, environment=ENVIRONMENT)
     assert run.code == 0, run.output
-    assert "Say what is wrong" in run.output, "the restore ends with verify"
+    assert "Report the faults" in run.output, "the restore ends with verify"
     assert on("monitor1", f"sha256sum {SECRET_KEY}") == key
     uids = (
         f"import sqlite3; print([row[0] for row in sqlite3.connect('{DATABASE}').execute('SELECT uid FROM dashboard')])"

@@ -119,5 +119,5 @@ def test_the_recovery_action_is_measured_where_dcgm_knows_it_and_told_elsewhere(
     inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
     rendered = service("dcgm_exporter", "dcgm-exporter", inventory, "gpu1", tmp_path)
     assert ("DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION" in [row[0] for row in rows(rendered["files"][0]["content"])]) == measured
-    notes = arguments("dcgm_exporter", "Report what the DCGM exporter does not get or should not do", inventory, "gpu1", tmp_path)["msg"]
+    notes = arguments("dcgm_exporter", "Warn about the DCGM exporter", inventory, "gpu1", tmp_path)["msg"]
     assert any("GpuRecoveryAction" in note for note in notes) != measured

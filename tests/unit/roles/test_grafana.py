@@ -40,7 +40,7 @@ def test_a_foreign_volume_is_adopted_only_if_allowed(grafana, adopts):
 
 def test_a_lost_password_comes_with_a_command_that_shows_it_to_nobody(tmp_path):
     inventory = fleet({}, {"monitor1": {"ansible_host": "10.0.0.9", "grafana_admin_password": "a password of the test"}})
-    for task in ("Declare datasources, folders and dashboards", "Give Grafana the new password"):
+    for task in ("Declare datasources, folders and dashboards", "Set the new password in Grafana"):
         given = arguments("grafana", task, inventory, "monitor1", tmp_path)
         assert "reset it on monitor1" in given["login_help"]
         assert "docker exec grafana sh -c 'grafana cli admin reset-admin-password --password-from-stdin <" in given["login_help"]

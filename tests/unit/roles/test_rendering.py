@@ -166,7 +166,7 @@ def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_pat
     assert [flag for flag in options["command"] if "external-url" in flag or "prefix" in flag] == flags
     assert options["health"]["http"]["path"] == f"{prefix}/-/ready"
     assert options["reload"]["http"]["path"] == f"{prefix}/-/reload"
-    compared = arguments("verify", "Compare what Prometheus and Grafana see with the hosts", inventory, "monitor1", tmp_path)
+    compared = arguments("verify", "Compare the hosts with Prometheus and Grafana", inventory, "monitor1", tmp_path)
     scheme = "http" if variables.get("gpu_monitoring_tls") is False else "https"
     assert compared["prometheus_url"] == f"{scheme}://10.0.0.9:9090{prefix}"
     resources = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)
@@ -333,7 +333,7 @@ def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_p
 def test_the_run_says_what_the_collector_does_not_get(tmp_path):
     def said(**variables):
         inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables)
-        return arguments("container_gpu_collector", "Report what the container GPU collector does not get", inventory, "gpu1", tmp_path)["msg"]
+        return arguments("container_gpu_collector", "Warn about the container GPU collector", inventory, "gpu1", tmp_path)["msg"]
 
     assert said() == []
     [unread] = said(node_exporter_enabled=False)
@@ -382,7 +382,7 @@ def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     alert = {"alert": "SiteIsBusy", "expr": "up", "annotations": {"summary": "busy"}}
     variables["prometheus_rules_extra"] = [{"name": "site", "rules": [{"record": "a", "expr": "up"}, alert]}, {"name": "empty"}]
     inventory = fleet({"gpu1": {**GPU1, "model_servers": [{"name": "llama", "port": 8000}]}, "gpu2": GPU2}, {"monitor1": MONITOR}, variables)
-    options = arguments("verify", "Compare what Prometheus and Grafana see with the hosts", inventory, "monitor1", tmp_path)
+    options = arguments("verify", "Compare the hosts with Prometheus and Grafana", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)
     assert options["targets"] == {job: files[f"targets/{job}.json"] for job in ("cadvisor", "nvidia-gpu", "node", "model-server")}
     assert "SiteIsBusy" in options["alerts"] and len(options["alerts"]) == len(set(options["alerts"]))
@@ -443,7 +443,7 @@ def test_a_lost_gpu_whose_instances_are_not_known_keeps_the_dcgm_exporter(tmp_pa
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
     given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
     assert [service["name"] for service in given["services"]] == (["dcgm-exporter"] if deployed else [])
-    notes = arguments("dcgm_exporter", "Report what the DCGM exporter does not get or should not do", inventory, "gpu1", tmp_path, facts)["msg"]
+    notes = arguments("dcgm_exporter", "Warn about the DCGM exporter", inventory, "gpu1", tmp_path, facts)["msg"]
     assert ["The MIG instances of a lost GPU are not known." in note for note in notes] == ([] if deployed else [True])
 
 
@@ -539,5 +539,5 @@ def test_a_changed_toolkit_does_not_take_the_known_targets_from_the_report(tmp_p
         "gpu_monitoring_host": {"gpu": {"present": False}, "json_files": targets},
         "nvidia_container_toolkit_result": {"host": {"gpu": {"present": True}, "json_files": {}}},
     }
-    told = arguments("nvidia_container_toolkit", "Tell later roles what the host has now", inventory, "gpu1", tmp_path, facts)
+    told = arguments("nvidia_container_toolkit", "Update the state of the host for later roles", inventory, "gpu1", tmp_path, facts)
     assert told["gpu_monitoring_host"] == {"gpu": {"present": True}, "json_files": targets}
