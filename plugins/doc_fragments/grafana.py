@@ -29,7 +29,7 @@ state:
 _DATASOURCE_URL = """
   description: >-
     Address at which Grafana's server reaches the datasource, such as V(http://prometheus:9090). Databases, and plugins
-    that are not part of Grafana, may have another form. Where Grafana's proxy adds the scheme, a URL without a scheme is
+    that are not part of Grafana, may have another form. If Grafana's proxy adds the scheme, a URL without a scheme is
     a warning. Left unchanged if not given.
   type: str
 """
@@ -290,7 +290,7 @@ panels:
     soft_max:
       description: >-
         End of the axis of a time series whose values are all lower, in the panel's unit. Without C(soft_max) and C(max),
-        Grafana draws an axis to 100 where all values are 0.
+        Grafana draws an axis to 100 if all values are 0.
       type: float
     columns:
       description: Labels in the order in which a table shows them. List all labels that the queries return.

@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   url:
-    description: Address of Prometheus, with its sub-path where it has one.
+    description: Address of Prometheus, with its sub-path if it has one.
     type: str
     required: true
   url_username:
@@ -29,7 +29,7 @@ options:
     description: File with the certificates of the authorities to trust.
     type: path
   client_cert:
-    description: File with a client certificate, and with its key where O(client_key) is not given.
+    description: File with a client certificate, and with its key if O(client_key) is not given.
     type: path
   client_key:
     description: File with the key of O(client_cert).

@@ -11,13 +11,13 @@ options:
   registry:
     description:
       - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub
-        where it is empty.
+        if it is empty.
       - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the
         user on the controller, credential helpers included.
     type: str
     default: ""
   registry_username:
-    description: User of O(registry). Where it is empty, C(~/.docker/config.json) counts for all registries.
+    description: User of O(registry). If it is empty, C(~/.docker/config.json) counts for all registries.
     type: str
     default: ""
   registry_password:

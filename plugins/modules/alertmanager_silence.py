@@ -27,7 +27,7 @@ attributes:
     support: full
 options:
   url:
-    description: Address of Alertmanager, with its sub-path where it has one. Of a cluster, the address of any member.
+    description: Address of Alertmanager, with its sub-path if it has one. Of a cluster, the address of any member.
   state:
     description:
       - V(present) makes a silence, or extends the one that exists.
@@ -112,7 +112,7 @@ EXAMPLES = r"""
 RETURN = r"""
 silences:
   description: >-
-    The silences that the task declares, one for each host where O(hosts) is given. With O(state=absent) those that it
+    The silences that the task declares, one for each host if O(hosts) is given. With O(state=absent) those that it
     ended.
   returned: success
   type: list

@@ -26,14 +26,14 @@ options:
     required: true
   state:
     description:
-      - V(written) writes C(SHA256SUMS). V(checked) fails where a file is missing or differs.
+      - V(written) writes C(SHA256SUMS). V(checked) fails if a file is missing or differs.
     type: str
     choices: [written, checked]
     default: written
   tar:
     description:
       - Path of a tar of the bundle, outside of the bundle. It is written after C(SHA256SUMS). No tar
-        is written where it is empty.
+        is written if it is empty.
     type: path
     default: ""
 """

@@ -60,7 +60,7 @@ options:
         required: true
       container_name:
         description:
-          - Name of the container, where it is not O(services[].name). Containers of the same networks reach the service
+          - Name of the container, if it is not O(services[].name). Containers of the same networks reach the service
             by both names.
           - The module finds the service's container by its label. A container that somebody renamed, or that had
             another name before, is replaced.
@@ -83,7 +83,7 @@ options:
         type: bool
         default: false
       image:
-        description: Image reference, with a tag or a digest. Required where O(services[].state=present).
+        description: Image reference, with a tag or a digest. Required if O(services[].state=present).
         type: str
       pull:
         description: When to pull the image.
@@ -92,7 +92,7 @@ options:
         default: missing
       also_pull:
         description:
-          - Images of other services, without which this one is of no use. Where they cannot be pulled, nothing is
+          - Images of other services, without which this one is of no use. If they cannot be pulled, nothing is
             changed.
         type: list
         elements: str
@@ -102,7 +102,7 @@ options:
         type: dict
         default: {}
       command:
-        description: Command of the container; the image's own where it is not given or empty.
+        description: Command of the container; the image's own if it is not given or empty.
         type: list
         elements: str
       env:
@@ -112,12 +112,12 @@ options:
         type: dict
         default: {}
       user:
-        description: User and group that the container runs as; the image's own where it is not given.
+        description: User and group that the container runs as; the image's own if it is not given.
         type: str
       userns_mode:
         description:
           - V(host) leaves the container out of the engine's C(userns-remap), for a service that reads files of the
-            host. It changes nothing where the engine has no C(userns-remap).
+            host. It changes nothing if the engine has no C(userns-remap).
         type: str
         choices: [host]
       pid_mode:
@@ -229,7 +229,7 @@ options:
       security_opts:
         description:
           - Security options, such as C(no-new-privileges).
-          - Where the engine has SELinux enabled, a container with a folder of the host gets C(label=disable), unless
+          - If the engine has SELinux enabled, a container with a folder of the host gets C(label=disable), unless
             an option here begins with C(label). With O(services[].pid_mode=host) Docker itself adds C(label=disable).
         type: list
         elements: str
@@ -242,9 +242,9 @@ options:
       gpus:
         description:
           - How the container gets all NVIDIA GPUs of the host.
-          - V(auto) takes CDI where the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the
+          - V(auto) takes CDI if the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the
             runtime C(nvidia).
-          - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set where neither the
+          - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set if neither the
             image nor O(services[].env) does.
         type: str
         choices: [none, auto, cdi, runtime]
@@ -269,14 +269,14 @@ options:
         default: {}
       log_driver:
         description:
-          - Log driver of the container, as in C(docker run --log-driver). Where a driver does not let logs be read,
+          - Log driver of the container, as in C(docker run --log-driver). If a driver does not let logs be read,
             errors cannot show what the container wrote.
         type: str
         default: json-file
       log_options:
         description:
           - Options of O(services[].log_driver). With V(json-file) and V(local), C(max-size) is 10m and C(max-file) is 3
-            where they are not given.
+            if they are not given.
         type: dict
         default: {}
       restart_policy:
@@ -380,8 +380,8 @@ options:
           further_commands:
             description:
               - >-
-                Further programs with their arguments, which run one after the other where
-                O(services[].validate.command) accepts the files. The first one that ends with an error decides.
+                Further programs with their arguments, which run one after the other if O(services[].validate.command)
+                accepts the files. The first one that ends with an error decides.
             type: list
             elements: list
             default: []
@@ -474,7 +474,7 @@ options:
             description:
               - >-
                 What lines of the container's log mean that do not say so themselves. The first that fits is added to
-                the error where the service does not become healthy.
+                the error if the service does not become healthy.
             type: list
             elements: dict
             default: []
@@ -516,19 +516,19 @@ options:
           - Data in a volume that the program changes for a new version. A version that does not read the data of the
             version that last ran on the volume is refused before anything changes. Without
             O(services[].data.oldest_reader), that is every older version.
-          - Where the versions differ, O(services[].data.files) are copied while neither container runs. When the
+          - If the versions differ, O(services[].data.files) are copied while neither container runs. When the
             deployment fails, the copy is restored together with the previous container. If the host does not see the
             files, the previous container is restored and not started.
           - >-
             An image whose tag names no version, such as V(latest), counts as another version than any other image. So
             does an image to which the tag was moved.
           - >-
-            An interrupted deployment of another version is not taken back where O(services[].image) is the same again
-            and the container is healthy. The data may have changed since.
+            An interrupted deployment of another version is not taken back if O(services[].image) is the same again and
+            the container is healthy. The data may have changed since.
           - The copy needs twice the size of the files and 256 MiB on the disk of the volume. A disk with less room is
             refused before anything changes.
-          - Where the previous version reads the data of the new version, nothing is copied, and the data stays.
-          - The version is kept in C(/var/lib/gpu_monitoring). Where no version is known and
+          - If the previous version reads the data of the new version, nothing is copied, and the data stays.
+          - The version is kept in C(/var/lib/gpu_monitoring). If no version is known and
             O(services[].data.oldest_reader) is not given, tags of the images of containers with that volume count.
         type: dict
         suboptions:
@@ -598,7 +598,7 @@ options:
   registry:
     description:
       - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub
-        where it is empty.
+        if it is empty.
       - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the
         user that the module runs as, credential helpers included. A helper that does not work is a warning, and the
         pull continues without credentials.
@@ -606,7 +606,7 @@ options:
     default: ""
   registry_username:
     description:
-      - User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
+      - User of O(registry), for pulling images. If it is empty, C(~/.docker/config.json) counts for all registries.
     type: str
     default: ""
   registry_password:
@@ -619,21 +619,20 @@ options:
         PEM text of the authorities that signed the certificates of O(registry) and O(mirrors). The module writes them
         to C(/etc/docker/certs.d/HOST[:PORT]/ca.crt), which the engine reads at each pull, without a restart.
       - >-
-        A file there that the module did not write is never changed. It is an error where the file lacks the
-        certificate.
-      - Where it is empty, the module removes the file that it wrote.
+        A file there that the module did not write is never changed. It is an error if the file lacks the certificate.
+      - If it is empty, the module removes the file that it wrote.
     type: str
     default: ""
   mirrors:
     description:
       - Registries from which images come in place of upstream ones, as C(host[:port]) or with a path. O(registry_ca) is
-        for them too, and O(registry_username) where O(registry) is empty and all of them are one registry.
+        for them too, and O(registry_username) if O(registry) is empty and all of them are one registry.
     type: list
     elements: str
     default: []
   network_subnet:
     description:
-      - IPv4 subnet of networks of O(services[].networks) that the module makes, such as V(10.213.0.0/24). Where it is
+      - IPv4 subnet of networks of O(services[].networks) that the module makes, such as V(10.213.0.0/24). If it is
         empty, the engine chooses one. A network that exists is never changed, and a warning tells that it differs.
     type: str
     default: ""

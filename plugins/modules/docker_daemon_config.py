@@ -14,7 +14,7 @@ description:
     Merges settings into the engine's configuration file and leaves every other key as it is. The engine itself is not
     touched; reload it afterwards.
   - >-
-    The new file is checked by C(dockerd --validate) before it takes the place of the old one, where the engine has that
+    The new file is checked by C(dockerd --validate) before it takes the place of the old one, if the engine has that
     (23.0 and newer).
   - A file that is not JSON is refused and left as it is.
   - A file that gets a proxy with a password is not readable by others from then on.
@@ -74,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The configuration file itself, where O(path) is a link.
+  description: The configuration file itself, if O(path) is a link.
   returned: success
   type: str
   sample: /etc/docker/daemon.json

@@ -14,8 +14,8 @@ description:
     Installs a package with C(apt-get). It needs no Python bindings of apt, which only the Python of the distribution
     has.
   - >-
-    No package is removed. Where the engine would take the place of another package, apt-get refuses, and the error
-    names that package.
+    No package is removed. If the engine would take the place of another package, apt-get refuses, and the error names
+    that package.
   - >-
     Repositories that do not answer are a warning, as are entries of the NVIDIA container toolkit's repository that
     contradict each other.

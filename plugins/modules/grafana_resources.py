@@ -30,8 +30,8 @@ options:
     description:
       - Whether to remove what an earlier task with the same O(owner) declared and this task does not declare.
       - >-
-        A dashboard is removed where it still has its mark, under its uid and in its folder. The folder is the top
-        level, one that O(folders) declared, or one with the mark.
+        A dashboard is removed if it still has its mark, under its uid and in its folder. The folder is the top level,
+        one that O(folders) declared, or one with the mark.
       - >-
         Copies, dashboards that were moved, dashboards in folders of others, dashboards that have only the tag, and
         objects of provisioning files stay. They are in RV(spared).

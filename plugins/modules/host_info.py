@@ -102,8 +102,8 @@ gpu:
         uuid: {description: UUID of the GPU., type: str, sample: GPU-0d1e2f3a-0000-0000-0000-000000000000}
         name: {description: Product name., type: str, sample: NVIDIA A100-SXM4-80GB}
         driver_version: {description: Version of the driver., type: str, sample: 580.95.05}
-        memory_mib: {description: Memory in MiB; null where the driver does not say., type: int, sample: 81920}
-        pci_address: {description: Its PCI address; empty where it is not on a PCI bus., type: str, sample: "0000:3b:00.0"}
+        memory_mib: {description: Memory in MiB; null if the driver does not say., type: int, sample: 81920}
+        pci_address: {description: Its PCI address; empty if it is not on a PCI bus., type: str, sample: "0000:3b:00.0"}
         virtual: {description: Whether it is a vGPU., type: bool, sample: false}
         mig_mode: {description: "V(Enabled), V(Disabled) or V([N/A]).", type: str, sample: Enabled}
         mig_devices:
@@ -115,7 +115,7 @@ gpu:
             profile: {description: Its profile., type: str, sample: 3g.40gb}
     uuids:
       description: >-
-        UUIDs of what work can run on, MIG instances where a GPU is in MIG mode and the other GPUs themselves.
+        UUIDs of what work can run on, MIG instances if a GPU is in MIG mode and the other GPUs themselves.
       type: list
       elements: str
       sample: [MIG-4f0c3a52-0000-0000-0000-000000000000]
@@ -126,7 +126,7 @@ gpu:
       type: list
       elements: str
       sample: ["0000:3b:00.0"]
-    driver_version: {description: Version of the driver; null where no GPU is shown., type: str, sample: 580.95.05}
+    driver_version: {description: Version of the driver; null if no GPU is shown., type: str, sample: 580.95.05}
     pci_devices:
       description: PCI addresses of NVIDIA's display controllers that are not passed through.
       type: list
@@ -139,8 +139,8 @@ gpu:
       sample: []
     lost_devices: {description: PCI addresses of the GPUs that do not answer although others do., type: list, elements: str, sample: []}
     msg: {description: "A sentence about the GPUs and the driver, or what to do.", type: str, sample: "2 NVIDIA GPUs, driver 580.95.05."}
-    hostengine: {description: Command line of an C(nv-hostengine) that runs on the host; empty where none does., type: str, sample: ""}
-    error: {description: Why the driver does not list the MIG instances; empty where it does., type: str, sample: ""}
+    hostengine: {description: Command line of an C(nv-hostengine) that runs on the host; empty if none does., type: str, sample: ""}
+    error: {description: Why the driver does not list the MIG instances; empty if it does., type: str, sample: ""}
 engine:
   description: The Docker engine.
   returned: without O(only_files)
@@ -148,13 +148,13 @@ engine:
   contains:
     reachable: {description: Whether the engine answers., type: bool, sample: true}
     installed: {description: Whether C(dockerd) is in the search path., type: bool, sample: true}
-    error: {description: Why the engine does not answer; empty where it does., type: str, sample: ""}
+    error: {description: Why the engine does not answer; empty if it does., type: str, sample: ""}
     kind:
-      description: "V(docker), V(snap), V(rootless) or V(podman); empty where no engine answers."
+      description: "V(docker), V(snap), V(rootless) or V(podman); empty if no engine answers."
       type: str
       sample: docker
     problem:
-      description: Why the roles cannot use the engine, with the fix; empty where they can.
+      description: Why the roles cannot use the engine, with the fix; empty if they can.
       type: str
       sample: ""
     warnings:
@@ -168,7 +168,7 @@ engine:
     cgroup_version: {description: Version of the control groups., type: str, sample: "2"}
     cgroup_driver: {description: What makes the control groups of containers., type: str, sample: systemd}
     cgroup_parent:
-      description: The control group above those of containers, where C(daemon.json) names one (C(cgroup-parent)).
+      description: The control group above those of containers, if C(daemon.json) names one (C(cgroup-parent)).
       type: str
       sample: jobs.slice
     version: {description: Version of the engine., type: str, sample: 28.5.1}
@@ -189,7 +189,7 @@ engine:
           sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]
         drivers: {description: Versions of the driver whose files it mounts., type: list, elements: str, sample: [580.95.05]}
     runtimes:
-      description: The program of each runtime by its name; empty where it has none, as those of containerd's shims.
+      description: The program of each runtime by its name; empty if it has none, as those of containerd's shims.
       type: dict
       sample: {nvidia: nvidia-container-runtime, runc: runc}
     nvidia_runtimes: {description: "Names of those that run NVIDIA's C(nvidia-container-runtime).", type: list, elements: str, sample: [nvidia]}
@@ -200,7 +200,7 @@ engine:
       type: list
       elements: dict
       contains:
-        service: {description: The service of this collection that it runs; empty where it is another's., type: str, sample: dcgm-exporter}
+        service: {description: The service of this collection that it runs; empty if it is another's., type: str, sample: dcgm-exporter}
         name: {description: Name., type: str, sample: training}
         id: {description: Id., type: str, sample: 4f66ad9a0b2e}
         image: {description: "Image, as it was asked for.", type: str, sample: "pytorch/pytorch:2.9.0"}
@@ -217,8 +217,8 @@ engine:
           description:
             - >-
               How it got GPUs. V(hook) by NVIDIA's hook. C(systemctl daemon-reload) can remove the GPUs if systemd
-              manages the cgroups. V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) where
-              it has none.
+              manages the cgroups. V(devices) by device nodes that the runtime knows of, as CDI does it; V(none) if it
+              has none.
           type: str
           sample: devices
     stopped_services:
@@ -229,7 +229,7 @@ engine:
         service: {description: Name of the service., type: str, sample: prometheus}
         container: {description: Name of the container., type: str, sample: prometheus}
         status: {description: "V(created), V(exited), V(dead) or V(paused).", type: str, sample: exited}
-        error: {description: Why the start failed; empty where the container was stopped., type: str, sample: "cannot assign requested address"}
+        error: {description: Why the start failed; empty if the container was stopped., type: str, sample: "cannot assign requested address"}
     proxies:
       description: >-
         Proxies of the engine for pulls, by their keys in C(daemon.json). The engine replaces credentials by C(xxxxx).
@@ -237,7 +237,7 @@ engine:
       sample: {http-proxy: "", https-proxy: "http://proxy.example.com:3128", no-proxy: ""}
     root_dir: {description: Directory in which the engine keeps its data., type: str, sample: /var/lib/docker}
     containerd_socket:
-      description: Socket of the containerd that the engine runs on; empty where it does not say, as before 27.0.
+      description: Socket of the containerd that the engine runs on; empty if it does not say, as before 27.0.
       type: str
       sample: /run/containerd/containerd.sock
 packages:
@@ -245,8 +245,8 @@ packages:
   returned: without O(only_files)
   type: dict
   contains:
-    manager: {description: "V(apt), V(dnf) or V(dnf5); empty where the host has another one.", type: str, sample: apt}
-    error: {description: Why the installed packages are not known; empty where they are., type: str, sample: ""}
+    manager: {description: "V(apt), V(dnf) or V(dnf5); empty if the host has another one.", type: str, sample: apt}
+    error: {description: Why the installed packages are not known; empty if they are., type: str, sample: ""}
     toolkit:
       description: Those of the toolkit's four packages that are on the host, by name.
       type: list
@@ -257,7 +257,7 @@ packages:
         held: {description: Whether dpkg holds it., type: bool, sample: true}
         state:
           description: >-
-            V(installed), or V(half-installed), V(unpacked) or V(half-configured) where dpkg was interrupted or failed.
+            V(installed), or V(half-installed), V(unpacked) or V(half-configured) if dpkg was interrupted or failed.
           type: str
           sample: installed
 repositories:
@@ -274,7 +274,7 @@ repositories:
         line: {description: The line of the URI., type: int, sample: 2}
         uri: {description: "The URI as it is written, without credentials.", type: str, sample: "http://deb.debian.org/debian"}
     file:
-      description: The repository file of the role nvidia_container_toolkit; null where the package manager is unknown.
+      description: The repository file of the role nvidia_container_toolkit; null if the package manager is unknown.
       type: dict
       contains:
         path: {description: The file., type: str, sample: /etc/apt/sources.list.d/nvidia-container-toolkit.sources}
@@ -285,7 +285,7 @@ repositories:
         installed_before: {description: "Packages that were there before the role, as name=version.", type: list, elements: str, sample: []}
         set_aside: {description: Files that the role set aside., type: list, elements: str, sample: []}
     key:
-      description: The key of that repository; null where the package manager is unknown.
+      description: The key of that repository; null if the package manager is unknown.
       type: dict
       contains:
         path: {description: The file., type: str, sample: /usr/share/keyrings/nvidia-container-toolkit-keyring.asc}
@@ -293,7 +293,7 @@ repositories:
         sha256: {description: Hash of its content; empty if missing., type: str, sample: ""}
         mode: {description: Its mode in octal digits; empty if missing., type: str, sample: "0644"}
         fingerprint:
-          description: Fingerprint of the key; empty where the file does not hold one key alone.
+          description: Fingerprint of the key; empty if the file does not hold one key alone.
           type: str
           sample: C95B321B61E88C1809C4F759DDCAE044F796ECB0
 toolkit:
@@ -311,11 +311,11 @@ toolkit:
       sample: [/var/run/cdi]
     own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit is there., type: bool, sample: false}
     runtime_program:
-      description: Path of the program that the engine runs for the runtime C(nvidia); empty where it is not there.
+      description: Path of the program that the engine runs for the runtime C(nvidia); empty if it is not there.
       type: str
       sample: /usr/bin/nvidia-container-runtime
-    daemon_runtime: {description: Program of the runtime C(nvidia) in C(daemon.json); empty where it has none., type: str, sample: nvidia-container-runtime}
-    daemon_error: {description: Why C(daemon.json) cannot be read; empty where it can., type: str, sample: ""}
+    daemon_runtime: {description: Program of the runtime C(nvidia) in C(daemon.json); empty if it has none., type: str, sample: nvidia-container-runtime}
+    daemon_error: {description: Why C(daemon.json) cannot be read; empty if it can., type: str, sample: ""}
 kernel:
   description: What the kernel measures.
   returned: without O(only_files)
@@ -350,7 +350,7 @@ files:
   type: dict
   contains:
     exists: {description: Whether it is there., type: bool, sample: true}
-    sha256: {description: Hash of its content; empty where it is not a regular file., type: str, sample: ""}
+    sha256: {description: Hash of its content; empty if it is not a regular file., type: str, sample: ""}
 conflicts:
   description: Names of containers and ports that O(roles) need and something else has, each with the fix.
   returned: without O(only_files)

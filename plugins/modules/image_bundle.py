@@ -20,7 +20,7 @@ description:
     A C(manifest.json) beside it lets C(docker load) take a tar of the folder. C(bundle.json) lists the images with
     their digests.
   - Checks the SHA-256 of each blob while it is written. A run that was interrupted is continued.
-  - Waits where a registry limits requests (status 429), as long as the registry asks for, at most six hours for one
+  - Waits if a registry limits requests (status 429), as long as the registry asks for, at most six hours for one
     request.
   - Removes images from the bundle that no variable names any longer.
   - It runs on the controller alone. Run it once for all hosts. The proxies are those of the environment
@@ -39,7 +39,7 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.registry
 options:
   path:
-    description: Folder of the bundle on the controller. It is made where it is missing.
+    description: Folder of the bundle on the controller. It is made if it is missing.
     type: path
     required: true
   platforms:

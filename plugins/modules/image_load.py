@@ -29,7 +29,7 @@ attributes:
     description: There is nothing to show.
     support: none
   idempotent:
-    description: Changes nothing where the host has the images of the bundle.
+    description: Changes nothing if the host has the images of the bundle.
     support: full
 options:
   path:

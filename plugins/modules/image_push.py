@@ -27,7 +27,7 @@ attributes:
     description: There is nothing to show.
     support: none
   idempotent:
-    description: Changes nothing where the tags of the registry have the digests of the bundle.
+    description: Changes nothing if the tags of the registry have the digests of the bundle.
     support: full
 extends_documentation_fragment:
   - mlops.gpu_monitoring.registry
@@ -38,7 +38,7 @@ options:
     required: true
   hosts:
     description:
-      - Hosts of the groups C(gpu_hosts) and C(monitoring) whose images are pushed. All hosts of the groups where it is
+      - Hosts of the groups C(gpu_hosts) and C(monitoring) whose images are pushed. All hosts of the groups if it is
         empty.
       - The hosts must have the same C(gpu_monitoring_registry_username), C(gpu_monitoring_registry_password) and
         C(gpu_monitoring_registry_ca). Otherwise the module fails and names the variable and the host.

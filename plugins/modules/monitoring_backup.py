@@ -42,7 +42,7 @@ notes:
     the compressed database.
   - In check mode nothing is written, and the result has the size of the backup and what would be missing.
 requirements:
-  - Python on the host with the module C(sqlite3), where Grafana's database is backed up.
+  - Python on the host with the module C(sqlite3), if Grafana's database is backed up.
 attributes:
   check_mode:
     description: Measures the backup.

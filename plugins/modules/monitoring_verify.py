@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   prometheus_username:
-    description: Name for basic authentication, where Prometheus asks for it. Goes with O(prometheus_password).
+    description: Name for basic authentication, if Prometheus asks for it. Goes with O(prometheus_password).
     type: str
   prometheus_password:
     description: Its password.
@@ -49,14 +49,14 @@ options:
     type: str
     required: true
   grafana_login_help:
-    description: Advice at the end of the error where Grafana refuses the account, such as how to reset its password.
+    description: Advice at the end of the error if Grafana refuses the account, such as how to reset its password.
     type: str
   alertmanager_url:
     description: >-
       Address of the Alertmanager to which Prometheus sends. Without it the way of alerts to people is not checked.
     type: str
   alertmanager_username:
-    description: Name for basic authentication, where Alertmanager asks for it. Goes with O(alertmanager_password).
+    description: Name for basic authentication, if Alertmanager asks for it. Goes with O(alertmanager_password).
     type: str
   alertmanager_password:
     description: Its password.
@@ -72,10 +72,10 @@ options:
         Sends Alertmanager an alert with the severity O(test_alert_severity), and checks that each receiver to which the
         route leads takes it. Afterwards the alert is resolved.
       - >-
-        The alert arrived where Alertmanager's requests to the services of these receivers succeeded. Needs
+        The alert arrived if Alertmanager's requests to the services of these receivers succeeded. Needs
         O(alertmanager_url).
       - >-
-        Alertmanager counts requests for other alerts of the same receivers too. Where it runs without
+        Alertmanager counts requests for other alerts of the same receivers too. If it runs without
         C(--enable-feature=receiver-name-in-metrics), it also counts those of other receivers.
     type: bool
     default: false
@@ -131,7 +131,7 @@ options:
     type: float
     default: 60
   clock_skew:
-    description: Seconds by which a host's clock may differ from Prometheus'. Known where there is a job C(node).
+    description: Seconds by which a host's clock may differ from Prometheus'. Known if there is a job C(node).
     type: float
     default: 5
   dashboards:
@@ -175,7 +175,7 @@ options:
     description:
       - >-
         File of the host that runs the module, outside of Prometheus' volume. Data should be there of the time since it
-        was last changed, but for what the retention drops. Not checked where it is not there.
+        was last changed, but for what the retention drops. Not checked if it is not there.
       - >-
         With a retention by size, missing data is a fault only while less than a tenth of the size is in use. After
         that, the limit may have dropped the data.
@@ -270,14 +270,14 @@ hosts:
     mig_there: {description: Number of MIG instances that the host has., type: int, sample: 0}
     containers_seen: {description: Number of the host's running containers that Prometheus sees with name and image., type: int, sample: 12}
     containers_there: {description: Number of running containers., type: int, sample: 12}
-    clock_skew: {description: "Seconds by which the host's clock is ahead, negative where it is behind.", type: float, sample: 0.1}
+    clock_skew: {description: "Seconds by which the host's clock is ahead, negative if it is behind.", type: float, sample: 0.1}
 table:
   description: The same as lines for people.
   returned: success
   type: list
   elements: str
 dashboards:
-  description: For each uid the number of panels that were looked at; null where the dashboard is missing.
+  description: For each uid the number of panels that were looked at; null if the dashboard is missing.
   returned: success
   type: dict
   sample: {ml-system-monitoring: 4}

@@ -26,14 +26,14 @@ options:
   image:
     description:
       - >-
-        The image, pulled where the host does not have it. Any image with the GNU C library will do; its entry point is
-        not used.
+        The image, pulled if the host does not have it. Any image with the GNU C library will do; its entry point is not
+        used.
     type: str
     required: true
   mechanism:
     description: >-
-      How the container gets the GPUs. V(auto) takes CDI where the engine has a CDI specification of them, and the
-      runtime C(nvidia) otherwise.
+      How the container gets the GPUs. V(auto) takes CDI if the engine has a CDI specification of them, and the runtime
+      C(nvidia) otherwise.
     type: str
     choices: [auto, cdi, runtime]
     default: auto
@@ -63,7 +63,7 @@ options:
     description:
       - >-
         Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub
-        where it is empty.
+        if it is empty.
       - >-
         Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the
         user that the module runs as, credential helpers included. A helper that does not work is a warning, and the
@@ -72,7 +72,7 @@ options:
     default: ""
   registry_username:
     description: >-
-      User of O(registry), for pulling images. Where it is empty, C(~/.docker/config.json) counts for all registries.
+      User of O(registry), for pulling images. If it is empty, C(~/.docker/config.json) counts for all registries.
     type: str
     default: ""
   registry_password:

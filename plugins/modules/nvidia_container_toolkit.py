@@ -13,7 +13,7 @@ description:
   - >-
     Compares the toolkit of a host with what is wanted, makes a plan and carries it out. It is what the role
     C(nvidia_container_toolkit) runs.
-  - Where O(host) already shows what is wanted, nothing runs on the host.
+  - If O(host) already shows what is wanted, nothing runs on the host.
   - Before each act that could harm a running container the containers are listed again, in the same remote execution.
   - What cannot be done without harm to a running container is skipped with a warning that names the container.
 attributes:
@@ -35,8 +35,7 @@ options:
   state:
     description:
       - >-
-        V(present) installs the toolkit where it is missing, and gives the Docker engine's containers access to the
-        GPUs.
+        V(present) installs the toolkit if it is missing, and gives the Docker engine's containers access to the GPUs.
       - V(absent) takes out what the role put in, and only that.
     type: str
     choices: [present, absent]
@@ -44,11 +43,11 @@ options:
   version:
     description:
       - Version of the four packages, without the revision.
-      - Where it is empty, a toolkit that works and is not older than O(minimum_version) is left alone.
+      - If it is empty, a toolkit that works and is not older than O(minimum_version) is left alone.
     type: str
     default: ""
   default_version:
-    description: Version that is installed where there is no such toolkit and O(version) is empty.
+    description: Version that is installed if there is no such toolkit and O(version) is empty.
     type: str
     required: true
   minimum_version:
@@ -60,7 +59,7 @@ options:
     type: str
     required: true
   repository_url:
-    description: URL of the package repository; NVIDIA's own where it is empty.
+    description: URL of the package repository; NVIDIA's own if it is empty.
     type: str
     default: ""
   key:
@@ -79,13 +78,13 @@ options:
     default: false
   allow_restart:
     description: >-
-      Whether the engine may be restarted where it does not take the runtime with a reload, and no container stops.
+      Whether the engine may be restarted if it does not take the runtime with a reload, and no container stops.
     type: bool
     default: false
   services_removed:
     description:
       - Whether the services of this collection are removed before, as the playbook C(remove) does.
-      - In check mode, where they are still there, O(state=absent) then does not count their containers.
+      - In check mode, if they are still there, O(state=absent) then does not count their containers.
     type: bool
     default: false
   name:
@@ -147,7 +146,7 @@ actions:
   elements: str
   sample: [InstallPackages, HoldPackages, AddRuntime]
 mechanism:
-  description: How containers get the GPUs, V(cdi) or V(runtime); empty where they get none.
+  description: How containers get the GPUs, V(cdi) or V(runtime); empty if they get none.
   returned: success
   type: str
   sample: cdi

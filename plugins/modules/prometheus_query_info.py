@@ -33,8 +33,7 @@ options:
     required: true
   time:
     description: >-
-      Moment to ask about, in RFC 3339 such as V(2026-03-01T12:00:00Z) or as seconds since 1970. Now where it is not
-      given.
+      Moment to ask about, in RFC 3339 such as V(2026-03-01T12:00:00Z) or as seconds since 1970. Now if it is not given.
     type: str
   until:
     description:
@@ -45,7 +44,7 @@ options:
     type: dict
     suboptions:
       min_series:
-        description: The least number of series. V(1) where neither this nor O(until.max_series) is given.
+        description: The least number of series. V(1) if neither this nor O(until.max_series) is given.
         type: int
       max_series:
         description: The greatest number of series; V(0) waits for an empty answer.
@@ -119,8 +118,8 @@ series:
   type: list
   elements: dict
   contains:
-    labels: {description: "The labels, C(__name__) among them where the query keeps it.", type: dict, sample: {__name__: up, host: gpu1, job: cadvisor}}
-    value: {description: "The value; null where it is not a finite number, which JSON does not have.", type: float, sample: 1.0}
+    labels: {description: "The labels, C(__name__) among them if the query keeps it.", type: dict, sample: {__name__: up, host: gpu1, job: cadvisor}}
+    value: {description: "The value; null if it is not a finite number, which JSON does not have.", type: float, sample: 1.0}
     timestamp: {description: "The moment that the query was evaluated for, in seconds since 1970.", type: float, sample: 1772366400.0}
 infos:
   description: >-

@@ -42,8 +42,8 @@ attributes:
 options:
   folder:
     description: >-
-      Folder on the controller with C(ca.crt) and C(ca.key), and below C(hosts) the same for each host. It is made where
-      it is missing, with mode 0700. A relative path begins at the playbook.
+      Folder on the controller with C(ca.crt) and C(ca.key), and below C(hosts) the same for each host. It is made if it
+      is missing, with mode 0700. A relative path begins at the playbook.
     type: path
     default: ~/.config/gpu_monitoring/ca
   name:

@@ -45,8 +45,8 @@ EXAMPLES = r"""
 RETURN = r"""
 hosts:
   description: >-
-    For each host of the play its certificate, key and authority as PEM, and its passwords with their hashes. Empty
-    where a host does not speak TLS.
+    For each host of the play its certificate, key and authority as PEM, and its passwords with their hashes. Empty if a
+    host does not speak TLS.
   returned: when no file is missing
   type: dict
 missing:

@@ -23,7 +23,7 @@ description:
   - >-
     A further run continues where an earlier run ended, and fetches no package again. Files of other versions and
     platforms are removed.
-  - Tries again where a connection breaks or the server is busy (status 429, 502, 503, 504), up to six times.
+  - Tries again if a connection breaks or the server is busy (status 429, 502, 503, 504), up to six times.
   - >-
     It runs on the controller alone, and needs no package manager. Run it once for all hosts. The proxies are those of
     the environment (C(https_proxy), C(no_proxy)).
@@ -39,7 +39,7 @@ attributes:
     support: full
 options:
   path:
-    description: Folder of the bundle on the controller. It is made where it is missing.
+    description: Folder of the bundle on the controller. It is made if it is missing.
     type: path
     required: true
   platforms:
@@ -56,7 +56,7 @@ options:
     default: [apt, rpm]
   apt_url:
     description:
-      - URL of the flat apt repository, in which C($(ARCH)) stands for the architecture. NVIDIA's own where it is empty.
+      - URL of the flat apt repository, in which C($(ARCH)) stands for the architecture. NVIDIA's own if it is empty.
       - A user and a password in the URL are sent to that server, and never shown.
     type: str
     default: ""
@@ -67,7 +67,7 @@ options:
   ca_path:
     description: >-
       File of the controller with certificates of authorities, for a mirror or a proxy with a private authority. The
-      authorities of the system are trusted where it is not set.
+      authorities of the system are trusted if it is not set.
     type: path
 """
 

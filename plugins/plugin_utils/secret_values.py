@@ -29,7 +29,7 @@ def password_problem(password: str, longest: int = 0) -> Optional[Problem]:
     if not password.strip():
         return Problem("the password is empty or has only white space", _ANOTHER)
     if password != password.strip():
-        return Problem("the password begins or ends with white space, which is lost where it is read from a file", "Remove the white space")
+        return Problem("the password begins or ends with white space, which is lost if it is read from a file", "Remove the white space")
     if any(ord(character) < 32 or ord(character) == 127 for character in password):
         return Problem("the password has a control character, such as a line break", _ANOTHER)
     if longest and len(password.encode()) > longest:

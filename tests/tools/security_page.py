@@ -37,7 +37,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "user": "root, since the control groups and Docker's data of all users are root's",
         "SYS_PTRACE": "to follow links of other users' processes in `/proc`, which tell a container's network",
         "DAC_READ_SEARCH": "to read the folders of containers that belong to other users; it cannot write to them",
-        "AppArmor": "`apparmor=unconfined` where the engine uses AppArmor: Docker's profile takes SYS_PTRACE back"
+        "AppArmor": "`apparmor=unconfined` if the engine uses AppArmor: Docker's profile takes SYS_PTRACE back"
         " towards privileged and unconfined containers, and fills the kernel's log",
         "SYSLOG": "to read from the kernel's log what was killed for lack of memory; gone without `oom_event` in `cadvisor_metrics`",
         "device": "`/dev/kmsg`, read-only, for the same",

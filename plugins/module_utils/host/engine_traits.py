@@ -70,7 +70,7 @@ def of_answers(version: Mapping[str, Any], info: Mapping[str, Any], daemon: Mapp
 
 
 def without_answer(others: OtherEngines) -> str:
-    """Why no engine is to be installed on a host where none answers; empty where one can be."""
+    """Why no engine is to be installed on a host if none answers; empty if one can be."""
     if others.snap:
         return f"{_SNAP} {_SNAP_FIX}"
     if others.rootless_sockets:
@@ -129,12 +129,12 @@ def _warnings(daemon: Mapping[str, Any]) -> list[str]:
     if daemon.get("iptables") is not False:
         return []
     lines = [
-        '"iptables": false in daemon.json: Docker makes no firewall rules. Prometheus reaches other hosts only where'
+        '"iptables": false in daemon.json: Docker makes no firewall rules. Prometheus reaches other hosts only if'
         " the site's own rules masquerade the addresses of the Docker network."
     ]
     if daemon.get("userland-proxy") is False:
         lines.append(
-            '"userland-proxy": false as well: published ports answer only where the site\'s own rules forward them.'
+            '"userland-proxy": false as well: published ports answer only if the site\'s own rules forward them.'
         )
     return lines
 

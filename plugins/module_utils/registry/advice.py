@@ -19,9 +19,9 @@ _OTHER = "Run this again, or look into the log of the registry."
 _NETWORK = (
     (
         ("certificate", "x509"),
-        "Set gpu_monitoring_registry_ca to the certificate of its authority where it is the registry of the site.",
+        "Set gpu_monitoring_registry_ca to the certificate of its authority if it is the registry of the site.",
     ),
-    (("wrong version number", "record layer"), "Where it speaks no TLS, name it in insecure_registries."),
+    (("wrong version number", "record layer"), "If it speaks no TLS, name it in insecure_registries."),
 )
 _OTHER_NETWORK = "Check the name, and the proxy in the environment (https_proxy, no_proxy)."
 
@@ -44,7 +44,7 @@ def refusal(registry: str, repository: str, answer: str, login: Login) -> str:
 
 
 def unreachable(registry: str, problem: str) -> str:
-    """What to do where no answer comes, as sentences."""
+    """What to do if no answer comes, as sentences."""
     text = next((text for words, text in _NETWORK if any(word in problem.lower() for word in words)), _OTHER_NETWORK)
     return f"{registry}: {problem.rstrip('.')}. {text}"
 

@@ -57,7 +57,7 @@ def create_options(options: NetworkOptions) -> dict[str, Any]:
 
 
 def difference(name: str, network: Network, options: NetworkOptions) -> str:
-    """How an existing network differs from the options; empty where it does not."""
+    """How an existing network differs from the options; empty if it does not."""
     subnets = [str(config.get("Subnet", "")) for config in (network.get("IPAM") or {}).get("Config") or []]
     mtu = (network.get("Options") or {}).get(_MTU_OPTION, "")
     differences = []
@@ -69,13 +69,13 @@ def difference(name: str, network: Network, options: NetworkOptions) -> str:
         return ""
     return (
         f"The network {name} exists and has {' and '.join(differences)}. A network with containers is never recreated."
-        f" To change the network, run the playbook remove, `docker network rm {name}` where the network is left, and"
+        f" To change the network, run the playbook remove, `docker network rm {name}` if the network is left, and"
         " the playbook site."
     )
 
 
 def advice(name: str, refusal: str, options: NetworkOptions) -> str:
-    """What to do where a network cannot be made."""
+    """What to do if a network cannot be made."""
     if any(words in refusal for words in _POOLS_EXHAUSTED):
         return (
             " All address pools of the engine are in use, or a route of this host covers them. Set"

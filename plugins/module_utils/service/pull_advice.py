@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What to do where an image cannot be pulled, from what the engine says."""
+"""What to do if an image cannot be pulled, from what the engine says."""
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login, registry_of
 
@@ -23,7 +23,7 @@ _ADVICE = (
     (
         ("proxyconnect", "proxy authentication"),
         "The proxy of the Docker engine does not let the pull pass. `docker info` shows the proxy, and"
-        f" {_PROXY} sets another one. Name {{registry}} in docker_engine_no_proxy where it is reached without a proxy.",
+        f" {_PROXY} sets another one. Name {{registry}} in docker_engine_no_proxy if it is reached without a proxy.",
     ),
     (
         # Words of registries that miss a login, or refuse the one they got.
@@ -33,7 +33,7 @@ _ADVICE = (
     (
         ("x509", "certificate"),
         "The Docker engine does not trust the certificate of {registry}. Set gpu_monitoring_registry_ca to the"
-        " certificate of its authority. Where that is known, check the clock of this host and the name in the certificate.",
+        " certificate of its authority. If that is known, check the clock of this host and the name in the certificate.",
     ),
     (
         ("http response to https client",),
@@ -41,11 +41,11 @@ _ADVICE = (
     ),
     (
         ("no such host", "name resolution", "server misbehaving", "lookup "),
-        f"This host cannot resolve {{registry}}. Fix its DNS, {_MIRROR}, or set {_PROXY} where a proxy resolves names.",
+        f"This host cannot resolve {{registry}}. Fix its DNS, {_MIRROR}, or set {_PROXY} if a proxy resolves names.",
     ),
     (
         ("timeout", "timed out", "deadline exceeded", "refused", "unreachable", "no route", "reset by peer", "did not pull"),
-        f"This host does not reach {{registry}}. Open the way, {_MIRROR}, or set {_PROXY} where there is a proxy.",
+        f"This host does not reach {{registry}}. Open the way, {_MIRROR}, or set {_PROXY} if there is a proxy.",
     ),
     (
         ("manifest unknown", "not found", "does not exist"),

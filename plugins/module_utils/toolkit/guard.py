@@ -38,7 +38,7 @@ def stopped_by_restart(engine: EngineState) -> list[str]:
 
 
 def package_problem(name: str, containers: Sequence[Container]) -> str:
-    """Why packages of the toolkit cannot change on a host now; empty where they can."""
+    """Why packages of the toolkit cannot change on a host now; empty if they can."""
     names = hooked(containers)
     if not names:
         return ""
@@ -51,7 +51,7 @@ def package_problem(name: str, containers: Sequence[Container]) -> str:
 
 
 def removal_problem(name: str, engine: EngineState) -> str:
-    """Why the toolkit cannot be removed from a host now; empty where it can."""
+    """Why the toolkit cannot be removed from a host now; empty if it can."""
     users = of_nvidia_runtime(engine)
     if users:
         return (
@@ -68,7 +68,7 @@ def removal_problem(name: str, engine: EngineState) -> str:
 
 
 def restart_problem(engine: EngineState, allow_restart: bool) -> str:
-    """Why the engine must not be restarted, whatever it runs; empty where there is no such reason."""
+    """Why the engine must not be restarted, whatever it runs; empty if there is no such reason."""
     if not engine["reachable"]:
         return (
             f"the engine no longer answers ({engine['error']}), so the containers that a restart would stop are"
@@ -76,7 +76,7 @@ def restart_problem(engine: EngineState, allow_restart: bool) -> str:
         )
     if not allow_restart:
         return (
-            "docker_engine_allow_restart is false: set it to true to restart the engine, which stops no container where"
+            "docker_engine_allow_restart is false: set it to true to restart the engine, which stops no container if"
             " live-restore is in force."
         )
     return ""

@@ -62,7 +62,7 @@ def test_the_authority_of_the_site_counts_for_its_mirrors_alone(start):
 
 def test_a_registry_without_tls_is_named_with_the_fix(start, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    with pytest.raises(RegistryError, match="Where it speaks no TLS, name it in insecure_registries"):
+    with pytest.raises(RegistryError, match="If it speaks no TLS, name it in insecure_registries"):
         digest(start().name)
 
 

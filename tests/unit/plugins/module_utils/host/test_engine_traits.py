@@ -67,7 +67,7 @@ def test_a_remapping_that_is_not_known_is_refused():
 def test_settings_that_make_services_unreachable_are_told():
     assert traits(DOCKER_28, {"iptables": True, "userland-proxy": False})["warnings"] == []
     [line] = traits(DOCKER_28, {"iptables": False})["warnings"]
-    assert "Prometheus reaches other hosts only where the site's own rules masquerade" in line
+    assert "Prometheus reaches other hosts only if the site's own rules masquerade" in line
     assert "published ports" in traits(DOCKER_28, {"iptables": False, "userland-proxy": False})["warnings"][1]
 
 
