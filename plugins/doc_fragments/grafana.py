@@ -498,7 +498,7 @@ options:
   owner:
     description: >-
       A mark for all that the task declares, of 1 to 40 letters, digits, C(-) and C(_). A dashboard gets two tags: the
-      owner, and C(managed-by:OWNER:DIGEST), which is valid for this uid in this folder alone. A datasource gets a key in
+      owner, and C(managed-by:OWNER:DIGEST), which is valid only for this uid in this folder. A datasource gets a key in
       its C(jsonData). A folder has the mark if its uid is the owner, or begins with the owner and a C(-). No owner should
       therefore be the beginning of another.
     type: str

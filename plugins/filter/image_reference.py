@@ -11,7 +11,7 @@ def image_reference(
 ) -> str:
     """The reference of an image where a site gets it: from the mirror of its registry, from that of all, or upstream.
 
-    The digest of the image's default version counts for that version without a mirror alone.
+    The digest of the image's default version counts only for that version without a mirror.
     """
     mirror = _mirror(image["repositories"], registry, registries or {})
     reference = f"{mirror or image['repositories'][0]}:{image['tag'].replace('{version}', str(version))}"

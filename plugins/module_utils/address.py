@@ -67,7 +67,7 @@ def _problem(address: IP) -> str:
     if address.is_multicast:
         return "is a multicast address"
     if address.version == 6 and address.is_link_local:
-        return "is a link-local address, which has a meaning on one link alone"
+        return "is a link-local address, which is valid only on one link"
     if address.version == 4 and (address.is_reserved or address in ipaddress.ip_network("0.0.0.0/8")):
         return "is not the address of a host"
     return ""

@@ -16,10 +16,10 @@ def parse(text: str, path: str) -> dict[str, Any]:
         config = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, path))
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Fix the file; it was left as it is."
+            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). The file was left unchanged. Fix the file."
         ) from error
     if not isinstance(config, dict):
-        raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. Fix the file; it was left as it is.")
+        raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. The file was left unchanged. Fix the file.")
     return config
 
 
@@ -27,7 +27,7 @@ def _object(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:
     keys = [key for key, _value in pairs]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
-        raise ValueError(f"{path}: the key '{twice}' occurs twice in one object, and one would be lost. Fix the file; it was left as it is.")
+        raise ValueError(f"{path}: the key '{twice}' occurs twice in one object, and one would be lost. The file was left unchanged. Fix the file.")
     return dict(pairs)
 
 

@@ -45,8 +45,8 @@ def plan(path: str, config: dict[str, Any], state: str) -> Optional[DaemonChange
         return None
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise ValueError(
-            f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects it. It was left"
-            " as it is."
+            f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects the file. It was left"
+            " unchanged."
         )
     diff: Diff = {
         "before_header": path,
@@ -90,7 +90,7 @@ def _read(path: str) -> str:
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not text in UTF-8 ({error}). Fix the file; it was left as it is.") from error
+        raise ValueError(f"{path}: not text in UTF-8 ({error}). The file was left unchanged. Fix the file.") from error
 
 
 def _validate(module: AnsibleModule, staged: str, path: str) -> None:
@@ -104,4 +104,4 @@ def _validate(module: AnsibleModule, staged: str, path: str) -> None:
     code, output, errors = module.run_command([dockerd, "--validate", "--config-file", staged])
     if code != 0:
         problem = " ".join((output + errors).replace(staged, "").split())
-        raise ValueError(f"config: dockerd refuses the merged configuration, and {path} was left as it is: {problem}")
+        raise ValueError(f"config: dockerd refuses the merged configuration, and {path} was left unchanged: {problem}")

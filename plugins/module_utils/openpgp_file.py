@@ -27,7 +27,7 @@ def alone(text: str, source: str, wanted: str) -> str:
         raise ValueError(f"key: {source} holds no OpenPGP key: {error}.") from error
     if list(keys) != [wanted]:
         raise ValueError(
-            f"key: {source} holds the key {', '.join(keys) or 'none'}, not {wanted} alone."
+            f"key: {source} holds the key {', '.join(keys) or 'none'}, not only {wanted}."
             " If the repository has a new key that you trust, set fingerprint to it."
         )
     return keys[wanted]

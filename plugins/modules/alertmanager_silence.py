@@ -15,7 +15,7 @@ description:
     that fulfil all its matchers.
   - A silence is known by its matchers and by O(created_by). Silences of other authors are neither changed nor ended.
   - A silence that is over, or has not begun, counts as none when one is made.
-  - Needs nothing but ansible-core, and works with whatever speaks version 2 of Alertmanager's API, such as Mimir.
+  - Needs only ansible-core, and works with every server of version 2 of Alertmanager's API, such as Mimir.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.prometheus
 attributes:
@@ -48,7 +48,7 @@ options:
   hosts:
     description:
       - >-
-        Makes a silence of its own for each of these hosts, with the matcher C(host="NAME") added to O(matchers). Alerts
+        Creates a separate silence for each of these hosts, with the matcher C(host="NAME") added to O(matchers). Alerts
         of this collection have the name of the inventory in the label C(host).
       - An empty list does nothing.
     type: list

@@ -11,7 +11,7 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - Writes C(SHA256SUMS) over all files of a bundle but itself, in the form of C(sha256sum), or checks the files.
-  - It runs on the controller alone. Run it once for all hosts, after all parts of the bundle are made.
+  - It runs only on the controller. Run it once for all hosts, after all parts of the bundle are made.
 attributes:
   check_mode:
     description: Writes nothing. V(checked) checks the same.

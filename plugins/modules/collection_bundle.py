@@ -17,7 +17,7 @@ description:
     An archive of an installed collection is made from its lists C(MANIFEST.json) and C(FILES.json), since
     C(ansible-galaxy collection build) needs a checkout. A file that differs from the lists is refused by name. In a
     checkout C(ansible-galaxy collection build) makes the archive.
-  - It runs on the controller alone. Run it once for all hosts.
+  - It runs only on the controller. Run it once for all hosts.
 attributes:
   check_mode:
     description: Writes nothing.
@@ -26,7 +26,7 @@ attributes:
     description: There is nothing to show.
     support: none
   idempotent:
-    description: An archive with the same content is left as it is.
+    description: An archive with the same content is left unchanged.
     support: full
 options:
   path:

@@ -12,7 +12,7 @@ author:
 description:
   - Compares the files and the container of each service with the options, and does only what is needed.
     Changes made by hand are undone.
-  - The services are deployed in the given order, all in one remote execution. Each service is a transaction of its own,
+  - The services are deployed in the given order, all in one remote execution. Each service is a separate transaction,
     with its own result. A service that fails does not stop the next ones. The task fails at its end, and names every
     service that failed with its reason.
   - Before it changes anything that runs, the module pulls the image, checks the ports and validates the new files in
@@ -186,7 +186,7 @@ options:
         description:
           - Docker networks of the container; missing ones are made as bridges. The first is where
             O(services[].health) and O(services[].reload) reach it.
-          - V(none) alone leaves the container without a network.
+          - V(none) as the only network leaves the container without a network.
         type: list
         elements: str
         default: []

@@ -18,7 +18,7 @@ description:
     Warns of services of earlier deployments that still run on hosts of the play. Warns of hosts with targets in
     Prometheus that the inventory no longer has.
   - Fails in a run that began after the tasks that register C(gpu_monitoring_fleet).
-  - It runs on the controller alone. Run it once for all hosts.
+  - It runs only on the controller. Run it once for all hosts.
 attributes:
   check_mode:
     description: Reports the same.

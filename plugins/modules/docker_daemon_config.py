@@ -11,12 +11,12 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Merges settings into the engine's configuration file and leaves every other key as it is. The engine itself is not
+    Merges settings into the engine's configuration file and leaves every other key unchanged. The engine itself is not
     touched; reload it afterwards.
   - >-
     The new file is checked by C(dockerd --validate) before it takes the place of the old one, if the engine has that
     (23.0 and newer).
-  - A file that is not JSON is refused and left as it is.
+  - A file that is not JSON is refused and left unchanged.
   - A file that gets a proxy with a password is not readable by others from then on.
 attributes:
   check_mode:

@@ -38,7 +38,7 @@ options:
     version_added: "0.1.0"
   only_files:
     description: >-
-      Whether to return O(files) and O(json_files) alone, without asking the driver, the engine or the package manager.
+      Whether to return only O(files) and O(json_files), without asking the driver, the engine or the package manager.
     type: bool
     default: false
   roles:
@@ -122,7 +122,7 @@ gpu:
     devices:
       description: >-
         What a container with all GPUs is given: PCI addresses, those of lost GPUs too, and UUIDs of MIG instances. A
-        GPU that is not on a PCI bus is there by its UUID.
+        GPU that is not on a PCI bus is listed by its UUID.
       type: list
       elements: str
       sample: ["0000:3b:00.0"]
@@ -278,7 +278,7 @@ repositories:
       type: dict
       contains:
         path: {description: The file., type: str, sample: /etc/apt/sources.list.d/nvidia-container-toolkit.sources}
-        exists: {description: Whether it is there., type: bool, sample: true}
+        exists: {description: Whether the file exists., type: bool, sample: true}
         sha256: {description: Hash of its content; empty if missing., type: str, sample: ""}
         mode: {description: Its mode in octal digits; empty if missing., type: str, sample: "0644"}
         written_by_role: {description: Whether the role wrote it., type: bool, sample: true}
@@ -289,11 +289,11 @@ repositories:
       type: dict
       contains:
         path: {description: The file., type: str, sample: /usr/share/keyrings/nvidia-container-toolkit-keyring.asc}
-        exists: {description: Whether it is there., type: bool, sample: true}
+        exists: {description: Whether the file exists., type: bool, sample: true}
         sha256: {description: Hash of its content; empty if missing., type: str, sample: ""}
         mode: {description: Its mode in octal digits; empty if missing., type: str, sample: "0644"}
         fingerprint:
-          description: Fingerprint of the key; empty if the file does not hold one key alone.
+          description: Fingerprint of the key; empty if the file does not hold exactly one key.
           type: str
           sample: C95B321B61E88C1809C4F759DDCAE044F796ECB0
 toolkit:
@@ -309,9 +309,10 @@ toolkit:
       type: list
       elements: str
       sample: [/var/run/cdi]
-    own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit is there., type: bool, sample: false}
+    own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit exists., type: bool, sample: false}
     runtime_program:
-      description: Path of the program that the engine runs for the runtime C(nvidia); empty if it is not there.
+      description: >-
+        Path of the program that the engine runs for the runtime C(nvidia); empty if the program does not exist.
       type: str
       sample: /usr/bin/nvidia-container-runtime
     daemon_runtime: {description: Program of the runtime C(nvidia) in C(daemon.json); empty if it has none., type: str, sample: nvidia-container-runtime}
@@ -349,7 +350,7 @@ files:
   returned: success
   type: dict
   contains:
-    exists: {description: Whether it is there., type: bool, sample: true}
+    exists: {description: Whether the file exists., type: bool, sample: true}
     sha256: {description: Hash of its content; empty if it is not a regular file., type: str, sample: ""}
 conflicts:
   description: Names of containers and ports that O(roles) need and something else has, each with the fix.

@@ -23,7 +23,7 @@ description:
   - Waits if a registry limits requests (status 429), as long as the registry asks for, at most six hours for one
     request.
   - Removes images from the bundle that no variable names any longer.
-  - It runs on the controller alone. Run it once for all hosts. The proxies are those of the environment
+  - It runs only on the controller. Run it once for all hosts. The proxies are those of the environment
     (C(https_proxy), C(no_proxy)).
 attributes:
   check_mode:
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: The images, as in C(bundle.json). In check mode they have the reference alone.
+  description: The images, as in C(bundle.json). In check mode they have only the reference.
   returned: success
   type: list
   elements: dict
@@ -76,7 +76,7 @@ images:
       description: Digest of the index, or of the manifest of an image for one platform.
       type: str
     reduced:
-      description: Digest of the same with the platforms of the bundle alone.
+      description: Digest of the same with only the platforms of the bundle.
       type: str
     platforms:
       description: For each platform the digests of manifest, config and blobs, and the sizes in bytes.

@@ -18,7 +18,7 @@ description:
     An index names all platforms of an image, also those that the bundle lacks. A registry that refuses such an index
     gets the manifest of the platform, whose digest stays too. With several platforms in the bundle it gets an index of
     these platforms.
-  - It runs on the controller alone. Run it once for all hosts.
+  - It runs only on the controller. Run it once for all hosts.
 attributes:
   check_mode:
     description: Checks that the bundle has the images, and asks no registry.

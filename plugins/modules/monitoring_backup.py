@@ -144,7 +144,7 @@ EXAMPLES = r"""
     alertmanager_volume: alertmanager-data
     configuration_folders: [/etc/gpu_monitoring]
 
-- name: Back up Prometheus alone, on the monitoring host itself
+- name: Back up only Prometheus, on the monitoring host itself
   mlops.gpu_monitoring.monitoring_backup:
     host: "{{ inventory_hostname }}"
     folder: /srv/backups/gpu_monitoring
@@ -267,7 +267,7 @@ def main():
     module = AnsibleModule({**options.ARGUMENTS, **options.STEP_ARGUMENTS}, supports_check_mode=True)
     if not module.params["step"]:
         module.fail_json(
-            msg="step: the module runs by its action alone. Name it mlops.gpu_monitoring.monitoring_backup."
+            msg="step: the module runs only by its action. Name it mlops.gpu_monitoring.monitoring_backup."
         )
     os.nice(_NICENESS)
     try:

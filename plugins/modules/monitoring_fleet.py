@@ -27,7 +27,7 @@ description:
     IPv4 is preferred, then the address that is nearest to that of the monitoring host. The address of the controller
     itself is the one from which it sends to the other hosts.
   - A run without the monitoring hosts resolves only the names of its own hosts.
-  - It runs on the controller alone. Run it once for all hosts.
+  - It runs only on the controller. Run it once for all hosts.
 notes:
   - Register the result as C(gpu_monitoring_fleet), where the roles read it.
 attributes:

@@ -225,7 +225,7 @@ def main():
     step = module.params["step"]
     if not step:
         module.fail_json(
-            msg="step: the module runs by its action alone. Name it mlops.gpu_monitoring.monitoring_restore."
+            msg="step: the module runs only by its action. Name it mlops.gpu_monitoring.monitoring_restore."
         )
     try:
         given = {**module.params, "check_mode": module.check_mode}

@@ -43,7 +43,7 @@ options:
   version:
     description:
       - Version of the four packages, without the revision.
-      - If it is empty, a toolkit that works and is not older than O(minimum_version) is left alone.
+      - If it is empty, a working toolkit of O(minimum_version) or newer is left unchanged.
     type: str
     default: ""
   default_version:

@@ -15,7 +15,7 @@ description:
   - >-
     It evaluates each variable in the context of its own host. The error names variable, host, value and fix of all
     wrong variables.
-  - It runs on the controller alone. Run it once for all hosts.
+  - It runs only on the controller. Run it once for all hosts.
 attributes:
   check_mode:
     description: Checks the same.

@@ -13,7 +13,7 @@ description:
   - >-
     Creates and reads the certificates and passwords of all hosts of the play. The variables of the role C(tls) are
     evaluated in the context of each host.
-  - It runs on the controller alone. Run it once for all hosts, after M(mlops.gpu_monitoring.monitoring_fleet).
+  - It runs only on the controller. Run it once for all hosts, after M(mlops.gpu_monitoring.monitoring_fleet).
 notes:
   - >-
     The result holds private keys and passwords. It is never shown or logged, as with C(no_log). Give tasks that use the

@@ -19,13 +19,13 @@ description:
     C(nvidia_container_toolkit_key_fingerprint).
   - >-
     Checks each file against the hash in the index. Checks the index against its signature if the key is an RSA key, as
-    NVIDIA's is. For another kind of key a warning says that the hosts alone check the signature.
+    NVIDIA's is. For another kind of key a warning says that only the hosts check the signature.
   - >-
     A further run continues where an earlier run ended, and fetches no package again. Files of other versions and
     platforms are removed.
   - Tries again if a connection breaks or the server is busy (status 429, 502, 503, 504), up to six times.
   - >-
-    It runs on the controller alone, and needs no package manager. Run it once for all hosts. The proxies are those of
+    It runs only on the controller, and needs no package manager. Run it once for all hosts. The proxies are those of
     the environment (C(https_proxy), C(no_proxy)).
 attributes:
   check_mode:

@@ -36,7 +36,7 @@ def problems(receivers: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
         if not isinstance(name, str) or not name:
             yield f"[{index}] has no name", "Write it like {name: oncall, email: {to: oncall@example.com}}"
         elif name in names:
-            yield f"the receiver {name} is there twice", "Give each receiver its own name"
+            yield f"the receiver {name} is declared twice", "Give each receiver its own name"
         elif name == NOBODY and set(receiver) - {"name", "labels"}:
             problem = f"the receiver {NOBODY} has an integration, and the role has a receiver {NOBODY} without one"
             yield problem, "Choose another name"

@@ -64,7 +64,7 @@ def _problems(given: Mapping[str, Any]) -> Iterator[NamedProblem]:
         yield "alertmanager_watchdog_receiver", f"alertmanager_receivers has no receiver {watchdog}", alertmanager_route_checks.fix_of_receiver(names)
     others = [name for name in names if name != watchdog]
     if watchdog and not others and not route:
-        text = f"{watchdog} is the only receiver and gets Watchdog alone, so nobody is notified of other alerts"
+        text = f"{watchdog} is the only receiver and gets only Watchdog, so nobody is notified of other alerts"
         yield "alertmanager_watchdog_receiver", text, "Add a receiver for them, or write alertmanager_route"
     if len(others) > 1 and not route:
         text = f"it is empty, and alertmanager_receivers has {len(others)} receivers: {', '.join(others)}"

@@ -119,7 +119,7 @@ def _authority(path: str) -> certificates.Pair | None:
     suffixes = [suffix for suffix in ("crt", "key") if os.path.lexists(f"{path}.{suffix}")]
     if len(suffixes) == 1:
         raise ValueError(
-            f"{path}.{suffixes[0]} is there without its {'key' if suffixes == ['crt'] else 'certificate'}."
+            f"{path}.{suffixes[0]} exists without its {'key' if suffixes == ['crt'] else 'certificate'}."
             " Restore that from a backup. Or move the file away: the next run makes a new CA, which all clients must trust"
         )
     pair = _pair(path)

@@ -29,4 +29,4 @@ def check(variables: HostVariables, host: str) -> None:
         if other != label:
             raise VariableError(VARIABLE, host, f"'{other}' and '{label}' are the same label in metrics", "Remove one")
     if len({*labels}) < len(labels):
-        raise VariableError(VARIABLE, host, "a label is there twice", "Remove one")
+        raise VariableError(VARIABLE, host, "a label is listed twice", "Remove one")

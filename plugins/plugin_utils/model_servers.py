@@ -71,7 +71,7 @@ def _checked(host: str, server: Any) -> ModelServer:
     if scheme not in ("http", "https"):
         raise refuse("scheme", "Set http or https")
     if not isinstance(address, str) or re.search(r"[\s/]", address):
-        raise refuse("address", "Give an IP address or a name alone")
+        raise refuse("address", "Give only an IP address or a name")
     return ModelServer(str(name), int(port), path, scheme, str(address))
 
 

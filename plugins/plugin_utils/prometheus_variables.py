@@ -86,7 +86,7 @@ def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
         if name in JOBS:
             return f"the job {name} is one of the role", "Choose another job_name"
         if names.count(name) > 1:
-            return f"the job {name} is there twice", "Give each job its own job_name"
+            return f"the job {name} is declared twice", "Give each job its own job_name"
     return None
 
 

@@ -46,7 +46,7 @@ def wanted(variables: HostVariables) -> Wanted:
     if len(keys) > 1:
         raise ValueError(
             f"{_KEY} on {', '.join(keys.values())}: the values differ, and a bundle has one key. Make a bundle for each"
-            " of them, with an inventory that has these hosts alone."
+            " of them, with an inventory that has only these hosts."
         )
     key, fingerprint = next(iter(keys), ("", ""))
     return Wanted(sorted(versions), key, fingerprint)

@@ -179,9 +179,9 @@ def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server
         "templating": {"list": [chosen, query]},
     }
     message = refusal(server, model)
-    assert "dashboard 'ct-e': it refers to the datasource 'PBFA97CFB590B2093', which is not there" in message
+    assert "dashboard 'ct-e': it refers to the datasource 'PBFA97CFB590B2093', which does not exist" in message
     assert "Give the uid of another datasource: inputs: {PBFA97CFB590B2093: uid}." in message
-    assert "'EKS Prom', which is not there" in message
+    assert "'EKS Prom', which does not exist" in message
     saved = brought_about(
         server, model, inputs={"PBFA97CFB590B2093": "ct-p", "EKS Prom": "ct-p", "P8E80F9AEF21F6940": "ct-loki"}
     )
@@ -203,16 +203,16 @@ def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server
 @pytest.mark.parametrize(
     ("parts", "problem"),
     [
-        ({"panels": [panel(1, datasource="No such")]}, "it refers to the datasource 'No such', which is not there"),
-        ({"panels": [panel(1, targets=[{"refId": "A", "datasource": "No such"}])]}, "'No such', which is not there"),
-        ({"rows": [{"panels": [panel(1, datasource="No such")]}]}, "'No such', which is not there"),
-        ({"annotations": {"list": [{**ANNOTATION, "datasource": "No such"}]}}, "'No such', which is not there"),
+        ({"panels": [panel(1, datasource="No such")]}, "it refers to the datasource 'No such', which does not exist"),
+        ({"panels": [panel(1, targets=[{"refId": "A", "datasource": "No such"}])]}, "'No such', which does not exist"),
+        ({"rows": [{"panels": [panel(1, datasource="No such")]}]}, "'No such', which does not exist"),
+        ({"annotations": {"list": [{**ANNOTATION, "datasource": "No such"}]}}, "'No such', which does not exist"),
         (
             {"templating": {"list": [{"name": "v", "type": "query", "datasource": "No such"}]}},
-            "'No such', which is not there",
+            "'No such', which does not exist",
         ),
         ({"panels": [panel(1, datasource="$gone")]}, "its datasource $gone is neither a variable nor an input"),
-        ({"panels": [panel(1, datasource="CT $gone")]}, "'CT $gone' has the variable gone, which is not there"),
+        ({"panels": [panel(1, datasource="CT $gone")]}, "'CT $gone' has the variable gone, which does not exist"),
         (
             {
                 "panels": [panel(1, datasource={"type": "loki", "uid": "${ds}"})],
@@ -304,7 +304,7 @@ def test_one_datasource_of_an_unknown_type_is_not_taken_for_two_plugins(server):
         ({"DS_PROM": None}, "inputs: the value of 'DS_PROM' is null. Give text"),
         (
             {"DS_PROM": "ct-nowhere", "PBFA97CFB590B2093": "ct-p"},
-            "'ct-nowhere', which is not there. Declare the datasource, or correct datasource_uid or inputs.",
+            "'ct-nowhere', which does not exist. Declare the datasource, or correct datasource_uid or inputs.",
         ),
     ],
 )
@@ -330,7 +330,7 @@ def test_library_panels_of_an_export_are_part_of_the_dashboard(server, as_list):
         row,
         __elements=list(elements.values()) if as_list else elements,
     )
-    assert "'PBFA97CFB590B2093', which is not there" in refusal(server, model)
+    assert "'PBFA97CFB590B2093', which does not exist" in refusal(server, model)
     saved = brought_about(server, model, inputs={"PBFA97CFB590B2093": "ct-p"})
     shown, in_row = saved["panels"][1], saved["panels"][2]["panels"][0]
     assert (shown["id"], shown["gridPos"]["y"], shown["type"], shown["title"]) == (2, 16, "stat", "From the library")

@@ -153,7 +153,7 @@ def test_folders_that_grafana_refuses_for_their_place_are_sent_once(grafana):
     grafana.wait_for_search("ct-0", "ct-1")
     grafana.wire.clear()
     result = grafana.run(grafana_folder, uid="ct-0", title="CT 0", parent_uid="ct-1")
-    assert "parent_uid 'ct-1' lies in 'ct-0' itself, which makes a circular reference" in result["msg"]
+    assert "parent_uid 'ct-1' is in 'ct-0' itself, which makes a circular reference" in result["msg"]
     assert grafana.wire.writes == []
     refusal = "cannot move folder under its own descendant, this would create a circular reference"
     grafana.wire.rule = lambda method, url, send: answer(500, {"message": refusal}) if url.endswith("/move") else None

@@ -223,7 +223,7 @@ def test_an_empty_option_takes_away_what_the_model_has(grafana):
 def test_null_as_datasource_uid_is_the_default(grafana, declared):
     item = {"uid": "ct-null", "title": "CT Null", "datasource_uid": None, "panels": [{"title": "Up", "query": "up"}]}
     result = grafana.run(grafana_resources, dashboards=[item])
-    assert "it refers to the datasource 'prometheus', which is not there" in result["msg"]
+    assert "it refers to the datasource 'prometheus', which does not exist" in result["msg"]
 
 
 def test_ignored_paths_are_neither_compared_nor_written(grafana, declared):

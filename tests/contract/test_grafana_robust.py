@@ -52,7 +52,7 @@ def table(*settings):
         ({"datasources": [{**DATASOURCE, "secure_json_data": {"a": 5}}]}, "datasources[0].secure_json_data.a: must be text"),
         ({"datasources": [{"uid": "ct-p"}]}, "name"),
         (dashboard(folder_uid="ct-nowhere"), "dashboards[0].folder_uid: there is no folder 'ct-nowhere'"),
-        (dashboard(datasource_uid="ct-nowhere"), "dashboard 'ct-d': it refers to the datasource 'ct-nowhere', which is not there"),
+        (dashboard(datasource_uid="ct-nowhere"), "dashboard 'ct-d': it refers to the datasource 'ct-nowhere', which does not exist"),
         (dashboard(datasource_uid="$ds"), "its datasource $ds is neither a variable nor an input"),
         (dashboard(refresh="5 sec"), "dashboards[0].refresh: '5 sec' is not an interval"),
         (dashboard(title=" "), "dashboards[0].title"),
@@ -177,7 +177,7 @@ def test_a_folder_with_what_the_search_does_not_show_stays(grafana, monkeypatch)
     grafana.wire.rule = lambda method, url, send: answer(200, {"dashboard": 0, "librarypanel": 2}) if url.endswith("/counts") else None
     for check in (True, False):
         result = grafana.run(grafana_resources, check=check, folders=[{"uid": "ct-f", "state": "absent"}])
-        assert "folder 'ct-f': left as it is, since Grafana would remove with it 2 librarypanel" in result["msg"]
+        assert "folder 'ct-f': left unchanged, since Grafana would remove with it 2 librarypanel" in result["msg"]
     assert grafana.api("GET", "/api/folders/ct-f")["title"] == "CT F"
 
 
@@ -191,7 +191,7 @@ def test_a_folder_with_a_library_panel_stays_whether_grafana_counts_them_or_not(
     grafana.wire.rule = lambda method, url, send: counted if url.endswith("/counts") else None
     for check in (True, False):
         result = grafana.run(grafana_resources, check=check, folders=[{"uid": "ct-f", "state": "absent"}])
-        assert "folder 'ct-f': left as it is, since Grafana would remove with it 1 library" in result["msg"]
+        assert "folder 'ct-f': left unchanged, since Grafana would remove with it 1 library" in result["msg"]
     grafana.remove_library_panel("ct-lib")
     assert actions(grafana.run(grafana_resources, folders=[{"uid": "ct-f", "state": "absent"}])) == {"ct-f": "deleted"}
 

@@ -200,7 +200,7 @@ def by_hand():
 
 def test_a_specification_made_by_hand_is_not_overwritten(role, by_hand, no_service):
     stale = by_hand(f"s/{driver.VERSION}/570.86.10/")
-    assert_refused(role("gpu2"), "/etc/cdi/nvidia.yaml of gpu2 is not of its GPUs", "It was left as it is")
+    assert_refused(role("gpu2"), "/etc/cdi/nvidia.yaml of gpu2 is not of its GPUs", "It was left unchanged")
     assert on("gpu2", "cat /etc/cdi/nvidia.yaml") == stale
 
 
@@ -322,7 +322,7 @@ def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(spa
         run = spare()
         assert_done(run)
         assert "left out here" in run.output
-        warning = " ".join(run.output.partition("[WARNING]: gpu3: NVIDIA hardware is there")[2].split())
+        warning = " ".join(run.output.partition("[WARNING]: gpu3: The host has NVIDIA hardware")[2].split())
         assert warning.startswith("(0000:3b:00.0) but its driver shows no GPU: nvidia-smi ended with 1. Install the NVIDIA driver")
         assert packages(HOST) == {}
     finally:

@@ -89,7 +89,7 @@ def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, 
         hosts.set_state(LAB_NAME, "gpu1", driver.state([first, second], smi="mismatch"))
         run = site("--limit=gpu1", "--tags=nvidia_container_toolkit,dcgm_exporter")
         assert run.code == 0, run.output
-        told("GPUs of gpu1 were not compared: NVIDIA hardware is there but its driver shows no GPU: Failed to initialize NVML: ")
+        told("GPUs of gpu1 were not compared: The host has NVIDIA hardware but its driver shows no GPU: Failed to initialize NVML: ")
         assert host("gpu1").check_output("docker inspect --format '{{.State.StartedAt}}' dcgm-exporter") == started
     finally:
         hosts.set_state(LAB_NAME, "gpu1", driver.state([first, second]))

@@ -86,7 +86,7 @@ class _Run:
         elif change.folder_uid in self._failed_folders and change.action != "deleted":
             change.error = f"{change.kind} '{change.uid}': left out, since its folder '{change.folder_uid}' failed."
         elif _removes_folder(change) and change.uid in self._still_hold:
-            change.error = f"folder '{change.uid}': left as it is, since {self._still_hold[change.uid]} is still in it."
+            change.error = f"folder '{change.uid}': left unchanged, since {self._still_hold[change.uid]} is still in it."
         elif self._write:
             self._try(change)
 

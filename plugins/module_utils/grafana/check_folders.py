@@ -73,4 +73,4 @@ def _library_panels(client: Client, uid: str) -> int:
 def refusal(held: dict[str, int]) -> str:
     """Why the folder stays."""
     contents = ", ".join(f"{count} {kind}" for kind, count in sorted(held.items()))
-    return f"left as it is, since Grafana would remove with it {contents}. Move or remove that first."
+    return f"left unchanged, since Grafana would remove with it {contents}. Move or remove that first."

@@ -49,7 +49,7 @@ def _check_soft_max(where: str, panel: declared.Panel) -> None:
     if panel["soft_max"] is None:
         return
     if panel["type"] != "timeseries":
-        raise GrafanaError(f"{where}: only a time series has an axis. Set type: timeseries, or take it out.")
+        raise GrafanaError(f"{where}: only a time series has an axis. Set type: timeseries, or remove the option.")
     if panel["max"] is not None:
         raise GrafanaError(f"{where}: max ends the axis at {panel['max']:g}. Give either max or soft_max.")
 

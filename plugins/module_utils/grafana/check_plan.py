@@ -63,7 +63,7 @@ def refuse_circles(changes: list[Change], present: Present) -> None:
         while change.kind == "folder" and above and above not in passed:
             if above == change.uid:
                 change.error = (
-                    f"folder '{change.uid}': parent_uid '{change.folder_uid}' lies in '{change.uid}' itself, which makes a circular"
+                    f"folder '{change.uid}': parent_uid '{change.folder_uid}' is in '{change.uid}' itself, which makes a circular"
                     f" reference. Declare '{change.folder_uid}' with another parent_uid, or give another parent."
                 )
                 break
@@ -88,6 +88,6 @@ def keep_folders_that_hold_something(removed: list[Change], kept: list[Change], 
         if held_names:
             going.discard(change.uid)
             change.error = (
-                f"folder '{change.uid}': left as it is, since Grafana would remove with it {', '.join(held_names[:5])}"
+                f"folder '{change.uid}': left unchanged, since Grafana would remove with it {', '.join(held_names[:5])}"
                 f"{' and more' if len(held_names) > 5 else ''}. Move or remove that first."
             )

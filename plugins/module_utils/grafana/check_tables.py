@@ -23,9 +23,9 @@ def check(where: str, panel: Panel) -> None:
 def _refuse_columns(where: str, panel: Panel) -> None:
     for option in ("columns", "column_settings", "sort"):
         if panel.get(option):
-            raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or take it out.")
+            raise GrafanaError(f"{where}.{option}: only a table has columns. Set type: table, or remove the option.")
     if any(link["column"] for link in panel["links"] or []):
-        raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or take column out.")
+        raise GrafanaError(f"{where}.links: only a table has columns. Set type: table, or remove column.")
 
 
 def _check_settings(where: str, panel: Panel) -> None:

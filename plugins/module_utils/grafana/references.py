@@ -96,9 +96,9 @@ def _problems_of(
         if variable not in variables and not variable.startswith("__"):
             yield f"its datasource {name} is neither a variable nor an input."
     elif unknown:
-        yield f"its datasource '{name}' has the variable {', '.join(sorted(unknown))}, which is not there."
+        yield f"its datasource '{name}' has the variable {', '.join(sorted(unknown))}, which does not exist."
     elif all_are_known and not contents.variables_in(name):
-        yield f"it refers to the datasource '{name}', which is not there."
+        yield f"it refers to the datasource '{name}', which does not exist."
 
 
 def _advice(name: str, replaceable_names: set[str]) -> str:

@@ -119,7 +119,7 @@ def message(answer: Query, pci_devices: list[str], passed_through: list[str], lo
     elif pci_devices or answer.driver_failed:
         where = f" ({', '.join(pci_devices)})" if pci_devices else ""
         reason = answer.error.rstrip(".")
-        parts.append(f"NVIDIA hardware is there{where} but its driver shows no GPU: {reason}. {answer.fix}")
+        parts.append(f"The host has NVIDIA hardware{where} but its driver shows no GPU: {reason}. {answer.fix}")
     elif not passed_through:
         parts.append("This host has no NVIDIA GPU.")
     if passed_through:

@@ -39,7 +39,7 @@ class Server:
         ):
             if path is not None and not os.path.isfile(path):
                 raise PrometheusError(
-                    f"{file_option}: there is no file {path}. Name one that is there, on the host that runs the module."
+                    f"{file_option}: there is no file {path}. Name an existing file on the host that runs the module."
                 )
         try:
             self._http = http_client.Client.of_module(
@@ -51,7 +51,7 @@ class Server:
                 f"url: '{url}' is not a URL: {error}. Write it like http://127.0.0.1:{port}."
             ) from error
         except http_client.BadToken as error:
-            raise PrometheusError(f"token: {error}. Give it as it was made.") from error
+            raise PrometheusError(f"token: {error}. Give the unchanged token.") from error
         self.url = self._http.url
         self._name = name
         self._option = option

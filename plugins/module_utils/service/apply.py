@@ -281,8 +281,8 @@ def _name(inspected: Container) -> str:
 def _refuse_foreign(inspected: Container, options: ServiceSpec) -> None:
     if (inspected["Config"]["Labels"] or {}).get(spec.OWNER_LABEL) != options.name:
         raise ServiceError(
-            f"name: a container named {options.container} is there that mlops.gpu_monitoring did not make"
-            f" (image {inspected['Config']['Image']}); it is left as it is."
+            f"name: a container named {options.container} exists that mlops.gpu_monitoring did not create"
+            f" (image {inspected['Config']['Image']}). It is left unchanged."
             " Rename or remove it, or choose another container_name (gpu_monitoring_container_prefix)."
         )
 
@@ -295,7 +295,7 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
             volume = engine.volume(mount.source)
             if volume and (volume.get("Labels") or {}).get(spec.OWNER_LABEL) != options.name:
                 raise ServiceError(
-                    f"mounts: the volume {mount.source} exists, and mlops.gpu_monitoring did not make it for {options.name}; it is left as it is."
+                    f"mounts: the volume {mount.source} exists, and mlops.gpu_monitoring did not make it for {options.name}. It is left unchanged."
                     " Choose another name, or set adopt: true for the mount."
                 )
 

@@ -209,8 +209,8 @@ def _installation(
     file, key = files(host["repositories"])
     mixed = repository.mixed(entries, where.repository, url)
     refusal = (
-        f"apt would read no repository on {wanted.name} if that of nvidia_container_toolkit_repository_url were there"
-        " twice. Remove it from the files that have other entries too: "
+        f"apt would read no repository on {wanted.name} with two entries for nvidia_container_toolkit_repository_url."
+        " Remove it from the files that have other entries too: "
         + " ".join(f"{entry['path']}, line {entry['line']}: {entry['uri']}." for entry in mixed)
         + f" {NOTHING_CHANGED}"
         if mixed
@@ -264,7 +264,7 @@ def _escapes(version: str, wanted: Wanted, left: bool = False) -> tuple[str, ...
         (
             f"Containers can escape from the NVIDIA container toolkit {version} of {wanted.name}:"
             f" {', '.join(escape.cve for escape in escapes)} ({', '.join(bulletins)})."
-            f" {'It was left as it is' if left else f'{option} asks for it'}. Set"
+            f" {'It was left unchanged' if left else f'{option} asks for it'}. Set"
             f" nvidia_container_toolkit_version to {fixed} or newer."
         ),
     )
@@ -295,7 +295,7 @@ def _cdi(host: Host, wanted: Wanted, installing: bool) -> Plan:
                 f"The CDI specification {', '.join(others)} of {wanted.name} is not of its GPUs"
                 f" {', '.join(host['gpu']['uuids'])} and its driver {host['gpu']['driver_version']}, and the role did"
                 " not write it. Write it again with nvidia-ctk cdi generate, or remove it, so that the role writes its"
-                " own. It was left as it is."
+                " own. It was left unchanged."
             )
         )
     return Plan(
@@ -337,12 +337,12 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
     halfway = incomplete(host["packages"]["toolkit"])
     if file is None or not file["written_by_role"]:
         own_cdi = host["toolkit"]["own_cdi_file"]
-        left = f"Only its CDI specification {OWN_CDI_FILE} is removed." if own_cdi else "All was left as it is."
+        left = f"Only its CDI specification {OWN_CDI_FILE} is removed." if own_cdi else "Everything was left unchanged."
         return Plan(
             actions=(RemoveCdi(),) if own_cdi else (),
             note=(
                 f"The role did not install the NVIDIA container toolkit on {wanted.name}"
-                f" (there is no {file['path'] if file else 'repository'} of its making). {left}"
+                f" (there is no {file['path'] if file else 'repository'} that the role wrote). {left}"
             ),
             warnings=_left_halfway(halfway, wanted),
         )

@@ -197,8 +197,8 @@ def linked(path):
 
 
 REFUSED = {
-    "no key of the CA": (lambda folder: (folder / "ca.key").unlink(), ["{}/ca.crt is there without its key", "backup"]),
-    "no certificate of the CA": (lambda folder: (folder / "ca.crt").unlink(), ["{}/ca.key is there without its certificate", "backup"]),
+    "no key of the CA": (lambda folder: (folder / "ca.key").unlink(), ["{}/ca.crt exists without its key", "backup"]),
+    "no certificate of the CA": (lambda folder: (folder / "ca.crt").unlink(), ["{}/ca.key exists without its certificate", "backup"]),
     "a damaged certificate of the CA": (lambda folder: damaged(folder, "ca.crt"), ["{}/ca.crt and {}/ca.key", "certificate is damaged", "backup"]),
     "a damaged key of the CA": (lambda folder: damaged(folder, "ca.key"), ["{}/ca.crt and {}/ca.key", "key is damaged", "backup"]),
     "a damaged key of the host": (lambda folder: damaged(folder, "hosts/gpu1.key"), ["{}/hosts/gpu1.key", "key is damaged", "move both away"]),

@@ -89,7 +89,7 @@ def test_a_file_that_holds_another_thing_is_not_taken_for_the_key(text):
     ids=["another", "one more"],
 )
 def test_another_key_is_refused(armored, key, held):
-    with pytest.raises(ValueError, match=f"holds the key {held}, not {FINGERPRINT} alone"):
+    with pytest.raises(ValueError, match=f"holds the key {held}, not only {FINGERPRINT}"):
         armored(key)
 
 

@@ -275,7 +275,7 @@ def routes(*entries):
         (
             "alertmanager_watchdog_receiver",
             "oncall",
-            "oncall is the only receiver and gets Watchdog alone, so nobody is notified of other alerts. Add",
+            "oncall is the only receiver and gets only Watchdog, so nobody is notified of other alerts. Add",
         ),
         ("alertmanager_watchdog_interval", "often", "'often' is not valid. Write it like 1m."),
         (

@@ -66,7 +66,7 @@ def rules_of(role):
         ("prometheus", "prometheus_retention_size", "lots", "Write it like 100GB."),
         ("nvidia_container_toolkit", "nvidia_container_toolkit_version", "latest", "Write it in quotation marks like '1.20.1'."),
         ("nvidia_container_toolkit", "nvidia_container_toolkit_version", 1.20, "Write it in quotation marks like '1.20.1'."),
-        ("docker_engine", "gpu_monitoring_registry", "https://r.example.com", "Write host and port alone, like registry.example.com:5000."),
+        ("docker_engine", "gpu_monitoring_registry", "https://r.example.com", "Write only host and port, like registry.example.com:5000."),
         ("docker_engine", "gpu_monitoring_network", "bad name", "Use letters, digits, _, . and -."),
         ("docker_engine", "gpu_monitoring_network_subnet", "172.30.0.0", "Write it like 10.213.0.0/24."),
         ("docker_engine", "gpu_monitoring_network_mtu", 9, "Write bytes like 1450, or 0 for the MTU of the engine."),
@@ -222,7 +222,7 @@ def test_a_setting_that_would_not_work_or_show_a_secret_is_refused(tmp_path, var
         ("team", "the value is not a list. Write it like [team, job]."),
         (["a, b"], "'a, b' is not a name of a label. Write it like com.docker.compose.service."),
         (["a.b", "a_b"], "'a.b' and 'a_b' are the same label in metrics. Remove one."),
-        (["team", "team"], "a label is there twice. Remove one."),
+        (["team", "team"], "a label is listed twice. Remove one."),
     ],
 )
 def test_labels_of_containers_that_metrics_cannot_have_are_refused(tmp_path, role, labels, message):

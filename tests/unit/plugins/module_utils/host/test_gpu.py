@@ -62,7 +62,7 @@ def test_messages_say_what_the_host_has_or_what_to_do():
     assert gpu.message(Query([]), [], [], []) == "This host has no NVIDIA GPU."
     failed = gpu.message(Query([], error="nvidia-smi is not installed", fix="Install the NVIDIA driver."), EIGHT[:1], [], [])
     assert failed == (
-        "NVIDIA hardware is there (0000:10:00.0) but its driver shows no GPU: nvidia-smi is not installed."
+        "The host has NVIDIA hardware (0000:10:00.0) but its driver shows no GPU: nvidia-smi is not installed."
         " Install the NVIDIA driver."
     )
 

@@ -86,7 +86,7 @@ CASES = {
     "works-minimum": Case(
         installed("1.12.0"),
         wanted(),
-        warnings=("CVE-2024-0132", "CVE-2025-23266", "It was left as it is", "1.19.1 or newer"),
+        warnings=("CVE-2024-0132", "CVE-2025-23266", "It was left unchanged", "1.19.1 or newer"),
     ),
     "works-escape": Case(
         installed("1.17.7"),
@@ -212,7 +212,7 @@ CASES = {
     "cdi-foreign": Case(
         changed(installed("1.17.8", cdi=True, cdi_specifications=[FOREIGN]), toolkit={"cdi_refresh_service": False}),
         wanted(),
-        refusal=("/etc/cdi/nvidia.yaml of gpu1 is not of its GPUs", "It was left as it is"),
+        refusal=("/etc/cdi/nvidia.yaml of gpu1 is not of its GPUs", "It was left unchanged"),
         warnings=("CVE-2026-24260",),
         mechanism="cdi",
     ),

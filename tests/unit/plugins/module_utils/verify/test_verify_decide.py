@@ -426,10 +426,10 @@ def test_a_host_without_a_gpu_needs_no_gpu_exporter(fleet):
 
 
 def test_a_driver_that_shows_no_gpu(fleet):
-    fleet.gpus["gpu2"].update(present=False, gpus=[], msg="NVIDIA hardware is there but its driver shows no GPU.")
+    fleet.gpus["gpu2"].update(present=False, gpus=[], msg="The host has NVIDIA hardware but its driver shows no GPU.")
     fleet.down("gpu2", "nvidia-gpu")
     assert fleet.messages == [
-        "The DCGM exporter of gpu2 does not run, since the driver shows no GPU: NVIDIA hardware is there but its driver shows no GPU."
+        "The DCGM exporter of gpu2 does not run, since the driver shows no GPU: The host has NVIDIA hardware but its driver shows no GPU."
     ]
 
 
