@@ -69,6 +69,6 @@ def problem_of(flags: Sequence[Any], own: Mapping[str, str]) -> tuple[str, str] 
         if set_by_role in own:
             return f"--{name} is a flag that the role sets", f"Set {own[set_by_role]}" if own[set_by_role] else "Remove it"
         if name in seen:
-            return f"--{name} is there twice", "Remove one of them"
+            return f"--{name} is listed twice", "Remove one of them"
         seen.add(name)
     return None

@@ -44,7 +44,7 @@ def target_groups(
         target = with_port(server.address or _host_address(host, server.name, address_of(), monitoring), server.port)
         for key in (server.name, f"{server.scheme}://{target}{server.path}"):
             if key in seen:
-                raise VariableError("model_servers", host, f"{key} is there twice", "Give each server its own name and port")
+                raise VariableError("model_servers", host, f"{key} is declared twice", "Give each server its own name and port")
             seen.add(key)
         labels = {**labels_of_host, "host": host, "server": server.name, "__metrics_path__": server.path, "__scheme__": server.scheme}
         groups.append({"targets": [target], "labels": labels})

@@ -132,7 +132,7 @@ def test_a_folder_stays_with_a_declared_dashboard_that_cannot_be_read(grafana):
     grafana.wire.rule = lambda method, url, send: answer(406, {"message": "v2"}) if url.endswith("/uid/ct-d") else None
     for check in (True, False):
         result = grafana.run(grafana_resources, check=check, dashboards=[a_dashboard(folder_uid="general")], **OURS)
-        assert "folder 'ct-team-f': left as it is" in result["msg"]
+        assert "folder 'ct-team-f': left unchanged" in result["msg"]
     assert grafana.api("GET", "/api/folders/ct-team-f")["title"] == "CT F"
 
 

@@ -340,8 +340,8 @@ def test_folders_go_from_the_deepest_up_and_not_past_somebody_elses_dashboard(gr
     grafana.wait_for_search("ct-theirs")
     absent = [{"uid": "ct-c", "state": "absent"}, {"uid": "ct-p", "state": "absent"}]
     result = grafana.run(grafana_resources, folders=absent)
-    assert "folder 'ct-c': left as it is" in result["msg"]
-    assert "folder 'ct-p': left as it is" in result["msg"]
+    assert "folder 'ct-c': left unchanged" in result["msg"]
+    assert "folder 'ct-p': left unchanged" in result["msg"]
     assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-c"
     grafana.api("DELETE", "/api/dashboards/uid/ct-theirs")
     assert set(actions(grafana.run(grafana_resources, folders=absent)).values()) == {"deleted"}

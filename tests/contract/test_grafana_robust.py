@@ -167,7 +167,7 @@ def test_a_folder_stays_while_something_is_still_in_it(grafana, way):
     grafana.wire.rule = refuse("POST" if way == "moved" else "DELETE", "/api/dashboards")
     result = grafana.run(grafana_resources, datasources=[DATASOURCE], **then, **owner)
     assert "dashboard 'ct-d': " in result["msg"]
-    assert "folder 'ct-team-f': left as it is, since dashboard 'ct-d' is still in it" in result["msg"]
+    assert "folder 'ct-team-f': left unchanged, since dashboard 'ct-d' is still in it" in result["msg"]
     assert grafana.dashboard("ct-d")["meta"]["folderUid"] == "ct-team-f"
 
 

@@ -33,7 +33,7 @@ def test_merging_keeps_every_other_key(text, merged):
     ("text", "place"), [('{"a": 1,}', "line 1, column"), ('{\n  // comment\n  "a": 1\n}', "line 2, column 3"), ('{"a"', "line 1, column 5")]
 )
 def test_broken_json_is_refused_with_its_place(text, place):
-    with pytest.raises(ValueError, match=f"daemon.json, {place}.*left as it is"):
+    with pytest.raises(ValueError, match=f"daemon.json, {place}.*left unchanged"):
         daemon_config.parse(text, "daemon.json")
 
 

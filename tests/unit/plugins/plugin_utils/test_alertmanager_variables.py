@@ -47,7 +47,7 @@ def webhook_payload(**payload):
     ("value", "message"),
     [
         ([{"slack": {}}], "[0] has no name. Write it like {name: oncall,"),
-        ([SLACK, SLACK], "the receiver oncall is there twice. Give each receiver its own name."),
+        ([SLACK, SLACK], "the receiver oncall is declared twice. Give each receiver its own name."),
         (receiver(slak={}), "oncall.slak is not an integration. Use email, slack, teams,"),
         (receiver(slack_configs={"channel": "#x"}), "oncall.slack_configs is not a list."),
         (receiver(slack="#x"), "oncall.slack is not a mapping."),

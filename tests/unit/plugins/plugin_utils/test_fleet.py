@@ -185,10 +185,10 @@ def test_a_model_server_from_a_variable_of_another_host(fleet):
         ([{"name": "llama", "port": 8000, "path": "metrics"}], ["path of", "'metrics'", "slash"]),
         ([{"name": "llama", "port": 8000, "path": "/metrics?all=1"}], ["path of", "all=1", "prometheus_scrape_configs"]),
         ([{"name": "llama", "port": 8000, "scheme": "grpc"}], ["scheme of", "'grpc'", "http or https"]),
-        ([{"name": "llama", "port": 8000, "address": "http://vllm"}], ["address of", "'http://vllm'", "alone"]),
+        ([{"name": "llama", "port": 8000, "address": "http://vllm"}], ["address of", "'http://vllm'", "only an IP address or a name"]),
         ([{"name": "llama", "prot": 8000}], ["prot of", "Known are name, port, path, scheme, address"]),
-        ([{"name": "llama", "port": 8000}, {"name": "llama", "port": 8001}], ["llama is there twice"]),
-        ([{"name": "llama", "port": 8000}, {"name": "mistral", "port": 8000}], ["http://10.0.0.1:8000/metrics is there twice"]),
+        ([{"name": "llama", "port": 8000}, {"name": "llama", "port": 8001}], ["llama is declared twice"]),
+        ([{"name": "llama", "port": 8000}, {"name": "mistral", "port": 8000}], ["http://10.0.0.1:8000/metrics is declared twice"]),
     ],
 )
 def test_a_model_server_that_is_not_valid_is_refused(model_servers, servers, words):

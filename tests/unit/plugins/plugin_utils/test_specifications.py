@@ -170,9 +170,9 @@ WORD = "word-of-mine"
         ("prometheus_flags_extra", ["--no-web.enable-lifecycle"], "--no-web.enable-lifecycle is a flag that the role sets. Remove it."),
         ("prometheus_flags_extra", ["--web.external-url=http://x"], "--web.external-url is a flag that the role sets. Set prometheus_external_url."),
         ("prometheus_flags_extra", ["--log.level", "debug"], "a flag does not begin with '--'. Write each flag with its value"),
-        ("prometheus_flags_extra", ["--log.level=debug", "--log.level=info"], "--log.level is there twice. Remove one of them."),
+        ("prometheus_flags_extra", ["--log.level=debug", "--log.level=info"], "--log.level is listed twice. Remove one of them."),
         ("prometheus_scrape_configs", [{"job_name": "node"}], "the job node is one of the role. Choose another job_name."),
-        ("prometheus_scrape_configs", [{"job_name": "x"}, {"job_name": "x"}], "the job x is there twice. Give each job its own job_name."),
+        ("prometheus_scrape_configs", [{"job_name": "x"}, {"job_name": "x"}], "the job x is declared twice. Give each job its own job_name."),
         (
             "prometheus_node_targets",
             [{"targets": ["192.0.2.7:9100"], "labels": {"host": "gpu1", "__scheme__": "http"}}],

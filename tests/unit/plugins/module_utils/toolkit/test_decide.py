@@ -179,7 +179,7 @@ CASES = {
         warnings=("running containers job,", "allow_daemon_reload", "stay"),
     ),
     "hooked-escape": Case(
-        by_role("1.17.7", containers=HOOKED), PINNED, warnings=("running containers job,", "1.17.7", "left as it is")
+        by_role("1.17.7", containers=HOOKED), PINNED, warnings=("running containers job,", "1.17.7", "left unchanged")
     ),
     "hooked-allowed": Case(
         by_role("1.20.0", containers=HOOKED), wanted(version="1.20.1", allow_daemon_reload=True), INSTALL
