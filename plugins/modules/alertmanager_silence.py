@@ -11,27 +11,29 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Makes, extends and ends silences of Alertmanager. While a silence lasts, Alertmanager notifies nobody of the alerts
-    that fulfil all its matchers.
-  - A silence is known by its matchers and by O(created_by). Silences of other authors are neither changed nor ended.
-  - A silence that is over, or has not begun, counts as none when one is made.
+    Creates, extends and ends silences of Alertmanager. While a silence lasts, Alertmanager sends no notification of
+    alerts that match all its matchers.
+  - >-
+    A silence is identified by its matchers and by O(created_by). Silences of other authors are neither changed nor
+    ended.
+  - A silence that has ended or not begun is ignored when one is created.
   - Needs only ansible-core, and works with every server of version 2 of Alertmanager's API, such as Mimir.
 extends_documentation_fragment:
   - mlops.gpu_monitoring.prometheus
 attributes:
   check_mode:
-    description: Asks Alertmanager which silences there are, and says what would be made, extended or ended.
+    description: Reads the silences of Alertmanager, and reports what would be created, extended or ended.
     support: full
   diff_mode:
     description: Shows matchers, end, author and comment of each silence that changes.
     support: full
 options:
   url:
-    description: Address of Alertmanager, with its sub-path if it has one. Of a cluster, the address of any member.
+    description: Address of Alertmanager, with its sub-path if it has one. For a cluster, use any member.
   state:
     description:
-      - V(present) makes a silence, or extends the one that exists.
-      - V(absent) ends each silence with these matchers and this author, at once.
+      - V(present) creates a silence, or extends the existing one.
+      - V(absent) ends each silence with these matchers and this author immediately.
     type: str
     choices: [present, absent]
     default: present
@@ -39,9 +41,9 @@ options:
     description:
       - >-
         Conditions on the labels of alerts, in Alertmanager's notation: the name of a label, V(=), V(!=), V(=~) or
-        V(!~), and the value in double quotes. An alert is silenced if it fulfils all. A regular expression must match
+        V(!~), and the value in double quotes. An alert is silenced if it matches all. A regular expression must match
         the whole value.
-      - Required without O(hosts). At least one must need a label that is not empty, which Alertmanager asks for.
+      - Required without O(hosts). At least one must match a label that is not empty; Alertmanager requires this.
     type: list
     elements: str
     default: []
@@ -57,14 +59,14 @@ options:
     description:
       - How long the silence lasts from now on, in Prometheus' notation, such as V(30m) or V(1h30m).
       - >-
-        A silence that exists is extended if less than nine tenths of this are left, so that a second run changes
-        nothing. It is never shortened.
+        An existing silence is extended if less than nine tenths of the duration are left. So a second run changes
+        nothing. A silence is never shortened.
     type: str
     default: 1h
   comment:
     description: >-
-      Why alerts are silenced, for people who look at the silence. Required with O(state=present). A silence that exists
-      gets it.
+      Why alerts are silenced, for people who look at the silence. Required with O(state=present). An existing silence
+      gets the new comment.
     type: str
   created_by:
     description: The author of the silence.

@@ -30,7 +30,7 @@ attributes:
     support: full
 options:
   path:
-    description: Folder of the bundle on the controller. It is made if it is missing.
+    description: Folder of the bundle on the controller. A missing folder is created.
     type: path
     required: true
 """

@@ -60,7 +60,7 @@ options:
         required: true
       container_name:
         description:
-          - Name of the container, if it is not O(services[].name). Containers of the same networks reach the service
+          - Name of the container, by default O(services[].name). Containers of the same networks reach the service
             by both names.
           - The module finds the service's container by its label. A container that somebody renamed, or that had
             another name before, is replaced.
@@ -92,8 +92,7 @@ options:
         default: missing
       also_pull:
         description:
-          - Images of other services, without which this one is of no use. If they cannot be pulled, nothing is
-            changed.
+          - Images of other services that this service needs. If they cannot be pulled, nothing is changed.
         type: list
         elements: str
         default: []
@@ -102,7 +101,7 @@ options:
         type: dict
         default: {}
       command:
-        description: Command of the container; the image's own if it is not given or empty.
+        description: Command of the container. The default is the command of the image.
         type: list
         elements: str
       env:
@@ -112,7 +111,7 @@ options:
         type: dict
         default: {}
       user:
-        description: User and group that the container runs as; the image's own if it is not given.
+        description: User and group that the container runs as. The default is the user of the image.
         type: str
       userns_mode:
         description:
@@ -143,7 +142,8 @@ options:
             default: bind
           source:
             description:
-              - Path on the host or name of the volume. A missing volume is made, and so is a folder that holds
+              - >-
+                Path on the host or name of the volume. A missing volume is created, and so is a folder that holds
                 O(services[].files).
             type: str
             required: true
@@ -157,7 +157,7 @@ options:
             default: false
           adopt:
             description:
-              - Whether to use a volume that exists and that the module did not make for this service. V(false) fails
+              - Whether to use an existing volume that the module did not create for this service. V(false) fails
                 instead, before anything changes.
               - A volume that the service has used before is never refused.
             type: bool
@@ -184,8 +184,9 @@ options:
         default: []
       networks:
         description:
-          - Docker networks of the container; missing ones are made as bridges. The first is where
-            O(services[].health) and O(services[].reload) reach it.
+          - >-
+            Docker networks of the container. Missing networks are created as bridges. O(services[].health) and
+            O(services[].reload) use the first network.
           - V(none) as the only network leaves the container without a network.
         type: list
         elements: str
@@ -242,8 +243,9 @@ options:
       gpus:
         description:
           - How the container gets all NVIDIA GPUs of the host.
-          - V(auto) takes CDI if the engine reads CDI specifications and there is one for NVIDIA GPUs, otherwise the
-            runtime C(nvidia).
+          - >-
+            V(auto) uses CDI if the engine reads CDI specifications and has one for NVIDIA GPUs, otherwise the runtime
+            C(nvidia).
           - With the runtime, C(NVIDIA_VISIBLE_DEVICES) and C(NVIDIA_DRIVER_CAPABILITIES) are set if neither the
             image nor O(services[].env) does.
         type: str
@@ -269,14 +271,16 @@ options:
         default: {}
       log_driver:
         description:
-          - Log driver of the container, as in C(docker run --log-driver). If a driver does not let logs be read,
-            errors cannot show what the container wrote.
+          - >-
+            Log driver of the container, as in C(docker run --log-driver). With a driver whose logs cannot be read,
+            errors do not show the output of the container.
         type: str
         default: json-file
       log_options:
         description:
-          - Options of O(services[].log_driver). With V(json-file) and V(local), C(max-size) is 10m and C(max-file) is 3
-            if they are not given.
+          - >-
+            Options of O(services[].log_driver). With V(json-file) and V(local), the default of C(max-size) is 10m, and
+            the default of C(max-file) is 3.
         type: dict
         default: {}
       restart_policy:
@@ -390,7 +394,7 @@ options:
             type: str
             default: ""
       reload:
-        description: How the service is made to read files again whose C(on_change) is V(reload).
+        description: How to reload files whose C(on_change) is V(reload).
         type: dict
         suboptions:
           signal:
@@ -473,14 +477,14 @@ options:
           log_hints:
             description:
               - >-
-                What lines of the container's log mean that do not say so themselves. The first that fits is added to
-                the error if the service does not become healthy.
+                Explanations of lines of the container's log. If the service does not become healthy, the first one that
+                matches is added to the error.
             type: list
             elements: dict
             default: []
             suboptions:
               pattern:
-                description: Regular expression that is looked for in the lines.
+                description: Regular expression that is searched for in the lines.
                 type: str
                 required: true
               text:
@@ -523,10 +527,11 @@ options:
             An image whose tag names no version, such as V(latest), counts as another version than any other image. So
             does an image to which the tag was moved.
           - >-
-            An interrupted deployment of another version is not taken back if O(services[].image) is the same again and
-            the container is healthy. The data may have changed since.
-          - The copy needs twice the size of the files and 256 MiB on the disk of the volume. A disk with less room is
-            refused before anything changes.
+            An interrupted deployment of another version is not undone if O(services[].image) is the same again and the
+            container is healthy. The data may have changed since.
+          - >-
+            The copy needs twice the size of the files and 256 MiB on the disk of the volume. With less free space, the
+            deployment is refused before anything changes.
           - If the previous version reads the data of the new version, nothing is copied, and the data stays.
           - The version is kept in C(/var/lib/gpu_monitoring). If no version is known and
             O(services[].data.oldest_reader) is not given, tags of the images of containers with that volume count.
@@ -586,9 +591,10 @@ options:
       - >-
         Folder on the controller with a bundle of M(mlops.gpu_monitoring.image_bundle). An image of a service then
         counts as present only with a digest of the bundle. An image that the bundle lacks is an error.
-      - An image is pulled only from a registry of C(gpu_monitoring_registry) or C(gpu_monitoring_registries). A pulled
-        image has to be that of the bundle.
-      - O(services[].image) has to come from the variable of a role, such as C(prometheus_image).
+      - >-
+        An image is pulled only from a registry of C(gpu_monitoring_registry) or C(gpu_monitoring_registries). A pulled
+        image must be that of the bundle.
+      - O(services[].image) must come from the variable of a role, such as C(prometheus_image).
     type: path
     default: ""
   docker_host:
@@ -597,8 +603,9 @@ options:
     default: unix:///var/run/docker.sock
   registry:
     description:
-      - Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. Docker Hub
-        if it is empty.
+      - >-
+        Registry to log in to with O(registry_username), as C(host[:port]), or with the path of its images. If empty,
+        Docker Hub.
       - Another registry never gets this login. It gets what C(docker login) left in C(~/.docker/config.json) of the
         user that the module runs as, credential helpers included. A helper that does not work is a warning, and the
         pull continues without credentials.
@@ -606,7 +613,7 @@ options:
     default: ""
   registry_username:
     description:
-      - User of O(registry), for pulling images. If it is empty, C(~/.docker/config.json) counts for all registries.
+      - User of O(registry), for pulling images. If empty, C(~/.docker/config.json) is used for all registries.
     type: str
     default: ""
   registry_password:
@@ -620,24 +627,25 @@ options:
         to C(/etc/docker/certs.d/HOST[:PORT]/ca.crt), which the engine reads at each pull, without a restart.
       - >-
         A file there that the module did not write is never changed. It is an error if the file lacks the certificate.
-      - If it is empty, the module removes the file that it wrote.
+      - If empty, the module removes the file that it wrote.
     type: str
     default: ""
   mirrors:
     description:
-      - Registries from which images come in place of upstream ones, as C(host[:port]) or with a path. O(registry_ca) is
+      - Registries from which images come instead of upstream ones, as C(host[:port]) or with a path. O(registry_ca) is
         for them too, and O(registry_username) if O(registry) is empty and all of them are one registry.
     type: list
     elements: str
     default: []
   network_subnet:
     description:
-      - IPv4 subnet of networks of O(services[].networks) that the module makes, such as V(10.213.0.0/24). If it is
-        empty, the engine chooses one. A network that exists is never changed, and a warning tells that it differs.
+      - >-
+        IPv4 subnet of networks of O(services[].networks) that the module makes, such as V(10.213.0.0/24). If empty, the
+        engine chooses a subnet. An existing network is never changed, and a warning reports a difference.
     type: str
     default: ""
   network_mtu:
-    description: MTU of networks that the module makes. With V(0), it is that of the engine.
+    description: MTU of networks that the module makes. With V(0), the engine's MTU is used.
     type: int
     default: 0
 """

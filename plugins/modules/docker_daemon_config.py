@@ -5,19 +5,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_daemon_config
-short_description: Merge settings into the Docker engine's daemon.json, or take them out
+short_description: Merge settings into the Docker engine's daemon.json, or remove them
 version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Merges settings into the engine's configuration file and leaves every other key unchanged. The engine itself is not
-    touched; reload it afterwards.
+    Merges settings into the engine's configuration file and leaves every other key unchanged. The module does not
+    reload the engine.
   - >-
-    The new file is checked by C(dockerd --validate) before it takes the place of the old one, if the engine has that
-    (23.0 and newer).
+    C(dockerd --validate) of Docker 23.0 and newer checks the new file before it replaces the old one.
   - A file that is not JSON is refused and left unchanged.
-  - A file that gets a proxy with a password is not readable by others from then on.
+  - If the module adds a proxy with a password, only the owner and the group can read the file.
 attributes:
   check_mode:
     description: Makes the same comparison and changes nothing.
@@ -32,14 +31,14 @@ options:
     default: /etc/docker/daemon.json
   config:
     description:
-      - With O(state=present) settings to merge in. Objects are merged, all other values are replaced.
+      - With O(state=present), settings to merge. Objects are merged, all other values are replaced.
       - >-
-        With O(state=absent) settings to take out. A setting that has another value in the file stays, and so does an
-        object that holds more. An object that is left empty goes.
+        With O(state=absent), settings to remove. A setting with another value in the file stays, and so does an object
+        with other settings. An empty object is removed.
     type: dict
     required: true
   state:
-    description: Whether the settings are in the file.
+    description: Whether the settings must be in the file.
     type: str
     choices: [present, absent]
     default: present

@@ -10,9 +10,9 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Answers in one remote execution all that the roles of this collection ask a host on a run that changes nothing.
-  - A host without a GPU, without a Docker engine or without the toolkit is an answer, not a failure.
-  - Hardware whose driver shows no GPU, or not all GPUs, is a warning that says what to do.
+  - Returns in one remote execution all facts of a host that the roles of this collection need in a run without changes.
+  - A host without a GPU, a Docker engine or the toolkit is not a failure.
+  - If the driver does not show all GPUs of the hardware, a warning says what to do.
 attributes:
   check_mode:
     description: Runs in check mode and changes nothing.
@@ -31,7 +31,7 @@ options:
     elements: path
     default: []
   json_files:
-    description: Files of JSON whose content is returned.
+    description: JSON files whose content is returned.
     type: list
     elements: path
     default: []
@@ -43,8 +43,9 @@ options:
     default: false
   roles:
     description:
-      - Roles of this collection that the run is about to deploy on the host. Names of containers and ports that
-        something else has are returned as C(conflicts).
+      - >-
+        Roles of this collection that the run is about to deploy on the host. Names of containers and ports that
+        something else uses are returned as C(conflicts).
       - Roles that the tags of the run leave out do not count.
     type: list
     elements: str

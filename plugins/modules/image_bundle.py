@@ -10,18 +10,19 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Fetches all images that the variables of the roles make for the hosts of the groups C(gpu_hosts) and C(monitoring).
+  - Fetches all images that the roles use on the hosts of the groups C(gpu_hosts) and C(monitoring).
   - >-
-    The images come from the upstream registries. C(gpu_monitoring_registry) and C(gpu_monitoring_registries) do not
-    count.
-  - Asks the registries by their HTTP API. It needs neither Docker nor a package of Python.
+    The images come from the upstream registries. C(gpu_monitoring_registry) and C(gpu_monitoring_registries) are
+    ignored.
+  - Uses the HTTP API of the registries, and needs neither Docker nor a Python package.
   - >-
     The images are an OCI image layout in the folder C(images) of the bundle, byte by byte as the registries have them.
-    A C(manifest.json) beside it lets C(docker load) take a tar of the folder. C(bundle.json) lists the images with
+    A C(manifest.json) beside it lets C(docker load) read a tar of the folder. C(bundle.json) lists the images with
     their digests.
-  - Checks the SHA-256 of each blob while it is written. A run that was interrupted is continued.
-  - Waits if a registry limits requests (status 429), as long as the registry asks for, at most six hours for one
-    request.
+  - Checks the SHA-256 of each blob while it is written. A run continues an interrupted run.
+  - >-
+    If a registry limits requests (status 429), the module waits as long as the registry asks for, at most six hours for
+    one request.
   - Removes images from the bundle that no variable names any longer.
   - It runs only on the controller. Run it once for all hosts. The proxies are those of the environment
     (C(https_proxy), C(no_proxy)).
@@ -30,7 +31,7 @@ attributes:
     description: Lists the images and asks no registry.
     support: full
   diff_mode:
-    description: There is nothing to show.
+    description: Has no differences to show.
     support: none
   idempotent:
     description: Fetches nothing that the bundle has. It asks the registries for the digests of tags.
@@ -39,11 +40,11 @@ extends_documentation_fragment:
   - mlops.gpu_monitoring.registry
 options:
   path:
-    description: Folder of the bundle on the controller. It is made if it is missing.
+    description: Folder of the bundle on the controller. A missing folder is created.
     type: path
     required: true
   platforms:
-    description: Platforms of the hosts. An image that lacks one of the platforms is an error.
+    description: Platforms of the hosts. An image without one of the platforms is an error.
     type: list
     elements: str
     default: [linux/amd64]

@@ -10,7 +10,7 @@ version_added: "0.1.0"
 author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
-  - Backs up Grafana, Prometheus and Alertmanager of one host into a new folder, without a stop of any service.
+  - Backs up Grafana, Prometheus and Alertmanager of one host into a new folder. No service stops.
   - >-
     SQLite itself copies Grafana's database, and checks the integrity of the copy
     (U(https://www.sqlite.org/backup.html)). Grafana's plugins, the blocks of Prometheus, and Alertmanager's
@@ -23,23 +23,23 @@ description:
     Grafana's secret key, and files of the configuration that not all users of the host may read are secrets.
   - >-
     The free space of the host is checked first, then that of the destination, before any file is sent there. Files that
-    an earlier backup has count nothing. What a killed run left is removed before both checks.
+    an earlier backup has need no space. The remains of a killed run are removed before both checks.
   - >-
     The file C(manifest.json) lists each file with its size and SHA-256, and the containers with their images and
     digests. It also lists what is missing in the backup, with the reason.
-  - Each file is read again and compared before the backup counts.
-  - A service whose volume no option names is left out. Grafana needs O(grafana_secret_key_file) too, unless
+  - Each file is read again and compared before the backup counts as successful.
+  - A service without an option for its volume is left out. Grafana needs O(grafana_secret_key_file) too, unless
     O(secrets=excluded).
-  - A backup that failed is removed. What a killed run left is removed by the next run.
-  - A Grafana without its database or its secret key is an error, so that no backup without these replaces an older one.
+  - A failed backup is removed. The next run removes the remains of a killed run.
+  - A Grafana without its database or its secret key is an error. So no incomplete backup replaces an earlier one.
 notes:
   - Files of an earlier backup of the host that have not changed are hard-linked into the new one.
   - >-
-    In a folder of the host on the file system of a volume, the files are hard links to those of the service. No second
-    copy takes room. Prometheus' deletion of a block frees no room then until the backup is removed.
+    In a folder of the host on the file system of a volume, the files are hard links to those of the service. They need
+    no additional space. A block that Prometheus deletes frees no space until the backup is removed.
   - >-
-    The controller holds Grafana's database in memory while it encrypts the database. Reckon with 12 times the size of
-    the compressed database.
+    The controller holds Grafana's database in memory while it encrypts the database. Plan for 12 times the size of the
+    compressed database.
   - In check mode nothing is written, and the result has the size of the backup and what would be missing.
 requirements:
   - Python on the host with the module C(sqlite3), if Grafana's database is backed up.
@@ -48,7 +48,7 @@ attributes:
     description: Measures the backup.
     support: full
   diff_mode:
-    description: There is nothing to show.
+    description: Has no differences to show.
     support: none
 extends_documentation_fragment:
   - mlops.gpu_monitoring.service_data
@@ -69,7 +69,7 @@ options:
     default: controller
   keep:
     description:
-      - Number of backups of the host that stay, with the new one. V(0) keeps all.
+      - Number of backups of the host to keep, including the new one. V(0) keeps all.
       - Only folders with a manifest of this collection for this host are removed, after the new backup was checked.
     type: int
     default: 7
@@ -89,7 +89,9 @@ options:
     type: bool
     default: true
   grafana_content:
-    description: What M(mlops.gpu_monitoring.grafana_resources) gathered, which is stored as C(grafana/resources.json).
+    description: >-
+      The result of M(mlops.gpu_monitoring.grafana_resources) with C(state=gathered), stored as
+      C(grafana/resources.json).
     type: dict
   configuration_folders:
     description: Folders on the host with the configuration of the services. Folders named C(textfile) are left out.
@@ -124,7 +126,7 @@ options:
     type: dict
   more:
     description: >-
-      Bytes of secrets, for which the step V(room) requires room in O(folder) too. The action of the module sets it.
+      Bytes of secrets, for which the step V(room) requires space in O(folder) too. The action of the module sets it.
     type: int
     default: 0
   made:

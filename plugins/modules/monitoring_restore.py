@@ -11,25 +11,24 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Puts the data of a backup of M(mlops.gpu_monitoring.monitoring_backup) in the place of the data of services that are
-    deployed on the host.
+    Replaces the data of services on the host by the data of a backup of M(mlops.gpu_monitoring.monitoring_backup).
   - >-
     The whole backup is compared with its manifest, and secrets are decrypted. Versions and the free space of the host
     are checked. All files are sent beside the present data and compared again, and the integrity of Grafana's database
     is checked.
-  - Only then each service stops, files are renamed, and the service starts.
+  - Only then each service is stopped, its files are renamed, and the service is started.
   - The previous data stays beside the new data, in the folder that RV(kept) names.
   - >-
-    A service that does not run on the new data gets its previous data back. What a killed run left is taken back by the
-    next run for the service.
+    If a service does not run on the new data, its previous data is restored. The next run for the service undoes the
+    changes of a killed run.
   - >-
-    With O(controller_folder) it puts the certificate authority and the passwords of the backup into that folder of the
-    controller instead, and touches no host.
+    With O(controller_folder), the module only restores the certificate authority and the passwords, into that folder of
+    the controller. No host is changed.
 notes:
-  - Services have to be deployed first. The data of a newer version of a service than the deployed one is refused.
+  - The services must be deployed first. Data of a newer version than the deployed one is refused.
   - >-
-    Samples that Prometheus has on the host are not in the restored data. Samples of at most the three hours before the
-    backup are lost.
+    The present samples of Prometheus are not in the restored data. Samples of at most the three hours before the backup
+    are lost.
 requirements:
   - Python on the host with the module C(sqlite3), where Grafana is restored.
 attributes:
@@ -37,7 +36,7 @@ attributes:
     description: Checks the backup and the host, and changes nothing.
     support: full
   diff_mode:
-    description: There is nothing to show.
+    description: Has no differences to show.
     support: none
 extends_documentation_fragment:
   - mlops.gpu_monitoring.service_data
@@ -52,7 +51,7 @@ options:
     choices: [controller, host]
     default: controller
   host:
-    description: Name of the host that the backup must be of.
+    description: Name of the host whose backup this must be.
     type: str
     required: true
   services:
@@ -68,7 +67,7 @@ options:
   controller_folder:
     description:
       - Folder on the controller into which the certificate authority and the passwords of the backup are put.
-      - A file that is there and differs stays beside the new file, with C(.before_restore) and the time in its name.
+      - An existing file that differs stays beside the new file, with C(.before_restore) and the time in its name.
     type: str
   step:
     description: The part that runs on the host. The action of the module sets it; leave it out.

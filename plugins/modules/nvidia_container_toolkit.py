@@ -11,11 +11,13 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Compares the toolkit of a host with what is wanted, makes a plan and carries it out. It is what the role
-    C(nvidia_container_toolkit) runs.
-  - If O(host) already shows what is wanted, nothing runs on the host.
-  - Before each act that could harm a running container the containers are listed again, in the same remote execution.
-  - What cannot be done without harm to a running container is skipped with a warning that names the container.
+    Compares the toolkit of a host with the options, and makes the needed changes. The role C(nvidia_container_toolkit)
+    runs this module.
+  - If O(host) already matches the options, nothing runs on the host.
+  - >-
+    Before each step that could harm a running container, the module lists the containers again, in the same remote
+    execution.
+  - A step that would harm a running container is skipped, with a warning that names the container.
 attributes:
   action:
     description: The plan is made on the controller from O(host).
@@ -29,14 +31,14 @@ attributes:
 options:
   host:
     description:
-      - What M(mlops.gpu_monitoring.host_info) returned of the host in this run.
-      - Without it the module looks at the host itself.
+      - Result of M(mlops.gpu_monitoring.host_info) for the host in this run.
+      - By default, the module inspects the host itself.
     type: dict
   state:
     description:
       - >-
         V(present) installs the toolkit if it is missing, and gives the Docker engine's containers access to the GPUs.
-      - V(absent) takes out what the role put in, and only that.
+      - V(absent) removes only what the role installed.
     type: str
     choices: [present, absent]
     default: present
@@ -47,11 +49,11 @@ options:
     type: str
     default: ""
   default_version:
-    description: Version that is installed if there is no such toolkit and O(version) is empty.
+    description: Version that is installed without such a toolkit if O(version) is empty.
     type: str
     required: true
   minimum_version:
-    description: Oldest version that does what the collection needs.
+    description: Oldest version that the collection works with.
     type: str
     required: true
   driver_minimum:
@@ -59,7 +61,7 @@ options:
     type: str
     required: true
   repository_url:
-    description: URL of the package repository; NVIDIA's own if it is empty.
+    description: URL of the package repository; if empty, NVIDIA's own.
     type: str
     default: ""
   key:
@@ -69,7 +71,7 @@ options:
     type: str
     required: true
   key_fingerprint:
-    description: Fingerprint of that key, 40 or 64 hexadecimal digits; white space is ignored.
+    description: Fingerprint of O(key), 40 or 64 hexadecimal digits. White space is ignored.
     type: str
     required: true
   allow_daemon_reload:
@@ -78,13 +80,13 @@ options:
     default: false
   allow_restart:
     description: >-
-      Whether the engine may be restarted if it does not take the runtime with a reload, and no container stops.
+      Whether the engine may be restarted if a reload is not enough and no container stops.
     type: bool
     default: false
   services_removed:
     description:
-      - Whether the services of this collection are removed before, as the playbook C(remove) does.
-      - In check mode, if they are still there, O(state=absent) then does not count their containers.
+      - Whether the services of this collection are removed first, as in the playbook C(remove).
+      - In check mode these services still run. O(state=absent) then ignores their containers.
     type: bool
     default: false
   name:
@@ -97,8 +99,8 @@ options:
         Folder of a bundle on the controller, from which the packages and the key come instead of O(repository_url) and
         O(key). It needs O(host).
       - >-
-        The files that the host needs are brought to C(/var/lib/gpu_monitoring/packages), where they stay as the host's
-        repository. The free room of the host is checked first.
+        The module copies the files that the host needs to C(/var/lib/gpu_monitoring/packages), where they stay as the
+        host's repository. The free space of the host is checked first.
       - The signatures and the fingerprint are checked as for any other repository.
     type: path
   bundle_archive:

@@ -11,15 +11,15 @@ author:
   - mlops.gpu_monitoring contributors (@mlops)
 description:
   - >-
-    Brings NVIDIA's package repository, or a mirror of the repository, into the folder C(packages) of a bundle. The
+    Copies NVIDIA's package repository, or a mirror of the repository, into the folder C(packages) of a bundle. The
     folder has the original signed indices, the key, and the four packages of the toolkit.
   - >-
-    The versions are those that C(nvidia_container_toolkit_version) or C(nvidia_container_toolkit_default_version) makes
-    for the hosts of the group C(gpu_hosts). The key is that of C(nvidia_container_toolkit_key), with the fingerprint
+    C(nvidia_container_toolkit_version) or C(nvidia_container_toolkit_default_version) of the hosts of the group
+    C(gpu_hosts) sets the versions. The key is that of C(nvidia_container_toolkit_key), with the fingerprint
     C(nvidia_container_toolkit_key_fingerprint).
   - >-
     Checks each file against the hash in the index. Checks the index against its signature if the key is an RSA key, as
-    NVIDIA's is. For another kind of key a warning says that only the hosts check the signature.
+    NVIDIA's is. For other keys, a warning says that only the hosts check the signature.
   - >-
     A further run continues where an earlier run ended, and fetches no package again. Files of other versions and
     platforms are removed.
@@ -32,14 +32,14 @@ attributes:
     description: Lists the versions and asks no repository.
     support: full
   diff_mode:
-    description: There is nothing to show.
+    description: Has no differences to show.
     support: none
   idempotent:
     description: Fetches no package that the bundle has. It asks the repositories for their indices.
     support: full
 options:
   path:
-    description: Folder of the bundle on the controller. It is made if it is missing.
+    description: Folder of the bundle on the controller. A missing folder is created.
     type: path
     required: true
   platforms:
@@ -56,7 +56,9 @@ options:
     default: [apt, rpm]
   apt_url:
     description:
-      - URL of the flat apt repository, in which C($(ARCH)) stands for the architecture. NVIDIA's own if it is empty.
+      - >-
+        URL of the flat apt repository, in which C($(ARCH)) stands for the architecture. If empty, NVIDIA's own
+        repository is used.
       - A user and a password in the URL are sent to that server, and never shown.
     type: str
     default: ""
@@ -66,8 +68,8 @@ options:
     default: ""
   ca_path:
     description: >-
-      File of the controller with certificates of authorities, for a mirror or a proxy with a private authority. The
-      authorities of the system are trusted if it is not set.
+      File of the controller with certificates of authorities, for a mirror or a proxy with a private authority. By
+      default, the authorities of the system are trusted.
     type: path
 """
 
