@@ -1,7 +1,7 @@
 """Measures the tables of GPU hours on a real Prometheus with a month of recorded series: 100 hosts of eight GPUs.
 
-Each GPU has a container of its own, and a new one after some hours. Exits with 1 where all queries of the table by label
-together take longer than the bar. The table by container, which has a series for each, is measured without a bar.
+Each GPU has a container of its own, and a new one after some hours. Exits with 1 where all queries of the table by
+label together take longer than the bar. The table by container, which has a series for each, is measured without a bar.
 """
 
 from __future__ import annotations

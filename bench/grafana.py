@@ -1,7 +1,8 @@
 """Measures `grafana_resources` against community.grafana on one Grafana, where nothing is to be changed.
 
-Each tool declares the same folder, datasource and dashboards, under uids of its own, with a playbook of its own. After a first run that
-creates them the two take turns. Both run on the same ansible-core and Python. Exits with 1 where a bar is missed.
+Each tool declares the same folder, datasource and dashboards, under uids of its own, with a playbook of its own. After
+a first run that creates them the two take turns. Both run on the same ansible-core and Python. Exits with 1 where a bar
+is missed.
 """
 
 from __future__ import annotations

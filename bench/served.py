@@ -1,4 +1,5 @@
-"""Serves a Grafana on a free port of loopback, the lab's stand-in or the way to the real one at GRAFANA_URL, and counts the requests.
+"""Serves a Grafana on a free port of loopback, the lab's stand-in or the way to the real one at GRAFANA_URL, and counts
+the requests.
 
 The first line of its output is the port. `COUNT` answers with what was counted since the start.
 """

@@ -21,7 +21,9 @@ def digest_of(content: bytes) -> str:
 
 
 class FakeRegistry:
-    """Serves what is `stored` by repository and digest or tag. `faults` are functions that may answer a request instead."""
+    """Serves what is `stored` by repository and digest or tag. `faults` are functions that may answer a request
+    instead.
+    """
 
     def __init__(self, context=None):
         self.stored, self.types, self.requests, self.faults = {}, {}, [], []

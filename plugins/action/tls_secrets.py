@@ -22,7 +22,9 @@ _LOOKUP = "{{ lookup('ansible.builtin.password', path, length=32, chars=['ascii_
 
 
 class ActionModule(ActionBase):
-    """Makes and reads the certificates and passwords of the hosts of the play on the controller; nothing runs on a host."""
+    """Makes and reads the certificates and passwords of the hosts of the play on the controller; nothing runs on a
+    host.
+    """
 
     _requires_connection = False
 
@@ -63,11 +65,15 @@ class ActionModule(ActionBase):
         return {**result, "changed": maker.changed, "missing": missing, **made, "_ansible_no_log": True}
 
     def _config_dirs(self, variables: HostVariables) -> dict[str, str]:
-        """Where an earlier deployment would be, on the hosts of the play and on monitoring hosts, which know the secrets of all hosts."""
+        """Where an earlier deployment would be, on the hosts of the play and on monitoring hosts, which know the
+        secrets of all hosts.
+        """
         hosts = dict.fromkeys([*variables.play_hosts, *variables.in_groups("monitoring")])
         return {host: str(variables.get(host, "gpu_monitoring_config_dir")) for host in hosts}
 
     def _password(self, path: str) -> str:
-        """The password in a file of the controller, generated once. Check mode makes no file; nothing is kept in /dev/null."""
+        """The password in a file of the controller, generated once. Check mode makes no file; nothing is kept in
+        /dev/null.
+        """
         source = "/dev/null" if self._task.check_mode and not os.path.exists(path) else path
         return str(Templar(loader=self._loader, variables={"path": source}).template(trust_as_template(_LOOKUP)))

@@ -11,7 +11,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.ta
 def prometheus_targets(
     hosts: Mapping[str, Any], exporter: str, monitoring_host: str, container: str, container_port: int, without: Collection[str] = ()
 ) -> list[TargetGroup]:
-    """Target groups for Prometheus' file_sd_config, one for each host that has the exporter; `hosts` are those of `gpu_monitoring_fleet`."""
+    """Target groups for Prometheus' file_sd_config, one for each host that has the exporter; `hosts` are those of
+    `gpu_monitoring_fleet`.
+    """
     return of_exporter(exporter, hosts, monitoring_host, container, container_port, without)
 
 

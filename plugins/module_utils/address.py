@@ -8,12 +8,14 @@ import socket
 from typing import Optional, Union
 
 IP = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-# Resolvers take such a name for an IPv4 address: 101 for 0.0.0.101 (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+# Resolvers take such a name for an IPv4 address: 101 for 0.0.0.101
+# (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 _ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 
 def literal(text: str) -> Optional[str]:
-    """The IP address that a text is, None for a name. Raises ValueError for an address at which no host can be reached."""
+    """The IP address that a text is, None for a name. Raises ValueError for an address at which no host can be reached.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

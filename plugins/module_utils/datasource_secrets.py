@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, mlops.gpu_monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Secrets of Grafana's datasources in the wrong place: `json_data`, which everybody who may read a datasource can see."""
+"""Secrets of Grafana's datasources in the wrong place: `json_data`, which everybody who may read a datasource can see.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Keys of `secureJsonData` in Grafana's own plugins (https://grafana.com/docs/grafana/latest/administration/provisioning/).
+# Keys of `secureJsonData` in Grafana's own plugins
+# (https://grafana.com/docs/grafana/latest/administration/provisioning/).
 _NAMES = re.compile(
     r"(basicAuth)?password|httpHeaderValue\d+|tlsClientKey|(sigV4)?secretKey|(azure)?clientSecret|privateKey", re.IGNORECASE
 )

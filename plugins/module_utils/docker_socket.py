@@ -163,7 +163,9 @@ def describe(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_nvidia(runtime: dict[str, Any]) -> bool:
-    """Whether a runtime of /info runs NVIDIA's program, which is there under names such as nvidia-container-runtime.cdi too."""
+    """Whether a runtime of /info runs NVIDIA's program, which is there under names such as nvidia-container-runtime.cdi
+    too.
+    """
     program = runtime.get("path") or (runtime.get("options") or {}).get("BinaryName") or ""
     return os.path.basename(program).startswith("nvidia-container-runtime")
 

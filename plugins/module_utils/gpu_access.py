@@ -17,7 +17,8 @@ _NO_DEVICES = ("", "void", "none")
 # A GPU itself; in legacy mode the runtime adds nodes such as /dev/nvidia-fs0 to a container whose GPUs the hook gives.
 _GPU = re.compile(r"/dev/nvidia\d+")
 _PLAIN_RUNTIMES = ("", "runc", "io.containerd.runc.v2")
-# Where containerd keeps the bundle of a running container: a containerd of the system's, and one that dockerd started itself.
+# Where containerd keeps the bundle of a running container: a containerd of the system's, and one that dockerd started
+# itself.
 BUNDLES = (
     "/run/containerd/io.containerd.runtime.v2.task/moby",
     "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby",
@@ -25,10 +26,12 @@ BUNDLES = (
 
 
 def of_bundle(config: dict[str, Any]) -> str:
-    """How a container got its GPUs, from the `config.json` it was started with (https://github.com/opencontainers/runtime-spec/blob/main/config.md).
+    """How a container got its GPUs, from the `config.json` it was started with
+    (https://github.com/opencontainers/runtime-spec/blob/main/config.md).
 
-    `hook`: by NVIDIA's hook, behind the back of the container runtime, so that `systemctl daemon-reload` can take them away where systemd keeps the cgroups
-    (https://github.com/NVIDIA/nvidia-container-toolkit/issues/1227). `devices`: by device nodes that the runtime knows of, as CDI does it. `none`: it has none.
+    `hook`: by NVIDIA's hook, behind the back of the container runtime, so that `systemctl daemon-reload` can take them
+    away where systemd keeps the cgroups (https://github.com/NVIDIA/nvidia-container-toolkit/issues/1227). `devices`: by
+    device nodes that the runtime knows of, as CDI does it. `none`: it has none.
     """
     hooks = (config.get("hooks") or {}).get("prestart") or []
     if any(os.path.basename(hook.get("path", "")) in _HOOKS for hook in hooks) and _visible((config.get("process") or {}).get("env")):
@@ -38,7 +41,9 @@ def of_bundle(config: dict[str, Any]) -> str:
 
 
 def of_request(inspected: dict[str, Any]) -> str:
-    """The same for a container whose bundle is not in the expected folder, from the engine's report: a hook where one is possible."""
+    """The same for a container whose bundle is not in the expected folder, from the engine's report: a hook where one
+    is possible.
+    """
     host = inspected.get("HostConfig") or {}
     requests = host.get("DeviceRequests") or []
     if any("gpu" in names for request in requests for names in request.get("Capabilities") or []):
@@ -50,8 +55,9 @@ def of_request(inspected: dict[str, Any]) -> str:
 
 
 def _visible(entries: list[str] | None) -> bool:
-    """Whether a container with this environment gets GPUs by the hook. Images of CUDA before 10 that name no GPU get all of them
-    (https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/image/cuda_image.go)."""
+    """Whether a container with this environment gets GPUs by the hook. Images of CUDA before 10 that name no GPU get
+    all of them (https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/image/cuda_image.go).
+    """
     environment = dict(entry.partition("=")[::2] for entry in entries or [])
     old_image = environment.get("CUDA_VERSION") and not environment.get("NVIDIA_REQUIRE_CUDA")
     return environment.get("NVIDIA_VISIBLE_DEVICES", "all" if old_image else "") not in _NO_DEVICES

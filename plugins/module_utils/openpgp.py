@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 _ARMOR = re.compile(r"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(.*?)\r?\n-----END PGP PUBLIC KEY BLOCK-----", re.DOTALL)
 PUBLIC_KEY = 6
-# What belongs to a public key: signatures, subkeys, user ids and attributes. GnuPG would read further keys out of other packets, as compressed ones.
+# What belongs to a public key: signatures, subkeys, user ids and attributes. GnuPG would read further keys out of other
+# packets, as compressed ones.
 _PARTS = (2, PUBLIC_KEY, 13, 14, 17)
 
 

@@ -68,7 +68,9 @@ def _root(receivers: Sequence[Mapping[str, Any]], route: Mapping[str, Any], watc
 
 
 def _watchdog(receiver: str, interval: str) -> Settings:
-    """The route of the dead man's switch. Alertmanager repeats a notification at the first end of a group's interval after `repeat_interval`."""
+    """The route of the dead man's switch. Alertmanager repeats a notification at the first end of a group's interval
+    after `repeat_interval`.
+    """
     times = {"group_by": ["alertname"], "group_wait": "0s", "group_interval": "10s", "repeat_interval": interval}
     return {"matchers": [f'alertname="{WATCHDOG}"'], "receiver": receiver, **times}
 
@@ -81,7 +83,9 @@ def _handles_watchdog(route: Mapping[str, Any]) -> bool:
 
 
 def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
-    """The matchers of a route, those in Alertmanager's older notation included. What is not a matcher is left to amtool."""
+    """The matchers of a route, those in Alertmanager's older notation included. What is not a matcher is left to
+    amtool.
+    """
     texts = route.get("matchers")
     for text in texts if isinstance(texts, list) else []:
         yield from parse_list(str(text))
@@ -91,7 +95,8 @@ def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
 
 
 def _with_absolute_files(value: Any) -> Any:
-    """The same with whole paths of secret files, since Alertmanager takes some of them relative to its folder of data."""
+    """The same with whole paths of secret files, since Alertmanager takes some of them relative to its folder of data.
+    """
     if isinstance(value, Mapping):
         return {key: _file(item) if _names_file(str(key)) else _with_absolute_files(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

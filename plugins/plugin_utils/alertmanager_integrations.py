@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The integrations of Alertmanager's receivers and their secrets, read in notify/*/config.go and config/config.go of 0.35.0."""
+"""The integrations of Alertmanager's receivers and their secrets, read in notify/*/config.go and config/config.go of
+0.35.0.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -14,7 +14,8 @@ Settings = dict[str, Any]
 # The templates are in roles/alertmanager/files/gpu-monitoring.tmpl.
 _TITLE = '{{ template "gpu_monitoring.title" . }}'
 _TEXT = '{{ template "gpu_monitoring.text" . }}'
-# Alertmanager reads a rendered text of a payload as YAML, so `GPU 3: Xid 79` would become a mapping unless the text is JSON.
+# Alertmanager reads a rendered text of a payload as YAML, so `GPU 3: Xid 79` would become a mapping unless the text is
+# JSON.
 _JSON_TITLE = '{{ template "gpu_monitoring.json_title" . }}'
 _JSON_TEXT = '{{ template "gpu_monitoring.json_text" . }}'
 _PAGERDUTY_SEVERITY = (
@@ -38,7 +39,8 @@ _DEFAULTS: Mapping[str, Settings] = {
 
 
 def expanded(receiver: Mapping[str, Any], tells_the_end: bool = True, http_config: Any = None) -> Settings:
-    """A receiver in Alertmanager's own form. Without `tells_the_end`, an integration says so itself where it tells that alerts end.
+    """A receiver in Alertmanager's own form. Without `tells_the_end`, an integration says so itself where it tells that
+    alerts end.
 
     `http_config` is that of `global`, which Alertmanager does not add to one of an integration.
     """

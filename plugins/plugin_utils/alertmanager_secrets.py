@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Secrets of Alertmanager: none in the configuration, all needed ones in files, no file without use. Pure; no value is shown."""
+"""Secrets of Alertmanager: none in the configuration, all needed ones in files, no file without use. Pure; no value is
+shown.
+"""
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +32,8 @@ def problem_of(
 ) -> tuple[str, Problem] | None:
     """The variable with the first problem of a secret, and the problem; None if all is well.
 
-    `settings` are those of `global`, `files` the names of secret files, `mounts` the folders that the site gives the container.
+    `settings` are those of `global`, `files` the names of secret files, `mounts` the folders that the site gives the
+    container.
     """
     for place, entry, integration in _places(receivers):
         for problem in _problems(entry, place, integration, settings, files, mounts):

@@ -27,7 +27,8 @@ def kind_of(manager: str) -> str:
 def key(bundle: str, kind: str) -> str:
     """The key of a repository; empty where the bundle has no such packages, which a host may not need.
 
-    Raises BundleError where the file is not a key: its content would count as the path of one, and be shown in the error.
+    Raises BundleError where the file is not a key: its content would count as the path of one, and be shown in the
+    error.
     """
     path = os.path.join(bundle, toolkit_packages.FOLDERS[kind], toolkit_packages.KEY)
     try:

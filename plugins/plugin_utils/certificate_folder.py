@@ -27,7 +27,9 @@ class Days(NamedTuple):
     ca_valid: int = 3650
 
     def problem(self, prefix: str = "") -> tuple[str, str, str] | None:
-        """The option that is out of range, whose name begins with `prefix`, the problem and the fix; None where all is well."""
+        """The option that is out of range, whose name begins with `prefix`, the problem and the fix; None where all is
+        well.
+        """
         if not 1 <= self.valid < self.ca_valid:
             fix = f"Set it to 1 or more, and to less than {prefix}ca_valid_days, which is {self.ca_valid}"
             return f"{prefix}valid_days", f"{self.valid} is out of range", fix
@@ -56,7 +58,9 @@ class CertificateFolder:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """Keeps other processes out of the folder. Raises ValueError with the fix for a folder or a file that cannot be used."""
+        """Keeps other processes out of the folder. Raises ValueError with the fix for a folder or a file that cannot be
+        used.
+        """
         try:
             private_files.check_folder(self._path)
             private_files.check_folder(os.path.join(self._path, "hosts"))
@@ -115,7 +119,9 @@ def _pair(path: str) -> certificates.Pair | None:
 
 
 def _authority(path: str) -> certificates.Pair | None:
-    """The CA, None where it is still to be made. A part of it is an error: every client would have to trust another one."""
+    """The CA, None where it is still to be made. A part of it is an error: every client would have to trust another
+    one.
+    """
     suffixes = [suffix for suffix in ("crt", "key") if os.path.lexists(f"{path}.{suffix}")]
     if len(suffixes) == 1:
         raise ValueError(

@@ -11,7 +11,8 @@ _HELP = "End of a certificate that the services of this host have, as it was dep
 def text(certificate: str, authorities: str) -> str:
     """The ends of a host's certificates, in the text format of Prometheus.
 
-    The label `kind` is `server`, `intermediate` or `ca`. Of several with one subject the first to end counts, and the last of authorities.
+    The label `kind` is `server`, `intermediate` or `ca`. Of several with one subject the first to end counts, and the
+    last of authorities.
     """
     ends: dict[tuple[str, str], float] = {}
     for position, entry in enumerate(certificates.certificates_of(certificate)):

@@ -19,7 +19,9 @@ else:
 
 
 def certificate_problem(certificate: str, private_key: str, names: Sequence[str]) -> str:
-    """What stands against a server using this certificate with this key under these names, in one sentence; empty where nothing does."""
+    """What stands against a server using this certificate with this key under these names, in one sentence; empty where
+    nothing does.
+    """
     if MISSING:
         raise AnsibleFilterError(f"The Python package cryptography, on which ansible-core depends, is missing on the controller: {MISSING}.")
     try:

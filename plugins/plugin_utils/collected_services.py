@@ -69,7 +69,8 @@ def _path(host: str) -> str:
 
 
 def deployed_later(task: Task, play: Play, templar: Templar) -> bool:
-    """Whether a later task of the play deploys what was collected, and its tags and conditions say already that it runs.
+    """Whether a later task of the play deploys what was collected, and its tags and conditions say already that it
+    runs.
 
     A task that includes others does not count: which tasks these are is not known yet.
     """

@@ -78,7 +78,9 @@ def check(variables: HostVariables, role: str, host: str) -> None:
 
 
 def without_effect(variables: HostVariables, role: str, hosts: Sequence[str]) -> list[str]:
-    """A warning for each variable of another collection that one of the hosts has, and that this collection does not read."""
+    """A warning for each variable of another collection that one of the hosts has, and that this collection does not
+    read.
+    """
     foreign = _WITHOUT_EFFECT.get(role, {})
     first: dict[str, str] = {}
     # A change of the host costs more than a look at one more of its variables.

@@ -9,7 +9,8 @@ from typing import Any
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import public_url, secret_values
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
-# Settings that the role derives from a variable of its own (https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/).
+# Settings that the role derives from a variable of its own
+# (https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/).
 _OF_THE_ROLE = {
     "GF_PATHS_DATA": "grafana_volume",
     "GF_SECURITY_ADMIN_PASSWORD": "grafana_admin_password",

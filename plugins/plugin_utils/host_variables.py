@@ -25,9 +25,11 @@ class VariableError(ValueError):
 
 
 class HostVariables:
-    """The variables of the inventory's hosts, each evaluated in the context of its own host, as the task would see them there.
+    """The variables of the inventory's hosts, each evaluated in the context of its own host, as the task would see them
+    there.
 
-    `hostvars[host]` of a template has neither `hostvars` nor what the play sets, so a variable that needs them fails there.
+    `hostvars[host]` of a template has neither `hostvars` nor what the play sets, so a variable that needs them fails
+    there.
     """
 
     def __init__(self, loader: Any, task_vars: Mapping[str, Any], play: Any, task: Any = None) -> None:
@@ -80,7 +82,9 @@ class HostVariables:
         return self._evaluate(host, name, lambda variables: self._templar.template(variables.get(name)))
 
     def is_true(self, host: str, name: str) -> bool:
-        """Whether a variable is true, as one that is missing is too. Raises VariableError for a value that is not a boolean."""
+        """Whether a variable is true, as one that is missing is too. Raises VariableError for a value that is not a
+        boolean.
+        """
         value = self.get(host, name)
         try:
             return value is None or boolean(value)

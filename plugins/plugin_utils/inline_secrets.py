@@ -50,7 +50,9 @@ class Problem(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program whose configuration a site writes. The role's variables begin with `role`, its files are in /etc/`role`."""
+    """A program whose configuration a site writes. The role's variables begin with `role`, its files are in
+    /etc/`role`.
+    """
 
     name: str
     role: str

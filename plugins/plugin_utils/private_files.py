@@ -29,7 +29,9 @@ def read(path: str, secret: bool) -> bytes | None:
 
 
 def write(path: str, content: bytes, secret: bool) -> None:
-    """Puts a file in its place, whole or not at all. The caller holds the lock of its folder, so nobody else writes the temporary file."""
+    """Puts a file in its place, whole or not at all. The caller holds the lock of its folder, so nobody else writes the
+    temporary file.
+    """
     staged = f"{path}.new"
     with open(staged, "wb", opener=_private) as file:
         os.fchmod(file.fileno(), 0o600 if secret else 0o644)
@@ -43,7 +45,8 @@ def write(path: str, content: bytes, secret: bool) -> None:
 def locked(folder: str) -> Iterator[None]:
     """Makes the folder where it is missing, and keeps other processes out of it.
 
-    The lock is a file of its own, opened for writing, because NFS, where homes may be, locks nothing else (https://man7.org/linux/man-pages/man2/flock.2.html).
+    The lock is a file of its own, opened for writing, because NFS, where homes may be, locks nothing else
+    (https://man7.org/linux/man-pages/man2/flock.2.html).
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
     with open(os.path.join(folder, "lock"), "ab", opener=_private) as file:

@@ -16,7 +16,9 @@ _DOCKER_BRIDGE = re.compile(r"docker\d+|docker_gwbridge|br-[0-9a-f]{12}")
 
 
 def check(variables: HostVariables, fleet: Mapping[str, HostFacts], hosts: Sequence[str]) -> None:
-    """Raises VariableError for an address on which a host that was looked at cannot publish, or at which the others cannot reach it."""
+    """Raises VariableError for an address on which a host that was looked at cannot publish, or at which the others
+    cannot reach it.
+    """
     members = variables.in_groups("gpu_hosts", "monitoring")
     addresses = {host: fleet[host]["address"] for host in members if host in fleet}
     for host in hosts:

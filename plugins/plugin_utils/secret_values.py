@@ -15,7 +15,8 @@ _SECRET_NAME = re.compile(
     r"(PASSWORD|PASSWD|PASS|SECRET|TOKEN|KEY|CREDENTIALS|PASSPHRASE|AUTHORIZATION)$", re.IGNORECASE
 )
 _LOGIN_IN_VALUE = re.compile(r"://[^/\s@]*:[^/\s@]+@|\bpassword=", re.IGNORECASE)
-# A switch, such as that of use_refresh_token, a path, such as that of tls_client_key, or Grafana's reference to where the secret is.
+# A switch, such as that of use_refresh_token, a path, such as that of tls_client_key, or Grafana's reference to where
+# the secret is.
 _HARMLESS = re.compile(r"true|false|/.*|\$__(file|vault|env)\{.*\}|", re.IGNORECASE)
 
 
@@ -25,7 +26,8 @@ def is_inline(name: str, value: str) -> bool:
 
 
 def password_problem(password: str, longest: int = 0) -> Optional[Problem]:
-    """Why a password cannot be used, without the password; None if all is well. `longest` is in bytes, 0 for no limit."""
+    """Why a password cannot be used, without the password; None if all is well. `longest` is in bytes, 0 for no limit.
+    """
     if not password.strip():
         return Problem("the password is empty or has only white space", _ANOTHER)
     if password != password.strip():

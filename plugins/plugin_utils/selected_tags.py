@@ -21,7 +21,9 @@ ROLES = (
 
 
 def selects(tag: str, run: Collection[str], skip: Collection[str], inherited: Collection[str] = ()) -> bool:
-    """Whether --tags and --skip-tags select what has a tag. `inherited` are the tags of a playbook that imports the playbook site."""
+    """Whether --tags and --skip-tags select what has a tag. `inherited` are the tags of a playbook that imports the
+    playbook site.
+    """
     tags = {tag, *inherited}
     return bool(tags & {*run} or {"all", "tagged"} & {*run}) and not (tags & {*skip} or {"all", "tagged"} & {*skip})
 

@@ -17,7 +17,9 @@ _LABELS_OF_THE_COLLECTION = "mlops.gpu_monitoring."
 
 @dataclass(frozen=True)
 class Own:
-    """What a role sets of its container itself, so that a site cannot: environment variables, targets of mounts and labels."""
+    """What a role sets of its container itself, so that a site cannot: environment variables, targets of mounts and
+    labels.
+    """
 
     environment: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
@@ -51,7 +53,9 @@ SERVICES = {
 
 
 def check(variables: HostVariables, role: str, host: str) -> None:
-    """Raises VariableError for what a site adds to the container of a role and the role sets itself, or the engine cannot take."""
+    """Raises VariableError for what a site adds to the container of a role and the role sets itself, or the engine
+    cannot take.
+    """
     own = SERVICES.get(role)
     if own is None:
         return

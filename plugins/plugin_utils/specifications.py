@@ -47,7 +47,9 @@ class Pattern(TypedDict):
 
 
 class Refusal(TypedDict):
-    """A rule of a role for one of its variables: an expression that gives the problem, empty if all is well, and the fix."""
+    """A rule of a role for one of its variables: an expression that gives the problem, empty if all is well, and the
+    fix.
+    """
 
     variable: str
     problem: str
@@ -61,8 +63,8 @@ class _SecretVariable(TypedDict):
 class Secret(_SecretVariable, total=False):
     """A variable with a password or a dictionary of secrets, whose messages do not show the secrets.
 
-    `file` is the variable with the path of the password's file on the controller, which counts where no password is set.
-    `longest` is how many bytes the password has at most.
+    `file` is the variable with the path of the password's file on the controller, which counts where no password is
+    set. `longest` is how many bytes the password has at most.
     """
 
     file: str
@@ -70,7 +72,9 @@ class Secret(_SecretVariable, total=False):
 
 
 def check(variables: HostVariables, roles: Sequence[str], hosts: Sequence[str], **rules: Any) -> None:
-    """Raises ValueError with all values of hosts that the roles' argument specifications, or one of the rules, do not allow."""
+    """Raises ValueError with all values of hosts that the roles' argument specifications, or one of the rules, do not
+    allow.
+    """
     found = problems(variables, roles, hosts, **rules)
     if found:
         raise ValueError("\n".join(found))
@@ -85,7 +89,9 @@ def problems(
     refuse: Sequence[Refusal] = (),
     secrets: Sequence[Secret] = (),
 ) -> list[str]:
-    """The values of hosts that the roles' argument specifications, or one of the rules, do not allow; at most one problem of each variable."""
+    """The values of hosts that the roles' argument specifications, or one of the rules, do not allow; at most one
+    problem of each variable.
+    """
     variables.use_defaults("common", "tls", *roles)
     options = {name: option for role in roles for name, option in _options(variables, role).items()}
     hosts_of: dict[tuple[str, str, str], list[str]] = {}

@@ -1,6 +1,8 @@
-"""A Grafana to test against: the stand-in, or the real one that GRAFANA_URL and GRAFANA_PASSWORD name (GRAFANA_USER: admin by default).
+"""A Grafana to test against: the stand-in, or the real one that GRAFANA_URL and GRAFANA_PASSWORD name (GRAFANA_USER:
+admin by default).
 
-A real one needs an empty organisation. Every object of the tests has a uid that begins with `ct-`, and these are removed after each test.
+A real one needs an empty organisation. Every object of the tests has a uid that begins with `ct-`, and these are
+removed after each test.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ def with_key(tmp_path: Path) -> Callable[[str], contextlib.AbstractContextManage
 
 @pytest.fixture
 def provisioned() -> Iterator[Grafana]:
-    """The stand-in with a datasource and a dashboard that come from provisioning files, which no real server gets over its API."""
+    """The stand-in with a datasource and a dashboard that come from provisioning files, which no real server gets over
+    its API.
+    """
     with served(create_app(provision(Store()), "admin", "admin")) as url:
         yield Grafana(url, "admin", "admin")
 

@@ -1,8 +1,9 @@
-"""Makes the fixtures of the replay from a recording: `python make_fixtures.py transcripts.jsonl fixtures/grafana-12.4.0.json`.
+"""Makes the fixtures of the replay from a recording: `python make_fixtures.py transcripts.jsonl
+fixtures/grafana-12.4.0.json`.
 
-Keeps the exchanges of the groups that the stand-in speaks, and of each answer what matters to a client. A recording has neither keys nor
-lasting ids: `Bearer <name>` and `<id of uid>` say which token and which dashboard's numeric id were sent. Of polls, which wait for the real
-server's caches, the last one is kept.
+Keeps the exchanges of the groups that the stand-in speaks, and of each answer what matters to a client. A recording has
+neither keys nor lasting ids: `Bearer <name>` and `<id of uid>` say which token and which dashboard's numeric id were
+sent. Of polls, which wait for the real server's caches, the last one is kept.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from server import actions
 from tests.dashboards import queries
 from tests.tools import export_dashboards
 
-# Dashboards as their authors published them: not part of the repository. The variable names a directory with such files.
+# Dashboards as their authors published them: not part of the repository. The variable names a directory with such
+# files.
 PUBLISHED = Path(os.environ.get("PUBLISHED_DASHBOARDS", os.devnull))
 REPLACED = {
     "cadvisor-thomas": {"mimir": "ct-p"},

@@ -29,7 +29,8 @@ def short_pauses(monkeypatch):
 
 
 def another_host_first(trouble=None):
-    """A rule by which another host sends each write just before this one; then this one's first try may meet a trouble."""
+    """A rule by which another host sends each write just before this one; then this one's first try may meet a trouble.
+    """
     seen = set()
 
     def rule(method, url, send):

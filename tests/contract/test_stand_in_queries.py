@@ -1,4 +1,6 @@
-"""What the recordings do not show of the stand-in: searches, access, restarts, and queries to a Prometheus of the test's own."""
+"""What the recordings do not show of the stand-in: searches, access, restarts, and queries to a Prometheus of the
+test's own.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ def promtool(folder: Path, *arguments: str) -> str:
 
 
 class Prometheus:
-    """Asks a server; every answer is the list of its result. `seconds` is how long the last one took, from the question to the last byte."""
+    """Asks a server; every answer is the list of its result. `seconds` is how long the last one took, from the question
+    to the last byte.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -62,7 +64,9 @@ class Prometheus:
 
 @contextlib.contextmanager
 def served(blocks: Path, configuration: str = "{}\n") -> Iterator[Prometheus]:
-    """A Prometheus that serves these blocks on a free port of loopback, for as long as it is needed. By default it scrapes nothing."""
+    """A Prometheus that serves these blocks on a free port of loopback, for as long as it is needed. By default it
+    scrapes nothing.
+    """
     blocks.joinpath("prometheus.yml").write_text(configuration)
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"

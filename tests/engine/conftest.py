@@ -70,7 +70,9 @@ def images(api, tmp_path_factory):
 
 
 def run_module(check: bool = False, **options):
-    """Run the module for one service with options, in check mode if asked to; returns the module's result and, at its top, the service's own."""
+    """Run the module for one service with options, in check mode if asked to; returns the module's result and, at its
+    top, the service's own.
+    """
     output = io.StringIO()
     given = {**arguments(options), "_ansible_check_mode": check, "_ansible_diff": True}
     with patch_module_args(given), contextlib.redirect_stdout(output), pytest.raises(SystemExit):

@@ -32,7 +32,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class EngineProxy:
-    """Forwards requests; `before` and `after` are called with the words of each that changes something, and may raise Dropped."""
+    """Forwards requests; `before` and `after` are called with the words of each that changes something, and may raise
+    Dropped.
+    """
 
     def __init__(self, path: Path, service: str) -> None:
         self.url = f"unix://{path}"

@@ -1,4 +1,6 @@
-"""A service of the test image under test: with data in its volume, a port that a client watches, and a proxy before its engine."""
+"""A service of the test image under test: with data in its volume, a port that a client watches, and a proxy before its
+engine.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def with_content(options: dict[str, Any], content: str, **changes: Any) -> dict[
 
 
 def remove_all(api: docker.APIClient) -> None:
-    """Remove the containers, networks, volumes and locks of this run of the tests, and what the module remembers of them."""
+    """Remove the containers, networks, volumes and locks of this run of the tests, and what the module remembers of
+    them.
+    """
     for path in (*Path("/run/gpu_monitoring").glob(f"{PREFIX}*"), *Path("/var/lib/gpu_monitoring").glob(f"{PREFIX}*")):
         path.unlink()
     for container in api.containers(all=True, filters={"name": PREFIX}):
@@ -95,7 +99,8 @@ class Service:
         return new
 
     def whole(self) -> str:
-        """Wait until the service runs, as the old one or as the new one with all that belongs to it, and return which."""
+        """Wait until the service runs, as the old one or as the new one with all that belongs to it, and return which.
+        """
         states = {self._of(self.old): "old", self._of(self.wanted()): "new", self._of(with_content(self.old, NEW)): "new"}
         wait_until(lambda: self._state() in states, lambda: f"{self._state()} is one of {states}")
         self.keeps_data()
@@ -118,7 +123,9 @@ class Service:
         assert self.api.inspect_volume(f"{PREFIX}-data") == self._volume
 
     def converges(self, options: dict[str, Any]) -> None:
-        """A run brings the service to the options, a second one has nothing to do, and nothing is left of what was before."""
+        """A run brings the service to the options, a second one has nothing to do, and nothing is left of what was
+        before.
+        """
         self.run(**options)
         again = self.run(**options)
         assert (again["changed"], again["actions"]) == (False, [])

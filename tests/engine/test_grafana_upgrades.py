@@ -1,6 +1,7 @@
 """An upgrade of Grafana waits for the migration of the database, or is taken back together with the database.
 
-The stand-in's migrations write the lines that the real Grafana writes, and its older version does not start on a newer database.
+The stand-in's migrations write the lines that the real Grafana writes, and its older version does not start on a newer
+database.
 """
 
 from __future__ import annotations

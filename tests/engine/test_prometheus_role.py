@@ -1,4 +1,6 @@
-"""The role prometheus' container with a real Prometheus on this machine's engine: below a path, with all sections of a site."""
+"""The role prometheus' container with a real Prometheus on this machine's engine: below a path, with all sections of a
+site.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ http: {addr: ":5000", tls: {certificate: /etc/registry/tls.crt, key: /etc/regist
 
 @pytest.fixture
 def registry(api, images, tmp_path):
-    """The address of a registry that has the test image, and the text of its certificate, which the engine does not trust."""
+    """The address of a registry that has the test image, and the text of its certificate, which the engine does not
+    trust.
+    """
     client = docker.from_env()
     # The engine trusts registries at addresses of the loopback without a certificate.
     gateway = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.lab.shell import CACHE, LabError, run, succeeds, wait_for
 
-# systemd, the engine and cAdvisor of each host take inotify instances of root; Linux' default of 128 is enough for one lab.
+# systemd, the engine and cAdvisor of each host take inotify instances of root; Linux' default of 128 is enough for one
+# lab.
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 LEAST_INSTANCES = 1024
 PACKAGES = ("docker.io", "iptables", "debootstrap", "gcc", "gpg", "libc6-dev", "openssh-client")

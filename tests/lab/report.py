@@ -76,7 +76,9 @@ def wait_for_samples(where: dict[str, Any], deadline: float) -> None:
 
 
 def panels(where: dict[str, Any]) -> list[tuple[str, int, str]]:
-    """Title, number of series and present values of each panel of `ML system monitoring`, asked through Grafana's datasource."""
+    """Title, number of series and present values of each panel of `ML system monitoring`, asked through Grafana's
+    datasource.
+    """
     grafana = session(where, "grafana")
     answer = grafana.get(f"{where['grafana']}/api/dashboards/uid/ml-system-monitoring", timeout=10)
     answer.raise_for_status()

@@ -11,11 +11,13 @@ from typing import Any
 
 # Seconds between two samples.
 STEP = 30
-# Parts of a series: the first value, growth per sample, number of samples; None for no sample, STALE for the end of a series.
+# Parts of a series: the first value, growth per sample, number of samples; None for no sample, STALE for the end of a
+# series.
 STALE = "stale"
 Part = tuple[Any, float, int]
 
-# Fields whose unit exporter 4.9 changes, with their names there and the factor. Prometheus' relabelling renames the others.
+# Fields whose unit exporter 4.9 changes, with their names there and the factor. Prometheus' relabelling renames the
+# others.
 BASE_UNITS = {
     "DCGM_FI_DEV_GPU_UTIL": ("DCGM_FI_DEV_GPU_UTIL_RATIO", 0.01),
     "DCGM_FI_DEV_FB_USED": ("DCGM_FI_DEV_FB_USED_BYTES", 1048576),

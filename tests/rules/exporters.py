@@ -33,7 +33,8 @@ BASE_UNITS = {
 }
 
 
-# What differs from release to release: the exporter's name for the host, here a container's, and the row that became a label.
+# What differs from release to release: the exporter's name for the host, here a container's, and the row that became a
+# label.
 OWN = {
     "4.8.2": 'Hostname="4f0c1a",DCGM_FI_DRIVER_VERSION="580.95.05"',
     "4.8.3": 'hostname="4f0c1a",DCGM_FI_DRIVER_VERSION="580.95.05"',
@@ -42,7 +43,9 @@ OWN = {
 
 
 def answer(release: str, host: str) -> str:
-    """The text of /metrics of exporter 4.8.2, 4.8.3 or 4.9.0 on a host, with one series of an NVLink as all of them name it."""
+    """The text of /metrics of exporter 4.8.2, 4.8.3 or 4.9.0 on a host, with one series of an NVLink as all of them
+    name it.
+    """
     values = BASE_UNITS if release == "4.9.0" else LEGACY
     labels = GPU.format(host=host) + "," + OWN[release]
     lines = [f"{name}{{{labels}}} {value}" for name, value in values.items()]

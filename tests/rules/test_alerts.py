@@ -1,6 +1,7 @@
 """promtool on the alerts: each fires on its fault and on nothing else, and daily life raises none.
 
-The rules are those that the role renders. For GPUs each fault is tried with the names and units of exporter 4.8 and of 4.9.
+The rules are those that the role renders. For GPUs each fault is tried with the names and units of exporter 4.8 and of
+4.9.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def test_the_watchdog_always_fires(test_rules):
 
 
 def of_life(life: alert_life.Life) -> dict[str, Any]:
-    """A test that no alert but those of a life ever fired. promtool prints the expression of a test that fails, so the name is in it."""
+    """A test that no alert but those of a life ever fired. promtool prints the expression of a test that fails, so the
+    name is in it.
+    """
     others = "|".join(("Watchdog", *life.info))
     never = f'group by (alertname) (count_over_time(ALERTS{{alertstate="firing",alertname!~"{others}"}}[1d])) # {life.name}'
     of_info = 'group by (alertname) (count_over_time(ALERTS{alertstate="firing",severity="info",alertname!="Watchdog"}[1d]))'

@@ -1,4 +1,6 @@
-"""A real Prometheus with the role's files: one vocabulary, hosts that come without a reload, containers that go at once."""
+"""A real Prometheus with the role's files: one vocabulary, hosts that come without a reload, containers that go at
+once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`failures.py LOG` prints what failed in the output of `make test`: short enough for a log of which only the end is kept."""
+"""`failures.py LOG` prints what failed in the output of `make test`: short enough for a log of which only the end is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def errors(lines: list[str]) -> dict[str, list[str]]:
 
 
 def summary(log: str) -> str:
-    """The last lines that name a failure, then the assertions of the first failed tests, which often explain the others."""
+    """The last lines that name a failure, then the assertions of the first failed tests, which often explain the
+    others.
+    """
     lines = plain(log)
     named = [line[:WIDTH] for line in lines if _ENDS.search(line)][-TAIL_LINES:]
     first = list(errors(lines).items())[:TESTS]

@@ -1,6 +1,7 @@
 """Writes the tables of docs/security.md from what the roles ask of `container_service`.
 
-`python tests/tools/security_page.py` writes them; a unit test asks `page()` whether they are current, and the lab's containers are held to `EXCEPTIONS`.
+`python tests/tools/security_page.py` writes them; a unit test asks `page()` whether they are current, and the lab's
+containers are held to `EXCEPTIONS`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ SERVICES = (
     ("alertmanager", "alertmanager", "monitor1"),
     ("grafana", "grafana", "monitor1"),
 )
-# What a service is allowed beyond the rule, and why. The rule: an ordinary user, no capability, a root file system that is read-only, no device.
+# What a service is allowed beyond the rule, and why. The rule: an ordinary user, no capability, a root file system that
+# is read-only, no device.
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "cadvisor": {
         "user": "root, since the control groups and Docker's data of all users are root's",

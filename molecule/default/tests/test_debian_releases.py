@@ -1,4 +1,6 @@
-"""Hosts of older Debian releases join the fleet: Docker 20.10, with Python 3.11 and a GPU, and with Python 3.9 and none."""
+"""Hosts of older Debian releases join the fleet: Docker 20.10, with Python 3.11 and a GPU, and with Python 3.9 and
+none.
+"""
 
 from __future__ import annotations
 

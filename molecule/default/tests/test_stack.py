@@ -115,7 +115,9 @@ def test_the_engine_that_reads_cdi_specifications_was_not_touched(host):
 
 @pytest.mark.parametrize("name", ["gpu1", "gpu2"])
 def test_the_training_job_runs_since_before_the_toolkit_was_installed(host, name):
-    """It was started before the first converge, which reloaded gpu1's engine, and its counter never stood still for a second."""
+    """It was started before the first converge, which reloaded gpu1's engine, and its counter never stood still for a
+    second.
+    """
     job = inspect(host, name, "training-job")
     assert job["State"]["Running"]
     assert job["RestartCount"] == 0

@@ -1,4 +1,6 @@
-"""A machine that knows nothing of Docker and watches itself: the engine on request, then `inventories/localhost`, run on the machine."""
+"""A machine that knows nothing of Docker and watches itself: the engine on request, then `inventories/localhost`, run
+on the machine.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,9 @@ def test_no_engine_is_added_beside_a_rootless_one(no_engine, engine_role):
 
 @pytest.fixture
 def broken_repositories(spare):
-    """Two entries of the toolkit's repository contradict each other, so that apt reads no source, and another repository is not there."""
+    """Two entries of the toolkit's repository contradict each other, so that apt reads no source, and another
+    repository is not there.
+    """
     entry = "deb [signed-by=/etc/%s.gpg] https://nvidia.github.io/libnvidia-container/stable/deb/amd64 /"
     lists = {"guide": entry % "a", "nvidia-docker": entry % "b", "gone": "deb http://apt.lab/none /"}
     for name, line in lists.items():

@@ -1,4 +1,6 @@
-"""Each role works in somebody else's playbook, with nothing but its own variables, on a host that knows nothing of the collection."""
+"""Each role works in somebody else's playbook, with nothing but its own variables, on a host that knows nothing of the
+collection.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ NGINX = "library/nginx:{cadvisor_proxy_version}-alpine-slim"
 
 @pytest.fixture
 def bare_inventory(tmp_path):
-    """The hosts without groups and without any variable of the collection, but for the limit that the lab's engines have and the folder for secrets."""
+    """The hosts without groups and without any variable of the collection, but for the limit that the lab's engines
+    have and the folder for secrets.
+    """
     everything = yaml.safe_load(INVENTORY.read_text())["all"]
     of_lab = ("gpu_monitoring_nofile", "gpu_monitoring_secrets_dir")
     connection = {key: value for key, value in everything["vars"].items() if key.startswith("ansible_") or key in of_lab}

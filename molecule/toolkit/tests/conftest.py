@@ -31,7 +31,8 @@ def bare(spare: RoleOnSpare, jobs_go_on: Callable[[str, str], str]) -> None:
 
 @pytest.fixture(autouse=True)
 def jobs_go_on() -> Iterator[Callable[[str, str], str]]:
-    """After each test every job that was there before it runs since the same moment, and its counter never stood still for a second.
+    """After each test every job that was there before it runs since the same moment, and its counter never stood still
+    for a second.
 
     Gives what ends a job of a host.
     """

@@ -1,4 +1,6 @@
-"""The NVIDIA container toolkit on a host whose package manager is dnf: refused, up, held, down and out again, from signed repositories."""
+"""The NVIDIA container toolkit on a host whose package manager is dnf: refused, up, held, down and out again, from
+signed repositories.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def repositories() -> Path:
 
 @pytest.fixture(scope="module")
 def role(repositories, tmp_path_factory):
-    """Runs the role on a host with dnf, a GPU, a job, and another repository that has newer packages. The host is removed afterwards."""
+    """Runs the role on a host with dnf, a GPU, a job, and another repository that has newer packages. The host is
+    removed afterwards.
+    """
     on_host(f"printf '{CUDA}' >/etc/yum.repos.d/cuda.repo")
     start_job(HOST, "job")
     url = "http://apt.lab/rpm/nvidia/$basearch"
@@ -176,7 +180,9 @@ def test_a_key_that_does_not_do_leaves_the_former_one_and_is_not_trusted_any_mor
 
 @pytest.fixture(scope="module")
 def failing(role, repositories) -> dict[str, str]:
-    """The variables of a repository on the host that has a newer version too, whose package with the programs cannot be installed."""
+    """The variables of a repository on the host that has a newer version too, whose package with the programs cannot be
+    installed.
+    """
     shell.run("docker", "cp", f"{repositories}/nvidia/x86_64", f"{hosts.container(LAB_NAME, HOST)}:/srv/failing")
     on_host(FAILING)
     return {

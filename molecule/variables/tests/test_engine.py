@@ -16,7 +16,8 @@ pytestmark = pytest.mark.long
 
 
 def restart_with(daemon: dict[str, object]) -> None:
-    # The engine keeps other containers for remapped users. Those of the other folder would not start after a second change.
+    # The engine keeps other containers for remapped users. Those of the other folder would not start after a second
+    # change.
     on(HOST, f"docker ps -aq | xargs -r docker rm -f; echo '{json.dumps(daemon)}' >{DAEMON} && systemctl restart docker")
 
 

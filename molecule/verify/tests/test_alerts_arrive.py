@@ -20,7 +20,8 @@ from tests.webhooks import Notification, webhook
 
 @dataclass(frozen=True)
 class Receivers:
-    """What the webhook and the mail server got, the URL of the webhook, and the variables of the role that name both."""
+    """What the webhook and the mail server got, the URL of the webhook, and the variables of the role that name both.
+    """
 
     notifications: list[Notification]
     mails: list[Message]
@@ -130,7 +131,9 @@ def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_told_with_its_end(r
 
 @pytest.mark.long
 def test_a_host_that_is_down_is_told_alone(receivers, deploy, alertmanager):
-    """An alert of the site for each exporter, which is pending longer than HostDown, follows from the host that is down."""
+    """An alert of the site for each exporter, which is pending longer than HostDown, follows from the host that is
+    down.
+    """
     follows = {"alert": "SiteExporterDown", "expr": "up == 0", "for": "40s", "labels": {"severity": "page"}}
     deploy("prometheus", prometheus_alert_reboot_grace="20s", prometheus_rules_extra=[{"name": "site", "rules": [follows]}])
     before = held_back(alertmanager, "inhibition")

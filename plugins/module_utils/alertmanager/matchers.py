@@ -20,7 +20,8 @@ _MATCHER = re.compile(rf"\s*({_TOKEN})\s*({_OPERATOR})\s*({_TOKEN}|)\s*")
 _LISTED = rf"\s*{_TOKEN}\s*{_OPERATOR}\s*{_TOKEN}\s*"
 _LIST = re.compile(rf"\s*(\{{)?{_LISTED}(?:,{_LISTED})*(?:,\s*)?(?(1)\}}\s*)")
 _PART = re.compile(rf"({_TOKEN})\s*({_OPERATOR})\s*({_TOKEN})")
-# Mistakes in which Python and RE2, the regular expressions of Alertmanager, agree. RE2 also has classes such as [[:alpha:]].
+# Mistakes in which Python and RE2, the regular expressions of Alertmanager, agree. RE2 also has classes such as
+# [[:alpha:]].
 _UNBALANCED = re.compile(r"missing \), unterminated subpattern|unbalanced parenthesis|unterminated character set")
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n"}
 _PLAIN_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")

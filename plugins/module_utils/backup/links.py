@@ -33,8 +33,8 @@ def blocks(folder: str) -> list[str]:
 def link_blocks(folder: str, target: str) -> list[str]:
     """Link the blocks of Prometheus into a new folder and return their names.
 
-    Prometheus compacts and deletes blocks meanwhile. The links are of the blocks of one moment: those that were removed by
-    then go, and those that are new come.
+    Prometheus compacts and deletes blocks meanwhile. The links are of the blocks of one moment: those that were removed
+    by then go, and those that are new come.
     """
     linked: set[str] = set()
     os.mkdir(target, 0o700)

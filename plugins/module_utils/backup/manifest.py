@@ -23,7 +23,9 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass
 class Manifest:
-    """What a backup of a monitoring host has. `made` is its time in UTC. `missing` has the reason for each file that is left out."""
+    """What a backup of a monitoring host has. `made` is its time in UTC. `missing` has the reason for each file that is
+    left out.
+    """
 
     host: str
     made: str

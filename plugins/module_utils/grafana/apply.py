@@ -34,8 +34,8 @@ def apply(
 
     Without `write`, an object in a folder that failed has its `error` set, as in a run, and nothing is written.
 
-    One object's failure does not stop the others, but what lies in a folder that failed is left out. Where the server refuses the
-    credentials or no longer answers, the rest is left out.
+    One object's failure does not stop the others, but what lies in a folder that failed is left out. Where the server
+    refuses the credentials or no longer answers, the rest is left out.
     """
     run = _Run(client, wanted, existing, write)
     for change in changes:

@@ -25,7 +25,8 @@ class Report(TypedDict):
 
 @dataclass
 class Change:
-    """What happens to one object, what is sent, and how the object looks before and after. `error` stands where it could not be done.
+    """What happens to one object, what is sent, and how the object looks before and after. `error` stands where it
+    could not be done.
 
     `item` is what was asked for; it is planned again where the server turns out to be different from what was read.
     `recreate` says that the server cannot update the object, so that it is removed and created. `takes_name_of` is the

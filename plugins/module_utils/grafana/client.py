@@ -103,8 +103,8 @@ class Client:
     def get_each(self, paths: list[str]) -> list[Any]:
         """GET every path; a GrafanaError stands for what cannot be read. Many paths are read over several connections.
 
-        Raises NotAllowed and NotReachable. Less than five requests are then under way, since Grafana locks a login after
-        five wrong passwords.
+        Raises NotAllowed and NotReachable. Less than five requests are then under way, since Grafana locks a login
+        after five wrong passwords.
         """
         readers = min(MOST_READERS, max(1, len(paths) // PATHS_PER_READER))
         others = [self._beside() for _reader in range(readers - 1)]
@@ -159,7 +159,9 @@ class Client:
         tries: int = retries.TRIES,
         headers: Optional[dict[str, str]] = None,
     ) -> http_client.Response:
-        """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where it may."""
+        """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where
+        it may.
+        """
         policy = retries.policy(method, path, tries)
         try:
             return self._http.request(method, path, headers=headers, json_body=body, retries=policy)
@@ -192,7 +194,8 @@ class Client:
         """Raise NotAllowed where 403 does not mean a missing permission, or 401 a login that was not looked at.
 
         Grafana also answers so where the organization does not exist, and where basic authentication is disabled and
-        anonymous access enabled. The list of the account's organizations needs a login and no permission; it is read once.
+        anonymous access enabled. The list of the account's organizations needs a login and no permission; it is read
+        once.
         """
         if self._login_is_checked:
             return

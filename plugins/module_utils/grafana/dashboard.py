@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""From an item of `dashboards` to the JSON model that Grafana keeps (Grafana's documentation, "Dashboard JSON model"). Pure."""
+"""From an item of `dashboards` to the JSON model that Grafana keeps (Grafana's documentation, "Dashboard JSON model").
+Pure.
+"""
 
 from collections.abc import Mapping
 from typing import Optional
@@ -10,7 +12,8 @@ from typing import Optional
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared, given, panels, variables
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json
 
-# The schema of Grafana 12.4. Older servers keep it as it is and read what they know, newer ones have nothing to migrate.
+# The schema of Grafana 12.4. Older servers keep it as it is and read what they know, newer ones have nothing to
+# migrate.
 SCHEMA_VERSION = 42
 
 

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What has to be done to one datasource. Grafana never gives secrets back, only the names of those that are set. Pure."""
+"""What has to be done to one datasource. Grafana never gives secrets back, only the names of those that are set. Pure.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Optional

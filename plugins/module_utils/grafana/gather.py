@@ -38,8 +38,9 @@ class Gathered(TypedDict):
 def gather(client: Client, warn: Callable[[str], None]) -> Gathered:
     """All datasources, folders and dashboards of the organization as the lists that `grafana_resources` takes.
 
-    A dashboard holds the library panels that it shows in `__elements`, as in an export. A dashboard that cannot be read,
-    such as one in Grafana's v2 schema, is left out with a warning. So are datasources that the account may not list.
+    A dashboard holds the library panels that it shows in `__elements`, as in an export. A dashboard that cannot be
+    read, such as one in Grafana's v2 schema, is left out with a warning. So are datasources that the account may not
+    list.
     """
     hits = client.search()
     elements: dict[str, Optional[Json]] = {}

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""A JSON model as people have it: a dict or text, an export with inputs, an answer of the API or of the Kubernetes-style API. Pure."""
+"""A JSON model as people have it: a dict or text, an export with inputs, an answer of the API or of the
+Kubernetes-style API. Pure.
+"""
 
 import json
 from collections.abc import Mapping

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The options of the Grafana modules, as AnsibleModule takes them. They are documented in the documentation fragment `grafana`."""
+"""The options of the Grafana modules, as AnsibleModule takes them. They are documented in the documentation fragment
+`grafana`.
+"""
 
 from typing import Any
 

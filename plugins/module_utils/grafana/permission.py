@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Grafana's names of the permissions that requests need (documentation "RBAC permissions, actions, and scopes"). Pure."""
+"""Grafana's names of the permissions that requests need (documentation "RBAC permissions, actions, and scopes"). Pure.
+"""
 
 import re
 

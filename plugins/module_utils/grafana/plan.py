@@ -22,7 +22,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.prese
 
 
 def make(wanted: declared.Declared, present: Present) -> list[Change]:
-    """All changes: folders from the top down, datasources, dashboards; then removals, folders last and from the deepest up.
+    """All changes: folders from the top down, datasources, dashboards; then removals, folders last and from the deepest
+    up.
 
     A datasource that another one takes the name of is removed before that.
     """

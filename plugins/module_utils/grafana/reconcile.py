@@ -72,7 +72,8 @@ def run(
 ) -> Result:
     """Bring these objects about, or say in check mode what that would change; returns the module's result.
 
-    Raises GrafanaError for what is wrong before anything was written. What failed afterwards is in the result's `msg`, with `failed`.
+    Raises GrafanaError for what is wrong before anything was written. What failed afterwards is in the result's `msg`,
+    with `failed`.
     """
     owner = module.params.get("owner")
     wanted = declared.Declared(datasources or [], folders or [], dashboards or [], owner, prune_undeclared, secret_key)
@@ -129,7 +130,8 @@ def _check(
     wanted: declared.Declared,
     existing: present.Present,
 ) -> None:
-    """Raise GrafanaError for a typing error. Set the error of each change that cannot be made or would lose something."""
+    """Raise GrafanaError for a typing error. Set the error of each change that cannot be made or would lose something.
+    """
     check_organization.check(client, module.params["org_id"], changes)
     check_folders.check_removals(client, changes)
     check_folders.refuse_to_nest(client, version, changes)

@@ -12,7 +12,9 @@ _ALPHABETICAL = 1
 
 
 def build(variable: Variable, datasource_uid: str) -> Json:
-    """Grafana's JSON of a template variable. What is chosen at first is left to Grafana, and what was chosen last to its users."""
+    """Grafana's JSON of a template variable. What is chosen at first is left to Grafana, and what was chosen last to
+    its users.
+    """
     common = {
         "name": variable["name"],
         "label": variable["label"] or variable["name"],

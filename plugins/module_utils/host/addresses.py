@@ -33,7 +33,9 @@ class InterfaceAddress(TypedDict):
 
 
 class AddressState(TypedDict):
-    """The addresses of a host other than those of the loopback, and whether programs may bind to others (ip_nonlocal_bind)."""
+    """The addresses of a host other than those of the loopback, and whether programs may bind to others
+    (ip_nonlocal_bind).
+    """
 
     own: list[InterfaceAddress]
     nonlocal_bind: bool

@@ -15,7 +15,9 @@ class Capacity(TypedDict):
 
 
 def ask(engine_root: str) -> Capacity:
-    """Memory of this host, and the size of the file system with the volumes of the Docker engine, which may be one of their own."""
+    """Memory of this host, and the size of the file system with the volumes of the Docker engine, which may be one of
+    their own.
+    """
     return {"memory": _memory(), "engine_disk": _size(os.path.join(engine_root, "volumes")) or _size(engine_root)}
 
 

@@ -41,7 +41,8 @@ class PlannedService:
 
 @dataclass(frozen=True)
 class ExistingContainer:
-    """A container of the host, with its names on its networks. `service` is empty where the collection did not make it."""
+    """A container of the host, with its names on its networks. `service` is empty where the collection did not make it.
+    """
 
     name: str
     service: str

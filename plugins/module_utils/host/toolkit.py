@@ -65,7 +65,9 @@ def ask(commands: Commands, packages: PackageState, engine: EngineState) -> Tool
 
 
 def cdi_folders(engine: EngineState, usual: Iterable[str] = CDI_FOLDERS) -> list[str]:
-    """Folders with CDI specifications of GPUs: those that the engine reads, and those that the runtime nvidia reads alone."""
+    """Folders with CDI specifications of GPUs: those that the engine reads, and those that the runtime nvidia reads
+    alone.
+    """
     specifications = [*cdi.describe(usual), *engine["cdi_specifications"]]
     return list(dict.fromkeys(os.path.dirname(specification["path"]) for specification in specifications))
 

@@ -10,7 +10,8 @@ GIB = 1024**3
 _STEP = 256 * 1024**2
 # A host with 8 GPUs and 30 containers.
 SERIES_PER_HOST = 3100
-# "About 3 kB" a series in memory (https://www.robustperception.io, on Prometheus 2), and as much for garbage and queries.
+# "About 3 kB" a series in memory (https://www.robustperception.io, on Prometheus 2), and as much for garbage and
+# queries.
 BYTES_PER_SERIES = 2 * 3000
 # "1-2 bytes per sample": https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects
 BYTES_PER_SAMPLE = 2

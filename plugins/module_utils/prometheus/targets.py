@@ -16,7 +16,9 @@ class TargetGroup(TypedDict):
 
 
 class HostFacts(TypedDict):
-    """What the other hosts know of a host: its address, the labels of its targets, and the ports of the exporters that it should have."""
+    """What the other hosts know of a host: its address, the labels of its targets, and the ports of the exporters that
+    it should have.
+    """
 
     address: str
     labels: dict[str, str]
@@ -28,8 +30,8 @@ def of_exporter(
 ) -> list[TargetGroup]:
     """One target group for each host that has the exporter, with the label `host` and the host's own labels.
 
-    The monitoring host itself is reached as `container:container_port`, over the Docker network that they share. Hosts in `without` get a
-    group without targets: they are known not to have what the exporter measures.
+    The monitoring host itself is reached as `container:container_port`, over the Docker network that they share. Hosts
+    in `without` get a group without targets: they are known not to have what the exporter measures.
     """
     groups: list[TargetGroup] = []
     for host, facts in hosts.items():

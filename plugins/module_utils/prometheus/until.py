@@ -21,7 +21,9 @@ class Until(TypedDict):
 
 
 def unmet(until: Until, series: list[Series]) -> str:
-    """What the series lack of the option `until` in plain words, with the series themselves; empty where they lack nothing."""
+    """What the series lack of the option `until` in plain words, with the series themselves; empty where they lack
+    nothing.
+    """
     least, most = until["min_series"], until["max_series"]
     if least is None and most is None:
         least = 1

@@ -86,7 +86,8 @@ def lock(name: str) -> Iterator[None]:
 
 
 def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple[Service, Container]:
-    """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be healthy.
+    """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be
+    healthy.
 
     What a killed run left comes first, so that the service runs again whatever is wrong with what is wanted now.
     """
@@ -288,7 +289,9 @@ def _refuse_foreign(inspected: Container, options: ServiceSpec) -> None:
 
 
 def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
-    """Refuse a volume of another owner where the mount does not adopt it. A volume that the service has had already counts as its own."""
+    """Refuse a volume of another owner where the mount does not adopt it. A volume that the service has had already
+    counts as its own.
+    """
     own = manifest.read(options.name).volumes
     for mount in options.mounts:
         if mount.type == "volume" and not mount.adopt and mount.source not in own:
@@ -303,8 +306,8 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
 def _last_version(engine: Engine, options: ServiceSpec) -> str:
     """The version that last ran on the data; empty where none is known.
 
-    Raises ServiceError for a version that does not read the data. Data that no older version reads may come from another
-    owner, who must not use them meanwhile.
+    Raises ServiceError for a version that does not read the data. Data that no older version reads may come from
+    another owner, who must not use them meanwhile.
     """
     if not options.data or engine.volume(options.data.volume) is None:
         return ""
@@ -401,7 +404,9 @@ def _outcome(service: Service, record: journal.Journal, problems: list[str]) -> 
 
 
 def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
-    """Run each validator in the new image over the staged files; raise ServiceError with what the first that refuses them says."""
+    """Run each validator in the new image over the staged files; raise ServiceError with what the first that refuses
+    them says.
+    """
     if not (service.plan.files or service.plan.replaces):
         return
     for command in service.options.validate:
@@ -435,7 +440,9 @@ def _bring_up(engine: Engine, service: Service, record: journal.Journal) -> Cont
 
 
 def _replace(engine: Engine, service: Service, record: journal.Journal) -> None:
-    """Make the new container and give it the name while the old one still runs, so that only stop and start lie between the two."""
+    """Make the new container and give it the name while the old one still runs, so that only stop and start lie between
+    the two.
+    """
     name = service.name
     engine.create(name + NEXT, service.body, service.options.networks)
     if service.inspected:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The systemd unit that starts services whose start failed at boot.
 
-systemd reads the unit at the next boot. No daemon-reload makes it known earlier, as that would take GPUs from containers
-that have them by the hook (https://github.com/NVIDIA/nvidia-container-toolkit/issues/48).
+systemd reads the unit at the next boot. No daemon-reload makes it known earlier, as that would take GPUs from
+containers that have them by the hook (https://github.com/NVIDIA/nvidia-container-toolkit/issues/48).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _OLDEST_PYTHON = 9
 def settle(socket_path: str, lock_folder: str, services: list[ServiceSpec], check_mode: bool) -> list[dict[str, str]]:
     """Have the unit where systemd runs and a service is deployed, and nowhere else.
 
-    `services` are those of this call, which check mode did not deploy or remove. Returns the changes in Ansible's form of
-    a diff. Raises ServiceError where a file cannot be written or removed.
+    `services` are those of this call, which check mode did not deploy or remove. Returns the changes in Ansible's form
+    of a diff. Raises ServiceError where a file cannot be written or removed.
     """
     deployed = {*manifest.deployed()}
     if check_mode:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class ServiceError(Exception):
-    """What a person has to know: the option, its value and what to do; `output` is what the service or validator wrote, lines of text."""
+    """What a person has to know: the option, its value and what to do; `output` is what the service or validator wrote,
+    lines of text.
+    """
 
     def __init__(self, reason: str, output: str = "") -> None:
         super().__init__(reason)

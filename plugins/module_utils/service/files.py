@@ -200,7 +200,8 @@ def holder(path: str, folders: list[str]) -> Optional[str]:
 
 
 class Staging:
-    """The changed files of a service, complete on disk in folders beside the ones that they belong to, until they are renamed into place.
+    """The changed files of a service, complete on disk in folders beside the ones that they belong to, until they are
+    renamed into place.
 
     Copies of the files that they replace lie beside them, so that these can be renamed back.
     """
@@ -219,7 +220,8 @@ class Staging:
         return {change.path: self._within(change, "previous") if change.present else None for change in changed}
 
     def stage(self, changed: list[FileChange], whole: bool) -> dict[str, str]:
-        """Write the changed files, keep the present ones, and return the staged folders by the folders that they stand for.
+        """Write the changed files, keep the present ones, and return the staged folders by the folders that they stand
+        for.
 
         With `whole`, mounted folders are copied first, so that a validator sees all that will be there.
         """

@@ -105,7 +105,8 @@ def is_healthy(engine: Engine, service: ServiceSpec, container: Container) -> bo
 
 
 def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, inspected: Optional[Container] = None) -> Container:
-    """Return the container once it is healthy and has been up for `steady` seconds. `inspected` is what the engine has just reported of it.
+    """Return the container once it is healthy and has been up for `steady` seconds. `inspected` is what the engine has
+    just reported of it.
 
     Raises ServiceError with the reason and the container's last lines if it ends, or if the time of `health` runs out
     without progress.
@@ -139,7 +140,9 @@ def _hint(health: Health, written: str) -> str:
 
 
 def _written(engine: Engine, container: Container, name: str, ended: bool) -> str:
-    """The last lines that a container wrote, and the first ones if it ended: many programs name a wrong option before pages of help."""
+    """The last lines that a container wrote, and the first ones if it ended: many programs name a wrong option before
+    pages of help.
+    """
     try:
         lines = engine.logs(container["Id"], MOST_LOG_LINES).splitlines()
     except EngineRefusal as error:

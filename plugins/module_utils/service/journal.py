@@ -41,8 +41,8 @@ def reloadable(service: ServiceSpec) -> Reloadable:
 class Journal:
     """What a run changes of a service, and how to undo it. It is on disk from before the first step until the last.
 
-    `previous_name` is the name of the container that the service had before. `restarts` is how often the engine had restarted
-    that container.
+    `previous_name` is the name of the container that the service had before. `restarts` is how often the engine had
+    restarted that container.
     """
 
     service: Reloadable
@@ -58,7 +58,9 @@ class Journal:
 
     @property
     def data_is_lost(self) -> bool:
-        """Whether a new version may have changed data of which there is no copy, so that the previous version must not start."""
+        """Whether a new version may have changed data of which there is no copy, so that the previous version must not
+        start.
+        """
         return self.data is not None and not self.data.exists
 
     def enter(self, phase: str) -> None:

@@ -16,10 +16,11 @@ KIND = "manifest"
 
 @dataclass
 class Manifest:
-    """What the module put on the host for a service beside its container; `kept` are files that are made once, which count as data as `volumes` do.
+    """What the module put on the host for a service beside its container; `kept` are files that are made once, which
+    count as data as `volumes` do.
 
-    `versions` has, by volume, the version of the program that last ran on the data, and `readers` the oldest version that
-    reads the data. `unknown` has the keys of a newer version of the collection, whose removal needs them.
+    `versions` has, by volume, the version of the program that last ran on the data, and `readers` the oldest version
+    that reads the data. `unknown` has the keys of a newer version of the collection, whose removal needs them.
     """
 
     files: list[str] = field(default_factory=list)
@@ -89,7 +90,8 @@ def files_of_others(name: str, removed: Collection[str] = ()) -> set[str]:
 
 
 def _made_above(paths: list[str]) -> list[str]:
-    """Folders above the paths that the module made, for whatever service: the last one that is removed takes them away."""
+    """Folders above the paths that the module made, for whatever service: the last one that is removed takes them away.
+    """
     made = {folder for name in state.names(KIND) for folder in read(name).folders}
     return [folder for folder in made if any(path.startswith(folder + "/") for path in paths)]
 

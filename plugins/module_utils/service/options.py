@@ -101,8 +101,8 @@ class LogHint:
 class Health:
     """When the service counts as healthy: by one of request, command and the image's own check, or by staying up.
 
-    `progress` is an expression for lines of the log after which the `timeout` begins again. `variable` is where a person
-    sets the timeout.
+    `progress` is an expression for lines of the log after which the `timeout` begins again. `variable` is where a
+    person sets the timeout.
     """
 
     http: Optional[HttpProbe] = None

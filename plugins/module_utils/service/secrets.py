@@ -9,7 +9,9 @@ SHORTEST_PART = 6
 
 
 def secret_parts(contents: Iterable[str]) -> list[str]:
-    """What must not be shown of the contents of secret files: each whole, each line, and each value of `name: value` or `name=value`."""
+    """What must not be shown of the contents of secret files: each whole, each line, and each value of `name: value` or
+    `name=value`.
+    """
     parts = set()
     for content in contents:
         if len(content.strip()) >= SHORTEST_FILE:

@@ -16,7 +16,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 
 
 def send(container: Container, name: str, proc: str = "/proc") -> bool:
-    """Send a signal, such as `HUP`, to the first process of a container; whether the process is visible here and the signal is known."""
+    """Send a signal, such as `HUP`, to the first process of a container; whether the process is visible here and the
+    signal is known.
+    """
     number, process = _number(name), _process(container, proc)
     if number is None or process is None:
         return False
@@ -34,7 +36,8 @@ def _number(name: str) -> Optional[int]:
 
 
 def _process(container: Container, proc: str) -> Optional[int]:
-    """The first process of a running container. Seen from another PID namespace, its number may be of another process."""
+    """The first process of a running container. Seen from another PID namespace, its number may be of another process.
+    """
     process = container["State"].get("Pid")
     try:
         with open(os.path.join(proc, str(process), "cgroup"), encoding="utf-8") as file:

@@ -39,7 +39,9 @@ _FACTORS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def checked(service: ServiceSpec) -> ServiceSpec:
-    """The service with values in their final form; raises ServiceError for a value that the engine or the module cannot use."""
+    """The service with values in their final form; raises ServiceError for a value that the engine or the module cannot
+    use.
+    """
     for option, name in (("name", service.name), ("container_name", service.container)):
         if not _NAME.fullmatch(name):
             raise ServiceError(f"{option}: '{name}' is not a valid name for a container. Use letters, digits, '_', '.' and '-'.")
@@ -198,7 +200,8 @@ def _bindings(ports: list[Port]) -> dict[str, list[dict[str, str]]]:
 
 
 def _mount_options(mount: Mount, service: str) -> dict[str, Any]:
-    """What belongs to one kind of mount. A volume that is not there yet gets a label that tells for whom it was made."""
+    """What belongs to one kind of mount. A volume that is not there yet gets a label that tells for whom it was made.
+    """
     if mount.type == "volume":
         return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}}
     chosen = {"NonRecursive": not mount.recursive, "CreateMountpoint": mount.create_mountpoint}
@@ -292,12 +295,16 @@ def _log_options(service: ServiceSpec) -> dict[str, str]:
 
 
 def spec_hash(body: ContainerBody, networks: list[str]) -> str:
-    """A short hash of all that the container is made from: it shows the removal of an option, which the engine's report alone cannot."""
+    """A short hash of all that the container is made from: it shows the removal of an option, which the engine's report
+    alone cannot.
+    """
     return hashlib.sha256(json.dumps([body, networks], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, str], command: list[str]) -> ContainerBody:
-    """The body of ContainerCreate for a validator: as the service, but with the staged folders, read-only, without network and data."""
+    """The body of ContainerCreate for a validator: as the service, but with the staged folders, read-only, without
+    network and data.
+    """
     host = body["HostConfig"]
     mounts = [
         dict(mount, Source=staged.get(mount["Source"], mount["Source"]), ReadOnly=True)

@@ -97,7 +97,9 @@ def _unlocked(folder: str, name: str) -> Iterator[bool]:
 
 
 def start_failed(path: str, lock_folder: str) -> list[str]:
-    """Start the services whose start failed; returns the names of those whose start failed again. Raises OSError without an engine."""
+    """Start the services whose start failed; returns the names of those whose start failed again. Raises OSError
+    without an engine.
+    """
     failed = []
     for listed in _ask(path, "GET", "/containers/json?all=1"):
         if OWNER_LABEL not in (listed["Labels"] or {}):

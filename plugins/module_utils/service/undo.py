@@ -58,7 +58,9 @@ def finish(engine: Engine, done: journal.Journal) -> None:
 
 
 def take_back(engine: Engine, failed: journal.Journal) -> list[str]:
-    """Put files and container back as they were and return what could not be; the journal then stays, for the next run to try again."""
+    """Put files and container back as they were and return what could not be; the journal then stays, for the next run
+    to try again.
+    """
     steps = [functools.partial(_container, engine, failed)]
     if failed.phase == journal.CHANGING:
         steps = [functools.partial(files.put_back, path, kept) for path, kept in failed.files.items()] + steps

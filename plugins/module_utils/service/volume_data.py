@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Data in a volume that a program changes for a new version. No older version runs on it; a failed upgrade restores a copy."""
+"""Data in a volume that a program changes for a new version. No older version runs on it; a failed upgrade restores a
+copy.
+"""
 
 import os
 import re
@@ -24,7 +26,8 @@ RESERVE = 256 << 20
 
 @dataclass
 class Copy:
-    """A copy of `files` in `folder`, the volume's own folder. A file that did not exist is False. `version` ran on the data.
+    """A copy of `files` in `folder`, the volume's own folder. A file that did not exist is False. `version` ran on the
+    data.
 
     `derived` are folders that do not fit the copy, and that the program makes again.
     """

@@ -56,7 +56,8 @@ def owners(targets: Iterable[Target], urls: Mapping[str, str]) -> dict[tuple[str
 
 
 def served(addresses: Mapping[tuple[str, int], str], ca_path: Optional[str], timeout: float) -> list[Served]:
-    """What is served at the addresses, by a client that trusts the authorities alone. Raises OSError for a file that cannot be read.
+    """What is served at the addresses, by a client that trusts the authorities alone. Raises OSError for a file that
+    cannot be read.
 
     Whoever does not answer, or serves what is not trusted, is left out: the checks of targets tell that.
     """

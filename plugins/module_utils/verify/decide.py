@@ -236,7 +236,9 @@ class _Host:
 
     @property
     def _settled(self) -> set[str]:
-        """The containers that ran long enough to be seen when the host was asked: cAdvisor looks at the interval, and Prometheus after that."""
+        """The containers that ran long enough to be seen when the host was asked: cAdvisor looks at the interval, and
+        Prometheus after that.
+        """
         engine = self._engine_info.get("engine")
         containers = (engine.get("containers") or []) if engine else []
         least_age = 2 * self._wanted.scrape_interval + _SLACK_SECONDS
@@ -368,7 +370,8 @@ class _Host:
     def _container_faults(self) -> list[Problem]:
         running = self._running or set()
         if self._wrong_clock() and not self._series:
-            # cAdvisor's samples carry the host's time: after a step back Prometheus drops them until it is where it was.
+            # cAdvisor's samples carry the host's time: after a step back Prometheus drops them until it is where it
+            # was.
             return []
         if self._settled and not self._containers:
             if self._series:
@@ -426,7 +429,9 @@ class _Host:
 
 
 def _unmeasured(gpu: Optional[Gpu], instances: list[str]) -> set[str]:
-    """Regular expressions of the queries that find nothing of a GPU. Nothing is known of one that the driver does not show."""
+    """Regular expressions of the queries that find nothing of a GPU. Nothing is known of one that the driver does not
+    show.
+    """
     lacks = {_NOT_WITH_MIG} if instances else set()
     if gpu and gpu.get("virtual"):
         lacks.add(_NOT_WITH_VGPU)
@@ -436,7 +441,9 @@ def _unmeasured(gpu: Optional[Gpu], instances: list[str]) -> set[str]:
 
 
 def _instances(gpu: Gpu) -> int:
-    """The least number of GPU instances, which are what DCGM measures: MIG devices that share one have profiles such as 1c.3g.40gb."""
+    """The least number of GPU instances, which are what DCGM measures: MIG devices that share one have profiles such as
+    1c.3g.40gb.
+    """
     shared = [bool(re.match(r"\d+c\.", device.get("profile", ""))) for device in gpu.get("mig_devices") or []]
     return shared.count(False) + any(shared)
 

@@ -48,7 +48,8 @@ class Target(TypedDict):
 class Database(TypedDict):
     """Prometheus' database. Times are seconds, sizes bytes.
 
-    `oldest` and `newest` are the times of the oldest and of the newest sample, None if missing. A `size_limit` of 0 means no limit.
+    `oldest` and `newest` are the times of the oldest and of the newest sample, None if missing. A `size_limit` of 0
+    means no limit.
     """
 
     oldest: Optional[float]

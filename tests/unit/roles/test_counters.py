@@ -10,7 +10,8 @@ import pytest
 from tests.unit.roles.rendering import arguments, fleet, service
 
 FILES = Path(__file__).resolve().parents[3] / "roles" / "dcgm_exporter" / "files"
-# Field identifiers of the names, from NVIDIA/DCGM testing/python3/dcgm_fields.py (4.6.0) and NVIDIA/go-dcgm pkg/dcgm/const_fields.go (4.5).
+# Field identifiers of the names, from NVIDIA/DCGM testing/python3/dcgm_fields.py (4.6.0) and NVIDIA/go-dcgm
+# pkg/dcgm/const_fields.go (4.5).
 FIELDS = {
     "DCGM_FI_DRIVER_VERSION": 1,
     "DCGM_FI_DEV_SM_CLOCK": 100,

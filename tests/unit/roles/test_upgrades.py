@@ -1,4 +1,6 @@
-"""What the roles tell the deployment of upgrades: lines of the log that are progress, and which version reads which data."""
+"""What the roles tell the deployment of upgrades: lines of the log that are progress, and which version reads which
+data.
+"""
 
 from __future__ import annotations
 

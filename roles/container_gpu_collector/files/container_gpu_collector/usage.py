@@ -29,7 +29,9 @@ class Processes:
 
 @dataclass(frozen=True)
 class Use:
-    """What a container uses of a device. None is a value that is not reported. Without a container: processes outside of containers."""
+    """What a container uses of a device. None is a value that is not reported. Without a container: processes outside
+    of containers.
+    """
 
     container: Optional[Container]
     device: Device
@@ -65,9 +67,9 @@ def of_containers(
 ) -> Iterator[Use]:
     """The use of each container and of the processes outside of containers, by device.
 
-    `owners` are ids of containers by process id, None for a process outside of containers. A missing process has ended. A
-    container that was given a whole GPU and has no process on it uses nothing. Of an instance this is not known, since
-    the driver hides processes there.
+    `owners` are ids of containers by process id, None for a process outside of containers. A missing process has ended.
+    A container that was given a whole GPU and has no process on it uses nothing. Of an instance this is not known,
+    since the driver hides processes there.
     """
     given_to: dict[Device, list[str]] = {}
     for entry in given:

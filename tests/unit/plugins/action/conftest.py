@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @pytest.fixture
 def playbook(tmp_path):
-    """Runs a playbook, a file or a list of plays, and gives its exit code and output. Every module finds a host that is as wanted."""
+    """Runs a playbook, a file or a list of plays, and gives its exit code and output. Every module finds a host that is
+    as wanted.
+    """
     shared = {
         "ansible_connection": "unchanged_host",
         "ansible_python_interpreter": "/usr/bin/python3",

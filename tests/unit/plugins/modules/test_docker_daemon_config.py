@@ -1,4 +1,6 @@
-"""The module docker_daemon_config on files as sites have them: merged right, or refused and left byte for byte as they were."""
+"""The module docker_daemon_config on files as sites have them: merged right, or refused and left byte for byte as they
+were.
+"""
 
 from __future__ import annotations
 

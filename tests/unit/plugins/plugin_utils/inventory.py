@@ -23,7 +23,9 @@ def host_variables(
     facts: dict[str, dict[str, Any]] | None = None,
     others: dict[str, dict[str, Any]] | None = None,
 ) -> HostVariables:
-    """`variables` are those of the group all, `facts` what was gathered of hosts, `others` hosts outside the groups; the task runs for the first host."""
+    """`variables` are those of the group all, `facts` what was gathered of hosts, `others` hosts outside the groups;
+    the task runs for the first host.
+    """
     source = folder / "inventory.yml"
     groups = {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": monitoring}}
     content = {"all": {"vars": variables or {}, "hosts": others or {}, "children": groups}}

@@ -1,4 +1,6 @@
-"""Certificates that are derived from the key of an authority from Vault, as OpenSSL sees them, and the same on each controller."""
+"""Certificates that are derived from the key of an authority from Vault, as OpenSSL sees them, and the same on each
+controller.
+"""
 
 from __future__ import annotations
 

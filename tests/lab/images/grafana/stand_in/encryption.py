@@ -1,7 +1,8 @@
 """How the real server encrypts secrets of datasources, as far as it is seen from outside.
 
-From its source (pkg/services/secrets/manager, pkg/services/datasources/service): a data key of the day is encrypted with secret_key. With another
-secret_key neither the data key nor what it encrypted can be read. Then secureJsonFields is empty, and a PUT is answered with 500.
+From its source (pkg/services/secrets/manager, pkg/services/datasources/service): a data key of the day is encrypted
+with secret_key. With another secret_key neither the data key nor what it encrypted can be read. Then secureJsonFields
+is empty, and a PUT is answered with 500.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""How the engine's package is installed on hosts whose package manager is not well, with recorded answers of apt and dpkg."""
+"""How the engine's package is installed on hosts whose package manager is not well, with recorded answers of apt and
+dpkg.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ class Killed(BaseException):
 
 
 class FakeEngine:
-    """Keeps containers as the engine reports them. The call number `fail_at` is refused, at the call number `kill_at` the process dies."""
+    """Keeps containers as the engine reports them. The call number `fail_at` is refused, at the call number `kill_at`
+    the process dies.
+    """
 
     def __init__(self):
         self.containers = {}

@@ -34,7 +34,9 @@ def folder(tmp_path):
 
 @pytest.fixture
 def program(engine, folder, monkeypatch):
-    """Versions 1.9.0, 1.10.0 and 2.0.0 of a program that migrates its database when it starts, and does not start on a newer one."""
+    """Versions 1.9.0, 1.10.0 and 2.0.0 of a program that migrates its database when it starts, and does not start on a
+    newer one.
+    """
     engine.mountpoints["data"] = str(folder)
     for version in ("1.9.0", "1.10.0", "2.0.0"):
         engine.images[f"app:{version}"] = {"Id": f"sha256:{version}", "Config": IMAGE_CONFIG}
@@ -254,7 +256,8 @@ def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back
 
 @pytest.mark.parametrize(("previous", "new"), [("latest", "1.9.0"), ("1.9.0", "latest"), ("latest", "main"), ("1.9.0", "1.9.0")])
 def test_another_image_of_an_untold_version_counts_as_another_version(engine, at, folder, previous, new, monkeypatch):
-    """A tag such as `latest`, and a tag that was moved. The option `version` is the same one then, that of a variable."""
+    """A tag such as `latest`, and a tag that was moved. The option `version` is the same one then, that of a variable.
+    """
     engine.mountpoints["data"] = str(folder)
     database = folder / "app.db"
     database.write_text("of the previous image")
