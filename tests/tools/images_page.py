@@ -28,11 +28,11 @@ Docker takes an image with a digest by the digest, so that nobody can put anothe
 the digest only for the version below, and only without a mirror. With another version or a mirror, the roles take the
 image by its tag.
 
-A digest is in the table where two independent sources name the digest for that registry. The table also has the digest
+A digest is in the table if two independent sources name the digest for that registry. The table also has the digest
 of a registry that answered `make update-images`. The other images are unpinned: the tag alone names them. To pin an
 image, set the variable of the image to `registry/name:tag@sha256:...`.
 
-`docker load` loses digests. Where hosts get their images by `docker load`, use [a bundle](offline.md), or set the
+`docker load` loses digests. If hosts get their images by `docker load`, use [a bundle](offline.md), or set the
 variable of the image to a reference without a digest.
 
 `make update-images` looks for newer releases of the line below, and rewrites the table. An image whose registry does
