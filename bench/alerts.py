@@ -78,7 +78,7 @@ def wait_for_quiet(where: dict[str, Any]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lab", default="demo", help="name of the lab, which has to be deployed")
+    parser.add_argument("--lab", default="demo", help="name of the lab, which must be deployed")
     given = parser.parse_args()
     where = endpoints(given.lab)
     planned = plan(gpus(where["hosts"]), FAULTS)

@@ -209,7 +209,7 @@ def table(measured: dict[str, Backup]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lab", default="demo", help="name of the lab, which has to be deployed")
+    parser.add_argument("--lab", default="demo", help="name of the lab, which must be deployed")
     parser.add_argument("--gigabytes", type=float, default=5, help="size of the block of Prometheus")
     given = parser.parse_args()
     where, folder = endpoints(given.lab), WORK / "backup"

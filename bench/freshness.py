@@ -46,7 +46,7 @@ Key = tuple[str, str, str]
 
 
 def limit(interval: float, collected: float) -> float:
-    """Seconds in which a change has to be there: one interval to be collected, one to be scraped, and one second."""
+    """Seconds in which a change must arrive: one interval to be collected, one to be scraped, and one second."""
     return collected + interval + 1
 
 
@@ -190,7 +190,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--changes", type=int, default=200, help="changes to follow at least")
     parser.add_argument("--interval", type=float, default=5, help="the lab's scrape interval in seconds")
-    parser.add_argument("--lab", default="demo", help="name of the lab, which has to be deployed")
+    parser.add_argument("--lab", default="demo", help="name of the lab, which must be deployed")
     given = parser.parse_args()
     if given.changes < 1 or given.interval <= 0:
         parser.error("--changes and --interval: more than 0")

@@ -1,4 +1,4 @@
-"""Measures `grafana_resources` against community.grafana on one Grafana, where nothing is to be changed.
+"""Measures `grafana_resources` against community.grafana on one Grafana, without anything to change.
 
 Each tool declares the same folder, datasource and dashboards, under uids of its own, with a playbook of its own. After
 a first run that creates them the two take turns. Both run on the same ansible-core and Python. Exits with 1 where a bar
@@ -48,7 +48,7 @@ PASSWORD = "{{ lookup('ansible.builtin.env', 'GRAFANA_PASSWORD') }}"
 
 @dataclass(frozen=True)
 class Case:
-    """How many dashboards, how many reruns of the peer at most, and how much faster ours has to be.
+    """How many dashboards, how many reruns of the peer at most, and how much faster ours must be.
 
     With `loop` ours are the modules for one object, too, in a loop over the dashboards.
     """
@@ -264,7 +264,7 @@ def _cpu() -> float:
 
 
 def measure(bench: Bench, case: Case, reruns: int) -> dict[str, Any]:
-    """Create with both tools, then have them take turns. `changed` is the highest of any rerun."""
+    """Create with both tools, then run them in turns. `changed` is the highest of any rerun."""
     playbooks = {tool: write_playbook(tool, case) for tool in NAMES}
     turns = {OURS: reruns, PEER: min(reruns, case.peer_runs)}
     runs: dict[str, list[Run]] = {tool: [] for tool in NAMES}

@@ -84,7 +84,7 @@ class Turn:
 
 
 def read(text: str, wire: int, now: float) -> Pull:
-    """What is to be known of an answer that came at `now`, in seconds since the epoch."""
+    """Facts about an answer that came at `now`, in seconds since the epoch."""
     times = {name: int(moment) / 1000 for name, moment in SAMPLE.findall(text) if name.startswith(LIGHT)}
     series = sum(1 for line in text.splitlines() if line and not line.startswith("#"))
     oldest = now - min(times.values()) if times else float("inf")

@@ -141,7 +141,7 @@ def count(contender: Contender) -> dict[str, list[str]]:
 
 
 def measure(contenders: list[Contender], rounds: int) -> dict[str, list[Run]]:
-    """Have the contenders take turns."""
+    """Run the contenders in turns."""
     runs: dict[str, list[Run]] = {contender.name: [] for contender in contenders}
     for turn in range(rounds):
         for contender in contenders if turn % 2 == 0 else reversed(contenders):

@@ -1,4 +1,4 @@
-"""A vendor's repositories of apt and of dnf, with files in place of packages, signed by gpg."""
+"""A vendor's repositories of apt and of dnf, with plain files as packages, signed by gpg."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def wanted_of(parameters):
 
 
 def planned(existing, wanted, state, now):
-    """The changes that make the silences as they are wanted."""
+    """The changes that make the silences as declared."""
     if state == "present":
         return [silences.present(existing, silence, now) for silence in wanted]
     ended = [silences.own(existing, silence.matchers, silence.created_by) for silence in wanted]

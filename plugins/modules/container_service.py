@@ -289,12 +289,12 @@ options:
         choices: ['no', always, on-failure, unless-stopped]
         default: unless-stopped
       stop_timeout:
-        description: Seconds that the service has to end before it is killed.
+        description: Seconds to wait for the end of the service before it is killed.
         type: int
         default: 10
       files:
         description:
-          - Files of the service. They should lie in directories that are mounted whole, since a single mounted file
+          - Files of the service. They should be in directories that are mounted whole, since a single mounted file
             does not follow a rename.
         type: list
         elements: dict

@@ -79,7 +79,7 @@ options:
     type: int
     default: 0
   step:
-    description: V(prepare) says what is to be sent, and V(load) loads it. Tasks leave it out.
+    description: V(prepare) lists what must be sent, and V(load) loads it. Tasks leave it out.
     type: str
     choices: [prepare, load]
     default: prepare

@@ -46,7 +46,7 @@ options:
     type: bool
     default: false
   require_tags:
-    description: Tags of which a run with O(require_groups) has to have one. The default is the names of the roles.
+    description: Tags of which a run with O(require_groups) must have one. The default is the names of the roles.
     type: list
     elements: str
 """

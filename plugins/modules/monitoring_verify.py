@@ -88,7 +88,7 @@ options:
     type: str
     default: page
   test_alert_wait:
-    description: Seconds within which the test alert has to arrive. More than the C(group_wait) of its route.
+    description: Seconds within which the test alert must arrive. More than the C(group_wait) of its route.
     type: float
     default: 60
   validate_certs:
@@ -175,7 +175,7 @@ options:
     description:
       - >-
         File of the host that runs the module, outside of Prometheus' volume. Data should be there of the time since it
-        was last changed, but for what the retention drops. Not checked if it is not there.
+        was last changed, except for data that the retention drops. Not checked if the file does not exist.
       - >-
         With a retention by size, missing data is a fault only while less than a tenth of the size is in use. After
         that, the limit may have dropped the data.

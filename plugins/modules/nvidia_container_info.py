@@ -48,7 +48,7 @@ options:
   bundle:
     description:
       - Folder on the controller with a bundle of M(mlops.gpu_monitoring.image_bundle). The image then counts as present
-        only with a digest of the bundle, and has to come from the variable of a role.
+        only with a digest of the bundle, and must come from the variable of a role.
     type: path
     default: ""
   bundled_images:

@@ -14,7 +14,7 @@ class Integration(NamedTuple):
     """An integration such as slack: settings that are secrets, and which of them it cannot do without.
 
     Each secret has a setting of the same name with `_file`, which reads it from a file. `needs` are groups of secrets,
-    of which one each has to be there. `shared` says that `global` may have them, `authorization` that the integration
+    of which one each must be there. `shared` says that `global` may have them, `authorization` that the integration
     may log in by `http_config` instead.
     """
 

@@ -119,7 +119,7 @@ def _pair(path: str) -> certificates.Pair | None:
 
 
 def _authority(path: str) -> certificates.Pair | None:
-    """The CA, None where it is still to be made. A part of it is an error: every client would have to trust another
+    """The CA, None if it does not exist yet. A part of it is an error: every client would need to trust another
     one.
     """
     suffixes = [suffix for suffix in ("crt", "key") if os.path.lexists(f"{path}.{suffix}")]

@@ -35,7 +35,7 @@ def certificate_problem(certificate: str, private_key: str, names: Sequence[str]
     except ValueError:
         return "the key is not PEM text that can be read"
     if leaf.public_key() != key.public_key():
-        return "the key is not that of the certificate, which has to be the first of the text"
+        return "the key is not that of the certificate, which must be the first of the text"
     if not certificates.lasts(leaf, datetime.now(timezone.utc), 0):
         return f"the certificate is valid from {certificates.begins(leaf):%Y-%m-%d} to {certificates.ends(leaf):%Y-%m-%d}"
     valid_names = certificates.names_of(leaf)

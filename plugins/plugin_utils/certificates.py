@@ -148,7 +148,7 @@ def authority_problem(authority: Authority, now: datetime) -> str:
     """Why a CA of a site cannot sign; empty where it can."""
     certificate = authority.certificate
     if certificate.public_key() != authority.key.public_key():
-        return "the key is not that of the certificate, which has to be the first of the text"
+        return "the key is not that of the certificate, which must be the first of the text"
     if not lasts(certificate, now, 0):
         return f"the certificate is valid from {begins(certificate):%Y-%m-%d} to {ends(certificate):%Y-%m-%d}"
     try:
@@ -185,7 +185,7 @@ def renewed_authority(authority: Pair, now: datetime, days: int) -> Pair:
 
 
 def issued(authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> Pair:
-    """A certificate for a server with these names, and a new key. The authority has to last longer.
+    """A certificate for a server with these names, and a new key. The authority must last longer.
 
     The common name is for people: servers are known by their alternative names alone
     (https://www.rfc-editor.org/rfc/rfc9525#section-2).

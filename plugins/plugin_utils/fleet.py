@@ -138,7 +138,7 @@ def _tls(switches: dict[str, bool | None], default: bool) -> bool:
 def _check_addresses(variables: HostVariables, addresses: dict[str, str], members: Sequence[str]) -> None:
     """Raises an error for two hosts with one address, and for one that the other hosts cannot reach.
 
-    Nothing has to reach a monitoring host but people, so its own gpu_monitoring_address may be of the loopback.
+    Only people need to reach a monitoring host, so its own gpu_monitoring_address may be of the loopback.
     """
     owners: dict[str, str] = {}
     for host, ip in addresses.items():

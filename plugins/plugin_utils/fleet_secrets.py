@@ -245,4 +245,4 @@ def _general_names(host: str, names: Sequence[str]) -> list[x509.GeneralName]:
         return [certificates.general_name(name) for name in names]
     except ValueError as error:
         fix = "Write names like gpu1.example.org, gpu_1, 192.0.2.11 or 2001:db8::11"
-        raise VariableError("tls_alternative_names", host, f"{error}, as each name in a certificate has to be", fix) from error
+        raise VariableError("tls_alternative_names", host, f"{error}, as each name in a certificate must be", fix) from error

@@ -16,7 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class GivenAuthority:
-    """An authority whose certificate and key are variables. Its certificates are derived, so that none has to be kept.
+    """An authority whose certificate and key are variables. Its certificates are derived, so none is stored.
 
     Key, serial number and signature follow from the authority's key, the host, its names and a period of time. Each run
     in the period makes the same certificate, on any controller.

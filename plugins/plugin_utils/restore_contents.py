@@ -26,7 +26,7 @@ class ServiceData:
     secrets: dict[str, bytes] = field(default_factory=dict)
 
     def delivered(self) -> list[Delivered]:
-        """All files as they have to arrive."""
+        """All files as they must arrive."""
         secrets = [
             Delivered(path=path, size=len(content), sha256=hashlib.sha256(content).hexdigest())
             for path, content in self.secrets.items()

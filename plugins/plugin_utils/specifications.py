@@ -39,7 +39,7 @@ _CHECKS = {
 
 
 class Pattern(TypedDict):
-    """A variable of a role, the regular expression that its whole value has to match, and the fix."""
+    """A variable of a role, the regular expression that its whole value must match, and the fix."""
 
     variable: str
     pattern: str

@@ -18,7 +18,7 @@ from tests.lab.shell import run
 
 
 def image() -> str:
-    """Name of the image with Prometheus and promtool, built where it is not there."""
+    """Name of the image with Prometheus and promtool, built if it does not exist."""
     return images.build("prometheus", images.bases())
 
 

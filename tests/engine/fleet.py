@@ -224,7 +224,7 @@ class Grafana:
 
 
 def prometheus_image() -> str:
-    """The lab's image of Prometheus, built where it is not there."""
+    """The lab's image of Prometheus, built if it does not exist."""
     return images.build("prometheus", images.bases())
 
 

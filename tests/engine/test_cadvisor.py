@@ -44,7 +44,7 @@ class Watched:
             time.sleep(0.2)
 
     def of(self, name, container):
-        """Value and time of one series of a container; None where it is not there."""
+        """Value and time of one series of a container; None if it does not exist."""
         return next((one[2:] for one in self.series() if one[0] == name and one[1].get("name") == container), None)
 
     def wait_for(self, name, container, condition):

@@ -20,7 +20,7 @@ PROBE = 'count_over_time(up{job="prometheus"}[1h])'
 
 @pytest.fixture(scope="module")
 def older_image():
-    """Prometheus 3.5 of Debian, built where it is not there."""
+    """Prometheus 3.5 of Debian, built if it does not exist."""
     return images.build("prometheus_debian", images.bases())
 
 

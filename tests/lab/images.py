@@ -76,7 +76,7 @@ def content_tag(folder: Path, *bases: str) -> str:
 
 
 def build(name: str, environment: dict[str, str]) -> str:
-    """Name of the built image of a folder; built only where it is not there."""
+    """Name of the built image of a folder; built only if it does not exist."""
     image = f"{PREFIX}/{name}:{content_tag(FOLDER / name, *environment.values())}"
     if not succeeds("docker", "image", "inspect", image):
         print(f"building {name}", flush=True)

@@ -21,7 +21,7 @@ from tests.unit.roles.rendering import fleet, service
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    """The lab's Prometheus, built where it is not there yet."""
+    """The lab's Prometheus, built if it does not exist."""
     return images.build("prometheus", images.bases())
 
 

@@ -30,7 +30,7 @@ TEXTS = {"summary": 'XID 79 on GPU 3 ("H100") of gpu1: it fell <off>', "descript
 
 @pytest.fixture(scope="session")
 def image():
-    """The lab's Alertmanager, built where it is not there yet."""
+    """The lab's Alertmanager, built if it does not exist."""
     return images.build("alertmanager", {"LAB_BASE": images.build("base", {})})
 
 

@@ -14,7 +14,7 @@ from ansible.plugins.connection import ConnectionBase
 
 DOCUMENTATION = """
 name: unchanged_host
-short_description: Answers modules for a host that is not there
+short_description: Answers modules for a host that does not exist
 description:
   - Answers each module with the result that C(answers.json) has for it.
 options: {}

@@ -38,7 +38,7 @@ def test_restarted_services_come_back_with_their_data(host, prometheus, grafana,
 
 @pytest.fixture
 def late_service(play):
-    """A service of the collection on monitor1 that publishes an address which is not there after a boot."""
+    """A service of the collection on monitor1 that publishes an address that is missing after a boot."""
     image = on("monitor1", "docker inspect --format '{{.Config.Image}}' node-exporter").strip()
     late = {"name": "late", "image": image, "ports": [{"container_port": 9100, "host_port": 9101, "address": LATE_ADDRESS}]}
 

@@ -12,7 +12,7 @@ from tests.stack import ROOT, on, run_playbook, wait_until
 
 pytestmark = pytest.mark.long
 PASSWORD = "a password of the test"
-# Ansible repeats its command line, so the password is not there.
+# Ansible repeats its command line, so the password is not in it.
 GIVEN = {"backup_vault_password": "{{ lookup('ansible.builtin.env', 'BACKUP_PASSWORD') }}"}
 ENVIRONMENT = {"BACKUP_PASSWORD": PASSWORD}
 VOLUMES = "/var/lib/docker/volumes"

@@ -1,4 +1,4 @@
-"""What the collection put on the hosts is taken out, and only that; the data goes when asked for."""
+"""Only what the collection put on the hosts is removed; the data is removed on request."""
 
 from __future__ import annotations
 

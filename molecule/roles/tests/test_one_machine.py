@@ -112,7 +112,7 @@ def test_no_engine_is_added_beside_a_rootless_one(no_engine, engine_role):
 @pytest.fixture
 def broken_repositories(spare):
     """Two entries of the toolkit's repository contradict each other, so that apt reads no source, and another
-    repository is not there.
+    repository does not exist.
     """
     entry = "deb [signed-by=/etc/%s.gpg] https://nvidia.github.io/libnvidia-container/stable/deb/amd64 /"
     lists = {"guide": entry % "a", "nvidia-docker": entry % "b", "gone": "deb http://apt.lab/none /"}

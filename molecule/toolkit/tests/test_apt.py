@@ -63,7 +63,7 @@ def installed(spare):
 
 @pytest.fixture
 def hooked_job(installed):
-    """A job that has GPUs by the hook, as in the runtime's legacy mode. It has to run until the test ends it."""
+    """A job that has GPUs by the hook, as in the runtime's legacy mode. It must run until the test ends it."""
     on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
     start_job(HOST, "hooked-job", "--runtime=nvidia", "--env NVIDIA_VISIBLE_DEVICES=all")
     on(HOST, "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")

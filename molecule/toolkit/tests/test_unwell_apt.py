@@ -64,8 +64,8 @@ def dpkg_state() -> str:
 
 
 def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, bare, broken_driver):
-    """Entries of the toolkit's repository contradict each other, and entries of somebody else do. Another repository is
-    not there, a file of preferences is damaged, a driver is halfway, and another process has the lock.
+    """Entries of the toolkit's repository contradict each other, and entries of somebody else do. Another repository
+    does not exist, a file of preferences is damaged, a driver is halfway, and another process has the lock.
     """
     toolkit_lists = [f"{LISTS}/guide.list", f"{LISTS}/nvidia-docker.list"]
     for path in toolkit_lists:

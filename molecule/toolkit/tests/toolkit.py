@@ -67,7 +67,7 @@ def end_jobs(end: Callable[[str, str], str], *kept: str) -> None:
 
 
 def longest_pause(name: str, job: str) -> float:
-    """Seconds that a job's counter stood still at most, until now."""
+    """The longest time in seconds that a job's counter did not change."""
     now, *steps = on(name, f"docker exec {job} sh -c 'date +%s%N; cat /tmp/steps'").split()
     moments = [int(step) / 1e9 for step in (*steps, now)]
     return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))

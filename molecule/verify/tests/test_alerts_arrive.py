@@ -74,7 +74,7 @@ def receivers(deploy) -> Iterator[Receivers]:
 
 @pytest.fixture(autouse=True)
 def whole_again():
-    """The last test of this file runs verify, which has to be content."""
+    """The last test of this file runs verify, which must report no fault."""
 
 
 def silence(*arguments: str, **variables: str) -> int:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class BackupError(Exception):
-    """What a person has to know of a backup that cannot be made or restored, and what to do."""
+    """The problem of a backup that cannot be made or restored, and the fix."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A frozen state of the data of a monitoring host: hard links and copies in folders that only root can read.
 
-The folders lie in the volumes, since a hard link cannot leave its file system.
+The folders are in the volumes, since a hard link cannot leave its file system.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Measured:
 
 
 def measure(sources: Sources) -> Measured:
-    """How large the backup is, before anything is written. Raises BackupError where data of Grafana is not there."""
+    """How large the backup is, before anything is written. Raises BackupError if data of Grafana is missing."""
     _require_grafana(sources)
     measured = Measured()
     for service, folder in sources.volumes.items():

@@ -16,7 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.clie
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 
 _CHUNK_BYTES = 1 << 20
-# A blob whose bytes are wrong is asked for once more.
+# A blob whose bytes are wrong is fetched again.
 _TRIES_OF_DIGEST = 2
 Arrived = Callable[[int], None]
 

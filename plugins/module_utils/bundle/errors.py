@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class BundleError(Exception):
-    """What a person has to know: the option or file, the problem and the fix, as whole sentences."""
+    """The option or file, the problem and the fix, as whole sentences."""

@@ -59,7 +59,7 @@ def is_of_file(meta: DashboardMeta, to_remove: bool) -> bool:
 
 
 def folder_of(meta: DashboardMeta) -> str:
-    """The uid of the folder that the dashboard lies in; empty at the top level, which some answers call general."""
+    """The uid of the folder that the dashboard is in; empty at the top level, which some answers call general."""
     return folder_uid(meta.get("folderUid"))
 
 

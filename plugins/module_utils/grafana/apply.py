@@ -34,7 +34,7 @@ def apply(
 
     Without `write`, an object in a folder that failed has its `error` set, as in a run, and nothing is written.
 
-    One object's failure does not stop the others, but what lies in a folder that failed is left out. Where the server
+    One object's failure does not stop the others, but the content of a folder that failed is left out. Where the server
     refuses the credentials or no longer answers, the rest is left out.
     """
     run = _Run(client, wanted, existing, write)
@@ -115,7 +115,7 @@ def _parent_before(change: Change) -> str:
 
 
 def _settle(client: Client, change: Change, wanted: Declared, existing: present.Present) -> None:
-    """Write until the object is as it is wanted: after a conflict once more, after a server error with growing pauses.
+    """Write until the object is as declared: after a conflict again, after a server error with growing pauses.
 
     Where somebody else, such as the same task on another host, has made the change, the change is theirs.
     """

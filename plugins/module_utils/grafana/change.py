@@ -50,7 +50,7 @@ class Change:
 
     @property
     def changed(self) -> bool:
-        """Whether something has to be written."""
+        """Whether a write is needed."""
         return self.action != "unchanged"
 
     def diff(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ NOT_NESTED = "This Grafana does not nest folders: Grafana 11 and newer do, 10 wi
 
 
 def refuse_to_nest(client: Client, version: str, changes: list[Change]) -> None:
-    """Set the error of each folder that is to lie in another one where the server makes all at the top level.
+    """Set the error of each folder with a parent if the server makes all folders at the top level.
 
     Grafana 9 and 10 nest folders with a feature toggle alone. Without it they take the parent, and ignore it.
     """

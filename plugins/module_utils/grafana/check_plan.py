@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.prese
 
 
 def refuse_missing_folders(wanted: declared.Declared, present: Present) -> None:
-    """Raise GrafanaError where something is declared in a folder that is not there."""
+    """Raise GrafanaError if something is declared in a folder that does not exist."""
     absent = {item["uid"] for item in wanted.folders if item["state"] == "absent"}
     folders = (set(present.folders) | set(present.hidden) | {item["uid"] for item in wanted.folders}) - absent
     references = [

@@ -11,7 +11,7 @@ FIRST_WITH_BOTH = 12
 
 
 def refuse_shared(version: str, changes: list[Change]) -> None:
-    """Set the error of each dashboard that is to be created with the uid of a declared folder."""
+    """Set the error of each new dashboard with the uid of a declared folder."""
     if not is_before(version, FIRST_WITH_BOTH):
         return
     folders = {change.uid for change in changes if change.kind == "folder" and change.item["state"] == "present"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Whether what Grafana keeps means the same as what is wanted. Pure."""
+"""Whether Grafana's object means the same as the declared one. Pure."""
 
 import math
 import sys
@@ -140,7 +140,7 @@ def _is_added(name: str, holder: str, wanted: Json) -> bool:
 
 
 def includes(present: Any, wanted: Any) -> bool:
-    """Whether `present` has all that is wanted; in objects it may have more. null is wanted absent."""
+    """Whether `present` has all that is declared; in objects it may have more. A declared null must be absent."""
     if isinstance(wanted, dict):
         stored = present or {}
         return isinstance(stored, dict) and all(includes(stored.get(key), inner) for key, inner in wanted.items())

@@ -43,7 +43,7 @@ def _complete_datasources(
 def _look_for_library_panels(
     client: Client, changes: list[Change], wanted: declared.Declared, existing: present.Present
 ) -> None:
-    """Ask for the library panels of dashboards that are about to be written, and plan again where one is not there."""
+    """Ask for the library panels of dashboards that are about to be written, and plan again if one does not exist."""
     for number, change in enumerate(changes):
         if change.kind != "dashboard" or not change.body:
             continue

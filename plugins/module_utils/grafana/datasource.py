@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What has to be done to one datasource. Grafana never gives secrets back, only the names of those that are set. Pure.
+"""The change of one datasource. Grafana never gives secrets back, only the names of those that are set. Pure.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ def read_only(uid: str, stored: Optional[answers.Datasource]) -> str:
 
 
 def repeated(stored: answers.Datasource) -> Json:
-    """What a PUT has to repeat of the stored datasource, so that it stays as it is."""
+    """Parts of the stored datasource that a PUT must repeat to keep them."""
     return {key: value for key, value in stored.items() if key in _REPEATED}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class GrafanaError(Exception):
-    """What a person has to know: the object or option, the value and what to do."""
+    """The object or option, the value and the fix."""
 
 
 class NotReachable(GrafanaError):

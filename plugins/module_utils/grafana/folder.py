@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What has to be done to one folder. Pure."""
+"""The change of one folder. Pure."""
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import declared
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answers import Json

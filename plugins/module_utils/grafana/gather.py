@@ -28,7 +28,7 @@ _NOT_OF_THE_MODEL = ("id", "version", "__inputs", "__requires", "__elements")
 
 
 class Gathered(TypedDict):
-    """Items of the options of the same names, without the options that nothing has to be said for."""
+    """Items of the options of the same names, without options that have their default."""
 
     datasources: list[Json]
     folders: list[Json]

@@ -75,7 +75,7 @@ def _with_renames_in_order(changes: list[Change]) -> list[Change]:
 
 
 def _leave_default_to_another(change: Change, wanted: declared.Declared) -> None:
-    """Let the datasource not repeat that it is the default one where another one is to be."""
+    """Remove the mark of the default datasource if another one is declared as the default."""
     becomes_default = {item["uid"] for item in wanted.datasources if item["is_default"] and item["state"] == "present"}
     if becomes_default - {change.uid} and change.body.get("isDefault"):
         change.body["isDefault"] = False

@@ -106,7 +106,9 @@ def _read_datasources(client: Client, present: Present, wanted: declared.Declare
 
 
 def _read_folders(client: Client, present: Present, wanted: declared.Declared) -> None:
-    """All folders in one request. The search may lag behind: what it does not show as wanted is read again by uid."""
+    """All folders in one request. The search may lag behind: folders that it does not show as declared are read again
+    by uid.
+    """
     holders = [item["folder_uid"] for item in wanted.dashboards] + [item["parent_uid"] for item in wanted.folders]
     named = {uid for uid in holders if uid}
     if not (wanted.folders or named or wanted.prune):
@@ -138,7 +140,7 @@ def read_datasource(client: Client, present: Present, uid: str) -> None:
 
 
 def read_folder(client: Client, present: Present, uid: str) -> None:
-    """Read one folder. Grafana answers 403 for a folder that is not there, unless the account may read every folder."""
+    """Read one folder. Grafana answers 403 for a missing folder, unless the account may read every folder."""
     present.hidden.pop(uid, None)
     try:
         answer = _get(client, present, "folder", uid, f"/api/folders/{uid}")

@@ -33,7 +33,7 @@ class Spared(TypedDict):
 
 
 def is_expected(item: Spared) -> bool:
-    """Whether the object is spared as a matter of course, so that nobody has to be told on every run."""
+    """Whether the object is spared as a matter of course, so no report is needed on every run."""
     return item["reason"] == _ONLY_TAG
 
 

@@ -70,7 +70,7 @@ def of_answers(version: Mapping[str, Any], info: Mapping[str, Any], daemon: Mapp
 
 
 def without_answer(others: OtherEngines) -> str:
-    """Why no engine is to be installed on a host if none answers; empty if one can be."""
+    """Why no engine can be installed on a host if none answers; empty if one can be."""
     if others.snap:
         return f"{_SNAP} {_SNAP_FIX}"
     if others.rootless_sockets:

@@ -73,7 +73,7 @@ def cdi_folders(engine: EngineState, usual: Iterable[str] = CDI_FOLDERS) -> list
 
 
 def _runtime_program(commands: Commands, engine: EngineState) -> str:
-    """Path of the program that the engine runs for the runtime nvidia; empty where it is not there."""
+    """Path of the program that the engine runs for the runtime nvidia; empty if it does not exist."""
     program = engine["runtimes"].get("nvidia", "")
     if not os.path.isabs(program):
         return (commands.path(program) or "") if program else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class PrometheusError(Exception):
-    """What a person has to know: the option or query, the value and what to do."""
+    """The option or query, the value and the fix."""
 
 
 class NotReady(PrometheusError):

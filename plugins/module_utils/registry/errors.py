@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RegistryError(Exception):
-    """What a person has to know of a registry: what was asked, the answer and the fix, as whole sentences.
+    """The request to a registry, the answer and the fix, as whole sentences.
 
     `status` is that of the answer, 0 if missing.
     """

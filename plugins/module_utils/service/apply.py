@@ -86,10 +86,10 @@ def lock(name: str) -> Iterator[None]:
 
 
 def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple[Service, Container]:
-    """Make the service as it is wanted; returns what was decided and the container. What is as wanted must only be
-    healthy.
+    """Make the service as declared; returns what was decided and the container. A service that is as declared must only
+    be healthy.
 
-    What a killed run left comes first, so that the service runs again whatever is wrong with what is wanted now.
+    The remains of a killed run come first, so the service runs again even if its present options are wrong.
     """
     name, pulled = options.name, False
     if replaced_data.pending(name):
@@ -192,7 +192,7 @@ def _replaced_mounts(inspected: Container, name: str, warnings: list[str]) -> di
 
 
 def _own_image(engine: Engine, inspected: Optional[Container], image: Optional[Image]) -> Optional[Image]:
-    """The image that the container was made from, which is the wanted `image` unless that is another one by now."""
+    """The image that the container was made from, which is the declared `image` unless that was replaced meanwhile."""
     if inspected is None or (image and image["Id"] == inspected["Image"]):
         return image if inspected else None
     return engine.image(inspected["Image"])
@@ -368,7 +368,7 @@ def carry_out(engine: Engine, service: Service) -> Container:
             files.remove(path)
         manifest.settle(options)
     except ServiceError as error:
-        raise ServiceError(f"{error.reason} {service.name} runs as wanted; the next run removes what is left of the one before.") from error
+        raise ServiceError(f"{error.reason} {service.name} runs as declared. The next run removes the remains of the previous container.") from error
     return container
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ServiceError(Exception):
-    """What a person has to know: the option, its value and what to do; `output` is what the service or validator wrote,
+    """The option, its value and the fix; `output` is what the service or validator wrote,
     lines of text.
     """
 

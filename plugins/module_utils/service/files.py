@@ -75,7 +75,7 @@ def _number(option: str, value: str, look_up: Callable[[str], Any]) -> int:
 
 
 def wanted_state(file: ManagedFile) -> FileState:
-    """The file as it is wanted on the host."""
+    """The file as declared, for the host."""
     if not _MODE.fullmatch(file.mode):
         raise ServiceError(f"files: mode '{file.mode}' of {file.path} is not octal. Write it like \"0644\", with the quotes.")
     owner, group = _number("owner", file.owner, pwd.getpwnam), _number("group", file.group, grp.getgrnam)
@@ -95,7 +95,7 @@ def read(path: str) -> Optional[FileState]:
 
 
 def changes(files: list[ManagedFile], moved: Optional[dict[str, str]] = None) -> list[FileChange]:
-    """The files that are not as they are wanted. Those of `moved` keep the content that they have at another path."""
+    """The files that are not as declared. Those of `moved` keep the content that they have at another path."""
     changed = []
     for file in files:
         wanted, present, taken_from = wanted_state(file), read(file.path), (moved or {}).get(file.path)
@@ -120,7 +120,7 @@ def make_folder(path: str) -> None:
 
 
 def missing_folders(paths: list[str]) -> list[str]:
-    """The folders above the paths that are not there."""
+    """The missing folders above the paths."""
     missing = set()
     for path in paths:
         folder = os.path.dirname(path)

@@ -61,7 +61,7 @@ def address_of(container: Container, networks: list[str]) -> str:
 
 
 def has_healthcheck(image: Image) -> bool:
-    """Whether an image has a health check of its own."""
+    """Whether an image defines a health check."""
     test = ((image.get("Config") or {}).get("Healthcheck") or {}).get("Test") or ["NONE"]
     return test[0] != "NONE"
 

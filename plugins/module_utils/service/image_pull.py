@@ -12,7 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.error
 
 
 def pull(engine: Engine, reference: str, of_bundle: Optional[Bundled]) -> Image:
-    """The image from its registry, which has to be that of the bundle where there is one."""
+    """The image from its registry, which must be that of the bundle if there is a bundle."""
     if of_bundle and not of_bundle.pull:
         raise ServiceError(bundled.missing(reference, engine.image(reference)))
     image = engine.pull(reference)

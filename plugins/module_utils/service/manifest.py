@@ -163,7 +163,7 @@ def orphans(service: ServiceSpec) -> list[str]:
 
 
 def moved(service: ServiceSpec) -> dict[str, str]:
-    """Files that are made once and not there, each with the path at which the service has a file of that name."""
+    """Missing files that are made once, each with the path at which the service has a file of that name."""
     existing, asked = [path for path in read(service.name).kept if os.path.lexists(path)], wanted(service).kept
     missing = [path for path in asked if not os.path.lexists(path)]
     return {new: old for new in missing for old in existing if old not in asked and os.path.basename(old) == os.path.basename(new)}

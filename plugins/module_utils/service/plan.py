@@ -159,8 +159,8 @@ def _belongs_to_image(mount: Mount, image: Optional[Image]) -> bool:
 
 
 def differences(wanted: View, present: View) -> list[str]:
-    """Names of the options in which the container differs from what is wanted; with the key, as in `env.TZ`, where the
-    option has keys.
+    """Names of the options in which the container differs from the declared one; with the key, as in `env.TZ`, where
+    the option has keys.
     """
     different: list[str] = []
     for name in sorted(wanted):
@@ -178,7 +178,7 @@ def differences(wanted: View, present: View) -> list[str]:
 
 @dataclass
 class Plan:
-    """What has to be done. `container` is one of keep, create, recreate, start, reload.
+    """The needed changes. `container` is one of keep, create, recreate, start, reload.
 
     `reasons` are the options and files for which it is recreated. `explanations` has those of them that a name alone
     does not explain. `data_of` is the version whose data another version is about to change.

@@ -80,7 +80,7 @@ def given(options: Mapping[str, Any]) -> Optional[GivenLogin]:
 
 
 def mirrors(options: Mapping[str, Any]) -> list[str]:
-    """The registries that OPTIONS name in place of the upstream ones, each once."""
+    """The registries that OPTIONS name instead of the upstream ones, each once."""
     names = [options["registry"], *options["mirrors"]]
     return list(dict.fromkeys(_normal(name) for name in names if name))
 

@@ -7,7 +7,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.journal import Reloadable
 
-# Prometheus answers after two minutes where a receiver of samples that is taken out does not answer.
+# Prometheus answers after two minutes if a removed receiver of samples does not answer.
 RELOAD_SECONDS = 300
 
 

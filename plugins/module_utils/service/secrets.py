@@ -23,7 +23,7 @@ def secret_parts(contents: Iterable[str]) -> list[str]:
 
 
 def masked(text: str, parts: list[str]) -> str:
-    """The text with `<secret>` in place of every part."""
+    """The text with every part replaced by `<secret>`."""
     for part in parts:
         text = text.replace(part, "<secret>")
     return text

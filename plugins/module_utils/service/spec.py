@@ -200,7 +200,7 @@ def _bindings(ports: list[Port]) -> dict[str, list[dict[str, str]]]:
 
 
 def _mount_options(mount: Mount, service: str) -> dict[str, Any]:
-    """What belongs to one kind of mount. A volume that is not there yet gets a label that tells for whom it was made.
+    """What belongs to one kind of mount. A new volume gets a label with the service that it was made for.
     """
     if mount.type == "volume":
         return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}}

@@ -26,7 +26,7 @@ _NEVER = "0001-01-01T00:00:00Z"
 def recover(engine: Engine, name: str, wanted: Optional[ServiceSpec] = None) -> tuple[bool, list[str]]:
     """Finish or take back what a killed run left; returns whether there was anything, and what could not be taken back.
 
-    `wanted` is the service as it is to be deployed now.
+    `wanted` is the service as declared now.
     """
     left = journal.read(name)
     if left is None:

@@ -90,7 +90,7 @@ class Toolkit:
         self._warnings: list[str] = []
 
     def reconcile(self) -> Outcome:
-        """Bring the host to what is wanted. Raises ToolkitError where that fails."""
+        """Bring the host to the declared state. Raises ToolkitError if that fails."""
         host = self._look()
         outcome = Outcome(host, self._decide(host))
         carried_out: set[type[Action]] = set()
@@ -231,7 +231,7 @@ class Toolkit:
         finally:
             manager.close()
         folder.settle()
-        # What was installed is what is wanted from here on: it is held, though its version was not asked for.
+        # From here on the installed version counts as declared: it is held, though the version was not asked for.
         self._wanted = replace(wanted, version=action.version)
         self._show_installation(action, before)
 

@@ -44,7 +44,7 @@ DEFAULT_PROGRAM = "nvidia-container-runtime"
 
 
 def decide(host: Host, wanted: Wanted) -> Plan:
-    """What to do on a host that looks like this. Raises ValueError where what is wanted is not valid."""
+    """The plan for a host in this state. Raises ValueError if the declared state is not valid."""
     _check_versions(wanted)
     if wanted.state == "absent":
         return _absent(host, wanted)
@@ -179,7 +179,7 @@ def _packages(host: Host, wanted: Wanted) -> Plan:
 
 
 def _configurable(host: Host, wanted: Wanted) -> bool:
-    """Whether the packages need no more than their maintainer scripts to be in the version that is wanted."""
+    """Whether the packages need only their maintainer scripts to be in the declared version."""
     packages = host["packages"]["toolkit"]
     versions = {package["version"] for package in packages}
     if len(packages) != len(TOOLKIT_PACKAGES) or len(versions) != 1:
@@ -237,7 +237,7 @@ def _installation(
 
 
 def _files_differ(host: Host, wanted: Wanted, install: InstallPackages) -> bool:
-    """Whether the repository or its key is not as it is wanted."""
+    """Whether the repository or its key is not as declared."""
     file, key = files(host["repositories"])
     if install.set_aside or file["sha256"] != sha256(install.repository):
         return True

@@ -32,7 +32,7 @@ class EngineRuntime:
         self.diffs: list[daemon_file.Diff] = []
 
     def state(self) -> engine.EngineState:
-        """The engine by now."""
+        """The present state of the engine."""
         return engine.ask(self._docker_host, installed=True)
 
     def planned(self, program: str, state: str) -> None:

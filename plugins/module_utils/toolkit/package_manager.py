@@ -46,7 +46,7 @@ class PackageManager(Protocol):
         """Install the packages that were fetched."""
 
     def put_back(self, present: Sequence[Package]) -> None:
-        """Install the kept packages again, and remove those of the toolkit that were not there."""
+        """Install the kept packages again, and remove those of the toolkit that were not installed."""
 
     def configure(self, names: Sequence[str]) -> None:
         """Finish the installation of packages that were left halfway."""
@@ -134,7 +134,7 @@ class Apt:
             raise PackageError(f"{str(error).rstrip(' .')}.{advice}") from error
 
     def put_back(self, present: Sequence[Package]) -> None:
-        """Install the kept packages again, and remove those of the toolkit that were not there."""
+        """Install the kept packages again, and remove those of the toolkit that were not installed."""
         before = {package["name"] for package in present}
         now = {package["name"] for package in packages.ask(self._commands)["toolkit"]}
         # The kept packages, which come next, have what these are needed for.
@@ -219,7 +219,7 @@ class Dnf:
         self._run("install", *self._of_repository(), *names)
 
     def put_back(self, present: Sequence[Package]) -> None:
-        """Install the kept packages again, and remove those of the toolkit that were not there."""
+        """Install the kept packages again, and remove those of the toolkit that were not installed."""
         before = {package["name"] for package in present}
         now = {package["name"] for package in packages.ask(self._commands)["toolkit"]}
         kept = self._folder.files("kept")

@@ -106,7 +106,7 @@ class AddRuntime:
 
 @dataclass(frozen=True)
 class RemoveToolkit:
-    """Take out what the role put in: `packages` are the names to remove, `release` those to hold no longer.
+    """Remove what the role installed: `packages` are the names to remove, `release` those to hold no longer.
 
     `engine_gone` says that the host no longer has a Docker engine, and so no container that needs the toolkit.
     """
@@ -128,7 +128,7 @@ class RemoveToolkit:
 
 @dataclass(frozen=True)
 class RemoveCdi:
-    """Take out the role's own CDI specification, of a toolkit that the role did not install."""
+    """Remove the role's own CDI specification, of a toolkit that the role did not install."""
 
     def describe(self) -> str:
         """What would be done."""

@@ -18,7 +18,7 @@ PINNED = "nvidia-container-toolkit-pinned"
 
 
 def url(manager: str, wanted: str) -> str:
-    """The URL of the repository, NVIDIA's own where no other is wanted."""
+    """The URL of the repository, by default NVIDIA's own."""
     return wanted or NVIDIA_URLS["apt" if manager == "apt" else "dnf"]
 
 

@@ -97,7 +97,7 @@ def service(role: str, name: str, inventory: dict[str, Any], host: str, folder: 
 def _rendered(
     role: str, wanted: Callable[[Task], bool], inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None
 ) -> Iterator[dict[str, Any]]:
-    """The rendered arguments of the tasks of a role and its dependencies that are wanted."""
+    """The rendered arguments of the selected tasks of a role and its dependencies."""
     source = folder / "inventory.yml"
     source.write_text(yaml.safe_dump(inventory))
     loader = DataLoader()

@@ -21,7 +21,7 @@ _QUALIFIED = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w.-]*=[A-Za-z0-9][\w.:-]*", 
 class DeviceRequest:
     """A request for devices, as `--gpus` and `--device nvidia.com/gpu=0` make it. A count of -1 means all.
 
-    `capabilities` are lists of which one has to be met as a whole.
+    `capabilities` are lists, of which one must match as a whole.
     """
 
     driver: str

@@ -11,6 +11,6 @@ Stamp = tuple[int, int, int]
 
 
 def stamp(path: str) -> Stamp:
-    """The stamp of a file. Raises OSError where it is not there."""
+    """The stamp of a file. Raises OSError if it does not exist."""
     status = os.stat(path)
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -8,7 +8,7 @@ import os
 
 
 def write(path: str, text: str) -> None:
-    """Put the text in place of a file. Readers see the file whole or not at all."""
+    """Replace a file by the text. Readers see the whole file or no file."""
     folder, name = os.path.split(path)
     # The collector reads names that end with .prom alone.
     new = os.path.join(folder, f".{name}.new")

@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 module=$(go mod download -json "github.com/prometheus/alertmanager@v$version" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p')
 cp -R "$module" "$work/source"
 chmod -R u+w "$work/source"
-# The module has no web page, which is built by other tools, and its folder has to hold a file.
+# The module has no web page, which is built by other tools, and its folder must hold a file.
 mkdir -p "$work/source/ui/app/dist" "$work/data"
 echo "The lab's Alertmanager has no web page." >"$work/source/ui/app/dist/index.html"
 (cd "$work/source" && CGO_ENABLED=0 GOWORK=off GOFLAGS='-mod=readonly -buildvcs=false' \

@@ -1,4 +1,4 @@
-"""Plays for hosts that are not there."""
+"""Plays for hosts that do not exist."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @pytest.fixture
 def playbook(tmp_path):
-    """Runs a playbook, a file or a list of plays, and gives its exit code and output. Every module finds a host that is
-    as wanted.
+    """Runs a playbook, a file or a list of plays, and gives its exit code and output. Every module finds a host that
+    needs no change.
     """
     shared = {
         "ansible_connection": "unchanged_host",

@@ -1,4 +1,4 @@
-"""The playbook backup for hosts that are not there."""
+"""The playbook backup for hosts that do not exist."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def test_a_password_of_grafana_that_is_not_known_is_not_made_up(playbook, tmp_pa
     }
     _code, output = playbook(BACKUP, variables={"monitor1": values})
     assert "The password of Grafana on monitor1 is not in grafana_admin_password_file" in output
-    # The backup itself begins, and its module has no answer on a host that is not there.
+    # The backup itself begins, and its module has no answer from a host that does not exist.
     assert "answers.json has no answer for mlops.gpu_monitoring.monitoring_backup" in output, output
     assert not file.exists()

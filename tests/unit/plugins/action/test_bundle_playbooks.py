@@ -1,4 +1,4 @@
-"""The playbooks bundle and load against a stand-in for a registry, for hosts that are not there."""
+"""The playbooks bundle and load against a stand-in for a registry, for hosts that do not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is evaluated and made once for all hosts, in plays that ansible-playbook runs for hosts that are not there."""
+"""Actions that run once for all hosts, in plays that ansible-playbook runs for hosts that do not exist."""
 
 from __future__ import annotations
 

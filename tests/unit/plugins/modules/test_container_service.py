@@ -26,7 +26,7 @@ def run(*services, check=False, **options):
 
 @pytest.fixture
 def no_engine(tmp_path_factory):
-    """The address of an engine that is not there."""
+    """The address of an engine that does not exist."""
     return f"unix://{tmp_path_factory.mktemp('none')}/docker.sock"
 
 

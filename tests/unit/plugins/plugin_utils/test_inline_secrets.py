@@ -1,4 +1,4 @@
-"""Secrets in Prometheus' configuration itself, and secret files that are not there."""
+"""Secrets in Prometheus' configuration itself, and missing secret files."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Wanted:
     uids: tuple[str, ...] = ()
 
     def fits(self, hit: dict[str, Any]) -> bool:
-        """Whether a hit is one that is wanted."""
+        """Whether a hit matches the query."""
         return self._fits_kind(hit) and self._fits_words(hit) and self._fits_place(hit)
 
     def _fits_kind(self, hit: dict[str, Any]) -> bool:

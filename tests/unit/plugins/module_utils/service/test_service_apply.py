@@ -84,7 +84,7 @@ def test_a_refusal_at_any_step_is_taken_back(engine, options, deployed, changed,
 
 def test_a_refusal_to_remove_the_old_container_leaves_the_new_one(engine, changed, deployed):
     engine.fail_at = 6
-    with pytest.raises(ServiceError, match="the disk is full.*app runs as wanted; the next run removes what is left of the one before"):
+    with pytest.raises(ServiceError, match="the disk is full.*app runs as declared. The next run removes the remains of the previous container"):
         deploy(engine, changed)
     assert sorted(state(engine, changed)[0]) == ["/app", "/app.previous"]
     assert deploy(engine, changed)[0].plan.actions() == ["clear up an interrupted change"]
@@ -188,7 +188,7 @@ def test_another_name_replaces_the_container_and_keeps_the_services_own_name_on_
 def test_a_foreign_container_with_the_name_is_no_hindrance_under_another_name(engine, options):
     deploy(engine, dict(options, name="foreign"))
     engine.rename("foreign", "app")
-    with pytest.raises(ServiceError, match="a container named app is there.*gpu_monitoring_container_prefix"):
+    with pytest.raises(ServiceError, match="a container named app exists.*gpu_monitoring_container_prefix"):
         deploy(engine, options)
     deploy(engine, dict(options, container_name="gpu-app"))
     assert sorted(state(engine, options)[0]) == ["/app", "/gpu-app"]

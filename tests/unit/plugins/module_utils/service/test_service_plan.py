@@ -1,4 +1,4 @@
-"""What has to be done, from what is wanted and what the engine reports."""
+"""The needed changes, from the declared service and the engine's report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hosts as host_info shows them, and what is wanted of them."""
+"""Hosts as host_info shows them, and their declared state."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Stand:
 
 @pytest.fixture
 def stand(tmp_path, monkeypatch):
-    """Makes a stand from looks, and carries out what is wanted on it."""
+    """Makes a stand from looks, and brings it to the declared state."""
 
     def make(*looks: Host) -> Stand:
         made = Stand(tmp_path, list(looks))

@@ -22,7 +22,7 @@ HOOKED = [container("job", "hook"), container("other", "devices")]
 
 
 class Case(NamedTuple):
-    """A host, what is wanted, and the plan: kinds of actions, and words of its refusal and of its warnings."""
+    """A host, its declared state, and the plan: kinds of actions, and words of its refusal and of its warnings."""
 
     host: Host
     wanted: Wanted

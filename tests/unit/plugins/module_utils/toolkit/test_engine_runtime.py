@@ -55,7 +55,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 @pytest.fixture
 def runtime(host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., engine_runtime.EngineRuntime]:
-    """Makes the runtime of the host from what is wanted. No dockerd checks the file."""
+    """Makes the runtime of the host as declared. No dockerd checks the file."""
     with patch_module_args({}):
         module = AnsibleModule({})
     monkeypatch.setattr(module, "get_bin_path", lambda *_arguments, **_options: None)

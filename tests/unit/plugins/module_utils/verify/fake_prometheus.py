@@ -16,7 +16,7 @@ PROM = {"type": "prometheus", "uid": "prom"}
 
 
 class FakePrometheus:
-    """Labels of the series that each expression finds; an expression that is not there fails."""
+    """Labels of the series that each expression finds; a missing expression fails."""
 
     def __init__(self, answers=None):
         self.answers = answers or {}
