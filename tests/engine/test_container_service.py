@@ -155,7 +155,7 @@ def test_a_renamed_container_and_another_name(api, run, options, deployed, image
     api.rename(options["name"], f"{PREFIX}-mine")
     assert run(**options)["actions"] == ["recreate container: container_name"]
     foreign = api.create_container(images[0], name=f"{PREFIX}-taken")["Id"]
-    with pytest.raises(Failed, match=f"a container named {PREFIX}-taken is there.*gpu_monitoring_container_prefix"):
+    with pytest.raises(Failed, match=f"a container named {PREFIX}-taken exists.*gpu_monitoring_container_prefix"):
         run(**options, container_name=f"{PREFIX}-taken")
     port = [{"container_port": 8080, "host_port": free_port()}]
     run(**options, ports=port)
@@ -471,7 +471,7 @@ def test_the_health_check_of_the_image(api, run, options, images):
 
 def test_a_foreign_container_is_left_alone(api, run, options, images):
     identifier = api.create_container(images[0], name=options["name"])["Id"]
-    with pytest.raises(Failed, match="mlops.gpu_monitoring did not make"):
+    with pytest.raises(Failed, match="mlops.gpu_monitoring did not create"):
         run(**options)
     assert not run(name=options["name"], state="absent")["changed"]
     assert api.inspect_container(options["name"])["Id"] == identifier
