@@ -136,7 +136,7 @@ def test_check_mode_makes_the_same_plan_and_writes_nothing(grafana, declared):
     assert not grafana.run(grafana_resources, **declared)["changed"]
 
 
-def test_drift_is_put_back(grafana, declared):
+def test_drift_is_restored(grafana, declared):
     grafana.run(grafana_resources, **declared)
     model = grafana.dashboard("ct-gpus")["dashboard"]
     model["panels"][0]["title"] = "by hand"
@@ -289,7 +289,7 @@ def test_an_object_of_the_same_title_is_not_taken_over(grafana, declared):
     assert grafana.dashboard("ct-theirs")["dashboard"] == before
 
 
-def test_a_datasource_of_the_same_name_is_an_error_and_the_others_go_on(grafana, declared):
+def test_a_datasource_of_the_same_name_is_an_error_and_the_others_continue(grafana, declared):
     grafana.api("POST", "/api/datasources", {"uid": "ct-theirs", "name": "CT P", "type": "prometheus", "access": "proxy", "url": "http://x"})
     del declared["dashboards"][0]
     result = grafana.run(grafana_resources, **declared)
@@ -508,7 +508,7 @@ def test_folders_move_and_nest(grafana, declared):
     assert (stored["title"], stored.get("parentUid") or "") == ("CT Moved", "")
 
 
-def test_provisioned_objects_are_named_and_the_others_go_on(provisioned):
+def test_provisioned_objects_are_named_and_the_others_continue(provisioned):
     model = provisioned.dashboard("prov-dash")["dashboard"]
     unchanged = provisioned.run(grafana_resources, dashboards=[{"uid": "prov-dash", "model": model}])
     assert not unchanged["changed"]

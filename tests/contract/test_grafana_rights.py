@@ -61,7 +61,7 @@ def test_an_editor_keeps_a_datasource_and_may_not_change_it(grafana, token_of):
     assert "ct-d" in actions(result)
 
 
-def test_a_viewer_is_told_what_is_missing(grafana, token_of):
+def test_a_viewer_reads_what_is_missing(grafana, token_of):
     grafana.run(grafana_resources, datasources=[DATASOURCE])
     dashboards = [DASHBOARD, {**DASHBOARD, "uid": "ct-root", "folder_uid": None}]
     token = token_of("Viewer")

@@ -322,7 +322,7 @@ def test_a_grafana_without_nested_folders_is_named(grafana):
     assert "folder 'ct-h': it was made at the top level instead of in 'ct-f'" in message
 
 
-def test_a_save_of_somebody_else_in_between_is_read_and_put_back(grafana):
+def test_a_save_of_somebody_else_in_between_is_read_and_restored(grafana):
     grafana.run(grafana_resources, **DECLARED)
     done = []
 

@@ -195,7 +195,7 @@ def test_a_service_account_and_its_token_are_made_once(grafana, account):
     assert result["changed"]
 
 
-def test_a_token_that_is_gone_is_made_anew(grafana, account):
+def test_a_missing_token_is_made_again(grafana, account):
     grafana.run(grafana_service_account, **account)
     file = Path(account["token_file"])
     first = file.read_text()

@@ -107,6 +107,6 @@ def test_a_file_that_is_not_there_is_named(grafana):
     assert "/nonexistent/ca.pem" in message
 
 
-def test_a_dry_run_goes_on_without_a_file_that_a_run_would_put_there(grafana):
+def test_a_dry_run_continues_without_a_file_that_a_run_would_put_there(grafana):
     result = grafana.run(grafana_resources, folders=FOLDERS, ca_path="/nonexistent/ca.pem", check=True)
     assert [shown["action"] for shown in result["objects"]] == ["created"]

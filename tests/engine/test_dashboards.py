@@ -60,7 +60,7 @@ def prometheus(tmp_path_factory):
     others = [(host, name) for host in GPU_HOSTS for name in ("training-0", "training-1") if (host, name) not in of_mig]
     found += [*series.gpu_hours(others), *series.gpu_hours(of_mig, mig=True)]
     found += [alert for host in (*GPU_HOSTS, WITHOUT_GPU) for alert in series.alerts(host)]
-    found += series.machine("watcher", 2)
+    found += series.machine("monitor", 2)
     found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
     found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
     found += [*series.machine(SILENT, 2), *series.gpu_containers(SILENT, ()), series.fresh("collector-stopped", works=False)]
@@ -76,7 +76,7 @@ def prometheus(tmp_path_factory):
 def cases():
     """Every panel with every kind of host that its dashboard shows."""
     for path in queries.FILES:
-        hosts = {"model-serving": SERVERS, "machines": {**GPU_HOSTS, "watcher": ()}}.get(path.stem, GPU_HOSTS)
+        hosts = {"model-serving": SERVERS, "machines": {**GPU_HOSTS, "monitor": ()}}.get(path.stem, GPU_HOSTS)
         of_panels = itertools.groupby(queries.of(path), key=lambda query: (query.panel, query.title))
         for (_number, title), asked in of_panels:
             asked = list(asked)
@@ -144,7 +144,7 @@ def test_a_host_without_a_gpu_can_be_chosen_on_gpu_host(prometheus):
     selector = re.fullmatch(r"label_values\((.*), host\)", host["query"]["query"])[1]
     found = {one["metric"]["host"] for one in prometheus.query(f"group by (host) ({selector})", END)}
     assert {WITHOUT_GPU, *GPU_HOSTS} <= found
-    assert "watcher" not in found
+    assert "monitor" not in found
 
 
 @pytest.mark.parametrize("dashboard", ["gpu-fleet", "gpu-host"])

@@ -99,7 +99,7 @@ def test_these_are_all_file_operations(grafana):
 @pytest.mark.long
 @pytest.mark.fault("Grafana: module killed at a file operation of an upgrade that fails")
 @pytest.mark.parametrize("number", range(1, OPERATIONS_OF_A_FAILED_UPGRADE + 1))
-def test_a_kill_while_the_database_is_copied_or_put_back(grafana, measured, number):
+def test_a_kill_while_the_database_is_copied_or_restored(grafana, measured, number):
     process = child.start(failing(grafana), number, COPY_OPERATIONS)
     output = process.communicate()
     assert process.returncode == -9, output

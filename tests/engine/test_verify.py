@@ -196,7 +196,7 @@ def test_an_idle_vgpu_is_not_frozen(fleet, monkeypatch):
     fleet.until()
 
 
-def test_a_lost_gpu_is_told_by_its_pci_address_alone(fleet):
+def test_a_lost_gpu_is_reported_by_its_pci_address_alone(fleet):
     fleet.gpu_info["gpu1"]["gpus"].pop()
     fleet.gpu_info["gpu1"]["lost_devices"] = ["0000:ba:00.0"]
     fleet.until("gpu1 has 2 NVIDIA PCI devices, 1 GPU answers: 0000:ba:00.0 does not. ")
@@ -454,7 +454,7 @@ def test_queries_of_the_module_for_everybody(fleet):
     assert '; up{host="gpu' in ask("up", until={"max_value": 0, "timeout": 1})["msg"]
 
 
-def test_a_prometheus_with_an_empty_volume_and_one_that_is_gone(standing):
+def test_a_prometheus_with_an_empty_volume_and_a_missing_one(standing):
     standing.sound()
     standing.prometheus.remove()
     assert len(standing.messages()) == 1

@@ -93,7 +93,7 @@ def test_errors_of_long_ago_raise_nothing_after_the_monitoring_host_was_away(tes
     test_rules([case("away", alert_life.away(end + 1, back), expectation(raised, end))])
 
 
-def test_a_file_system_that_becomes_read_only_is_told_for_a_day(test_rules):
+def test_a_file_system_that_becomes_read_only_is_reported_for_a_day(test_rules):
     labels = {"job": "node", "host": "gpu1", "mountpoint": "/", "fstype": "ext4"}
     found = [
         Series("up", {"job": "node", "host": "gpu1"}, ((1, 0, 1500),)),
@@ -193,7 +193,7 @@ def of_idle(name: str, found: list[Series], *raised: str) -> dict[str, Any]:
     return case(name, found, expectation(NAMED, BEGIN + 62 * MINUTE, *(f"{OF_GPU}{labels}" for labels in raised)))
 
 
-def test_an_idle_gpu_is_told_with_each_container_of_users_that_has_it(test_rules):
+def test_an_idle_gpu_is_reported_with_each_container_of_users_that_has_it(test_rules):
     samples = IDLE.samples()
     fleet = IDLE.applied(healthy(samples))
     programs = [entry for entry in fleet if entry.name != "container_gpu_info" or entry.labels["name"] == "dcgm-exporter"]
@@ -211,7 +211,7 @@ def test_an_idle_gpu_is_told_with_each_container_of_users_that_has_it(test_rules
     )
 
 
-def test_an_idle_gpu_is_told_while_its_host_gets_another_label(test_rules):
+def test_an_idle_gpu_is_reported_while_its_host_gets_another_label(test_rules):
     """Prometheus ends the series without the new label some seconds later."""
     samples = IDLE.samples()
     fleet = IDLE.applied(healthy(samples))
@@ -220,7 +220,7 @@ def test_an_idle_gpu_is_told_while_its_host_gets_another_label(test_rules):
     test_rules([of_idle("another label", [*fleet, *labelled], ',name="training",container_label_job="llm"')])
 
 
-def test_an_idle_instance_of_mig_is_told_with_its_container(test_rules):
+def test_an_idle_instance_of_mig_is_reported_with_its_container(test_rules):
     samples = IDLE.samples()
     instances = {"1": 0.01, "2": 0.6}
     found = []

@@ -76,7 +76,7 @@ def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
         assert one.own("prometheus_tsdb_head_series_created_total") > series
 
 
-def test_a_removed_container_is_gone_at_once_and_an_empty_answer_is_no_failure(config, prometheus):
+def test_a_removed_container_is_missing_at_once_and_an_empty_answer_is_no_failure(config, prometheus):
     def containers(*names):
         now = int(time.time() * 1000)
         return "".join(f'container_memory_usage_bytes{{name="{name}",image="x"}} 1 {now}\n' for name in names)

@@ -192,7 +192,7 @@ def test_of_two_equal_silences_the_longer_counts_and_both_end(alertmanager):
     assert not alertmanager.silences()
 
 
-def test_silences_of_others_stay_and_are_told(alertmanager, warnings):
+def test_silences_of_others_stay_and_are_reported(alertmanager, warnings):
     theirs = alertmanager.silence(hours=9, author="alice", host="gpu1")
     assert alertmanager.run(hosts=["gpu1"], comment="update")["changed"]
     assert len(alertmanager.silences()) == 2
@@ -259,7 +259,7 @@ def test_a_regular_expression_that_alertmanager_cannot_read_is_its_own_error(ale
     assert not alertmanager.silences()
 
 
-def test_a_server_that_is_no_alertmanager_is_told(alertmanager):
+def test_a_server_that_is_no_alertmanager_is_reported(alertmanager):
     result = alertmanager.run(hosts=["gpu1"], comment="x", url=f"{alertmanager.url}/monitoring")
     assert result["failed"] and "Is a sub-path missing" in result["msg"]
 

@@ -67,7 +67,7 @@ def test_the_whole_way_is_seen(watched, start_alertmanager):
     assert seen.groups[0].interval == 1 and seen.groups[0].age < 30
 
 
-def test_an_alertmanager_that_does_not_answer_is_told(watched, start_alertmanager):
+def test_an_alertmanager_that_does_not_answer_is_reported(watched, start_alertmanager):
     metrics = watched(free_address(), WATCHDOG)
     notifier = client(alertmanager, start_alertmanager())
 
@@ -80,7 +80,7 @@ def test_an_alertmanager_that_does_not_answer_is_told(watched, start_alertmanage
     assert gone.startswith("Alertmanager cannot be asked: url: no Alertmanager answers")
 
 
-def test_rules_that_fail_and_a_missing_alertmanager_are_told(watched, start_alertmanager):
+def test_rules_that_fail_and_a_missing_alertmanager_are_reported(watched, start_alertmanager):
     metrics = watched("", WATCHDOG, {"alert": "Broken", "expr": 'vector(1) + on () (vector(1) or label_replace(vector(1), "a", "b", "", ""))'})
     notifier = client(alertmanager, start_alertmanager())
     wait_until(lambda: "many-to-many" in " ".join(problems(metrics, notifier)), "the rule does not fail")
@@ -129,7 +129,7 @@ def test_each_integration_of_a_receiver_has_to_take_the_test_alert(start_alertma
         assert trial.integrations == {"webhook": 1, "email": 1}
 
 
-def test_a_receiver_that_fails_is_told(start_alertmanager):
+def test_a_receiver_that_fails_is_reported(start_alertmanager):
     with webhook(400) as (url, _got):
         trial = collect_alerts.try_alert(notifying(start_alertmanager, url), "monitor1", "page", 5)
     [problem] = alerts.trial_problems(trial)
@@ -144,7 +144,7 @@ def test_a_receiver_that_takes_the_second_request_is_no_problem(start_alertmanag
     assert alerts.trial_note(trial).endswith("the receiver page took it by webhook.")
 
 
-def test_a_route_to_nobody_is_told(start_alertmanager):
+def test_a_route_to_nobody_is_notified(start_alertmanager):
     with webhook() as (url, got):
         trial = collect_alerts.try_alert(notifying(start_alertmanager, url), "monitor1", "info", 20)
         assert not got
@@ -152,7 +152,7 @@ def test_a_route_to_nobody_is_told(start_alertmanager):
     assert "the receiver nobody has no integration." in problem.message
 
 
-def test_a_silence_is_told(start_alertmanager):
+def test_a_silence_is_reported(start_alertmanager):
     with webhook() as (url, got):
         notifier = notifying(start_alertmanager, url)
         now = collect_alerts.moment("2026-01-01T00:00:00Z").replace(year=2099)

@@ -35,7 +35,7 @@ def test_a_dcgm_exporter_that_is_stopped(told):
     told("GpuExporterDown", "resolved", 60)
 
 
-def test_a_host_that_is_gone(told):
+def test_a_host_that_is_missing(told):
     container = hosts.container(LAB_NAME, "gpu2")
     shell.run("docker", "stop", "--time", "30", container)
     try:

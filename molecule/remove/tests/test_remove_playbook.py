@@ -63,7 +63,7 @@ def no_engine():
     on("monitor1", "[ ! -e /root/dockerd ] || mv /root/dockerd /usr/sbin; systemctl start docker.socket docker.service")
 
 
-def test_a_host_whose_engine_is_gone_loses_the_files_and_the_rest_when_the_engine_is_back(deployed, no_engine, remove):
+def test_a_host_whose_engine_is_missing_loses_the_files_and_the_rest_when_the_engine_is_back(deployed, no_engine, remove):
     run = remove("--limit=monitor1")
     assert changed(run) > 0
     assert "could not be looked for" in run.error

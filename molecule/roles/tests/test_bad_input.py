@@ -173,7 +173,7 @@ def alerts_of_a_site(*names, expression="up == 0"):
     ],
     ids=["no secret and a name of the role", "inline secret and a name twice", "unknown receiver", "matcher"],
 )
-def test_alerts_that_nobody_would_be_told_of(site, variables, messages):
+def test_alerts_that_nobody_would_be_notified_of(site, variables, messages):
     run = site(variables=variables)
     assert_refused(run, *messages)
     assert WORD not in run.output

@@ -184,7 +184,7 @@ def test_new_secrets_for_all_hosts_in_one_run(site, tmp_path):
     assert check.code == 0, check.output
 
 
-def test_a_new_host_alone_does_not_get_other_secrets_than_the_watcher_knows(site, started, tmp_path):
+def test_a_new_host_alone_does_not_get_other_secrets_than_the_monitoring_host_knows(site, started, tmp_path):
     """It has nothing yet where its services would have their files."""
     inventory = yaml.safe_load(INVENTORY.read_text())
     inventory["all"]["children"]["gpu_hosts"]["hosts"]["gpu1"]["gpu_monitoring_config_dir"] = "/etc/gpu_monitoring_of_a_new_host"

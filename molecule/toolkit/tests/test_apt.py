@@ -156,7 +156,7 @@ def test_an_old_driver_is_refused_with_what_to_do(role):
 @pytest.mark.parametrize(
     "damage", ["rm /var/run/cdi/nvidia.yaml", f"sed -i s/{driver.VERSION}/570.86.10/ /var/run/cdi/nvidia.yaml"], ids=["none", "of another driver"]
 )
-def test_a_cdi_specification_that_is_not_current_is_written_anew(role, damage):
+def test_a_cdi_specification_that_is_not_current_is_written_again(role, damage):
     current = on("gpu2", "cat /var/run/cdi/nvidia.yaml")
     on("gpu2", damage)
     assert_done(role("gpu2"), changed=True)

@@ -168,7 +168,7 @@ def test_a_version_that_is_not_there_leaves_what_is(role, older):
     assert on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*") == before
 
 
-def test_a_key_that_does_not_do_leaves_the_former_one_and_is_not_trusted_any_more(role, older, repositories):
+def test_a_key_that_does_not_do_leaves_the_former_one_and_is_no_longer_trusted(role, older, repositories):
     files = "cat /etc/pki/rpm-gpg/* /etc/yum.repos.d/*; find /var/cache/dnf -name 'nvidia*'"
     on_host("rm -rf /var/cache/dnf/*")
     before = on_host(files)

@@ -146,7 +146,7 @@ def test_rules_of_the_site_are_taken_with_a_reload(site, prometheus, own, starte
     assert started() == before
 
 
-def test_a_removed_container_is_gone_at_once(prometheus, host):
+def test_a_removed_container_is_missing_at_once(prometheus, host):
     """Within a few scrapes, and not after the five minutes for which Prometheus draws a series that says nothing."""
     gpu1 = host("gpu1")
     image = gpu1.check_output("docker inspect --format '{{.Image}}' training-job").strip()

@@ -90,7 +90,7 @@ def held_back(alertmanager, reason: str) -> float:
     return sum(float(line.split()[-1]) for line in counts if f'reason="{reason}"' in line)
 
 
-def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_told_with_its_end(receivers, deploy, alertmanager, grafana):
+def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_reported_with_its_end(receivers, deploy, alertmanager, grafana):
     """A change of the receivers takes neither a restart nor the silence."""
     gpus = driver.gpus("gpu1")
     fault = {"alertname": "GpuRowRemapFailed", "host": "gpu1", "gpu": "1", "severity": "page"}
@@ -130,7 +130,7 @@ def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_told_with_its_end(r
 
 
 @pytest.mark.long
-def test_a_host_that_is_down_is_told_alone(receivers, deploy, alertmanager):
+def test_a_host_that_is_down_is_reported_alone(receivers, deploy, alertmanager):
     """An alert of the site for each exporter, which is pending longer than HostDown, follows from the host that is
     down.
     """

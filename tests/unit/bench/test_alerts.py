@@ -61,7 +61,7 @@ def test_delays_run_from_the_fault_to_the_message():
     assert "all                      14       8.0      8.0" in alerts.table(streams)
 
 
-def test_the_next_fault_of_a_gpu_comes_after_the_end_of_the_last_was_told():
+def test_the_next_fault_of_a_gpu_comes_after_the_end_of_the_last_was_reported():
     simulation = Simulation(lag=8.0)
     [stream] = faults.follow(simulation.world(), faults.plan(GPUS[:1], 7))
     assert [value > 0 for _moment, _fault, value in simulation.changes] == [True, False] * 7

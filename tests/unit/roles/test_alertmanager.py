@@ -38,7 +38,7 @@ def configuration(options):
     return yaml.safe_load(files(options)["alertmanager.yml"]["content"])
 
 
-def test_without_receivers_nobody_is_told_and_all_else_is_there(deployed):
+def test_without_receivers_nobody_is_notified_and_all_else_is_there(deployed):
     options = deployed()
     config = configuration(options)
     assert config["receivers"] == [{"name": "nobody"}]
@@ -99,7 +99,7 @@ def test_only_a_route_that_takes_the_watchdog_replaces_that_of_the_role(deployed
     assert len(configuration(deployed(**variables))["route"]["routes"]) == (1 if handles else 2)
 
 
-def test_the_judge_is_not_told_that_the_watchdog_ends(deployed):
+def test_the_judge_is_not_reported_that_the_watchdog_ends(deployed):
     webhooks = [{"url_file": "secrets/hook"}, {"url_file": "secrets/hook", "send_resolved": True}]
     native = {"name": "other", "webhook_configs": webhooks}
     for receiver, expected in ((JUDGE, [False]), (native, [False, True])):

@@ -389,7 +389,7 @@ def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     assert options["groups"] == {"gpu_hosts": ["gpu1", "gpu2"], "monitoring": ["monitor1"]}
 
 
-def test_the_mark_of_the_data_is_begun_anew_with_another_retention_alone(tmp_path):
+def test_the_mark_of_the_data_is_begun_again_with_another_retention_alone(tmp_path):
     def mark(**variables):
         options = service("prometheus", "prometheus", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), "monitor1", tmp_path)
         return next(file["content"] for file in options["files"] if file["path"] == "/etc/gpu_monitoring/prometheus.data_since")

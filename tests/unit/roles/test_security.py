@@ -73,13 +73,13 @@ def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, name, ad
 
 
 @pytest.mark.parametrize("host", ["gpu1", "monitor1"])
-def test_a_watcher_on_its_loopback_and_a_host_on_the_network_both_speak_tls(host, tmp_path):
+def test_a_monitoring_host_on_its_loopback_and_a_host_on_the_network_both_speak_tls(host, tmp_path):
     mixed = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"gpu_monitoring_address": "127.0.0.1"}})
     assert service("node_exporter", "node-exporter", mixed, host, tmp_path)["health"]["http"]["scheme"] == "https"
 
 
 @pytest.mark.parametrize(("role", "name"), EXPORTERS[1:])
-def test_an_exporter_whose_watcher_is_not_in_the_inventory_speaks_tls(role, name, tmp_path):
+def test_an_exporter_whose_monitoring_host_is_not_in_the_inventory_speaks_tls(role, name, tmp_path):
     alone = {"all": {"hosts": {"gpu1": {"ansible_host": "192.0.2.11"}}}}
     options = service(role, name, alone, "gpu1", tmp_path)
     assert ({port["address"] for port in options["ports"]}, options["health"]["http"]["scheme"]) == ({"192.0.2.11"}, "https")

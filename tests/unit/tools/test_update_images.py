@@ -80,7 +80,7 @@ def test_the_table_takes_what_registries_answer_and_keeps_the_rest():
 
 
 @pytest.mark.parametrize("digest", ["sha256:1", "sha256:9"])
-def test_a_digest_that_changed_behind_its_tag_is_told(digest):
+def test_a_digest_that_changed_behind_its_tag_is_reported(digest):
     update = updated(TEXT, lambda image: Answer(image.version, digest if image.name == "second" else image.digest))
     moved = "second: 4.6.0-4.8.3-distroless sha256:1 -> 4.6.0-4.8.3-distroless sha256:9"
     current = "second: 4.6.0-4.8.3-distroless is current"

@@ -34,7 +34,7 @@ func main() {
 	}
 	words, ok := vocabularies[environment("GPU_LAB_VOCABULARY", "4.8.2")]
 	if !ok {
-		log.Fatalf("GPU_LAB_VOCABULARY: %q is none of %v", os.Getenv("GPU_LAB_VOCABULARY"), slices.Sorted(maps.Keys(vocabularies)))
+		log.Fatalf("GPU_LAB_VOCABULARY: %q is not one of %v", os.Getenv("GPU_LAB_VOCABULARY"), slices.Sorted(maps.Keys(vocabularies)))
 	}
 	for _, name := range []string{"f", "collectors"} {
 		flag.StringVar(&counterFile, name, environment("DCGM_EXPORTER_COLLECTORS", words.defaultCounters), "counters file")

@@ -357,7 +357,7 @@ def test_two_runs_at_once_into_one_folder_are_refused(tmp_path):
         pass
 
 
-def test_a_wrong_password_and_a_damaged_file_are_told():
+def test_a_wrong_password_and_a_damaged_file_are_reported():
     encrypted = VaultFiles(PASSWORD).encrypt(b"secret")
     assert encrypted.startswith(b"$ANSIBLE_VAULT;1.1;AES256")
     for vault, content in ((VaultFiles("another"), encrypted), (VaultFiles(PASSWORD), encrypted[:-20])):

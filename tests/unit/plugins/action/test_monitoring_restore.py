@@ -234,7 +234,7 @@ def test_what_cannot_be_restored_is_refused_before_anything_stops(restore, host,
 
 
 @pytest.mark.parametrize("location", ["controller", "host"])
-def test_the_files_of_the_controller_are_put_back_and_no_container_is_touched(restore, host, location):
+def test_the_files_of_the_controller_are_restored_and_no_container_is_touched(restore, host, location):
     before = contents(host / "volumes")
     result, calls = restore(location=location, controller_folder=str(host / "controller"))
     assert isinstance(result, dict), result

@@ -121,7 +121,7 @@ def test_a_binary_key_reaches_the_module_which_says_what_to_do(results: dict[str
         ("bad-fingerprint", "_key_fingerprint on bad-fingerprint: 'DDCAE044F796ECB0' is not a fingerprint"),
     ],
 )
-def test_what_a_person_must_mend_is_told_before_anything_runs(
+def test_what_a_person_must_fix_is_reported_before_anything_runs(
     results: dict[str, dict[str, Any]], case: str, words: str
 ) -> None:
     assert words in results[case]["msg"]

@@ -66,7 +66,7 @@ def test_a_toolkit_that_is_refused_leaves_the_host_its_exporters(playbook):
         assert re.search(rf"^TASK \[.*{task}\] \*+\n(?:.*\n)?(ok|changed): \[gpu1\]", output, re.MULTILINE), output
 
 
-def test_a_removal_goes_on_past_an_unreachable_host_and_names_it(playbook):
+def test_a_removal_continues_past_an_unreachable_host_and_names_it(playbook):
     code, output = playbook(REMOVE, "--skip-tags=nvidia_container_toolkit", variables={"gpu2": GPU2})
     assert code == 4, output
     assert "Not everything was removed from gpu2:" in output

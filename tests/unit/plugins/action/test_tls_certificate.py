@@ -94,7 +94,7 @@ def test_the_folder_is_in_the_home_by_default(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("options", [{"alternative_names": ["192.0.2.12"]}, {"renew_days": 39, "valid_days": 41}])
-def test_made_anew_with_another_key(run, options):
+def test_made_again_with_another_key(run, options):
     made = run(valid_days=39)
     renewed = run(**options)
     assert renewed["changed"]
@@ -134,7 +134,7 @@ def test_a_ca_near_its_end_is_renewed_and_its_hosts_are_kept(run, folder):
     assert not run(valid_days=365)["changed"]
 
 
-def test_a_ca_that_was_lost_is_made_anew_and_so_are_its_hosts(run, folder):
+def test_a_ca_that_was_lost_is_made_again_and_so_are_its_hosts(run, folder):
     made = run()
     for suffix in ("crt", "key"):
         (folder / f"ca.{suffix}").unlink()

@@ -49,7 +49,7 @@ def test_a_damaged_key(body):
 GOOD, EVIL = KEYS.items()
 
 
-def test_a_key_armoured_anew_is_that_of_gpg_without_its_headers(key):
+def test_a_key_armoured_again_is_that_of_gpg_without_its_headers(key):
     fingerprint, text = key
     assert openpgp.keys(text)[fingerprint].splitlines() == [line for line in text.splitlines() if ": " not in line]
 

@@ -154,7 +154,7 @@ def test_without_an_engine_services_are_removed_as_far_as_they_can_be(no_engine,
     assert "could not be looked for" in json.dumps(result) + capfd.readouterr().err
 
 
-def test_an_engine_that_is_stopped_is_not_taken_for_one_that_is_gone(no_engine, monkeypatch):
+def test_an_engine_that_is_stopped_is_not_taken_for_a_missing_one(no_engine, monkeypatch):
     monkeypatch.setattr(AnsibleModule, "get_bin_path", lambda *_arguments, **_options: "/usr/bin/dockerd")
     result = run({"name": "gone", "state": "absent"}, docker_host=no_engine)
     assert result["failed"]

@@ -247,7 +247,7 @@ class TestUntil:
         series = [{"labels": {}, "value": value, "timestamp": 0.0} for value in values]
         assert (unmet({**whole, **until}, series) == "") is holds
 
-    def test_many_series_are_not_all_told(self):
+    def test_many_series_are_not_all_shown(self):
         series = [{"labels": {"host": f"gpu{number}"}, "value": None, "timestamp": 0.0} for number in range(12)]
         text = describe(series)
         assert '{host="gpu0"} not a finite number' in text

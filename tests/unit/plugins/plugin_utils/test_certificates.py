@@ -81,7 +81,7 @@ def test_what_the_host_may():
     assert HOST.certificate.subject.rfc4514_string() == "CN=gpu_1"
 
 
-def test_two_authorities_are_told_apart():
+def test_two_authorities_are_distinguished():
     assert certificates.new_authority(NOW, 3650).certificate.subject != CA.certificate.subject
 
 

@@ -50,7 +50,7 @@ def test_hosts_with_two_keys_are_named(tmp_path):
         ("nvidia_container_toolkit_version", True, "'True' is not valid. Write it like '1.20.1'."),
     ],
 )
-def test_a_wrong_value_is_told_with_variable_and_host(tmp_path, variable, value, problem):
+def test_a_wrong_value_is_reported_with_variable_and_host(tmp_path, variable, value, problem):
     with pytest.raises(ValueError, match=f"^{re.escape(f'{variable} on gpu1: {problem}')}"):
         wanted(tmp_path, {"gpu1": {variable: value}})
 
@@ -64,7 +64,7 @@ def test_a_wrong_value_is_told_with_variable_and_host(tmp_path, variable, value,
         ("http://127.0.0.1:9/key.asc", "http://127.0.0.1:9/key.asc cannot be fetched: connection refused"),
     ],
 )
-def test_a_key_that_cannot_be_had_is_told(key, words):
+def test_a_key_that_cannot_be_had_is_reported(key, words):
     def server(option, url):
         return RepositoryServer(option, url, None, pause=lambda _seconds: None)
 

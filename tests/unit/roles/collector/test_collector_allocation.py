@@ -249,7 +249,7 @@ def test_a_running_container_keeps_what_its_names_meant():
     assert [allocation.device.gpu.uuid[-1] for allocation in allocations.update([again], lost)] == ["1"]
 
 
-def test_a_gpu_whose_uuid_is_told_later_stays_given():
+def test_a_gpu_whose_uuid_is_reported_later_stays_given():
     """As after a boot without nvidia-persistenced: a container with CDI starts before any program opened its GPU."""
     allocations, entry = Allocations(RUNTIMES), container("26.1", "cdi-0")
     other = replace(GPUS["26.1"][0], uuid="GPU-other")

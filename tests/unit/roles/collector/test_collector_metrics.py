@@ -204,7 +204,7 @@ def test_what_a_container_asked_for_is_in_no_log(collector, tmp_path, capsys):
     assert capsys.readouterr().err == "The container secretive asked for a GPU or MIG instance that is not known.\n"
 
 
-def test_what_is_wrong_is_counted_and_told_once(collector, tmp_path, capsys):
+def test_what_is_wrong_is_counted_and_reported_once(collector, tmp_path, capsys):
     broken = tmp_path / "containers" / ID
     broken.mkdir()
     for name in ("config.v2.json", "hostconfig.json"):

@@ -81,14 +81,14 @@ def test_what_the_driver_does_not_tell_is_missing_and_no_error(use, code):
     assert not use.failures
 
 
-def test_memory_that_is_not_told_of_one_process_is_not_told_of_the_container(use):
+def test_memory_that_is_not_reported_of_one_process_is_not_reported_of_the_container(use):
     gpu = Entity("GPU-a", compute=[(1, 100), (2, MEMORY_UNKNOWN), (3, 7)])
     assert use(gpu) == {("t-cdi-0", 0, None): (2, None, 0.0), ("t-rt-1", 0, None): (1, 7, 0.0)}
     text = exposition.render(families.use([], "systemd"))
     assert text == ""
 
 
-def test_instances_are_told_or_missing_and_never_zero(use):
+def test_instances_are_reported_or_missing_and_never_zero(use):
     inventory = replace(WHOLE, instances=frozenset({(1, 7), (1, 8)}))
     hidden, told = Entity("MIG-1", 7, compute=NO_PERMISSION), Entity(
         "MIG-2", 8, compute=[(3, 5)], samples=NOT_SUPPORTED
@@ -135,7 +135,7 @@ def test_a_gpu_that_fails_hides_no_other(use):
     assert use.failures == [f"nvmlDeviceGetComputeRunningProcesses_v3 answers {LOST}"]
 
 
-def test_without_the_library_nothing_is_told(tmp_path, monkeypatch):
+def test_without_the_library_nothing_is_reported(tmp_path, monkeypatch):
     def fail():
         raise NvmlError("libnvidia-ml.so.1: cannot open shared object file")
 

@@ -78,7 +78,7 @@ def test_the_files_of_the_layout(fake, fetch, tmp_path):
     assert image["reduced"] == digest
 
 
-def test_what_no_image_has_any_more_is_removed(fake, fetch, tmp_path):
+def test_what_no_image_needs_is_removed(fake, fetch, tmp_path):
     store(fake, ["amd64"])
     store(fake, ["arm64"], tag="2")
     fetch("1")

@@ -51,7 +51,7 @@ def test_no_signature_and_a_cut_one_are_refused(vendor):
             check(Signed(TEXT.encode(), wrong), vendor.key)
 
 
-def test_signatures_that_are_not_checked_here_are_told_apart(vendor, tmp_path):
+def test_signatures_that_are_not_checked_here_are_distinguished(vendor, tmp_path):
     elliptic = Vendor(tmp_path / "elliptic", "ed25519")
     with pytest.raises(OtherKind, match="algorithm 22"):
         check(Signed(TEXT.encode(), elliptic.sign(TEXT)), elliptic.key)

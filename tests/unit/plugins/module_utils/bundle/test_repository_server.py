@@ -24,7 +24,7 @@ def server(site):
     return server
 
 
-def test_a_broken_connection_goes_on_where_it_broke(server, site, tmp_path):
+def test_a_broken_connection_continues_where_it_broke(server, site, tmp_path):
     site.cut_after = 300_000
     server.save(FILE, str(tmp_path / "a.deb"))
     assert (tmp_path / "a.deb").read_bytes() == CONTENT
@@ -41,7 +41,7 @@ def test_a_server_that_always_starts_over_gives_the_same_content(server, site, t
     assert len(site.said) == 4
 
 
-def test_a_further_run_goes_on_where_an_earlier_one_ended(server, site, tmp_path):
+def test_a_further_run_continues_where_an_earlier_one_ended(server, site, tmp_path):
     (tmp_path / "a.deb.part").write_bytes(CONTENT[:1000])
     server.save(FILE, str(tmp_path / "a.deb"))
     assert (tmp_path / "a.deb").read_bytes() == CONTENT

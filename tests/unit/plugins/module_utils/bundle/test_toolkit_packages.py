@@ -76,7 +76,7 @@ def test_a_version_comes_with_the_signed_lists_and_once(bundle, site):
     assert bundle.fetched() == []
 
 
-def test_what_is_not_asked_for_any_more_goes(bundle, site, vendor):
+def test_what_is_no_longer_asked_for_goes(bundle, site, vendor):
     bundle.download("1.20.0", "1.20.1")
     before = {path.name for path in bundle.repository.rglob("*") if path.is_file()}
     publish(vendor, bundle.kind, site, "1.20.1", "1.20.2")

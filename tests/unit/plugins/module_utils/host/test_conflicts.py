@@ -98,7 +98,7 @@ def test_the_program_at_a_port_of_this_host(address):
     assert conflicts.other_program("127.0.0.1", port) == ""
 
 
-def test_a_socket_unit_is_told_from_its_service(tmp_path):
+def test_a_socket_unit_is_distinguished_from_its_service(tmp_path):
     (tmp_path / "net").mkdir()
     row = "   0: 00000000:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 {inode} 1 0000 100 0 0 10 0"
     rows = [row.format(port=9090, state="0A", inode=42), row.format(port=9100, state="01", inode=43)]

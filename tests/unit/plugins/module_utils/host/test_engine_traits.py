@@ -64,7 +64,7 @@ def test_a_remapping_that_is_not_known_is_refused():
     assert "userns-remap is on, but the data folder /data/docker" in traits(strange)["problem"]
 
 
-def test_settings_that_make_services_unreachable_are_told():
+def test_settings_that_make_services_unreachable_are_reported():
     assert traits(DOCKER_28, {"iptables": True, "userland-proxy": False})["warnings"] == []
     [line] = traits(DOCKER_28, {"iptables": False})["warnings"]
     assert "Prometheus reaches other hosts only if the site's own rules masquerade" in line

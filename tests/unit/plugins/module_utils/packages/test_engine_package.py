@@ -129,7 +129,7 @@ def test_locks_are_waited_for(verb):
     assert engine_package.install(programs, "docker.io") == []
 
 
-def test_a_lock_that_is_not_given_back_is_told_with_its_holder(monkeypatch):
+def test_a_lock_that_is_not_given_back_is_reported_with_its_holder(monkeypatch):
     monkeypatch.setattr(locks, "WAIT_SECONDS", 0)
     with pytest.raises(Locked, match=r"812 \(unattended-upgr\) The lock was waited for 0 s"):
         engine_package.install(Programs(update=[LOCKED]), "docker.io")

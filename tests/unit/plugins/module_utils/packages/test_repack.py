@@ -108,7 +108,7 @@ def dpkg(tmp_path):
     return Dpkg(tmp_path)
 
 
-def test_a_package_is_put_back_and_the_edits_of_the_site_outlive_the_next_upgrade(dpkg, tmp_path):
+def test_a_package_is_restored_and_the_edits_of_the_site_outlive_the_next_upgrade(dpkg, tmp_path):
     """`edited` is in all versions, `dropped` is not in the second one, `plain` was never edited."""
     first = {"edited": "first\n", "dropped": "first\n", "plain": "first\n"}
     dpkg.install(dpkg.build("1", first))

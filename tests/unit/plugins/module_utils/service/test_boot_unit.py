@@ -61,7 +61,7 @@ def test_systemd_takes_the_unit(units, deployed):
     assert (run.returncode, boot_unit.NAME in run.stderr) == (0, False), run.stderr
 
 
-def test_what_was_changed_by_hand_is_put_back(units, deployed):
+def test_what_was_changed_by_hand_is_restored(units, deployed):
     settle(SERVICE)
     (units / boot_unit.NAME).write_text("[Unit]\n")
     (units / "docker.service.wants" / boot_unit.NAME).unlink()

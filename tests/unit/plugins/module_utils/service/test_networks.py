@@ -34,7 +34,7 @@ def test_what_is_no_subnet_is_refused(subnet):
         options(subnet)
 
 
-def test_a_network_that_differs_is_told_and_not_recreated():
+def test_a_network_that_differs_is_reported_and_not_recreated():
     assert networks.difference("monitoring", PRESENT, WANTED) == ""
     assert networks.difference("monitoring", {"IPAM": {"Config": None}, "Options": None}, options()) == ""
     line = networks.difference("monitoring", PRESENT, NetworkOptions("10.9.0.0/24", 9000))

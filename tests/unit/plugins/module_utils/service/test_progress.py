@@ -68,7 +68,7 @@ def test_without_an_expression_the_timeout_is_for_all_of_the_start(wait):
     assert engine.reads == 0
 
 
-def test_a_start_that_stalls_is_given_up_and_the_last_step_is_told(wait):
+def test_a_start_that_stalls_is_given_up_and_the_last_step_is_reported(wait):
     engine = Starting([(second, f"step {second}") for second in (0, 8, 16)])
     with pytest.raises(ServiceError) as failure:
         wait(engine)

@@ -36,7 +36,7 @@ def test_each_refusal_has_its_fix(refusal, words):
     assert text.endswith(".") and "{" not in text
 
 
-def test_a_login_that_could_not_be_read_is_told_whatever_the_refusal():
+def test_a_login_that_could_not_be_read_is_reported_whatever_the_refusal():
     login = Login(problem="docker-credential-pass, named in /root/.docker/config.json, is not installed")
     assert "as docker-credential-pass" in advice(IMAGE, login, "i/o timeout")
     assert advice(IMAGE, login, "unauthorized").count("docker-credential-pass") == 1

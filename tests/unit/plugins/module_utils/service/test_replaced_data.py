@@ -147,7 +147,7 @@ def test_a_rename_that_fails_is_taken_back(engine, replacement, present, data):
     assert engine.container("app")["State"]["Running"]
 
 
-def test_a_record_of_a_container_that_is_gone_does_no_harm(engine, replacement, present, data):
+def test_a_record_of_a_container_that_is_missing_does_no_harm(engine, replacement, present, data):
     replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
     engine.containers.clear()
     assert replaced_data.recover(engine, "app")
@@ -164,7 +164,7 @@ def test_the_present_data_stays_where_the_files_of_the_backup_are_gone(engine, r
     assert contents(data) == {"db": "present", "plugins": "present"}
 
 
-def test_the_previous_data_comes_back_where_the_folder_for_the_new_data_is_gone(engine, replacement, present, data):
+def test_the_previous_data_comes_back_where_the_folder_for_the_new_data_is_missing(engine, replacement, present, data):
     replacement.aside = present()
     replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
     for path, moved in (*replacement.aside, *replacement.new):

@@ -102,7 +102,7 @@ def killed(monkeypatch):
 
 @pytest.mark.parametrize("step", range(1, 7))
 @pytest.mark.parametrize("rerun", ["old", "new"])
-def test_the_next_run_goes_on_after_a_kill_at_any_step(engine, options, deployed, changed, step, rerun, monkeypatch):
+def test_the_next_run_continues_after_a_kill_at_any_step(engine, options, deployed, changed, step, rerun, monkeypatch):
     engine.kill_at = step
     with killed(monkeypatch):
         deploy(engine, changed)
@@ -239,7 +239,7 @@ def test_a_removal_clears_up_first(engine, options, deployed, changed, tmp_path,
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
 
 
-def test_what_cannot_be_taken_back_is_told_and_does_not_stop_the_next_run(engine, options, deployed, changed, monkeypatch):
+def test_what_cannot_be_taken_back_is_reported_and_does_not_stop_the_next_run(engine, options, deployed, changed, monkeypatch):
     engine.kill_at = 5
     with killed(monkeypatch):
         deploy(engine, changed)
@@ -493,7 +493,7 @@ def test_a_network_that_others_have_stays(engine, options, deployed):
     assert apply.plan_removal(engine, parse(nothing_asked(options, name="other"))).networks == ["monitoring"]
 
 
-def test_a_file_that_is_not_wanted_any_more_goes_once_the_service_is_healthy(engine, options, deployed, tmp_path):
+def test_a_file_that_is_no_longer_declared_goes_once_the_service_is_healthy(engine, options, deployed, tmp_path):
     fewer = dict(options, secret_files=[])
     engine.sick = {"sha256:1"}
     with pytest.raises(ServiceError, match="not healthy"):

@@ -101,7 +101,7 @@ def test_a_folder_is_staged_beside_the_deepest_mount_but_never_the_root():
     assert files.holder("/etc/app/a", ["/"]) is None
 
 
-def test_what_is_put_back_has_its_mode_and_needs_no_rename_within_one_disk(folder, file_options, monkeypatch):
+def test_what_is_restored_has_its_mode_and_needs_no_rename_within_one_disk(folder, file_options, monkeypatch):
     (folder / "app.conf").write_text("one\n")
     (folder / "app.conf").chmod(0o640)
     changed = changes([file_options("etc/app.conf", "two\n")])

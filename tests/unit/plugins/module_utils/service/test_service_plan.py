@@ -112,7 +112,7 @@ def test_an_unnamed_volume_of_the_image_is_no_drift(views, image):
     assert views(change, image_there=image) == []
 
 
-def test_an_image_that_is_gone_is_no_drift(views):
+def test_an_image_that_is_missing_is_no_drift(views):
     assert views(image_there=None) == []
 
 

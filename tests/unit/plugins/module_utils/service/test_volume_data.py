@@ -255,7 +255,7 @@ def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back
 
 
 @pytest.mark.parametrize(("previous", "new"), [("latest", "1.9.0"), ("1.9.0", "latest"), ("latest", "main"), ("1.9.0", "1.9.0")])
-def test_another_image_of_an_untold_version_counts_as_another_version(engine, at, folder, previous, new, monkeypatch):
+def test_another_image_of_an_unknown_version_counts_as_another_version(engine, at, folder, previous, new, monkeypatch):
     """A tag such as `latest`, and a tag that was moved. The option `version` is the same one then, that of a variable.
     """
     engine.mountpoints["data"] = str(folder)

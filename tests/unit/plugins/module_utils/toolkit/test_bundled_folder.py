@@ -77,7 +77,7 @@ def test_another_version_leaves_the_former_folder_until_the_end(folder, archive)
     assert set(files(folder)) == {"1.20.1/InRelease"}
 
 
-def test_a_first_one_that_is_put_back_leaves_nothing(folder, archive):
+def test_a_first_one_that_is_restored_leaves_nothing(folder, archive):
     place("1.20.1", archive(InRelease="new")).put_back()
     assert not folder.exists()
 

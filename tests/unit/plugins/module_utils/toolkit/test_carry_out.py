@@ -297,7 +297,7 @@ def test_locks_that_are_not_given_back_end_the_run(stand, monkeypatch):
         reconcile(host, version="1.20.1")
 
 
-def test_a_container_that_is_gone_again_is_named_all_the_same(stand):
+def test_a_container_that_ended_meanwhile_is_named_all_the_same(stand):
     host = stand(by_role("1.20.0"), by_role("1.20.0", containers=[LATE]), by_role("1.20.0"))
     outcome = reconcile(host, version="1.20.1")
     assert "install" not in host.done
@@ -362,7 +362,7 @@ def test_after_a_failed_upgrade_the_former_packages_are_back_and_its_reason_is_q
     assert files(host, tmp_path) == []
 
 
-def test_what_a_failed_installation_left_is_named_where_it_cannot_be_put_back(stand):
+def test_what_a_failed_installation_left_is_named_where_it_cannot_be_restored(stand):
     before = by_role("1.20.0")
     host = stand(before)
     failing(host, halfway(before))
@@ -378,7 +378,7 @@ def test_what_a_failed_installation_left_is_named_where_it_cannot_be_put_back(st
     assert "failed too: dpkg: error: no space." in str(failure.value)
 
 
-def test_packages_are_not_put_back_while_a_container_has_gpus_by_the_hook(stand):
+def test_packages_are_not_restored_while_a_container_has_gpus_by_the_hook(stand):
     before = by_role("1.20.0")
     host = stand(before)
     failing(host, halfway(before))
@@ -438,7 +438,7 @@ def test_a_repository_with_which_apt_reads_no_other_is_refused(stand, tmp_path):
     assert (host.done, files(host, tmp_path)) == (["forget"], [])
 
 
-def test_without_an_engine_the_toolkit_is_removed_and_no_engine_is_told(stand, tmp_path):
+def test_without_an_engine_the_toolkit_is_removed_and_no_engine_is_reported(stand, tmp_path):
     gone = by_role("1.20.1", places=places_in(tmp_path))
     gone["engine"].update(reachable=False, installed=False, error="no such file")
     host = stand(gone, fresh())

@@ -404,7 +404,7 @@ def test_the_version_that_is_asked_for_goes_before_the_default() -> None:
         assert set(install.wanted) == {f"{name}={version}" for name in hosts.TOOLKIT_PACKAGES}
 
 
-def test_a_host_without_a_gpu_is_told_why_it_is_left_out() -> None:
+def test_a_host_without_a_gpu_is_reported_why_it_is_left_out() -> None:
     plan = decide(CASES["no-gpu"].host, wanted())
     assert plan.note == "This host has no NVIDIA GPU. The NVIDIA container toolkit is left out here."
 

@@ -186,7 +186,7 @@ def test_dnf_4_does_not_wait_for_a_lock_by_itself_and_is_asked_again(monkeypatch
     assert all("--setopt=exit_on_lock=True" in arguments for arguments in programs.asked)
 
 
-def test_a_lock_is_no_reason_to_go_on_without_copies(folder):
+def test_a_lock_is_no_reason_to_continue_without_copies(folder):
     manager = package_manager.of("dnf", Programs(Answer(200, "", "locked\n")), "")
     with pytest.raises(Locked):
         manager.keep([{"name": "nvidia-container-toolkit", "version": "1.20.0", "held": False, "state": "installed"}])

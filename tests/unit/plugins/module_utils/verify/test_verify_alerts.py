@@ -28,14 +28,14 @@ def told(wanted=WANTED, **given):
     return [problem.message for problem in alerts.problems(wanted, seen(**given))]
 
 
-def test_nothing_is_told_where_all_is_well():
+def test_nothing_is_reported_where_all_is_well():
     assert told() == []
     assert told(sent=[alerts.Sent(AT, 9, 3)]) == []
     assert told(groups=[group(age=24)]) == []
     assert told(sent=[alerts.Sent(AT, 9, 0), alerts.Sent("https://10.0.0.8:9093", 4, 4)]) == []
 
 
-def test_an_alert_without_a_rule_is_told():
+def test_an_alert_without_a_rule_is_reported():
     wanted = alerts.Wanted(["GpuMissing", "HostDown", "GpuHot"], True)
     assert told(wanted) == ["Prometheus has no rule for the alerts GpuHot and HostDown. Run the playbook site."]
     assert told(groups=[]) == ["Prometheus has no rule for the alerts GpuMissing and Watchdog. Run the playbook site."]
@@ -48,14 +48,14 @@ def test_a_recording_rule_is_no_alert():
     ]
 
 
-def test_rules_that_fail_are_told_once_for_each_reason():
+def test_rules_that_fail_are_reported_once_for_each_reason():
     bad = [alerts.Rule(name, "err", "many-to-many matching\nnot allowed.", "inactive", 0.0) for name in ("B", "A", "B")]
     assert told(groups=[group(rules=[*GOOD, *bad])]) == [
         "Prometheus cannot evaluate the rules A and B: many-to-many matching not allowed."
     ]
 
 
-def test_a_group_that_is_late_is_told():
+def test_a_group_that_is_late_is_reported():
     assert told(groups=[group("gpu", 60, 200), group("machines", 60, 189), group("containers")]) == [
         "Prometheus has not evaluated the rules of the group gpu for 200 s, which are due every 60 s.",
     ]
@@ -77,11 +77,11 @@ def test_a_group_that_is_late_is_told():
         ),
     ],
 )
-def test_a_broken_way_is_told_once(given, message):
+def test_a_broken_way_is_reported_once(given, message):
     assert told(**given, **({} if "arrived" in given else {"arrived": False})) == [message]
 
 
-def test_an_alertmanager_that_is_stopped_is_told_with_the_reason():
+def test_an_alertmanager_that_is_stopped_is_reported_with_the_reason():
     wanted = alerts.Wanted(["Watchdog"], True, " Alertmanager does not run on m1: its container is exited.")
     [message] = told(wanted, error="url: no Alertmanager answers.", arrived=None)
     assert message.endswith("no Alertmanager answers. Alertmanager does not run on m1: its container is exited.")

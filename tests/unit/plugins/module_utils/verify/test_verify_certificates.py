@@ -64,7 +64,7 @@ def test_what_is_served_ends_when_its_certificate_says(authority, trusted):
         assert "in 19 days. Run the playbook site" in told[0].message
 
 
-def test_what_does_not_answer_or_is_not_trusted_is_told_by_other_checks(authority, trusted):
+def test_what_does_not_answer_or_is_not_trusted_is_reported_by_other_checks(authority, trusted):
     with socket.socket() as free, tls_server(trustme.CA(), 20) as foreign, tls_server(authority, -1) as ended:
         free.bind(("127.0.0.1", 0))
         assert certificates.served({free.getsockname(): "gpu1", foreign: "gpu2", ended: "gpu3"}, trusted, 5) == []
@@ -90,7 +90,7 @@ def test_of_an_authority_that_was_prolonged_the_last_end_counts(tmp_path):
     assert [authority.end for authority in certificates.authorities(str(path))] == [(now + datetime.timedelta(days=3650)).timestamp()]
 
 
-def test_the_first_certificate_of_a_host_to_end_is_told_once():
+def test_the_first_certificate_of_a_host_to_end_is_reported_once():
     seen = [certificates.Served("gpu1", address, NOW + days * DAY) for address, days in (("10.0.0.1:9100", 20), ("10.0.0.1:9400", 10), ("10.0.0.1:8088", 90))]
     (problem,) = certificates.problems(seen, [], NOW, 30)
     assert problem.message.startswith("The certificate of gpu1 at 10.0.0.1:9400 ends on ")

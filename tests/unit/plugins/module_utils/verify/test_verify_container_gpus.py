@@ -91,7 +91,7 @@ def test_a_gpu_in_mig_mode_without_instances_is_not_compared(names):
         assert told(job, gpus={"job": seen}) == ""
 
 
-def test_of_device_nodes_only_their_loss_is_told():
+def test_of_device_nodes_only_their_loss_is_reported():
     job = container("job", {"Devices": [{"PathOnHost": "/dev/nvidia3"}]})
     assert told(job, gpus={"job": ["GPU-a0"]}) == ""
     assert "job was given /dev/nvidia3, and Prometheus sees none" in told(job)

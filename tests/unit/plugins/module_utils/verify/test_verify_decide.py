@@ -105,7 +105,7 @@ def test_an_exporter_that_stopped(fleet):
     assert fleet.messages == ["The DCGM exporter of gpu2 does not answer Prometheus: connect: connection refused."]
 
 
-def test_every_gpu_exporter_stopped_empties_panels_which_is_not_told_again(fleet):
+def test_every_gpu_exporter_stopped_empties_panels_which_is_not_reported_again(fleet):
     for host in UUIDS:
         fleet.down(host, "nvidia-gpu")
     fleet.grafana["dashboards"]["ml"]["faults"] = [("GPU Utilization", "")]
@@ -113,7 +113,7 @@ def test_every_gpu_exporter_stopped_empties_panels_which_is_not_told_again(fleet
     assert not [message for message in fleet.messages if "dashboard" in message]
 
 
-def test_where_no_host_is_whole_empty_panels_are_not_told(fleet):
+def test_where_no_host_is_whole_empty_panels_are_not_reported(fleet):
     fleet.down("gpu1", "nvidia-gpu")
     fleet.down("gpu2", "cadvisor")
     fleet.grafana["dashboards"]["ml"]["faults"] = [("GPU Utilization", "")]
@@ -157,7 +157,7 @@ def test_of_several_targets_of_a_job_the_one_that_is_down_counts(fleet):
     assert fleet.messages == ["The node exporter of m1 does not answer Prometheus: no route to host."]
 
 
-def test_model_servers_are_told_by_name(fleet):
+def test_model_servers_are_reported_by_name(fleet):
     fleet.serve("gpu1", "llama")
     fleet.serve("gpu1", "ranker", "down", "connection refused")
     fleet.serve("gpu1", "resnet", "unknown")
@@ -216,7 +216,7 @@ def test_gpus_of_containers_are_not_compared_where_a_gpu_came_later(fleet):
     assert fleet.messages == ["gpu1 has 2 GPUs and Prometheus sees 1: GPU-a1 (index 1) is missing."]
 
 
-def test_a_collector_that_stopped_is_told_and_not_what_it_wrote(fleet):
+def test_a_collector_that_stopped_is_reported_and_not_what_it_wrote(fleet):
     engine = with_collector(fleet)
     fleet.prometheus.update(collector_age={"gpu1": 900.0}, container_gpus={})
     del engine["containers"][-1]
@@ -228,7 +228,7 @@ def test_a_collector_that_stopped_is_told_and_not_what_it_wrote(fleet):
     ]
 
 
-def test_gpus_of_containers_are_not_compared_where_something_else_was_told(fleet):
+def test_gpus_of_containers_are_not_compared_where_something_else_was_reported(fleet):
     with_collector(fleet)
     fleet.prometheus["container_gpus"] = {}
     fleet.down("gpu1", "node")
@@ -305,13 +305,13 @@ def lose_a_gpu(fleet: Fleet) -> None:
     fleet.gpus["gpu1"].update(lost_devices=["0000:ba:00.0"])
 
 
-def test_a_lost_gpu_is_told_by_its_pci_address(fleet):
+def test_a_lost_gpu_is_reported_by_its_pci_address(fleet):
     lose_a_gpu(fleet)
     del fleet.prometheus["gpus"]["gpu1"]["GPU-a1"]
     assert fleet.messages == [LOST]
 
 
-def test_what_prometheus_still_has_of_a_lost_gpu_is_not_told_again(fleet):
+def test_what_prometheus_still_has_of_a_lost_gpu_is_not_reported_again(fleet):
     lose_a_gpu(fleet)
     fleet.prometheus["gpu_age"]["gpu1"]["GPU-a1"] = 75.0
     verdict = fleet.verdict()
@@ -323,7 +323,7 @@ def test_what_prometheus_still_has_of_a_lost_gpu_is_not_told_again(fleet):
     assert fleet.messages[1] == "Prometheus sees GPU-a1 and GPU-x on gpu1, which the driver there does not show."
 
 
-def test_a_lost_gpu_is_told_though_the_exporter_is_down(fleet):
+def test_a_lost_gpu_is_reported_though_the_exporter_is_down(fleet):
     lose_a_gpu(fleet)
     fleet.down("gpu1", "nvidia-gpu")
     assert fleet.messages[1:] == [LOST]
@@ -440,7 +440,7 @@ def test_cadvisor_without_labels(fleet):
     assert fleet.verdict().rows[1]["containers_seen"] == 0
 
 
-def test_no_labels_anywhere_empties_panels_which_is_not_told_again(fleet):
+def test_no_labels_anywhere_empties_panels_which_is_not_reported_again(fleet):
     fleet.prometheus["containers"] = {}
     fleet.grafana["dashboards"]["ml"]["faults"] = [("Docker Container Memory Usage (MB)", "")]
     assert len(fleet.messages) == 2
@@ -518,7 +518,7 @@ def test_a_clock_off_by_two_minutes(fleet, skew, words):
     assert fleet.messages == [f"The clock of gpu2 is {words} of the monitoring host. Set both by NTP."]
 
 
-def test_a_clock_that_was_set_back_hides_the_containers_which_is_not_told(fleet):
+def test_a_clock_that_was_set_back_hides_the_containers_which_is_not_reported(fleet):
     fleet.prometheus["clock_skew"]["gpu2"] = -120.0
     for key in ("containers", "container_series", "container_age"):
         fleet.prometheus[key].pop("gpu2")
@@ -564,7 +564,7 @@ def test_what_retention_drops_is_not_lost(fleet):
     assert len(fleet.messages) == 1
 
 
-def test_what_a_shorter_retention_dropped_before_the_mark_was_begun_anew_is_not_lost(fleet):
+def test_what_a_shorter_retention_dropped_before_the_mark_was_begun_again_is_not_lost(fleet):
     fleet.data_since = NOW - DAY
     fleet.prometheus["database"].update(oldest=NOW - 16 * DAY, retention=90.0 * DAY)
     assert fleet.messages == []
@@ -646,7 +646,7 @@ def stop(fleet: Fleet, host: str, service: str, error: str = "", container: str 
     fleet.engines.setdefault(host, {"engine": {"reachable": True, "containers": []}})["engine"]["stopped_services"] = [stopped]
 
 
-def test_an_exporter_whose_start_failed_at_boot_is_told_with_the_reason(fleet):
+def test_an_exporter_whose_start_failed_at_boot_is_reported_with_the_reason(fleet):
     fleet.down("gpu1", "nvidia-gpu")
     stop(fleet, "gpu1", "dcgm-exporter", LATE_ADDRESS, "site-dcgm-exporter")
     assert fleet.messages == [
@@ -667,7 +667,7 @@ def test_the_proxy_of_cadvisor_is_part_of_its_target(fleet):
     assert fleet.messages == ["cAdvisor of gpu2 does not run: its container cadvisor-proxy is exited. Run the playbook site."]
 
 
-def test_a_stopped_prometheus_is_told_with_the_reason(fleet):
+def test_a_stopped_prometheus_is_reported_with_the_reason(fleet):
     fleet.prometheus = {"error": "connection refused."}
     stop(fleet, "m1", "prometheus", LATE_ADDRESS)
     assert fleet.messages == [
@@ -676,7 +676,7 @@ def test_a_stopped_prometheus_is_told_with_the_reason(fleet):
     ]
 
 
-def test_a_stopped_grafana_is_told_with_the_reason(fleet):
+def test_a_stopped_grafana_is_reported_with_the_reason(fleet):
     fleet.grafana = {"error": "connection refused.", "dashboards": {}}
     stop(fleet, "m1", "grafana")
     assert fleet.messages == [
@@ -691,7 +691,7 @@ def test_samples_of_a_time_when_a_clock_was_ahead(fleet):
 
 
 @pytest.mark.parametrize(("newest", "skew"), [(NOW + 4, 0.0), (NOW + 63, 60.0), (None, 0.0)])
-def test_samples_that_no_clock_explains_are_told_alone(fleet, newest, skew):
+def test_samples_that_no_clock_explains_are_reported_alone(fleet, newest, skew):
     fleet.prometheus["database"]["newest"] = newest
     fleet.prometheus["clock_skew"]["gpu1"] = skew
     assert not [message for message in fleet.messages if "samples of" in message]

@@ -120,7 +120,7 @@ def test_a_querys_own_datasource_counts_in_a_mixed_panel_alone(of_panel, of_targ
     assert (query.datasource, query.problem) == (uid, "")
 
 
-def test_a_datasource_that_is_gone_is_a_problem():
+def test_a_datasource_that_is_missing_is_a_problem():
     [query] = queries({"panels": [{"datasource": {"uid": "gone"}, "targets": [{"expr": "x"}]}]})
     assert query.problem == "its datasource gone is not in Grafana"
 

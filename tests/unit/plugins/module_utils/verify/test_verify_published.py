@@ -69,7 +69,7 @@ def test_the_authors_values_give_way(name, words):
 
 
 @pytest.mark.parametrize("name", ["grafana-devenv-library-panel", "grafana-k8s-wrapper"])
-def test_missing_library_panels_are_told(name):
+def test_missing_library_panels_are_reported(name):
     given = model(name)
     problems = {query.problem for query in queries(given.get("spec", given))}
     assert problems
