@@ -53,5 +53,5 @@ archive:
   description: Path of the archive.
   returned: success, not in check mode
   type: str
-  sample: /srv/gpu-monitoring-bundle/collection/mlops-gpu_monitoring-0.1.0.tar.gz
+  sample: /srv/gpu-monitoring-bundle/collection/mlops-gpu_monitoring-0.2.0.tar.gz
 """

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.mlops.gpu_monitoring.plugins.action.monitoring_backup import ActionModule
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import collection
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, slices
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
@@ -105,7 +106,7 @@ def test_a_backup_has_all_data_and_no_clear_secret_and_leaves_nothing_on_the_hos
     manifest.check(str(folder), found)
     assert (found.host, found.collection, found.services) == (
         "monitor/1",
-        "0.1.0",
+        collection.VERSION,
         ["alertmanager", "grafana", "prometheus"],
     )
     assert [(image["service"], image["image"], image["digests"]) for image in found.images] == [
