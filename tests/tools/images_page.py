@@ -29,7 +29,7 @@ the digest only for the version below, and only without a mirror. With another v
 image by its tag.
 
 A digest is in the table if two independent sources name the digest for that registry. The table also has the digest
-of a registry that answered `make update-images`. The other images are unpinned: the tag alone names them. To pin an
+of a registry that answered `make update-images`. The other images are unpinned: only the tag names them. To pin an
 image, set the variable of the image to `registry/name:tag@sha256:...`.
 
 `docker load` loses digests. If hosts get their images by `docker load`, use [a bundle](offline.md), or set the

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.tools import role_variables
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-# Whom a role is for, where that is not every host.
+# The hosts of a role, if the role is not for every host.
 HOSTS = {
     **dict.fromkeys(("cadvisor", "container_gpu_collector", "dcgm_exporter", "nvidia_container_toolkit"), "gpu_hosts"),
     **dict.fromkeys(("alertmanager", "backup", "prometheus", "grafana", "restore", "silence", "verify"), "monitoring"),
@@ -26,7 +26,7 @@ HOSTS = {
 }
 
 _ENGINE = (
-    "A Docker engine, 20.10 or newer. The role `docker_engine` installs one where `docker_engine_install` is true."
+    "A Docker engine, 20.10 or newer. The role `docker_engine` installs one if `docker_engine_install` is true."
 )
 
 _VARIABLES = (
@@ -61,7 +61,7 @@ def further_of(role: Path) -> dict[str, Any]:
 
 
 def dependencies_of(role: Path) -> dict[str, bool]:
-    """The roles before this one, and whether they run: a role with the tag `never` gives its variables alone."""
+    """The roles before this one, and whether they run: a role with the tag `never` gives only its variables."""
     listed = yaml.safe_load((role / "meta" / "main.yml").read_text())["dependencies"]
     return {used["role"].rpartition(".")[2]: used.get("tags") != "never" for used in listed}
 
@@ -110,7 +110,7 @@ def _wrapped(text: str, first: str = "", others: str = "") -> str:
 
 
 def _dependency(name: str, runs: bool) -> str:
-    return f"[{name}](../{name}/README.md)" + ("" if runs else ", for its variables alone")
+    return f"[{name}](../{name}/README.md)" + ("" if runs else ", only for its variables")
 
 
 def _item(text: str) -> str:

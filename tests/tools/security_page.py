@@ -45,12 +45,12 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "device": "`/dev/kmsg`, read-only, for the same",
     },
     "dcgm-exporter": {
-        "user": "root, as NVIDIA runs it; DCGM's library gives profiling fields to root alone",
+        "user": "root, as NVIDIA runs it; DCGM's library gives profiling fields only to root",
         "SYS_ADMIN": "only with `dcgm_exporter_profiling: true`: the driver gives the hardware's counters to nobody else",
         "read_only": "its root file system is not read-only, since a hook of the NVIDIA container toolkit runs `ldconfig` there",
     },
     "container-gpu-collector": {
-        "user": "root, who alone can read Docker's files of containers; without any capability",
+        "user": "root, since only root can read Docker's files of containers; without any capability",
         "writes": "`/etc/gpu_monitoring/textfile`, where the node exporter reads its metrics",
     },
 }
