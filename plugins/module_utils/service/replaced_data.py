@@ -115,9 +115,9 @@ def _taken_back(engine: Engine, replacement: Replacement) -> str:
     return "The previous data was put back."
 
 
-def _rename(path: str, moved: str) -> None:
-    with files.about(moved):
-        os.rename(path, moved)
+def _rename(source: str, target: str) -> None:
+    with files.about(target):
+        os.rename(source, target)
 
 
 def _remove(path: str) -> None:
