@@ -30,7 +30,8 @@ class Replacement:
     """A replacement of the data of a service, whose `container` ran before or not.
 
     `aside` are the renames of the previous data, each a path and the path that the file gets; None until the container
-    stopped. `new` are those of the new data, which follow.
+    stopped. `new` are those of the new data, which follow. `made` are paths of files that the container makes beside its
+    data, such as a journal, and that do not fit the previous data.
     """
 
     service: str
@@ -38,6 +39,7 @@ class Replacement:
     ran: bool
     aside: Optional[list[list[str]]] = None
     new: list[list[str]] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
 
 
 def pending(service: str) -> bool:
@@ -86,13 +88,13 @@ def take_back(engine: Engine, replacement: Replacement) -> None:
     if container and container["State"]["Running"]:
         engine.stop(replacement.container)
     if replacement.aside is not None:
-        _put_back(replacement.aside, replacement.new)
+        _put_back(replacement.aside, replacement.new, replacement.made)
     if container and replacement.ran:
         engine.start(replacement.container)
     state.drop(replacement.service, KIND)
 
 
-def _put_back(aside: list[list[str]], new: list[list[str]]) -> None:
+def _put_back(aside: list[list[str]], new: list[list[str]], made: list[str]) -> None:
     """Undo the renames that were made. All previous data is aside before the first file of the new data moves."""
     if all(os.path.lexists(moved) for _path, moved in aside):
         for path, moved in reversed(new):
@@ -100,6 +102,10 @@ def _put_back(aside: list[list[str]], new: list[list[str]]) -> None:
                 with files.about(path):
                     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
                 _rename(moved, path)
+    # Once all previous data is back, such a file is of that data.
+    if any(os.path.lexists(moved) for _path, moved in aside):
+        for path in set(made) - {path for path, _moved in aside}:
+            _remove(path)
     for path, moved in reversed(aside):
         if os.path.lexists(moved):
             # What is there was made by the container while it ran on the new data.

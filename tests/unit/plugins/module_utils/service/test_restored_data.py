@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, restored_data, restored_service
@@ -60,6 +61,45 @@ def test_a_key_that_a_killed_run_left_is_not_taken_for_the_present_key(service, 
             restored_data.replace(engine, service, "1")
     assert replaced_data.recover(engine, "grafana")
     assert state_of(service) == ["present", "present"]
+
+
+def test_a_journal_of_the_new_database_is_not_beside_the_previous_database(service, engine, monkeypatch):
+    """SQLite would write the pages of that journal into the previous database."""
+    volume, start = Path(service.folder), engine.start
+    (volume / "grafana.db").write_text("present")
+    Path(service.delivered, "grafana.db").write_text("restored")
+
+    def ends_on_new_data(name):
+        start(name)
+        if (volume / "grafana.db").read_text() == "restored":
+            (volume / "grafana.db-journal").write_text("pages of the new database")
+            engine.containers["c1"]["State"]["Running"] = False
+
+    monkeypatch.setattr(engine, "start", ends_on_new_data)
+    with pytest.raises(ServiceError, match="The previous data was put back"):
+        restored_data.replace(engine, service, "1")
+    restored_data.discard(service)
+    assert (volume / "grafana.db").read_text() == "present"
+    assert sorted(os.listdir(volume)) == ["grafana.db", "plugins"]
+
+
+def test_a_journal_of_the_previous_database_stays_with_it(service, engine, monkeypatch):
+    """It was there after the stop, or the previous Grafana has made it since its data came back."""
+    volume = Path(service.folder)
+    for name in ("grafana.db", "grafana.db-journal"):
+        (volume / name).write_text("present")
+
+    def fails(*_arguments):
+        raise ServiceError("engine: no answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "start", fails)
+        with pytest.raises(ServiceError, match="Putting back the previous data failed too"):
+            restored_data.replace(engine, service, "1")
+    (volume / "grafana.db-wal").write_text("present")
+    assert replaced_data.recover(engine, "grafana")
+    for name in ("grafana.db", "grafana.db-journal", "grafana.db-wal"):
+        assert (volume / name).read_text() == "present"
 
 
 def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engine, monkeypatch):
