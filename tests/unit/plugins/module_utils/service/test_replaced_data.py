@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, replaced_data, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, deployment, replaced_data, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.replaced_data import Replacement
@@ -185,3 +185,22 @@ def test_a_deployment_takes_a_killed_replacement_back_first(engine, options, dat
     assert contents(data) == BEFORE
     assert container["State"]["Running"]
     assert service.plan.container == "keep"
+
+
+def test_a_removal_takes_a_killed_replacement_back_first(engine, options, data):
+    """The volume has the previous data, and a file that was put aside goes with the service."""
+    key = str(data.parent / "key")
+    options["files"] = [{"path": key, "content": "secret", "force": False}]
+    apply.deploy(engine, spec.checked(parse(options)), SharedAnswers(engine))
+    engine.stop("app")
+    moves = [*paths(data, ("db", "kept/db")), [key, f"{key}.previous"]]
+    for path, moved in moves:
+        os.rename(path, moved)
+    killed = Replacement("app", "app", True, moves, paths(data, ("new/db", "db")))
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(killed))
+    removed = parse({**options, "state": "absent", "files": options["files"], "remove_data": True})
+    (result,) = deployment.deploy(engine, [removed], check_mode=False)
+    assert (result["failed"], engine.containers) == (False, {})
+    assert contents(data) == BEFORE
+    assert not os.path.exists(f"{key}.previous") and not os.path.exists(key)
+    assert not replaced_data.pending("app")
