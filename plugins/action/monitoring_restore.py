@@ -66,7 +66,7 @@ class ActionModule(HostSteps):
         data = {
             service: restore_contents.of_service(source, found, service, vault) for service in self._given["services"]
         }
-        images = {image["service"]: image["image"] for image in found.images}
+        images = restore_contents.images_of(found)
         sizes = {service: of_service.size() for service, of_service in data.items()}
         folders = self._step("find", files=sizes, images=images)["folders"]
         if self._task.check_mode:

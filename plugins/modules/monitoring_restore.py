@@ -156,7 +156,7 @@ def _find(given, engine):
                 replaced_data.recover(engine, name)
     services = _services(given, engine)
     for service in services:
-        restored_service.refuse_older(service, given["images"].get(service.name, ""))
+        restored_service.refuse_older(service, given["images"].get(service.name, []))
     restored_service.require_room(services, given["files"])
     return {"folders": {service.name: service.delivered for service in services}}
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, restored_data, restored_service
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import restore_contents
 from fake_engine import Killed
 
 
@@ -141,6 +143,16 @@ def test_files_of_another_restore_are_not_put_in_place(service):
         restored_data.check(service, [entry])
     os.unlink(os.path.join(service.delivered, "secret_key"))
     restored_data.check(service, [entry])
+
+
+def test_the_newest_version_counts_where_an_upgrade_was_interrupted_at_the_backup(service):
+    containers = [{"service": "grafana", "image": f"grafana:{version}"} for version in ("13.1.0", "12.4.10")]
+    images = restore_contents.images_of(Manifest("monitor1", "", ["grafana"], images=containers))
+    assert images == {"grafana": ["grafana:13.1.0", "grafana:12.4.10"]}
+    with pytest.raises(BackupError, match=r"grafana: version 13\.1\.0 made the data of the backup, and 12\.4\.10 is"):
+        restored_service.refuse_older(service, images["grafana"])
+    restored_service.refuse_older(service, ["grafana:12.4.10"])
+    restored_service.refuse_older(service, [])
 
 
 def test_volumes_on_one_disk_share_its_room(service, tmp_path):
