@@ -84,7 +84,9 @@ def recover(engine: Engine, service: str) -> bool:
 def take_back(engine: Engine, replacement: Replacement) -> None:
     """Put the previous data back, and start the container if it ran. Raises ServiceError; the record then stays."""
     engine.wait_for_answer(COME_BACK_SECONDS)
-    container = engine.container(replacement.container)
+    # Somebody may have made another container of that name since.
+    own = replacement.container in engine.owned(replacement.service)
+    container = engine.container(replacement.container) if own else None
     if container and container["State"]["Running"]:
         engine.stop(replacement.container)
     if replacement.aside is not None:

@@ -34,7 +34,7 @@ def replacement(data, engine):
     engine.containers["c1"] = {
         "Id": "c1",
         "Name": "/app",
-        "Config": {"Cmd": [], "Labels": {}},
+        "Config": {"Cmd": [], "Labels": {spec.OWNER_LABEL: "app"}},
         "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
         "RestartCount": 0,
     }
@@ -152,6 +152,14 @@ def test_a_record_of_a_container_that_is_gone_does_no_harm(engine, replacement, 
     engine.containers.clear()
     assert replaced_data.recover(engine, "app")
     assert contents(data) == BEFORE
+
+
+def test_a_container_of_somebody_else_by_that_name_is_left_alone(engine, replacement, present, data):
+    replacement.aside = present()
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
+    engine.containers["c1"]["Config"]["Labels"] = {}
+    assert replaced_data.recover(engine, "app")
+    assert engine.calls == []
 
 
 @pytest.mark.parametrize("aside", [None, [("db", "kept/db")]], ids=["before the stop", "before the renames"])

@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import restore_contents
 from fake_engine import Killed
 
@@ -28,7 +29,7 @@ def service(tmp_path, engine):
     engine.containers["c1"] = {
         "Id": "c1",
         "Name": "/grafana",
-        "Config": {"Image": "grafana:12.4.10", "Cmd": [], "Labels": {}},
+        "Config": {"Image": "grafana:12.4.10", "Cmd": [], "Labels": {OWNER_LABEL: "grafana"}},
         "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
         "RestartCount": 0,
     }
