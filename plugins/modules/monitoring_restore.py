@@ -20,8 +20,8 @@ description:
   - Only then each service stops, files are renamed, and the service starts.
   - The previous data stays beside the new data, in the folder that RV(kept) names.
   - >-
-    A service that does not run on the new data gets its previous data back. What a killed run left is taken back by the
-    next run for the service.
+    A service that does not run on the new data gets its previous data back. After a killed run, the next run for the
+    service puts the previous data back, unless the service runs on the new data.
   - >-
     With O(controller_folder) it puts the certificate authority and the passwords of the backup into that folder of the
     controller instead, and touches no host.

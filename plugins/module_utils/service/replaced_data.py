@@ -30,8 +30,8 @@ class Replacement:
     """A replacement of the data of a service, whose `container` ran before or not.
 
     `aside` are the renames of the previous data, each a path and the path that the file gets; None until the container
-    stopped. `new` are those of the new data, which follow. `made` are paths of files that the container makes beside its
-    data, such as a journal, and that do not fit the previous data.
+    stopped. `new` are those of the new data, which follow. `made` are paths of files that the container makes beside
+    its data, such as a journal, and that do not fit the previous data.
     """
 
     service: str
@@ -73,20 +73,39 @@ def carry_out(engine: Engine, replacement: Replacement, present: Callable[[], li
 
 
 def recover(engine: Engine, service: str) -> bool:
-    """Take back what a killed replacement left; returns whether there was anything. The caller has the lock."""
+    """Finish or take back a killed replacement; returns whether there was one. The caller has the lock."""
     left = state.load_steps(service, KIND, functools.partial(state.build, Replacement))
     if left is None:
         return False
-    take_back(engine, left)
+    if _runs_on_new_data(engine, left):
+        state.drop(service, KIND)
+    else:
+        take_back(engine, left)
     return True
+
+
+def _runs_on_new_data(engine: Engine, left: Replacement) -> bool:
+    """Whether all data was replaced and the container runs on it. What users changed since must not be lost."""
+    engine.wait_for_answer(COME_BACK_SECONDS)
+    aside = left.aside is not None and all(os.path.lexists(moved) for _path, moved in left.aside)
+    if not aside or any(os.path.lexists(path) for path, _moved in left.new) or not _is_own(engine, left):
+        return False
+    try:
+        _wait_until_steady(engine, left.container)
+    except ServiceError:
+        return False
+    return True
+
+
+def _is_own(engine: Engine, replacement: Replacement) -> bool:
+    """Whether the container is still that of the service: somebody may have made another one of that name."""
+    return replacement.container in engine.owned(replacement.service)
 
 
 def take_back(engine: Engine, replacement: Replacement) -> None:
     """Put the previous data back, and start the container if it ran. Raises ServiceError; the record then stays."""
     engine.wait_for_answer(COME_BACK_SECONDS)
-    # Somebody may have made another container of that name since.
-    own = replacement.container in engine.owned(replacement.service)
-    container = engine.container(replacement.container) if own else None
+    container = engine.container(replacement.container) if _is_own(engine, replacement) else None
     if container and container["State"]["Running"]:
         engine.stop(replacement.container)
     if replacement.aside is not None:
