@@ -93,11 +93,12 @@ def replace(engine: Engine, service: Service, time: str) -> str:
 
 def discard(service: Service) -> None:
     """Remove the files of the backup that are not in place. The next run needs these to take a replacement back."""
-    if replaced_data.pending(service.name):
-        return
-    _remove(service.delivered)
-    if service.secret_key_file and os.path.lexists(_restored_key(service)):
-        os.unlink(_restored_key(service))
+    with apply.lock(service.name):
+        if replaced_data.pending(service.name):
+            return
+        _remove(service.delivered)
+        if service.secret_key_file and os.path.lexists(_restored_key(service)):
+            os.unlink(_restored_key(service))
 
 
 def _remove_previous_key(service: Service) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import digests, restored_data, restored_service
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, replaced_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import restore_contents
@@ -118,6 +118,14 @@ def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engin
     assert state_of(service) == ["present", "present"]
     restored_data.discard(service)
     assert sorted(os.listdir(service.folder)) == ["plugins"]
+
+
+def test_files_that_another_run_is_putting_in_place_are_not_removed(service):
+    with apply.lock("grafana"), pytest.raises(ServiceError, match="another run is changing grafana"):
+        restored_data.discard(service)
+    assert os.listdir(service.delivered)
+    restored_data.discard(service)
+    assert not os.path.exists(service.delivered)
 
 
 def test_the_data_is_on_the_disk_before_the_service_stops(service, engine, monkeypatch):
