@@ -23,5 +23,5 @@ def is_before(version: str, *release: int) -> bool:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """The newest of versions; empty where there is none."""
+    """The newest version; empty without versions."""
     return max(versions, key=numbers, default="")

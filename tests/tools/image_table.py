@@ -38,7 +38,7 @@ class DefaultImage:
     def newest(self, tags: Iterable[str]) -> str:
         """The newest version of the image's line among tags of a registry; the table's own where there is no newer one.
 
-        Versions have the form of the table's version with other numbers, so a release candidate or a variant is none.
+        Versions have the form of the table's version with other numbers. Release candidates and variants are left out.
         """
         version = _NUMBERS.sub("[0-9]+", re.escape(self.version))
         form = re.escape(self.tag).replace(re.escape("{version}"), f"({version})")

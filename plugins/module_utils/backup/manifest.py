@@ -72,7 +72,7 @@ def is_ours(folder: str) -> bool:
 
 
 def read(folder: str) -> Manifest:
-    """The manifest of a backup. Raises BackupError for a folder that is none, and for one that cannot be used."""
+    """The manifest of a backup. Raises BackupError where the folder is not a backup that can be used."""
     content = _parsed(folder)
     if content.get("kind") != KIND:
         raise BackupError(f"{folder} is no backup of mlops.gpu_monitoring: {NAME} is of another kind.")
