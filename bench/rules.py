@@ -54,6 +54,7 @@ TIMES = {
     "node_boot_time_seconds": -30 * 86400,
     "container_start_time_seconds": -30 * 86400,
     "container_gpu_collector_last_success_timestamp_seconds": -5,
+    "gpu_monitoring_backup_last_success_timestamp_seconds": -86400,
     "gpu_monitoring_certificate_expiry_timestamp_seconds": 90 * 86400,
     "prometheus_remote_storage_queue_highest_sent_timestamp_seconds": 0,
 }

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import manifest, options, staging, store
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import backup_contents
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.backup_targets import (
@@ -38,18 +37,8 @@ class ActionModule(HostSteps):
         _validation, given = self.validate_argument_spec(options.ARGUMENTS)
         self._given: dict[str, Any] = given
         _refuse(given)
-        try:
+        with self._failures("folder", given["folder"]):
             result.update(self._measure_only() if self._task.check_mode else self._back_up())
-        except BackupError as error:
-            # Ansible shows the cause too, whose text is in the message already.
-            raise AnsibleActionFail(str(error)) from None
-        except OSError as error:
-            problem = f"{error.filename or given['folder']}: {error.strerror}"
-            raise AnsibleActionFail(
-                f"folder on {given['host']}: {problem}. Correct the path or its rights, or name another folder."
-            ) from None
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
         left_out = [f"{name}: {reason}" for name, reason in sorted(result["missing"].items())]
         if left_out:
             result["warnings"] = [f"Not in the backup of {given['host']}: {'; '.join(left_out)}."]

@@ -39,18 +39,8 @@ class ActionModule(HostSteps):
         self._folder = given["backup"] if given["location"] == "host" else os.path.expanduser(given["backup"])
         if not self._folder.startswith("/"):
             raise AnsibleActionFail(f"backup: '{given['backup']}' is not an absolute path. Begin it with /.")
-        try:
+        with self._failures("backup", self._folder):
             result.update(self._restore_controller() if given["controller_folder"] else self._restore())
-        except BackupError as error:
-            # Ansible shows the cause too, whose text is in the message already.
-            raise AnsibleActionFail(str(error)) from None
-        except OSError as error:
-            problem = f"{error.filename or self._folder}: {error.strerror}"
-            raise AnsibleActionFail(
-                f"backup on {given['host']}: {problem}. Correct the path or its rights, or name another backup."
-            ) from None
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
     def _restore(self) -> dict[str, Any]:
@@ -65,7 +55,7 @@ class ActionModule(HostSteps):
         data = {
             service: restore_contents.of_service(source, found, service, vault) for service in self._given["services"]
         }
-        images = {image["service"]: image["image"] for image in found.images}
+        images = restore_contents.images_of(found)
         sizes = {service: of_service.size() for service, of_service in data.items()}
         folders = self._step("find", files=sizes, images=images)["folders"]
         if self._task.check_mode:

@@ -71,6 +71,7 @@ options:
     description:
       - Number of backups of the host to keep, including the new one. V(0) keeps all.
       - Only folders with a manifest of this collection for this host are removed, after the new backup was checked.
+      - A backup with a service or secrets that the new one lacks stays.
     type: int
     default: 7
   secrets:

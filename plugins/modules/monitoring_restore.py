@@ -19,8 +19,8 @@ description:
   - Only then each service is stopped, its files are renamed, and the service is started.
   - The previous data stays beside the new data, in the folder that RV(kept) names.
   - >-
-    If a service does not run on the new data, its previous data is restored. The next run for the service undoes the
-    changes of a killed run.
+    If a service does not run on the new data, its previous data is restored. After a killed run, the next run for the
+    service restores the previous data, unless the service runs on the new data.
   - >-
     With O(controller_folder), the module only restores the certificate authority and the passwords, into that folder of
     the controller. No host is changed.
@@ -163,7 +163,7 @@ def _find(given, engine):
                 replaced_data.recover(engine, name)
     services = _services(given, engine)
     for service in services:
-        restored_service.refuse_older(service, given["images"].get(service.name, ""))
+        restored_service.refuse_older(service, given["images"].get(service.name, []))
     restored_service.require_room(services, given["files"])
     return {"folders": {service.name: service.delivered for service in services}}
 

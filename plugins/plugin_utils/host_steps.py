@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 
 
 class HostSteps(ActionBase):
@@ -15,6 +19,22 @@ class HostSteps(ActionBase):
     _of_controller: tuple[str, ...]
     _given: dict[str, Any]
     _variables: dict[str, Any]
+
+    @contextmanager
+    def _failures(self, option: str, path: str) -> Iterator[None]:
+        """Turn errors of the block into failures of the task. `path` is the value of the option."""
+        try:
+            yield
+        except BackupError as error:
+            # Ansible shows the cause too, whose text is in the message already.
+            raise AnsibleActionFail(str(error)) from None
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"{option} on {self._given['host']}: {error.filename or path}: {error.strerror}."
+                f" Correct the path or its rights, or name another {option}."
+            ) from None
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
 
     def _step(self, step: str, **arguments: Any) -> dict[str, Any]:
         """The result of a step on the host. Raises AnsibleActionFail where it failed."""

@@ -62,6 +62,14 @@ def of_service(source: Source, found: Manifest, service: str, vault: VaultFiles 
     return data
 
 
+def images_of(found: Manifest) -> dict[str, list[str]]:
+    """The images of each service's containers at the backup."""
+    images: dict[str, list[str]] = {}
+    for container in found.images:
+        images.setdefault(container["service"], []).append(container["image"])
+    return images
+
+
 def of_controller(source: Source, found: Manifest, vault: VaultFiles | None) -> dict[str, bytes]:
     """The files of the controller by their paths in its folder."""
     names = [name[: -len(ENCRYPTED)] for name in found.files if name.startswith("controller/")]

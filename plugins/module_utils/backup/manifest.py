@@ -40,6 +40,15 @@ class Manifest:
         """The bytes of all files."""
         return sum(digest["size"] for digest in self.files.values())
 
+    def has_all_of(self, older: Manifest) -> bool:
+        """Whether an older backup has neither a service nor secrets that this one lacks."""
+        has_secrets, had_secrets = (any(map(_is_secret, manifest.files)) for manifest in (self, older))
+        return set(older.services) <= set(self.services) and has_secrets >= had_secrets
+
+
+def _is_secret(path: str) -> bool:
+    return path.endswith(ENCRYPTED)
+
 
 def text(manifest: Manifest) -> str:
     """The content of the file."""

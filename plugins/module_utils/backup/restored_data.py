@@ -25,6 +25,8 @@ _REPLACED = {
     "prometheus": re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}(\.tmp-.+)?|wal|wbl|chunks_head"),
     "alertmanager": re.compile("nflog|silences"),
 }
+# What Grafana makes for its database. SQLite writes a journal of one database into another one of that name.
+_MADE = {"grafana": ("grafana.db-wal", "grafana.db-shm", "grafana.db-journal", "unified-search")}
 _SECRET_KEY = "secret_key"
 
 
@@ -77,7 +79,9 @@ def replace(engine: Engine, service: Service, time: str) -> str:
     try:
         # What a killed run left would be taken for the present key.
         _remove_previous_key(service)
-        replacement = Replacement(service.name, name, service.container["State"]["Running"], new=_new_data(service))
+        made = [os.path.join(service.folder, path) for path in _MADE.get(service.name, ())]
+        ran = service.container["State"]["Running"]
+        replacement = Replacement(service.name, name, ran, new=_new_data(service), made=made)
         replaced_data.carry_out(engine, replacement, lambda: _present_data(service, kept))
     except BaseException:
         _remove_without_data(kept)
@@ -89,11 +93,12 @@ def replace(engine: Engine, service: Service, time: str) -> str:
 
 def discard(service: Service) -> None:
     """Remove the files of the backup that are not in place. The next run needs these to take a replacement back."""
-    if replaced_data.pending(service.name):
-        return
-    _remove(service.delivered)
-    if service.secret_key_file and os.path.lexists(_restored_key(service)):
-        os.unlink(_restored_key(service))
+    with apply.lock(service.name):
+        if replaced_data.pending(service.name):
+            return
+        _remove(service.delivered)
+        if service.secret_key_file and os.path.lexists(_restored_key(service)):
+            os.unlink(_restored_key(service))
 
 
 def _remove_previous_key(service: Service) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import database, room
@@ -58,9 +58,12 @@ def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Servic
     return Service(name, os.path.realpath(folder), containers[0], owner, secret_key_file if name == "grafana" else "")
 
 
-def refuse_older(service: Service, image: str) -> None:
-    """Raise BackupError where the data is of a newer version than the one that is deployed."""
-    made, deployed = volume_data.version_of([image]), volume_data.version_of([service.container["Config"]["Image"]])
+def refuse_older(service: Service, images: Sequence[str]) -> None:
+    """Raise BackupError where the data is of a newer version than the one that is deployed.
+
+    `images` are those of the service's containers at the backup, which are several where an upgrade was interrupted.
+    """
+    made, deployed = volume_data.version_of(images), volume_data.version_of([service.container["Config"]["Image"]])
     count = _NUMBERS_OF_FORMAT[service.name]
     if made and deployed and numbers(deployed)[:count] < numbers(made)[:count]:
         raise BackupError(

@@ -51,7 +51,7 @@ def discard(folder: str, host: str) -> None:
 def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
     """Check a backup and mark it complete. Then remove all but the newest `keep` backups of the host, or none for 0.
 
-    Returns the folders that were removed.
+    A backup that has what the new one lacks stays. Returns the folders that were removed.
     """
     manifest.check_files(folder, finished, "Run the backup again.")
     # Older backups are removed then.
@@ -59,7 +59,9 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
     manifest.write(folder, replace(finished, complete=True))
     parent = os.path.dirname(folder)
     others = {
-        name: found.made for name, found in _backups(parent, finished.host).items() if name != os.path.basename(folder)
+        name: found.made
+        for name, found in _backups(parent, finished.host).items()
+        if name != os.path.basename(folder) and finished.has_all_of(found)
     }
     newest_first = sorted(others, key=lambda name: others[name], reverse=True)
     removed = [os.path.join(parent, name) for name in (newest_first[keep - 1 :] if keep else [])]

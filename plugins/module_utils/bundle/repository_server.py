@@ -91,6 +91,8 @@ class RepositoryServer:
         while True:
             answer, reason = None, ""
             try:
+                # A reader that ends early drops the generator, and Python closes the stream then.
+                # pylint: disable-next=contextmanager-generator-missing-cleanup
                 with self._answer(path, offset) as stream:
                     if stream.status in (200, 206):
                         offset = offset if stream.status == 206 else 0

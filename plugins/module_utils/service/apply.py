@@ -549,6 +549,7 @@ def remove(engine: Optional[Engine], options: ServiceSpec) -> Removal:
     name = options.name
     with lock(name):
         if engine is not None:
+            replaced_data.recover(engine, name)
             undo.recover(engine, name)
         elif interrupted := journal.read(name):
             interrupted.close()

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable
 from typing import Any, Optional, TypedDict
 
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, journal, replaced_data, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine import Engine
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engine_types import Container
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
@@ -111,7 +111,8 @@ def _absent(
 ) -> None:
     """Remove a service. In check mode the services that are `removed` before are still there."""
     removal = apply.plan_removal(engine, options, removed)
-    if (removal.things() or journal.pending(options.name)) and not check_mode:
+    interrupted = journal.pending(options.name) or replaced_data.pending(options.name)
+    if (removal.things() or interrupted) and not check_mode:
         with shared.asked_again():
             removal = apply.remove(engine, options)
     things = removal.things()

@@ -30,7 +30,8 @@ class Replacement:
     """A replacement of the data of a service, whose `container` ran before or not.
 
     `aside` are the renames of the previous data, each a path and the path that the file gets; None until the container
-    stopped. `new` are those of the new data, which follow.
+    stopped. `new` are those of the new data, which follow. `made` are paths of files that the container makes beside
+    its data, such as a journal, and that do not fit the previous data.
     """
 
     service: str
@@ -38,6 +39,7 @@ class Replacement:
     ran: bool
     aside: Optional[list[list[str]]] = None
     new: list[list[str]] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
 
 
 def pending(service: str) -> bool:
@@ -71,28 +73,49 @@ def carry_out(engine: Engine, replacement: Replacement, present: Callable[[], li
 
 
 def recover(engine: Engine, service: str) -> bool:
-    """Take back what a killed replacement left; returns whether there was anything. The caller has the lock."""
+    """Finish or take back a killed replacement; returns whether there was one. The caller has the lock."""
     left = state.load_steps(service, KIND, functools.partial(state.build, Replacement))
     if left is None:
         return False
-    take_back(engine, left)
+    if _runs_on_new_data(engine, left):
+        state.drop(service, KIND)
+    else:
+        take_back(engine, left)
     return True
+
+
+def _runs_on_new_data(engine: Engine, left: Replacement) -> bool:
+    """Whether all data was replaced and the container runs on it. What users changed since must not be lost."""
+    engine.wait_for_answer(COME_BACK_SECONDS)
+    aside = left.aside is not None and all(os.path.lexists(moved) for _path, moved in left.aside)
+    if not aside or any(os.path.lexists(path) for path, _moved in left.new) or not _is_own(engine, left):
+        return False
+    try:
+        _wait_until_steady(engine, left.container)
+    except ServiceError:
+        return False
+    return True
+
+
+def _is_own(engine: Engine, replacement: Replacement) -> bool:
+    """Whether the container is still that of the service: somebody may have made another one of that name."""
+    return replacement.container in engine.owned(replacement.service)
 
 
 def take_back(engine: Engine, replacement: Replacement) -> None:
     """Put the previous data back, and start the container if it ran. Raises ServiceError; the record then stays."""
     engine.wait_for_answer(COME_BACK_SECONDS)
-    container = engine.container(replacement.container)
+    container = engine.container(replacement.container) if _is_own(engine, replacement) else None
     if container and container["State"]["Running"]:
         engine.stop(replacement.container)
     if replacement.aside is not None:
-        _put_back(replacement.aside, replacement.new)
+        _put_back(replacement.aside, replacement.new, replacement.made)
     if container and replacement.ran:
         engine.start(replacement.container)
     state.drop(replacement.service, KIND)
 
 
-def _put_back(aside: list[list[str]], new: list[list[str]]) -> None:
+def _put_back(aside: list[list[str]], new: list[list[str]], made: list[str]) -> None:
     """Undo the renames that were made. All previous data is aside before the first file of the new data moves."""
     if all(os.path.lexists(moved) for _path, moved in aside):
         for path, moved in reversed(new):
@@ -100,6 +123,10 @@ def _put_back(aside: list[list[str]], new: list[list[str]]) -> None:
                 with files.about(path):
                     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
                 _rename(moved, path)
+    # Once all previous data is back, such a file is of that data.
+    if any(os.path.lexists(moved) for _path, moved in aside):
+        for path in set(made) - {path for path, _moved in aside}:
+            _remove(path)
     for path, moved in reversed(aside):
         if os.path.lexists(moved):
             # Present files were made by the container while it ran on the new data.
@@ -115,9 +142,9 @@ def _taken_back(engine: Engine, replacement: Replacement) -> str:
     return "The previous data was restored."
 
 
-def _rename(path: str, moved: str) -> None:
-    with files.about(moved):
-        os.rename(path, moved)
+def _rename(source: str, target: str) -> None:
+    with files.about(target):
+        os.rename(source, target)
 
 
 def _remove(path: str) -> None:

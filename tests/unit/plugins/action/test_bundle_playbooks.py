@@ -107,7 +107,14 @@ def test_a_bundle_is_made_and_pushed(run, fake, site, tmp_path):
     assert site.stored["up/grafana", "1"] == fake.stored["up/grafana", "1"]
 
 
-@pytest.mark.parametrize("of_hosts", [("gpu1", "gpu2", "monitor1"), ("monitor1",), ("gpu2",)])
+@pytest.mark.parametrize(
+    "of_hosts",
+    [
+        pytest.param(("gpu1", "gpu2", "monitor1"), marks=pytest.mark.long),
+        ("monitor1",),
+        pytest.param(("gpu2",), marks=pytest.mark.long),
+    ],
+)
 def test_images_are_pushed_for_the_hosts_alone_that_have_a_registry(run, site, tmp_path, of_hosts):
     """The first host of the inventory, which is in no group, has no registry. Other hosts load their images."""
     run(BUNDLE)

@@ -92,7 +92,7 @@ def contents(folder):
     return {path: (Path(folder) / path).read_bytes() for path in names(folder)}
 
 
-@pytest.mark.parametrize("location", ["controller", "host"])
+@pytest.mark.parametrize("location", ["controller", pytest.param("host", marks=pytest.mark.long)])
 def test_all_services_get_the_data_of_the_backup_and_keep_their_own_beside(restore, host, location):
     result, calls = restore(location=location)
     assert isinstance(result, dict), result

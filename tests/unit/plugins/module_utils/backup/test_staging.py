@@ -28,9 +28,10 @@ def disk(tmp_path):
 def sources(disk, tmp_path, monkeypatch):
     """Grafana with a database of 3 MiB on the disk."""
     monkeypatch.setattr(staging.state, "MEMORY_FOLDER", str(tmp_path / "memory"))
-    with contextlib.closing(sqlite3.connect(disk / "grafana.db")) as database, database:
+    with contextlib.closing(sqlite3.connect(disk / "grafana.db")) as database:
         database.execute("CREATE TABLE dashboard (data BLOB)")
         database.execute("INSERT INTO dashboard VALUES (zeroblob(3 << 20))")
+        database.commit()
     (tmp_path / "secret_key").write_text("key")
     return staging.Sources({"grafana": str(disk)}, True, True, str(tmp_path / "secret_key"), [])
 

@@ -15,14 +15,14 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manife
 TIMES = [f"2026-11-2{day}T10:00:00Z" for day in range(1, 7)]
 
 
-def back_up(parent, made, keep=0, host="monitor1", content="samples"):
+def back_up(parent, made, keep=0, host="monitor1", services=("prometheus",), name="prometheus/blocks/index"):
     folder = parent / store.folder_name(made)
-    begun = Manifest(host, made, ["prometheus"])
+    begun = Manifest(host, made, list(services))
     store.begin(str(folder), begun)
-    path = folder / "prometheus" / "blocks" / "index"
+    path = folder / name
     path.parent.mkdir(parents=True)
-    path.write_text(content)
-    begun.files = {"prometheus/blocks/index": digests.of_file(str(path))}
+    path.write_text("samples")
+    begun.files = {name: digests.of_file(str(path))}
     return folder, store.finish(str(folder), begun, keep)
 
 
@@ -65,6 +65,22 @@ def test_only_old_backups_of_the_host_are_removed(tmp_path):
         "link",
         "notes",
     ]
+
+
+@pytest.mark.parametrize(
+    "smaller",
+    [{"services": ["prometheus"], "name": "configuration/key.gz.vault"}, {"services": ["grafana", "prometheus"]}],
+    ids=["one service", "without secrets"],
+)
+def test_a_backup_removes_none_that_has_more(tmp_path, smaller):
+    whole = {"services": ["grafana", "prometheus"], "name": "grafana/secret_key.gz.vault"}
+    folder, _removed = back_up(tmp_path, TIMES[0], **whole)
+    first, removed = back_up(tmp_path, TIMES[1], keep=1, **smaller)
+    assert removed == []
+    second, removed = back_up(tmp_path, TIMES[2], keep=1, **smaller)
+    assert removed == [str(first)]
+    _newest, removed = back_up(tmp_path, TIMES[3], keep=1, **whole)
+    assert sorted(removed) == [str(folder), str(second)]
 
 
 def test_the_new_backup_stays_where_the_clock_went_back(tmp_path):

@@ -50,7 +50,7 @@ def test_the_same_keys_leave_the_file_as_it_is(folder):
 def test_sha256sum_agrees(folder):
     assert sums.write(folder)
     checked = subprocess.run(
-        ["sha256sum", "--check", "--strict", layout.SUMS], cwd=folder, capture_output=True, text=True
+        ["sha256sum", "--check", "--strict", layout.SUMS], cwd=folder, capture_output=True, text=True, check=False
     )
     paths = ["bundle.json", f"images/blobs/sha256/{'ab' * 32}", "packages/apt/a.deb"]
     assert checked.stdout.splitlines() == [f"{path}: OK" for path in paths]

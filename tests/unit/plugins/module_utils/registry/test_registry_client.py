@@ -174,8 +174,8 @@ def test_a_manifest_whose_connection_breaks_is_asked_for_again(fake, registry, p
 
 def test_what_is_no_http_within_a_blob_is_an_error_and_not_a_crash(registry, tmp_path, monkeypatch):
     def damaged(_stream):
+        yield b"a part"
         raise http_client.TlsRefused("decryption failed or bad record mac")
-        yield
 
     monkeypatch.setattr(http_client.Stream, "chunks", damaged)
     with pytest.raises(RegistryError, match="bad record mac"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, replaced_data, spec
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, deployment, replaced_data, spec
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.options import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.replaced_data import Replacement
@@ -34,7 +34,7 @@ def replacement(data, engine):
     engine.containers["c1"] = {
         "Id": "c1",
         "Name": "/app",
-        "Config": {"Cmd": [], "Labels": {}},
+        "Config": {"Cmd": [], "Labels": {spec.OWNER_LABEL: "app"}},
         "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
         "RestartCount": 0,
     }
@@ -94,9 +94,9 @@ def test_a_container_that_ends_on_the_new_data_gets_the_previous_data_back(
     assert not replaced_data.pending("app")
 
 
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", range(5))
 def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement, present, data, monkeypatch, step):
-    """The steps are the stop, three renames, the start, and the look at the container."""
+    """The steps are the stop, three renames, and the start."""
     left = iter(range(step))
     killed = []
 
@@ -112,7 +112,6 @@ def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement,
     with monkeypatch.context() as patch:
         patch.setattr(engine, "stop", until_killed(engine.stop))
         patch.setattr(engine, "start", until_killed(engine.start))
-        patch.setattr(engine, "container", until_killed(engine.container))
         patch.setattr(replaced_data, "_rename", until_killed(os.rename))
         # A process that is killed takes nothing back.
         patch.setattr(replaced_data, "take_back", lambda *_arguments: None)
@@ -124,6 +123,37 @@ def test_a_killed_replacement_is_taken_back_by_the_next_run(engine, replacement,
     assert engine.container("app")["State"]["Running"]
     assert not replaced_data.pending("app")
     assert not replaced_data.recover(engine, "app")
+
+
+@pytest.fixture
+def killed_after_the_start(engine, replacement, present, data):
+    """Users have changed the new data since."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(replaced_data, "_wait_until_steady", raise_killed)
+        patch.setattr(replaced_data, "take_back", lambda *_arguments: None)
+        replaced_data.carry_out(engine, replacement, present)
+    (data / "db").write_text("changed by users")
+    engine.calls.clear()
+
+
+def raise_killed(*_arguments):
+    raise Killed
+
+
+@pytest.mark.usefixtures("killed_after_the_start")
+def test_new_data_on_which_the_container_runs_stays(engine, data):
+    assert replaced_data.recover(engine, "app")
+    assert contents(data) == {**AFTER, "db": "changed by users"}
+    assert engine.calls == []
+    assert not replaced_data.pending("app")
+
+
+@pytest.mark.usefixtures("killed_after_the_start")
+def test_new_data_on_which_the_container_restarts_again_and_again_is_taken_back(engine, data):
+    engine.containers["c1"]["State"]["Restarting"] = True
+    assert replaced_data.recover(engine, "app")
+    assert (data / "db").read_text() == "present"
+    assert engine.calls == [("stop", "app"), ("start", "app")]
 
 
 def test_files_that_go_and_come_until_the_stop_are_no_fault(engine, replacement, present, data, monkeypatch):
@@ -154,6 +184,14 @@ def test_a_record_of_a_container_that_is_missing_does_no_harm(engine, replacemen
     assert contents(data) == BEFORE
 
 
+def test_a_container_of_somebody_else_by_that_name_is_left_alone(engine, replacement, present, data):
+    replacement.aside = present()
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(replacement))
+    engine.containers["c1"]["Config"]["Labels"] = {}
+    assert replaced_data.recover(engine, "app")
+    assert engine.calls == []
+
+
 @pytest.mark.parametrize("aside", [None, [("db", "kept/db")]], ids=["before the stop", "before the renames"])
 def test_the_present_data_stays_where_the_files_of_the_backup_are_gone(engine, replacement, data, aside):
     replacement.aside = aside and paths(data, *aside)
@@ -170,6 +208,7 @@ def test_the_previous_data_comes_back_where_the_folder_for_the_new_data_is_missi
     for path, moved in (*replacement.aside, *replacement.new):
         os.rename(path, moved)
     (data / "new").rmdir()
+    engine.stop("app")
     assert replaced_data.recover(engine, "app")
     assert contents(data) == BEFORE
 
@@ -185,3 +224,22 @@ def test_a_deployment_takes_a_killed_replacement_back_first(engine, options, dat
     assert contents(data) == BEFORE
     assert container["State"]["Running"]
     assert service.plan.container == "keep"
+
+
+def test_a_removal_takes_a_killed_replacement_back_first(engine, options, data):
+    """The volume has the previous data, and a file that was put aside goes with the service."""
+    key = str(data.parent / "key")
+    options["files"] = [{"path": key, "content": "secret", "force": False}]
+    apply.deploy(engine, spec.checked(parse(options)), SharedAnswers(engine))
+    engine.stop("app")
+    moves = [*paths(data, ("db", "kept/db")), [key, f"{key}.previous"]]
+    for path, moved in moves:
+        os.rename(path, moved)
+    killed = Replacement("app", "app", True, moves, paths(data, ("new/db", "db")))
+    replaced_data.state.save("app", replaced_data.KIND, replaced_data.asdict(killed))
+    removed = parse({**options, "state": "absent", "files": options["files"], "remove_data": True})
+    (result,) = deployment.deploy(engine, [removed], check_mode=False)
+    assert (result["failed"], engine.containers) == (False, {})
+    assert contents(data) == BEFORE
+    assert not os.path.exists(f"{key}.previous") and not os.path.exists(key)
+    assert not replaced_data.pending("app")

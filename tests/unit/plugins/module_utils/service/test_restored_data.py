@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import (
@@ -12,8 +13,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup import
     restored_service,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import replaced_data
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service import apply, replaced_data
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import restore_contents
 from fake_engine import Killed
 
 
@@ -29,7 +33,7 @@ def service(tmp_path, engine):
     engine.containers["c1"] = {
         "Id": "c1",
         "Name": "/grafana",
-        "Config": {"Image": "grafana:12.4.10", "Cmd": [], "Labels": {}},
+        "Config": {"Image": "grafana:12.4.10", "Cmd": [], "Labels": {OWNER_LABEL: "grafana"}},
         "State": {"Running": True, "Paused": False, "Restarting": False, "ExitCode": 0, "Status": "running"},
         "RestartCount": 0,
     }
@@ -66,6 +70,45 @@ def test_a_key_that_a_killed_run_left_is_not_taken_for_the_present_key(service, 
     assert state_of(service) == ["present", "present"]
 
 
+def test_a_journal_of_the_new_database_is_not_beside_the_previous_database(service, engine, monkeypatch):
+    """SQLite would write the pages of that journal into the previous database."""
+    volume, start = Path(service.folder), engine.start
+    (volume / "grafana.db").write_text("present")
+    Path(service.delivered, "grafana.db").write_text("restored")
+
+    def ends_on_new_data(name):
+        start(name)
+        if (volume / "grafana.db").read_text() == "restored":
+            (volume / "grafana.db-journal").write_text("pages of the new database")
+            engine.containers["c1"]["State"]["Running"] = False
+
+    monkeypatch.setattr(engine, "start", ends_on_new_data)
+    with pytest.raises(ServiceError, match="The previous data was put back"):
+        restored_data.replace(engine, service, "1")
+    restored_data.discard(service)
+    assert (volume / "grafana.db").read_text() == "present"
+    assert sorted(os.listdir(volume)) == ["grafana.db", "plugins"]
+
+
+def test_a_journal_of_the_previous_database_stays_with_it(service, engine, monkeypatch):
+    """It was there after the stop, or the previous Grafana has made it since its data came back."""
+    volume = Path(service.folder)
+    for name in ("grafana.db", "grafana.db-journal"):
+        (volume / name).write_text("present")
+
+    def fails(*_arguments):
+        raise ServiceError("engine: no answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "start", fails)
+        with pytest.raises(ServiceError, match="Putting back the previous data failed too"):
+            restored_data.replace(engine, service, "1")
+    (volume / "grafana.db-wal").write_text("present")
+    assert replaced_data.recover(engine, "grafana")
+    for name in ("grafana.db", "grafana.db-journal", "grafana.db-wal"):
+        assert (volume / name).read_text() == "present"
+
+
 def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engine, monkeypatch):
     def fails(*_arguments):
         raise ServiceError("engine: no answer.")
@@ -79,6 +122,14 @@ def test_what_the_next_run_needs_to_take_a_replacement_back_stays(service, engin
     assert state_of(service) == ["present", "present"]
     restored_data.discard(service)
     assert sorted(os.listdir(service.folder)) == ["plugins"]
+
+
+def test_files_that_another_run_is_putting_in_place_are_not_removed(service):
+    with apply.lock("grafana"), pytest.raises(ServiceError, match="another run is changing grafana"):
+        restored_data.discard(service)
+    assert os.listdir(service.delivered)
+    restored_data.discard(service)
+    assert not os.path.exists(service.delivered)
 
 
 def test_the_data_is_on_the_disk_before_the_service_stops(service, engine, monkeypatch):
@@ -105,6 +156,16 @@ def test_files_of_another_restore_are_not_put_in_place(service):
         restored_data.check(service, [entry])
     os.unlink(os.path.join(service.delivered, "secret_key"))
     restored_data.check(service, [entry])
+
+
+def test_the_newest_version_counts_where_an_upgrade_was_interrupted_at_the_backup(service):
+    containers = [{"service": "grafana", "image": f"grafana:{version}"} for version in ("13.1.0", "12.4.10")]
+    images = restore_contents.images_of(Manifest("monitor1", "", ["grafana"], images=containers))
+    assert images == {"grafana": ["grafana:13.1.0", "grafana:12.4.10"]}
+    with pytest.raises(BackupError, match=r"grafana: version 13\.1\.0 made the data of the backup, and 12\.4\.10 is"):
+        restored_service.refuse_older(service, images["grafana"])
+    restored_service.refuse_older(service, ["grafana:12.4.10"])
+    restored_service.refuse_older(service, [])
 
 
 def test_volumes_on_one_disk_share_its_room(service, tmp_path):
