@@ -62,6 +62,7 @@ contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=
 .PHONY: lint
 lint: tools $(VALE) site ## Run all linters, import all tests, and build the site
 	$(PART) ruff ruff check
+	$(PART) ruff-format ruff format --check
 	$(PART) codespell codespell
 	$(PART) prose python tests/tools/lint_prose.py
 	$(PART) changelog antsibull-changelog lint

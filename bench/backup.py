@@ -97,7 +97,9 @@ def users(where: dict[str, Any]) -> Iterator[dict[str, Requests]]:
     """Users of Grafana and Prometheus who ask until the block ends."""
     grafana, prometheus = session(where, "grafana"), session(where, "prometheus")
     asked: dict[str, Callable[[], requests.Response]] = {
-        "grafana": lambda: grafana.get(f"{where['grafana']}/api/dashboards/uid/bench-backup-0", timeout=TIMEOUT_SECONDS),
+        "grafana": lambda: grafana.get(
+            f"{where['grafana']}/api/dashboards/uid/bench-backup-0", timeout=TIMEOUT_SECONDS
+        ),
         "prometheus": lambda: prometheus.get(
             f"{where['prometheus']}/api/v1/query", params={"query": "up"}, timeout=TIMEOUT_SECONDS
         ),
@@ -115,14 +117,15 @@ def users(where: dict[str, Any]) -> Iterator[dict[str, Requests]]:
 
 
 def scrapes(where: dict[str, Any], seconds: float) -> tuple[int, int, float]:
-    """Scrapes of the last seconds, those that failed, and the longest time over the interval between two of a target.
-    """
+    """Scrapes of the last seconds, those that failed, and the longest time over the interval between two of a target."""
     prometheus = session(where, "prometheus")
     query = {"query": f"up[{int(seconds)}s]"}
     answer = prometheus.get(f"{where['prometheus']}/api/v1/query", params=query, timeout=TIMEOUT_SECONDS)
     answer.raise_for_status()
     series = [[(float(when), value) for when, value in one["values"]] for one in answer.json()["data"]["result"]]
-    gaps = [later[0] - earlier[0] - SCRAPE_SECONDS for samples in series for earlier, later in zip(samples, samples[1:])]
+    gaps = [
+        later[0] - earlier[0] - SCRAPE_SECONDS for samples in series for earlier, later in zip(samples, samples[1:])
+    ]
     values = [value for samples in series for _when, value in samples]
     return len(values), values.count("0"), max(gaps, default=0)
 

@@ -62,7 +62,11 @@ class Grafana:
         self._url = where["grafana"]
         self._session = session(where, "grafana")
         found = self._json(self._session.get(f"{self._url}/api/datasources", timeout=10))
-        self._datasource = next({"type": one["type"], "uid": one["uid"]} for one in found if one["type"] == "prometheus" and one["isDefault"])
+        self._datasource = next(
+            {"type": one["type"], "uid": one["uid"]}
+            for one in found
+            if one["type"] == "prometheus" and one["isDefault"]
+        )
 
     def version(self) -> str:
         """Grafana's version."""
@@ -118,8 +122,7 @@ class World:
 
 
 def follow(world: World, keys: list[Key], each: int) -> list[Stream]:
-    """Change every value so many times, each as soon as the one before has come through and a random time has passed.
-    """
+    """Change every value so many times, each as soon as the one before has come through and a random time has passed."""
     streams = [Stream(key, world.now() + world.phase()) for key in keys]
     while any(len(stream.delays) < each for stream in streams):
         for stream in streams:
@@ -137,7 +140,9 @@ def follow(world: World, keys: list[Key], each: int) -> list[Stream]:
     return streams
 
 
-def measure(emulator: Emulator, grafana: Grafana, gpus: list[tuple[str, str]], changes: int, interval: float) -> list[Stream]:
+def measure(
+    emulator: Emulator, grafana: Grafana, gpus: list[tuple[str, str]], changes: int, interval: float
+) -> list[Stream]:
     """Follow at least so many changes, spread over all values of all GPUs."""
     keys = [(host, gpu, name) for host, gpu in gpus for name in FIELDS]
     for key in keys:
@@ -213,7 +218,15 @@ def main() -> int:
             print(f"dcgm_exporter_interval: {collected:g}s")
             print(table(streams, given.interval, collected) + (": met" if passed else ": MISSED"), flush=True)
             seconds, delays = time.monotonic() - begin, [asdict(stream) for stream in streams]
-            reports.append({"interval": given.interval, "collected": collected, "seconds": seconds, "met": passed, "streams": delays})
+            reports.append(
+                {
+                    "interval": given.interval,
+                    "collected": collected,
+                    "seconds": seconds,
+                    "met": passed,
+                    "streams": delays,
+                }
+            )
     except BaseException:
         collect_every(given.lab, given.interval)
         raise

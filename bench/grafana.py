@@ -87,7 +87,13 @@ def model(tool: str, number: int) -> dict[str, Any]:
     legend = {"displayMode": "list", "placement": "bottom", "showLegend": True}
     panels = []
     for place, (title, query) in enumerate(QUERIES.items()):
-        target = {"refId": "A", "datasource": datasource, "expr": f'{query}{{rack="{number}"}}', "legendFormat": "{{gpu}}", "range": True}
+        target = {
+            "refId": "A",
+            "datasource": datasource,
+            "expr": f'{query}{{rack="{number}"}}',
+            "legendFormat": "{{gpu}}",
+            "range": True,
+        }
         panels.append(
             {
                 "id": place + 1,
@@ -95,7 +101,10 @@ def model(tool: str, number: int) -> dict[str, Any]:
                 "title": title,
                 "datasource": datasource,
                 "gridPos": {"x": 12 * (place % 2), "y": 8 * (place // 2), "w": 12, "h": 8},
-                "fieldConfig": {"defaults": {"custom": {"drawStyle": "line", "fillOpacity": 10}, "min": 0}, "overrides": []},
+                "fieldConfig": {
+                    "defaults": {"custom": {"drawStyle": "line", "fillOpacity": 10}, "min": 0},
+                    "overrides": [],
+                },
                 "options": {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}},
                 "targets": [target],
             }
@@ -136,7 +145,9 @@ def our_tasks(paths: list[str]) -> list[dict[str, Any]]:
         "password": PASSWORD,
         "datasources": [{"uid": name, "name": name, "url": DATASOURCE_URL, "json_data": {"timeInterval": INTERVAL}}],
         "folders": [{"uid": name, "title": name}],
-        "dashboards": [{"folder_uid": name, "model": f"{{{{ lookup('ansible.builtin.file', '{path}') }}}}"} for path in paths],
+        "dashboards": [
+            {"folder_uid": name, "model": f"{{{{ lookup('ansible.builtin.file', '{path}') }}}}"} for path in paths
+        ],
     }
     return [{"name": "Declare everything", "mlops.gpu_monitoring.grafana_resources": declared}]
 
@@ -162,12 +173,22 @@ def peer_tasks(paths: list[str]) -> list[dict[str, Any]]:
     """A task for the datasource, one for the folder, and one for the dashboards, which has a loop."""
     name = uid(PEER)
     login = {"url": URL, "url_username": USERNAME, "url_password": PASSWORD}
-    datasource = {"name": name, "uid": name, "ds_type": "prometheus", "ds_url": DATASOURCE_URL, "time_interval": INTERVAL}
+    datasource = {
+        "name": name,
+        "uid": name,
+        "ds_type": "prometheus",
+        "ds_url": DATASOURCE_URL,
+        "time_interval": INTERVAL,
+    }
     dashboard = {"path": "{{ item }}", "folder": name, "overwrite": True}
     return [
         {"name": "Declare the datasource", "community.grafana.grafana_datasource": {**login, **datasource}},
         {"name": "Declare the folder", "community.grafana.grafana_folder": {**login, "uid": name, "title": name}},
-        {"name": "Declare the dashboards", "community.grafana.grafana_dashboard": {**login, **dashboard}, "loop": paths},
+        {
+            "name": "Declare the dashboards",
+            "community.grafana.grafana_dashboard": {**login, **dashboard},
+            "loop": paths,
+        },
     ]
 
 
@@ -192,7 +213,17 @@ def install_peer() -> str:
     """Have the peer's collection; returns its version."""
     manifest = PACKAGES / "ansible_collections" / "community" / "grafana" / "MANIFEST.json"
     if not manifest.exists():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--disable-pip-version-check", "--upgrade"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-compile",
+            "--disable-pip-version-check",
+            "--upgrade",
+        ]
         subprocess.run([*pip, "--target", str(PACKAGES), PEER_PACKAGE], check=True)
     return str(json.loads(manifest.read_text())["collection_info"]["version"])
 
@@ -200,7 +231,9 @@ def install_peer() -> str:
 @contextlib.contextmanager
 def served() -> Iterator[str]:
     """The URL of the Grafana behind the counter, for as long as it is served."""
-    with subprocess.Popen([sys.executable, str(Path(__file__).with_name("served.py"))], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("served.py"))], stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout
             port = process.stdout.readline().strip()
@@ -220,7 +253,12 @@ class Bench:
         self._session.trust_env = False
         self._session.auth = (os.environ["GRAFANA_USER"], os.environ["GRAFANA_PASSWORD"])
         paths = os.pathsep.join(str(path) for path in (ROOT / ".cache" / "collections", PACKAGES))
-        self._environment = {**os.environ, "BENCH_URL": url, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": paths}
+        self._environment = {
+            **os.environ,
+            "BENCH_URL": url,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": paths,
+        }
         self._environment["ANSIBLE_NOCOLOR"] = "1"
 
     def version(self) -> str:
@@ -232,7 +270,9 @@ class Bench:
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,"]
         command += ["-e", f"ansible_python_interpreter={sys.executable}", str(playbook)]
         before, cpu, begin = self._ask("/-/count"), _cpu(), time.perf_counter()
-        done = subprocess.run(command, env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         wall, cpu, after = time.perf_counter() - begin, _cpu() - cpu, self._ask("/-/count")
         recap = re.search(r"changed=(\d+) +unreachable=0 +failed=0", done.stdout)
         if done.returncode or not recap:
@@ -279,7 +319,9 @@ def measure(bench: Bench, case: Case, reruns: int) -> dict[str, Any]:
             else:
                 runs[tool].append(run)
     costs = ("wall", "cpu", "requests", "writes", "server")
-    medians = {tool: {cost: median(getattr(run, cost) for run in found) for cost in costs} for tool, found in runs.items()}
+    medians = {
+        tool: {cost: median(getattr(run, cost) for run in found) for cost in costs} for tool, found in runs.items()
+    }
     changed = {tool: max(run.changed for run in found) for tool, found in runs.items()}
     ratio = medians[PEER]["wall"] / medians[OURS]["wall"]
     return {
@@ -296,19 +338,29 @@ def table(result: dict[str, Any]) -> str:
     """A case as text."""
     case = result["case"]
     tasks = ", a loop over single-object modules" if case["loop"] else ""
-    lines = [f"\n{case['name']}. {case['dashboards']} dashboards, 1 folder, 1 datasource, nothing to change{tasks} (medians)"]
-    lines.append(f"{'':22}{'reruns':>7}{'wall s':>9}{'CPU s':>8}{'requests':>10}{'no GET':>8}{'server s':>10}{'changed':>9}")
+    lines = [
+        f"\n{case['name']}. {case['dashboards']} dashboards, 1 folder, 1 datasource, nothing to change{tasks} (medians)"
+    ]
+    lines.append(
+        f"{'':22}{'reruns':>7}{'wall s':>9}{'CPU s':>8}{'requests':>10}{'no GET':>8}{'server s':>10}{'changed':>9}"
+    )
     for tool, name in NAMES.items():
         one = result["medians"][tool]
         start = f"{name:22}{len(result['runs'][tool]):7}{one['wall']:9.2f}{one['cpu']:8.2f}"
-        lines.append(f"{start}{one['requests']:10.0f}{one['writes']:8.0f}{one['server']:10.2f}{result['changed'][tool]:9}")
-    lines.append(f"{result['ratio']:.1f} times faster; the bar is {case['least_ratio']:.0f}, and no change: {'met' if result['met'] else 'MISSED'}")
+        lines.append(
+            f"{start}{one['requests']:10.0f}{one['writes']:8.0f}{one['server']:10.2f}{result['changed'][tool]:9}"
+        )
+    lines.append(
+        f"{result['ratio']:.1f} times faster; the bar is {case['least_ratio']:.0f}, and no change: {'met' if result['met'] else 'MISSED'}"
+    )
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--reruns", type=int, default=3, help="reruns of each tool; with 100 dashboards the peer has 2 at most")
+    parser.add_argument(
+        "--reruns", type=int, default=3, help="reruns of each tool; with 100 dashboards the peer has 2 at most"
+    )
     parser.add_argument("--case", choices=sorted(CASES), action="append", help="only this case")
     given = parser.parse_args()
     if given.reruns < 1:

@@ -48,7 +48,8 @@ class Run:
         """The bars that the run missed."""
         bars = {
             f"the checks took {self.checks:.1f} s, not {CHECK_SECONDS:.0f} s at most": self.checks <= CHECK_SECONDS,
-            f"a host took {self.cpu_per_host:.2f} s of CPU time, not {CPU_SECONDS_PER_HOST} s at most": self.cpu_per_host <= CPU_SECONDS_PER_HOST,
+            f"a host took {self.cpu_per_host:.2f} s of CPU time, not {CPU_SECONDS_PER_HOST} s at most": self.cpu_per_host
+            <= CPU_SECONDS_PER_HOST,
             f"{self.changed} hosts reported a change": self.changed == 0,
         }
         return [text for text, kept in bars.items() if not kept]
@@ -62,7 +63,9 @@ def inventory(hosts: int, secrets: Path) -> dict[str, Any]:
         "gpu_monitoring_secrets_dir": str(secrets),
         "grafana_admin_password": "a password of the benchmark",
     }
-    gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.1.{number // 250}.{number % 250 + 1}"} for number in range(1, hosts)}
+    gpu_hosts = {
+        f"gpu{number}": {"ansible_host": f"10.1.{number // 250}.{number % 250 + 1}"} for number in range(1, hosts)
+    }
     children = {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": {"monitor1": {"ansible_host": "10.2.0.1"}}}}
     return {"all": {"vars": variables, "children": children}}
 
@@ -76,11 +79,22 @@ def run(source: Path, hosts: int, *arguments: str) -> Run:
         "ANSIBLE_CONNECTION_PLUGINS": str(STAND_IN / "connection"),
         "ANSIBLE_NOCOLOR": "1",
     }
-    command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(source), *arguments, str(ROOT / "playbooks" / "site.yml")]
+    command = [
+        sys.executable,
+        "-m",
+        "ansible",
+        "playbook",
+        "--inventory",
+        str(source),
+        *arguments,
+        str(ROOT / "playbooks" / "site.yml"),
+    ]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     first = look = started
     lines = []
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         for line in process.stdout or ():
             lines.append(line)
             if line.startswith("PLAY [") and first == started:
@@ -118,7 +132,10 @@ def main() -> int:
     hosts = parser.parse_args().hosts
     missed = []
     for name, done in measure(hosts):
-        print(f"{hosts} hosts, {name}: checks {done.checks:.1f} s, all {done.wall:.1f} s, CPU time {done.cpu_per_host:.2f} s a host", flush=True)
+        print(
+            f"{hosts} hosts, {name}: checks {done.checks:.1f} s, all {done.wall:.1f} s, CPU time {done.cpu_per_host:.2f} s a host",
+            flush=True,
+        )
         missed += [f"{name}: {text}" for text in done.missed()]
     print("\n".join(missed) or "Every bar is kept.")
     return 1 if missed else 0

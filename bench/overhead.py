@@ -142,17 +142,24 @@ class Bench:
         options = role_service.rendered(
             "cadvisor",
             "cadvisor",
-            {"gpu_monitoring_scrape_interval": f"{INTERVAL_SECONDS}s", "cadvisor_docker_root": self._client.info()["DockerRootDir"]},
+            {
+                "gpu_monitoring_scrape_interval": f"{INTERVAL_SECONDS}s",
+                "cadvisor_docker_root": self._client.info()["DockerRootDir"],
+            },
         )
         commands: dict[str, list[str]] = {DEFAULTS: [], ONLY_DOCKER: ["--docker_only=true"], OURS: options["command"]}
         self._client.networks.create(PREFIX)
         for number in range(1, light + 1):
             loop = ["sh", "-c", "while sleep 1; do :; done"]
             name = f"{LIGHT}-{number}"
-            self._client.containers.run(on["LAB_BASE"], loop, name=name, detach=True, init=True, network=PREFIX, labels=LABELS)
+            self._client.containers.run(
+                on["LAB_BASE"], loop, name=name, detach=True, init=True, network=PREFIX, labels=LABELS
+            )
         for place, (contender, command) in enumerate(commands.items()):
             asked = {**options, "command": command}
-            self._contenders[contender] = role_service.start(self._client, asked, f"{PREFIX}-cadvisor-{place}", image, PREFIX)
+            self._contenders[contender] = role_service.start(
+                self._client, asked, f"{PREFIX}-cadvisor-{place}", image, PREFIX
+            )
         return commands[OURS]
 
     def pause(self) -> None:
@@ -173,7 +180,9 @@ class Bench:
                 container.pause()
 
     def _measure(self, container: Optional[Container]) -> Turn:
-        process = int(container.attrs["State"]["Pid"]) if container and role_service.address(container, PREFIX) else None
+        process = (
+            int(container.attrs["State"]["Pid"]) if container and role_service.address(container, PREFIX) else None
+        )
         before, begin = (cpu_seconds(process), cpu_seconds(self._dockerd)), time.monotonic()
         pulls = []
         for number in range(PULLS):
@@ -221,10 +230,18 @@ def ratios(costs: dict[str, dict[str, float]], peer: str) -> dict[str, float]:
 
 def missed(costs: dict[str, dict[str, float]], light: int) -> list[str]:
     """Which bars are missed, in words."""
-    found = [f"{cost}: {ratio:.3f}, the bar is {BARS[cost]}" for cost, ratio in ratios(costs, DEFAULTS).items() if ratio > BARS[cost]]
+    found = [
+        f"{cost}: {ratio:.3f}, the bar is {BARS[cost]}"
+        for cost, ratio in ratios(costs, DEFAULTS).items()
+        if ratio > BARS[cost]
+    ]
     if costs[OURS]["oldest"] > OLDEST_SECONDS:
         found.append(f"a sample was {costs[OURS]['oldest']:.1f} s old, the bar is {OLDEST_SECONDS} s")
-    found += [f"{contender} saw {cost['seen']:.0f} of {light} containers" for contender, cost in costs.items() if cost["seen"] < light]
+    found += [
+        f"{contender} saw {cost['seen']:.0f} of {light} containers"
+        for contender, cost in costs.items()
+        if cost["seen"] < light
+    ]
     return found
 
 
@@ -240,9 +257,13 @@ def table(costs: dict[str, dict[str, float]], seconds: float, idle: float) -> st
     for peer in (DEFAULTS, ONLY_DOCKER):
         found = ratios(costs, peer)
         bars = f"; the bars are {BARS['cpu']} and {BARS['bytes']}" if peer == DEFAULTS else ""
-        lines.append(f"ours against {peer}: {found['cpu']:.3f} of the CPU time, {found['bytes']:.3f} of the bytes{bars}")
+        lines.append(
+            f"ours against {peer}: {found['cpu']:.3f} of the CPU time, {found['bytes']:.3f} of the bytes{bars}"
+        )
     lines.append(f"dockerd used {idle:.2f} s in a turn with all of them paused.")
-    lines.append(f"The defaults report {costs[DEFAULTS]['raw_groups']:.0f} control groups in addition to the containers.")
+    lines.append(
+        f"The defaults report {costs[DEFAULTS]['raw_groups']:.0f} control groups in addition to the containers."
+    )
     return "\n".join(lines)
 
 

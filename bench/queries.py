@@ -78,7 +78,15 @@ def backfill(found: list[series.Series], folder: Path) -> int:
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".om") as text:
         samples = series.write(found, START, START + DAY, text)
         text.flush()
-        server.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=24h", Path(text.name).name, "blocks")
+        server.promtool(
+            folder,
+            "tsdb",
+            "create-blocks-from",
+            "openmetrics",
+            "--max-block-duration=24h",
+            Path(text.name).name,
+            "blocks",
+        )
     return samples
 
 
@@ -102,7 +110,10 @@ def blocks() -> Path:
     shutil.rmtree(staged, ignore_errors=True)
     (staged / "blocks").mkdir(parents=True)
     begin = time.monotonic()
-    print(f"Making a day of {sum(map(len, found))} series, which takes some 20 minutes and is kept in {folder.relative_to(ROOT)}", flush=True)
+    print(
+        f"Making a day of {sum(map(len, found))} series, which takes some 20 minutes and is kept in {folder.relative_to(ROOT)}",
+        flush=True,
+    )
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         samples = sum(pool.map(lambda host: backfill(host, staged), found))
     merge(staged / "blocks")
@@ -113,7 +124,9 @@ def blocks() -> Path:
 
 def opened(dashboard: str) -> dict[str, Any]:
     """What the variables are when a dashboard is opened: all where it has "all", else the first."""
-    hosts = {one["name"]: one for path in queries.FILES if path.stem == dashboard for one in queries.item(path)["variables"]}.get("host")
+    hosts = {
+        one["name"]: one for path in queries.FILES if path.stem == dashboard for one in queries.item(path)["variables"]
+    }.get("host")
     return {
         "host": HOSTS[0] if hosts and not hosts["include_all"] else HOSTS,
         "gpu": [str(number) for number in range(GPUS)],
@@ -135,10 +148,14 @@ def measure(prometheus: server.Prometheus, runs: int) -> list[Result]:
                 if query.instant:
                     answer = [[one["value"]] for one in prometheus.query(expr, END)]
                 else:
-                    answer = [one["values"] for one in prometheus.query_range(expr, END - RANGE, END, queries.step(RANGE))]
+                    answer = [
+                        one["values"] for one in prometheus.query_range(expr, END - RANGE, END, queries.step(RANGE))
+                    ]
                 taken.append(1000 * prometheus.seconds)
             count = sum(any(not math.isnan(float(value)) for _time, value in values) for values in answer)
-            results.append(Result(path.stem, query.title, query.legend, count, median(taken[1:]), min(taken[1:]), IDLE in expr))
+            results.append(
+                Result(path.stem, query.title, query.legend, count, median(taken[1:]), min(taken[1:]), IDLE in expr)
+            )
     return results
 
 
@@ -146,7 +163,9 @@ def table(results: list[Result], most: int) -> str:
     """The slowest as text."""
     lines = [f"{'dashboard':<22}{'panel':<38}{'query':<36}{'series':>7}{'median ms':>11}{'best ms':>9}"]
     for one in sorted(results, key=lambda result: -result.median)[:most]:
-        lines.append(f"{one.dashboard:<22}{one.title[:36]:<38}{one.legend[:34]:<36}{one.series:>7}{one.median:>11.1f}{one.best:>9.1f}")
+        lines.append(
+            f"{one.dashboard:<22}{one.title[:36]:<38}{one.legend[:34]:<36}{one.series:>7}{one.median:>11.1f}{one.best:>9.1f}"
+        )
     return "\n".join(lines)
 
 
@@ -161,7 +180,9 @@ def main() -> int:
     with server.served(blocks()) as prometheus:
         version = prometheus.version()
         results = measure(prometheus, given.runs)
-    print(f"\nPrometheus {version}, the last hour of a day, a point every {queries.step(RANGE)} s, medians of {given.runs} runs")
+    print(
+        f"\nPrometheus {version}, the last hour of a day, a point every {queries.step(RANGE)} s, medians of {given.runs} runs"
+    )
     print(f"The slowest of {len(results)} queries")
     print(table(results, given.slowest))
     slow = [one for one in results if one.median > BAR]
@@ -170,7 +191,9 @@ def main() -> int:
         print(f"no answer: {one.dashboard}, {one.title}, {one.legend}")
     met = not slow and not empty
     print(f"The bar is {BAR:.0f} ms and an answer to each: {'met' if met else f'MISSED by {len(slow) + len(empty)}'}")
-    (WORK / "queries.json").write_text(json.dumps({"prometheus": version, "results": [asdict(one) for one in results]}, indent=2) + "\n")
+    (WORK / "queries.json").write_text(
+        json.dumps({"prometheus": version, "results": [asdict(one) for one in results]}, indent=2) + "\n"
+    )
     return 0 if met else 1
 
 

@@ -84,7 +84,13 @@ def of_host(host: str) -> Iterator[Series]:
             given = allocated(container, gpu, 1, host)
             yield series(given.name, {**given.labels, "UUID": labels["UUID"]}, (1, 0, 1))
     for number in range(CONTAINERS):
-        labels = {"job": "cadvisor", "host": host, "instance": f"{host}:8088", "name": f"training-{number}", "id": f"/docker/{host}{number}"}
+        labels = {
+            "job": "cadvisor",
+            "host": host,
+            "instance": f"{host}:8088",
+            "name": f"training-{number}",
+            "id": f"/docker/{host}{number}",
+        }
         yield from (series(key, labels, (start, step, 1)) for key, (start, step) in CONTAINER.items())
     labels = {"job": "node", "host": host, "instance": f"{host}:9100"}
     yield from (series(key, labels, (start, step, 1)) for key, (start, step) in MACHINE.items())
@@ -133,7 +139,9 @@ def measure(url: str, evaluations: int) -> list[float]:
     while len(taken) < evaluations:
         time.sleep(INTERVAL)
         groups = requests.get(f"{url}/api/v1/rules", timeout=30).json()["data"]["groups"]
-        firing = sorted({rule["name"] for group in groups for rule in group["rules"] if rule.get("alerts")} - {"Watchdog"})
+        firing = sorted(
+            {rule["name"] for group in groups for rule in group["rules"] if rule.get("alerts")} - {"Watchdog"}
+        )
         if firing:
             raise ValueError(f"The fleet is not healthy: {', '.join(firing)}")
         failed = [rule["lastError"] for group in groups for rule in group["rules"] if rule.get("lastError")]
@@ -155,7 +163,10 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     configuration = rules(folder)
-    all_series = [*of_monitoring_host(), *(entry for number in range(given.hosts) for entry in of_host(f"gpu{number:03}"))]
+    all_series = [
+        *of_monitoring_host(),
+        *(entry for number in range(given.hosts) for entry in of_host(f"gpu{number:03}")),
+    ]
     print(f"Making samples of {len(all_series)} series", flush=True)
     end = int(time.time())
     with (folder / "samples.om").open("w") as text:
@@ -170,7 +181,9 @@ def main() -> int:
     result = Result(len(all_series), median(taken), max(taken))
     met = result.median <= BAR
     print(f"Prometheus {version}, {given.hosts} hosts, {result.series} series, {len(taken)} evaluations of all rules")
-    print(f"median {1000 * result.median:.0f} ms, worst {1000 * result.worst:.0f} ms; the bar is {1000 * BAR:.0f} ms: {'met' if met else 'MISSED'}")
+    print(
+        f"median {1000 * result.median:.0f} ms, worst {1000 * result.worst:.0f} ms; the bar is {1000 * BAR:.0f} ms: {'met' if met else 'MISSED'}"
+    )
     shutil.rmtree(folder)
     return 0 if met else 1
 

@@ -115,7 +115,13 @@ class Run:
     @property
     def error(self) -> str:
         """The text of what failed, white space folded."""
-        return re.sub(r"\s+", " ", "\n".join(line for line in self.output.splitlines() if not line.startswith(("ok:", "changed:", "skipping:"))))
+        return re.sub(
+            r"\s+",
+            " ",
+            "\n".join(
+                line for line in self.output.splitlines() if not line.startswith(("ok:", "changed:", "skipping:"))
+            ),
+        )
 
 
 def run_playbook(
@@ -137,8 +143,22 @@ def run_playbook(
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
     }
-    command = [str(Path(python).parent / "ansible-playbook"), f"--inventory={inventory}", f"--extra-vars={given}", *arguments, str(playbook)]
-    done = subprocess.run(command, env=complete_environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600)
+    command = [
+        str(Path(python).parent / "ansible-playbook"),
+        f"--inventory={inventory}",
+        f"--extra-vars={given}",
+        *arguments,
+        str(playbook),
+    ]
+    done = subprocess.run(
+        command,
+        env=complete_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=600,
+    )
     return Run(done.returncode, done.stdout)
 
 
@@ -175,7 +195,10 @@ class Prometheus(Server):
 
     def health(self) -> dict[tuple[str, str], str]:
         """Health of each target by job and host."""
-        return {(target["labels"]["job"], target["labels"]["host"]): target["health"] for target in self.get("targets")["activeTargets"]}
+        return {
+            (target["labels"]["job"], target["labels"]["host"]): target["health"]
+            for target in self.get("targets")["activeTargets"]
+        }
 
 
 class Alertmanager(Server):
@@ -214,7 +237,15 @@ class Grafana:
 
     def frames(self, expression: str) -> list[dict[str, Any]]:
         """The data frames that a panel with this query would draw."""
-        query = {"refId": "A", "datasource": {"type": "prometheus", "uid": "prometheus"}, "expr": expression, "instant": True, "range": False}
-        answer = self.session.post(f"{self.url}/api/ds/query", json={"queries": [query], "from": "now-5m", "to": "now"}, timeout=10)
+        query = {
+            "refId": "A",
+            "datasource": {"type": "prometheus", "uid": "prometheus"},
+            "expr": expression,
+            "instant": True,
+            "range": False,
+        }
+        answer = self.session.post(
+            f"{self.url}/api/ds/query", json={"queries": [query], "from": "now-5m", "to": "now"}, timeout=10
+        )
         answer.raise_for_status()
         return [frame for frame in answer.json()["results"]["A"]["frames"] if frame["data"]["values"]]

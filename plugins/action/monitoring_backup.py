@@ -61,9 +61,7 @@ class ActionModule(HostSteps):
             if given["location"] == "host"
             else ControllerTarget(folder, host_files)
         )
-        finished = manifest.Manifest(
-            given["host"], made, sorted(options.volumes(given)), VERSION, measured["images"]
-        )
+        finished = manifest.Manifest(given["host"], made, sorted(options.volumes(given)), VERSION, measured["images"])
         finished.missing = measured["missing"]
         with target.locked():
             try:

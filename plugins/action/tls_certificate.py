@@ -38,7 +38,9 @@ class ActionModule(ActionBase):
         out_of_range = days.problem()
         if out_of_range:
             raise AnsibleActionFail("{}: {}. {}.".format(*out_of_range))
-        folder = certificate_folder.CertificateFolder(self._loader.path_dwim(options["folder"]), days, self._task.check_mode)
+        folder = certificate_folder.CertificateFolder(
+            self._loader.path_dwim(options["folder"]), days, self._task.check_mode
+        )
         try:
             with folder.opened():
                 issued = folder.reconcile(str(names[0].value), names)
@@ -62,4 +64,6 @@ def _name(option: str, text: str) -> x509.GeneralName:
     try:
         return certificates.general_name(text)
     except ValueError as error:
-        raise AnsibleActionFail(f"{option}: {error}. Write it like gpu1.example.org, gpu_1, 192.0.2.11 or 2001:db8::11.") from error
+        raise AnsibleActionFail(
+            f"{option}: {error}. Write it like gpu1.example.org, gpu_1, 192.0.2.11 or 2001:db8::11."
+        ) from error

@@ -39,18 +39,26 @@ class ActionModule(ActionBase):
         fleet, earlier = self._templar.template(given["gpu_monitoring_fleet"]), given.get("tls_secrets", {})
         variables = HostVariables(self._loader, given, self._task.get_play(), self._task)
         variables.use_defaults("common", "tls", "grafana")
-        known = fleet_secrets.Fleet(fleet["tls"], {host: str(facts["address"]) for host, facts in fleet["hosts"].items()})
+        known = fleet_secrets.Fleet(
+            fleet["tls"], {host: str(facts["address"]) for host, facts in fleet["hosts"].items()}
+        )
         maker = fleet_secrets.SecretMaker(self._password, self._task.check_mode)
         secrets: dict[str, fleet_secrets.HostSecrets] = {}
         try:
             inputs = {host: fleet_secrets.inputs_of(variables, known, host) for host in variables.play_hosts}
-            digests = {host: hashlib.sha256(repr(host_inputs).encode()).hexdigest() for host, host_inputs in inputs.items()}
+            digests = {
+                host: hashlib.sha256(repr(host_inputs).encode()).hexdigest() for host, host_inputs in inputs.items()
+            }
             if digests.items() <= earlier.get("inputs", {}).items():
                 # A play before this one made them of the same values.
                 return {**result, **earlier, "changed": False, "_ansible_no_log": True}
             speaking = {host: host_inputs for host, host_inputs in inputs.items() if host_inputs}
             new = {host for host in speaking if boolean(variables.get(host, "tls_new_secrets"), strict=False)}
-            stopping = {host: host_inputs for host, host_inputs in speaking.items() if not options["make_missing"] and host not in new}
+            stopping = {
+                host: host_inputs
+                for host, host_inputs in speaking.items()
+                if not options["make_missing"] and host not in new
+            }
             missing = sorted({path for host_inputs in stopping.values() for path in fleet_secrets.missing(host_inputs)})
             if not missing:
                 secrets = maker.make(speaking)

@@ -11,7 +11,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.
 def alertmanager_route_test_commands(tests: Sequence[Mapping[str, Any]], flags: Sequence[str] = ()) -> list[list[str]]:
     """The command that runs each test of routes; the receiver of a test is one name or a list of names."""
     return [
-        [*("amtool", "config", "routes", "test"), *flags, f"--verify.receivers={_joined(test['receiver'])}", *_labels(test["labels"])]
+        [
+            *("amtool", "config", "routes", "test"),
+            *flags,
+            f"--verify.receivers={_joined(test['receiver'])}",
+            *_labels(test["labels"]),
+        ]
         for test in tests
     ]
 

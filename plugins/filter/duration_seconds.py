@@ -8,7 +8,9 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds as parse
 
 
-def duration_seconds(value: Any, variable: str = "", minimum: float | None = None, maximum: float | None = None) -> float:
+def duration_seconds(
+    value: Any, variable: str = "", minimum: float | None = None, maximum: float | None = None
+) -> float:
     """Seconds of a duration in Prometheus' notation, an int where they are whole.
 
     `variable` is what an error names; `minimum` and `maximum` are seconds.
@@ -20,7 +22,9 @@ def duration_seconds(value: Any, variable: str = "", minimum: float | None = Non
     except ValueError as error:
         raise AnsibleFilterError(f"{name}: {error}") from error
     if (minimum is not None and seconds < minimum) or (maximum is not None and seconds > maximum):
-        raise AnsibleFilterError(f"{name}: {text} is out of range. Set it to something from {minimum:g}s to {maximum:g}s.")
+        raise AnsibleFilterError(
+            f"{name}: {text} is out of range. Set it to something from {minimum:g}s to {maximum:g}s."
+        )
     return int(seconds) if seconds == int(seconds) else seconds
 
 

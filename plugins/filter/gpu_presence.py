@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 
-def gpu_presence(hosts: Mapping[str, Any], hostvars: Any, previous_targets: Sequence[Mapping[str, Any]] = ()) -> dict[str, bool]:
+def gpu_presence(
+    hosts: Mapping[str, Any], hostvars: Any, previous_targets: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, bool]:
     """Whether hosts have NVIDIA hardware, of those with a DCGM exporter for which it is known.
 
     The run's own look at a host counts, else the previous targets of Prometheus. A host that is in neither is left out.

@@ -9,7 +9,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.ta
 
 
 def prometheus_targets(
-    hosts: Mapping[str, Any], exporter: str, monitoring_host: str, container: str, container_port: int, without: Collection[str] = ()
+    hosts: Mapping[str, Any],
+    exporter: str,
+    monitoring_host: str,
+    container: str,
+    container_port: int,
+    without: Collection[str] = (),
 ) -> list[TargetGroup]:
     """Target groups for Prometheus' file_sd_config, one for each host that has the exporter; `hosts` are those of
     `gpu_monitoring_fleet`.

@@ -71,5 +71,7 @@ def _dashboard(path: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError) as error:
         raise AnsibleLookupError(f"{path}: the dashboard cannot be read: {error}. Give a YAML file.") from error
     if not isinstance(dashboard, dict):
-        raise AnsibleLookupError(f"{path}: the file has no dashboard. Write its options, such as uid, title and panels.")
+        raise AnsibleLookupError(
+            f"{path}: the file has no dashboard. Write its options, such as uid, title and panels."
+        )
     return dashboard

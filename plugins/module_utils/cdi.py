@@ -37,9 +37,15 @@ def describe(folders: Iterable[str]) -> list[dict[str, Any]]:
                 if os.path.dirname(source.get(name, "")) == folder:
                     conflicts.add(name)
                 source[name] = path
-    devices = {path: sorted(name for name in source if source[name] == path and name not in conflicts) for path in texts}
+    devices = {
+        path: sorted(name for name in source if source[name] == path and name not in conflicts) for path in texts
+    }
     return [
-        {"path": path, "uuids": [name for name in names if _UUID.fullmatch(name)], "drivers": sorted(set(_DRIVER.findall(texts[path])))}
+        {
+            "path": path,
+            "uuids": [name for name in names if _UUID.fullmatch(name)],
+            "drivers": sorted(set(_DRIVER.findall(texts[path]))),
+        }
         for path, names in devices.items()
         if names
     ]

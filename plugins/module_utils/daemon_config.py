@@ -19,7 +19,9 @@ def parse(text: str, path: str) -> dict[str, Any]:
             f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). The file was left unchanged. Fix the file."
         ) from error
     if not isinstance(config, dict):
-        raise ValueError(f"{path}: holds a JSON {type(config).__name__}, not an object. The file was left unchanged. Fix the file.")
+        raise ValueError(
+            f"{path}: holds a JSON {type(config).__name__}, not an object. The file was left unchanged. Fix the file."
+        )
     return config
 
 
@@ -27,7 +29,9 @@ def _object(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:
     keys = [key for key, _value in pairs]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
-        raise ValueError(f"{path}: the key '{twice}' occurs twice in one object, and one would be lost. The file was left unchanged. Fix the file.")
+        raise ValueError(
+            f"{path}: the key '{twice}' occurs twice in one object, and one would be lost. The file was left unchanged. Fix the file."
+        )
     return dict(pairs)
 
 

@@ -34,7 +34,9 @@ def of_bundle(config: dict[str, Any]) -> str:
     device nodes that the runtime knows of, as CDI does it. `none`: it has none.
     """
     hooks = (config.get("hooks") or {}).get("prestart") or []
-    if any(os.path.basename(hook.get("path", "")) in _HOOKS for hook in hooks) and _visible((config.get("process") or {}).get("env")):
+    if any(os.path.basename(hook.get("path", "")) in _HOOKS for hook in hooks) and _visible(
+        (config.get("process") or {}).get("env")
+    ):
         return HOOK
     devices = (config.get("linux") or {}).get("devices") or []
     return DEVICES if any(_GPU.fullmatch(device.get("path", "")) for device in devices) else NONE
@@ -51,7 +53,11 @@ def of_request(inspected: dict[str, Any]) -> str:
     if host.get("Runtime", "") not in _PLAIN_RUNTIMES and _visible((inspected.get("Config") or {}).get("Env")):
         return HOOK
     by_cdi = any(request.get("Driver") == "cdi" for request in requests)
-    return DEVICES if by_cdi or any(_GPU.fullmatch(device.get("PathOnHost", "")) for device in host.get("Devices") or []) else NONE
+    return (
+        DEVICES
+        if by_cdi or any(_GPU.fullmatch(device.get("PathOnHost", "")) for device in host.get("Devices") or [])
+        else NONE
+    )
 
 
 def _visible(entries: list[str] | None) -> bool:

@@ -54,7 +54,9 @@ class Module(AnsibleModule):
         items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
         urls = [item.get("url") for item in items]
         for json_data in [self.params.get("json_data"), *(item.get("json_data") for item in items)]:
-            self.no_log_values.update(datasource_secrets.misplaced(json_data).values() if isinstance(json_data, dict) else [])
+            self.no_log_values.update(
+                datasource_secrets.misplaced(json_data).values() if isinstance(json_data, dict) else []
+            )
         self.no_log_values.update(logins(_LOGIN_IN_TEXT, [self.params.get("ds_url"), urls, result.get("diff")]))
 
     def log(self, msg: str, log_args: Optional[dict[str, Any]] = None) -> None:

@@ -20,9 +20,7 @@ def fingerprint(text: str) -> str:
     """A fingerprint in upper-case digits without white space. Raises ValueError where it is not one."""
     digits = re.sub(r"\s", "", text).upper()
     if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
-        raise ValueError(
-            f"'{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints."
-        )
+        raise ValueError(f"'{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints.")
     return digits
 
 

@@ -31,7 +31,11 @@ def stopped_services(api: docker_socket.Api) -> list[StoppedService]:
             inspected = api.get(f"/containers/{listed['Id']}/json")
         except docker_socket.NotFound:
             continue
-        service, name, state = inspected["Config"]["Labels"][service_label.LABEL], inspected["Name"].lstrip("/"), inspected["State"]
+        service, name, state = (
+            inspected["Config"]["Labels"][service_label.LABEL],
+            inspected["Name"].lstrip("/"),
+            inspected["State"],
+        )
         if not name.endswith((NEXT, PREVIOUS, VALIDATOR)):
             stopped.append({"service": service, "container": name, "status": state["Status"], "error": state["Error"]})
     return sorted(stopped, key=lambda entry: entry["service"])

@@ -960,9 +960,7 @@ def main():
     outcome = {
         "changed": any(result["changed"] for result in results) or bool(trusted) or bool(boot_changes),
         "services": results,
-        "diff": trusted
-        + [change for result in results for change in result["diff"]]
-        + boot_changes,
+        "diff": trusted + [change for result in results for change in result["diff"]] + boot_changes,
     }
     failure = deployment.failure(results)
     if failure:

@@ -102,7 +102,9 @@ def _old_password(params):
     try:
         return path.read_text(encoding="utf-8-sig").strip() if path and path.is_file() else None
     except UnicodeDecodeError as error:
-        raise GrafanaError(f"old_password_file: {path} is not text in UTF-8. Give the file that holds the password.") from error
+        raise GrafanaError(
+            f"old_password_file: {path} is not text in UTF-8. Give the file that holds the password."
+        ) from error
 
 
 def _run(module):
@@ -129,7 +131,10 @@ def _run(module):
         raise WrongPassword(f"{refusal} {advice}".rstrip()) from error
     if not module.check_mode:
         try:
-            known.put("/api/user/password", {"oldPassword": old, "newPassword": params["password"], "confirmNew": params["password"]})
+            known.put(
+                "/api/user/password",
+                {"oldPassword": old, "newPassword": params["password"], "confirmNew": params["password"]},
+            )
         except (NotAllowed, NotReachable):
             # The answer may have been lost after Grafana took the new password.
             client.get("/api/user")

@@ -144,7 +144,12 @@ def main():
         account, version = _reconciled(module)
     except (GrafanaError, OSError) as error:
         module.fail_json(msg=str(error))
-    result = {"changed": bool(account.actions), "actions": account.actions, "requests": account.requests, "grafana_version": version}
+    result = {
+        "changed": bool(account.actions),
+        "actions": account.actions,
+        "requests": account.requests,
+        "grafana_version": version,
+    }
     if module._diff:
         result["diff"] = account.diff()
     module.exit_json(**result)

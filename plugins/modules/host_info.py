@@ -374,7 +374,15 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import c
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.commands import ModuleCommands
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.look import DOCKER_HOST, look
 
-ROLES = ["alertmanager", "cadvisor", "container_gpu_collector", "dcgm_exporter", "grafana", "node_exporter", "prometheus"]
+ROLES = [
+    "alertmanager",
+    "cadvisor",
+    "container_gpu_collector",
+    "dcgm_exporter",
+    "grafana",
+    "node_exporter",
+    "prometheus",
+]
 PLANNED_SERVICE = {
     "role": {"type": "str", "required": True},
     "container": {"type": "str", "required": True},

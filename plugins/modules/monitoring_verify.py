@@ -400,7 +400,9 @@ def jobs_of(targets):
             labels = group.get("labels") or {}
             if not labels.get("host"):
                 example = f"{{targets: {json.dumps(group.get('targets', []))}, labels: {{host: gpu1}}}}"
-                raise ValueError(f"targets: the group {json.dumps(group)} of the job {job} has no label host. Write it like {example}.")
+                raise ValueError(
+                    f"targets: the group {json.dumps(group)} of the job {job} has no label host. Write it like {example}."
+                )
             jobs.setdefault(job, []).append((labels["host"], labels.get("server", "")))
     return jobs
 
@@ -477,7 +479,9 @@ def certificate_problems(params, measured):
     urls = {name: url for name, url in urls.items() if url}
     owners = certificates.owners(measured.get("targets", []), urls)
     seen = certificates.served(owners, params["ca_path"], params["timeout"])
-    return certificates.problems(seen, certificates.authorities(params["ca_path"]), time.time(), params["certificate_days"])
+    return certificates.problems(
+        seen, certificates.authorities(params["ca_path"]), time.time(), params["certificate_days"]
+    )
 
 
 def main():

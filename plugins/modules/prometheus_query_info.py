@@ -159,9 +159,16 @@ def ask(parameters):
     if until is None:
         return prometheus.query(parameters["query"], parameters["time"])
     if until["interval"] <= 0:
-        raise PrometheusError(f"until.interval: {until['interval']:g} is not a valid interval. Give more than 0 seconds.")
+        raise PrometheusError(
+            f"until.interval: {until['interval']:g} is not a valid interval. Give more than 0 seconds."
+        )
     return client.wait_for(
-        prometheus, parameters["query"], parameters["time"], lambda series: unmet(until, series), until["timeout"], until["interval"]
+        prometheus,
+        parameters["query"],
+        parameters["time"],
+        lambda series: unmet(until, series),
+        until["timeout"],
+        until["interval"],
     )
 
 

@@ -29,14 +29,22 @@ def problem_of_disabled(disabled: Sequence[Any], alerts: Mapping[str, Any]) -> P
 
 def problem_of_settings(settings: Mapping[str, Any], alerts: Mapping[str, Any]) -> Problem | None:
     """Problem and fix of the first setting that no alert can take."""
-    return next((problem for name, setting in settings.items() for problem in _problems(str(name), setting, alerts)), None)
+    return next(
+        (problem for name, setting in settings.items() for problem in _problems(str(name), setting, alerts)), None
+    )
 
 
 def problem_of_rules(groups: Sequence[Any], alerts: Mapping[str, Any], disabled: Sequence[Any]) -> Problem | None:
     """Problem and fix of the first alert of a site with a wrong duration, or with the name of another or a disabled
     alert.
     """
-    rules = [rule for group in groups if isinstance(group, Mapping) for rule in group.get("rules") or [] if isinstance(rule, Mapping)]
+    rules = [
+        rule
+        for group in groups
+        if isinstance(group, Mapping)
+        for rule in group.get("rules") or []
+        if isinstance(rule, Mapping)
+    ]
     own = [rule for rule in rules if "alert" in rule]
     for rule, key in ((rule, key) for rule in own for key in ("for", "keep_firing_for") if key in rule):
         problem = durations.problem_of(rule[key], f"{rule['alert']}.{key}")
@@ -44,7 +52,10 @@ def problem_of_rules(groups: Sequence[Any], alerts: Mapping[str, Any], disabled:
             return problem
     for name, count in Counter(str(rule["alert"]) for rule in own).items():
         if name in alerts and name not in disabled:
-            return f"the alert {name} is one of the role", f"Choose another name, or add {name} to prometheus_alerts_disabled"
+            return (
+                f"the alert {name} is one of the role",
+                f"Choose another name, or add {name} to prometheus_alerts_disabled",
+            )
         if count > 1:
             return f"the alert {name} is declared {count} times", "Give each alert its own name"
     return None

@@ -19,7 +19,12 @@ NOBODY = "nobody"
 # Routes inherit these from the root. The times are Alertmanager's own defaults.
 _ROOT: Settings = {"group_by": ["host"], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "12h"}
 # A page comes at once, also where another alert of the host was sent a moment ago.
-_PAGES: Settings = {"matchers": ['severity="page"'], "group_wait": "5s", "group_interval": "10s", "repeat_interval": "4h"}
+_PAGES: Settings = {
+    "matchers": ['severity="page"'],
+    "group_wait": "5s",
+    "group_interval": "10s",
+    "repeat_interval": "4h",
+}
 _INFOS: Settings = {"matchers": ['severity="info"'], "receiver": NOBODY}
 _SECRET_FILE = re.compile(r"secrets/.+")
 
@@ -33,7 +38,10 @@ def configuration(
 ) -> Settings:
     """The whole configuration; `settings` are its other sections, of which empty ones are left out."""
     http_config = (settings.get("global") or {}).get("http_config")
-    expanded = [alertmanager_receivers.expanded(receiver, receiver["name"] != watchdog_receiver, http_config) for receiver in receivers]
+    expanded = [
+        alertmanager_receivers.expanded(receiver, receiver["name"] != watchdog_receiver, http_config)
+        for receiver in receivers
+    ]
     if NOBODY not in [receiver["name"] for receiver in receivers]:
         expanded.append({"name": NOBODY})
     made = {
@@ -59,7 +67,9 @@ def first_receiver(receivers: Sequence[Mapping[str, Any]], watchdog_receiver: st
     return next((receiver["name"] for receiver in receivers if receiver["name"] != watchdog_receiver), NOBODY)
 
 
-def _root(receivers: Sequence[Mapping[str, Any]], route: Mapping[str, Any], watchdog_receiver: str, interval: str) -> Settings:
+def _root(
+    receivers: Sequence[Mapping[str, Any]], route: Mapping[str, Any], watchdog_receiver: str, interval: str
+) -> Settings:
     own = route or {"receiver": first_receiver(receivers, watchdog_receiver), "routes": [_PAGES, _INFOS]}
     root = {**_ROOT, **own}
     if watchdog_receiver or not _handles_watchdog(route):
@@ -91,14 +101,18 @@ def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
         yield from parse_list(str(text))
     for key in ("match", "match_re"):
         labels = route.get(key)
-        yield from (Matcher(str(name), str(value), key == "match_re") for name, value in (labels.items() if isinstance(labels, Mapping) else ()))
+        yield from (
+            Matcher(str(name), str(value), key == "match_re")
+            for name, value in (labels.items() if isinstance(labels, Mapping) else ())
+        )
 
 
 def _with_absolute_files(value: Any) -> Any:
-    """The same with whole paths of secret files, since Alertmanager takes some of them relative to its folder of data.
-    """
+    """The same with whole paths of secret files, since Alertmanager takes some of them relative to its folder of data."""
     if isinstance(value, Mapping):
-        return {key: _file(item) if _names_file(str(key)) else _with_absolute_files(item) for key, item in value.items()}
+        return {
+            key: _file(item) if _names_file(str(key)) else _with_absolute_files(item) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_with_absolute_files(item) for item in value]
     return value

@@ -60,5 +60,10 @@ NTFY = ("url", "topic", "token_file", "username", "password_file", "priority", "
 NTFY_SECRETS = ("token", "password")
 GLOBAL_SECRETS = (
     *("smtp_auth_password", "smtp_auth_secret"),
-    *(f"{name}_{secret}" for name, integration in INTEGRATIONS.items() if integration.shared for secret in integration.secrets),
+    *(
+        f"{name}_{secret}"
+        for name, integration in INTEGRATIONS.items()
+        if integration.shared
+        for secret in integration.secrets
+    ),
 )

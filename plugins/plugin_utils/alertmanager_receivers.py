@@ -18,9 +18,7 @@ _TEXT = '{{ template "gpu_monitoring.text" . }}'
 # JSON.
 _JSON_TITLE = '{{ template "gpu_monitoring.json_title" . }}'
 _JSON_TEXT = '{{ template "gpu_monitoring.json_text" . }}'
-_PAGERDUTY_SEVERITY = (
-    '{{ if eq .CommonLabels.severity "page" }}critical{{ else if eq .CommonLabels.severity "info" }}info{{ else }}warning{{ end }}'
-)
+_PAGERDUTY_SEVERITY = '{{ if eq .CommonLabels.severity "page" }}critical{{ else if eq .CommonLabels.severity "info" }}info{{ else }}warning{{ end }}'
 # https://docs.ntfy.sh/publish/#message-priority: 5 is the highest, 3 the default.
 _NTFY_PRIORITY = '{{ if and (eq .Status "firing") (eq .CommonLabels.severity "page") }}5{{ else }}3{{ end }}'
 # Of these Alertmanager takes one.
@@ -72,7 +70,11 @@ def _email(entry: Settings) -> Settings:
     """Alertmanager takes the name of a header in upper and lower case, and refuses the same header twice."""
     recipients, headers = entry["to"], entry.get("headers") or {}
     subject = {} if "subject" in [str(name).lower() for name in headers] else {"Subject": _TITLE}
-    return {**entry, "to": recipients if isinstance(recipients, str) else ", ".join(recipients), "headers": {**subject, **headers}}
+    return {
+        **entry,
+        "to": recipients if isinstance(recipients, str) else ", ".join(recipients),
+        "headers": {**subject, **headers},
+    }
 
 
 def _telegram(entry: Settings) -> Settings:

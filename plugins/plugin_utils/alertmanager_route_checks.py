@@ -44,7 +44,10 @@ def _of_route(
     for key in route:
         if key not in _KEYS:
             close = get_close_matches(str(key), _KEYS, n=1)
-            yield f"{place}{key} is not a setting of a route", f"Write {close[0]}" if close else f"Use {', '.join(_KEYS)}"
+            yield (
+                f"{place}{key} is not a setting of a route",
+                f"Write {close[0]}" if close else f"Use {', '.join(_KEYS)}",
+            )
     if route.get("receiver") and route["receiver"] not in receivers:
         problem = f"{place}receiver is {route['receiver']}, which alertmanager_receivers does not have"
         yield problem, fix_of_receiver(receivers)

@@ -23,7 +23,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.alertmanager_
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.inline_secrets import Problem
 
 # Keys below these are names that the site chose.
-_PROGRAM = inline_secrets.Program("Alertmanager", "alertmanager", ("attributes", "custom_fields", "details", "labels", "metadata"))
+_PROGRAM = inline_secrets.Program(
+    "Alertmanager", "alertmanager", ("attributes", "custom_fields", "details", "labels", "metadata")
+)
 _NTFY = Integration(NTFY_SECRETS)
 
 
@@ -83,7 +85,9 @@ def _problems(
     yield from _missing(entry, place, integration, settings)
 
 
-def _missing(entry: Mapping[str, Any], place: str, integration: Integration, settings: Mapping[str, Any]) -> Iterator[Problem]:
+def _missing(
+    entry: Mapping[str, Any], place: str, integration: Integration, settings: Mapping[str, Any]
+) -> Iterator[Problem]:
     if integration is INTEGRATIONS["email"]:
         yield from _missing_of_email(entry, place, settings)
     http_config = entry.get("http_config")
@@ -94,12 +98,18 @@ def _missing(entry: Mapping[str, Any], place: str, integration: Integration, set
         keys = [f"{secret}_file" for secret in group]
         shared = [f"{kind}_{key}" for key in keys] if integration.shared else []
         if not any(entry.get(key) for key in keys) and not any(settings.get(key) for key in shared):
-            yield Problem(f"{place} has no {' or '.join(keys)}", f"Put the secret into alertmanager_secret_files, and write {keys[0]}: secrets/NAME")
+            yield Problem(
+                f"{place} has no {' or '.join(keys)}",
+                f"Put the secret into alertmanager_secret_files, and write {keys[0]}: secrets/NAME",
+            )
 
 
 def _missing_of_email(entry: Mapping[str, Any], place: str, settings: Mapping[str, Any]) -> Iterator[Problem]:
     user = entry.get("auth_username") or settings.get("smtp_auth_username")
-    given = [entry.get(f"{secret}_file") or settings.get(f"smtp_{secret}_file") for secret in ("auth_password", "auth_secret")]
+    given = [
+        entry.get(f"{secret}_file") or settings.get(f"smtp_{secret}_file")
+        for secret in ("auth_password", "auth_secret")
+    ]
     if user and not any(given):
         fix = "Put the password into alertmanager_secret_files, and write auth_password_file: secrets/NAME"
         yield Problem(f"{place} has a user and no auth_password_file", fix)

@@ -52,16 +52,24 @@ def _problems(given: Mapping[str, Any]) -> Iterator[NamedProblem]:
     secret = alertmanager_secrets.problem_of(receivers, given["global"] or {}, [str(name) for name in files], mounts)
     if secret:
         yield secret[0], *secret[1]
-    smarthost = alertmanager_receiver_checks.problem_of_smarthost("smtp_smarthost", (given["global"] or {}).get("smtp_smarthost"))
+    smarthost = alertmanager_receiver_checks.problem_of_smarthost(
+        "smtp_smarthost", (given["global"] or {}).get("smtp_smarthost")
+    )
     if smarthost:
         yield "alertmanager_global", *smarthost
     names = [receiver["name"] for receiver in receivers]
     known = list(dict.fromkeys([*names, NOBODY]))
-    for problem in alertmanager_route_checks.of_routes(route, known, [entry.get("name") for entry in given["time_intervals"] or []]):
+    for problem in alertmanager_route_checks.of_routes(
+        route, known, [entry.get("name") for entry in given["time_intervals"] or []]
+    ):
         yield "alertmanager_route", *problem
     watchdog = given["watchdog_receiver"]
     if watchdog and watchdog not in names:
-        yield "alertmanager_watchdog_receiver", f"alertmanager_receivers has no receiver {watchdog}", alertmanager_route_checks.fix_of_receiver(names)
+        yield (
+            "alertmanager_watchdog_receiver",
+            f"alertmanager_receivers has no receiver {watchdog}",
+            alertmanager_route_checks.fix_of_receiver(names),
+        )
     others = [name for name in names if name != watchdog]
     if watchdog and not others and not route:
         text = f"{watchdog} is the only receiver and gets only Watchdog, so nobody is notified of other alerts"
@@ -80,7 +88,11 @@ def _of_texts(given: Mapping[str, Any]) -> Iterator[NamedProblem]:
     """Templates, flags and the paths under which people reach Alertmanager."""
     for name, content in (given["templates"] or {}).items():
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", str(name)) or str(name) == "gpu-monitoring":
-            yield "alertmanager_templates", f"'{name}' is not a name of a template's file", "Use letters, digits, '_', '.' and '-', and not gpu-monitoring"
+            yield (
+                "alertmanager_templates",
+                f"'{name}' is not a name of a template's file",
+                "Use letters, digits, '_', '.' and '-', and not gpu-monitoring",
+            )
         if not isinstance(content, str) or not content.strip():
             fix = "Set it to the text of a template, like \"{{ lookup('ansible.builtin.file', 'x.tmpl') }}\""
             yield "alertmanager_templates", f"the content of '{name}' is not text", fix

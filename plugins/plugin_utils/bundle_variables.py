@@ -29,4 +29,6 @@ def check(variables: HostVariables, role: str, host: str) -> None:
         raise VariableError(VARIABLE, host, problem, fix) from error
     for image in site_images.of_role(variables, role, host):
         if image.upstream not in bundled:
-            raise VariableError(image.variable, host, f"the bundle {path} has no {image.upstream}", bundled_images.ADVICE)
+            raise VariableError(
+                image.variable, host, f"the bundle {path} has no {image.upstream}", bundled_images.ADVICE
+            )

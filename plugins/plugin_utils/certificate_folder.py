@@ -68,7 +68,9 @@ class CertificateFolder:
                 yield
         except OSError as error:
             where = error.filename or self._path
-            raise ValueError(f"{where}: {error.strerror}. Give a folder of the controller that you can read and write") from error
+            raise ValueError(
+                f"{where}: {error.strerror}. Give a folder of the controller that you can read and write"
+            ) from error
 
     def reconcile(self, host_name: str, names: Sequence[x509.GeneralName]) -> Issued:
         """The certificate for a host with these names, in a file named by `host_name`, which may be any text.
@@ -97,7 +99,11 @@ class CertificateFolder:
         self._made_ca = ca
         changed = ca is not old_ca or host is not old
         before, after = _described(old, old_ca), _described(host, ca)
-        lines = difflib.unified_diff(before, after, f"before: {host_path}.crt", f"after: {host_path}.crt", lineterm="") if changed else ()
+        lines = (
+            difflib.unified_diff(before, after, f"before: {host_path}.crt", f"after: {host_path}.crt", lineterm="")
+            if changed
+            else ()
+        )
         return Issued(changed, host, ca, "\n".join(lines))
 
 
@@ -115,7 +121,9 @@ def _pair(path: str) -> certificates.Pair | None:
     try:
         return certificates.loaded(certificate, key)
     except ValueError as error:
-        raise ValueError(f"{path}.crt and {path}.key cannot be used: {error}. Restore them from a backup, or move both away, and the next run makes new ones") from error
+        raise ValueError(
+            f"{path}.crt and {path}.key cannot be used: {error}. Restore them from a backup, or move both away, and the next run makes new ones"
+        ) from error
 
 
 def _authority(path: str) -> certificates.Pair | None:
@@ -130,7 +138,9 @@ def _authority(path: str) -> certificates.Pair | None:
         )
     pair = _pair(path)
     if pair and not certificates.is_authority(pair):
-        raise ValueError(f"{path}.crt was not signed with {path}.key. Restore the right one from a backup, or move both away, and the next run makes a new CA")
+        raise ValueError(
+            f"{path}.crt was not signed with {path}.key. Restore the right one from a backup, or move both away, and the next run makes a new CA"
+        )
     return pair
 
 
@@ -149,5 +159,7 @@ def _described(pair: certificates.Pair | None, authority: certificates.Pair | No
             f"serial: {pair.certificate.serial_number:x}",
         ]
     if authority:
-        lines.append(f"CA: {authority.certificate.subject.rfc4514_string()}, not after {certificates.ends(authority.certificate):%Y-%m-%dT%H:%M:%SZ}")
+        lines.append(
+            f"CA: {authority.certificate.subject.rfc4514_string()}, not after {certificates.ends(authority.certificate):%Y-%m-%dT%H:%M:%SZ}"
+        )
     return lines

@@ -22,7 +22,9 @@ def text(certificate: str, authorities: str) -> str:
     for entry in certificates.certificates_of(authorities):
         key = ("ca", entry.subject.rfc4514_string())
         ends[key] = max(certificates.ends(entry).timestamp(), ends.get(key, 0))
-    lines = [f'{_NAME}{{kind="{kind}",subject="{_escaped(subject)}"}} {end:.0f}' for (kind, subject), end in ends.items()]
+    lines = [
+        f'{_NAME}{{kind="{kind}",subject="{_escaped(subject)}"}} {end:.0f}' for (kind, subject), end in ends.items()
+    ]
     return "\n".join([f"# HELP {_NAME} {_HELP}", f"# TYPE {_NAME} gauge", *lines, ""])
 
 

@@ -23,7 +23,9 @@ def certificate_problem(certificate: str, private_key: str, names: Sequence[str]
     nothing does.
     """
     if MISSING:
-        raise AnsibleFilterError(f"The Python package cryptography, on which ansible-core depends, is missing on the controller: {MISSING}.")
+        raise AnsibleFilterError(
+            f"The Python package cryptography, on which ansible-core depends, is missing on the controller: {MISSING}."
+        )
     try:
         leaf = x509.load_pem_x509_certificate(str(certificate).encode())
     except ValueError:
@@ -37,7 +39,9 @@ def certificate_problem(certificate: str, private_key: str, names: Sequence[str]
     if leaf.public_key() != key.public_key():
         return "the key is not that of the certificate, which must be the first of the text"
     if not certificates.lasts(leaf, datetime.now(timezone.utc), 0):
-        return f"the certificate is valid from {certificates.begins(leaf):%Y-%m-%d} to {certificates.ends(leaf):%Y-%m-%d}"
+        return (
+            f"the certificate is valid from {certificates.begins(leaf):%Y-%m-%d} to {certificates.ends(leaf):%Y-%m-%d}"
+        )
     valid_names = certificates.names_of(leaf)
     missing = [name for name in names if certificates.general_name(name) not in valid_names]
     return f"the certificate is not for {', '.join(missing)}" if missing else ""

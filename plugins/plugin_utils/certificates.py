@@ -121,7 +121,9 @@ def pem(certificate: x509.Certificate) -> bytes:
 
 def key_pem(pair: Pair) -> bytes:
     """The key as PEM (PKCS #8), without a passphrase."""
-    return pair.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return pair.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def lasts(certificate: x509.Certificate, now: datetime, days: int) -> bool:
@@ -131,12 +133,20 @@ def lasts(certificate: x509.Certificate, now: datetime, days: int) -> bool:
 
 def begins(certificate: x509.Certificate) -> datetime:
     """When a certificate begins to be valid. cryptography before 42 tells it without a time zone, in UTC."""
-    return certificate.not_valid_before_utc if hasattr(certificate, "not_valid_before_utc") else certificate.not_valid_before.replace(tzinfo=timezone.utc)
+    return (
+        certificate.not_valid_before_utc
+        if hasattr(certificate, "not_valid_before_utc")
+        else certificate.not_valid_before.replace(tzinfo=timezone.utc)
+    )
 
 
 def ends(certificate: x509.Certificate) -> datetime:
     """When it ends."""
-    return certificate.not_valid_after_utc if hasattr(certificate, "not_valid_after_utc") else certificate.not_valid_after.replace(tzinfo=timezone.utc)
+    return (
+        certificate.not_valid_after_utc
+        if hasattr(certificate, "not_valid_after_utc")
+        else certificate.not_valid_after.replace(tzinfo=timezone.utc)
+    )
 
 
 def is_authority(pair: Pair) -> bool:
@@ -159,8 +169,7 @@ def authority_problem(authority: Authority, now: datetime) -> str:
 
 
 def still_good(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> bool:
-    """Whether a host's certificate has its key, exactly these names, this authority and more than so many days to come.
-    """
+    """Whether a host's certificate has its key, exactly these names, this authority and more than so many days to come."""
     return (
         _fits(pair)
         and _signed_by(pair.certificate, authority.certificate)
@@ -227,7 +236,11 @@ def _signed_alike(builder: x509.CertificateBuilder, authority: Authority) -> x50
 
 
 def _of_server(
-    issuer: x509.Certificate, names: Sequence[x509.GeneralName], key: ec.EllipticCurvePrivateKey, begin: datetime, end: datetime
+    issuer: x509.Certificate,
+    names: Sequence[x509.GeneralName],
+    key: ec.EllipticCurvePrivateKey,
+    begin: datetime,
+    end: datetime,
 ) -> x509.CertificateBuilder:
     """The certificate of a server, without serial number."""
     unique = list(dict.fromkeys(names))
@@ -267,7 +280,9 @@ def _self_signed(key: ec.EllipticCurvePrivateKey, name: x509.Name, now: datetime
     return Pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, end: datetime) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, end: datetime
+) -> x509.CertificateBuilder:
     """What all certificates have. They are valid from a day before `begin`, for hosts whose clocks are behind."""
     return (
         x509.CertificateBuilder()

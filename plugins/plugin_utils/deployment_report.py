@@ -93,7 +93,11 @@ def _unknown_targets(run: Run) -> Iterator[str]:
                 yield f"{monitoring} could not be asked whether its Prometheus knows {_listed(others)}: {reason}"
             continue
         known = _known(run, monitoring, answer["json_files"])
-        unknown = [host for host in others if not all(_knows(run, known, host, exporter) for exporter in run.fleet[host]["exporters"])]
+        unknown = [
+            host
+            for host in others
+            if not all(_knows(run, known, host, exporter) for exporter in run.fleet[host]["exporters"])
+        ]
         if unknown:
             yield (
                 f"Prometheus on {monitoring} does not know {_listed(unknown)}, or knows another address or port."

@@ -63,11 +63,16 @@ def problem_of(flags: Sequence[Any], own: Mapping[str, str]) -> tuple[str, str] 
         matched = _FLAG.fullmatch(str(flag))
         if not matched:
             # The value of a flag may be anything, so it is not shown.
-            return "a flag does not begin with '--'", "Write each flag with its value in one text, like --log.level=debug"
+            return (
+                "a flag does not begin with '--'",
+                "Write each flag with its value in one text, like --log.level=debug",
+            )
         name = matched["name"]
         set_by_role = name if name in own else name[len("no-") :] if name.startswith("no-") else ""
         if set_by_role in own:
-            return f"--{name} is a flag that the role sets", f"Set {own[set_by_role]}" if own[set_by_role] else "Remove it"
+            return f"--{name} is a flag that the role sets", f"Set {own[set_by_role]}" if own[
+                set_by_role
+            ] else "Remove it"
         if name in seen:
             return f"--{name} is listed twice", "Remove one of them"
         seen.add(name)

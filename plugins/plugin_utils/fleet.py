@@ -41,7 +41,9 @@ def check_groups(variables: HostVariables) -> None:
 def check_limit(hosts: Sequence[str]) -> None:
     """Raises ValueError where a run has no host of the groups."""
     if not hosts:
-        raise ValueError("--limit: the run has no host of the groups gpu_hosts and monitoring. Name at least one of these hosts.")
+        raise ValueError(
+            "--limit: the run has no host of the groups gpu_hosts and monitoring. Name at least one of these hosts."
+        )
 
 
 def check_interval(variables: HostVariables, host: str, name: str) -> None:
@@ -89,7 +91,11 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
             labels = _labels(variables, host) if host in evaluated or model_servers else {}
             if host in evaluated:
                 switches[host] = _switch(variables, host)
-                facts[host] = {"address": addresses.of(host), "labels": labels, "exporters": _exporters(variables, host)}
+                facts[host] = {
+                    "address": addresses.of(host),
+                    "labels": labels,
+                    "exporters": _exporters(variables, host),
+                }
             servers += target_groups(host, model_servers, functools.partial(addresses.of, host), monitoring, labels)
         except AddressError:
             if needed:
@@ -152,4 +158,6 @@ def _check_addresses(variables: HostVariables, addresses: dict[str, str], member
         is_closed = variables.in_groups("monitoring") == [host] and variables.is_set(host, "gpu_monitoring_address")
         if others and not is_closed and ipaddress.ip_address(ip).is_loopback:
             problem = f"{ip} is an address of the loopback, which {others[0]} cannot reach"
-            raise VariableError("gpu_monitoring_address", host, problem, f"Set it to an address of {host} on the network")
+            raise VariableError(
+                "gpu_monitoring_address", host, problem, f"Set it to an address of {host} on the network"
+            )

@@ -87,7 +87,9 @@ def inputs_of(variables: HostVariables, fleet: Fleet, host: str) -> TlsInputs | 
     folder = text("tls_secrets_dir")
     if not folder.startswith(("/", "~")):
         problem = f"'{folder}' would be another folder for each playbook"
-        raise VariableError("tls_secrets_dir (gpu_monitoring_secrets_dir)", host, problem, f"Begin it with / or ~. {_UNCHANGED}")
+        raise VariableError(
+            "tls_secrets_dir (gpu_monitoring_secrets_dir)", host, problem, f"Begin it with / or ~. {_UNCHANGED}"
+        )
     reached = text("tls_address") if variables.is_set(host, "tls_address") else fleet.addresses[host]
     inputs = TlsInputs(
         fleet.tls,
@@ -135,7 +137,9 @@ class SecretMaker:
         for (folder, days), of_folder in of_folders.items():
             self._issue(folder, days, of_folder, secrets)
         for host, host_inputs in inputs.items():
-            secrets[host]["certificate_metrics"] = certificate_metrics.text(secrets[host]["certificate"], secrets[host]["ca_certificate"])
+            secrets[host]["certificate_metrics"] = certificate_metrics.text(
+                secrets[host]["certificate"], secrets[host]["ca_certificate"]
+            )
             if host_inputs.passwords:
                 self._add_passwords(host, host_inputs, secrets[host])
         return secrets
@@ -143,7 +147,9 @@ class SecretMaker:
     def _derive(self, host: str, inputs: TlsInputs, secrets: HostSecrets) -> None:
         try:
             authority = self._authority(inputs.own[2], inputs.ca_private_key, inputs.days)
-            secrets["certificate"], secrets["private_key"] = authority.certificate(host, _certificate_names(host, inputs))
+            secrets["certificate"], secrets["private_key"] = authority.certificate(
+                host, _certificate_names(host, inputs)
+            )
         except VariableError:
             raise
         except ValueError as error:
@@ -165,11 +171,17 @@ class SecretMaker:
             raise
         except ValueError as error:
             problem, _stop, fix = str(error).partition(". ")
-            raise VariableError("tls_ca_dir", next(iter(inputs)), problem, fix or "Correct it on the controller") from error
+            raise VariableError(
+                "tls_ca_dir", next(iter(inputs)), problem, fix or "Correct it on the controller"
+            ) from error
 
     def _add_passwords(self, host: str, inputs: TlsInputs, secrets: HostSecrets) -> None:
-        exporter = self._password(host, "tls_exporter_password", inputs.exporter_password, inputs.exporter_password_file)
-        prometheus = self._password(host, "tls_prometheus_password", inputs.prometheus_password, inputs.prometheus_password_file)
+        exporter = self._password(
+            host, "tls_exporter_password", inputs.exporter_password, inputs.exporter_password_file
+        )
+        prometheus = self._password(
+            host, "tls_prometheus_password", inputs.prometheus_password, inputs.prometheus_password_file
+        )
         secrets["exporter_password"], secrets["prometheus_password"] = exporter, prometheus
         secrets["exporter_password_bcrypt"] = self._hashed("tls_exporter_password", host, exporter, "bcrypt")
         secrets["exporter_password_sha512"] = self._hashed("tls_exporter_password", host, exporter, "sha512")
@@ -211,21 +223,42 @@ def _days(variables: HostVariables, host: str) -> Days:
 def _check_own(host: str, inputs: TlsInputs) -> None:
     given = [name for name, value in zip(_OWN, inputs.own) if value]
     if inputs.ca_private_key and not inputs.own[2]:
-        raise VariableError("tls_ca_private_key", host, "tls_ca_certificate is not set", f"Set it to the certificate of the same authority. {_UNCHANGED}")
+        raise VariableError(
+            "tls_ca_private_key",
+            host,
+            "tls_ca_certificate is not set",
+            f"Set it to the certificate of the same authority. {_UNCHANGED}",
+        )
     if inputs.ca_private_key and given == ["tls_ca_certificate"]:
         return
     if given and len(given) < len(_OWN):
         problem = f"of tls_certificate, tls_private_key and tls_ca_certificate only {' and '.join(given)} is set"
-        raise VariableError(given[0], host, problem, f"Set all three to PEM text, or none to have a private authority made. {_UNCHANGED}")
+        raise VariableError(
+            given[0],
+            host,
+            problem,
+            f"Set all three to PEM text, or none to have a private authority made. {_UNCHANGED}",
+        )
     if given:
         _general_names(host, inputs.names)
         if not certificates.certificates_of(inputs.own[2]):
-            raise VariableError("tls_ca_certificate", host, "it is not PEM text of certificates", f"Set it to the authorities of tls_certificate. {_UNCHANGED}")
+            raise VariableError(
+                "tls_ca_certificate",
+                host,
+                "it is not PEM text of certificates",
+                f"Set it to the authorities of tls_certificate. {_UNCHANGED}",
+            )
         problem = certificate_problem(inputs.own[0], inputs.own[1], inputs.names)
         if problem:
-            problem = f"it cannot be used: {problem}. Prometheus and Grafana reach the host by {', '.join(inputs.names)}"
+            problem = (
+                f"it cannot be used: {problem}. Prometheus and Grafana reach the host by {', '.join(inputs.names)}"
+            )
             others = [name for name in inputs.names if name != _ALERTMANAGER]
-            without = ", or set alertmanager_enabled to false" if not certificate_problem(inputs.own[0], inputs.own[1], others) else ""
+            without = (
+                ", or set alertmanager_enabled to false"
+                if not certificate_problem(inputs.own[0], inputs.own[1], others)
+                else ""
+            )
             fix = f"Set another tls_certificate with its tls_private_key, or leave both and tls_ca_certificate empty{without}. {_UNCHANGED}"
             raise VariableError("tls_certificate", host, problem, fix)
 
@@ -245,4 +278,6 @@ def _general_names(host: str, names: Sequence[str]) -> list[x509.GeneralName]:
         return [certificates.general_name(name) for name in names]
     except ValueError as error:
         fix = "Write names like gpu1.example.org, gpu_1, 192.0.2.11 or 2001:db8::11"
-        raise VariableError("tls_alternative_names", host, f"{error}, as each name in a certificate must be", fix) from error
+        raise VariableError(
+            "tls_alternative_names", host, f"{error}, as each name in a certificate must be", fix
+        ) from error

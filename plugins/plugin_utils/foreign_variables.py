@@ -121,16 +121,24 @@ def _collectors(value: Any) -> tuple[str, str] | None:
     entries = value if isinstance(value, list) else []
     if any(isinstance(entry, Mapping) for entry in entries):
         form = f"an entry is a dictionary, as in node_exporter_enabled_collectors of {_PROMETHEUS}"
-        return form, "Give only the names of collectors, like [cpu, meminfo], and further arguments like filesystem.mount-timeout=5s"
+        return (
+            form,
+            "Give only the names of collectors, like [cpu, meminfo], and further arguments like filesystem.mount-timeout=5s",
+        )
     flags = [str(entry) for entry in entries if not re.fullmatch(r"[a-z][a-z0-9_]*([.][a-z0-9.-]+(=.*)?)?", str(entry))]
-    return (f"'{flags[0]}' is not the name of a collector", "Write it without --collector., like cpu") if flags else None
+    return (
+        (f"'{flags[0]}' is not the name of a collector", "Write it without --collector., like cpu") if flags else None
+    )
 
 
 def _alertmanagers(value: Any) -> tuple[str, str] | None:
     entries = value if isinstance(value, list) else []
     if all(isinstance(entry, Mapping) and "targets" not in entry for entry in entries):
         return None
-    return "an entry is not an alertmanager_config of Prometheus", "Write it like [{static_configs: [{targets: ['alertmanager.example.com:9093']}]}]"
+    return (
+        "an entry is not an alertmanager_config of Prometheus",
+        "Write it like [{static_configs: [{targets: ['alertmanager.example.com:9093']}]}]",
+    )
 
 
 _DATASOURCES = _entries_with(

@@ -34,7 +34,9 @@ class GivenAuthority:
         # A period ends where a certificate has so many days left that it is replaced.
         period = timedelta(days=days.valid - days.renew)
         self._begin = now - (now - _EPOCH) % period
-        self._end = min(self._begin + timedelta(days=days.valid), certificates.ends(self._chain[0]).replace(microsecond=0))
+        self._end = min(
+            self._begin + timedelta(days=days.valid), certificates.ends(self._chain[0]).replace(microsecond=0)
+        )
 
     def certificate(self, host: str, names: Sequence[x509.GeneralName]) -> tuple[str, str]:
         """The certificate of a host, with those of intermediate authorities after it, and its key, as PEM."""

@@ -32,7 +32,10 @@ def check(variables: HostVariables, host: str) -> None:
     secret_files = variables.get(host, "grafana_secret_files") or {}
     environment = variables.get(host, "grafana_environment_extra") or {}
     for name, found in (
-        ("grafana_root_url", public_url.problem_of(str(variables.get(host, "grafana_root_url") or ""), "https://example.com/grafana/")),
+        (
+            "grafana_root_url",
+            public_url.problem_of(str(variables.get(host, "grafana_root_url") or ""), "https://example.com/grafana/"),
+        ),
         ("grafana_secret_files", _problem_of_files(secret_files)),
         ("grafana_environment_extra", _problem_of_environment(environment, secret_files)),
     ):

@@ -86,12 +86,15 @@ class HostAddresses:
         return f"Addresses: {'; '.join(parts[:_SHOWN])}{more}." if parts else ""
 
     def _read_text(self, host: str) -> str:
-        given = self._variables.get(host, "gpu_monitoring_address") if self._variables.is_set(host, "gpu_monitoring_address") else ""
+        given = (
+            self._variables.get(host, "gpu_monitoring_address")
+            if self._variables.is_set(host, "gpu_monitoring_address")
+            else ""
+        )
         return str(given or self._variables.get(host, "ansible_host") or host)
 
     def _choose(self, host: str, text: str) -> Choice:
-        """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller.
-        """
+        """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller."""
         literal, is_local = address.literal(text), self._variables.get(host, "ansible_connection") in _LOCAL
         if literal is not None and (
             not is_local

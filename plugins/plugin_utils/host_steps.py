@@ -8,7 +8,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.errors import BackupError
 
 

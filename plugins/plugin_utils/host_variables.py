@@ -11,9 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.template import Templar, trust_as_template
 
 ROLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "roles"))
-_FACTS = (
-    "The value reads facts of the host, which this run has not gathered. Gather them in a play before this one, or set a value that needs no facts"
-)
+_FACTS = "The value reads facts of the host, which this run has not gathered. Gather them in a play before this one, or set a value that needs no facts"
 
 
 class VariableError(ValueError):
@@ -42,7 +40,9 @@ class HostVariables:
         # Defaults of roles read the table of images, which only tasks of roles have.
         self._defaults = {**self.read_of_role("common", "vars", "main", "images.yml"), **_role_defaults(play, task)}
         self._overrides: dict[str, Any] = {}
-        self.play_hosts = [str(host) for host in task_vars.get("ansible_play_hosts_all", [task_vars["inventory_hostname"]])]
+        self.play_hosts = [
+            str(host) for host in task_vars.get("ansible_play_hosts_all", [task_vars["inventory_hostname"]])
+        ]
         self.groups = {name: [str(host) for host in hosts] for name, hosts in task_vars["groups"].items()}
 
     def in_groups(self, *groups: str) -> list[str]:
@@ -64,7 +64,9 @@ class HostVariables:
         """The content of a YAML file of one of the collection's roles, empty if missing."""
         file = os.path.join(ROLES, role, *path)
         # What was read is shared: a copy of it would take as long as an evaluation of all its variables.
-        content = self._loader.load_from_file(file, unsafe=True, trusted_as_template=True) if os.path.exists(file) else None
+        content = (
+            self._loader.load_from_file(file, unsafe=True, trusted_as_template=True) if os.path.exists(file) else None
+        )
         return dict(content or {})
 
     def is_set(self, host: str, name: str) -> bool:
@@ -89,11 +91,15 @@ class HostVariables:
         try:
             return value is None or boolean(value)
         except TypeError as error:
-            raise VariableError(name, host, f"'{value}' is neither true nor false", "Set it to true or false") from error
+            raise VariableError(
+                name, host, f"'{value}' is neither true nor false", "Set it to true or false"
+            ) from error
 
     def expression(self, host: str, name: str, expression: str) -> Any:
         """The value of an expression over the host's variables; `name` is the variable that an error names."""
-        return self._evaluate(host, name, lambda _variables: self._templar.evaluate_expression(trust_as_template(expression)))
+        return self._evaluate(
+            host, name, lambda _variables: self._templar.evaluate_expression(trust_as_template(expression))
+        )
 
     def _evaluate(self, host: str, name: str, template: Any) -> Any:
         variables = self._of(host)

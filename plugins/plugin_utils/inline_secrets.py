@@ -67,7 +67,9 @@ class Program(NamedTuple):
 PROMETHEUS = Program("Prometheus", "prometheus", _NAMED_BY_SITE)
 
 
-def problem_of(configuration: Any, secret_files: Collection[str], program: Program = PROMETHEUS, path: str = "") -> Problem | None:
+def problem_of(
+    configuration: Any, secret_files: Collection[str], program: Program = PROMETHEUS, path: str = ""
+) -> Problem | None:
     """The first inline secret, or the first secret file that is not one of `secret_files`; None if all is well."""
     return next(_problems(configuration, path, secret_files, program), None)
 
@@ -91,10 +93,17 @@ def _problems(value: Any, path: str, secret_files: Collection[str], program: Pro
         yield from _dangling_file(value, path, secret_files, program)
 
 
-def _problems_of_entry(key: str, value: Any, path: str, secret_files: Collection[str], program: Program) -> Iterator[Problem]:
+def _problems_of_entry(
+    key: str, value: Any, path: str, secret_files: Collection[str], program: Program
+) -> Iterator[Problem]:
     if key in program.named_by_site:
         return
-    if key in _SECRET_KEYS and value and not isinstance(value, Mapping) and (key != "key" or path.endswith(_PRIVATE_KEY)):
+    if (
+        key in _SECRET_KEYS
+        and value
+        and not isinstance(value, Mapping)
+        and (key != "key" or path.endswith(_PRIVATE_KEY))
+    ):
         fix = _fix_of_aws(program) if key == "secret_key" else _fix(_SECRET_KEYS[key], program)
         yield Problem(f"{path} is a secret in the configuration", fix)
     elif _IN_PAYLOAD.search(path) and _is_secret_of_payload(key, value):
@@ -110,7 +119,9 @@ def _is_secret_of_payload(key: str, value: Any) -> bool:
     return is_text and secret_values.is_inline(key, value)
 
 
-def _problems_of_headers(headers: Mapping[Any, Any], path: str, secret_files: Collection[str], program: Program) -> Iterator[Problem]:
+def _problems_of_headers(
+    headers: Mapping[Any, Any], path: str, secret_files: Collection[str], program: Program
+) -> Iterator[Problem]:
     for name, value in headers.items():
         inline = value.get("values") if isinstance(value, Mapping) else value
         texts = inline if isinstance(inline, (list, tuple)) else [inline]

@@ -44,9 +44,17 @@ def target_groups(
         target = with_port(server.address or _host_address(host, server.name, address_of(), monitoring), server.port)
         for key in (server.name, f"{server.scheme}://{target}{server.path}"):
             if key in seen:
-                raise VariableError("model_servers", host, f"{key} is declared twice", "Give each server its own name and port")
+                raise VariableError(
+                    "model_servers", host, f"{key} is declared twice", "Give each server its own name and port"
+                )
             seen.add(key)
-        labels = {**labels_of_host, "host": host, "server": server.name, "__metrics_path__": server.path, "__scheme__": server.scheme}
+        labels = {
+            **labels_of_host,
+            "host": host,
+            "server": server.name,
+            "__metrics_path__": server.path,
+            "__scheme__": server.scheme,
+        }
         groups.append({"targets": [target], "labels": labels})
     return groups
 
@@ -61,13 +69,20 @@ def _checked(host: str, server: Any) -> ModelServer:
     if unknown:
         raise refuse(", ".join(unknown), f"Known are {', '.join(_KEYS)}")
     name, port = server.get("name"), str(server.get("port"))
-    path, scheme, address = str(server.get("path", "/metrics")), str(server.get("scheme", "http")), server.get("address") or ""
+    path, scheme, address = (
+        str(server.get("path", "/metrics")),
+        str(server.get("scheme", "http")),
+        server.get("address") or "",
+    )
     if not isinstance(name, str) or not name.strip():
         raise refuse("name", "Give the server a name, which becomes its label 'server'")
     if not port.isdigit() or not 1 <= int(port) <= 65535:
         raise refuse("port", "Give the port on which its metrics answer, from 1 to 65535")
     if not re.fullmatch(r"/[^\s?#]*", path):
-        raise refuse("path", "Begin it with a slash, without a query; a server that needs more belongs in prometheus_scrape_configs")
+        raise refuse(
+            "path",
+            "Begin it with a slash, without a query; a server that needs more belongs in prometheus_scrape_configs",
+        )
     if scheme not in ("http", "https"):
         raise refuse("scheme", "Set http or https")
     if not isinstance(address, str) or re.search(r"[\s/]", address):

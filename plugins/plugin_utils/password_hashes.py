@@ -31,9 +31,13 @@ def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> st
     """
     text = str(password)
     if not text or "\0" in text or len(text.encode()) > 72:
-        raise AnsibleFilterError(f"The password of {user} is empty, has a null character or more than the 72 bytes that bcrypt reads. Set another one.")
+        raise AnsibleFilterError(
+            f"The password of {user} is empty, has a null character or more than the 72 bytes that bcrypt reads. Set another one."
+        )
     if text != text.strip():
-        raise AnsibleFilterError(f"The password of {user} begins or ends with white space, which who shows it from a file leaves out. Take it away.")
+        raise AnsibleFilterError(
+            f"The password of {user} begins or ends with white space, which who shows it from a file leaves out. Take it away."
+        )
     if algorithm not in _ALGORITHMS:
         raise AnsibleFilterError(f"algorithm: there is no '{algorithm}'. Set {' or '.join(_ALGORITHMS)}.")
     prefix, rounds = _ALGORITHMS[algorithm]

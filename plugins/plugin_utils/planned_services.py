@@ -32,7 +32,10 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
             behind_proxy = role == "cadvisor" and variables.is_true(host, "tls_enabled")
             containers = [*_CONTAINERS[role], *([_PROXY] if behind_proxy else [])]
             network = str(variables.get(host, f"{role}_network") or "")
-            services += [{"role": role, "container": f"{prefix}{name}", "service": name, "network": network} for name in containers]
+            services += [
+                {"role": role, "container": f"{prefix}{name}", "service": name, "network": network}
+                for name in containers
+            ]
             address = _address(variables.get(host, f"{role}_address"))
             if address:
                 services[-1] |= {"address": address, "port": int(variables.get(host, f"{role}_port"))}

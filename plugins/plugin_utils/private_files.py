@@ -68,5 +68,7 @@ def _is_there(path: str, kind: int, forbidden: int) -> bool:
         raise ValueError(f"{path} is a link or something else than a {what}. Put the {what} itself there")
     if mode & forbidden:
         rights = "w" if forbidden == _WRITE else "rwx"
-        raise ValueError(f"{path} has the mode {stat.S_IMODE(mode):04o}. Take the rights of others away: chmod go-{rights} {path}")
+        raise ValueError(
+            f"{path} has the mode {stat.S_IMODE(mode):04o}. Take the rights of others away: chmod go-{rights} {path}"
+        )
     return True

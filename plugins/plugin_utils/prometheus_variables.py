@@ -49,14 +49,23 @@ def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[
     yield "prometheus_image", image_versions.problem_of(image, _OLDEST, "prometheus", "3.0.0")
     url = str(variables.get(host, "prometheus_external_url") or "")
     yield "prometheus_external_url", public_url.problem_of(url, "https://monitoring.example.com/prometheus")
-    yield "prometheus_route_prefix", public_url.path_problem_of(str(variables.get(host, "prometheus_route_prefix") or ""), "/prometheus")
+    yield (
+        "prometheus_route_prefix",
+        public_url.path_problem_of(str(variables.get(host, "prometheus_route_prefix") or ""), "/prometheus"),
+    )
     yield "prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])
     without_tls = variables.is_set(host, "gpu_monitoring_tls") and not variables.is_true(host, "gpu_monitoring_tls")
     for name in () if without_tls else _TARGETS:
         if variables.is_set(host, name):
             yield name, _problem_of_targets(variables.get(host, name))
-    yield "prometheus_external_labels", target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {})
-    yield "prometheus_flags_extra", flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS)
+    yield (
+        "prometheus_external_labels",
+        target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {}),
+    )
+    yield (
+        "prometheus_flags_extra",
+        flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS),
+    )
     yield from _settings_of_alerts(variables, host)
 
 
@@ -77,7 +86,9 @@ def _settings_of_alerts(variables: HostVariables, host: str) -> Iterator[tuple[s
 def _alerts(variables: HostVariables) -> dict[str, Any]:
     """The alerts of the role by name."""
     files = [variables.read_of_role("prometheus", "files", "alerts", name) for name in alert_variables.FILES]
-    return {rule["alert"]: rule for file in files for group in file["groups"] for rule in group["rules"] if "alert" in rule}
+    return {
+        rule["alert"]: rule for file in files for group in file["groups"] for rule in group["rules"] if "alert" in rule
+    }
 
 
 def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
@@ -94,6 +105,8 @@ def _problem_of_targets(groups: Sequence[Any]) -> tuple[str, str] | None:
     for group in groups:
         if str((group.get("labels") or {}).get("__scheme__", "https")).lower() == "http":
             targets = ", ".join(str(target) for target in group.get("targets") or [])
-            problem = f"Prometheus would send the password of the exporters to {targets} in clear text (__scheme__: http)"
+            problem = (
+                f"Prometheus would send the password of the exporters to {targets} in clear text (__scheme__: http)"
+            )
             return problem, "Take the targets out, and write a job for them in prometheus_scrape_configs"
     return None

@@ -10,12 +10,20 @@ from urllib.parse import urlsplit
 
 def problem_of(url: str, example: str) -> tuple[str, str] | None:
     """Problem and fix of a URL; None for an empty one too. A login in a URL would be a secret."""
-    return None if not url or _is_usable(url) else ("the value is not a URL without login and query", f"Write it like {example}")
+    return (
+        None
+        if not url or _is_usable(url)
+        else ("the value is not a URL without login and query", f"Write it like {example}")
+    )
 
 
 def path_problem_of(path: str, example: str) -> tuple[str, str] | None:
     """Problem and fix of a path below which a service answers; None for an empty one too."""
-    return None if re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", path) else (f"'{path}' is not a path", f"Write it like {example}")
+    return (
+        None
+        if re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", path)
+        else (f"'{path}' is not a path", f"Write it like {example}")
+    )
 
 
 def _is_usable(url: str) -> bool:
@@ -24,4 +32,6 @@ def _is_usable(url: str) -> bool:
         host = split.hostname if split.port != 0 else None
     except ValueError:
         return False
-    return bool(host) and split.scheme in ("http", "https") and "@" not in split.netloc and not re.search(r"[\s?#]", url)
+    return (
+        bool(host) and split.scheme in ("http", "https") and "@" not in split.netloc and not re.search(r"[\s?#]", url)
+    )

@@ -29,19 +29,27 @@ def check(variables: HostVariables, fleet: Mapping[str, HostFacts], hosts: Seque
         shown = ", ".join(f"{entry['address']} ({entry['interface']})" for entry in own.values() if not entry["bridge"])
         entry = own.get(fleet[host]["address"])
         if entry and entry["bridge"] and host in members:
-            _check_bridge(variables, host, entry, [addresses.get(member) for member in members if member != host], shown)
+            _check_bridge(
+                variables, host, entry, [addresses.get(member) for member in members if member != host], shown
+            )
         if not look["nonlocal_bind"]:
             _check_published(variables, fleet[host], host, {*own}, shown)
 
 
-def _check_bridge(variables: HostVariables, host: str, entry: InterfaceAddress, others: Sequence[str | None], shown: str) -> None:
+def _check_bridge(
+    variables: HostVariables, host: str, entry: InterfaceAddress, others: Sequence[str | None], shown: str
+) -> None:
     """A bridge of virtual machines may be a network that is routed, so an address that somebody set counts there."""
     network = ipaddress.ip_interface(entry["network"]).network
     outside = [other for other in others if not other or ipaddress.ip_address(other) not in network]
     trusted = variables.is_set(host, "gpu_monitoring_address") and not _DOCKER_BRIDGE.fullmatch(entry["interface"])
     if outside and not trusted:
-        problem = f"{entry['address']} is the address of the bridge {entry['interface']}, which other hosts cannot reach"
-        raise VariableError("gpu_monitoring_address", host, problem, f"Set it to an address of the host on the network{_such_as(shown)}")
+        problem = (
+            f"{entry['address']} is the address of the bridge {entry['interface']}, which other hosts cannot reach"
+        )
+        raise VariableError(
+            "gpu_monitoring_address", host, problem, f"Set it to an address of the host on the network{_such_as(shown)}"
+        )
 
 
 def _check_published(variables: HostVariables, facts: HostFacts, host: str, own: set[str], shown: str) -> None:
@@ -50,7 +58,9 @@ def _check_published(variables: HostVariables, facts: HostFacts, host: str, own:
         try:
             ip = ipaddress.ip_address(address)
         except ValueError as error:
-            raise VariableError(name, host, f"'{address}' is not an IP address", "Set it to an IP address of the host, or to 0.0.0.0") from error
+            raise VariableError(
+                name, host, f"'{address}' is not an IP address", "Set it to an IP address of the host, or to 0.0.0.0"
+            ) from error
         # A host does not say its link-local addresses, such as those of a cable between two hosts.
         if not (ip.is_loopback or ip.is_unspecified or ip.is_link_local) and str(ip) not in own:
             raise VariableError(

@@ -26,12 +26,14 @@ def is_inline(name: str, value: str) -> bool:
 
 
 def password_problem(password: str, longest: int = 0) -> Optional[Problem]:
-    """Why a password cannot be used, without the password; None if all is well. `longest` is in bytes, 0 for no limit.
-    """
+    """Why a password cannot be used, without the password; None if all is well. `longest` is in bytes, 0 for no limit."""
     if not password.strip():
         return Problem("the password is empty or has only white space", _ANOTHER)
     if password != password.strip():
-        return Problem("the password begins or ends with white space, which is lost if it is read from a file", "Remove the white space")
+        return Problem(
+            "the password begins or ends with white space, which is lost if it is read from a file",
+            "Remove the white space",
+        )
     if any(ord(character) < 32 or ord(character) == 127 for character in password):
         return Problem("the password has a control character, such as a line break", _ANOTHER)
     if longest and len(password.encode()) > longest:
@@ -45,5 +47,7 @@ def contents_problem(contents: Mapping[Any, Any]) -> Optional[Problem]:
         if not isinstance(content, str):
             return Problem(f"the content of '{name}' is not text", "Put the content into quotation marks")
         if not content.strip():
-            return Problem(f"the content of '{name}' is empty", "Set the content, or remove the file from the dictionary")
+            return Problem(
+                f"the content of '{name}' is empty", "Set the content, or remove the file from the dictionary"
+            )
     return None

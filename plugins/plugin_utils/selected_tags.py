@@ -33,5 +33,7 @@ def check(tags: Sequence[str], run: Collection[str], skip: Collection[str], inhe
     if not any(selects(tag, run, skip, inherited) for tag in tags):
         options = (("--tags", sorted({*run} - {"all"})), ("--skip-tags", sorted(skip)))
         given = " and ".join(f"{option} {','.join(values)}" for option, values in options if values)
-        known = "The playbook has no tags" if [*tags] == ["untagged"] else f"The tags of the playbook are {', '.join(tags)}"
+        known = (
+            "The playbook has no tags" if [*tags] == ["untagged"] else f"The tags of the playbook are {', '.join(tags)}"
+        )
         raise ValueError(f"{given}: the tags select nothing. {known}.")

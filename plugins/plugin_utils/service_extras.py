@@ -32,7 +32,9 @@ SERVICES = {
     "alertmanager": Own(mounts=("/etc/alertmanager", "/alertmanager")),
     "cadvisor": Own(mounts=("/rootfs", "/var/run", "/sys")),
     "container_gpu_collector": Own(
-        environment=("PYTHONPATH",), mounts=("/cdi/etc/cdi", "/cdi/var/run/cdi", "/containers", "/driver", "/program", "/textfile"), labels=("driver", "gpus")
+        environment=("PYTHONPATH",),
+        mounts=("/cdi/etc/cdi", "/cdi/var/run/cdi", "/containers", "/driver", "/program", "/textfile"),
+        labels=("driver", "gpus"),
     ),
     "dcgm_exporter": Own(
         environment=(
@@ -59,12 +61,16 @@ def check(variables: HostVariables, role: str, host: str) -> None:
     own = SERVICES.get(role)
     if own is None:
         return
-    environment, labels, mounts = (variables.get(host, f"{role}_{kind}_extra") for kind in ("environment", "labels", "mounts"))
+    environment, labels, mounts = (
+        variables.get(host, f"{role}_{kind}_extra") for kind in ("environment", "labels", "mounts")
+    )
     _check_texts(f"{role}_environment_extra", host, environment or {}, own.environment)
     _check_texts(f"{role}_labels_extra", host, labels or {}, own.labels)
     for label in labels or {}:
         if str(label).startswith(_LABELS_OF_THE_COLLECTION):
-            raise VariableError(f"{role}_labels_extra", host, f"{label} is a label of the collection", "Choose another name")
+            raise VariableError(
+                f"{role}_labels_extra", host, f"{label} is a label of the collection", "Choose another name"
+            )
     for name in environment or {}:
         if not _NAME.fullmatch(str(name)):
             problem = f"'{name}' is not a name of an environment variable"
@@ -77,9 +83,13 @@ def check(variables: HostVariables, role: str, host: str) -> None:
 def _check_texts(variable: str, host: str, given: Mapping[str, Any], own: Iterable[str]) -> None:
     for name, value in given.items():
         if name in own:
-            raise VariableError(variable, host, f"the role sets {name} itself", "Remove it, and set the role's own variable")
+            raise VariableError(
+                variable, host, f"the role sets {name} itself", "Remove it, and set the role's own variable"
+            )
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise VariableError(variable, host, f"the value of {name} is not text", 'Put the value into quotation marks, as in "true"')
+            raise VariableError(
+                variable, host, f"the value of {name} is not text", 'Put the value into quotation marks, as in "true"'
+            )
 
 
 def _check_secrets(role: str, host: str, environment: Mapping[str, Any]) -> None:
@@ -87,7 +97,9 @@ def _check_secrets(role: str, host: str, environment: Mapping[str, Any]) -> None
     for name, value in environment.items():
         if secret_values.is_inline(str(name), str(value)):
             problem = f"{name} is a secret, which everybody can read in an environment"
-            raise VariableError(f"{role}_environment_extra", host, problem, f"Give the program a file with the secret, by {files}")
+            raise VariableError(
+                f"{role}_environment_extra", host, problem, f"Give the program a file with the secret, by {files}"
+            )
 
 
 def _check_mounts(variable: str, host: str, mounts: Iterable[Mapping[str, Any]], own: Iterable[str]) -> None:
@@ -95,10 +107,15 @@ def _check_mounts(variable: str, host: str, mounts: Iterable[Mapping[str, Any]],
     for mount in mounts:
         target = os.path.normpath(str(mount["target"]))
         if not os.path.isabs(target):
-            raise VariableError(variable, host, f"the target {target} is not an absolute path", "Write it like /srv/data")
+            raise VariableError(
+                variable, host, f"the target {target} is not an absolute path", "Write it like /srv/data"
+            )
         source = str(mount["source"])
         if mount.get("type", "bind") == "bind" and not os.path.isabs(source):
-            problem, fix = f"the source {source} is not an absolute path", "Write it like /srv/data, or set type: volume"
+            problem, fix = (
+                f"the source {source} is not an absolute path",
+                "Write it like /srv/data, or set type: volume",
+            )
             raise VariableError(variable, host, problem, fix)
         if target in targets:
             problem = f"the container has a mount at {target} already"

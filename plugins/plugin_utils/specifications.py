@@ -189,7 +189,9 @@ def _password_in(path: str, name: str, host: str) -> str:
             return file.read().rstrip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the file is not UTF-8 text"
-        raise VariableError(f"{name} ({path})", host, reason, "Give a text file of the controller that you can read") from error
+        raise VariableError(
+            f"{name} ({path})", host, reason, "Give a text file of the controller that you can read"
+        ) from error
 
 
 def _refuse(name: str, host: str, problem: Optional[value_types.Problem]) -> None:

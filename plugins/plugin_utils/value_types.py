@@ -28,7 +28,10 @@ def type_problem(name: str, value: Any, option: Mapping[str, Any]) -> Optional[P
     """
     kind = str(option["type"])
     if value is None:
-        return Problem("the value is null", "Remove the variable to get the default, or set it to ''" if kind in _TEXTS else "Remove the variable")
+        return Problem(
+            "the value is null",
+            "Remove the variable to get the default, or set it to ''" if kind in _TEXTS else "Remove the variable",
+        )
     if kind in _TEXTS and not isinstance(value, str):
         return Problem(f"the value is {_named(value)} and not text", _QUOTE)
     if kind == "list" and (isinstance(value, (str, Mapping)) or not isinstance(value, Sequence)):
@@ -45,9 +48,14 @@ def _element_problem(kind: str, value: Any, option: Mapping[str, Any]) -> Option
     for element in value if elements else ():
         # YAML reads words such as on, off, yes and no as booleans.
         if elements == "str" and (element is None or isinstance(element, (bool, Mapping, list))):
-            return Problem(f"an element of the list is {_named(element)} and not text", "Put the elements into quotation marks")
+            return Problem(
+                f"an element of the list is {_named(element)} and not text", "Put the elements into quotation marks"
+            )
         if elements == "dict" and not isinstance(element, Mapping):
-            return Problem(f"an element of the list is {_named(element)} and not a mapping", "Write it as in the README of its role")
+            return Problem(
+                f"an element of the list is {_named(element)} and not a mapping",
+                "Write it as in the README of its role",
+            )
     return None
 
 
@@ -68,7 +76,11 @@ def _specification_problem(name: str, value: Any, option: Mapping[str, Any]) -> 
 
 def _suboption_problem(value: Any, options: Mapping[str, Mapping[str, Any]]) -> Optional[Problem]:
     """The first problem of a suboption, with its place in a mapping or in a list of mappings."""
-    for place, element in [("", value)] if isinstance(value, Mapping) else [(f"[{index}]", element) for index, element in enumerate(value)]:
+    for place, element in (
+        [("", value)]
+        if isinstance(value, Mapping)
+        else [(f"[{index}]", element) for index, element in enumerate(value)]
+    ):
         for key in element:
             if key not in options:
                 return Problem(f"{place} has the unknown key {key}".lstrip(), f"Use {', '.join(options)}")
@@ -97,5 +109,12 @@ def _fix_of_type(kind: str) -> str:
 
 def _named(value: Any) -> str:
     """The type of a value in the words of YAML."""
-    names = ((type(None), "null"), (bool, "a boolean"), ((int, float), "a number"), (str, "text"), (Mapping, "a mapping"), (Sequence, "a list"))
+    names = (
+        (type(None), "null"),
+        (bool, "a boolean"),
+        ((int, float), "a number"),
+        (str, "text"),
+        (Mapping, "a mapping"),
+        (Sequence, "a list"),
+    )
     return next((name for types, name in names if isinstance(value, types)), f"a {type(value).__name__}")

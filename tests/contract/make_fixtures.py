@@ -30,9 +30,16 @@ def main(transcripts: Path, fixtures: Path) -> None:
         if request["path"] == "/api/dashboards/db" and exchange["status"] == 200:
             dashboards.setdefault(answer["id"], answer["uid"])
         is_polled_again = name in [_name(following) for following in exchanges[number + 1 : number + 2]]
-        if exchange["group"] not in GROUPS or OTHER_APIS.match(request["path"]) or exchange["trimmed"] or is_polled_again:
+        if (
+            exchange["group"] not in GROUPS
+            or OTHER_APIS.match(request["path"])
+            or exchange["trimmed"]
+            or is_polled_again
+        ):
             continue
-        request = {key: request[key] for key in ("method", "path", "auth", "headers", "body", "raw_body") if request[key]}
+        request = {
+            key: request[key] for key in ("method", "path", "auth", "headers", "body", "raw_body") if request[key]
+        }
         if request.get("auth") == "Bearer <token>":
             request["auth"] = f"Bearer <{_token(exchange)}>"
         _name_id(request.get("body"), dashboards)

@@ -14,7 +14,21 @@ _DATASOURCE = (
 _FOLDER = ("uid", "title", "url", "version", "parentUid")
 _SAVED = ("uid", "url", "slug", "status", "version", "folderUid", "message", "title")
 _META = ("slug", "url", "version", "isFolder", "folderUid", "folderTitle", "provisioned", "provisionedExternalId")
-_HIT = ("uid", "orgId", "title", "uri", "url", "slug", "type", "tags", "isStarred", "folderUid", "folderTitle", "folderUrl", "isDeleted")
+_HIT = (
+    "uid",
+    "orgId",
+    "title",
+    "uri",
+    "url",
+    "slug",
+    "type",
+    "tags",
+    "isStarred",
+    "folderUid",
+    "folderTitle",
+    "folderUrl",
+    "isDeleted",
+)
 _ACCOUNT = ("id", "uid", "name", "login", "orgId", "isDisabled", "role", "tokens", "teams", "message")
 _TOKEN = ("id", "name", "hasExpired", "isRevoked", "message")
 _USER = ("id", "email", "login", "name", "orgId", "isGrafanaAdmin", "isDisabled", "message")

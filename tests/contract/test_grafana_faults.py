@@ -282,7 +282,9 @@ def test_a_number_that_json_lacks_fails_its_object_alone(grafana, check):
 def test_another_server_at_the_url_is_named(grafana, health):
     grafana.wire.rule = lambda method, url, send: Answer(200, json.dumps(health).encode(), headers=JSON)
     message = grafana.run(grafana_resources, **DECLARED)["msg"]
-    assert message.startswith("url: ") and "/api/health is not answered by Grafana. Set url to where Grafana is" in message
+    assert (
+        message.startswith("url: ") and "/api/health is not answered by Grafana. Set url to where Grafana is" in message
+    )
 
 
 def test_a_model_in_a_file_with_a_byte_order_mark(grafana):
@@ -312,7 +314,9 @@ def test_an_organization_has_a_number_of_1_or_more(grafana):
 @pytest.mark.parametrize("check", [True, False])
 def test_a_header_of_the_organization_that_gets_lost_is_named_before_a_write(grafana, check):
     """A proxy that removes headers it does not know: Grafana takes the account's current organization."""
-    grafana.wire.rule = lambda method, url, send: answer(200, {"id": 7, "name": "X"}) if url.endswith("/api/org") else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(200, {"id": 7, "name": "X"}) if url.endswith("/api/org") else None
+    )
     result = grafana.run(grafana_resources, check, org_id=1, **DECLARED)
     assert "org_id: the requests reach organization 7 instead of 1" in result["msg"]
     assert grafana.wire.writes == []
@@ -441,7 +445,9 @@ def test_a_wrong_password_is_tried_as_often_as_there_are_passwords(grafana):
 )
 def test_a_login_in_the_url_is_refused_and_never_shown(grafana, module, given):
     logins = ("admin:word-in-url", "word-in-url", "admin:word%2Din/word-in-url", "admin:word-in-url:x")
-    urls = [grafana.url.replace("//", f"//{login}@") for login in (*logins, "admin:word-in-url/?x", "admin:word-in-url#x")]
+    urls = [
+        grafana.url.replace("//", f"//{login}@") for login in (*logins, "admin:word-in-url/?x", "admin:word-in-url#x")
+    ]
     for url in (*urls, "admin:word-in-url@grafana.example.com:3000"):
         result = grafana.run(module, url=url, _ansible_inject_invocation=True, **given)
         assert result["failed"]

@@ -13,7 +13,15 @@ from server import actions
 DECLARED = {
     "datasources": [{"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}],
     "folders": [{"uid": "ct-f", "title": "CT F"}],
-    "dashboards": [{"uid": "ct-d", "title": "CT D", "folder_uid": "ct-f", "datasource_uid": "ct-p", "panels": [{"title": "Up", "query": "up"}]}],
+    "dashboards": [
+        {
+            "uid": "ct-d",
+            "title": "CT D",
+            "folder_uid": "ct-f",
+            "datasource_uid": "ct-p",
+            "panels": [{"title": "Up", "query": "up"}],
+        }
+    ],
 }
 CHANGED = {
     "datasources": [{"uid": "ct-p", "name": "CT P", "url": "http://other.example.com:9090"}],
@@ -29,8 +37,7 @@ def short_pauses(monkeypatch):
 
 
 def another_host_first(trouble=None):
-    """A rule by which another host sends each write just before this one; then this one's first try may meet a trouble.
-    """
+    """A rule by which another host sends each write just before this one; then this one's first try may meet a trouble."""
     seen = set()
 
     def rule(method, url, send):
@@ -81,17 +88,29 @@ def test_what_is_left_after_another_host_is_reported_as_it_is_written(grafana):
 
 def named(**names):
     """Datasources by the last letter of their uids."""
-    sources = {uid: {"uid": f"ct-{uid}", "name": f"CT {name}", "url": f"http://{uid}.example.com"} for uid, name in names.items()}
+    sources = {
+        uid: {"uid": f"ct-{uid}", "name": f"CT {name}", "url": f"http://{uid}.example.com"}
+        for uid, name in names.items()
+    }
     return list(sources.values())
 
 
 def names_of(grafana):
-    return {source["uid"][3:]: source["name"][3:] for source in grafana.api("GET", "/api/datasources") if source["uid"].startswith("ct-")}
+    return {
+        source["uid"][3:]: source["name"][3:]
+        for source in grafana.api("GET", "/api/datasources")
+        if source["uid"].startswith("ct-")
+    }
 
 
 @pytest.mark.parametrize(
     "names",
-    [{"a": "B", "b": "A", "c": "C"}, {"a": "B", "b": "C", "c": "A"}, {"a": "B", "b": "D", "c": "C"}, {"a": "X", "b": "Y", "c": "B", "d": "A"}],
+    [
+        {"a": "B", "b": "A", "c": "C"},
+        {"a": "B", "b": "C", "c": "A"},
+        {"a": "B", "b": "D", "c": "C"},
+        {"a": "X", "b": "Y", "c": "B", "d": "A"},
+    ],
     ids=["swapped", "in a circle", "in a chain", "taken by a new one"],
 )
 def test_names_of_datasources_move_in_one_run(grafana, names):

@@ -169,7 +169,10 @@ def test_a_dashboard_that_is_declared_in_another_folder_is_moved_with_its_mark(o
 
 def test_a_mark_survives_a_save_in_the_user_interface(ours):
     model = ours.dashboard("ct-d")["dashboard"]
-    ours.save({key: value for key, value in model.items() if key in ("uid", "title", "tags", "panels", "schemaVersion")}, "ct-f")
+    ours.save(
+        {key: value for key, value in model.items() if key in ("uid", "title", "tags", "panels", "schemaVersion")},
+        "ct-f",
+    )
     assert deleted(ours.run(grafana_resources, folders=[FOLDER], **OURS)) == {"ct-d"}
 
 
@@ -226,10 +229,18 @@ def test_prune_spares_objects_of_provisioning_files(provisioned_for_team):
 def manage(grafana, kind, uid, spec, folder=""):
     """Make an object as kubectl does, which needs Grafana 12."""
     group = f"{kind}.grafana.app"
-    versions = [group_["preferredVersion"]["version"] for group_ in grafana.api("GET", "/apis")["groups"] if group_["name"] == group]
+    versions = [
+        group_["preferredVersion"]["version"]
+        for group_ in grafana.api("GET", "/apis")["groups"]
+        if group_["name"] == group
+    ]
     if not versions:
         pytest.skip("Grafana knows managers from version 12 on")
-    named = {"grafana.app/managedBy": "kubectl", "grafana.app/managerId": "ct-manager", **({"grafana.app/folder": folder} if folder else {})}
+    named = {
+        "grafana.app/managedBy": "kubectl",
+        "grafana.app/managerId": "ct-manager",
+        **({"grafana.app/folder": folder} if folder else {}),
+    }
     body = {"metadata": {"name": uid, "annotations": named}, "spec": spec}
     grafana.wire.named.add(uid)
     grafana.api("POST", f"/apis/{group}/{versions[0]}/namespaces/default/{kind}s", body)
@@ -257,7 +268,10 @@ def test_a_dashboard_of_a_file_that_allows_updates_is_written_and_never_removed(
     assert "it comes from the provisioning file d.json" in absent["msg"]
     assert ours.wire.writes == []
     described = {**item, "description": "now described"}
-    assert actions(ours.run(grafana_resources, folders=[FOLDER], dashboards=[described], owner="ct-team"))["ct-d"] == "updated"
+    assert (
+        actions(ours.run(grafana_resources, folders=[FOLDER], dashboards=[described], owner="ct-team"))["ct-d"]
+        == "updated"
+    )
 
 
 def test_a_dashboard_that_another_tool_manages_is_refused_unless_allowed(grafana):
@@ -294,7 +308,9 @@ def test_prune_spares_what_another_tool_manages(grafana):
 def test_a_manager_without_a_name_is_named_by_its_kind(ours):
     groups = answer(200, {"groups": [{"name": "dashboard.grafana.app", "versions": [{"version": "v0alpha1"}]}]})
     managed = answer(200, {"metadata": {"annotations": {"grafana.app/managedBy": "terraform"}}})
-    ours.wire.rule = lambda method, url, send: groups if url.endswith("/apis") else managed if "/dashboards/ct-d" in url else None
+    ours.wire.rule = lambda method, url, send: (
+        groups if url.endswith("/apis") else managed if "/dashboards/ct-d" in url else None
+    )
     result = ours.run(grafana_resources, dashboards=[{**a_dashboard(), "title": "CT Mine"}], **{**OURS, "prune": False})
     assert "dashboard 'ct-d': Terraform manages it" in result["msg"]
 

@@ -39,19 +39,42 @@ def declared():
                 "refresh": "5s",
                 "variables": [{"name": "host", "query": "label_values(up, host)", "multi": True, "include_all": True}],
                 "panels": [
-                    {"title": "Utilization", "query": "DCGM_FI_DEV_GPU_UTIL", "legend": LEGEND, "unit": "percent", "min": 0, "max": 100},
-                    {"title": "Power", "type": "stat", "query": "DCGM_FI_DEV_POWER_USAGE", "thresholds": [{"value": 300, "color": "red"}]},
+                    {
+                        "title": "Utilization",
+                        "query": "DCGM_FI_DEV_GPU_UTIL",
+                        "legend": LEGEND,
+                        "unit": "percent",
+                        "min": 0,
+                        "max": 100,
+                    },
+                    {
+                        "title": "Power",
+                        "type": "stat",
+                        "query": "DCGM_FI_DEV_POWER_USAGE",
+                        "thresholds": [{"value": 300, "color": "red"}],
+                    },
                 ],
             },
-            {"uid": "ct-model", "folder_uid": "ct-top", "model": {"title": "CT Model", "panels": [], "schemaVersion": 36, "x": None, "y": 1.0}},
-            {"uid": "ct-root", "title": "CT Root", "datasource_uid": "ct-q", "panels": [{"title": "Up", "query": "up"}]},
+            {
+                "uid": "ct-model",
+                "folder_uid": "ct-top",
+                "model": {"title": "CT Model", "panels": [], "schemaVersion": 36, "x": None, "y": 1.0},
+            },
+            {
+                "uid": "ct-root",
+                "title": "CT Root",
+                "datasource_uid": "ct-q",
+                "panels": [{"title": "Up", "query": "up"}],
+            },
         ],
     }
 
 
 def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, declared):
     first = grafana.run(grafana_resources, **declared)
-    assert actions(first) == dict.fromkeys(("ct-top", "ct-child", "ct-p", "ct-q", "ct-gpus", "ct-model", "ct-root"), "created")
+    assert actions(first) == dict.fromkeys(
+        ("ct-top", "ct-child", "ct-p", "ct-q", "ct-gpus", "ct-model", "ct-root"), "created"
+    )
     kinds = [path.split("/")[2] for _method, path in grafana.wire.writes]
     assert kinds == ["folders"] * 2 + ["datasources"] * 2 + ["dashboards"] * 3
     dashboards = [shown for shown in first["objects"] if shown["kind"] == "dashboard"]
@@ -69,7 +92,9 @@ def test_everything_is_created_in_order_and_a_rerun_writes_nothing(grafana, decl
 
 def test_the_roles_dashboards_are_kept_as_they_are_written(grafana, declared):
     items = [yaml.safe_load(path.read_text()) for path in queries.FILES]
-    dashboards = [{**item, "uid": f"ct-{item['uid']}", "folder_uid": "ct-top", "datasource_uid": "ct-p"} for item in items]
+    dashboards = [
+        {**item, "uid": f"ct-{item['uid']}", "folder_uid": "ct-top", "datasource_uid": "ct-p"} for item in items
+    ]
     first = grafana.run(grafana_resources, **{**declared, "dashboards": dashboards})
     uids = [dashboard["uid"] for dashboard in dashboards]
     assert {uid: action for uid, action in actions(first).items() if uid in uids} == dict.fromkeys(uids, "created")
@@ -83,7 +108,9 @@ def test_the_roles_dashboards_are_kept_as_they_are_written(grafana, declared):
 
 @pytest.mark.parametrize("count", [4, 30])
 def test_an_unchanged_set_costs_a_request_for_each_dashboard_and_three_more(grafana, declared, count):
-    dashboards = [{**declared["dashboards"][0], "uid": f"ct-{number}", "title": f"CT {number}"} for number in range(count)]
+    dashboards = [
+        {**declared["dashboards"][0], "uid": f"ct-{number}", "title": f"CT {number}"} for number in range(count)
+    ]
     small = {"datasources": declared["datasources"][:1], "folders": declared["folders"][:1], "dashboards": dashboards}
     grafana.run(grafana_resources, **small)
     grafana.wait_for_search("ct-child")
@@ -96,7 +123,9 @@ def test_an_unchanged_set_costs_a_request_for_each_dashboard_and_three_more(graf
 
 
 def test_datasources_with_secrets_cost_one_request_each(grafana, declared):
-    declared["datasources"][0].update(basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"})
+    declared["datasources"][0].update(
+        basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"}
+    )
     grafana.run(grafana_resources, **declared)
     grafana.wait_for_search("ct-child", "ct-top")
     second = grafana.run(grafana_resources, **declared)
@@ -183,7 +212,9 @@ def test_what_grafana_adds_or_migrates_is_no_drift(grafana, declared):
     grafana.run(grafana_resources, **declared)
     model = grafana.dashboard("ct-gpus")["dashboard"]
     model = {key: model[key] for key in sorted(model, reverse=True)} | {"liveNow": False, "gnetId": None}
-    model["annotations"]["list"].append({"builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard", "enable": True})
+    model["annotations"]["list"].append(
+        {"builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard", "enable": True}
+    )
     model["templating"]["list"][0].update(current={"text": "gpu1", "value": "gpu1"}, options=[])
     for panel in model["panels"]:
         panel.update(pluginVersion="12.4.0", transparent=False, links=[])
@@ -239,7 +270,11 @@ def test_ignored_paths_are_neither_compared_nor_written(grafana, declared):
     item["description"] = "now described"
     assert actions(grafana.run(grafana_resources, **declared))["ct-gpus"] == "updated"
     kept = grafana.dashboard("ct-gpus")["dashboard"]
-    assert (kept["time"]["from"], kept["panels"][0]["title"], kept["description"]) == ("now-7d", "by hand", "now described")
+    assert (kept["time"]["from"], kept["panels"][0]["title"], kept["description"]) == (
+        "now-7d",
+        "by hand",
+        "now described",
+    )
     assert kept["templating"]["list"][0]["current"]["value"] == "gpu1"
 
 
@@ -290,7 +325,11 @@ def test_an_object_of_the_same_title_is_not_taken_over(grafana, declared):
 
 
 def test_a_datasource_of_the_same_name_is_an_error_and_the_others_continue(grafana, declared):
-    grafana.api("POST", "/api/datasources", {"uid": "ct-theirs", "name": "CT P", "type": "prometheus", "access": "proxy", "url": "http://x"})
+    grafana.api(
+        "POST",
+        "/api/datasources",
+        {"uid": "ct-theirs", "name": "CT P", "type": "prometheus", "access": "proxy", "url": "http://x"},
+    )
     del declared["dashboards"][0]
     result = grafana.run(grafana_resources, **declared)
     assert result["failed"]
@@ -314,7 +353,11 @@ def test_a_folder_that_holds_something_is_not_removed(grafana, declared):
     grafana.run(grafana_resources, **declared)
     grafana.save({**FOREIGN, "uid": "ct-theirs"}, "ct-top")
     grafana.wait_for_search("ct-theirs", "ct-model")
-    result = grafana.run(grafana_resources, folders=[{"uid": "ct-top", "state": "absent"}], dashboards=[{"uid": "ct-model", "state": "absent"}])
+    result = grafana.run(
+        grafana_resources,
+        folders=[{"uid": "ct-top", "state": "absent"}],
+        dashboards=[{"uid": "ct-model", "state": "absent"}],
+    )
     assert result["failed"]
     assert "folder 'ct-top'" in result["msg"]
     assert "Theirs (ct-theirs)" in result["msg"]
@@ -375,7 +418,12 @@ def test_prune_removes_what_has_the_mark_and_nothing_else(grafana, declared):
     ours["datasources"] = declared["datasources"][:1]
     ours["folders"] = [declared["folders"][0]]
     result = grafana.run(grafana_resources, **ours)
-    assert {uid for uid, action in actions(result).items() if action == "deleted"} == {"ct-model", "ct-root", "ct-q", "ct-team-old"}
+    assert {uid for uid, action in actions(result).items() if action == "deleted"} == {
+        "ct-model",
+        "ct-root",
+        "ct-q",
+        "ct-team-old",
+    }
     assert grafana.dashboard("ct-theirs")["meta"]["folderUid"] == "ct-top"
     assert not grafana.run(grafana_resources, **ours)["changed"]
 
@@ -390,9 +438,16 @@ def test_prune_keeps_a_marked_folder_with_somebody_elses_dashboard(grafana):
 
 
 def test_what_was_gathered_can_be_declared_without_a_change(grafana, declared):
-    declared["datasources"][0].update(basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"})
+    declared["datasources"][0].update(
+        basic_auth_user="reader", secure_json_data={"basicAuthPassword": "hunter22-secret"}
+    )
     grafana.run(grafana_resources, **declared)
-    dangling = {"type": "timeseries", "title": "x", "datasource": {"type": "prometheus", "uid": "ct-nowhere"}, "targets": [{"expr": "up"}]}
+    dangling = {
+        "type": "timeseries",
+        "title": "x",
+        "datasource": {"type": "prometheus", "uid": "ct-nowhere"},
+        "targets": [{"expr": "up"}],
+    }
     grafana.save({**FOREIGN, "uid": "ct-theirs", "panels": [dangling]}, "ct-child")
     grafana.wait_for_search("ct-theirs", "ct-gpus", "ct-model", "ct-root", "ct-child", "ct-top")
     grafana.wire.clear()
@@ -408,7 +463,13 @@ def test_what_was_gathered_can_be_declared_without_a_change(grafana, declared):
 def test_exports_of_every_kind_are_taken(grafana, declared):
     grafana.run(grafana_resources, datasources=declared["datasources"])
     source = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
-    panel = {"id": 1, "type": "timeseries", "title": "T", "datasource": source, "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
+    panel = {
+        "id": 1,
+        "type": "timeseries",
+        "title": "T",
+        "datasource": source,
+        "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8},
+    }
     old_panel = {**panel, "id": 2, "datasource": "${DS_OTHER}"}
     export = {
         "__inputs": [
@@ -423,7 +484,9 @@ def test_exports_of_every_kind_are_taken(grafana, declared):
         "description": "job ${VAR_JOB}, ${modelName} and {{modelName}}",
         "panels": [panel, old_panel],
     }
-    model = grafana.run(grafana_resources, dashboards=[{"uid": "ct-model", "model": {"title": "CT Before", "panels": []}}])
+    model = grafana.run(
+        grafana_resources, dashboards=[{"uid": "ct-model", "model": {"title": "CT Before", "panels": []}}]
+    )
     assert actions(model) == {"ct-model": "created"}
     answer = grafana.dashboard("ct-model")
     envelope = {
@@ -453,7 +516,16 @@ def test_single_objects(grafana):
     steps = [
         (grafana_folder, {"uid": "ct-f", "title": "CT F"}),
         (grafana_datasource, {"uid": "ct-d", "name": "CT D", "ds_url": "http://d.example.com"}),
-        (grafana_dashboard, {"uid": "ct-b", "title": "CT B", "folder_uid": "ct-f", "datasource_uid": "ct-d", "panels": [{"title": "Up", "query": "up"}]}),
+        (
+            grafana_dashboard,
+            {
+                "uid": "ct-b",
+                "title": "CT B",
+                "folder_uid": "ct-f",
+                "datasource_uid": "ct-d",
+                "panels": [{"title": "Up", "query": "up"}],
+            },
+        ),
     ]
     for module, given in steps:
         assert grafana.run(module, **given)["object"]["action"] == "created"
@@ -468,8 +540,16 @@ def test_single_objects(grafana):
     ("module", "given", "words"),
     [
         (grafana_dashboard, {"uid": "ct-b", "title": "CT B"}, "neither panels nor model"),
-        (grafana_dashboard, {"uid": "ct-b", "model": {"title": "CT B"}, "variables": [{"name": "x"}]}, "give either model, or panels"),
-        (grafana_folder, {"uid": "ct-f", "title": "CT F", "parent_uid": "ct-x"}, "parent_uid: there is no folder 'ct-x'"),
+        (
+            grafana_dashboard,
+            {"uid": "ct-b", "model": {"title": "CT B"}, "variables": [{"name": "x"}]},
+            "give either model, or panels",
+        ),
+        (
+            grafana_folder,
+            {"uid": "ct-f", "title": "CT F", "parent_uid": "ct-x"},
+            "parent_uid: there is no folder 'ct-x'",
+        ),
         (grafana_datasource, {"uid": "ct-d", "name": "CT D", "ds_url": ""}, "ds_url: empty"),
         (grafana_service_account, {"name": " ", "token_file": "/nonexistent/token"}, "name: empty"),
     ],
@@ -487,8 +567,7 @@ def test_a_folders_title_in_place_of_its_uid_is_answered_with_the_uid(grafana):
 
 
 def test_folders_move_and_nest(grafana, declared):
-    """Nested folders need Grafana 11, or 10 with a feature flag; older servers refuse the parent and the task says so.
-    """
+    """Nested folders need Grafana 11, or 10 with a feature flag; older servers refuse the parent and the task says so."""
     version = grafana.api("GET", "/api/health").get("version", "12")
     if int(version.split(".")[0]) < 11:
         return
@@ -514,7 +593,10 @@ def test_provisioned_objects_are_named_and_the_others_continue(provisioned):
     assert not unchanged["changed"]
     result = provisioned.run(
         grafana_resources,
-        datasources=[{"uid": "prov-ds", "name": "other", "url": "http://other"}, {"uid": "ct-p", "name": "CT P", "url": "http://p"}],
+        datasources=[
+            {"uid": "prov-ds", "name": "other", "url": "http://other"},
+            {"uid": "ct-p", "name": "CT P", "url": "http://p"},
+        ],
         dashboards=[{"uid": "prov-dash", "title": "other", "panels": []}],
     )
     assert "datasource 'prov-ds': it comes from a provisioning file" in result["msg"]

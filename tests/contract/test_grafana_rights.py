@@ -11,7 +11,13 @@ from proxy import answer
 from server import Grafana, actions
 
 FOLDER = {"uid": "ct-f", "title": "CT F"}
-DASHBOARD = {"uid": "ct-d", "title": "CT D", "folder_uid": "ct-f", "datasource_uid": "ct-p", "panels": [{"title": "Up", "query": "up"}]}
+DASHBOARD = {
+    "uid": "ct-d",
+    "title": "CT D",
+    "folder_uid": "ct-f",
+    "datasource_uid": "ct-p",
+    "panels": [{"title": "Up", "query": "up"}],
+}
 DATASOURCE = {"uid": "ct-p", "name": "CT P", "url": "http://p.example.com:9090"}
 DENIED = {"message": "You'll need additional permissions to perform this action. Permissions needed: datasources:read"}
 
@@ -53,7 +59,11 @@ def test_an_editor_keeps_a_datasource_and_may_not_change_it(grafana, token_of):
     grafana.run(grafana_resources, datasources=[DATASOURCE])
     declared = {"token": token_of("Editor"), "folders": [FOLDER], "dashboards": [DASHBOARD]}
     assert actions(grafana.run(grafana_resources, datasources=[DATASOURCE], **declared))["ct-p"] == "unchanged"
-    result = grafana.run(grafana_resources, datasources=[{**DATASOURCE, "url": "http://other"}, {**DATASOURCE, "uid": "ct-q", "name": "CT Q"}], **declared)
+    result = grafana.run(
+        grafana_resources,
+        datasources=[{**DATASOURCE, "url": "http://other"}, {**DATASOURCE, "uid": "ct-q", "name": "CT Q"}],
+        **declared,
+    )
     assert result["failed"]
     assert "datasource 'ct-p'" in result["msg"]
     assert "datasources:write" in result["msg"]
@@ -117,10 +127,15 @@ def test_a_folder_that_the_account_may_not_read_is_named(grafana):
 @pytest.mark.parametrize(
     ("message", "named"),
     [
-        ("Access denied to the folder", "Access denied to the folder. Permissions needed: dashboards:create or dashboards:write, for the folder too."),
+        (
+            "Access denied to the folder",
+            "Access denied to the folder. Permissions needed: dashboards:create or dashboards:write, for the folder too.",
+        ),
         ("Cannot save here", "Cannot save here. Use"),
     ],
 )
 def test_a_denial_that_does_not_name_the_permission_gets_its_name(grafana, message, named):
-    grafana.wire.rule = lambda method, url, send: answer(403, {"message": message}) if url.endswith("/api/dashboards/db") else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(403, {"message": message}) if url.endswith("/api/dashboards/db") else None
+    )
     assert named in grafana.run(grafana_resources, dashboards=[{"uid": "ct-d", "title": "CT D", "panels": []}])["msg"]

@@ -33,7 +33,14 @@ def model(**changes):
 
 
 def table(*settings):
-    panel = {"type": "table", "title": "T", "query": "up", "legend": "Up", "columns": ["host"], "column_settings": [*settings]}
+    panel = {
+        "type": "table",
+        "title": "T",
+        "query": "up",
+        "legend": "Up",
+        "columns": ["host"],
+        "column_settings": [*settings],
+    }
     return dashboard(panels=[panel])
 
 
@@ -44,35 +51,74 @@ def table(*settings):
         ({"folders": [{"uid": "ct-" + "x" * 40, "title": "A"}]}, "is not a uid. Use 1 to 40"),
         ({"folders": [{"uid": "general", "title": "A"}]}, "folders[0].uid: 'general' is reserved"),
         ({"folders": [FOLDER, {**FOLDER, "title": "B"}]}, "folders: the uid 'ct-f' is given twice"),
-        ({"folders": [FOLDER, {**FOLDER, "uid": "ct-g"}]}, "'ct-f' and 'ct-g' have the same title, 'CT F', in the same folder"),
-        ({"folders": [{**FOLDER, "parent_uid": "ct-nowhere"}]}, "folders[0].parent_uid: there is no folder 'ct-nowhere'"),
-        ({"folders": [{**FOLDER, "parent_uid": "ct-g"}, {"uid": "ct-g", "title": "G", "parent_uid": "ct-f"}]}, "is its own ancestor"),
+        (
+            {"folders": [FOLDER, {**FOLDER, "uid": "ct-g"}]},
+            "'ct-f' and 'ct-g' have the same title, 'CT F', in the same folder",
+        ),
+        (
+            {"folders": [{**FOLDER, "parent_uid": "ct-nowhere"}]},
+            "folders[0].parent_uid: there is no folder 'ct-nowhere'",
+        ),
+        (
+            {"folders": [{**FOLDER, "parent_uid": "ct-g"}, {"uid": "ct-g", "title": "G", "parent_uid": "ct-f"}]},
+            "is its own ancestor",
+        ),
         ({"datasources": [DATASOURCE, {**DATASOURCE, "uid": "ct-q"}]}, "datasources: the name 'CT P' is given twice"),
         ({"datasources": [{**DATASOURCE, "url": ""}]}, "datasources[0].url: empty"),
-        ({"datasources": [{**DATASOURCE, "secure_json_data": {"a": 5}}]}, "datasources[0].secure_json_data.a: must be text"),
+        (
+            {"datasources": [{**DATASOURCE, "secure_json_data": {"a": 5}}]},
+            "datasources[0].secure_json_data.a: must be text",
+        ),
         ({"datasources": [{"uid": "ct-p"}]}, "name"),
         (dashboard(folder_uid="ct-nowhere"), "dashboards[0].folder_uid: there is no folder 'ct-nowhere'"),
-        (dashboard(datasource_uid="ct-nowhere"), "dashboard 'ct-d': it refers to the datasource 'ct-nowhere', which does not exist"),
+        (
+            dashboard(datasource_uid="ct-nowhere"),
+            "dashboard 'ct-d': it refers to the datasource 'ct-nowhere', which does not exist",
+        ),
         (dashboard(datasource_uid="$ds"), "its datasource $ds is neither a variable nor an input"),
         (dashboard(refresh="5 sec"), "dashboards[0].refresh: '5 sec' is not an interval"),
         (dashboard(title=" "), "dashboards[0].title"),
         (dashboard(uid=None), "dashboards[0].uid: missing"),
         (dashboard(tags=["x" * 51]), "dashboards[0].tags"),
         (dashboard(panels=[{**PANEL, "width": 25}]), "dashboards[0].panels[0].width: 25 does not fit"),
-        (dashboard(panels=[{**PANEL, "x": 13, "y": 0}]), "dashboards[0].panels[0].x: 13 with width 12 is beyond the grid"),
+        (
+            dashboard(panels=[{**PANEL, "x": 13, "y": 0}]),
+            "dashboards[0].panels[0].x: 13 with width 12 is beyond the grid",
+        ),
         (dashboard(panels=[{**PANEL, "x": 1}]), "x and y go together"),
         (dashboard(panels=[{"title": "T"}]), "give either query or queries"),
         (dashboard(panels=[{**PANEL, "type": "row"}]), "a row is a heading and has no query"),
-        (dashboard(panels=[{**PANEL, "sort": "host"}]), "dashboards[0].panels[0] ('Up').sort: only a table has columns"),
-        (dashboard(panels=[{**PANEL, "links": [{"title": "L", "url": "/d/x", "column": "host"}]}]), "only a table has columns"),
-        (dashboard(panels=[{**PANEL, "column_settings": [{"column": "host"}]}]), "('Up').column_settings: only a table has columns"),
+        (
+            dashboard(panels=[{**PANEL, "sort": "host"}]),
+            "dashboards[0].panels[0] ('Up').sort: only a table has columns",
+        ),
+        (
+            dashboard(panels=[{**PANEL, "links": [{"title": "L", "url": "/d/x", "column": "host"}]}]),
+            "only a table has columns",
+        ),
+        (
+            dashboard(panels=[{**PANEL, "column_settings": [{"column": "host"}]}]),
+            "('Up').column_settings: only a table has columns",
+        ),
         (table({"column": "gpu"}), "column_settings[0].column: the table has no column 'gpu'. It has: host, Up."),
         (table({"column": "host"}, {"column": "host"}), "column_settings[1].column: 'host' is given twice"),
-        (table({"column": "Up", "name": "Is up"}), "column_settings[0].name: 'Up' is the legend of a query. Change the legend"),
+        (
+            table({"column": "Up", "name": "Is up"}),
+            "column_settings[0].name: 'Up' is the legend of a query. Change the legend",
+        ),
         (table({"column": "Up", "width": 0}), "column_settings[0].width: 0 is not a width. Give 1 pixel or more."),
-        (dashboard(panels=[{**PANEL, "type": "stat", "soft_max": 1}]), "('Up').soft_max: only a time series has an axis"),
-        (dashboard(panels=[{**PANEL, "max": 5, "soft_max": 1}]), "('Up').soft_max: max ends the axis at 5. Give either"),
-        (dashboard(panels=[{"title": "T", "type": "table", "queries": [{"expr": "up"}]}]), "a query has no legend, which names its column"),
+        (
+            dashboard(panels=[{**PANEL, "type": "stat", "soft_max": 1}]),
+            "('Up').soft_max: only a time series has an axis",
+        ),
+        (
+            dashboard(panels=[{**PANEL, "max": 5, "soft_max": 1}]),
+            "('Up').soft_max: max ends the axis at 5. Give either",
+        ),
+        (
+            dashboard(panels=[{"title": "T", "type": "table", "queries": [{"expr": "up"}]}]),
+            "a query has no legend, which names its column",
+        ),
         (dashboard(panels=[], links=[{"title": "L"}]), "dashboards[0].links[0] ('L'): give either tag or url"),
         (dashboard(variables=[{"name": "host"}]), "dashboards[0].variables[0].query: missing for 'host'"),
         (dashboard(panels=None), "dashboards[0]: neither panels nor model"),
@@ -80,12 +126,24 @@ def table(*settings):
         (dashboard(model={"title": "T"}), "give either model, or panels, variables, annotations and links"),
         (dashboard(panels=None, model="{"), "dashboards[0].model: not JSON"),
         (dashboard(panels=None, model={}), "dashboards[0].model: not a dashboard"),
-        (dashboard(panels=None, model={"kind": "ConfigMap", "data": {"x.json": "{}"}}), "It has data, kind. Give the JSON model"),
-        (dashboard(panels=None, model={"apiVersion": "v1", "kind": "DashboardList", "items": []}), "model: not a dashboard"),
-        (dashboard(panels=None, model={"panels": {"a": {}}}), "dashboards[0].model: its panels are a dict. Give a list"),
+        (
+            dashboard(panels=None, model={"kind": "ConfigMap", "data": {"x.json": "{}"}}),
+            "It has data, kind. Give the JSON model",
+        ),
+        (
+            dashboard(panels=None, model={"apiVersion": "v1", "kind": "DashboardList", "items": []}),
+            "model: not a dashboard",
+        ),
+        (
+            dashboard(panels=None, model={"panels": {"a": {}}}),
+            "dashboards[0].model: its panels are a dict. Give a list",
+        ),
         (dashboard(panels=None, model={"title": ["T"]}), "dashboards[0].model: its title is a list. Give text"),
         (dashboard(panels=None, model={"elements": {}, "layout": {}, "title": "T"}), "v2 schema"),
-        (dashboard(panels=None, model={"title": "T"}, inputs={"DS_X": "ct-p"}), "dashboard 'ct-d': inputs: 'DS_X' is neither an input"),
+        (
+            dashboard(panels=None, model={"title": "T"}, inputs={"DS_X": "ct-p"}),
+            "dashboard 'ct-d': inputs: 'DS_X' is neither an input",
+        ),
         (dashboard(inputs={"DS_X": "ct-p"}), "dashboards[0].inputs: only a model has inputs"),
         (dashboard(ignore_paths=["panels[x"]), "ignore_paths"),
         (model(targets=[{"refId": "", "expr": "up"}]), "dashboard 'ct-d': panel 'T': a query has an empty refId"),
@@ -128,7 +186,9 @@ def test_a_wrong_password_is_tried_once(grafana):
 
 
 def test_credentials_refused_half_way_end_the_run_and_what_was_written_is_reported(grafana):
-    grafana.wire.rule = lambda method, url, send: answer(401, {"message": "Unauthorized"}) if method == "POST" and "datasources" in url else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(401, {"message": "Unauthorized"}) if method == "POST" and "datasources" in url else None
+    )
     result = grafana.run(grafana_resources, **DECLARED)
     assert actions(result) == {"ct-f": "created"}
     assert (result["failed"], result["changed"]) == (True, True)
@@ -138,7 +198,9 @@ def test_credentials_refused_half_way_end_the_run_and_what_was_written_is_report
 
 
 def test_a_failed_folder_leaves_out_what_lies_in_it_and_nothing_else(grafana):
-    grafana.wire.rule = lambda method, url, send: answer(403, {"message": "Access denied"}) if method == "POST" and "folders" in url else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(403, {"message": "Access denied"}) if method == "POST" and "folders" in url else None
+    )
     root = {"uid": "ct-root", "title": "CT Root", "datasource_uid": "ct-p", "panels": []}
     result = grafana.run(grafana_resources, **{**DECLARED, "dashboards": [DASHBOARD, root]})
     assert "folder 'ct-f'" in result["msg"]
@@ -174,19 +236,29 @@ def test_a_folder_stays_while_something_is_still_in_it(grafana, way):
 def test_a_folder_with_what_the_search_does_not_show_stays(grafana, monkeypatch):
     monkeypatch.setattr(writes, "COUNT_PAUSES_SECONDS", (0.0, 0.0))
     grafana.run(grafana_resources, folders=[FOLDER])
-    grafana.wire.rule = lambda method, url, send: answer(200, {"dashboard": 0, "librarypanel": 2}) if url.endswith("/counts") else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(200, {"dashboard": 0, "librarypanel": 2}) if url.endswith("/counts") else None
+    )
     for check in (True, False):
         result = grafana.run(grafana_resources, check=check, folders=[{"uid": "ct-f", "state": "absent"}])
         assert "folder 'ct-f': left unchanged, since Grafana would remove with it 2 librarypanel" in result["msg"]
     assert grafana.api("GET", "/api/folders/ct-f")["title"] == "CT F"
 
 
-@pytest.mark.parametrize("counted", [None, answer(404, {"message": "Not found"}), answer(200, {"dashboard": 0, "alertrule": 0})])
+@pytest.mark.parametrize(
+    "counted", [None, answer(404, {"message": "Not found"}), answer(200, {"dashboard": 0, "alertrule": 0})]
+)
 def test_a_folder_with_a_library_panel_stays_whether_grafana_counts_them_or_not(grafana, monkeypatch, counted):
     """Grafana 9 has no counts, 10.0 none of library panels. Both remove library panels that no dashboard shows."""
     monkeypatch.setattr(writes, "COUNT_PAUSES_SECONDS", (0.0, 0.0))
     grafana.run(grafana_resources, folders=[FOLDER])
-    element = {"uid": "ct-lib", "name": "CT Library", "kind": 1, "folderUid": "ct-f", "model": {"type": "text", "title": "Text"}}
+    element = {
+        "uid": "ct-lib",
+        "name": "CT Library",
+        "kind": 1,
+        "folderUid": "ct-f",
+        "model": {"type": "text", "title": "Text"},
+    }
     grafana.api("POST", "/api/library-elements", element)
     grafana.wire.rule = lambda method, url, send: counted if url.endswith("/counts") else None
     for check in (True, False):
@@ -199,7 +271,9 @@ def test_a_folder_with_a_library_panel_stays_whether_grafana_counts_them_or_not(
 def test_a_removal_that_fails_is_reported_with_what_was_written(grafana):
     grafana.run(grafana_resources, owner="ct-team", **DECLARED)
     grafana.wait_for_search("ct-d")
-    grafana.wire.rule = lambda method, url, send: answer(500, {"message": "broken"}) if method == "DELETE" and "dashboards" in url else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(500, {"message": "broken"}) if method == "DELETE" and "dashboards" in url else None
+    )
     result = grafana.run(grafana_resources, owner="ct-team", prune=True, folders=[{"uid": "ct-new", "title": "CT New"}])
     assert "dashboard 'ct-d': DELETE /api/dashboards/uid/ct-d was answered with 500" in result["msg"]
     assert actions(result) == {"ct-new": "created", "ct-p": "deleted"}
@@ -207,9 +281,13 @@ def test_a_removal_that_fails_is_reported_with_what_was_written(grafana):
 
 def test_one_object_that_cannot_be_read_does_not_stop_the_others(grafana):
     grafana.run(grafana_resources, **DECLARED)
-    grafana.wire.rule = lambda method, url, send: answer(406, {"message": "stored as v2"}) if url.endswith("/uid/ct-d") else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(406, {"message": "stored as v2"}) if url.endswith("/uid/ct-d") else None
+    )
     result = grafana.run(grafana_resources, **{**DECLARED, "folders": [{**FOLDER, "title": "CT Other"}]})
-    assert result["msg"].startswith("dashboard 'ct-d': GET /api/dashboards/uid/ct-d was answered with 406: stored as v2")
+    assert result["msg"].startswith(
+        "dashboard 'ct-d': GET /api/dashboards/uid/ct-d was answered with 406: stored as v2"
+    )
     assert actions(result) == {"ct-f": "renamed", "ct-p": "unchanged"}
     gathered = grafana.run(grafana_resources, state="gathered")["gathered"]
     assert "ct-d" not in {dashboard["uid"] for dashboard in gathered["dashboards"]}
@@ -290,7 +368,10 @@ def test_a_grafana_before_11_without_the_toggle_makes_no_folder_at_the_top_level
         return answer(200, settings) if url.endswith("/api/frontend/settings") else None
 
     grafana.wire.rule = rule
-    nested = [{"uid": "ct-g", "title": "CT G", "parent_uid": "ct-f"}, {"uid": "ct-h", "title": "CT H", "parent_uid": "ct-f"}]
+    nested = [
+        {"uid": "ct-g", "title": "CT G", "parent_uid": "ct-f"},
+        {"uid": "ct-h", "title": "CT H", "parent_uid": "ct-f"},
+    ]
     inside = {"uid": "ct-d", "title": "CT D", "folder_uid": "ct-h", "panels": [], "datasource_uid": "ct-p"}
     result = grafana.run(grafana_resources, check=check, folders=[FOLDER, *nested], dashboards=[inside])
     assert "folder 'ct-g': it cannot be put into 'ct-f'. This Grafana does not nest folders" in result["msg"]
@@ -298,7 +379,11 @@ def test_a_grafana_before_11_without_the_toggle_makes_no_folder_at_the_top_level
     assert actions(result) == {"ct-f": "unchanged"}
     assert grafana.wire.writes == []
     settings["featureToggles"]["nestedFolders"] = True
-    assert actions(grafana.run(grafana_resources, check=True, folders=[FOLDER, *nested])) == {"ct-f": "unchanged", "ct-g": "moved", "ct-h": "created"}
+    assert actions(grafana.run(grafana_resources, check=True, folders=[FOLDER, *nested])) == {
+        "ct-f": "unchanged",
+        "ct-g": "moved",
+        "ct-h": "created",
+    }
 
 
 def test_a_grafana_without_nested_folders_is_named(grafana):
@@ -313,10 +398,18 @@ def test_a_grafana_without_nested_folders_is_named(grafana):
             return answer(404, {"message": "To use this service, you need to activate nested folder feature."})
         if url.endswith("/api/folders/ct-h") and ("POST", "/api/folders") in grafana.wire.requests[:-1]:
             return answer(200, {"uid": "ct-h", "title": "CT H"})
-        return answer(200, {"uid": "ct-h", "title": "CT H", "url": "/x", "parentUid": "ct-f"}) if method == "POST" else None
+        return (
+            answer(200, {"uid": "ct-h", "title": "CT H", "url": "/x", "parentUid": "ct-f"})
+            if method == "POST"
+            else None
+        )
 
     grafana.wire.rule = rule
-    folders = [FOLDER, {"uid": "ct-g", "title": "CT G", "parent_uid": "ct-f"}, {"uid": "ct-h", "title": "CT H", "parent_uid": "ct-f"}]
+    folders = [
+        FOLDER,
+        {"uid": "ct-g", "title": "CT G", "parent_uid": "ct-f"},
+        {"uid": "ct-h", "title": "CT H", "parent_uid": "ct-f"},
+    ]
     message = grafana.run(grafana_resources, folders=folders)["msg"]
     assert "folder 'ct-g': it cannot be moved. This Grafana does not nest folders" in message
     assert "folder 'ct-h': it was made at the top level instead of in 'ct-f'" in message
@@ -343,7 +436,10 @@ def test_a_save_of_somebody_else_in_between_is_read_and_restored(grafana):
     ("given", "words"),
     [
         (answer(413, "<html>413 Request Entity Too Large</html>"), "Let the proxy or web server pass larger bodies"),
-        (answer(403, {"message": "dashboard Quota reached"}), "Quota reached. Raise the quota in Grafana's section [quota]"),
+        (
+            answer(403, {"message": "dashboard Quota reached"}),
+            "Quota reached. Raise the quota in Grafana's section [quota]",
+        ),
     ],
 )
 def test_a_limit_is_named_with_what_raises_it(grafana, given, words):
@@ -356,7 +452,9 @@ def test_a_limit_is_named_with_what_raises_it(grafana, given, words):
 def test_a_server_that_never_stops_conflicting_is_reported(grafana):
     grafana.run(grafana_resources, **DECLARED)
     grafana.wire.clear()
-    grafana.wire.rule = lambda method, url, send: answer(412, {"message": "changed by someone else"}) if method == "POST" else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(412, {"message": "changed by someone else"}) if method == "POST" else None
+    )
     result = grafana.run(grafana_resources, **dashboard(description="declared"))
     assert "dashboard 'ct-d': POST /api/dashboards/db was answered with 412: changed by someone else" in result["msg"]
     assert len(grafana.wire.writes) == 2
@@ -389,7 +487,10 @@ def test_a_redirect_to_another_host_gets_no_credentials(grafana):
 
 def test_a_login_page_in_between_is_named(grafana):
     grafana.wire.rule = lambda method, url, send: answer(200, "<html>log in</html>") if "datasources" in url else None
-    assert "text/html instead of JSON. Is there a proxy or a login page in between" in grafana.run(grafana_resources, **DECLARED)["msg"]
+    assert (
+        "text/html instead of JSON. Is there a proxy or a login page in between"
+        in grafana.run(grafana_resources, **DECLARED)["msg"]
+    )
 
 
 def test_a_sub_path_is_kept(grafana):
@@ -408,7 +509,10 @@ def test_a_sub_path_in_the_path_that_grafana_gives_is_not_doubled():
 
 def test_nothing_answers():
     nowhere = Grafana("http://127.0.0.1:1", "admin", "password-of-none")
-    assert "no Grafana answers at http://127.0.0.1:1 after 1 s" in nowhere.run(grafana_resources, wait=1, **DECLARED)["msg"]
+    assert (
+        "no Grafana answers at http://127.0.0.1:1 after 1 s"
+        in nowhere.run(grafana_resources, wait=1, **DECLARED)["msg"]
+    )
     planned = nowhere.run(grafana_resources, check=True, **DECLARED)
     assert set(actions(planned).values()) == {"created"}
 
@@ -478,13 +582,17 @@ def test_the_proxy_of_the_environment_is_not_asked(grafana, monkeypatch):
     assert result["changed"], result
 
 
-MANY = [{"uid": f"ct-{number}", "title": f"CT {number}", "datasource_uid": "ct-p", "panels": []} for number in range(32)]
+MANY = [
+    {"uid": f"ct-{number}", "title": f"CT {number}", "datasource_uid": "ct-p", "panels": []} for number in range(32)
+]
 
 
 def test_of_many_dashboards_the_one_that_cannot_be_read_fails_alone(grafana):
     grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
     grafana.wire.clear()
-    grafana.wire.rule = lambda method, url, send: answer(403, {"message": "Access denied"}) if url.endswith("/ct-7") else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(403, {"message": "Access denied"}) if url.endswith("/ct-7") else None
+    )
     result = grafana.run(grafana_resources, datasources=[DATASOURCE], dashboards=MANY)
     assert "dashboard 'ct-7'" in result["msg"]
     assert "ct-8" not in result["msg"]

@@ -121,7 +121,9 @@ def test_a_new_secret_key_makes_secrets_be_sent_again(with_key, tmp_path, capfd)
 
 def test_a_secret_key_file_that_does_not_exist(grafana, tmp_path):
     missing = str(tmp_path / "secret_key")
-    assert "does not exist" in grafana.run(grafana_resources, datasources=[datasource()], secret_key_file=missing)["msg"]
+    assert (
+        "does not exist" in grafana.run(grafana_resources, datasources=[datasource()], secret_key_file=missing)["msg"]
+    )
     assert grafana.run(grafana_resources, check=True, datasources=[datasource()], secret_key_file=missing)["changed"]
 
 
@@ -134,7 +136,9 @@ def test_a_refused_password_comes_with_the_advice_of_the_task(grafana):
 
 
 def test_a_server_that_repeats_a_secret_in_its_error_does_not_have_it_shown(grafana):
-    grafana.wire.rule = lambda method, url, send: answer(400, {"message": f"bad value {FIRST}"}) if method == "POST" else None
+    grafana.wire.rule = lambda method, url, send: (
+        answer(400, {"message": f"bad value {FIRST}"}) if method == "POST" else None
+    )
     result = grafana.run(grafana_resources, datasources=[datasource(secure_json_data={"httpHeaderValue1": FIRST})])
     assert result["failed"]
     assert FIRST not in json.dumps(result)
@@ -148,11 +152,19 @@ def test_no_secret_in_the_output_of_ansible(grafana, tmp_path, working):
         "username": grafana.username,
         "password": "{{ lookup('ansible.builtin.env', 'PASSWORD_OF_TEST') }}",
         "datasources": [
-            datasource(uid="ct-p" if working else "c t", secure_json_data={"httpHeaderValue1": "{{ lookup('ansible.builtin.env', 'SECRET_OF_TEST') }}"})
+            datasource(
+                uid="ct-p" if working else "c t",
+                secure_json_data={"httpHeaderValue1": "{{ lookup('ansible.builtin.env', 'SECRET_OF_TEST') }}"},
+            )
         ],
     }
     playbook = tmp_path / "playbook.yml"
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [{"mlops.gpu_monitoring.grafana_resources": task}]}
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "tasks": [{"mlops.gpu_monitoring.grafana_resources": task}],
+    }
     playbook.write_text(yaml.safe_dump([play]))
     environment = {
         **os.environ,
@@ -163,7 +175,9 @@ def test_no_secret_in_the_output_of_ansible(grafana, tmp_path, working):
     }
     program, python = Path(sys.executable).parent / "ansible-playbook", f"ansible_python_interpreter={sys.executable}"
     command = [str(program), "-vvvv", "--diff", "-i", "localhost,", "-e", python, str(playbook)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     assert (done.returncode == 0) == working, done.stdout
     assert ("<set>" in done.stdout) == working
     assert FIRST not in done.stdout
@@ -223,7 +237,9 @@ def test_a_token_from_a_file_with_an_end_of_line(grafana, account):
 
 def test_a_service_account_gets_its_role_back_and_goes(grafana, account):
     grafana.run(grafana_service_account, **account)
-    assert grafana.run(grafana_service_account, **{**account, "role": "Viewer"})["actions"] == ["update service account"]
+    assert grafana.run(grafana_service_account, **{**account, "role": "Viewer"})["actions"] == [
+        "update service account"
+    ]
     gone = {"name": "ct-account", "token_file": account["token_file"], "state": "absent"}
     assert grafana.run(grafana_service_account, **gone)["actions"] == ["delete service account", "delete token file"]
     assert not grafana.run(grafana_service_account, **gone)["changed"]
@@ -249,7 +265,9 @@ def test_two_service_accounts_have_a_token_each(grafana, account, tmp_path):
     other = {"name": "ct-other", "token_file": str(tmp_path / "other")}
     grafana.run(grafana_service_account, **account)
     assert grafana.run(grafana_service_account, **other)["actions"] == ["create service account", "create token"]
-    message = grafana.run(grafana_service_account, **{**other, "token_file": str(tmp_path / "third"), "token_name": "ct-account"})["msg"]
+    message = grafana.run(
+        grafana_service_account, **{**other, "token_file": str(tmp_path / "third"), "token_name": "ct-account"}
+    )["msg"]
     assert "token_name: 'ct-account' is the name of a token of another service account" in message
     assert "failed" not in grafana.run(grafana_service_account, **other, state="absent")
 
@@ -296,7 +314,9 @@ def test_a_file_that_holds_no_token_is_not_lost(grafana, account, state, content
     assert f"token_file: {other} holds something else than a token" in message
     assert other.read_bytes() == content
     assert grafana.wire.writes == []
-    message = grafana.run(grafana_service_account, **{**account, "token_file": str(other.parent), "state": state})["msg"]
+    message = grafana.run(grafana_service_account, **{**account, "token_file": str(other.parent), "state": state})[
+        "msg"
+    ]
     assert "is a directory" in message
 
 

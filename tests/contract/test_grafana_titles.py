@@ -34,7 +34,9 @@ def strict(grafana):
 
 
 def test_titles_that_move_on_and_those_of_removed_dashboards_are_free(strict):
-    strict.run(grafana_resources, dashboards=[dashboard("ct-a", "CT A"), dashboard("ct-b", "CT B"), dashboard("ct-c", "CT C")])
+    strict.run(
+        grafana_resources, dashboards=[dashboard("ct-a", "CT A"), dashboard("ct-b", "CT B"), dashboard("ct-c", "CT C")]
+    )
     declared = [
         dashboard("ct-a", "CT B"),
         dashboard("ct-b", "CT C"),
@@ -54,7 +56,9 @@ def test_a_title_that_somebody_elses_dashboard_keeps_is_refused_in_check_mode_to
     strict.save({"uid": "ct-theirs", "title": "CT A", "panels": []})
     strict.wire.clear()
     for check in (True, False):
-        result = strict.run(grafana_resources, check=check, dashboards=[dashboard("ct-a", "CT A"), dashboard("ct-b", "CT B")])
+        result = strict.run(
+            grafana_resources, check=check, dashboards=[dashboard("ct-a", "CT A"), dashboard("ct-b", "CT B")]
+        )
         assert "dashboard 'ct-a': 'ct-theirs' has the title 'CT A' in the same folder" in result["msg"]
         assert actions(result) == {"ct-b": "created"}
     assert [path for _method, path in strict.wire.writes] == ["/api/dashboards/db"]

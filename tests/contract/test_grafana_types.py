@@ -93,7 +93,10 @@ def test_basic_authentication_can_be_switched_off(grafana):
         ({"datasources": [{**DATASOURCE, "url": "me:hunter22@p:9090"}]}, "its url '***@p:9090' is not an HTTP URL"),
         ({"datasources": [{**DATASOURCE, "url": "http://me:hunter22@p "}]}, "'http://***@p ' has a blank at an end"),
         ({"datasources": [{**DATASOURCE, "url": "http://p:9090 "}]}, "has a blank at an end"),
-        ({"datasources": [{**DATASOURCE, "url": None}]}, "datasource 'ct-p': its url is missing, and Grafana refuses to change"),
+        (
+            {"datasources": [{**DATASOURCE, "url": None}]},
+            "datasource 'ct-p': its url is missing, and Grafana refuses to change",
+        ),
         ({"datasources": [{**DATASOURCE, "name": ""}]}, "datasources[0].name: empty for 'ct-p'"),
         ({"datasources": [{**DATASOURCE, "name": " "}]}, "datasources[0].name: empty"),
         ({"datasources": [{**DATASOURCE, "name": "n" * 191}]}, "has 191 characters. Give at most 190"),

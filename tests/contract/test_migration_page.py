@@ -19,6 +19,8 @@ def test_the_task_declares_its_objects_and_a_rerun_writes_nothing(grafana):
     options = {name: value for name, value in task[MODULE].items() if name not in ("url", "username", "password")}
     options["dashboards"][0]["model"] = {"title": "Training", "panels": [], "schemaVersion": 39}
 
-    assert actions(grafana.run(grafana_resources, **options)) == dict.fromkeys(("ct-prometheus", "ct-teams", "ct-training"), "created")
+    assert actions(grafana.run(grafana_resources, **options)) == dict.fromkeys(
+        ("ct-prometheus", "ct-teams", "ct-training"), "created"
+    )
     grafana.wait_for_search("ct-training")
     assert grafana.run(grafana_resources, **options)["changed"] is False

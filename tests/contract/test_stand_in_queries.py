@@ -28,7 +28,12 @@ class FakePrometheus(JsonHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         ranged = self.path.startswith("/api/v1/query_range")
         values = {"values": [[100, "1"], [115, "2"]]} if ranged else {"value": [100, "42"]}
-        self.answer({"status": "success", "data": {"resultType": "matrix" if ranged else "vector", "result": [{**SERIES, **values}]}})
+        self.answer(
+            {
+                "status": "success",
+                "data": {"resultType": "matrix" if ranged else "vector", "result": [{**SERIES, **values}]},
+            }
+        )
 
     def do_GET(self):
         self.answer({"status": "success", "path": self.path})
@@ -39,7 +44,13 @@ def client():
     server = ThreadingHTTPServer(("127.0.0.1", 0), FakePrometheus)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     client = create_app(Store(), "admin", "admin").test_client()
-    body = {"name": "P", "uid": "p", "type": "prometheus", "access": "proxy", "url": f"http://127.0.0.1:{server.server_port}"}
+    body = {
+        "name": "P",
+        "uid": "p",
+        "type": "prometheus",
+        "access": "proxy",
+        "url": f"http://127.0.0.1:{server.server_port}",
+    }
     assert client.post("/api/datasources", json=body, auth=ADMIN).status_code == 200
     yield client
     server.shutdown()
@@ -97,7 +108,9 @@ def test_five_wrong_passwords_lock_the_login(client):
 
 def test_state_is_kept_on_disk(tmp_path):
     first = create_app(Store(tmp_path / "grafana.db"), "admin", "first-password").test_client()
-    assert first.post("/api/folders", json={"uid": "f", "title": "F"}, auth=("admin", "first-password")).status_code == 200
+    assert (
+        first.post("/api/folders", json={"uid": "f", "title": "F"}, auth=("admin", "first-password")).status_code == 200
+    )
     second = create_app(Store(tmp_path / "grafana.db"), "admin", "another-password").test_client()
     assert second.get("/api/folders/f", auth=("admin", "first-password")).get_json()["title"] == "F"
 
@@ -117,7 +130,8 @@ def test_a_changed_password_and_a_token_outlive_a_restart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("role", "folder", "datasource", "account"), [("Viewer", 403, 403, 403), ("Editor", 200, 403, 403), ("Admin", 200, 200, 201)]
+    ("role", "folder", "datasource", "account"),
+    [("Viewer", 403, 403, 403), ("Editor", 200, 403, 403), ("Admin", 200, 200, 201)],
 )
 def test_a_token_may_write_what_its_role_may(client, role, folder, datasource, account):
     headers = bearer(token(client, role))
@@ -167,7 +181,14 @@ def test_a_search_finds(searched, parameters, uids):
 
 def test_a_folder_is_found_with_its_parent(searched):
     (hit,) = searched("query=b&type=dash-folder").get_json()
-    expected = {"title": "B", "type": "dash-folder", "url": "/dashboards/f/b/b", "uri": "db/b", "folderUid": "a", "folderTitle": "A"}
+    expected = {
+        "title": "B",
+        "type": "dash-folder",
+        "url": "/dashboards/f/b/b",
+        "uri": "db/b",
+        "folderUid": "a",
+        "folderTitle": "A",
+    }
     assert {key: hit[key] for key in expected} == expected
 
 
@@ -197,7 +218,9 @@ def test_the_organization_of_a_login_is_switched(client):
 
 def test_a_dashboard_is_saved_into_a_folder_by_its_number(client):
     folder = client.post("/api/folders", json={"uid": "f", "title": "F"}, auth=ADMIN).json["id"]
-    saved = client.post("/api/dashboards/db", json={"dashboard": {"uid": "d", "title": "D"}, "folderId": folder}, auth=ADMIN)
+    saved = client.post(
+        "/api/dashboards/db", json={"dashboard": {"uid": "d", "title": "D"}, "folderId": folder}, auth=ADMIN
+    )
     assert (saved.status_code, saved.json["folderUid"]) == (200, "f")
     meta = client.get("/api/dashboards/uid/d", auth=ADMIN).json["meta"]
     assert (meta["folderId"], meta["folderUid"]) == (folder, "f")

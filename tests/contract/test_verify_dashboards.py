@@ -1,5 +1,4 @@
-"""The report about a dashboard matches what Grafana shows when somebody opens it. The Prometheus belongs to the test.
-"""
+"""The report about a dashboard matches what Grafana shows when somebody opens it. The Prometheus belongs to the test."""
 
 from __future__ import annotations
 
@@ -67,14 +66,33 @@ def look(grafana):
     Prometheus.asked = Counter()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    source = {"uid": "ct-p", "name": "CT P", "type": "prometheus", "access": "proxy", "url": f"http://127.0.0.1:{server.server_port}"}
+    source = {
+        "uid": "ct-p",
+        "name": "CT P",
+        "type": "prometheus",
+        "access": "proxy",
+        "url": f"http://127.0.0.1:{server.server_port}",
+    }
     grafana.api("POST", "/api/datasources", source)
-    options = {"url": grafana.url, "username": grafana.username, "password": grafana.password, "token": None, "org_id": None}
+    options = {
+        "url": grafana.url,
+        "username": grafana.username,
+        "password": grafana.password,
+        "token": None,
+        "org_id": None,
+    }
     tls = {"validate_certs": True, "ca_path": None, "client_cert": None, "client_key": None}
     dashboards = Dashboards(Client({**options, **tls, "timeout": 10, "use_proxy": False, "login_help": None}), [])
 
     def shown(*given, variables=(), hosts=(), **more):
-        model = {"uid": "ct-d", "title": "CT D", "schemaVersion": 39, "panels": list(given), "templating": {"list": list(variables)}, **more}
+        model = {
+            "uid": "ct-d",
+            "title": "CT D",
+            "schemaVersion": 39,
+            "panels": list(given),
+            "templating": {"list": list(variables)},
+            **more,
+        }
         grafana.save(model)
         grafana.wire.clear()
         found = dashboards.look(["ct-d"], Drawable(list(hosts), []))
@@ -105,18 +123,25 @@ def test_the_authors_value_gives_way_to_one_that_is_there(look):
 
 
 def test_a_value_that_is_kept_may_find_nothing(look):
-    shown = look(panel('tgi_queue_size{container="$service"}'), variables=[variable("service", "label_values(nothing, container)", **SAVED)])
+    shown = look(
+        panel('tgi_queue_size{container="$service"}'),
+        variables=[variable("service", "label_values(nothing, container)", **SAVED)],
+    )
     assert shown["faults"] == [("P", "")]
 
 
 def test_all_is_every_option(look):
-    everything = variable("host", "label_values(up, host)", multi=True, includeAll=True, current={"text": "All", "value": ["$__all"]})
+    everything = variable(
+        "host", "label_values(up, host)", multi=True, includeAll=True, current={"text": "All", "value": ["$__all"]}
+    )
     assert look(panel('x{host=~"$host"}'), variables=[everything])["faults"] == []
 
 
 def test_query_result_and_its_regular_expression(look):
     query = 'query_result(label_replace(DCGM_FI_DEV_POWER_USAGE, "instance", "$1", "instance", "(.*):9400.*"))'
-    hostname = variable("hostname", query, regex='/.*instance="([^"]*).*/', current={"text": "$hostname", "value": "$hostname"})
+    hostname = variable(
+        "hostname", query, regex='/.*instance="([^"]*).*/', current={"text": "$hostname", "value": "$hostname"}
+    )
     shown = look(panel('DCGM_FI_DEV_POWER_USAGE{instance="$hostname:9400"}'), variables=[hostname])
     assert shown["faults"] == []
 
@@ -127,13 +152,28 @@ def test_the_result_of_a_scalar_is_its_number(look):
 
 
 def test_an_interval_set_to_auto(look):
-    interval = {"name": "interval", "type": "interval", "query": "30s,1m", "auto": True, "auto_count": 50, "auto_min": "1m"}
+    interval = {
+        "name": "interval",
+        "type": "interval",
+        "query": "30s,1m",
+        "auto": True,
+        "auto_count": 50,
+        "auto_min": "1m",
+    }
     interval["current"] = {"text": "auto", "value": "$__auto_interval_interval"}
-    assert look(panel("rate(cpu[$interval])"), variables=[interval], time={"from": "now-15m", "to": "now"})["faults"] == []
+    assert (
+        look(panel("rate(cpu[$interval])"), variables=[interval], time={"from": "now-15m", "to": "now"})["faults"] == []
+    )
 
 
 def test_a_datasource_variable_of_another_server(look):
-    source = {"name": "ds", "type": "datasource", "query": "prometheus", "current": {"text": "Mimir", "value": "PBFA97CFB590B2093"}, "regex": "CT P"}
+    source = {
+        "name": "ds",
+        "type": "datasource",
+        "query": "prometheus",
+        "current": {"text": "Mimir", "value": "PBFA97CFB590B2093"},
+        "regex": "CT P",
+    }
     reference = {"type": "prometheus", "uid": "${ds}"}
     assert look(panel("up", datasource=reference), variables=[source])["faults"] == []
 
@@ -147,7 +187,9 @@ def test_a_library_panel_has_the_queries_that_grafana_keeps(look, grafana):
     grafana.wire.named.add("ct-lib")
     element = {"uid": "ct-lib", "name": "CT Lib", "kind": 1, "folderUid": "", "model": panel("nothing", "Shared")}
     grafana.api("POST", "/api/library-elements", element)
-    references = [{"id": place, "libraryPanel": {"uid": uid, "name": uid}} for place, uid in enumerate(["ct-lib", "ct-gone"], 1)]
+    references = [
+        {"id": place, "libraryPanel": {"uid": uid, "name": uid}} for place, uid in enumerate(["ct-lib", "ct-gone"], 1)
+    ]
     assert look(*references)["faults"] == [("Shared", ""), ("ct-gone", "its library panel ct-gone is not in Grafana")]
 
 
@@ -171,7 +213,10 @@ def test_scenes_ask_for_variables_that_are_never_refreshed(look, grafana, versio
 def test_a_dashboard_of_schema_v2_is_read_as_grafana_converts_it(look, grafana):
     place = "/apis/dashboard.grafana.app/{}/namespaces/default/dashboards/ct-d"
     refused = {"message": f"dashboard api version not supported, use {place.format('v2beta1')} instead"}
-    converted = {"kind": "Dashboard", "spec": {"title": "CT V2", "schemaVersion": 42, "panels": [panel("nothing", "Empty")]}}
+    converted = {
+        "kind": "Dashboard",
+        "spec": {"title": "CT V2", "schemaVersion": 42, "panels": [panel("nothing", "Empty")]},
+    }
     given = {"/api/dashboards/uid/ct-d": answer(406, refused), place.format("v1beta1"): answer(200, converted)}
     grafana.wire.rule = lambda method, url, send: given.get(urlsplit(url).path)
     assert look(panel("up")) == {"title": "CT V2", "panels": 1, "faults": [("Empty", "")], "unchecked": []}

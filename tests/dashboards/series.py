@@ -27,7 +27,12 @@ GAUGES = {
     "MEM_CLOCK": (2619, 2619),
     "XID_ERRORS": (0, 0),
 }
-COUNTERS = {"TOTAL_ENERGY_CONSUMPTION": 400000.0, "PCIE_REPLAY_COUNTER": 0.01, "POWER_VIOLATION": 2e8, "THERMAL_VIOLATION": 1e6}
+COUNTERS = {
+    "TOTAL_ENERGY_CONSUMPTION": 400000.0,
+    "PCIE_REPLAY_COUNTER": 0.01,
+    "POWER_VIOLATION": 2e8,
+    "THERMAL_VIOLATION": 1e6,
+}
 DATA_CENTER_GAUGES = {
     "MEMORY_TEMP": (40, 90),
     "ROW_REMAP_FAILURE": (0, 0),
@@ -38,7 +43,13 @@ DATA_CENTER_GAUGES = {
     "NVLINK_BANDWIDTH_TOTAL": (0, 300000),
 }
 DATA_CENTER_COUNTERS = {"ECC_SBE_VOL_TOTAL": 0.001}
-PROFILING = {"GR_ENGINE_ACTIVE": (0, 1), "PIPE_TENSOR_ACTIVE": (0, 1), "DRAM_ACTIVE": (0, 1), "PCIE_RX_BYTES": (0, 2e10), "PCIE_TX_BYTES": (0, 2e10)}
+PROFILING = {
+    "GR_ENGINE_ACTIVE": (0, 1),
+    "PIPE_TENSOR_ACTIVE": (0, 1),
+    "DRAM_ACTIVE": (0, 1),
+    "PCIE_RX_BYTES": (0, 2e10),
+    "PCIE_TX_BYTES": (0, 2e10),
+}
 PCIE = {"PCIE_RX_THROUGHPUT": (0, 2e7), "PCIE_TX_THROUGHPUT": (0, 2e7)}
 # What DCGM reads of a vGPU (https://github.com/NVIDIA/dcgm-exporter/issues/193); its clocks stand still.
 OF_VGPU = ("FB_USED", "FB_FREE", "SM_CLOCK", "MEM_CLOCK", "XID_ERRORS")
@@ -98,12 +109,18 @@ def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = 
             "device": f"nvidia{gpu}",
             "modelName": "NVIDIA GeForce RTX 4090" if kind == "consumer" else "NVIDIA H100 80GB HBM3",
         }
-        parts = [{**labels, "GPU_I_PROFILE": "3g.40gb", "GPU_I_ID": str(part)} for part in (1, 2)] if kind == "mig" else [labels]
+        parts = (
+            [{**labels, "GPU_I_PROFILE": "3g.40gb", "GPU_I_ID": str(part)} for part in (1, 2)]
+            if kind == "mig"
+            else [labels]
+        )
         for one in parts:
             yield from _gpu(one, kind, profiling and kind in ("data center", "mig"))
 
 
-def gpu_containers(host: str, given: Sequence[tuple[str, int]], kind: str = "data center", usage: bool = False) -> Iterator[Series]:
+def gpu_containers(
+    host: str, given: Sequence[tuple[str, int]], kind: str = "data center", usage: bool = False
+) -> Iterator[Series]:
     """What the container GPU collector of a host says: the containers that have a GPU, and, with `usage`, what they
     use.
 
@@ -269,12 +286,22 @@ def _sglang(labels: dict[str, str]) -> Iterator[Series]:
         yield from _histogram(f"sglang:{name}_seconds", mean, labels)
     for name, high in (("num_running_reqs", 100), ("num_queue_reqs", 20), ("token_usage", 1)):
         yield gauge(f"sglang:{name}", 0, high, **labels)
-    for name, rate in {"prompt_tokens": 9000, "generation_tokens": 2500, "num_requests": 10, "num_aborted_requests": 0.1}.items():
+    for name, rate in {
+        "prompt_tokens": 9000,
+        "generation_tokens": 2500,
+        "num_requests": 10,
+        "num_aborted_requests": 0.1,
+    }.items():
         yield counter(f"sglang:{name}_total", rate, **labels)
 
 
 def _tgi(labels: dict[str, str]) -> Iterator[Series]:
-    for name, mean in {"duration": 8, "queue_duration": 0.1, "inference_duration": 8, "mean_time_per_token_duration": 0.03}.items():
+    for name, mean in {
+        "duration": 8,
+        "queue_duration": 0.1,
+        "inference_duration": 8,
+        "mean_time_per_token_duration": 0.03,
+    }.items():
         yield from _histogram(f"tgi_request_{name}", mean, labels)
     yield counter("tgi_request_success", 10, **labels)
     yield counter("tgi_request_failure", 0.1, err="overloaded", **labels)
@@ -300,7 +327,11 @@ def _triton(labels: dict[str, str]) -> Iterator[Series]:
 
 def _torchserve(labels: dict[str, str]) -> Iterator[Series]:
     model = {**labels, "model_name": "densenet161", "model_version": "default", "hostname": "9b1c0"}
-    for name, rate in {"inference_requests_total": 50, "inference_latency_microseconds": 1e6, "queue_latency_microseconds": 1e5}.items():
+    for name, rate in {
+        "inference_requests_total": 50,
+        "inference_latency_microseconds": 1e6,
+        "queue_latency_microseconds": 1e5,
+    }.items():
         yield counter(f"ts_{name}", rate, **model)
     yield counter("Requests5XX", 0, Level="Host", Hostname="9b1c0", **labels)
 
@@ -345,7 +376,10 @@ def write(series: list[Series], start: int, end: int, file: TextIO, interval: in
     for number, one in enumerate(series):
         course = (one.low, one.high, one.rate, number % COURSES)
         if course not in courses:
-            courses[course] = [f" {value:.10g} {time}\n" for value, time in zip(_values(one, number % COURSES, times), times, strict=True)]
+            courses[course] = [
+                f" {value:.10g} {time}\n"
+                for value, time in zip(_values(one, number % COURSES, times), times, strict=True)
+            ]
         key = one.key()
         file.write(key + key.join(courses[course]))
     file.write("# EOF\n")

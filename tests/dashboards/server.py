@@ -25,7 +25,21 @@ def image() -> str:
 def promtool(folder: Path, *arguments: str) -> str:
     """Output of promtool in a folder; LabError with what it said where it fails."""
     user = f"{os.getuid()}:{os.getgid()}"
-    start = ["docker", "run", "--rm", "--network", "none", "--tmpfs", "/tmp", "--user", user, "--volume", f"{folder}:/data", "--workdir", "/data"]
+    start = [
+        "docker",
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--tmpfs",
+        "/tmp",
+        "--user",
+        user,
+        "--volume",
+        f"{folder}:/data",
+        "--workdir",
+        "/data",
+    ]
     return run(*start, "--entrypoint", "promtool", image(), *arguments)
 
 
@@ -70,7 +84,17 @@ def served(blocks: Path, configuration: str = "{}\n") -> Iterator[Prometheus]:
     blocks.joinpath("prometheus.yml").write_text(configuration)
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    start = ["docker", "run", "--detach", "--network", "host", "--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{blocks}:/data"]
+    start = [
+        "docker",
+        "run",
+        "--detach",
+        "--network",
+        "host",
+        "--user",
+        f"{os.getuid()}:{os.getgid()}",
+        "--volume",
+        f"{blocks}:/data",
+    ]
     options = ["--config.file=/data/prometheus.yml", "--storage.tsdb.path=/data", "--storage.tsdb.retention.time=100y"]
     container = run(*start, image(), *options, f"--web.listen-address={address}")
     try:

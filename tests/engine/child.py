@@ -24,7 +24,12 @@ def start(options: dict[str, Any], kill_at: int = 0, operations: Sequence[str] =
     A copy by sendfile dies partway instead.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.engine.child", json.dumps({"options": options, "kill_at": kill_at, "operations": operations})],
+        [
+            sys.executable,
+            "-m",
+            "tests.engine.child",
+            json.dumps({"options": options, "kill_at": kill_at, "operations": operations}),
+        ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
         stdout=subprocess.PIPE,

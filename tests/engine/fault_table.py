@@ -1,5 +1,4 @@
-"""A Markdown table of what each fault did to a service, as a client saw it. Tests marked with the fault's name make it.
-"""
+"""A Markdown table of what each fault did to a service, as a client saw it. Tests marked with the fault's name make it."""
 
 from __future__ import annotations
 
@@ -33,7 +32,9 @@ class FaultTable:
 
 def faults_of_the_tests() -> list[str]:
     """Names of the faults that tests are marked with."""
-    return sorted({name for path in FOLDER.glob("test_*.py") for name in re.findall(r'mark\.fault\(\s*"(.+?)"', path.read_text())})
+    return sorted(
+        {name for path in FOLDER.glob("test_*.py") for name in re.findall(r'mark\.fault\(\s*"(.+?)"', path.read_text())}
+    )
 
 
 def faults_of_the_page() -> list[str]:

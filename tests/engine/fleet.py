@@ -75,7 +75,11 @@ class Host:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.exporters = {"cadvisor": Exporter(self._cadvisor), "nvidia-gpu": Exporter(self._dcgm), "node": Exporter(self._node)}
+        self.exporters = {
+            "cadvisor": Exporter(self._cadvisor),
+            "nvidia-gpu": Exporter(self._dcgm),
+            "node": Exporter(self._node),
+        }
         self.reset()
 
     def reset(self) -> None:
@@ -112,8 +116,16 @@ class Host:
         stamp = f"{(now + self.skew) * 1000:.0f}"
         # As the real one: without the engine's socket it knows the root alone.
         sets = ['id="/",name="",image=""']
-        sets += [f'id="/docker/{name}",name="{name}",image="image-of-{name}"' for name in self.containers] if self.labelled else []
-        values = {"container_last_seen": now, "container_cpu_usage_seconds_total": now, "container_memory_usage_bytes": 1e8}
+        sets += (
+            [f'id="/docker/{name}",name="{name}",image="image-of-{name}"' for name in self.containers]
+            if self.labelled
+            else []
+        )
+        values = {
+            "container_last_seen": now,
+            "container_cpu_usage_seconds_total": now,
+            "container_memory_usage_bytes": 1e8,
+        }
         return "".join(f"{metric}{{{labels}}} {value} {stamp}\n" for metric, value in values.items() for labels in sets)
 
     def _node(self) -> str:
@@ -143,7 +155,9 @@ class Prometheus:
             {
                 "job_name": job,
                 "track_timestamps_staleness": job == "cadvisor",
-                "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"host": host}} for host, port in ports.items()],
+                "static_configs": [
+                    {"targets": [f"127.0.0.1:{port}"], "labels": {"host": host}} for host, port in ports.items()
+                ],
             }
             for job, ports in targets.items()
         ]
@@ -199,7 +213,14 @@ class Grafana:
         self._http = make_server("127.0.0.1", 0, create_app(Store(), "admin", PASSWORD), threaded=True)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        source = {"uid": "prometheus", "name": "Prometheus", "type": "prometheus", "access": "proxy", "url": prometheus_url, "isDefault": True}
+        source = {
+            "uid": "prometheus",
+            "name": "Prometheus",
+            "type": "prometheus",
+            "access": "proxy",
+            "url": prometheus_url,
+            "isDefault": True,
+        }
         self.api("POST", "/api/datasources", {**source, "jsonData": {"timeInterval": "1s"}})
 
     def api(self, method: str, path: str, body: Any = None) -> None:
@@ -211,10 +232,19 @@ class Grafana:
         source = {"type": "prometheus", "uid": "prometheus"}
         built = []
         for number, (title, given) in enumerate(panels.items(), 1):
-            targets = [{"refId": f"A{place}", "expr": query} for place, query in enumerate([given] if isinstance(given, str) else given)]
+            targets = [
+                {"refId": f"A{place}", "expr": query}
+                for place, query in enumerate([given] if isinstance(given, str) else given)
+            ]
             built.append({"id": number, "title": title, "type": "timeseries", "datasource": source, "targets": targets})
         host = {"name": "host", "type": "query", "query": "label_values(up, host)", "includeAll": all_hosts}
-        model = {"uid": uid, "title": f"Title of {uid}", "panels": built, "templating": {"list": [host]}, "time": {"from": "now-15m", "to": "now"}}
+        model = {
+            "uid": uid,
+            "title": f"Title of {uid}",
+            "panels": built,
+            "templating": {"list": [host]},
+            "time": {"from": "now-15m", "to": "now"},
+        }
         self.api("POST", "/api/dashboards/db", {"dashboard": model, "overwrite": True})
 
     def stop(self) -> None:

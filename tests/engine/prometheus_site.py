@@ -17,7 +17,9 @@ SITE = {
     "gpu_monitoring_nofile": 1024,
     "prometheus_external_url": "https://monitoring.example.com/prometheus/",
     "prometheus_secret_files": {"remote": "word of the site"},
-    "prometheus_remote_write": [{"url": "http://127.0.0.1:9/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}],
+    "prometheus_remote_write": [
+        {"url": "http://127.0.0.1:9/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}
+    ],
     "prometheus_flags_extra": ["--storage.remote.flush-deadline=2s"],
     "prometheus_alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9"]}]}],
 }
@@ -28,11 +30,17 @@ def deployer(run: Callable[..., dict[str, Any]], name: str, folder: Path) -> Cal
     port = free_port()
 
     def deployed(**variables: Any) -> tuple[dict[str, Any], str]:
-        own = {"prometheus_image": prometheus_image(), "prometheus_config_dir": str(folder / "etc" / "prometheus"), "prometheus_port": port}
+        own = {
+            "prometheus_image": prometheus_image(),
+            "prometheus_config_dir": str(folder / "etc" / "prometheus"),
+            "prometheus_port": port,
+        }
         inventory = fleet({}, {"this-host": {"ansible_host": "127.0.0.1"}}, {**SITE, **own, **variables})
         options = service("prometheus", "prometheus", inventory, "this-host", folder)
         options.update(name=name, container_name=name, networks=[PREFIX])
-        options["mounts"] = [{**mount, "source": VOLUME} if mount["type"] == "volume" else mount for mount in options["mounts"]]
+        options["mounts"] = [
+            {**mount, "source": VOLUME} if mount["type"] == "volume" else mount for mount in options["mounts"]
+        ]
         return run(**options), f"http://127.0.0.1:{port}"
 
     return deployed

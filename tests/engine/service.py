@@ -41,7 +41,9 @@ def service_options(name: str, image: str, folder: Path) -> dict[str, Any]:
         "ulimits": {"nofile": 1024},
         "stop_timeout": 2,
         "files": [{"path": str(folder / "app.conf"), "content": OLD, "on_change": "reload"}],
-        "secret_files": [{"path": str(folder / "secret"), "content": "password: correct-horse-battery\n", "on_change": "none"}],
+        "secret_files": [
+            {"path": str(folder / "secret"), "content": "password: correct-horse-battery\n", "on_change": "none"}
+        ],
         "validate": {"command": ["check"]},
         "reload": {"http": {"port": 8080, "path": "/cgi-bin/reload"}},
         "health": {"http": {"port": 8080, "path": "/loaded"}, "timeout": 5},
@@ -78,7 +80,11 @@ class Service:
         self.api, self.run, self.name, self.folder = api, run, options["name"], folder
         self.proxy = EngineProxy(folder / "engine.sock", self.name)
         self.port = free_port()
-        self.old = {**options, "ports": [{"container_port": 8080, "host_port": self.port}], "docker_host": self.proxy.url}
+        self.old = {
+            **options,
+            "ports": [{"container_port": 8080, "host_port": self.port}],
+            "docker_host": self.proxy.url,
+        }
         run(**self.old)
         self._exec("cp", "/etc/svc/app.conf", "/data/first")
         self._exec("sh", "-c", f"echo {DATA} >/data/kept")
@@ -99,9 +105,12 @@ class Service:
         return new
 
     def whole(self) -> str:
-        """Wait until the service runs, as the old one or as the new one with all that belongs to it, and return which.
-        """
-        states = {self._of(self.old): "old", self._of(self.wanted()): "new", self._of(with_content(self.old, NEW)): "new"}
+        """Wait until the service runs, as the old one or as the new one with all that belongs to it, and return which."""
+        states = {
+            self._of(self.old): "old",
+            self._of(self.wanted()): "new",
+            self._of(with_content(self.old, NEW)): "new",
+        }
         wait_until(lambda: self._state() in states, lambda: f"{self._state()} is one of {states}")
         self.keeps_data()
         return states[self._state()]

@@ -30,7 +30,10 @@ class Watched:
         """Name, labels, value and time in seconds of every series."""
         with urllib.request.urlopen(self._url, timeout=5) as answer:
             found = SERIES.findall(answer.read().decode())
-        return [(name, dict(LABEL.findall(labels)), float(value), int(moment or 0) / 1000) for name, labels, value, moment in found]
+        return [
+            (name, dict(LABEL.findall(labels)), float(value), int(moment or 0) / 1000)
+            for name, labels, value, moment in found
+        ]
 
     def wait(self):
         """Return once it answers; fails after 30 s."""
@@ -69,7 +72,13 @@ def watched():
         one = Watched(role_service.address(cadvisor, "bridge"))
         one.wait()
         for name, limit in (("idle", None), ("greedy", "20m")):
-            light = {"name": f"{PREFIX}-{name}", "detach": True, "init": True, "mem_limit": limit, "labels": {"team": "vision"}}
+            light = {
+                "name": f"{PREFIX}-{name}",
+                "detach": True,
+                "init": True,
+                "mem_limit": limit,
+                "labels": {"team": "vision"},
+            }
             started.append(client.containers.run(on["LAB_BASE"], ["sleep", "600"], **light))
             one.wait_for("container_last_seen", f"{PREFIX}-{name}", bool)
         started[-1].exec_run(["sh", "-c", EXCEED])
@@ -94,9 +103,15 @@ def test_a_container_that_does_nothing_is_measured_at_the_interval(watched):
 
 def test_only_containers_are_reported_and_none_of_their_labels(watched):
     found = [one for one in watched.series() if one[0].startswith("container_") and one[0] != "container_scrape_error"]
-    assert {labels.get("name") for _name, labels, _value, _moment in found} >= {PREFIX, f"{PREFIX}-idle", f"{PREFIX}-greedy"}
+    assert {labels.get("name") for _name, labels, _value, _moment in found} >= {
+        PREFIX,
+        f"{PREFIX}-idle",
+        f"{PREFIX}-greedy",
+    }
     assert all(labels.get("name") and labels.get("image") for _name, labels, _value, _moment in found)
-    assert not {label for _name, labels, _value, _moment in found for label in labels if label.startswith("container_label")}
+    assert not {
+        label for _name, labels, _value, _moment in found for label in labels if label.startswith("container_label")
+    }
 
 
 @pytest.mark.parametrize(
@@ -117,7 +132,11 @@ def test_what_dashboards_ask_for_is_there(watched, name):
 
 
 def test_cpu_time_is_one_series(watched):
-    cpus = [labels["cpu"] for name, labels, _value, _moment in watched.series() if name == "container_cpu_usage_seconds_total" and labels["name"] == PREFIX]
+    cpus = [
+        labels["cpu"]
+        for name, labels, _value, _moment in watched.series()
+        if name == "container_cpu_usage_seconds_total" and labels["name"] == PREFIX
+    ]
     assert cpus == ["total"]
 
 

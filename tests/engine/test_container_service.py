@@ -31,7 +31,8 @@ def loaded(result):
 def tree(folder):
     """Everything in a folder with content and times."""
     return {
-        str(path): (path.stat().st_mtime_ns, path.stat().st_ino, path.is_file() and path.read_bytes()) for path in sorted(folder.rglob("*"))
+        str(path): (path.stat().st_mtime_ns, path.stat().st_ino, path.is_file() and path.read_bytes())
+        for path in sorted(folder.rglob("*"))
     }
 
 
@@ -128,7 +129,9 @@ def test_a_reloadable_file_is_reloaded(api, run, options, deployed, by):
     assert loaded(result) == "two\n"
     assert started(api, options["name"]) == before
     # The engine starts no container at boot that has this mark.
-    state = Path(api.info()["DockerRootDir"], "containers", api.inspect_container(options["name"])["Id"], "config.v2.json")
+    state = Path(
+        api.info()["DockerRootDir"], "containers", api.inspect_container(options["name"])["Id"], "config.v2.json"
+    )
     assert json.loads(state.read_text())["HasBeenManuallyStopped"] is False
 
 
@@ -144,9 +147,13 @@ def test_other_files_are_written_or_recreate(api, run, options, deployed):
     assert loaded(result) == "two\n"
 
 
-@pytest.mark.parametrize(("change", "action"), [("stop", "start container"), ("pause", "start container"), ("remove", "create container")])
+@pytest.mark.parametrize(
+    ("change", "action"), [("stop", "start container"), ("pause", "start container"), ("remove", "create container")]
+)
 def test_a_container_that_does_not_run_runs_again(api, run, options, deployed, change, action):
-    {"stop": api.stop, "pause": api.pause, "remove": lambda name: api.remove_container(name, force=True)}[change](options["name"])
+    {"stop": api.stop, "pause": api.pause, "remove": lambda name: api.remove_container(name, force=True)}[change](
+        options["name"]
+    )
     assert run(**options)["actions"] == [action]
     assert not run(**options)["changed"]
 
@@ -162,7 +169,9 @@ def test_a_renamed_container_and_another_name(api, run, options, deployed, image
     named = {**options, "ports": port, "container_name": f"{PREFIX}-prefixed"}
     assert run(**named)["actions"] == ["recreate container: aliases, container_name"]
     assert not run(**named)["changed"]
-    client = api.create_container(images[0], command=["wget", "-qO-", f"http://{options['name']}:8080/loaded"], name=f"{PREFIX}-client")
+    client = api.create_container(
+        images[0], command=["wget", "-qO-", f"http://{options['name']}:8080/loaded"], name=f"{PREFIX}-client"
+    )
     api.connect_container_to_network(client["Id"], PREFIX)
     api.start(client["Id"])
     assert api.wait(client["Id"])["StatusCode"] == 0
@@ -181,7 +190,9 @@ def test_a_log_that_cannot_be_read(run, options, deployed):
 
 
 def test_limits_changed_by_hand_are_repaired(api, run, options, deployed):
-    api.update_container(options["name"], mem_limit="32m", memswap_limit="64m", cpu_shares=512, restart_policy={"Name": "no"})
+    api.update_container(
+        options["name"], mem_limit="32m", memswap_limit="64m", cpu_shares=512, restart_policy={"Name": "no"}
+    )
     assert run(**options)["actions"] == ["recreate container: memory, restart_policy, settings.CpuShares"]
     assert not run(**options)["changed"]
 
@@ -241,7 +252,9 @@ def test_a_changed_option_recreates_once(run, options, deployed, changes, reason
 
 
 def test_two_bindings_of_one_port_and_a_changed_address(run, options, deployed):
-    ports = [{"container_port": 8080, "host_port": free_port(), "address": address} for address in ("127.0.0.1", "127.0.0.2")]
+    ports = [
+        {"container_port": 8080, "host_port": free_port(), "address": address} for address in ("127.0.0.1", "127.0.0.2")
+    ]
     assert run(**options, ports=ports)["actions"] == ["recreate container: ports.8080/tcp"]
     assert not run(**options, ports=ports)["changed"]
     everywhere = [dict(ports[0], address="0.0.0.0")]
@@ -286,7 +299,12 @@ def test_every_kind_of_mount_that_was_replaced(api, run, options, tmp_path):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(tmp_path / "sock"))
     sources = {"/": "/rootfs", "/sys": "/sys", "/proc/1/net": "/procfs/net", "/proc/meminfo": "/procfs/meminfo"}
-    sources |= {str(file): "/file", str(tmp_path / "sock"): "/var/run/app.sock", str(mounted): "/mounted", str(proc): "/with blank"}
+    sources |= {
+        str(file): "/file",
+        str(tmp_path / "sock"): "/var/run/app.sock",
+        str(mounted): "/mounted",
+        str(proc): "/with blank",
+    }
     options["mounts"] += [{"source": source, "target": target, "read_only": True} for source, target in sources.items()]
     run(**options)
     assert not run(**options)["changed"]
@@ -338,7 +356,9 @@ def test_a_tag_that_points_to_another_image(api, run, options, images, deployed)
 
 @pytest.mark.usefixtures("untouched")
 def test_a_missing_image(run, options):
-    with pytest.raises(Failed, match=r"image: localhost:1/none:v9 cannot be pulled.*connection refused.*gpu_monitoring_registry"):
+    with pytest.raises(
+        Failed, match=r"image: localhost:1/none:v9 cannot be pulled.*connection refused.*gpu_monitoring_registry"
+    ):
         run(**with_content(options, "two\n", image="localhost:1/none:v9"))
     with pytest.raises(Failed, match="image: none:v9 is not on this host and pull is 'never'"):
         run(**with_content(options, "two\n", image="none:v9", pull="never"))
@@ -350,7 +370,9 @@ def test_a_port_of_another_process(run, options):
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(Failed, match=rf"ports: port {port} of 127.0.0.1, wanted for {options['name']}, is taken by another process"):
+        with pytest.raises(
+            Failed, match=rf"ports: port {port} of 127.0.0.1, wanted for {options['name']}, is taken by another process"
+        ):
             run(**with_content(options, "two\n", ports=[{"container_port": 8080, "host_port": port}]))
 
 
@@ -359,7 +381,9 @@ def test_a_port_of_another_container(api, run, options, deployed):
     run(**options, ports=ports)
     other = {**options, "name": f"{PREFIX}-other", "ports": [dict(ports[0], address="127.0.0.1")]}
     before = started(api, options["name"])
-    with pytest.raises(Failed, match=f"is taken by the container {options['name']}. Stop that container or choose another host_port"):
+    with pytest.raises(
+        Failed, match=f"is taken by the container {options['name']}. Stop that container or choose another host_port"
+    ):
         run(**other)
     assert started(api, options["name"]) == before
     assert not run(**options, ports=ports)["changed"]
@@ -368,7 +392,11 @@ def test_a_port_of_another_container(api, run, options, deployed):
 @pytest.mark.usefixtures("untouched")
 def test_an_address_of_another_host(run, options):
     with pytest.raises(Failed, match=r"ports: 192.0.2.1, wanted for .* is not an address of this host"):
-        run(**with_content(options, "two\n", ports=[{"container_port": 8080, "host_port": free_port(), "address": "192.0.2.1"}]))
+        run(
+            **with_content(
+                options, "two\n", ports=[{"container_port": 8080, "host_port": free_port(), "address": "192.0.2.1"}]
+            )
+        )
 
 
 @pytest.mark.usefixtures("untouched")
@@ -426,8 +454,12 @@ def test_what_ran_runs_again(run, api, options, deployed, tmp_path, content, cha
 
 @pytest.mark.parametrize("by", ["http", "signal"])
 def test_a_reload_that_kills_is_taken_back(api, run, options, deployed, by):
-    new = with_content(options, "crash\n", validate=None, reload={"signal": "HUP"} if by == "signal" else options["reload"])
-    with pytest.raises(Failed, match="it ended (with exit code 3|and was restarted)|does not answer POST /cgi-bin/reload") as failure:
+    new = with_content(
+        options, "crash\n", validate=None, reload={"signal": "HUP"} if by == "signal" else options["reload"]
+    )
+    with pytest.raises(
+        Failed, match="it ended (with exit code 3|and was restarted)|does not answer POST /cgi-bin/reload"
+    ) as failure:
         run(**new)
     assert "are as they were before" in str(failure.value)
     assert Path(options["files"][0]["path"]).read_text() == "one\n"
@@ -553,11 +585,19 @@ def test_through_ansible(options, tmp_path):
     path = tmp_path / "play.json"
     path.write_text(json.dumps(play))
     ansible = str(Path(sys.executable).with_name("ansible-playbook"))
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1"}
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
 
     def play_it(*arguments):
         done = subprocess.run(
-            [ansible, "-i", "localhost,", "-vvvv", "--diff", path, *arguments], capture_output=True, text=True, check=False, env=environment
+            [ansible, "-i", "localhost,", "-vvvv", "--diff", path, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
         )
         assert SECRET not in done.stdout + done.stderr
         assert done.returncode == 0, done.stdout
@@ -572,7 +612,11 @@ def test_through_ansible(options, tmp_path):
     options["secret_files"][0]["content"] = "token=another-secret-word"
     path.write_text(json.dumps(play))
     done = subprocess.run(
-        [ansible, "-i", "localhost,", "-vvvv", "--diff", path], capture_output=True, text=True, check=False, env=environment
+        [ansible, "-i", "localhost,", "-vvvv", "--diff", path],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert done.returncode == 2
     assert "refuses the new files" in done.stdout

@@ -58,7 +58,10 @@ def refused(service, run, measured):
 
 @pytest.mark.fault("Image that is missing")
 def test_an_image_that_is_missing(service, refused):
-    refused(service.wanted(image="localhost:1/none:v9"), "image: localhost:1/none:v9 cannot be pulled.*gpu_monitoring_registry")
+    refused(
+        service.wanted(image="localhost:1/none:v9"),
+        "image: localhost:1/none:v9 cannot be pulled.*gpu_monitoring_registry",
+    )
     assert service.watch.longest() < 5
 
 
@@ -75,7 +78,9 @@ def foreign_image(api, images):
                 content = content[:18] + AARCH64.to_bytes(2, "little") + content[20:]
             new.addfile(entry, io.BytesIO(content))
     tag = f"{PREFIX}:arm64"
-    api.import_image_from_data(target.getvalue(), repository=PREFIX, tag="arm64", changes=['CMD ["serve"]', "ENV PATH=/bin"])
+    api.import_image_from_data(
+        target.getvalue(), repository=PREFIX, tag="arm64", changes=['CMD ["serve"]', "ENV PATH=/bin"]
+    )
     yield tag
     api.remove_image(tag, force=True)
 
@@ -117,12 +122,18 @@ def test_a_reload_with_which_the_service_dies(service, refused):
 
 @pytest.mark.fault("Reload that the service refuses")
 def test_a_reload_that_the_service_refuses(service, refused):
-    refused(with_content(service.old, "two\n", reload={"http": {"port": 8080, "path": "/nothing"}}), "answers POST /nothing on port 8080 with 501")
+    refused(
+        with_content(service.old, "two\n", reload={"http": {"port": 8080, "path": "/nothing"}}),
+        "answers POST /nothing on port 8080 with 501",
+    )
 
 
 @pytest.mark.fault("Reload after which the service is not healthy")
 def test_a_reload_after_which_the_service_is_not_healthy(service, refused):
-    refused(with_content(service.old, "two\n", health={"http": {"port": 8080, "path": "/nothing"}, "timeout": 1}), "answers 404, not 200")
+    refused(
+        with_content(service.old, "two\n", health={"http": {"port": 8080, "path": "/nothing"}, "timeout": 1}),
+        "answers 404, not 200",
+    )
 
 
 @pytest.mark.fault("Port taken by a process")
@@ -137,11 +148,15 @@ def test_a_port_taken_by_a_process(service, refused):
 def test_a_port_taken_by_a_container(api, service, refused, images):
     port = free_port()
     config = api.create_host_config(port_bindings={80: ("127.0.0.1", port)})
-    other = api.create_container(images[0], command=["sleep", "60"], name=f"other-{PREFIX[-6:]}", ports=[80], host_config=config)["Id"]
+    other = api.create_container(
+        images[0], command=["sleep", "60"], name=f"other-{PREFIX[-6:]}", ports=[80], host_config=config
+    )["Id"]
     api.start(other)
     try:
         refused_ports = [{"container_port": 8080, "host_port": port}, *service.old["ports"]]
-        refused(service.wanted(ports=refused_ports), f"ports: port {port} of 127.0.0.1.* is taken by the container other-")
+        refused(
+            service.wanted(ports=refused_ports), f"ports: port {port} of 127.0.0.1.* is taken by the container other-"
+        )
     finally:
         api.remove_container(other, force=True)
 
@@ -219,7 +234,10 @@ def test_two_runs_at_once(service, run, measured):
     first = child.start(service.wanted())
     assert at_work.wait(30)
     for other in (service.old, service.wanted(), {**service.old, "state": "absent"}):
-        with pytest.raises(Failed, match=f"name: another run is changing {service.name} on this host right now. Run this again when it has ended."):
+        with pytest.raises(
+            Failed,
+            match=f"name: another run is changing {service.name} on this host right now. Run this again when it has ended.",
+        ):
             run(**{**other, "docker_host": "unix:///var/run/docker.sock"})
     assert service.watch.answer() == OLD
     go_on.set()

@@ -43,7 +43,11 @@ GPU_HOSTS = {
 GPUS = {"vgpu": {"virtual": True}, "shared memory": {"memory_mib": None}}
 WITHOUT_GPU = "without-gpus"
 # What verify does not miss where it is empty: the part of the defaults that is about containers with GPUs.
-OPTIONAL = [pattern for pattern in role_readme.defaults_of(role_readme.ROLES / "verify")["verify_optional_panels"] if "container" in pattern]
+OPTIONAL = [
+    pattern
+    for pattern in role_readme.defaults_of(role_readme.ROLES / "verify")["verify_optional_panels"]
+    if "container" in pattern
+]
 SERVERS = {f"serves-with-{engine}": engine for engine in series.ENGINES}
 ON_MIG = {"serves-with-triton": ("mig", False)}
 
@@ -53,7 +57,11 @@ def prometheus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
     found = []
     for host, (kind, profiling) in {**GPU_HOSTS, **dict.fromkeys(SERVERS, ("consumer", False)), **ON_MIG}.items():
-        found += [*series.gpu_host(host, 2, kind, profiling), *series.containers(host, 2, disk=kind != "consumer"), *series.machine(host, 2)]
+        found += [
+            *series.gpu_host(host, 2, kind, profiling),
+            *series.containers(host, 2, disk=kind != "consumer"),
+            *series.machine(host, 2),
+        ]
     for host, (kind, _profiling) in GPU_HOSTS.items():
         found += series.gpu_containers(host, GIVEN, kind, usage=kind == "data center")
     of_mig = [(host, "training-0") for host, (kind, _profiling) in GPU_HOSTS.items() if kind == "mig"]
@@ -63,7 +71,11 @@ def prometheus(tmp_path_factory):
     found += series.machine("monitor", 2)
     found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
     found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
-    found += [*series.machine(SILENT, 2), *series.gpu_containers(SILENT, ()), series.fresh("collector-stopped", works=False)]
+    found += [
+        *series.machine(SILENT, 2),
+        *series.gpu_containers(SILENT, ()),
+        series.fresh("collector-stopped", works=False),
+    ]
     for host, engine in SERVERS.items():
         found += series.model_server(host, engine)
     with (folder / "series.om").open("w") as file:
@@ -95,7 +107,11 @@ def not_measured(host):
     wanted = Wanted([host], jobs, info, engines, 5, 60, 5, None, None)
     targets = [{"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5} for job in jobs]
     instances = ["1"] if kind == "mig" else []
-    measured = {"targets": targets, "gpus": {host: {gpu["uuid"]: instances for gpu in gpus}}, "containers": {host: ["job"]}}
+    measured = {
+        "targets": targets,
+        "gpus": {host: {gpu["uuid"]: instances for gpu in gpus}},
+        "containers": {host: ["job"]},
+    }
     return drawable(wanted, measured).absent
 
 
@@ -115,7 +131,11 @@ def chosen_on(host):
 
 @pytest.mark.parametrize(("host", "asked"), list(cases()))
 def test_no_panel_is_empty_without_a_reason(prometheus, host, asked):
-    drawn = any(not math.isnan(float(value)) for query in asked for _time, value in values_of(prometheus, query, chosen_on(host)))
+    drawn = any(
+        not math.isnan(float(value))
+        for query in asked
+        for _time, value in values_of(prometheus, query, chosen_on(host))
+    )
     absent = [*not_measured(host), *OPTIONAL]
     required = [query for query in asked if not is_optional(query.dashboard, as_asked(query), absent)]
     # What verify asks is drawn. What verify does not ask is drawn, or the panel says why not.
@@ -140,7 +160,11 @@ def test_the_dashboards_of_a_fleet_without_a_gpu_are_whole(prometheus):
 
 
 def test_a_host_without_a_gpu_can_be_chosen_on_gpu_host(prometheus):
-    [host] = [variable for variable in queries.model(queries.FILES[0].with_name("gpu-host.yml"))["templating"]["list"] if variable["name"] == "host"]
+    [host] = [
+        variable
+        for variable in queries.model(queries.FILES[0].with_name("gpu-host.yml"))["templating"]["list"]
+        if variable["name"] == "host"
+    ]
     selector = re.fullmatch(r"label_values\((.*), host\)", host["query"]["query"])[1]
     found = {one["metric"]["host"] for one in prometheus.query(f"group by (host) ({selector})", END)}
     assert {WITHOUT_GPU, *GPU_HOSTS} <= found
@@ -159,9 +183,15 @@ def test_every_gpu_is_in_the_tables_and_none_is_in_trouble(prometheus, dashboard
 def test_of_a_server_that_says_nothing_yet_no_panel_is_empty_that_verify_looks_at(prometheus):
     optional = role_readme.defaults_of(role_readme.ROLES / "verify")["verify_optional_panels"]
     asked = [query for path in queries.FILES if path.stem == "model-serving" for query in queries.of(path)]
-    drawn = {query.title: False for query in asked if not any(re.search(pattern, f"model-serving/{query.title}") for pattern in optional)}
+    drawn = {
+        query.title: False
+        for query in asked
+        if not any(re.search(pattern, f"model-serving/{query.title}") for pattern in optional)
+    }
     for query in asked:
-        if query.title in drawn and prometheus.query(queries.sent(query.expr, {"host": SILENT, "server": "silent", "quantile": "0.95"}, SECONDS), END):
+        if query.title in drawn and prometheus.query(
+            queries.sent(query.expr, {"host": SILENT, "server": "silent", "quantile": "0.95"}, SECONDS), END
+        ):
             drawn[query.title] = True
     assert drawn == dict.fromkeys(["Servers", "KV cache and GPU memory", "GPU utilization", "GPU power"], True)
 
@@ -174,22 +204,38 @@ def test_of_a_server_for_language_models_all_is_drawn_but(prometheus, engine, un
     assert [legend.removeprefix("{{host}} {{server}} ") for legend in silent] == unknown
 
 
-@pytest.mark.parametrize(("host", "shown"), [("with-mig", ["memory bandwidth"]), ("with-mig-not-profiled", ["memory in use", "power of the limit"])])
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("with-mig", ["memory bandwidth"]), ("with-mig-not-profiled", ["memory in use", "power of the limit"])],
+)
 def test_what_is_drawn_in_place_of_utilization_has_its_name(prometheus, host, shown):
     drawn = set()
     for path in queries.FILES:
         for query in queries.of(path):
             if query.dashboard == "gpu-host" and "{{shown}}" in query.legend:
-                drawn |= {one["metric"].get("shown") for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)}
+                drawn |= {
+                    one["metric"].get("shown")
+                    for one in prometheus.query(
+                        queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END
+                    )
+                }
     assert sorted(drawn - {None}) == shown
 
 
 @pytest.mark.parametrize("host", ["with-data-center-gpus", "with-data-center-gpus-not-profiled"])
 def test_pcie_is_drawn_with_and_without_profiling(prometheus, host):
-    asked = [query for path in queries.FILES for query in queries.of(path) if "PCIe" in query.legend and "replays" not in query.legend]
+    asked = [
+        query
+        for path in queries.FILES
+        for query in queries.of(path)
+        if "PCIe" in query.legend and "replays" not in query.legend
+    ]
     assert [query.legend for query in asked] == ["GPU {{gpu}} PCIe received", "GPU {{gpu}} PCIe sent"]
     for query in asked:
-        assert {one["metric"]["gpu"] for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)} == {"0", "1"}
+        assert {
+            one["metric"]["gpu"]
+            for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)
+        } == {"0", "1"}
 
 
 def of_container_dashboard(prometheus, title, legend, host, dashboard="gpu-by-container"):
@@ -214,7 +260,9 @@ def test_each_gpu_is_listed_with_its_containers(prometheus):
 def test_what_the_monitoring_uses_is_left_out(prometheus, legend):
     rows = of_container_dashboard(prometheus, "GPUs", legend, "with-data-center-gpus")
     assert {dict(labels).get("name") for labels in rows} == {"training-0", "training-1", None}
-    of_host = of_container_dashboard(prometheus, "Containers with GPUs", "Container memory", "with-data-center-gpus", "gpu-host")
+    of_host = of_container_dashboard(
+        prometheus, "Containers with GPUs", "Container memory", "with-data-center-gpus", "gpu-host"
+    )
     assert {dict(labels)["name"] for labels in of_host} == {"training-0", "training-1"}
 
 
@@ -281,7 +329,14 @@ HEALTHY = gpu("DCGM_FI_DEV_GPU_TEMP", 0), "50x60"
         ([(gpu("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, clock_event="hw_thermal"), "9x60")], 1),
         ([(gpu("DCGM_EXP_CLOCK_EVENTS_COUNT", 0, clock_event="power_cap"), "9x60")], 0),
         ([(gpu("DCGM_FI_DEV_ROW_REMAP_PENDING", 0, GPU_I_ID=instance), "1x60") for instance in (1, 2, 3)], 1),
-        ([(gpu("DCGM_EXP_XID_ERRORS_COUNT", 0, xid=xid, GPU_I_ID=instance), "1x60") for xid in (79, 94) for instance in (1, 2)], 2),
+        (
+            [
+                (gpu("DCGM_EXP_XID_ERRORS_COUNT", 0, xid=xid, GPU_I_ID=instance), "1x60")
+                for xid in (79, 94)
+                for instance in (1, 2)
+            ],
+            2,
+        ),
     ],
 )
 def test_trouble_of_a_gpu(tmp_path, found, trouble):
@@ -297,8 +352,13 @@ def judge(folder, found, trouble):
     """Have promtool compare the column Trouble of both dashboards that have it, five minutes after the series began."""
     tests = []
     for name, host in (("gpu-fleet", {"host": "h"}), ("gpu-host", {})):
-        (query,) = [one for path in queries.FILES if path.stem == name for one in queries.of(path) if one.legend == "Trouble"]
-        samples = [{"labels": labelled("", gpu=number, modelName="H100", **host), "value": value} for number, value in trouble.items()]
+        (query,) = [
+            one for path in queries.FILES if path.stem == name for one in queries.of(path) if one.legend == "Trouble"
+        ]
+        samples = [
+            {"labels": labelled("", gpu=number, modelName="H100", **host), "value": value}
+            for number, value in trouble.items()
+        ]
         expr = queries.sent(query.expr, {"host": "h", "gpu": ["0", "1"]}, 300)
         tests.append({"expr": expr, "eval_time": "5m", "exp_samples": samples})
     inputs = [{"series": name, "values": values} for name, values in found]

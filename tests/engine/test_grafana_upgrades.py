@@ -16,7 +16,7 @@ from tests.engine.failed import Failed
 from tests.engine.fleet import wait_until
 from tests.engine.upgrades import COPY_OPERATIONS, NEW, OLD, Grafana, make_images
 
-STEPS = "The last step was: msg=\"Migration progress\" org_id=1 count=3"
+STEPS = 'The last step was: msg="Migration progress" org_id=1 count=3'
 OPERATIONS_OF_A_FAILED_UPGRADE = 14
 
 
@@ -53,7 +53,14 @@ def refused(grafana, measured, words, **migration):
 
 @pytest.mark.fault("Grafana: migration that stalls")
 def test_a_migration_that_stalls_is_taken_back(grafana, measured):
-    refused(grafana, measured, f"no progress for 5 s. {STEPS}.*set grafana_start_timeout", steps=3, seconds=0.3, then="stalls")
+    refused(
+        grafana,
+        measured,
+        f"no progress for 5 s. {STEPS}.*set grafana_start_timeout",
+        steps=3,
+        seconds=0.3,
+        then="stalls",
+    )
 
 
 @pytest.mark.fault("Grafana: migration that begins again and again")

@@ -22,14 +22,20 @@ from tests.unit.roles.rendering import GPU, fleet, service
 @pytest.fixture(scope="session")
 def exporter_image():
     base = images.build("base", {})
-    return images.build("node_exporter", {"LAB_BASE": base, "LAB_PYTHON_BASE": images.build("python", {"LAB_BASE": base})})
+    return images.build(
+        "node_exporter", {"LAB_BASE": base, "LAB_PYTHON_BASE": images.build("python", {"LAB_BASE": base})}
+    )
 
 
 @pytest.fixture
 def deployed(request, run, name, exporter_image, tmp_path):
     """The role's options for this machine, with the variables of the parameter, and what a first run of them made."""
     pressure = {"gpu_monitoring_host": {"kernel": {"pressure": Path("/proc/pressure").exists()}, "gpu": GPU}}
-    shared = {"node_exporter_image": exporter_image, "gpu_monitoring_nofile": 1024, "gpu_monitoring_config_dir": str(tmp_path)}
+    shared = {
+        "node_exporter_image": exporter_image,
+        "gpu_monitoring_nofile": 1024,
+        "gpu_monitoring_config_dir": str(tmp_path),
+    }
     variables = {**pressure, **shared, **getattr(request, "param", {})}
     inventory = fleet({"this-host": {"ansible_host": "127.0.0.1"}}, {"this-host": {}}, variables)
     options = service("node_exporter", "node-exporter", inventory, "this-host", tmp_path)
@@ -48,20 +54,45 @@ def test_it_sees_the_machine_and_not_its_container(deployed):
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1]) * 1024
     assert seen["node_memory_MemTotal_bytes"] == memory
     assert any(series.startswith("node_filesystem_size_bytes{") and 'mountpoint="/"' in series for series in seen)
-    interfaces = {interface for _index, interface in socket.if_nameindex() if not re.match(r"lo$|veth|docker|br-|virbr|cali|cni|flannel", interface)}
-    assert {re.search('device="([^"]+)"', series)[1] for series in seen if series.startswith("node_network_receive_bytes_total{")} == interfaces
+    interfaces = {
+        interface
+        for _index, interface in socket.if_nameindex()
+        if not re.match(r"lo$|veth|docker|br-|virbr|cali|cni|flannel", interface)
+    }
+    assert {
+        re.search('device="([^"]+)"', series)[1]
+        for series in seen
+        if series.startswith("node_network_receive_bytes_total{")
+    } == interfaces
     nameless = {"hwmon", "infiniband", "nvme", "edac", "timex"}  # A machine need not have what these read.
-    failed = {re.search('collector="([^"]+)"', series)[1] for series, value in seen.items() if series.startswith("node_scrape_collector_success") and not value}
+    failed = {
+        re.search('collector="([^"]+)"', series)[1]
+        for series, value in seen.items()
+        if series.startswith("node_scrape_collector_success") and not value
+    }
     assert failed <= nameless
 
 
-EXTRA = ["arp", "cpufreq", "entropy", "interrupts", "netstat", "sockstat", "softirqs", "softnet", "thermal_zone", "udp_queues"]
+EXTRA = [
+    "arp",
+    "cpufreq",
+    "entropy",
+    "interrupts",
+    "netstat",
+    "sockstat",
+    "softirqs",
+    "softnet",
+    "thermal_zone",
+    "udp_queues",
+]
 
 
 @pytest.mark.parametrize("deployed", [{"node_exporter_collectors_extra": EXTRA}], indirect=True)
 def test_further_collectors_see_the_machine_too(deployed):
     seen = metrics(deployed[1])
-    assert {name: seen[f'node_scrape_collector_success{{collector="{name}"}}'] for name in EXTRA} == dict.fromkeys(EXTRA, 1)
+    assert {name: seen[f'node_scrape_collector_success{{collector="{name}"}}'] for name in EXTRA} == dict.fromkeys(
+        EXTRA, 1
+    )
     assert "node_entropy_available_bits" in seen
     used = int(re.search(r"sockets: used (\d+)", Path("/proc/net/sockstat").read_text())[1])
     assert abs(seen["node_sockstat_sockets_used"] - used) < max(100, used / 2)

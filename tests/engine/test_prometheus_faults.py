@@ -32,8 +32,12 @@ class Prometheus:
             "name": f"{PREFIX}-prometheus",
             "image": prometheus_image(),
             "user": "65534:65534",
-            "command": ["--config.file=/etc/prometheus/prometheus.yml", "--web.config.file=/etc/prometheus/web.yml",
-                        "--storage.tsdb.path=/prometheus", "--web.enable-lifecycle"],  # fmt: skip
+            "command": [
+                "--config.file=/etc/prometheus/prometheus.yml",
+                "--web.config.file=/etc/prometheus/web.yml",
+                "--storage.tsdb.path=/prometheus",
+                "--web.enable-lifecycle",
+            ],  # fmt: skip
             "files": [
                 {"path": str(folder / "prometheus.yml"), "content": json.dumps(CONFIG), "on_change": "reload"},
                 {"path": str(folder / "web.yml"), "content": "{}", "on_change": "recreate"},
@@ -53,7 +57,9 @@ class Prometheus:
 
     def samples(self):
         """How often it has measured itself since the beginning."""
-        answer = requests.get(f"http://127.0.0.1:{self.port}/api/v1/query", params={"query": "count_over_time(up[1h])"}, timeout=5).json()
+        answer = requests.get(
+            f"http://127.0.0.1:{self.port}/api/v1/query", params={"query": "count_over_time(up[1h])"}, timeout=5
+        ).json()
         return int(answer["data"]["result"][0]["value"][1]) if answer["data"]["result"] else 0
 
     def changed(self, file, content, **changes):
@@ -94,7 +100,10 @@ def refused(api, run, prometheus, measured):
 
 @pytest.mark.fault("Prometheus: configuration that promtool refuses")
 def test_a_configuration_that_promtool_refuses(prometheus, refused):
-    refused(prometheus.changed(0, {"scrape_configs": [{"job": "self"}]}), r"validate: `promtool check config [^\0]*field job not found")
+    refused(
+        prometheus.changed(0, {"scrape_configs": [{"job": "self"}]}),
+        r"validate: `promtool check config [^\0]*field job not found",
+    )
 
 
 @pytest.mark.fault("Prometheus: reload that promtool would not refuse")

@@ -60,7 +60,9 @@ def test_what_it_logs_while_it_reads_its_data_is_progress(api, deploy, name, tmp
     api.restart(name)
     assert not deploy()[0]["changed"]
     written = api.logs(name).decode()
-    role = service("prometheus", "prometheus", fleet({}, {"this-host": {"ansible_host": "127.0.0.1"}}), "this-host", tmp_path)
+    role = service(
+        "prometheus", "prometheus", fleet({}, {"this-host": {"ansible_host": "127.0.0.1"}}), "this-host", tmp_path
+    )
     steps = re.findall(role["health"]["progress"], written)
     for words in ("Replaying WAL", "WAL segment loaded", "WAL replay completed", "TSDB started"):
         assert [step for step in steps if words in step], written

@@ -28,7 +28,9 @@ def older_image():
 def deploy(run, name, tmp_path):
     """Deploys Prometheus of an image, which measures itself each second and writes nowhere else."""
     deployed = deployer(run, name, tmp_path)
-    return lambda image, **site: deployed(prometheus_image=image, prometheus_scrape_interval="1s", prometheus_remote_write=[], **site)
+    return lambda image, **site: deployed(
+        prometheus_image=image, prometheus_scrape_interval="1s", prometheus_remote_write=[], **site
+    )
 
 
 def ask(url, path, **parameters):
@@ -58,7 +60,17 @@ def write_block(image, metric, hours, folder):
     (folder / "samples").write_text(f"# TYPE {metric} gauge\n{samples}# EOF\n")
     mounts = [f"--volume={VOLUME}:/prometheus", f"--volume={folder}:/import:ro"]
     command = ["tsdb", "create-blocks-from", "openmetrics", "/import/samples", "/prometheus"]
-    start_promtool = ["docker", "run", "--rm", "--network=none", "--tmpfs=/tmp:mode=1777", "--user=65534:65534", *mounts, "--entrypoint=promtool", image]
+    start_promtool = [
+        "docker",
+        "run",
+        "--rm",
+        "--network=none",
+        "--tmpfs=/tmp:mode=1777",
+        "--user=65534:65534",
+        *mounts,
+        "--entrypoint=promtool",
+        image,
+    ]
     subprocess.run([*start_promtool, *command], check=True, capture_output=True)
 
 
@@ -96,7 +108,11 @@ def test_a_new_version_that_dies_on_the_data_gives_it_back(deploy, older_image):
     _first, url = deploy(older_image)
     older, samples = version(url), wait_for_growth(url, 0)
     # Prometheus opens its database before it opens this file, which promtool does not read.
-    unwritable = {"job_name": "other", "scrape_failure_log_file": "/nonexistent/failures.log", "static_configs": [{"targets": ["127.0.0.1:9"]}]}
+    unwritable = {
+        "job_name": "other",
+        "scrape_failure_log_file": "/nonexistent/failures.log",
+        "static_configs": [{"targets": ["127.0.0.1:9"]}],
+    }
     with pytest.raises(Failed, match="error loading config"):
         deploy(prometheus_image(), prometheus_scrape_configs=[unwritable])
     wait_until(lambda: ask(url, "status/buildinfo"), "the previous Prometheus answers")

@@ -32,7 +32,20 @@ def registry(api, images, tmp_path):
     # The engine trusts registries at addresses of the loopback without a certificate.
     gateway = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
     (tmp_path / "config.yml").write_text(CONFIG)
-    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+    ]
     files = ["-addext", f"subjectAltName=IP:{gateway}", "-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt"]
     subprocess.run([*request, *files], check=True, capture_output=True)
     container = client.containers.run(

@@ -27,7 +27,10 @@ PANELS = {
     "CPU": 'rate(container_cpu_usage_seconds_total{image!="",host=~"${host:regex}"}[$__rate_interval])',
     "Utilization": "avg_over_time(DCGM_FI_DEV_GPU_UTIL[$__range])",
 }
-ONE_HOST = {"Utilization": 'DCGM_FI_DEV_GPU_UTIL{host="$host"}', "Memory": 'container_memory_usage_bytes{image!="",host="$host"}'}
+ONE_HOST = {
+    "Utilization": 'DCGM_FI_DEV_GPU_UTIL{host="$host"}',
+    "Memory": 'container_memory_usage_bytes{image!="",host="$host"}',
+}
 FROZEN_AFTER = 4
 EACH = pytest.mark.parametrize("host", list(GPUS))
 UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: Connection timed out"}
@@ -44,7 +47,10 @@ class Fleet:
 
     @property
     def ports(self):
-        return {job: {name: host.exporters[job].port for name, host in self.hosts.items()} for job in ("cadvisor", "nvidia-gpu", "node")}
+        return {
+            job: {name: host.exporters[job].port for name, host in self.hosts.items()}
+            for job in ("cadvisor", "nvidia-gpu", "node")
+        }
 
     def sound(self):
         """Everything as it should be, and seen to be."""
@@ -56,7 +62,10 @@ class Fleet:
         self.grafana.save("gpus", {"NVLink": "rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL[$__rate_interval])"})
         self.grafana.save("host", ONE_HOST, all_hosts=False)
         self.gpu_info = {
-            name: {"present": True, "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled"} for index, uuid in enumerate(uuids)]}
+            name: {
+                "present": True,
+                "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled"} for index, uuid in enumerate(uuids)],
+            }
             for name, uuids in GPUS.items()
         }
         running = [{"name": name, "age": 3600} for name in CONTAINERS]
@@ -71,7 +80,10 @@ class Fleet:
             "grafana_username": "admin",
             "grafana_password": PASSWORD,
             "hosts": list(GPUS),
-            "targets": {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in self.ports.items()},
+            "targets": {
+                job: [{"targets": ["x"], "labels": {"host": name}} for name in ports]
+                for job, ports in self.ports.items()
+            },
             "host_info": {name: self.of_host(name) for name in GPUS},
             "scrape_interval": 1,
             "frozen_after": FROZEN_AFTER,
@@ -165,7 +177,9 @@ def test_an_exporter_that_stopped(fleet, host):
 def test_exporters_that_stopped_so_that_no_host_is_whole(fleet):
     fleet.hosts["gpu1"].exporters["nvidia-gpu"].stop()
     fleet.hosts["gpu2"].exporters["cadvisor"].stop()
-    fleet.until("The DCGM exporter of gpu1 does not answer Prometheus: ", "cAdvisor of gpu2 does not answer Prometheus: ")
+    fleet.until(
+        "The DCGM exporter of gpu1 does not answer Prometheus: ", "cAdvisor of gpu2 does not answer Prometheus: "
+    )
 
 
 def test_a_host_that_was_removed_from_the_inventory(fleet):
@@ -216,7 +230,9 @@ def test_one_gpu_missing(fleet):
 
 def test_mig_instances(fleet):
     fleet.hosts["gpu2"].mig = {"GPU-b0": 3}
-    fleet.gpu_info["gpu2"]["gpus"][0].update(mig_mode="Enabled", mig_devices=[{"uuid": f"MIG-{number}"} for number in range(3)])
+    fleet.gpu_info["gpu2"]["gpus"][0].update(
+        mig_mode="Enabled", mig_devices=[{"uuid": f"MIG-{number}"} for number in range(3)]
+    )
     fleet.until()
     assert (fleet.verify()["hosts"][1]["mig_seen"], fleet.verify()["hosts"][1]["mig_there"]) == (3, 3)
     fleet.hosts["gpu2"].mig = {"GPU-b0": 2}
@@ -238,8 +254,14 @@ def test_where_all_gpus_are_in_mig_mode_their_utilization_may_be_missing(fleet, 
     fleet.grafana.save("host", {"Clock": 'DCGM_FI_DEV_SM_CLOCK{host="$host"}'}, all_hosts=False)
     fleet.until()
     fleet.hosts["gpu2"].mig = {}
-    monkeypatch.setattr(fleet.hosts["gpu2"].exporters["nvidia-gpu"], "text", lambda: 'DCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-b0"} 1410\n')
-    wait_until(lambda: any("shows no data in GPU Utilization" in message for message in fleet.messages()), fleet.messages)
+    monkeypatch.setattr(
+        fleet.hosts["gpu2"].exporters["nvidia-gpu"],
+        "text",
+        lambda: 'DCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-b0"} 1410\n',
+    )
+    wait_until(
+        lambda: any("shows no data in GPU Utilization" in message for message in fleet.messages()), fleet.messages
+    )
 
 
 def test_a_fleet_without_a_gpu_and_without_node_exporters(fleet):
@@ -248,18 +270,32 @@ def test_a_fleet_without_a_gpu_and_without_node_exporters(fleet):
     fleet.prometheus.configure(ports)
     fleet.prometheus.reload()
     fleet.grafana.save("ml", {**PANELS, "Load": "node_load1", "Disk": 'container_fs_reads_bytes_total{image!=""}'})
-    targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in GPUS] for job in ("cadvisor", "nvidia-gpu")}
-    wait_until(lambda: fleet.messages(targets=targets) == ["The dashboard Title of ml shows no data in Disk."], lambda: fleet.messages(targets=targets))
+    targets = {
+        job: [{"targets": ["x"], "labels": {"host": name}} for name in GPUS] for job in ("cadvisor", "nvidia-gpu")
+    }
+    wait_until(
+        lambda: fleet.messages(targets=targets) == ["The dashboard Title of ml shows no data in Disk."],
+        lambda: fleet.messages(targets=targets),
+    )
 
 
 def test_a_container_that_is_not_seen(fleet):
     fleet.engine_info["gpu1"]["engine"]["containers"].append({"name": "unseen", "age": 3600})
-    fleet.until("gpu1 runs 3 containers and Prometheus does not see 1: unseen.", "gpu2 runs 3 containers and Prometheus does not see 1: unseen.")
+    fleet.until(
+        "gpu1 runs 3 containers and Prometheus does not see 1: unseen.",
+        "gpu2 runs 3 containers and Prometheus does not see 1: unseen.",
+    )
 
 
 def test_the_gpus_of_containers(fleet):
     """Each in turn: as the engine says, another, none, and a collector that hangs."""
-    job = {"id": 64 * "a", "age": 3600, "runtime": "runc", "service": "", "asked_gpus": [{"via": "cdi", "names": ["0"]}]}
+    job = {
+        "id": 64 * "a",
+        "age": 3600,
+        "runtime": "runc",
+        "service": "",
+        "asked_gpus": [{"via": "cdi", "names": ["0"]}],
+    }
     collector = {**job, "id": 64 * "b", "service": "container-gpu-collector", "asked_gpus": []}
     containers = [{**job, "name": CONTAINERS[0]}, {**collector, "name": CONTAINERS[1]}]
     engine = {"reachable": True, "default_runtime": "runc", "nvidia_runtimes": [], "containers": containers}
@@ -283,7 +319,9 @@ def test_an_unreachable_host(fleet, host):
     for exporter in fleet.hosts[host].exporters.values():
         exporter.stop()
     fleet.gpu_info[host], fleet.engine_info[host] = UNREACHABLE, UNREACHABLE
-    fleet.until(f"{host} cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh")
+    fleet.until(
+        f"{host} cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh"
+    )
 
 
 @EACH
@@ -304,7 +342,14 @@ def test_a_panel_without_data(fleet):
 
 
 def test_one_query_of_a_panel_with_data_is_enough(fleet):
-    fleet.grafana.save("ml", {**PANELS, "Some": ["DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_OLD_NAME"], "None": ["DCGM_FI_DEV_OLD_NAME", "DCGM_FI_DEV_OLDER"]})
+    fleet.grafana.save(
+        "ml",
+        {
+            **PANELS,
+            "Some": ["DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_OLD_NAME"],
+            "None": ["DCGM_FI_DEV_OLD_NAME", "DCGM_FI_DEV_OLDER"],
+        },
+    )
     fleet.until("The dashboard Title of ml shows no data in None.")
     assert fleet.verify()["dashboards"]["ml"] == 5
 
@@ -330,7 +375,10 @@ def test_a_model_server_on_a_host_of_its_own(fleet):
     given = {job: [{"targets": ["x"], "labels": {"host": name}} for name in GPUS] for job in fleet.ports}
     targets = {**given, "model-server": [{"targets": ["x"], "labels": {"host": "served", "server": "llama"}}]}
     [message] = fleet.messages(targets=targets)
-    assert message == "Prometheus does not scrape llama of served for the job model-server, which the inventory asks for. Run the playbook site."
+    assert (
+        message
+        == "Prometheus does not scrape llama of served for the job model-server, which the inventory asks for. Run the playbook site."
+    )
     assert [row["host"] for row in fleet.verify(targets=targets)["hosts"]] == ["gpu1", "gpu2", "served"]
 
 
@@ -338,7 +386,9 @@ def test_a_model_server_on_a_host_of_its_own(fleet):
 def test_a_target_group_without_a_host(fleet, labels):
     message = fleet.verify(targets={"nvidia-gpu": [{"targets": ["192.0.2.1:9400"], **labels}]})["msg"]
     assert message.startswith('targets: the group {"targets": ["192.0.2.1:9400"]')
-    assert message.endswith('of the job nvidia-gpu has no label host. Write it like {targets: ["192.0.2.1:9400"], labels: {host: gpu1}}.')
+    assert message.endswith(
+        'of the job nvidia-gpu has no label host. Write it like {targets: ["192.0.2.1:9400"], labels: {host: gpu1}}.'
+    )
 
 
 def test_a_password_that_grafana_refuses_is_given_once(fleet, request):
@@ -366,7 +416,9 @@ def playbook(fleet, tmp_path):
     """
     hosts = {name: {"ansible_host": f"198.51.100.{number}"} for number, name in enumerate(GPUS, 1)}
     connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
-    targets = {job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in fleet.ports.items()}
+    targets = {
+        job: [{"targets": ["x"], "labels": {"host": name}} for name in ports] for job, ports in fleet.ports.items()
+    }
     variables = {
         "gpu_monitoring_tls": False,
         "gpu_monitoring_scrape_interval": "1s",
@@ -384,10 +436,25 @@ def playbook(fleet, tmp_path):
     }
 
     def call(*arguments, group=None):
-        children = {"gpu_hosts": {"hosts": hosts, "vars": group or {}}, "monitoring": {"hosts": {"m1": {"gpu_monitoring_address": "127.0.0.1"}}}}
+        children = {
+            "gpu_hosts": {"hosts": hosts, "vars": group or {}},
+            "monitoring": {"hosts": {"m1": {"gpu_monitoring_address": "127.0.0.1"}}},
+        }
         (tmp_path / "inventory.json").write_text(json.dumps({"all": {"vars": connection, "children": children}}))
-        command = ["ansible-playbook", "-i", tmp_path / "inventory.json", "-e", json.dumps(variables), *arguments, ROOT / "playbooks" / "verify.yml"]
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"), "ANSIBLE_NOCOLOR": "1"}
+        command = [
+            "ansible-playbook",
+            "-i",
+            tmp_path / "inventory.json",
+            "-e",
+            json.dumps(variables),
+            *arguments,
+            ROOT / "playbooks" / "verify.yml",
+        ]
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         report = tmp_path / "reports" / "verify.json"
         assert report.exists(), done.stdout + done.stderr
@@ -428,8 +495,14 @@ def test_the_playbook_asks_the_hosts(playbook):
     ("broken", "words"),
     [
         ({"ansible_python_interpreter": "/usr/bin/no-such-python"}, "could not be asked what it has: "),
-        ({"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}, "could not be asked what it has: "),
-        ({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}, "cannot be reached by Ansible, so what it has could not be compared "),
+        (
+            {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"},
+            "could not be asked what it has: ",
+        ),
+        (
+            {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1},
+            "cannot be reached by Ansible, so what it has could not be compared ",
+        ),
     ],
     ids=["python", "sudo", "ssh"],
 )
@@ -437,14 +510,19 @@ def test_the_playbook_compares_though_no_host_can_be_asked(playbook, broken, wor
     code, output, report = playbook(group=broken)
     assert code == 2, output
     assert "GPUs seen/there" in output
-    assert [problem["message"].startswith(f"{problem['host']} {words}") for problem in report["problems"]] == [True, True], report["problems"]
+    assert [problem["message"].startswith(f"{problem['host']} {words}") for problem in report["problems"]] == [
+        True,
+        True,
+    ], report["problems"]
 
 
 def test_queries_of_the_module_for_everybody(fleet):
     def ask(query, **given):
         return run(prometheus_query_info, {"url": fleet.prometheus.url, "query": query, **given})
 
-    assert {one["labels"]["host"] for one in ask('up{job="node"}', until={"min_series": 2, "min_value": 1})["series"]} == {"gpu1", "gpu2"}
+    assert {
+        one["labels"]["host"] for one in ask('up{job="node"}', until={"min_series": 2, "min_value": 1})["series"]
+    } == {"gpu1", "gpu2"}
     assert [one["value"] for one in ask("vector(0) / 0")["series"]] == [None]
     assert ask("vector(1)", time="1000")["series"] == [{"labels": {}, "value": 1, "timestamp": 1000}]
     assert ask("1 + 1")["series"][0]["value"] == 2
@@ -461,7 +539,9 @@ def test_a_prometheus_with_an_empty_volume_and_a_missing_one(standing):
     assert standing.messages()[0].startswith("Prometheus cannot be asked: url: no Prometheus answers at ")
     standing.prometheus.start()
     [message] = standing.until("Prometheus lost its data: it has been keeping it since ")
-    assert message.endswith(f"Its volume was emptied or replaced. If that is accepted, remove {standing.mark} and run the playbook site.")
+    assert message.endswith(
+        f"Its volume was emptied or replaced. If that is accepted, remove {standing.mark} and run the playbook site."
+    )
     standing.mark.touch()
 
 

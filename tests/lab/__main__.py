@@ -35,7 +35,9 @@ def main() -> int:
         built = images.build_all()
         images.push(built, services.start(built["services"], built["toolkit"]))
         addresses = hosts.up(given.name, built, images.variables(built))
-        print(f"The lab {given.name} is up after {time.monotonic() - begin:.0f} s: {', '.join(f'{host} {ip}' for host, ip in addresses.items())}")
+        print(
+            f"The lab {given.name} is up after {time.monotonic() - begin:.0f} s: {', '.join(f'{host} {ip}' for host, ip in addresses.items())}"
+        )
         print(images.table(built))
     elif given.command == "down":
         hosts.down(given.name)

@@ -42,7 +42,10 @@ class Gpu:
 def gpus(host: str) -> list[Gpu]:
     """The GPUs that a host has at first; none for a host without."""
     if host == "gpu1":
-        return [Gpu(minor, f"GPU-00000001-0000-4000-8000-00000000000{minor}", "NVIDIA A100-SXM4-80GB", 81920) for minor in range(2)]
+        return [
+            Gpu(minor, f"GPU-00000001-0000-4000-8000-00000000000{minor}", "NVIDIA A100-SXM4-80GB", 81920)
+            for minor in range(2)
+        ]
     if host == "gpu3":
         return [Gpu(0, "GPU-00000003-0000-4000-8000-000000000000", "NVIDIA L40S", 46068)]
     if host == "debian12":
@@ -60,12 +63,20 @@ NOT_OF_VGPU = tuple(
     " DCGM_FI_DEV_PCIE_RX_THROUGHPUT DCGM_FI_DEV_ECC_SBE_VOL_TOTAL DCGM_FI_DEV_ECC_DBE_VOL_TOTAL DCGM_FI_DEV_XID_ERRORS"
     " DCGM_EXP_XID_ERRORS_COUNT DCGM_FI_DEV_ROW_REMAP_FAILURE DCGM_FI_DEV_ROW_REMAP_PENDING".split()
 )
-NOT_OF_SHARED_MEMORY = ("DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_FB_RESERVED", "DCGM_FI_DEV_MEMORY_TEMP")
+NOT_OF_SHARED_MEMORY = (
+    "DCGM_FI_DEV_FB_USED",
+    "DCGM_FI_DEV_FB_FREE",
+    "DCGM_FI_DEV_FB_RESERVED",
+    "DCGM_FI_DEV_MEMORY_TEMP",
+)
 
 
 def sliced(gpu: Gpu, *profiles: str) -> Gpu:
     """The GPU with MIG on and an instance for each profile."""
-    instances = tuple(Instance(f"MIG{gpu.uuid[3:-4]}{number:02d}{gpu.uuid[-2:]}", profile, gi=number + 6) for number, profile in enumerate(profiles, start=1))
+    instances = tuple(
+        Instance(f"MIG{gpu.uuid[3:-4]}{number:02d}{gpu.uuid[-2:]}", profile, gi=number + 6)
+        for number, profile in enumerate(profiles, start=1)
+    )
     return Gpu(gpu.minor, gpu.uuid, gpu.name, gpu.memory_mib, mig=True, instances=instances)
 
 
@@ -89,9 +100,15 @@ def state(
     """
     lines = []
     for gpu in there:
-        lines.append(f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id} {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}")
+        lines.append(
+            f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id} {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}"
+        )
         lines += [f"instance {gpu.minor} {one.gi} {one.ci} {one.profile} {one.uuid}" for one in gpu.instances]
-    lines += [f"value {entity} {field} {value}" for entity, fields in (values or {}).items() for field, value in fields.items()]
+    lines += [
+        f"value {entity} {field} {value}"
+        for entity, fields in (values or {}).items()
+        for field, value in fields.items()
+    ]
     lines += [f"lost {gpu.pci_bus_id}" for gpu in lost] + [f"absent {field}" for field in absent]
     lines += [f"process {' '.join(map(str, process))}" for process in processes]
     return "\n".join(lines + [f"smi {smi}"] * bool(smi) + ["frozen"] * frozen) + "\n"

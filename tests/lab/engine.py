@@ -30,11 +30,21 @@ def ensure() -> None:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         lacking = ", ".join(missing + ([] if answers else ["a running Docker engine"]))
-        raise LabError(f"The lab needs {lacking}. On Debian and Ubuntu it installs them itself when run as root; elsewhere install them first.")
+        raise LabError(
+            f"The lab needs {lacking}. On Debian and Ubuntu it installs them itself when run as root; elsewhere install them first."
+        )
     if missing or not shutil.which("dockerd"):
         wanted = [package for package in PACKAGES if not (answers and package == "docker.io")]
         run("apt-get", "update", "-q")
-        run("apt-get", "install", "-q", "-y", "--no-install-recommends", *wanted, environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        run(
+            "apt-get",
+            "install",
+            "-q",
+            "-y",
+            "--no-install-recommends",
+            *wanted,
+            environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        )
     if not succeeds("docker", "info"):
         CACHE.mkdir(parents=True, exist_ok=True)
         with open(CACHE / "dockerd.log", "ab") as log:

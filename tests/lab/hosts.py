@@ -26,8 +26,24 @@ GPU_SPARE = "gpu3"
 RELEASES = {"debian12": "bookworm", "debian11": "bullseye"}
 ISOLATION = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host", "--stop-signal", "SIGRTMIN+3"),
-    *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined"),
-    *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw", "--device", "/dev/kmsg"),
+    *(
+        "--security-opt",
+        "seccomp=unconfined",
+        "--security-opt",
+        "apparmor=unconfined",
+        "--security-opt",
+        "systempaths=unconfined",
+    ),
+    *(
+        "--tmpfs",
+        "/run",
+        "--tmpfs",
+        "/run/lock",
+        "--volume",
+        "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+        "--device",
+        "/dev/kmsg",
+    ),
 )
 
 
@@ -103,7 +119,12 @@ def set_state(lab: str, host: str, state: str) -> None:
     with GPUs see the change too.
     """
     command = f"cat >{driver.STATE_FILE} && systemctl restart gpu-lab-driver"
-    subprocess.run(["docker", "exec", "--interactive", container(lab, host), "sh", "-c", command], input=state.encode(), check=True, capture_output=True)
+    subprocess.run(
+        ["docker", "exec", "--interactive", container(lab, host), "sh", "-c", command],
+        input=state.encode(),
+        check=True,
+        capture_output=True,
+    )
 
 
 def ssh_command(lab: str, host: str) -> list[str]:

@@ -59,7 +59,9 @@ SERVICES = (
     Service("cadvisor", "cadvisor", "cadvisor_version", "the real library with a main of the lab"),
     Service("nginx", "nginx", "cadvisor_proxy_version", "real, from Debian"),
     Service("python_slim", "python", "container_gpu_collector_python_version", "real, from Debian"),
-    Service("dcgm_exporter", "dcgm_exporter", "dcgm_exporter_version", "a stand-in with made-up values", needs_gpu=True),
+    Service(
+        "dcgm_exporter", "dcgm_exporter", "dcgm_exporter_version", "a stand-in with made-up values", needs_gpu=True
+    ),
     Service("grafana", "grafana", "grafana_version", "a stand-in, checked against recordings of the real one"),
 )
 
@@ -209,10 +211,21 @@ def rpm_repositories(image: str, apt_folder: str) -> str:
 
 def table(images: dict[str, str]) -> str:
     """What is real in this lab and what stands in."""
-    rows = [(one.path, "upstream image" if not images[one.folder].startswith(PREFIX) else one.stands_in) for one in SERVICES]
+    rows = [
+        (one.path, "upstream image" if not images[one.folder].startswith(PREFIX) else one.stands_in) for one in SERVICES
+    ]
     rows += [
-        ("systemd, SSH, apt, Docker engine", "real: Debian trixie in a container for each host; on gpu2 with the engine of Debian sid"),
-        ("NVIDIA container toolkit", "real, built from NVIDIA's Go module; libnvidia-container1 and -tools are empty stand-ins"),
-        ("NVIDIA driver and GPUs", "a stand-in: libnvidia-ml and nvidia-smi that report made-up GPUs, device nodes without a device"),
+        (
+            "systemd, SSH, apt, Docker engine",
+            "real: Debian trixie in a container for each host; on gpu2 with the engine of Debian sid",
+        ),
+        (
+            "NVIDIA container toolkit",
+            "real, built from NVIDIA's Go module; libnvidia-container1 and -tools are empty stand-ins",
+        ),
+        (
+            "NVIDIA driver and GPUs",
+            "a stand-in: libnvidia-ml and nvidia-smi that report made-up GPUs, device nodes without a device",
+        ),
     ]
     return "\n".join(f"  {what:<42} {kind}" for what, kind in rows)

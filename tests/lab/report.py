@@ -46,14 +46,18 @@ def session(where: dict[str, Any], server: str) -> requests.Session:
 
 def by_host(where: dict[str, Any], query: str) -> dict[str, float]:
     """The query's present value for each label `host`."""
-    answer = session(where, "prometheus").get(f"{where['prometheus']}/api/v1/query", params={"query": query}, timeout=10)
+    answer = session(where, "prometheus").get(
+        f"{where['prometheus']}/api/v1/query", params={"query": query}, timeout=10
+    )
     answer.raise_for_status()
     return {sample["metric"]["host"]: float(sample["value"][1]) for sample in answer.json()["data"]["result"]}
 
 
 def targets(where: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Health of every target: job, then host."""
-    answer = session(where, "prometheus").get(f"{where['prometheus']}/api/v1/targets", params={"state": "active"}, timeout=10)
+    answer = session(where, "prometheus").get(
+        f"{where['prometheus']}/api/v1/targets", params={"state": "active"}, timeout=10
+    )
     answer.raise_for_status()
     found: dict[str, dict[str, str]] = {}
     for target in answer.json()["data"]["activeTargets"]:
@@ -68,7 +72,13 @@ def wait_for_samples(where: dict[str, Any], deadline: float) -> None:
         hosts = set(health.get("cadvisor", {}))
         up = all(state == "up" for job in health.values() for state in job.values())
         seen = set(by_host(where, CONTAINERS)), set(by_host(where, GPUS))
-        if hosts and up and hosts <= seen[0] and set(health["nvidia-gpu"]) <= seen[1] and all(count for _title, count, _values in panels(where)):
+        if (
+            hosts
+            and up
+            and hosts <= seen[0]
+            and set(health["nvidia-gpu"]) <= seen[1]
+            and all(count for _title, count, _values in panels(where))
+        ):
             return
         if time.monotonic() > deadline:
             raise TimeoutError(f"after 60 s not every target is up and every panel filled: {health} {panels(where)}")
@@ -84,8 +94,12 @@ def panels(where: dict[str, Any]) -> list[tuple[str, int, str]]:
     answer.raise_for_status()
     rows = []
     for panel in answer.json()["dashboard"]["panels"]:
-        queries = [dict(target, datasource=panel["datasource"], instant=True, range=False) for target in panel["targets"]]
-        result = grafana.post(f"{where['grafana']}/api/ds/query", json={"queries": queries, "from": "now-5m", "to": "now"}, timeout=10)
+        queries = [
+            dict(target, datasource=panel["datasource"], instant=True, range=False) for target in panel["targets"]
+        ]
+        result = grafana.post(
+            f"{where['grafana']}/api/ds/query", json={"queries": queries, "from": "now-5m", "to": "now"}, timeout=10
+        )
         result.raise_for_status()
         frames = [frame for one in result.json()["results"].values() for frame in one["frames"]]
         values = [frame["data"]["values"][-1][-1] for frame in frames if frame["data"]["values"]]
@@ -109,12 +123,18 @@ def main() -> int:
     print(f"\n{'host':<10} {'node':<6} {'cadvisor':<10} {'nvidia-gpu':<11} {'GPUs seen':>9} {'containers seen':>16}")
     for host in sorted({host for job in health.values() for host in job}):
         job = {name: hosts.get(host, "-") for name, hosts in health.items()}
-        print(f"{host:<10} {job['node']:<6} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f} {containers.get(host, 0):>16.0f}")
+        print(
+            f"{host:<10} {job['node']:<6} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f} {containers.get(host, 0):>16.0f}"
+        )
     print("\nML system monitoring, through Grafana's datasource")
     for title, count, values in panels(where):
         print(f"  {title:<40} {count} series: {values}")
-    print(f"\nGrafana     {where['grafana']}  user {where['grafana_user']}, password in {where['grafana_password_file']}")
-    print(f"Prometheus  {where['prometheus']}  user {where['prometheus_user']}, password in {where['prometheus_password_file']}")
+    print(
+        f"\nGrafana     {where['grafana']}  user {where['grafana_user']}, password in {where['grafana_password_file']}"
+    )
+    print(
+        f"Prometheus  {where['prometheus']}  user {where['prometheus_user']}, password in {where['prometheus_password_file']}"
+    )
     print(f"Both have certificates of the authority in {where['ca_certificate']}")
     return 0
 

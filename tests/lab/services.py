@@ -27,7 +27,19 @@ def start(image: str, apt_folder: str) -> str:
     if run("docker", "inspect", "--format", '{{index .Config.Labels "lab"}}', NAME, check=False) != labels:
         run("docker", "rm", "--force", NAME, check=False)
         run(
-            *("docker", "run", "--detach", "--name", NAME, "--label", f"lab={labels}", "--network", NETWORK, "--ip", ADDRESS),
+            *(
+                "docker",
+                "run",
+                "--detach",
+                "--name",
+                NAME,
+                "--label",
+                f"lab={labels}",
+                "--network",
+                NETWORK,
+                "--ip",
+                ADDRESS,
+            ),
             *("--network-alias", "registry.lab", "--network-alias", "apt.lab", "--publish", "127.0.0.1::5000"),
             *("--volume", f"{NAME}:/var/lib/docker-registry", "--volume", f"{apt_folder}:/srv/nvidia:ro", image),
         )

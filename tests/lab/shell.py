@@ -18,7 +18,9 @@ class LabError(Exception):
 
 def run(*command: str, environment: dict[str, str] | None = None, check: bool = True) -> str:
     """Output of a command; LabError with what it said where it fails."""
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(command[:4])} ... ended with {done.returncode}:\n{done.stdout[-3000:]}")
     return done.stdout.strip()

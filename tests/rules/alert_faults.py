@@ -45,7 +45,16 @@ def _now(value: float, step: float = 0) -> tuple[Part, ...]:
 
 _GONE: tuple[Part, ...] = ((STALE, 0, 1),)
 _DOWN = {"up": _now(0)}
-_GPU_METRICS = ("SM_CLOCK", "GPU_TEMP", "FB_USED", "FB_FREE", "GPU_UTIL", "MEMORY_TEMP", "TOTAL_ENERGY_CONSUMPTION", "XID_ERRORS")
+_GPU_METRICS = (
+    "SM_CLOCK",
+    "GPU_TEMP",
+    "FB_USED",
+    "FB_FREE",
+    "GPU_UTIL",
+    "MEMORY_TEMP",
+    "TOTAL_ENERGY_CONSUMPTION",
+    "XID_ERRORS",
+)
 _MEASURED = ("up", *(name.partition("{")[0] for name in (*GPU, *CONTAINER, *MACHINE)))
 _ALL_OF_GPU = dict.fromkeys((f"DCGM_FI_DEV_{name}" for name in _GPU_METRICS), _GONE)
 
@@ -64,7 +73,9 @@ def _last_xid(xid: int, alert: str) -> Fault:
 
 
 def _clock_event(event: str, alert: str) -> Fault:
-    return _added(f"clock event {event}", alert, 11, f'DCGM_EXP_CLOCK_EVENTS_COUNT{{clock_event="{event}"}}', gpu_labels(0), 5)
+    return _added(
+        f"clock event {event}", alert, 11, f'DCGM_EXP_CLOCK_EVENTS_COUNT{{clock_event="{event}"}}', gpu_labels(0), 5
+    )
 
 
 def _machine(title: str, alert: str, metric: str, parts: tuple[Part, ...], minutes: float, **labels: str) -> Fault:
@@ -76,7 +87,9 @@ def _own(name: str, alert: str, metric: str, parts: tuple[Part, ...], minutes: f
 
 
 # A container that ran for long starts four times.
-_STARTS: tuple[Part, ...] = tuple((STEP * (BEGIN + begun), 0, count) for begun, count in ((0, 2), (2, 2), (4, 2), (6, 600)))
+_STARTS: tuple[Part, ...] = tuple(
+    (STEP * (BEGIN + begun), 0, count) for begun, count in ((0, 2), (2, 2), (4, 2), (6, 600))
+)
 _CONTAINER = {"job": "cadvisor", "host": "gpu1", "name": "again", "id": "/docker/again"}
 
 
@@ -88,7 +101,10 @@ def _grown(name: str, labels: dict[str, str]) -> Series:
 def _old_gpu(name: str, *parts: Part) -> Fault:
     """A GPU that had uncorrected errors before."""
     labels = {**gpu_labels(0), "UUID": "GPU-7"}
-    added = (series("DCGM_FI_DEV_SM_CLOCK", labels, (1410, 0, 600)), series("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", labels, *parts))
+    added = (
+        series("DCGM_FI_DEV_SM_CLOCK", labels, (1410, 0, 600)),
+        series("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", labels, *parts),
+    )
     return Fault(name, ("GpuEccUncorrected",), {}, {}, 0.5, added)
 
 
@@ -112,7 +128,9 @@ XIDS = {
     **dict.fromkeys((63, 92, 94, 144, 145, 146, 147, 148, 149, 150, 154, 155, 156, 157), "GpuXidWatch"),
     **dict.fromkeys((8, 11, 13, 25, 31, 32, 43, 45, 137), "GpuXidApplication"),
     **dict.fromkeys((54, 142, 151), "GpuXidHardware"),
-    74: "GpuXidNvlink", 79: "GpuXidRestartHost", 69: "GpuXidOther",
+    74: "GpuXidNvlink",
+    79: "GpuXidRestartHost",
+    69: "GpuXidOther",
 }
 OF_GPUS = (
     Fault("a GPU disappears", ("GpuMissing",), _ALL_OF_GPU, {"gpu": "0"}, 4),
@@ -122,7 +140,14 @@ OF_GPUS = (
     _last_xid(74, "GpuXidNvlink"),
     _last_xid(54, "GpuXidHardware"),
     _last_xid(63, "GpuXidWatch"),
-    _added("a total of XIDs begins with its first", "GpuXidRestartHost", 0.5, 'DCGM_EXP_XID_ERRORS_TOTAL{xid="79"}', gpu_labels(0), 1),
+    _added(
+        "a total of XIDs begins with its first",
+        "GpuXidRestartHost",
+        0.5,
+        'DCGM_EXP_XID_ERRORS_TOTAL{xid="79"}',
+        gpu_labels(0),
+        1,
+    ),
     _added("fewer GPUs than the inventory says", "GpuCountLow", 3, "host:gpus:expected", {"host": "gpu1"}, 3),
     _gpu("uncorrected ECC error", "GpuEccUncorrected", "ECC_DBE_VOL_TOTAL", _now(1), 0.5),
     _old_gpu("another uncorrected ECC error", (2, 0, BEGIN), (3, 0, 600)),
@@ -161,7 +186,10 @@ OF_GPUS = (
     Fault(
         "NVLink replays before a recovery",
         ("GpuNvlinkRecovery",),
-        {"DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL": _now(1500), "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL": _now(1)},
+        {
+            "DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL": _now(1500),
+            "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL": _now(1),
+        },
         {"gpu": "0"},
         0.5,
     ),
@@ -174,23 +202,47 @@ OF_GPUS = (
             0.5,
             (series(f"DCGM_FI_DEV_NVLINK_ERROR_DL_{field}", gpu_labels(0), (0, 0, BEGIN), (1500, 0, 600)),),
         )
-        for field, alert in (("CRC", "GpuNvlinkErrors"), ("REPLAY", "GpuNvlinkErrors"), ("RECOVERY", "GpuNvlinkRecovery"))
+        for field, alert in (
+            ("CRC", "GpuNvlinkErrors"),
+            ("REPLAY", "GpuNvlinkErrors"),
+            ("RECOVERY", "GpuNvlinkRecovery"),
+        )
     ),
     _gpu("PCIe replays", "GpuPcieReplays", "PCIE_REPLAY_COUNTER", _now(110, 10), 16),
     _gpu("memory full", "GpuMemoryFull", "FB_FREE", _now(400), 11),
     _gpu("idle with memory in use", "GpuAllocatedIdle", "GPU_UTIL", _now(0), 62),
-    Fault("frozen exporter", ("GpuTelemetryFrozen",), {"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": _now(485000000)}, {}, 17),
+    Fault(
+        "frozen exporter", ("GpuTelemetryFrozen",), {"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION": _now(485000000)}, {}, 17
+    ),
 )
 OF_TARGETS = (
     Fault("DCGM exporter down", ("GpuExporterDown",), {**_DOWN, **_ALL_OF_GPU}, {"job": "nvidia-gpu"}, 3),
-    Fault("cAdvisor down", ("ContainerExporterDown",), {**_DOWN, "container_start_time_seconds": _GONE}, {"job": "cadvisor"}, 6),
+    Fault(
+        "cAdvisor down",
+        ("ContainerExporterDown",),
+        {**_DOWN, "container_start_time_seconds": _GONE},
+        {"job": "cadvisor"},
+        6,
+    ),
     Fault("node exporter down", ("HostExporterDown",), _DOWN, {"job": "node", "host": "gpu1"}, 16),
-    Fault("node exporter of the monitoring host down", ("HostExporterDown",), _DOWN, {"job": "node", "host": "monitor1"}, 17),
+    Fault(
+        "node exporter of the monitoring host down",
+        ("HostExporterDown",),
+        _DOWN,
+        {"job": "node", "host": "monitor1"},
+        17,
+    ),
     Fault("model server down", ("ModelServerDown",), _DOWN, {"job": "model-server"}, 11),
     Fault("host down", ("HostDown",), {**_DOWN, **_ALL_OF_GPU}, {"host": "gpu1"}, 17),
     Fault("host no longer in the inventory", ("TargetLost",), dict.fromkeys(_MEASURED, _GONE), {"host": "gpu1"}, 6),
     Fault("target no longer in the files", ("TargetLost",), {"up": _GONE, **_ALL_OF_GPU}, {"job": "nvidia-gpu"}, 6),
-    Fault("Alertmanager down", ("AlertmanagerDown",), {**_DOWN, "alertmanager_notifications_failed_total": _GONE}, {"job": "alertmanager"}, 6),
+    Fault(
+        "Alertmanager down",
+        ("AlertmanagerDown",),
+        {**_DOWN, "alertmanager_notifications_failed_total": _GONE},
+        {"job": "alertmanager"},
+        6,
+    ),
     Fault(
         "Alertmanager down, and alerts not taken",
         ("AlertmanagerDown",),
@@ -199,14 +251,26 @@ OF_TARGETS = (
         17,
         (
             series("up", {"job": "alertmanager", "host": "monitor1"}, (1, 0, BEGIN), (0, 0, 600)),
-            series("prometheus_notifications_errors_total", {"job": "prometheus", "host": "monitor1", "alertmanager": "x"}, (0, 0, BEGIN), (1, 1, 600)),
+            series(
+                "prometheus_notifications_errors_total",
+                {"job": "prometheus", "host": "monitor1", "alertmanager": "x"},
+                (0, 0, BEGIN),
+                (1, 1, 600),
+            ),
         ),
     ),
 )
 OF_OTHERS = (
     Fault("no names", ("ContainersWithoutNames",), {"container_start_time_seconds": _GONE}, {}, 6),
     _machine("killed for memory", "ContainerOutOfMemory", "container_oom_events_total", _now(1), 0.5, name="training"),
-    Fault("killed for memory again", ("ContainerOutOfMemory",), {}, {}, 0.5, (_grown("container_oom_events_total", _CONTAINER),)),
+    Fault(
+        "killed for memory again",
+        ("ContainerOutOfMemory",),
+        {},
+        {},
+        0.5,
+        (_grown("container_oom_events_total", _CONTAINER),),
+    ),
     _machine("restarting", "ContainerRestarting", "container_start_time_seconds", _STARTS, 4, name="training"),
     _added(
         "the first sample of a container says that it was killed",
@@ -234,7 +298,13 @@ OF_OTHERS = (
     _machine("memory errors", "HostMemoryErrors", "node_edac_uncorrectable_errors_total", _now(1), 0.5),
     _machine("memory low", "HostMemoryLow", "node_memory_MemAvailable_bytes", _now(4e10), 11),
     _machine("main process of a container killed", "HostProcessKilled", "node_vmstat_oom_kill", _now(4), 2),
-    Fault("killed container", ("ContainerOutOfMemory",), {"node_vmstat_oom_kill": _now(4), "container_oom_events_total": _now(1)}, {"host": "gpu1"}, 3),
+    Fault(
+        "killed container",
+        ("ContainerOutOfMemory",),
+        {"node_vmstat_oom_kill": _now(4), "container_oom_events_total": _now(1)},
+        {"host": "gpu1"},
+        3,
+    ),
     _machine("clock off", "HostClockOff", "node_time_seconds", _now(BEGIN * STEP + 30, STEP), 11),
     _machine(
         "GPU collector stopped",
@@ -253,7 +323,13 @@ OF_OTHERS = (
     ),
     _machine("transmit errors", "HostNetworkErrors", "node_network_transmit_errs_total", _now(300, 300), 21),
     _machine("unreadable metrics", "HostTextfileError", "node_textfile_scrape_error", _now(1), 6),
-    _machine("certificate ends soon", "CertificateEndsSoon", "gpu_monitoring_certificate_expiry_timestamp_seconds", _now(13 * 86400), 0.5),
+    _machine(
+        "certificate ends soon",
+        "CertificateEndsSoon",
+        "gpu_monitoring_certificate_expiry_timestamp_seconds",
+        _now(13 * 86400),
+        0.5,
+    ),
     Fault(
         "certificate ends",
         ("CertificateEnds",),
@@ -261,7 +337,9 @@ OF_OTHERS = (
         {},
         0.5,
     ),
-    _machine("backup too old", "BackupTooOld", "gpu_monitoring_backup_last_success_timestamp_seconds", _now(-172801), 16),
+    _machine(
+        "backup too old", "BackupTooOld", "gpu_monitoring_backup_last_success_timestamp_seconds", _now(-172801), 16
+    ),
     _own("configuration refused", "PrometheusConfigRefused", "prometheus_config_last_reload_successful", _now(0)),
     _own("rule fails", "PrometheusRuleFails", "prometheus_rule_evaluation_failures_total", _now(1, 1)),
     _own("rules late", "PrometheusRulesLate", "prometheus_rule_group_iterations_missed_total", _now(1, 1), 17),
@@ -281,7 +359,13 @@ OF_OTHERS = (
         {"host": "monitor1"},
         19,
     ),
-    _own("receiver refuses samples", "PrometheusRemoteWriteRefused", "prometheus_remote_storage_samples_failed_total", _now(1, 1), 12),
+    _own(
+        "receiver refuses samples",
+        "PrometheusRemoteWriteRefused",
+        "prometheus_remote_storage_samples_failed_total",
+        _now(1, 1),
+        12,
+    ),
     _own("Alertmanager refuses", "AlertmanagerConfigRefused", "alertmanager_config_last_reload_successful", _now(0)),
     _own("Alertmanager cannot send", "AlertmanagerNotSending", "alertmanager_notifications_failed_total", _now(1, 1)),
 )

@@ -49,7 +49,9 @@ def _rerun(entry: Series) -> tuple[Part, ...] | None:
     """The playbook recreates the exporters, which are away for a minute."""
     if entry.name == "up" and entry.labels["job"] in ("nvidia-gpu", "cadvisor", "node"):
         return _down(entry, 2)
-    return _break(entry, 2) if entry.name != "up" and entry.labels["job"] in ("nvidia-gpu", "cadvisor", "node") else None
+    return (
+        _break(entry, 2) if entry.name != "up" and entry.labels["job"] in ("nvidia-gpu", "cadvisor", "node") else None
+    )
 
 
 def _empty_answer(entry: Series) -> tuple[Part, ...] | None:
@@ -134,7 +136,9 @@ def _gpu_replaced(entry: Series) -> tuple[Part, ...] | None:
 
 def _new_gpu() -> list[Series]:
     new = [entry for entry in healthy(_SAMPLES) if entry.labels.get("gpu") == "1"]
-    return [Series(entry.name, {**entry.labels, "UUID": "GPU-new"}, ((None, 0, BEGIN), _later(entry, 0))) for entry in new]
+    return [
+        Series(entry.name, {**entry.labels, "UUID": "GPU-new"}, ((None, 0, BEGIN), _later(entry, 0))) for entry in new
+    ]
 
 
 # Counters of what happened long ago.
@@ -150,7 +154,10 @@ _OF_OLD = {
 
 def _had_errors(samples: int) -> list[Series]:
     """The healthy fleet with errors of long ago."""
-    fleet = [Series(entry.name, entry.labels, ((_OF_OLD.get(entry.name, entry.parts[0][0]), *entry.parts[0][1:]),)) for entry in healthy(samples)]
+    fleet = [
+        Series(entry.name, entry.labels, ((_OF_OLD.get(entry.name, entry.parts[0][0]), *entry.parts[0][1:]),))
+        for entry in healthy(samples)
+    ]
     return fleet + [series('DCGM_EXP_XID_ERRORS_TOTAL{xid="79"}', gpu_labels(0), (1, 0, samples))]
 
 
@@ -163,14 +170,22 @@ def _renamed(**labels: str) -> list[Series]:
             continue
         start, step, count = entry.parts[0]
         found.append(Series(entry.name, entry.labels, ((start, step, BEGIN), (STALE, 0, 1))))
-        found.append(Series(entry.name, {**entry.labels, **labels}, ((None, 0, BEGIN), (start + step * BEGIN, step, count - BEGIN))))
+        found.append(
+            Series(
+                entry.name, {**entry.labels, **labels}, ((None, 0, BEGIN), (start + step * BEGIN, step, count - BEGIN))
+            )
+        )
     return found
 
 
 def away(samples: int, end: int) -> list[Series]:
     """The fleet with errors of long ago, without samples of anything from BEGIN until a sample."""
     return [
-        Series(entry.name, entry.labels, ((start, step, BEGIN), (None, 0, end - BEGIN), (start + step * end, step, samples - end)))
+        Series(
+            entry.name,
+            entry.labels,
+            ((start, step, BEGIN), (None, 0, end - BEGIN), (start + step * end, step, samples - end)),
+        )
         for entry in _had_errors(samples)
         for start, step, _count in entry.parts
     ]
@@ -184,14 +199,24 @@ def _driver_starts_again(entry: Series) -> tuple[Part, ...] | None:
 def _gpu_with_errors_is_added() -> list[Series]:
     """A GPU comes from another host, where it had errors."""
     old = [entry for entry in _had_errors(_SAMPLES) if entry.labels.get("gpu") == "1"]
-    return [Series(entry.name, {**entry.labels, "gpu": "2", "UUID": "GPU-2"}, ((None, 0, BEGIN), _later(entry, 0))) for entry in old]
+    return [
+        Series(entry.name, {**entry.labels, "gpu": "2", "UUID": "GPU-2"}, ((None, 0, BEGIN), _later(entry, 0)))
+        for entry in old
+    ]
 
 
 def _full_by_nature() -> list[Series]:
     """File systems that are always full, or in memory, and one of the network that was mounted read-only."""
     found = []
     for fstype in ("squashfs", "iso9660", "tmpfs", "overlay", "erofs", "nfs4"):
-        labels = {"job": "node", "host": "gpu1", "instance": "gpu1:node", "mountpoint": f"/mnt/{fstype}", "fstype": fstype, "device": fstype}
+        labels = {
+            "job": "node",
+            "host": "gpu1",
+            "instance": "gpu1:node",
+            "mountpoint": f"/mnt/{fstype}",
+            "fstype": fstype,
+            "device": fstype,
+        }
         read_only = 0 if fstype in ("tmpfs", "overlay") else 1
         for metric, value in (("size_bytes", 1e9), ("avail_bytes", 0), ("readonly", read_only)):
             found.append(Series(f"node_filesystem_{metric}", labels, ((value, 0, _SAMPLES),)))
@@ -209,7 +234,10 @@ def _unused_interfaces() -> list[Series]:
     for device, errors in (("eth1", 0.0), ("eth2", 1.0)):
         labels = {"job": "node", "host": "gpu1", "instance": "gpu1:node", "device": device}
         found.append(series("node_network_receive_errs_total", labels, (0, errors, _SAMPLES)))
-        found += [series(f"node_network_{name}_total", labels, (0, 0, _SAMPLES)) for name in ("receive_packets", "transmit_errs", "transmit_packets")]
+        found += [
+            series(f"node_network_{name}_total", labels, (0, 0, _SAMPLES))
+            for name in ("receive_packets", "transmit_errs", "transmit_packets")
+        ]
     return found
 
 
@@ -224,11 +252,23 @@ def _without_gpus() -> list[Series]:
 
 def _measuring(*fields: tuple[str, float, float], **labels: str) -> list[Series]:
     """A fleet whose only GPU measures these fields: name, first value and growth."""
-    return _without_gpus() + [series(name, {**gpu_labels(0), **labels}, (start, step, _SAMPLES)) for name, start, step in fields]
+    return _without_gpus() + [
+        series(name, {**gpu_labels(0), **labels}, (start, step, _SAMPLES)) for name, start, step in fields
+    ]
 
 
-_VGPU = (("DCGM_FI_DEV_FB_USED", 2000, 0), ("DCGM_FI_DEV_FB_FREE", 6000, 0), ("DCGM_FI_DEV_SM_CLOCK", 1410, 0), ("DCGM_FI_DEV_XID_ERRORS", 0, 0))
-_CONSUMER = (*_VGPU, ("DCGM_FI_DEV_GPU_TEMP", 70, 0), ("DCGM_FI_DEV_GPU_UTIL", 70, 0), ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 1, 5000000))
+_VGPU = (
+    ("DCGM_FI_DEV_FB_USED", 2000, 0),
+    ("DCGM_FI_DEV_FB_FREE", 6000, 0),
+    ("DCGM_FI_DEV_SM_CLOCK", 1410, 0),
+    ("DCGM_FI_DEV_XID_ERRORS", 0, 0),
+)
+_CONSUMER = (
+    *_VGPU,
+    ("DCGM_FI_DEV_GPU_TEMP", 70, 0),
+    ("DCGM_FI_DEV_GPU_UTIL", 70, 0),
+    ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 1, 5000000),
+)
 _SHARED_MEMORY = (("DCGM_FI_DEV_GPU_TEMP", 50, 0), ("DCGM_FI_DEV_SM_CLOCK", 1410, 0), ("DCGM_FI_DEV_GPU_UTIL", 0, 0))
 _MIG = (*_VGPU[:3], ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 0.5, 0), ("DCGM_FI_DEV_GPU_TEMP", 50, 0))
 

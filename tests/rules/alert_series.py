@@ -116,7 +116,10 @@ class Series:
         if self.name not in BASE_UNITS:
             return self
         name, factor = BASE_UNITS[self.name]
-        parts = ((start if start in (None, STALE) else start * factor, step * factor, count) for start, step, count in self.parts)
+        parts = (
+            (start if start in (None, STALE) else start * factor, step * factor, count)
+            for start, step, count in self.parts
+        )
         return replace(self, name=name, parts=tuple(parts))
 
 
@@ -138,7 +141,13 @@ def series(key: str, labels: Mapping[str, str], *parts: Part) -> Series:
 
 def gpu_labels(gpu: int, host: str = "gpu1") -> dict[str, str]:
     """The labels of a GPU's series after relabelling, with one that the site gave to the host."""
-    own = {"gpu": str(gpu), "UUID": f"GPU-{gpu}", "device": f"nvidia{gpu}", "modelName": "NVIDIA H100", "pci_bus_id": f"0:{gpu}"}
+    own = {
+        "gpu": str(gpu),
+        "UUID": f"GPU-{gpu}",
+        "device": f"nvidia{gpu}",
+        "modelName": "NVIDIA H100",
+        "pci_bus_id": f"0:{gpu}",
+    }
     return {"job": "nvidia-gpu", "host": host, "instance": f"{host}:9400", "team": "vision", **own}
 
 
@@ -159,9 +168,20 @@ def healthy(samples: int) -> list[Series]:
     for gpu in (0, 1):
         found += [series(key, gpu_labels(gpu), (start, step, samples)) for key, (start, step) in GPU.items()]
     for name in ("cadvisor", "training"):
-        labels = {"job": "cadvisor", "host": "gpu1", "instance": "gpu1:cadvisor", "name": name, "id": f"/docker/{name}", "image": "x"}
+        labels = {
+            "job": "cadvisor",
+            "host": "gpu1",
+            "instance": "gpu1:cadvisor",
+            "name": name,
+            "id": f"/docker/{name}",
+            "image": "x",
+        }
         found += [series(key, labels, (start, step, samples)) for key, (start, step) in CONTAINER.items()]
-    for job, host, metrics in (("node", "gpu1", MACHINE), ("prometheus", "monitor1", PROMETHEUS), ("alertmanager", "monitor1", ALERTMANAGER)):
+    for job, host, metrics in (
+        ("node", "gpu1", MACHINE),
+        ("prometheus", "monitor1", PROMETHEUS),
+        ("alertmanager", "monitor1", ALERTMANAGER),
+    ):
         labels = {"job": job, "host": host, "instance": f"{host}:{job}"}
         found += [series(key, labels, (start, step, samples)) for key, (start, step) in metrics.items()]
     return [*found, *(allocated(name, gpu, samples) for name, gpus in ALLOCATED.items() for gpu in gpus)]

@@ -82,7 +82,12 @@ def running_prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
             address = free_address()
             mount = f"type=bind,source={folder},target=/etc/prometheus,readonly"
             command = ["docker", "run", "--rm", "--detach", "--network=host", "--mount", mount, image]
-            flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", f"--web.listen-address={address}", *further]
+            flags = [
+                "--config.file=/etc/prometheus/prometheus.yml",
+                "--storage.tsdb.path=/prometheus",
+                f"--web.listen-address={address}",
+                *further,
+            ]
             container = subprocess.run([*command, *flags], check=True, capture_output=True, text=True).stdout.strip()
             stack.callback(subprocess.run, ["docker", "rm", "--force", container], check=True, capture_output=True)
             server = Prometheus(f"http://{address}{path}", login)
@@ -135,10 +140,19 @@ def start_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
 def test_rules(config, promtool) -> Callable[..., None]:
     """Runs tests of promtool against the rules that the role renders."""
 
-    def run(tests: list[dict[str, Any]], evaluation: str = f"{STEP}s", variables: dict[str, Any] | None = None, only: str = "*.yml") -> None:
-        folder = config(fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables))
+    def run(
+        tests: list[dict[str, Any]],
+        evaluation: str = f"{STEP}s",
+        variables: dict[str, Any] | None = None,
+        only: str = "*.yml",
+    ) -> None:
+        folder = config(
+            fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables)
+        )
         files = sorted(f"rules/{path.name}" for path in (folder / "rules").glob(only) if path.name != "extra.yml")
-        (folder / "test.yml").write_text(json.dumps({"rule_files": files, "evaluation_interval": evaluation, "tests": tests}))
+        (folder / "test.yml").write_text(
+            json.dumps({"rule_files": files, "evaluation_interval": evaluation, "tests": tests})
+        )
         tested = promtool(folder, "test", "rules", "test.yml")
         assert tested.returncode == 0, tested.stdout[-6000:]
 

@@ -15,9 +15,18 @@ def seconds(samples: float) -> str:
 
 def expectation(expression: str, samples: float, *labels: str) -> dict[str, Any]:
     """That an expression answers with series of these labels, of the value 1."""
-    return {"expr": expression, "eval_time": seconds(samples), "exp_samples": [{"labels": f"{{{text}}}", "value": 1} for text in labels]}
+    return {
+        "expr": expression,
+        "eval_time": seconds(samples),
+        "exp_samples": [{"labels": f"{{{text}}}", "value": 1} for text in labels],
+    }
 
 
 def case(name: str, found: Sequence[Series], *expected: dict[str, Any], interval: str = f"{STEP}s") -> dict[str, Any]:
     """A test with these series."""
-    return {"name": name, "interval": interval, "input_series": [entry.written() for entry in found], "promql_expr_test": [*expected]}
+    return {
+        "name": name,
+        "interval": interval,
+        "input_series": [entry.written() for entry in found],
+        "promql_expr_test": [*expected],
+    }

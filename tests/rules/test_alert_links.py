@@ -18,7 +18,9 @@ GRAFANA = "https://10.0.0.9:3000"
 
 def annotations(config, **variables):
     """The annotations of the alert Watchdog in the role's files."""
-    folder = config(fleet(GPU_HOSTS, MONITORING_HOSTS, {"gpu_monitoring_tls": False, **variables}), "monitor1.example.com")
+    folder = config(
+        fleet(GPU_HOSTS, MONITORING_HOSTS, {"gpu_monitoring_tls": False, **variables}), "monitor1.example.com"
+    )
     groups = yaml.safe_load((folder / "rules" / "alerts-monitoring.yml").read_text())["groups"]
     return next(rule["annotations"] for group in groups for rule in group["rules"] if rule.get("alert") == "Watchdog")
 
@@ -27,7 +29,10 @@ def annotations(config, **variables):
     ("variables", "begin"),
     [
         ({"grafana_url": GRAFANA}, f"{GRAFANA}/d/"),
-        ({"grafana_url": GRAFANA, "grafana_root_url": "https://x.example.com/grafana/"}, "https://x.example.com/grafana/d/"),
+        (
+            {"grafana_url": GRAFANA, "grafana_root_url": "https://x.example.com/grafana/"},
+            "https://x.example.com/grafana/d/",
+        ),
         ({"grafana_url": GRAFANA, "prometheus_alert_annotations": {"dashboard_url": "https://site"}}, "https://site"),
     ],
 )
@@ -47,14 +52,21 @@ def firing(prometheus, tmp_path, rule, *flags):
     (folder / "rules.yml").write_text(json.dumps({"groups": [{"name": "site", "interval": "1s", "rules": [rule]}]}))
     (folder / "prometheus.yml").write_text(json.dumps({"rule_files": ["rules.yml"]}))
     server = prometheus(folder, *flags)
-    return wait_until(lambda: requests.get(f"{server.url}/api/v1/alerts", timeout=10).json()["data"]["alerts"], "nothing fires")
+    return wait_until(
+        lambda: requests.get(f"{server.url}/api/v1/alerts", timeout=10).json()["data"]["alerts"], "nothing fires"
+    )
 
 
 def test_links_to_prometheus_begin_with_the_published_address(prometheus, tmp_path):
     inventory = fleet(GPU_HOSTS, MONITORING_HOSTS, {"gpu_monitoring_tls": False})
     command = service("prometheus", "prometheus", inventory, "monitor1.example.com", tmp_path)["command"]
     flags = [flag for flag in command if flag.startswith("--web.") and "lifecycle" not in flag]
-    [alert] = firing(prometheus, tmp_path, {"alert": "Busy", "expr": "vector(1)", "annotations": {"link": "{{ externalURL }}"}}, *flags)
+    [alert] = firing(
+        prometheus,
+        tmp_path,
+        {"alert": "Busy", "expr": "vector(1)", "annotations": {"link": "{{ externalURL }}"}},
+        *flags,
+    )
     assert alert["annotations"]["link"] == "http://10.0.0.9:9090"
 
 

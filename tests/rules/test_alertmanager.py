@@ -25,7 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
 ONCALL = {"name": "oncall", "webhook": {"url_file": "secrets/hook"}}
 XID = {"alertname": "GpuXidRestartHost", "severity": "page", "host": "gpu1", "UUID": "GPU-1", "gpu": "3"}
-TEXTS = {"summary": 'XID 79 on GPU 3 ("H100") of gpu1: it fell <off>', "description": "Move work away: restart.\nThen look."}
+TEXTS = {
+    "summary": 'XID 79 on GPU 3 ("H100") of gpu1: it fell <off>',
+    "description": "Move work away: restart.\nThen look.",
+}
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +42,13 @@ def deployed(tmp_path):
     """The role's service, and the folder with its files as the container gets it."""
 
     def render(**variables):
-        options = service("alertmanager", "alertmanager", fleet({}, MONITOR, {"gpu_monitoring_tls": False, **variables}), "monitor1", tmp_path)
+        options = service(
+            "alertmanager",
+            "alertmanager",
+            fleet({}, MONITOR, {"gpu_monitoring_tls": False, **variables}),
+            "monitor1",
+            tmp_path,
+        )
         folder = tmp_path / "etc"
         for file in options["files"] + options["secret_files"]:
             path = folder / Path(file["path"]).relative_to("/etc/gpu_monitoring/alertmanager")
@@ -55,8 +64,19 @@ def deployed(tmp_path):
 def validated(image, options, folder):
     """What the first command that refuses the files says; empty where all accept them."""
     for command in [options["validate"]["command"], *options["validate"]["further_commands"]]:
-        start = ["docker", "run", "--rm", "--network=none", "--read-only", f"--volume={folder}:/etc/alertmanager:ro", f"--entrypoint={command[0]}", image]
-        run = subprocess.run([*start, *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+        start = [
+            "docker",
+            "run",
+            "--rm",
+            "--network=none",
+            "--read-only",
+            f"--volume={folder}:/etc/alertmanager:ro",
+            f"--entrypoint={command[0]}",
+            image,
+        ]
+        run = subprocess.run(
+            [*start, *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60
+        )
         if run.returncode:
             return run.stdout
     return ""
@@ -67,7 +87,11 @@ EVERYTHING = {
     "alertmanager_receivers": [
         {
             "name": "oncall",
-            "email": {"to": ["a@example.com", "b@example.com"], "auth_username": "a", "auth_password_file": "secrets/hook"},
+            "email": {
+                "to": ["a@example.com", "b@example.com"],
+                "auth_username": "a",
+                "auth_password_file": "secrets/hook",
+            },
             "slack": {"api_url_file": "secrets/hook", "channel": "#gpu"},
             "teams": {"webhook_url_file": "secrets/hook"},
             "webhook": {"url_file": "secrets/hook"},
@@ -78,10 +102,15 @@ EVERYTHING = {
         {"name": "chat", "discord_configs": [{"webhook_url_file": "secrets/hook"}]},
     ],
     "alertmanager_global": {"smtp_smarthost": "mail.example.com:587", "smtp_from": "a@example.com"},
-    "alertmanager_time_intervals": [{"name": "night", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}],
+    "alertmanager_time_intervals": [
+        {"name": "night", "time_intervals": [{"times": [{"start_time": "22:00", "end_time": "24:00"}]}]}
+    ],
     "alertmanager_route": {
         "receiver": "chat",
-        "routes": [{"matchers": ['severity="page"'], "receiver": "oncall", "continue": True}, {"matchers": ["team=ml"], "mute_time_intervals": ["night"]}],
+        "routes": [
+            {"matchers": ['severity="page"'], "receiver": "oncall", "continue": True},
+            {"matchers": ["team=ml"], "mute_time_intervals": ["night"]},
+        ],
     },
     "alertmanager_route_tests": [
         {"labels": {"severity": "page", "host": 'a "b"'}, "receiver": "oncall"},
@@ -118,9 +147,15 @@ def test_every_example_of_the_documentation_is_accepted(image, deployed, tmp_pat
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"alertmanager_route_tests": [{"labels": {"severity": "page"}, "receiver": "chat"}]}, "oncall\nWARNING: Expected receivers did not match"),
+        (
+            {"alertmanager_route_tests": [{"labels": {"severity": "page"}, "receiver": "chat"}]},
+            "oncall\nWARNING: Expected receivers did not match",
+        ),
         ({"alertmanager_templates": {"site": "{% raw %}{{ define {% endraw %}"}}, "site.tmpl"),
-        ({"alertmanager_route": {"receiver": "chat", "group_wiat": "1s"}, "alertmanager_route_tests": []}, "group_wiat not found"),
+        (
+            {"alertmanager_route": {"receiver": "chat", "group_wiat": "1s"}, "alertmanager_route_tests": []},
+            "group_wiat not found",
+        ),
     ],
     ids=["test of a route", "template", "unknown setting"],
 )
@@ -134,15 +169,39 @@ def rendered(image, deployed, tmp_path):
     _options, folder = deployed()
 
     def render(template, firing, resolved):
-        urls = {"dashboard_url": f"https://monitoring.example.com/{'d' * 70}", "runbook_url": f"https://example.com/{'r' * 90}"}
+        urls = {
+            "dashboard_url": f"https://monitoring.example.com/{'d' * 70}",
+            "runbook_url": f"https://example.com/{'r' * 90}",
+        }
         texts = {"summary": f'GPU 3 ("H100"): {"s" * 130}', "description": f"Look: {'d' * 450}.\nThen reset.", **urls}
         states = ["firing"] * firing + ["resolved"] * resolved
         alerts = [{"status": state, "labels": {"alertname": "GpuHot"}, "annotations": texts} for state in states]
-        data = {"status": states[0], "alerts": alerts, "groupLabels": {"host": "gpu1"}, "commonLabels": {}, "commonAnnotations": {}, "receiver": "oncall"}
+        data = {
+            "status": states[0],
+            "alerts": alerts,
+            "groupLabels": {"host": "gpu1"},
+            "commonLabels": {},
+            "commonAnnotations": {},
+            "receiver": "oncall",
+        }
         (folder / "data.json").write_text(json.dumps({**data, "externalURL": "https://10.0.0.9:9093"}))
-        start = ["docker", "run", "--rm", "--network=none", f"--volume={folder}:/etc/alertmanager:ro", "--entrypoint=amtool", image]
+        start = [
+            "docker",
+            "run",
+            "--rm",
+            "--network=none",
+            f"--volume={folder}:/etc/alertmanager:ro",
+            "--entrypoint=amtool",
+            image,
+        ]
         options = ["--template.glob=/etc/alertmanager/templates/*.tmpl", "--template.data=/etc/alertmanager/data.json"]
-        command = [*start, "template", "render", *options, f'--template.text={{{{ template "gpu_monitoring.{template}" . }}}}']
+        command = [
+            *start,
+            "template",
+            "render",
+            *options,
+            f'--template.text={{{{ template "gpu_monitoring.{template}" . }}}}',
+        ]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
     return render
@@ -151,7 +210,10 @@ def rendered(image, deployed, tmp_path):
 def test_a_message_about_many_alerts_is_as_short_as_services_want_it(rendered):
     text = rendered("text", 40, 40)
     assert len(text.encode()) < 24 * 1024
-    assert "These are 15 of 40 alerts that fire.\n\nResolved: " in text and "These are 15 of 40 alerts that are resolved." in text
+    assert (
+        "These are 15 of 40 alerts that fire.\n\nResolved: " in text
+        and "These are 15 of 40 alerts that are resolved." in text
+    )
     # https://docs.ntfy.sh/publish/#limitations
     message = json.loads(rendered("json_text", 40, 40))
     assert len(message.encode()) < 4096
@@ -160,7 +222,11 @@ def test_a_message_about_many_alerts_is_as_short_as_services_want_it(rendered):
 
 def test_a_message_about_few_alerts_has_all_of_them(rendered):
     text, message = rendered("text", 2, 1), json.loads(rendered("json_text", 2, 1))
-    assert [part.partition("\n")[0].partition(" (")[0] for part in message.split("\n\n")] == ["GPU 3", "GPU 3", "Resolved: GPU 3"]
+    assert [part.partition("\n")[0].partition(" (")[0] for part in message.split("\n\n")] == [
+        "GPU 3",
+        "GPU 3",
+        "Resolved: GPU 3",
+    ]
     assert text.partition("\n\nAlertmanager: ")[0] == message and "These are" not in text
 
 
@@ -194,8 +260,19 @@ def running(image, deployed):
     def start(**variables):
         options, folder = deployed(**variables)
         address = free_address()
-        command = ["docker", "run", "--rm", "--detach", "--network=host", f"--volume={folder}:/etc/alertmanager:ro", image, *options["command"]]
-        started = subprocess.run([*command, f"--web.listen-address={address}"], check=True, capture_output=True, text=True)
+        command = [
+            "docker",
+            "run",
+            "--rm",
+            "--detach",
+            "--network=host",
+            f"--volume={folder}:/etc/alertmanager:ro",
+            image,
+            *options["command"],
+        ]
+        started = subprocess.run(
+            [*command, f"--web.listen-address={address}"], check=True, capture_output=True, text=True
+        )
         containers.append(started.stdout.strip())
         wait_until(lambda: requests.get(f"http://{address}/-/ready", timeout=10).ok, "Alertmanager is not ready")
 
@@ -215,7 +292,11 @@ def test_one_message_for_a_gpu_that_fell_off_the_bus_and_one_heartbeat(running, 
     url, got = hook
     send = running(
         alertmanager_receivers=[
-            {"name": "oncall", "webhook": {"url_file": "secrets/page"}, "ntfy": {"url": f"{url}/", "topic": "12", "token_file": "secrets/token"}},
+            {
+                "name": "oncall",
+                "webhook": {"url_file": "secrets/page"},
+                "ntfy": {"url": f"{url}/", "topic": "12", "token_file": "secrets/token"},
+            },
             {"name": "judge", "webhook": {"url_file": "secrets/judge"}},
         ],
         alertmanager_watchdog_receiver="judge",
@@ -223,12 +304,26 @@ def test_one_message_for_a_gpu_that_fell_off_the_bus_and_one_heartbeat(running, 
     )
     follows = [{**XID, "alertname": name} for name in ("GpuMissing", "GpuEccUncorrected")]
     info = {"alertname": "HostRebooted", "severity": "info", "host": "gpu2"}
-    send({"alertname": "Watchdog", "severity": "info"}, XID, *follows, info, {**XID, "alertname": "GpuHot", "UUID": "GPU-2"})
+    send(
+        {"alertname": "Watchdog", "severity": "info"},
+        XID,
+        *follows,
+        info,
+        {**XID, "alertname": "GpuHot", "UUID": "GPU-2"},
+    )
     wait_until(lambda: {"/page", "/", "/judge"} <= {path for path, *_rest in got}, "somebody was not told", 20)
     by_path = {path: (login, body) for path, login, body in got}
-    assert sorted(alert["labels"]["alertname"] for alert in by_path["/page"][1]["alerts"]) == ["GpuHot", "GpuXidRestartHost"]
+    assert sorted(alert["labels"]["alertname"] for alert in by_path["/page"][1]["alerts"]) == [
+        "GpuHot",
+        "GpuXidRestartHost",
+    ]
     login, message = by_path["/"]
-    assert (login, message["topic"], message["title"], message["priority"]) == ("Bearer word", "12", "PAGE: gpu1: 2 alerts", 5)
+    assert (login, message["topic"], message["title"], message["priority"]) == (
+        "Bearer word",
+        "12",
+        "PAGE: gpu1: 2 alerts",
+        5,
+    )
     assert message["message"].split("\n\n")[0] == f"{TEXTS['summary']}\n{TEXTS['description']}"
     assert len([path for path, *_rest in got if path == "/judge"]) == 1
     assert not [body for path, _login, body in got if path != "/judge" and "HostRebooted" in json.dumps(body)]
@@ -242,7 +337,9 @@ def test_a_changed_secret_is_used_without_a_reload(running, hook, tmp_path):
     wait_until(lambda: [path for path, *_rest in got] == ["/previous"], "nobody was told", 20)
     (tmp_path / "etc/secrets/hook").write_text(f"{url}/changed")
     send({**XID, "host": "gpu2"})
-    wait_until(lambda: [path for path, *_rest in got] == ["/previous", "/changed"], "the changed path was not called", 20)
+    wait_until(
+        lambda: [path for path, *_rest in got] == ["/previous", "/changed"], "the changed path was not called", 20
+    )
 
 
 @pytest.mark.long
@@ -253,7 +350,11 @@ def test_nothing_is_sent_for_what_follows_from_a_host_that_is_down(running, hook
     exporter = {**down, "alertname": "GpuExporterDown"}
     send(down, XID, exporter, {**exporter, "host": "gpu2"}, {**XID, "host": "gpu2", "alertname": "GpuHot"})
     wait_until(lambda: len(got) == 2, "no notification names the two hosts", 20)
-    told = sorted((alert["labels"]["host"], alert["labels"]["alertname"]) for _path, _login, body in got for alert in body["alerts"])
+    told = sorted(
+        (alert["labels"]["host"], alert["labels"]["alertname"])
+        for _path, _login, body in got
+        for alert in body["alerts"]
+    )
     assert told == [("gpu1", "HostDown"), ("gpu2", "GpuExporterDown")]
 
 
@@ -266,9 +367,24 @@ def test_an_xid_that_pages_hides_what_is_less_of_the_same_gpu(running, hook):
     def alert(name, xid="", gpu="GPU-1"):
         return {"alertname": name, "severity": "warn", "host": "gpu1", "UUID": gpu, **({"xid": xid} if xid else {})}
 
-    shown = [alert("GpuXidResetGpu", "48"), alert("GpuXidWatch", "157"), alert("GpuHot"), alert("GpuXidApplication", "45", "GPU-2")]
-    hidden = [alert("GpuXidApplication", "45"), alert("GpuXidOther", "171"), alert("GpuXidWatch", "63"), alert("GpuRowRemapPending")]
+    shown = [
+        alert("GpuXidResetGpu", "48"),
+        alert("GpuXidWatch", "157"),
+        alert("GpuHot"),
+        alert("GpuXidApplication", "45", "GPU-2"),
+    ]
+    hidden = [
+        alert("GpuXidApplication", "45"),
+        alert("GpuXidOther", "171"),
+        alert("GpuXidWatch", "63"),
+        alert("GpuRowRemapPending"),
+    ]
     send(*shown, *hidden)
     wait_until(lambda: got, "nobody was told", 20)
-    told = [(entry["labels"]["alertname"], entry["labels"]["UUID"], entry["labels"].get("xid")) for entry in got[0][2]["alerts"]]
-    assert sorted(told, key=str) == sorted(((entry["alertname"], entry["UUID"], entry.get("xid")) for entry in shown), key=str)
+    told = [
+        (entry["labels"]["alertname"], entry["labels"]["UUID"], entry["labels"].get("xid"))
+        for entry in got[0][2]["alerts"]
+    ]
+    assert sorted(told, key=str) == sorted(
+        ((entry["alertname"], entry["UUID"], entry.get("xid")) for entry in shown), key=str
+    )

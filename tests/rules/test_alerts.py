@@ -28,7 +28,13 @@ ELSEWHERE = {"Watchdog", "HostFilesystemReadOnly"}
 
 def rules() -> list[dict[str, Any]]:
     """The alerts of all files."""
-    return [rule for path in sorted(ALERTS.glob("*.yml")) for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
+    return [
+        rule
+        for path in sorted(ALERTS.glob("*.yml"))
+        for group in yaml.safe_load(path.read_text())["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
 
 
 def of_fault(fault: Fault, convert: Callable[[Series], Series]) -> dict[str, Any]:
@@ -47,10 +53,21 @@ def test_a_fault_of_a_gpu_raises_its_alert_alone(test_rules, generation):
 
 def test_a_series_that_begins_with_an_xid_raises_the_alert_of_its_code_alone(test_rules):
     samples = BEGIN + 4
-    begun = [series(f'DCGM_EXP_XID_ERRORS_COUNT{{xid="{xid}"}}', gpu_labels(0), (None, 0, BEGIN), (1, 0, 4)) for xid in XIDS]
+    begun = [
+        series(f'DCGM_EXP_XID_ERRORS_COUNT{{xid="{xid}"}}', gpu_labels(0), (None, 0, BEGIN), (1, 0, 4)) for xid in XIDS
+    ]
     firing = 'group by (alertname, xid) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
     raised = [f'alertname="{alert}",xid="{xid}"' for xid, alert in XIDS.items()]
-    test_rules([case("XIDs", [*healthy(samples), *begun], expectation(firing, BEGIN - 1), expectation(firing, BEGIN + 1, *raised))])
+    test_rules(
+        [
+            case(
+                "XIDs",
+                [*healthy(samples), *begun],
+                expectation(firing, BEGIN - 1),
+                expectation(firing, BEGIN + 1, *raised),
+            )
+        ]
+    )
 
 
 def test_a_fault_of_a_target_raises_its_alert_alone(test_rules):
@@ -67,7 +84,15 @@ def test_every_alert_has_a_test():
 
 
 def test_the_watchdog_always_fires(test_rules):
-    test_rules([case("nothing", healthy(4), expectation('group by (alertname, severity) (ALERTS)', 1, 'alertname="Watchdog",severity="info"'))])
+    test_rules(
+        [
+            case(
+                "nothing",
+                healthy(4),
+                expectation("group by (alertname, severity) (ALERTS)", 1, 'alertname="Watchdog",severity="info"'),
+            )
+        ]
+    )
 
 
 def of_life(life: alert_life.Life) -> dict[str, Any]:
@@ -75,8 +100,12 @@ def of_life(life: alert_life.Life) -> dict[str, Any]:
     name is in it.
     """
     others = "|".join(("Watchdog", *life.info))
-    never = f'group by (alertname) (count_over_time(ALERTS{{alertstate="firing",alertname!~"{others}"}}[1d])) # {life.name}'
-    of_info = 'group by (alertname) (count_over_time(ALERTS{alertstate="firing",severity="info",alertname!="Watchdog"}[1d]))'
+    never = (
+        f'group by (alertname) (count_over_time(ALERTS{{alertstate="firing",alertname!~"{others}"}}[1d])) # {life.name}'
+    )
+    of_info = (
+        'group by (alertname) (count_over_time(ALERTS{alertstate="firing",severity="info",alertname!="Watchdog"}[1d]))'
+    )
     end, seen = life.samples - 1, [f'alertname="{name}"' for name in life.info]
     return case(life.name, life.series, expectation(never, end), expectation(of_info, end, *seen))
 
@@ -103,7 +132,10 @@ def test_a_file_system_that_becomes_read_only_is_reported_for_a_day(test_rules):
     raised = 'group by (alertname, mountpoint) (ALERTS{alertstate="firing",alertname="HostFilesystemReadOnly"})'
     times = {1490: False, 1510: True, 2930: True, 2950: False}
     expected = [
-        {**expectation(raised, 0, *(['alertname="HostFilesystemReadOnly",mountpoint="/"'] if fires else [])), "eval_time": f"{minute}m"}
+        {
+            **expectation(raised, 0, *(['alertname="HostFilesystemReadOnly",mountpoint="/"'] if fires else [])),
+            "eval_time": f"{minute}m",
+        }
         for minute, fires in times.items()
     ]
     test_rules([case("read-only", found, *expected, interval="2m")], evaluation="5m", only="alerts-machines.yml")
@@ -122,15 +154,30 @@ def test_a_site_sets_thresholds_durations_severities_and_leaves_alerts_out(test_
     down = next(fault for fault in OF_TARGETS if fault.raises == ("HostDown",))
     of_down = [entry for entry in down.applied(healthy(down.samples())) if "GPU_TEMP" not in entry.name]
     tests = [
-        case("hot", found, expectation(firing, 1), expectation(firing, 2, raised), expectation(firing, BEGIN + 18, raised)),
-        case("down", of_down, expectation(firing, BEGIN + 5), expectation(firing, BEGIN + 6, 'alertname="HostDown",severity="page"')),
+        case(
+            "hot",
+            found,
+            expectation(firing, 1),
+            expectation(firing, 2, raised),
+            expectation(firing, BEGIN + 18, raised),
+        ),
+        case(
+            "down",
+            of_down,
+            expectation(firing, BEGIN + 5),
+            expectation(firing, BEGIN + 6, 'alertname="HostDown",severity="page"'),
+        ),
     ]
     test_rules(tests, variables=variables)
 
 
 def test_no_code_of_an_xid_is_in_two_alerts():
     # A rule names its codes once for each series that it reads, always the same.
-    codes = {rule["alert"]: {*re.findall(r'xid=~?"([\d|]+)"', rule["expr"])} for rule in rules() if rule["alert"].startswith("GpuXid")}
+    codes = {
+        rule["alert"]: {*re.findall(r'xid=~?"([\d|]+)"', rule["expr"])}
+        for rule in rules()
+        if rule["alert"].startswith("GpuXid")
+    }
     other = next(rule for rule in rules() if rule["alert"] == "GpuXidOther")
     listed = [code for texts in codes.values() for text in texts for code in text.split("|")]
     assert len(listed) == len({*listed}) > 30
@@ -142,8 +189,14 @@ def test_no_code_of_an_xid_is_in_two_alerts():
 def test_every_alert_says_how_bad_it_is_where_it_is_and_what_to_do(rule):
     assert rule["labels"].keys() == {"severity"} and rule["labels"]["severity"] in ("page", "warn", "info")
     assert rule["annotations"].keys() == {"summary", "description"}
-    wanted = {"Watchdog": (), "SharedDiskFillsSoon": ("device",), "SharedDiskFull": ("device",)}.get(rule["alert"], ("host",))
-    if rule["alert"].startswith("Gpu") and rule["alert"] not in ("GpuExporterDown", "GpuCountLow", "GpuTelemetryFrozen"):
+    wanted = {"Watchdog": (), "SharedDiskFillsSoon": ("device",), "SharedDiskFull": ("device",)}.get(
+        rule["alert"], ("host",)
+    )
+    if rule["alert"].startswith("Gpu") and rule["alert"] not in (
+        "GpuExporterDown",
+        "GpuCountLow",
+        "GpuTelemetryFrozen",
+    ):
         wanted = ("host", "gpu", "modelName")
     assert {*re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])} >= {*wanted}
     assert len(rule["annotations"]["description"]) > 40
@@ -171,11 +224,16 @@ def test_failed_notifications_raise_one_alert_for_each_receiver(test_rules):
         for receiver in receivers.values()
         for reason in ("clientError", "other")
     ]
-    description = next(rule for rule in rules() if rule["alert"] == "AlertmanagerNotSending")["annotations"]["description"]
+    description = next(rule for rule in rules() if rule["alert"] == "AlertmanagerNotSending")["annotations"][
+        "description"
+    ]
     alerts = [
         {
             "exp_labels": {**labels, **receiver, "severity": "warn"},
-            "exp_annotations": {"summary": f"Alertmanager on monitor1 cannot send by email {end}".strip(), "description": description},
+            "exp_annotations": {
+                "summary": f"Alertmanager on monitor1 cannot send by email {end}".strip(),
+                "description": description,
+            },
         }
         for end, receiver in receivers.items()
     ]
@@ -196,7 +254,9 @@ def of_idle(name: str, found: list[Series], *raised: str) -> dict[str, Any]:
 def test_an_idle_gpu_is_reported_with_each_container_of_users_that_has_it(test_rules):
     samples = IDLE.samples()
     fleet = IDLE.applied(healthy(samples))
-    programs = [entry for entry in fleet if entry.name != "container_gpu_info" or entry.labels["name"] == "dcgm-exporter"]
+    programs = [
+        entry for entry in fleet if entry.name != "container_gpu_info" or entry.labels["name"] == "dcgm-exporter"
+    ]
     shared = [*fleet, allocated("notebook", 0, samples)]
     used = series("container_gpu_memory_used_bytes", container_labels("notebook", 0), (8e9, 0, samples))
     unused = series("container_gpu_memory_used_bytes", container_labels("training", 0), (0, 0, samples))
@@ -226,7 +286,10 @@ def test_an_idle_instance_of_mig_is_reported_with_its_container(test_rules):
     found = []
     for instance, active in instances.items():
         labels = {**gpu_labels(0), "GPU_I_ID": instance, "GPU_I_PROFILE": "3g.40gb"}
-        found += [series("DCGM_FI_PROF_GR_ENGINE_ACTIVE", labels, (active, 0, samples)), series("DCGM_FI_DEV_FB_USED", labels, (9000, 0, samples))]
+        found += [
+            series("DCGM_FI_PROF_GR_ENGINE_ACTIVE", labels, (active, 0, samples)),
+            series("DCGM_FI_DEV_FB_USED", labels, (9000, 0, samples)),
+        ]
         given = {**container_labels(f"job-{instance}", 0), "GPU_I_ID": instance, "via": "cdi"}
         found.append(series("container_gpu_info", given, (1, 0, samples)))
     firing = 'group by (name, GPU_I_ID, GPU_I_PROFILE) (ALERTS{alertstate="firing",alertname="GpuAllocatedIdle"})'
@@ -255,12 +318,18 @@ def test_a_missing_gpu_is_not_forgotten_while_prometheus_is_away(test_rules):
         if entry.labels.get("gpu") == "1":
             return Series(entry.name, entry.labels, ((start, step, BEGIN), (STALE, 0, 1)))
         again = BEGIN + 2 * break_
-        return Series(entry.name, entry.labels, ((start, step, BEGIN + break_), (None, 0, break_), (start + step * again, step, end - again + 1)))
+        return Series(
+            entry.name,
+            entry.labels,
+            ((start, step, BEGIN + break_), (None, 0, break_), (start + step * again, step, end - again + 1)),
+        )
 
     firing = 'group by (alertname, gpu) (ALERTS{alertstate="firing",alertname="GpuMissing"})'
     missing = 'alertname="GpuMissing",gpu="1"'
     found = [with_break(entry) for entry in healthy(end)]
-    test_rules([case("away", found, expectation(firing, BEGIN + break_ - 1, missing), expectation(firing, end, missing))])
+    test_rules(
+        [case("away", found, expectation(firing, BEGIN + break_ - 1, missing), expectation(firing, end, missing))]
+    )
 
 
 def test_an_alert_about_a_gpu_with_instances_of_mig_fires_once(test_rules):
@@ -274,20 +343,49 @@ def test_an_alert_about_a_gpu_with_instances_of_mig_fires_once(test_rules):
         "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS": 500,
     }
     instances = [{"GPU_I_ID": str(number), "GPU_I_PROFILE": "1g.10gb"} for number in (7, 8)]
-    of_gpu = [series(name, {**gpu_labels(0), **instance}, (value, 0, 60)) for name, value in fields.items() for instance in instances]
-    errors = [series("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", {**gpu_labels(0), **instance}, (0, 0, 30), (1, 0, 30)) for instance in instances]
-    names = ("GpuHot", "GpuMemoryHot", "GpuXidWatch", "GpuRecoveryAction", "GpuRowRemapPending", "GpuRowRemapsMany", "GpuEccUncorrected")
+    of_gpu = [
+        series(name, {**gpu_labels(0), **instance}, (value, 0, 60))
+        for name, value in fields.items()
+        for instance in instances
+    ]
+    errors = [
+        series("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", {**gpu_labels(0), **instance}, (0, 0, 30), (1, 0, 30))
+        for instance in instances
+    ]
+    names = (
+        "GpuHot",
+        "GpuMemoryHot",
+        "GpuXidWatch",
+        "GpuRecoveryAction",
+        "GpuRowRemapPending",
+        "GpuRowRemapsMany",
+        "GpuEccUncorrected",
+    )
     firing = 'count by (alertname, UUID) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
     up = series("up", {"job": "nvidia-gpu", "host": "gpu1"}, (1, 0, 60))
-    test_rules([case("MIG", [up, *of_gpu, *errors], expectation(firing, 35, *(f'alertname="{name}",UUID="GPU-0"' for name in names)))])
+    test_rules(
+        [
+            case(
+                "MIG",
+                [up, *of_gpu, *errors],
+                expectation(firing, 35, *(f'alertname="{name}",UUID="GPU-0"' for name in names)),
+            )
+        ]
+    )
 
 
 def test_the_memory_of_an_instance_of_mig_is_named(test_rules):
     labels = {**gpu_labels(0), "GPU_I_ID": "7", "GPU_I_PROFILE": "1g.10gb"}
-    found = [series(name, labels, (value, 0, 60)) for name, value in {"DCGM_FI_DEV_FB_USED": 9900, "DCGM_FI_DEV_FB_FREE": 100}.items()]
+    found = [
+        series(name, labels, (value, 0, 60))
+        for name, value in {"DCGM_FI_DEV_FB_USED": 9900, "DCGM_FI_DEV_FB_FREE": 100}.items()
+    ]
     rule = next(rule for rule in rules() if rule["alert"] == "GpuMemoryFull")
     summary = "The memory of GPU 0 instance 7 (NVIDIA H100) of gpu1 is 99% full"
-    alert = {"exp_labels": {**labels, "severity": "info"}, "exp_annotations": {"summary": summary, "description": rule["annotations"]["description"]}}
+    alert = {
+        "exp_labels": {**labels, "severity": "info"},
+        "exp_annotations": {"summary": summary, "description": rule["annotations"]["description"]},
+    }
     told = {"eval_time": "25m", "alertname": "GpuMemoryFull", "exp_alerts": [alert]}
     test_rules([{**case("told", found), "alert_rule_test": [told]}])
 
@@ -314,7 +412,9 @@ def test_too_few_gpus_have_the_labels_of_their_host(test_rules):
     fault = next(fault for fault in OF_GPUS if fault.raises == ("GpuCountLow",))
     firing = 'group by (host, team) (ALERTS{alertstate="firing",alertname="GpuCountLow"})'
     found = fault.applied(healthy(fault.samples()))
-    test_rules([case("labels", found, expectation(firing, BEGIN + fault.minutes * MINUTE, 'host="gpu1",team="vision"'))])
+    test_rules(
+        [case("labels", found, expectation(firing, BEGIN + fault.minutes * MINUTE, 'host="gpu1",team="vision"'))]
+    )
 
 
 def test_the_faults_last_long_enough():

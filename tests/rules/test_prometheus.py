@@ -34,21 +34,30 @@ def group(port, host, **labels):
 def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus):
     with contextlib.ExitStack() as stack:
         releases = {"gpu1": "4.8.2", "gpu2": "4.8.3", "gpu3": "4.9.0"}
-        ports = {host: stack.enter_context(serve({"/metrics": answer(release, host)})) for host, release in releases.items()}
+        ports = {
+            host: stack.enter_context(serve({"/metrics": answer(release, host)})) for host, release in releases.items()
+        }
         targets = [group(port, host) for host, port in ports.items()]
         one = prometheus(config(fleet({}, WATCHER, {**SECOND, "prometheus_gpu_targets": targets})))
 
         def legacy(host):
             own = {"host", "instance", "UUID"}
-            series = one.query(f'{{__name__=~"DCGM_.*",__name__!~".*(_RATIO|_BYTES|_HERTZ|_JOULES_TOTAL)",host="{host}"}}')
+            series = one.query(
+                f'{{__name__=~"DCGM_.*",__name__!~".*(_RATIO|_BYTES|_HERTZ|_JOULES_TOTAL)",host="{host}"}}'
+            )
             assert all(labels["UUID"] == f"GPU-{host}" for labels, _value in series)
-            return sorted((sorted(item for item in labels.items() if item[0] not in own), round(value, 6)) for labels, value in series)
+            return sorted(
+                (sorted(item for item in labels.items() if item[0] not in own), round(value, 6))
+                for labels, value in series
+            )
 
         wait_until(lambda: all(len(legacy(host)) == 10 for host in releases), "not all is there")
         assert legacy("gpu1") == legacy("gpu2") == legacy("gpu3")
         assert {labels["modelName"] for labels, _value in one.query('{__name__=~"DCGM_.*"}')} == {"NVIDIA H100"}
         assert {value for _labels, value in one.query("DCGM_FI_DEV_GPU_UTIL")} == {37}
-        assert not one.query('{__name__=~"DCGM_.*",hostname!=""}') and not one.query('{__name__=~"DCGM_.*",Hostname!=""}')
+        assert not one.query('{__name__=~"DCGM_.*",hostname!=""}') and not one.query(
+            '{__name__=~"DCGM_.*",Hostname!=""}'
+        )
 
 
 def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
@@ -56,7 +65,10 @@ def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
         folder = config(fleet({}, WATCHER, {**SECOND, "prometheus_node_targets": [group(port, "gpu1")]}))
         one = prometheus(folder)
         wait_until(lambda: one.query('up{job="node",host="gpu1"} == 1'), "gpu1 is not up")
-        reloaded, series = one.own("prometheus_config_last_reload_success_timestamp_seconds"), one.own("prometheus_tsdb_head_series_created_total")
+        reloaded, series = (
+            one.own("prometheus_config_last_reload_success_timestamp_seconds"),
+            one.own("prometheus_tsdb_head_series_created_total"),
+        )
 
         def put(name, groups):
             """Replace a target file as container_service does."""
@@ -68,7 +80,10 @@ def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
         server = {"server": "llama", "__metrics_path__": "/v2/metrics", "__scheme__": "http"}
         put("model-server", [group(port, "gpu2", **server)])
         wait_until(lambda: one.query('up{job="node",host="gpu2"} == 1'), "gpu2 is not up")
-        wait_until(lambda: one.query('requests{job="model-server",host="gpu2",server="llama"} == 3'), "the model server is not scraped")
+        wait_until(
+            lambda: one.query('requests{job="model-server",host="gpu2",server="llama"} == 3'),
+            "the model server is not scraped",
+        )
         put("node", [group(port, "gpu1")])
         wait_until(lambda: not one.query('up{host="gpu2",job="node"}'), "gpu2 is still there")
         assert one.query('up{job="node",host="gpu1"} == 1')
@@ -84,11 +99,18 @@ def test_a_removed_container_is_missing_at_once_and_an_empty_answer_is_no_failur
     pages = {"/metrics": "", "/empty": ""}
     with serve(pages) as port:
         pages["/metrics"] = containers("job", "web")
-        variables = {"prometheus_cadvisor_targets": [group(port, "gpu1")], "prometheus_gpu_targets": [group(port, "gpu1", __metrics_path__="/empty")]}
+        variables = {
+            "prometheus_cadvisor_targets": [group(port, "gpu1")],
+            "prometheus_gpu_targets": [group(port, "gpu1", __metrics_path__="/empty")],
+        }
         one = prometheus(config(fleet({}, WATCHER, {**SECOND, **variables})))
         wait_until(lambda: len(one.query("container_memory_usage_bytes")) == 2, "the containers are not there")
         pages["/metrics"] = containers("web")
-        wait_until(lambda: [labels["name"] for labels, _value in one.query("container_memory_usage_bytes")] == ["web"], "the container is still drawn", 5)
+        wait_until(
+            lambda: [labels["name"] for labels, _value in one.query("container_memory_usage_bytes")] == ["web"],
+            "the container is still drawn",
+            5,
+        )
         assert one.query('up{job="nvidia-gpu"} == 1')
 
 
@@ -98,13 +120,17 @@ def receiver(prometheus, tmp_path):
     folder = tmp_path / "receiver"
     folder.mkdir()
     (folder / "prometheus.yml").write_text("{}")
-    (folder / "web.yml").write_text(json.dumps({"basic_auth_users": {"sender": web_password_hash("word of the sender", "sender")}}))
+    (folder / "web.yml").write_text(
+        json.dumps({"basic_auth_users": {"sender": web_password_hash("word of the sender", "sender")}})
+    )
     flags = ["--web.enable-remote-write-receiver", "--web.config.file=/etc/prometheus/web.yml"]
     return prometheus(folder, *flags, login=("sender", "word of the sender"))
 
 
 @pytest.mark.long
-def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(config, prometheus, receiver, start_alertmanager, tmp_path):
+def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(
+    config, prometheus, receiver, start_alertmanager, tmp_path
+):
     alertmanager = start_alertmanager()
     rules = [{"name": "site", "rules": [{"alert": "Busy", "expr": "gpu_busy > 0", "labels": {"severity": "info"}}]}]
     with serve({"/metrics": "gpu_busy 1\n"}) as port:
@@ -114,7 +140,10 @@ def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(config, pro
             "prometheus_external_labels": {"site": "lab", "replica": 1},
             "prometheus_secret_files": {"receiver": "word of the sender"},
             "prometheus_remote_write": [
-                {"url": f"{receiver.url}/api/v1/write", "basic_auth": {"username": "sender", "password_file": "secrets/receiver"}}
+                {
+                    "url": f"{receiver.url}/api/v1/write",
+                    "basic_auth": {"username": "sender", "password_file": "secrets/receiver"},
+                }
             ],
             "prometheus_alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}],
             "prometheus_rules_extra": rules,
@@ -126,8 +155,25 @@ def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(config, pro
         flags = [flag for flag in command if flag.startswith(("--web.external-url", "--web.route-prefix", "--rules."))]
         one = prometheus(config(inventory), *flags, path="/prometheus")
         assert wait_until(lambda: one.query("gpu_busy"), "the sender has no samples")[0][0].get("site") is None
-        [(labels, _value)] = wait_until(lambda: receiver.query('gpu_busy{site="lab"}'), "no sample reached the receiver")
-        assert {"host": "gpu1", "team": "vision", "job": "node", "site": "lab", "replica": "1"}.items() <= labels.items()
-        [alert] = wait_until(lambda: requests.get(f"{alertmanager}/api/v2/alerts", timeout=10).json(), "no alert reached the Alertmanager")
-        assert {"alertname": "Busy", "host": "gpu1", "team": "vision", "site": "lab", "severity": "info"}.items() <= alert["labels"].items()
+        [(labels, _value)] = wait_until(
+            lambda: receiver.query('gpu_busy{site="lab"}'), "no sample reached the receiver"
+        )
+        assert {
+            "host": "gpu1",
+            "team": "vision",
+            "job": "node",
+            "site": "lab",
+            "replica": "1",
+        }.items() <= labels.items()
+        [alert] = wait_until(
+            lambda: requests.get(f"{alertmanager}/api/v2/alerts", timeout=10).json(),
+            "no alert reached the Alertmanager",
+        )
+        assert {
+            "alertname": "Busy",
+            "host": "gpu1",
+            "team": "vision",
+            "site": "lab",
+            "severity": "info",
+        }.items() <= alert["labels"].items()
         assert alert["generatorURL"].startswith("https://monitoring.example.com/prometheus/graph?")

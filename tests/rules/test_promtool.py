@@ -20,8 +20,17 @@ GPU_HOSTS = {
     "gpu3": {"ansible_host": "10.0.0.3", "dcgm_exporter_enabled": False},
 }
 WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
-MODEL_SERVERS = [{"name": "llama", "port": 8000}, {"name": "ranker", "port": 8443, "scheme": "https", "path": "/v2/metrics", "address": "ranker.lan"}]
-JOBS = [{"job_name": "slurm", "scrape_interval": "15s", "static_configs": [{"targets": ["10.0.0.7:8080"], "labels": {"host": "head"}}]}]
+MODEL_SERVERS = [
+    {"name": "llama", "port": 8000},
+    {"name": "ranker", "port": 8443, "scheme": "https", "path": "/v2/metrics", "address": "ranker.lan"},
+]
+JOBS = [
+    {
+        "job_name": "slurm",
+        "scrape_interval": "15s",
+        "static_configs": [{"targets": ["10.0.0.7:8080"], "labels": {"host": "head"}}],
+    }
+]
 RULES = [
     {
         "name": "site",
@@ -39,9 +48,13 @@ LOGIN = {"username": "me", "password_file": "secrets/remote"}
 SECTIONS = {
     "prometheus_secret_files": {"remote": "a password"},
     "prometheus_external_labels": {"site": "a", "replica": 1},
-    "prometheus_remote_write": [{"url": "https://example.com/write", "basic_auth": LOGIN, "queue_config": {"max_shards": 4}}],
+    "prometheus_remote_write": [
+        {"url": "https://example.com/write", "basic_auth": LOGIN, "queue_config": {"max_shards": 4}}
+    ],
     "prometheus_remote_read": [{"url": "https://example.com/read", "read_recent": False}],
-    "prometheus_alertmanagers": [{"scheme": "https", "basic_auth": LOGIN, "static_configs": [{"targets": ["alertmanager.example.com:9093"]}]}],
+    "prometheus_alertmanagers": [
+        {"scheme": "https", "basic_auth": LOGIN, "static_configs": [{"targets": ["alertmanager.example.com:9093"]}]}
+    ],
     "prometheus_scrape_configs": JOBS,
     "prometheus_rules_extra": RULES,
 }
@@ -60,7 +73,17 @@ SECTIONS = {
         fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "1s"}),
         fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "60s"}),
     ],
-    ids=["no host", "one host", "three hosts", "one machine", "model servers", "jobs and rules of the site", "all sections", "every second", "every minute"],
+    ids=[
+        "no host",
+        "one host",
+        "three hosts",
+        "one machine",
+        "model servers",
+        "jobs and rules of the site",
+        "all sections",
+        "every second",
+        "every minute",
+    ],
 )
 def test_the_configuration_is_accepted(config, promtool, inventory):
     checked = promtool(config(inventory), "check", "config", "prometheus.yml")
@@ -71,11 +94,14 @@ def test_the_configuration_is_accepted(config, promtool, inventory):
 def examples():
     """The variables of each example of the documentation for Prometheus, with the secrets that they name."""
     text = "".join((ROOT / "docs" / page).read_text() for page in ("prometheus.md", "alertmanager.md"))
-    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "alertmanager_receivers:" not in block]
+    blocks = [
+        block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "alertmanager_receivers:" not in block
+    ]
     loader = type("Loader", (yaml.SafeLoader,), {})
     # The inventory of the test is plain YAML, where a text is a template.
     loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
-    return [{**yaml.load(block, loader), "vault_alertmanager_password": "x", "vault_metrics_token": "x"} for block in blocks]  # noqa: S506
+    contents = [yaml.load(block, loader) for block in blocks]  # noqa: S506
+    return [{**content, "vault_alertmanager_password": "x", "vault_metrics_token": "x"} for content in contents]
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))

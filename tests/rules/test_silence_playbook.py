@@ -27,14 +27,25 @@ def url(start_alertmanager):
 def silence(url, tmp_path):
     """Runs the playbook; whether it changed something, and its output."""
     hosts = {f"gpu{number}": {**GPU_HOST, "gpu_monitoring_address": f"10.0.0.{number}"} for number in (1, 2)}
-    groups = {"gpu_hosts": {"hosts": hosts}, "monitoring": {"hosts": {"monitor1": {**LOCAL, "gpu_monitoring_address": "10.0.0.9"}}}}
+    groups = {
+        "gpu_hosts": {"hosts": hosts},
+        "monitoring": {"hosts": {"monitor1": {**LOCAL, "gpu_monitoring_address": "10.0.0.9"}}},
+    }
     variables = {"gpu_monitoring_tls": False, "silence_alertmanager_url": url}
     inventory = tmp_path / "inventory.json"
     inventory.write_text(json.dumps({"all": {"children": groups, "vars": variables}}))
 
     def run(*arguments, code=0, **variables):
         program = Path(sys.executable).with_name("ansible-playbook")
-        command = [program, "-i", inventory, "-e", json.dumps(variables), *arguments, ROOT / "playbooks" / "silence.yml"]
+        command = [
+            program,
+            "-i",
+            inventory,
+            "-e",
+            json.dumps(variables),
+            *arguments,
+            ROOT / "playbooks" / "silence.yml",
+        ]
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(tmp_path)}
         result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
         output = result.stdout + result.stderr
@@ -74,8 +85,16 @@ def test_alerts_of_all_hosts_are_silenced_by_matchers(silence, url):
         ([], {"silence_hosts": "gpu9"}, "silence_hosts: 'gpu9' is not a host or group of the inventory."),
         (["--limit=gpu1"], {"silence_hosts": "gpu1"}, "--limit: the run has no host of the group monitoring"),
         ([], {"silence_hosts": "gpu1", "silence_state": "gone"}, "silence_state on monitor1: "),
-        ([], {"silence_hosts": "gpu1", "silence_duration": "long"}, "silence_duration on monitor1: 'long' is not valid. Write it like 30m"),
-        ([], {"silence_hosts": "gpu1", "silence_alertmanager_url": ""}, "silence_alertmanager_url: the monitoring hosts have no Alertmanager"),
+        (
+            [],
+            {"silence_hosts": "gpu1", "silence_duration": "long"},
+            "silence_duration on monitor1: 'long' is not valid. Write it like 30m",
+        ),
+        (
+            [],
+            {"silence_hosts": "gpu1", "silence_alertmanager_url": ""},
+            "silence_alertmanager_url: the monitoring hosts have no Alertmanager",
+        ),
     ],
 )
 def test_bad_input_is_one_error(silence, url, arguments, variables, words):

@@ -67,4 +67,6 @@ def timeline(fault: simulated.Fault | None) -> list[Series]:
     ids=["healthy", "XID 79", "XID 94", "missing", "NVLink", "unreachable"],
 )
 def test_a_fault_raises_the_alert_that_belongs_to_it(test_rules, fault, alerts):
-    test_rules([case("simhall", timeline(fault), expectation(FIRING, HEALTHY - 1), expectation(FIRING, HEALTHY + 9, *alerts))])
+    test_rules(
+        [case("simhall", timeline(fault), expectation(FIRING, HEALTHY - 1), expectation(FIRING, HEALTHY + 9, *alerts))]
+    )

@@ -72,7 +72,9 @@ def test_an_alertmanager_that_does_not_answer_is_reported(watched, start_alertma
     notifier = client(alertmanager, start_alertmanager())
 
     def told():
-        return [problem for problem in problems(metrics, notifier) if "cannot send alerts to http://127.0.0.1" in problem]
+        return [
+            problem for problem in problems(metrics, notifier) if "cannot send alerts to http://127.0.0.1" in problem
+        ]
 
     wait_until(told, "the failure is not seen")
     assert "does not arrive" not in " ".join(problems(metrics, notifier))
@@ -81,7 +83,11 @@ def test_an_alertmanager_that_does_not_answer_is_reported(watched, start_alertma
 
 
 def test_rules_that_fail_and_a_missing_alertmanager_are_reported(watched, start_alertmanager):
-    metrics = watched("", WATCHDOG, {"alert": "Broken", "expr": 'vector(1) + on () (vector(1) or label_replace(vector(1), "a", "b", "", ""))'})
+    metrics = watched(
+        "",
+        WATCHDOG,
+        {"alert": "Broken", "expr": 'vector(1) + on () (vector(1) or label_replace(vector(1), "a", "b", "", ""))'},
+    )
     notifier = client(alertmanager, start_alertmanager())
     wait_until(lambda: "many-to-many" in " ".join(problems(metrics, notifier)), "the rule does not fail")
     [broken, nobody] = problems(metrics, notifier)
@@ -171,7 +177,10 @@ def verify(check=False, **given):
     output = io.StringIO()
     asked = {"hosts": [], "targets": {}, "scrape_interval": 60, "grafana_url": f"http://{free_address()}"}
     login = {"grafana_username": "admin", "grafana_password": "pw-of-the-test"}
-    with patch_module_args({**asked, **login, **given, "_ansible_check_mode": check}), contextlib.redirect_stdout(output):
+    with (
+        patch_module_args({**asked, **login, **given, "_ansible_check_mode": check}),
+        contextlib.redirect_stdout(output),
+    ):
         with pytest.raises(SystemExit):
             monitoring_verify.main()
     result = json.loads(output.getvalue())

@@ -24,7 +24,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.al
 
 PAGE = ROOT / "docs" / "alerts.md"
 FILES = ROOT / "roles" / "prometheus" / "files" / "alerts"
-SUBJECTS = {"gpu": "GPUs", "containers": "Containers and model servers", "machines": "Hosts", "monitoring": "The monitoring itself"}
+SUBJECTS = {
+    "gpu": "GPUs",
+    "containers": "Containers and model servers",
+    "machines": "Hosts",
+    "monitoring": "The monitoring itself",
+}
 BEGIN, END = "<!-- made by tests/tools/alerts_page.py: begin -->", "<!-- end -->"
 
 
@@ -46,7 +51,12 @@ def section(rule: dict[str, Any]) -> str:
     waits += f", fires {rule['keep_firing_for']} longer than its cause" if "keep_firing_for" in rule else ""
     threshold = f", [threshold](#settings) {threshold_of(rule)}" if threshold_of(rule) else ""
     annotations = rule["annotations"]
-    lines = [f"### {rule['alert']}", "", f"`{rule['labels']['severity']}`, {waits}{threshold}. {_plain(annotations['summary'])}.", ""]
+    lines = [
+        f"### {rule['alert']}",
+        "",
+        f"`{rule['labels']['severity']}`, {waits}{threshold}. {_plain(annotations['summary'])}.",
+        "",
+    ]
     description = textwrap.fill(annotations["description"], 120, break_on_hyphens=False)
     return "\n".join([*lines, description, "", "```promql", _expression(rule["expr"]), "```"])
 
@@ -76,7 +86,9 @@ def _expression(expr: str) -> str:
 
 def sections() -> str:
     """The generated part of the page."""
-    parts = [text for subject, title in SUBJECTS.items() for text in (f"## {title}", *map(section, rules(subject, "alert")))]
+    parts = [
+        text for subject, title in SUBJECTS.items() for text in (f"## {title}", *map(section, rules(subject, "alert")))
+    ]
     series = [text for subject in SUBJECTS for text in map(recorded, rules(subject, "record"))]
     head = ["## Recorded series", "Recording rules make these series, which the expressions above read."]
     return "\n\n".join(["## All alerts", table(), *parts, *head, *series])

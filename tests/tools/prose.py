@@ -20,7 +20,9 @@ _MARKUP = re.compile(r"\b[A-Z]{1,3}\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _WORDS_IN_A_ROW = re.compile(r"[A-Za-z']{2,},? [A-Za-z']+,? [A-Za-z']{2,}")
 # Lists of names have three words in a row too, but none of these.
-_COMMON_WORD = re.compile(r"\b(?:an?|and|are|as|for|from|has|have|in|is|it|no|not|of|on|or|that|the|to|was|with)\b", re.I)
+_COMMON_WORD = re.compile(
+    r"\b(?:an?|and|are|as|for|from|has|have|in|is|it|no|not|of|on|or|that|the|to|was|with)\b", re.I
+)
 
 
 class Text(NamedTuple):
@@ -96,7 +98,9 @@ def _comments_of_python(source: str) -> Iterator[Text]:
 
 def _comments(source: str) -> Iterator[Text]:
     lines = enumerate(source.splitlines(), 1)
-    yield from _blocks((number, comment[1]) for number, line in lines if (comment := _COMMENT.match(line)) and comment[1])
+    yield from _blocks(
+        (number, comment[1]) for number, line in lines if (comment := _COMMENT.match(line)) and comment[1]
+    )
 
 
 def _blocks(comments: Iterable[tuple[int, str]]) -> Iterator[Text]:

@@ -25,9 +25,7 @@ HOSTS = {
     **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
 }
 
-_ENGINE = (
-    "A Docker engine, 20.10 or newer. The role `docker_engine` installs one if `docker_engine_install` is true."
-)
+_ENGINE = "A Docker engine, 20.10 or newer. The role `docker_engine` installs one if `docker_engine_install` is true."
 
 _VARIABLES = (
     "The values are the defaults. An example shows the form of a variable, not a recommendation. "

@@ -22,8 +22,7 @@ link_collection()
 
 
 def rendered(role: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """Options of a role's service, on a machine that only watches itself, with the role's defaults and these variables.
-    """
+    """Options of a role's service, on a machine that only watches itself, with the role's defaults and these variables."""
     machine = {"this-machine": {"gpu_monitoring_address": "127.0.0.1", **variables}}
     with tempfile.TemporaryDirectory() as folder:
         return service(role, name, fleet(machine, {"this-machine": {}}), "this-machine", Path(folder))
@@ -39,7 +38,10 @@ def start(engine: docker.DockerClient, options: dict[str, Any], name: str, image
         name=name,
         detach=True,
         network=network,
-        mounts=[docker.types.Mount(one["target"], one["source"], type=one["type"], read_only=one["read_only"]) for one in options["mounts"]],
+        mounts=[
+            docker.types.Mount(one["target"], one["source"], type=one["type"], read_only=one["read_only"])
+            for one in options["mounts"]
+        ],
         cap_drop=options["cap_drop"],
         cap_add=options["cap_add"],
         devices=options["devices"],

@@ -74,26 +74,41 @@ def _listening(options: dict[str, Any]) -> tuple[str, str]:
     port = str(options["ports"][0]["host_port"])
     if options["name"] == "grafana":
         return port, "TLS; who logs in"
-    password = "password of Prometheus" if options["name"] in ("alertmanager", "prometheus") else "password of the exporters"
+    password = (
+        "password of Prometheus" if options["name"] in ("alertmanager", "prometheus") else "password of the exporters"
+    )
     return port, f"TLS; the user `prometheus` with the {password}"
 
 
 def _mounts(options: dict[str, Any]) -> str:
-    return ", ".join(f"`{one['source']}`{'' if one.get('read_only') else ' (writes)'}" for one in options["mounts"]) or "none"
+    return (
+        ", ".join(f"`{one['source']}`{'' if one.get('read_only') else ' (writes)'}" for one in options["mounts"])
+        or "none"
+    )
 
 
 def tables() -> str:
     """The generated part of the page."""
     services = {container: rendered(container) for container, *_rest in SERVICES}
-    lines = ["| Service | Port of the host | Who gets an answer | User | Capabilities | Root file system | Memory | Of the host it sees |"]
+    lines = [
+        "| Service | Port of the host | Who gets an answer | User | Capabilities | Root file system | Memory | Of the host it sees |"
+    ]
     lines.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for container, options in services.items():
         port, who = _listening(options)
         capabilities = ", ".join(options.get("cap_add") or []) or "none"
         root = "read-only" if options.get("read_only") else "writable"
-        lines.append(f"| {container} | {port} | {who} | {options.get('user') or 'root'} | {capabilities} | {root} | {options['memory']} | {_mounts(options)} |")
+        lines.append(
+            f"| {container} | {port} | {who} | {options.get('user') or 'root'} | {capabilities} | {root} | {options['memory']} | {_mounts(options)} |"
+        )
     profiling = ", ".join(rendered("dcgm-exporter", profiling=True)["cap_add"])
-    lines += ["", f"With `dcgm_exporter_profiling: true` dcgm-exporter has the capability {profiling}.", "", "What goes beyond the rule, and why:", ""]
+    lines += [
+        "",
+        f"With `dcgm_exporter_profiling: true` dcgm-exporter has the capability {profiling}.",
+        "",
+        "What goes beyond the rule, and why:",
+        "",
+    ]
     for container, reasons in EXCEPTIONS.items():
         lines += [f"- {container}, {what}: {why}." for what, why in reasons.items()]
     return "\n".join(lines)

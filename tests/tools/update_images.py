@@ -102,7 +102,9 @@ def _tags(registry: Registry, repository: str) -> list[str]:
         try:
             tags += json.loads(content)["tags"] or []
         except (ValueError, KeyError, TypeError):
-            raise RegistryError(f"{registry.name}/{repository}: the answer is not a list of tags. Check the proxy.") from None
+            raise RegistryError(
+                f"{registry.name}/{repository}: the answer is not a list of tags. Check the proxy."
+            ) from None
         following = _NEXT_PAGE.match(headers.get("Link", ""))
         page = following[1] if following else None
     return tags

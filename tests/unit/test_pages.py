@@ -15,7 +15,11 @@ from tests.tools import alerts_page
 from tests.unit.plugins.plugin_utils.inventory import host_variables
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "roles").glob("*/README.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "roles").glob("*/README.md")),
+]
 TESTS = [path.as_posix() for folder in ("tests", "molecule") for path in (ROOT / folder).glob("**/test_*.py")]
 ROLES = [
     *("common", "docker_engine", "tls", "node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter"),
@@ -106,9 +110,19 @@ def test_the_page_of_playbooks_names_every_playbook():
 
 def test_messages_in_the_symptoms_are_those_of_the_code():
     """Dots stand for what differs. Messages of other programs are named here."""
-    others = {"Missing sudo password", "Could not get lock", "Conflicting values set for option Signed-By", "exit status 1"}
+    others = {
+        "Missing sudo password",
+        "Could not get lock",
+        "Conflicting values set for option Signed-By",
+        "exit status 1",
+    }
     others |= {"Driver/library version mismatch", "could not find an available, non-overlapping IPv4 address pool"}
-    sources = [path for folder in ("plugins", "roles") for ending in ("py", "yml") for path in (ROOT / folder).rglob(f"*.{ending}")]
+    sources = [
+        path
+        for folder in ("plugins", "roles")
+        for ending in ("py", "yml")
+        for path in (ROOT / folder).rglob(f"*.{ending}")
+    ]
     code = " ".join(path.read_text() for path in sources)
     rows = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
     quoted = {text for row in rows for text in re.findall(r'"([^"]+)"', row)} - others
@@ -139,17 +153,28 @@ def test_an_example_of_variables_is_accepted(tmp_path, example):
     for name in ("monitor1", "authority"):
         (tmp_path / "certificates" / f"{name}.pem").write_text("-----BEGIN CERTIFICATE-----")
     variables = {"vault_monitor1_private_key": "-----BEGIN PRIVATE KEY-----", **example}
-    hosts = host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables)
+    hosts = host_variables(
+        tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables
+    )
     check(hosts, ROLES, ["monitor1", "gpu1"])
 
 
 @pytest.mark.parametrize(("page", "role"), [("offline", "bundle"), ("backup", "backup")])
 def test_an_example_of_a_playbook_has_variables_of_its_role_with_right_types(tmp_path, page, role):
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), re.DOTALL)
-    known = {name for of in (role, "common") for name in yaml.safe_load((ROOT / "roles" / of / "defaults" / "main.yml").read_text())}
+    known = {
+        name
+        for of in (role, "common")
+        for name in yaml.safe_load((ROOT / "roles" / of / "defaults" / "main.yml").read_text())
+    }
     for number, block in enumerate(blocks):
         (tmp_path / str(number)).mkdir()
         example = yaml.safe_load(block)
         assert example.keys() <= known
-        hosts = host_variables(tmp_path / str(number), {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, example)
+        hosts = host_variables(
+            tmp_path / str(number),
+            {"gpu1": {"ansible_host": "10.0.0.1"}},
+            {"monitor1": {"ansible_host": "10.0.0.9"}},
+            example,
+        )
         check(hosts, [role, "common"], ["monitor1", "gpu1"])

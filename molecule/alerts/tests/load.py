@@ -45,4 +45,7 @@ def jobs() -> Iterator[None]:
         for name, process in loops.items():
             on(name, f"touch {END}")
             process.wait(timeout=60)
-            on(name, f"rm {END}; docker ps --all --quiet --filter name=^job- | xargs --no-run-if-empty docker rm --force")
+            on(
+                name,
+                f"rm {END}; docker ps --all --quiet --filter name=^job- | xargs --no-run-if-empty docker rm --force",
+            )

@@ -36,11 +36,19 @@ def test_a_host_of_an_older_release_joins(joined, site, prometheus):
     first = site(*limit, inventory=inventory)
     assert first.code == 0, first.output
     again = site(*limit, inventory=inventory)
-    assert (again.code, {host: counts["changed"] for host, counts in again.recap.items()}) == (0, {name: 0, "monitor1": 0}), again.output
-    wait_until(lambda: all(prometheus.health().get((job, name)) == "up" for job in EXPORTERS[name]), f"the exporters of {name} are up")
+    assert (again.code, {host: counts["changed"] for host, counts in again.recap.items()}) == (
+        0,
+        {name: 0, "monitor1": 0},
+    ), again.output
+    wait_until(
+        lambda: all(prometheus.health().get((job, name)) == "up" for job in EXPORTERS[name]),
+        f"the exporters of {name} are up",
+    )
     assert {host for _job, host in prometheus.health() if _job == "nvidia-gpu"} - {name} == {"gpu1", "gpu2"}
     report = inventory.with_name("verify.json")
-    verify = run_playbook(ROOT / "playbooks" / "verify.yml", inventory=inventory, variables={"verify_report": str(report)})
+    verify = run_playbook(
+        ROOT / "playbooks" / "verify.yml", inventory=inventory, variables={"verify_report": str(report)}
+    )
     assert verify.code == 0, verify.output
     versions = {"debian12": ("20.10", "3.11"), "debian11": ("20.10", "3.9")}
     engine, python = on(name, "docker version --format '{{.Server.Version}}'"), on(name, "/usr/bin/python3 --version")

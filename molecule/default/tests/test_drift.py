@@ -8,7 +8,9 @@ def test_what_was_removed_or_changed_by_hand_comes_back(site, host, grafana, sta
     host("gpu2").check_output("docker rm --force cadvisor")
     config = "/etc/gpu_monitoring"
     host("gpu1").check_output(f"rm -rf {config}/node_exporter")
-    host("gpu1").check_output(f"mv {config}/cadvisor /root/cadvisor && cp -a /root/cadvisor {config} && rm -r /root/cadvisor")
+    host("gpu1").check_output(
+        f"mv {config}/cadvisor /root/cadvisor && cp -a /root/cadvisor {config} && rm -r /root/cadvisor"
+    )
     host("monitor1").check_output("sed -i s/5s/15s/ /etc/gpu_monitoring/prometheus/prometheus.yml")
     saved = grafana.dashboard()
     changed = {**saved["dashboard"], "panels": saved["dashboard"]["panels"][1:]}

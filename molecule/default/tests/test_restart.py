@@ -10,8 +10,14 @@ LATE_ADDRESS = "10.213.78.1"
 
 
 def everything_is_back(prometheus, grafana) -> None:
-    wait_until(lambda: prometheus.health() == dict.fromkeys(TARGETS, "up"), lambda: f"targets are {prometheus.health()}", seconds=120)
-    wait_until(lambda: grafana.session.get(f"{grafana.url}/api/health", timeout=5).status_code == 200, "Grafana is healthy")
+    wait_until(
+        lambda: prometheus.health() == dict.fromkeys(TARGETS, "up"),
+        lambda: f"targets are {prometheus.health()}",
+        seconds=120,
+    )
+    wait_until(
+        lambda: grafana.session.get(f"{grafana.url}/api/health", timeout=5).status_code == 200, "Grafana is healthy"
+    )
     for expression in PANELS.values():
         wait_until(lambda expression=expression: grafana.frames(expression), f"{expression} has data")
 
@@ -40,7 +46,11 @@ def test_restarted_services_come_back_with_their_data(host, prometheus, grafana,
 def late_service(play):
     """A service of the collection on monitor1 that publishes an address that is missing after a boot."""
     image = on("monitor1", "docker inspect --format '{{.Config.Image}}' node-exporter").strip()
-    late = {"name": "late", "image": image, "ports": [{"container_port": 9100, "host_port": 9101, "address": LATE_ADDRESS}]}
+    late = {
+        "name": "late",
+        "image": image,
+        "ports": [{"container_port": 9100, "host_port": 9101, "address": LATE_ADDRESS}],
+    }
 
     def deploy(**service):
         task = {"mlops.gpu_monitoring.container_service": {"services": [{"name": "late", **service}]}}
@@ -56,7 +66,10 @@ def late_service(play):
 
 def test_the_monitoring_host_comes_back_from_a_reboot(prometheus, grafana, kept, late_service):
     reboot("monitor1")
-    wait_until(lambda: "cannot assign requested address" in container_state("monitor1", "late")["Error"], "the engine gave up on the service")
+    wait_until(
+        lambda: "cannot assign requested address" in container_state("monitor1", "late")["Error"],
+        "the engine gave up on the service",
+    )
     on("monitor1", f"ip address add {LATE_ADDRESS}/32 dev lo")
     wait_until(lambda: container_state("monitor1", "late")["Running"], "the service is started without Ansible")
     everything_is_back(prometheus, grafana)

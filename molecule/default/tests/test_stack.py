@@ -30,7 +30,9 @@ def test_container_runs_and_never_restarted(host, name, service):
 
 
 def test_every_target_is_up(prometheus):
-    assert wait_until(lambda: prometheus.health() == dict.fromkeys(TARGETS, "up"), lambda: f"targets are {prometheus.health()}")
+    assert wait_until(
+        lambda: prometheus.health() == dict.fromkeys(TARGETS, "up"), lambda: f"targets are {prometheus.health()}"
+    )
 
 
 def test_scrape_interval_is_five_seconds_in_the_running_configuration(prometheus):
@@ -71,12 +73,17 @@ def test_every_gpu_of_the_host_is_seen(host, prometheus, name):
 def test_every_container_of_the_host_is_seen_by_name(host, prometheus, name):
     running = set(host(name).check_output("docker ps --format '{{.Names}}'").split())
     query = f'container_memory_usage_bytes{{host="{name}",image!="",name!=""}}'
-    wait_until(lambda: {sample["metric"]["name"] for sample in prometheus.query(query)} == running, f"Prometheus does not see {running}")
+    wait_until(
+        lambda: {sample["metric"]["name"] for sample in prometheus.query(query)} == running,
+        f"Prometheus does not see {running}",
+    )
 
 
 def test_exporters_listen_on_the_address_of_the_inventory_only(host, addresses):
     for service, port in (("cadvisor-proxy", "8443/tcp"), ("dcgm-exporter", "9400/tcp"), ("node-exporter", "9100/tcp")):
-        assert {binding["HostIp"] for binding in inspect(host, "gpu1", service)["NetworkSettings"]["Ports"][port]} == {addresses["gpu1"]}
+        assert {binding["HostIp"] for binding in inspect(host, "gpu1", service)["NetworkSettings"]["Ports"][port]} == {
+            addresses["gpu1"]
+        }
     assert not any(inspect(host, "gpu1", "cadvisor")["NetworkSettings"]["Ports"].values())
 
 
@@ -87,7 +94,10 @@ def test_prometheus_sends_a_browser_to_the_query_page(prometheus):
 
 
 def test_grafana_asks_for_a_login(grafana):
-    answers = {path: requests.get(f"{grafana.url}{path}", verify=grafana.session.verify, timeout=10).status_code for path in ("/login", "/api/datasources")}
+    answers = {
+        path: requests.get(f"{grafana.url}{path}", verify=grafana.session.verify, timeout=10).status_code
+        for path in ("/login", "/api/datasources")
+    }
     assert answers == {"/login": 200, "/api/datasources": 401}
 
 
@@ -97,7 +107,9 @@ def test_the_password_is_kept_and_nowhere_to_be_seen(host):
     assert stat.S_IMODE(PASSWORD_FILE.stat().st_mode) == 0o600
     kept = host("monitor1").file("/etc/gpu_monitoring/grafana/admin_password")
     assert (kept.mode, kept.uid) == (0o400, 472)
-    assert password not in host("monitor1").check_output("docker inspect grafana; docker logs grafana 2>&1; ps -eo args")
+    assert password not in host("monitor1").check_output(
+        "docker inspect grafana; docker logs grafana 2>&1; ps -eo args"
+    )
 
 
 def test_the_engine_kept_its_configuration_and_got_the_runtime(host):
@@ -110,7 +122,9 @@ def test_the_engine_kept_its_configuration_and_got_the_runtime(host):
 
 def test_the_engine_that_reads_cdi_specifications_was_not_touched(host):
     assert "runtimes" not in json.loads(host("gpu2").file("/etc/docker/daemon.json").content_string)
-    assert inspect(host, "gpu2", "dcgm-exporter")["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["nvidia.com/gpu=all"]
+    assert inspect(host, "gpu2", "dcgm-exporter")["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == [
+        "nvidia.com/gpu=all"
+    ]
 
 
 @pytest.mark.parametrize("name", ["gpu1", "gpu2"])
@@ -128,7 +142,9 @@ def test_the_training_job_runs_since_before_the_toolkit_was_installed(host, name
 
 
 def test_the_toolkit_is_pinned(host):
-    versions = host("gpu1").check_output("dpkg-query -W -f '${Package} ${Version}\\n' 'nvidia-container-*' 'libnvidia-container*'")
+    versions = host("gpu1").check_output(
+        "dpkg-query -W -f '${Package} ${Version}\\n' 'nvidia-container-*' 'libnvidia-container*'"
+    )
     assert len(versions.splitlines()) == 4
     assert len({line.split()[1] for line in versions.splitlines()}) == 1
     held = set(host("gpu1").check_output("apt-mark showhold").split())

@@ -46,7 +46,9 @@ def test_a_host_without_a_gpu_stays_out_of_the_targets_when_a_run_leaves_it_out(
     """An earlier run found no GPU in gpu2: it wrote a group without targets."""
     monitor = host("monitor1")
     complete = monitor.file(TARGETS).content_string
-    without = [group if group["labels"]["host"] != "gpu2" else {**group, "targets": []} for group in json.loads(complete)]
+    without = [
+        group if group["labels"]["host"] != "gpu2" else {**group, "targets": []} for group in json.loads(complete)
+    ]
     monitor.check_output(f"cat >{TARGETS} <<'END'\n{json.dumps(without, indent=4, sort_keys=True)}\nEND")
     run = site("--limit=monitor1")
     assert (run.code, run.recap["monitor1"]["changed"]) == (0, 0), run.output

@@ -43,14 +43,21 @@ def changed(run) -> int:
 
 def volumes() -> set[str]:
     names = ("alertmanager-data", "prometheus-data", "grafana-storage")
-    return set(on("monitor1", f"docker volume ls --quiet {' '.join(f'--filter name={name}' for name in names)}").split())
+    return set(
+        on("monitor1", f"docker volume ls --quiet {' '.join(f'--filter name={name}' for name in names)}").split()
+    )
 
 
 def test_a_dry_run_removes_nothing(deployed, remove):
     before = [left(name) for name in HOSTS]
     run = remove("--check", "--diff")
     assert changed(run) > 0
-    for thing in ("container dcgm-exporter", "network monitoring", "nvidia-container-toolkit.sources", "/etc/docker/daemon.json"):
+    for thing in (
+        "container dcgm-exporter",
+        "network monitoring",
+        "nvidia-container-toolkit.sources",
+        "/etc/docker/daemon.json",
+    ):
         assert thing in run.output
     assert [left(name) for name in HOSTS] == before
 
@@ -58,12 +65,17 @@ def test_a_dry_run_removes_nothing(deployed, remove):
 @pytest.fixture
 def no_engine():
     """Takes the engine of monitor1 away, and restores it after the test."""
-    on("monitor1", "systemctl stop docker.socket docker.service && mv /usr/sbin/dockerd /root && rm -f /run/docker.sock")
+    on(
+        "monitor1",
+        "systemctl stop docker.socket docker.service && mv /usr/sbin/dockerd /root && rm -f /run/docker.sock",
+    )
     yield
     on("monitor1", "[ ! -e /root/dockerd ] || mv /root/dockerd /usr/sbin; systemctl start docker.socket docker.service")
 
 
-def test_a_host_whose_engine_is_missing_loses_the_files_and_the_rest_when_the_engine_is_back(deployed, no_engine, remove):
+def test_a_host_whose_engine_is_missing_loses_the_files_and_the_rest_when_the_engine_is_back(
+    deployed, no_engine, remove
+):
     run = remove("--limit=monitor1")
     assert changed(run) > 0
     assert "could not be looked for" in run.error

@@ -1,5 +1,4 @@
-"""Bad input ends with one message that names the variable or host, the value and the fix, and what ran before runs on.
-"""
+"""Bad input ends with one message that names the variable or host, the value and the fix, and what ran before runs on."""
 
 from __future__ import annotations
 
@@ -43,12 +42,20 @@ def assert_refused(run, *words):
 
 
 def test_an_interval_that_is_none(site):
-    assert_refused(site(variables={"gpu_monitoring_scrape_interval": "5 sec"}), "gpu_monitoring_scrape_interval", "5 sec", "5s")
+    assert_refused(
+        site(variables={"gpu_monitoring_scrape_interval": "5 sec"}), "gpu_monitoring_scrape_interval", "5 sec", "5s"
+    )
 
 
 @pytest.mark.parametrize("interval", ["500ms", "2m"])
 def test_an_interval_out_of_range(site, interval):
-    assert_refused(site(variables={"gpu_monitoring_scrape_interval": interval}), "gpu_monitoring_scrape_interval", interval, "1s", "60s")
+    assert_refused(
+        site(variables={"gpu_monitoring_scrape_interval": interval}),
+        "gpu_monitoring_scrape_interval",
+        interval,
+        "1s",
+        "60s",
+    )
 
 
 def test_a_wrong_type(site):
@@ -58,11 +65,20 @@ def test_a_wrong_type(site):
 
 
 def test_a_relative_folder_of_secrets(site):
-    assert_refused(site(variables={"gpu_monitoring_secrets_dir": "secrets"}), "gpu_monitoring_secrets_dir", "'secrets'", "Begin it with / or ~")
+    assert_refused(
+        site(variables={"gpu_monitoring_secrets_dir": "secrets"}),
+        "gpu_monitoring_secrets_dir",
+        "'secrets'",
+        "Begin it with / or ~",
+    )
 
 
 def test_a_password_with_white_space_at_its_end(site):
-    assert_refused(site(variables={"grafana_admin_password": "a secret word\n"}), "grafana_admin_password on monitor1", "white space")
+    assert_refused(
+        site(variables={"grafana_admin_password": "a secret word\n"}),
+        "grafana_admin_password on monitor1",
+        "white space",
+    )
 
 
 def test_an_empty_monitoring_group(site, tmp_path):
@@ -74,25 +90,43 @@ def test_two_hosts_with_one_address(site, tmp_path, addresses):
     def change(top):
         top["children"]["gpu_hosts"]["hosts"]["gpu2"] = {"gpu_monitoring_address": addresses["gpu1"]}
 
-    assert_refused(site(inventory=extended_inventory(tmp_path, change)), "gpu1", "gpu2", addresses["gpu1"], "gpu_monitoring_address")
+    assert_refused(
+        site(inventory=extended_inventory(tmp_path, change)),
+        "gpu1",
+        "gpu2",
+        addresses["gpu1"],
+        "gpu_monitoring_address",
+    )
 
 
 def test_a_name_that_does_not_resolve(site, tmp_path):
     def change(top):
         top["children"]["gpu_hosts"]["hosts"]["gpu2"] = {"gpu_monitoring_address": "no-such-host.invalid"}
 
-    assert_refused(site(inventory=extended_inventory(tmp_path, change)), "gpu_monitoring_address", "no-such-host.invalid")
+    assert_refused(
+        site(inventory=extended_inventory(tmp_path, change)), "gpu_monitoring_address", "no-such-host.invalid"
+    )
 
 
 def test_hosts_that_differ_in_tls(site, tmp_path):
     def change(top):
         top["children"]["gpu_hosts"]["hosts"]["gpu2"]["gpu_monitoring_tls"] = False
 
-    assert_refused(site(inventory=extended_inventory(tmp_path, change)), "gpu_monitoring_tls is not the same on all hosts", "gpu2 False", "group all")
+    assert_refused(
+        site(inventory=extended_inventory(tmp_path, change)),
+        "gpu_monitoring_tls is not the same on all hosts",
+        "gpu2 False",
+        "group all",
+    )
 
 
 def test_half_a_certificate(site):
-    assert_refused(site(variables={"tls_certificate": "PEM"}), "only tls_certificate is set", "Set all three", "Nothing was changed")
+    assert_refused(
+        site(variables={"tls_certificate": "PEM"}),
+        "only tls_certificate is set",
+        "Set all three",
+        "Nothing was changed",
+    )
 
 
 def test_a_certificate_for_another_host(site):
@@ -103,17 +137,28 @@ def test_a_certificate_for_another_host(site):
         "tls_private_key": made.private_key_pem.bytes().decode(),
         "tls_ca_certificate": authority.cert_pem.bytes().decode(),
     }
-    assert_refused(site("--limit=gpu1,monitor1", variables=own), "tls_certificate on gpu1: it cannot be used", "is not for", "Nothing was changed")
+    assert_refused(
+        site("--limit=gpu1,monitor1", variables=own),
+        "tls_certificate on gpu1: it cannot be used",
+        "is not for",
+        "Nothing was changed",
+    )
 
 
 def test_a_secret_file_that_would_lie_elsewhere(site):
-    assert_refused(site(variables={"prometheus_secret_files": {"../token": "x"}}), "prometheus_secret_files", "'../token' is not a name of a file")
+    assert_refused(
+        site(variables={"prometheus_secret_files": {"../token": "x"}}),
+        "prometheus_secret_files",
+        "'../token' is not a name of a file",
+    )
 
 
 def test_a_port_that_another_process_has(play, host):
     host("monitor1").check_output("systemd-run --unit=taken-port python3 -m http.server 9191")
     try:
-        run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_port": 9191})
+        run = play(
+            {"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_port": 9191}
+        )
         assert_refused(run, "port 9191", "taken by another process", "choose another prometheus_port")
     finally:
         host("monitor1").check_output("systemctl stop taken-port")
@@ -124,39 +169,54 @@ def test_names_and_ports_of_others_are_named_before_anything_changes(site, host)
     host("monitor1").check_output("docker create --name site-grafana $(docker inspect --format '{{.Image}}' grafana)")
     try:
         run = site("--limit=monitor1", variables={"prometheus_port": 9191, "gpu_monitoring_container_prefix": "site-"})
-        assert_refused(run, "a container named site-grafana exists", "prometheus_port on monitor1: the program python3 (process ")
+        assert_refused(
+            run, "a container named site-grafana exists", "prometheus_port on monitor1: the program python3 (process "
+        )
         assert run.recap["monitor1"]["changed"] == 0
     finally:
         host("monitor1").check_output("systemctl stop taken-port; docker rm site-grafana")
 
 
 def test_an_image_that_cannot_be_pulled(play):
-    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_version": "3.999.0"})
+    run = play(
+        {"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_version": "3.999.0"}
+    )
     assert_refused(run, "registry.lab:5000/prom/prometheus:v3.999.0", "gpu_monitoring_registry")
 
 
 def test_a_configuration_that_promtool_refuses(play):
     jobs = [{"job_name": "mine", "static_configs": [{"targetz": []}]}]
-    run = play({"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]}, variables={"prometheus_scrape_configs": jobs})
+    run = play(
+        {"hosts": "monitor1", "roles": ["mlops.gpu_monitoring.prometheus"]},
+        variables={"prometheus_scrape_configs": jobs},
+    )
     assert_refused(run, "targetz", "prometheus.yml")
 
 
 def alerts_of_a_site(*names, expression="up == 0"):
-    return {"prometheus_rules_extra": [{"name": "site", "rules": [{"alert": name, "expr": expression} for name in names]}]}
+    return {
+        "prometheus_rules_extra": [{"name": "site", "rules": [{"alert": name, "expr": expression} for name in names]}]
+    }
 
 
 @pytest.mark.parametrize(
     ("variables", "messages"),
     [
         (
-            {"alertmanager_receivers": [{"name": "oncall", "slack": {"channel": "#gpu"}}], **alerts_of_a_site("GpuHot")},
+            {
+                "alertmanager_receivers": [{"name": "oncall", "slack": {"channel": "#gpu"}}],
+                **alerts_of_a_site("GpuHot"),
+            },
             [
                 "alertmanager_receivers on monitor1: oncall.slack has no api_url_file or app_token_file. Put the secret into alertmanager_secret_files",
                 "prometheus_rules_extra on monitor1: the alert GpuHot is one of the role. Choose another name, or add GpuHot to",
             ],
         ),
         (
-            {"alertmanager_receivers": [{"name": "oncall", "slack": {"api_url": f"https://{WORD}.example.com"}}], **alerts_of_a_site("Mine", "Mine")},
+            {
+                "alertmanager_receivers": [{"name": "oncall", "slack": {"api_url": f"https://{WORD}.example.com"}}],
+                **alerts_of_a_site("Mine", "Mine"),
+            },
             [
                 "alertmanager_receivers on monitor1: oncall.slack.api_url is a secret in the configuration. Put it into alertmanager_secret_files",
                 "prometheus_rules_extra on monitor1: the alert Mine is declared 2 times. Give each alert its own name",
@@ -164,11 +224,15 @@ def alerts_of_a_site(*names, expression="up == 0"):
         ),
         (
             {"alertmanager_route": {"receiver": "pager"}},
-            ["alertmanager_route on monitor1: receiver is pager, which alertmanager_receivers does not have. Use one of nobody, or add it to"],
+            [
+                "alertmanager_route on monitor1: receiver is pager, which alertmanager_receivers does not have. Use one of nobody, or add it to"
+            ],
         ),
         (
             {"alertmanager_route": {"receiver": "nobody", "routes": [{"matchers": ["severity"]}]}},
-            ["alertmanager_route on monitor1: routes[0].matchers[0] is not a matcher: severity. Write it like 'severity=\"page\"'"],
+            [
+                "alertmanager_route on monitor1: routes[0].matchers[0] is not a matcher: severity. Write it like 'severity=\"page\"'"
+            ],
         ),
     ],
     ids=["no secret and a name of the role", "inline secret and a name twice", "unknown receiver", "matcher"],
@@ -183,22 +247,39 @@ def test_alerts_that_nobody_would_be_notified_of(site, variables, messages):
 def test_rules_that_promtool_refuses_and_times_that_amtool_refuses(site):
     """One run reports both."""
     night = {"name": "night", "time_intervals": [{"times": [{"start_time": "25:00", "end_time": "26:00"}]}]}
-    run = site("--limit=monitor1", variables={"alertmanager_time_intervals": [night], **alerts_of_a_site("Mine", expression="up ==== 0")})
+    run = site(
+        "--limit=monitor1",
+        variables={"alertmanager_time_intervals": [night], **alerts_of_a_site("Mine", expression="up ==== 0")},
+    )
     assert_refused(run, "alertmanager_time_intervals", "couldn't parse timestamp 25:00")
-    assert_refused(run, "Rules of rules/extra.yml are those of prometheus_rules_extra", '"Mine": could not parse expression')
+    assert_refused(
+        run, "Rules of rules/extra.yml are those of prometheus_rules_extra", '"Mine": could not parse expression'
+    )
 
 
 def test_a_route_that_its_test_refuses(site):
     refused = {"alertmanager_route_tests": [{"labels": {"severity": "page"}, "receiver": ["nobody", "nobody"]}]}
     run = site("--limit=monitor1", "--tags=alertmanager", variables=refused)
-    assert_refused(run, "--verify.receivers=nobody,nobody", "Of a test in alertmanager_route_tests, ", "Expected receivers did not match")
+    assert_refused(
+        run,
+        "--verify.receivers=nobody,nobody",
+        "Of a test in alertmanager_route_tests, ",
+        "Expected receivers did not match",
+    )
 
 
 def test_a_grafana_that_does_not_answer(play, addresses):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    task = {"mlops.gpu_monitoring.grafana_resources": {"url": f"http://127.0.0.1:{port}", "username": "admin", "password": "x", "wait": 1}}
+    task = {
+        "mlops.gpu_monitoring.grafana_resources": {
+            "url": f"http://127.0.0.1:{port}",
+            "username": "admin",
+            "password": "x",
+            "wait": 1,
+        }
+    }
     assert_refused(play({"hosts": "monitor1", "tasks": [task]}), f"http://127.0.0.1:{port}", "1 s")
 
 
@@ -222,5 +303,10 @@ def change_password(grafana, old, new):
 
 def test_a_controller_that_does_not_know_the_password(site, tmp_path):
     missing = tmp_path / "none"
-    assert_refused(site(variables={"grafana_admin_password_file": str(missing)}), "grafana_admin_password_file", str(missing), "monitor1")
+    assert_refused(
+        site(variables={"grafana_admin_password_file": str(missing)}),
+        "grafana_admin_password_file",
+        str(missing),
+        "monitor1",
+    )
     assert not missing.exists()

@@ -75,7 +75,9 @@ def in_prometheus(prometheus, more=""):
     by_container = {}
     for sample in prometheus.query(f'container_gpu_info{{monitoring=""{more}}}'):
         labels = sample["metric"]
-        by_container.setdefault((labels["host"], labels["name"]), []).append((labels["UUID"], labels.get("GPU_I_ID", "")))
+        by_container.setdefault((labels["host"], labels["name"]), []).append(
+            (labels["UUID"], labels.get("GPU_I_ID", ""))
+        )
     return {key: sorted(devices) for key, devices in by_container.items()}
 
 
@@ -224,8 +226,10 @@ def test_a_restart_of_the_engine(prometheus, jobs):
     on("gpu1", "systemctl restart docker")
     wanted = [(GPUS["gpu1"][1].uuid, str(MIG[0].gi))]
     wait_until(
-        lambda: {key: devices for key, devices in in_prometheus(prometheus).items() if key[0] == "gpu1"}
-        == {("gpu1", "runtime-mig-uuid"): wanted},
+        lambda: (
+            {key: devices for key, devices in in_prometheus(prometheus).items() if key[0] == "gpu1"}
+            == {("gpu1", "runtime-mig-uuid"): wanted}
+        ),
         lambda: f"{in_prometheus(prometheus)}",
         2 * SECONDS,
     )

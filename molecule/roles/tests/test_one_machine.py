@@ -26,9 +26,22 @@ def spare(tmp_path_factory):
     """An inventory of one host of its own, which is removed afterwards."""
     image = shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "monitor1"))
     hosts.start(LAB_NAME, hosts.SPARE, image)
-    connection = {key: value for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items() if key.startswith("ansible_")}
+    connection = {
+        key: value
+        for key, value in yaml.safe_load(INVENTORY.read_text())["all"]["vars"].items()
+        if key.startswith("ansible_")
+    }
     path = tmp_path_factory.mktemp("spare") / "inventory.yml"
-    path.write_text(yaml.safe_dump({"all": {"hosts": {hosts.SPARE: {"ansible_host": hosts.address(LAB_NAME, hosts.SPARE)}}, "vars": connection}}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "all": {
+                    "hosts": {hosts.SPARE: {"ansible_host": hosts.address(LAB_NAME, hosts.SPARE)}},
+                    "vars": connection,
+                }
+            }
+        )
+    )
     yield path
     hosts.remove(LAB_NAME, hosts.SPARE)
 
@@ -36,7 +49,11 @@ def spare(tmp_path_factory):
 @pytest.fixture
 def engine_role(spare, tmp_path):
     playbook = tmp_path / "playbook.yml"
-    looked = {"ansible.builtin.assert": {"that": ["gpu_monitoring_host.engine.installed is defined", "gpu_monitoring_host.gpu.msg is defined"]}}
+    looked = {
+        "ansible.builtin.assert": {
+            "that": ["gpu_monitoring_host.engine.installed is defined", "gpu_monitoring_host.gpu.msg is defined"]
+        }
+    }
     play = {"hosts": "all", "gather_facts": False, "roles": ["mlops.gpu_monitoring.docker_engine"], "tasks": [looked]}
     playbook.write_text(yaml.safe_dump([play]))
     return lambda *arguments, **variables: run_playbook(playbook, *arguments, inventory=spare, variables=variables)
@@ -45,7 +62,9 @@ def engine_role(spare, tmp_path):
 @pytest.fixture
 def no_engine(spare):
     """The host has no engine."""
-    on_spare("systemctl stop docker.socket docker.service; dpkg --purge docker.io docker-cli && rm -f /var/run/docker.sock")
+    on_spare(
+        "systemctl stop docker.socket docker.service; dpkg --purge docker.io docker-cli && rm -f /var/run/docker.sock"
+    )
 
 
 @pytest.fixture
@@ -84,9 +103,18 @@ socketserver.ThreadingUnixStreamServer("/run/docker.sock", Handler).serve_foreve
 @pytest.fixture
 def podman(no_engine):
     """Podman's socket is at the place of Docker's."""
-    subprocess.run(["docker", "exec", "-i", NAME, "tee", "/run/podman.py"], input=PODMAN.encode(), check=True, capture_output=True)
+    subprocess.run(
+        ["docker", "exec", "-i", NAME, "tee", "/run/podman.py"], input=PODMAN.encode(), check=True, capture_output=True
+    )
     on_spare("rm -f /run/docker.sock; systemd-run --collect --unit podman-stand-in python3 /run/podman.py")
-    shell.wait_for(lambda: "200" in on_spare("curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/docker.sock http://d/info || true"), "the socket", 20)
+    shell.wait_for(
+        lambda: (
+            "200"
+            in on_spare("curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/docker.sock http://d/info || true")
+        ),
+        "the socket",
+        20,
+    )
     yield
     on_spare("systemctl stop podman-stand-in; rm -f /run/docker.sock /run/podman.py")
 
@@ -122,14 +150,20 @@ def broken_repositories(spare):
     on_spare("rm -f /etc/apt/sources.list.d/*.list")
 
 
-def test_an_engine_is_installed_on_request_once_whatever_repositories_there_are(no_engine, broken_repositories, engine_role):
+def test_an_engine_is_installed_on_request_once_whatever_repositories_there_are(
+    no_engine, broken_repositories, engine_role
+):
     checked = engine_role("--check", docker_engine_install=True)
     assert checked.code == 0, checked.output
     assert on_spare("command -v dockerd || echo none").strip() == "none"
     first = engine_role(docker_engine_install=True)
     assert first.code == 0, first.output
     assert on_spare("systemctl is-active docker").strip() == "active"
-    for words in ("Conflicting values set for option Signed-By", "/etc/apt/sources.list.d/guide.list, line 1", "http://apt.lab/none"):
+    for words in (
+        "Conflicting values set for option Signed-By",
+        "/etc/apt/sources.list.d/guide.list, line 1",
+        "http://apt.lab/none",
+    ):
         assert words in first.error
     second = engine_role(docker_engine_install=True)
     assert (second.code, second.recap[hosts.SPARE]["changed"]) == (0, 0), second.output
@@ -137,22 +171,34 @@ def test_an_engine_is_installed_on_request_once_whatever_repositories_there_are(
 
 def test_the_example_inventory_of_one_machine(an_engine):
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    archive = subprocess.run(["tar", "-cf", "-", "-T", "-"], cwd=ROOT, input=files.encode(), check=True, capture_output=True).stdout
+    archive = subprocess.run(
+        ["tar", "-cf", "-", "-T", "-"], cwd=ROOT, input=files.encode(), check=True, capture_output=True
+    ).stdout
     on_spare(f"mkdir -p {COLLECTION}")
     subprocess.run(["docker", "cp", "-", f"{NAME}:{COLLECTION}"], input=archive, check=True, capture_output=True)
     on_spare("apt-get update -q && apt-get install -q -y --no-install-recommends ansible-core docker-cli")
     given = yaml.safe_load(INVENTORY.read_text())["all"]["vars"]
-    variables = {key: value for key, value in given.items() if not key.startswith("ansible_") and key != "gpu_monitoring_secrets_dir"}
+    variables = {
+        key: value
+        for key, value in given.items()
+        if not key.startswith("ansible_") and key != "gpu_monitoring_secrets_dir"
+    }
     daemon = json.dumps({"insecure-registries": ["registry.lab:5000"]})
     on_spare(f"mkdir -p /etc/docker && echo '{daemon}' >/etc/docker/daemon.json && systemctl restart docker")
-    command = f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
+    command = (
+        f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
+    )
     first = on_spare(command)
     assert "no NVIDIA GPU" in first
     assert "changed=0" in on_spare(command)
 
     published = on_spare("docker ps --format '{{.Names}} {{.Ports}}'")
     assert all("127.0.0.1:" in line and "0.0.0.0" not in line for line in published.splitlines()), published
-    shell.wait_for(lambda: '"health":"up"' in on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"), "Prometheus reaching cAdvisor", 60)
+    shell.wait_for(
+        lambda: '"health":"up"' in on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"),
+        "Prometheus reaching cAdvisor",
+        60,
+    )
     targets = json.loads(on_spare("curl --silent http://127.0.0.1:9090/api/v1/targets"))["data"]["activeTargets"]
     assert {target["labels"]["job"]: target["scrapeUrl"] for target in targets} == {
         "alertmanager": "http://alertmanager:9093/metrics",
@@ -163,6 +209,10 @@ def test_the_example_inventory_of_one_machine(an_engine):
     assert on_spare("stat -c %a ~/.config/gpu_monitoring/localhost/grafana_admin_password").strip() == "600"
 
     variables.update(grafana_protocol="https", node_exporter_enabled=False)
-    on_spare(f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site")
-    assert "ok" in on_spare("curl --silent --cacert ~/.config/gpu_monitoring/ca/ca.crt https://127.0.0.1:3000/api/health")
+    on_spare(
+        f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
+    )
+    assert "ok" in on_spare(
+        "curl --silent --cacert ~/.config/gpu_monitoring/ca/ca.crt https://127.0.0.1:3000/api/health"
+    )
     assert "node-exporter" not in on_spare("docker ps --all --format '{{.Names}}'")

@@ -21,7 +21,9 @@ def bare_inventory(tmp_path):
     """
     everything = yaml.safe_load(INVENTORY.read_text())["all"]
     of_lab = ("gpu_monitoring_nofile", "gpu_monitoring_secrets_dir")
-    connection = {key: value for key, value in everything["vars"].items() if key.startswith("ansible_") or key in of_lab}
+    connection = {
+        key: value for key, value in everything["vars"].items() if key.startswith("ansible_") or key in of_lab
+    }
     hosts = {name: values for group in everything["children"].values() for name, values in group["hosts"].items()}
     hosts |= everything.get("hosts", {})
     path = tmp_path / "bare.yml"
@@ -35,7 +37,12 @@ def versions():
 
 
 def run_role(play, inventory, target, role, variables, *arguments):
-    run = play({"hosts": target, "roles": [f"mlops.gpu_monitoring.{role}"]}, *arguments, inventory=inventory, variables=variables)
+    run = play(
+        {"hosts": target, "roles": [f"mlops.gpu_monitoring.{role}"]},
+        *arguments,
+        inventory=inventory,
+        variables=variables,
+    )
     assert run.code == 0, run.output
     return run
 
@@ -46,7 +53,11 @@ def removed(play, bare_inventory):
     named = []
     yield named.append
     for target, service in named:
-        task = {"mlops.gpu_monitoring.container_service": {"services": [{"name": service, "state": "absent", "remove_data": True}]}}
+        task = {
+            "mlops.gpu_monitoring.container_service": {
+                "services": [{"name": service, "state": "absent", "remove_data": True}]
+            }
+        }
         assert play({"hosts": target, "tasks": [task]}, inventory=bare_inventory).code == 0
 
 
@@ -64,10 +75,16 @@ def test_a_reload_that_fails_puts_the_configuration_back(play, bare_inventory, v
     gpu1, drop_in = host("gpu1"), "/run/systemd/system/docker.service.d/no-reload.conf"
     complete = json.loads(gpu1.file("/etc/docker/daemon.json").content_string)
     without = json.dumps({key: value for key, value in complete.items() if key != "runtimes"})
-    gpu1.check_output(f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >{drop_in} && systemctl daemon-reload")
+    gpu1.check_output(
+        f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >{drop_in} && systemctl daemon-reload"
+    )
     gpu1.check_output(f"printf '%s' '{without}' >/etc/docker/daemon.json")
     try:
-        run = play({"hosts": "gpu1", "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]}, inventory=bare_inventory, variables=own)
+        run = play(
+            {"hosts": "gpu1", "roles": ["mlops.gpu_monitoring.nvidia_container_toolkit"]},
+            inventory=bare_inventory,
+            variables=own,
+        )
         assert run.code != 0
         assert "did not take the runtime nvidia" in run.error
         assert "previous configuration was restored" in run.error
@@ -94,7 +111,12 @@ def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide
 @pytest.mark.parametrize(
     ("role", "target", "images", "path"),
     [
-        ("cadvisor", "monitor1", {"cadvisor": "google/cadvisor:v{cadvisor_version}", "cadvisor_proxy": NGINX}, "8088/metrics"),
+        (
+            "cadvisor",
+            "monitor1",
+            {"cadvisor": "google/cadvisor:v{cadvisor_version}", "cadvisor_proxy": NGINX},
+            "8088/metrics",
+        ),
         ("alertmanager", "gpu1", {"alertmanager": "prom/alertmanager:v{alertmanager_version}"}, "9093/-/ready"),
         ("prometheus", "gpu1", {"prometheus": "prom/prometheus:v{prometheus_version}"}, "9090/-/ready"),
         ("grafana", "gpu1", {"grafana": "grafana/grafana:{grafana_version}"}, "3000/api/health"),
@@ -107,7 +129,11 @@ def test_service(play, bare_inventory, versions, removed, host, addresses, role,
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] > 0
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] == 0
     port, _slash, rest = path.partition("/")
-    password = (SECRETS / ("prometheus_password" if role in ("alertmanager", "prometheus") else "exporter_password")).read_text().strip()
+    password = (
+        (SECRETS / ("prometheus_password" if role in ("alertmanager", "prometheus") else "exporter_password"))
+        .read_text()
+        .strip()
+    )
     ask = "curl --silent --fail --insecure --output /dev/null --user prometheus:%s https://%s:%s/%s"
     host(target).check_output(ask, password, addresses[target], port, rest)
 
@@ -119,7 +145,9 @@ def test_dcgm_exporter_with_variables_of_its_own(play, bare_inventory, versions,
     }
     assert run_role(play, bare_inventory, "gpu2", "dcgm_exporter", own).recap["gpu2"]["changed"] > 0
     password = (SECRETS / "exporter_password").read_text().strip()
-    metrics = host("gpu2").check_output("curl --silent --fail --insecure --user prometheus:%s https://%s:9400/metrics", password, addresses["gpu2"])
+    metrics = host("gpu2").check_output(
+        "curl --silent --fail --insecure --user prometheus:%s https://%s:9400/metrics", password, addresses["gpu2"]
+    )
     assert "DCGM_FI_DEV_GPU_UTIL{" in metrics
     environment = json.loads(host("gpu2").check_output("docker inspect dcgm-exporter"))[0]["Config"]["Env"]
     assert "DCGM_EXPORTER_INTERVAL=1000" in environment
@@ -147,10 +175,17 @@ def test_a_fleet_with_a_host_without_a_gpu(site, tmp_path, prometheus, play):
         expected = dict.fromkeys({*TARGETS, ("cadvisor", "monitor1")}, "up")
         wait_until(lambda: prometheus.health() == expected, lambda: f"targets: {prometheus.health()}")
         targets = prometheus.get("targets")["activeTargets"]
-        urls = {target["labels"]["job"]: target["scrapeUrl"] for target in targets if target["labels"]["host"] == "monitor1"}
+        urls = {
+            target["labels"]["job"]: target["scrapeUrl"] for target in targets if target["labels"]["host"] == "monitor1"
+        }
         assert urls["cadvisor"] == "https://cadvisor-proxy:8443/metrics"
         assert urls["node"] == "https://node-exporter:9100/metrics"
     finally:
         services = [{"name": name, "state": "absent"} for name in ("cadvisor-proxy", "cadvisor")]
-        assert play({"hosts": "monitor1", "tasks": [{"mlops.gpu_monitoring.container_service": {"services": services}}]}).code == 0
+        assert (
+            play(
+                {"hosts": "monitor1", "tasks": [{"mlops.gpu_monitoring.container_service": {"services": services}}]}
+            ).code
+            == 0
+        )
         assert site().code == 0

@@ -16,7 +16,14 @@ from tests.stack import INVENTORY, LAB, LAB_NAME, ROOT, SECRETS, SERVICES, on, r
 from tests.tools.security_page import EXCEPTIONS
 
 EVERY_SERVICE = [(name, service) for name, services in SERVICES.items() for service in services]
-PORTS = {"cadvisor-proxy": 8088, "dcgm-exporter": 9400, "node-exporter": 9100, "alertmanager": 9093, "prometheus": 9090, "grafana": 3000}
+PORTS = {
+    "cadvisor-proxy": 8088,
+    "dcgm-exporter": 9400,
+    "node-exporter": 9100,
+    "alertmanager": 9093,
+    "prometheus": 9090,
+    "grafana": 3000,
+}
 EXPORTERS = ("cadvisor-proxy", "dcgm-exporter", "node-exporter")
 
 
@@ -35,14 +42,27 @@ def ask(addresses):
     without an answer.
     """
     subprocess.run(
-        ["docker", "cp", str(SECRETS / "ca" / "ca.crt"), f"{hosts.container(LAB_NAME, 'gpu2')}:/root/ca.crt"], check=True, capture_output=True
+        ["docker", "cp", str(SECRETS / "ca" / "ca.crt"), f"{hosts.container(LAB_NAME, 'gpu2')}:/root/ca.crt"],
+        check=True,
+        capture_output=True,
     )
 
-    def status(target: str, port: int, path: str = "/metrics", scheme: str = "https", user: str = "", trust: bool = True, options: str = "") -> str:
+    def status(
+        target: str,
+        port: int,
+        path: str = "/metrics",
+        scheme: str = "https",
+        user: str = "",
+        trust: bool = True,
+        options: str = "",
+    ) -> str:
         credentials = f"--user '{user}'" if user else ""
         trusting = "--cacert /root/ca.crt" if trust else ""
         url = f"{scheme}://{addresses[target]}:{port}{path}"
-        return on("gpu2", f"curl --silent --output /dev/null --write-out '%{{http_code}}' --max-time 5 {options} {trusting} {credentials} {url} || true")
+        return on(
+            "gpu2",
+            f"curl --silent --output /dev/null --write-out '%{{http_code}}' --max-time 5 {options} {trusting} {credentials} {url} || true",
+        )
 
     return status
 
@@ -76,7 +96,7 @@ def test_prometheus_and_alertmanager_ask_for_a_password_that_exporters_do_not_ha
 
 def test_nobody_silences_alerts_without_a_password(ask, alertmanager):
     headers = "--header 'Content-Type: application/json'"
-    silence = f"{headers} --data '{{\"matchers\": [], \"comment\": \"x\"}}'"
+    silence = f'{headers} --data \'{{"matchers": [], "comment": "x"}}\''
     assert ask("monitor1", PORTS["alertmanager"], "/api/v2/silences", options=silence) == "401"
     assert alertmanager.silences() == []
 
@@ -91,7 +111,10 @@ def test_grafana_speaks_https_and_sends_its_cookie_by_it_alone(ask):
 def test_cadvisor_itself_is_on_no_port(ask, addresses):
     assert not any(inspect("gpu1", "cadvisor")["NetworkSettings"]["Ports"].values())
     assert ask("gpu1", 8080, scheme="http") == "000"
-    assert ask("gpu1", 8088, "/containers/", user=f"prometheus:{(SECRETS / 'exporter_password').read_text().strip()}") == "404"
+    assert (
+        ask("gpu1", 8088, "/containers/", user=f"prometheus:{(SECRETS / 'exporter_password').read_text().strip()}")
+        == "404"
+    )
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -121,7 +144,10 @@ def test_published_ports_pass_by_the_chain_of_ufw(ask):
 
 
 def test_a_certificate_is_for_its_host_alone(addresses):
-    shown = on("gpu2", f"openssl s_client -connect {addresses['gpu1']}:9400 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName -enddate")
+    shown = on(
+        "gpu2",
+        f"openssl s_client -connect {addresses['gpu1']}:9400 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName -enddate",
+    )
     assert f"IP Address:{addresses['gpu1']}" in shown
     assert "DNS:gpu1" in shown
     assert "prometheus" not in shown
@@ -129,7 +155,10 @@ def test_a_certificate_is_for_its_host_alone(addresses):
 
 def serial(addresses, name: str, service: str) -> str:
     """Serial number of the certificate that a service shows."""
-    return on("gpu2", f"openssl s_client -connect {addresses[name]}:{PORTS[service]} </dev/null 2>/dev/null | openssl x509 -noout -serial")
+    return on(
+        "gpu2",
+        f"openssl s_client -connect {addresses[name]}:{PORTS[service]} </dev/null 2>/dev/null | openssl x509 -noout -serial",
+    )
 
 
 def test_a_new_certificate_is_taken_without_a_restart(site, started, addresses, prometheus):
@@ -187,10 +216,16 @@ def test_new_secrets_for_all_hosts_in_one_run(site, tmp_path):
 def test_a_new_host_alone_does_not_get_other_secrets_than_the_monitoring_host_knows(site, started, tmp_path):
     """It has nothing yet where its services would have their files."""
     inventory = yaml.safe_load(INVENTORY.read_text())
-    inventory["all"]["children"]["gpu_hosts"]["hosts"]["gpu1"]["gpu_monitoring_config_dir"] = "/etc/gpu_monitoring_of_a_new_host"
+    inventory["all"]["children"]["gpu_hosts"]["hosts"]["gpu1"]["gpu_monitoring_config_dir"] = (
+        "/etc/gpu_monitoring_of_a_new_host"
+    )
     (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory))
     before = started()
-    run = site("--limit=gpu1", inventory=tmp_path / "inventory.yml", variables={"gpu_monitoring_secrets_dir": str(tmp_path / "none")})
+    run = site(
+        "--limit=gpu1",
+        inventory=tmp_path / "inventory.yml",
+        variables={"gpu_monitoring_secrets_dir": str(tmp_path / "none")},
+    )
     assert run.code != 0
     assert "monitor1 was deployed with secrets that this controller does not have" in run.error
     assert started() == before
@@ -226,7 +261,10 @@ def test_tls_is_switched_off_and_on_again(site, addresses, ask):
 @pytest.mark.long
 def test_an_image_may_be_given_by_its_digest(site, variables):
     reference = f"{variables['gpu_monitoring_registry']}/prom/node-exporter"
-    digest = on("gpu1", f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {reference}:v{variables['node_exporter_version']}").strip()
+    digest = on(
+        "gpu1",
+        f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {reference}:v{variables['node_exporter_version']}",
+    ).strip()
     assert digest.startswith(f"{reference}@sha256:")
     try:
         assert site("--limit=gpu1", variables={"node_exporter_image": digest}).code == 0
@@ -251,7 +289,12 @@ def test_a_container_has_no_right_but_those_of_the_page(name, service):
     assert container["Config"]["User"].split(":")[0] not in ("", "0", "root") or "user" in exceptions
     assert bool(host["Devices"]) <= ("device" in exceptions)
     network = "none" if service == "container-gpu-collector" else "monitoring"
-    assert (host["NetworkMode"], host["PidMode"], host["IpcMode"] in ("private", "shareable"), host["UTSMode"]) == (network, "", True, "")
+    assert (host["NetworkMode"], host["PidMode"], host["IpcMode"] in ("private", "shareable"), host["UTSMode"]) == (
+        network,
+        "",
+        True,
+        "",
+    )
     assert host["Memory"] > 0
     assert host["PidsLimit"] == 1024
     assert host["Ulimits"] == [{"Name": "nofile", "Soft": 20000, "Hard": 20000}]
@@ -269,7 +312,13 @@ PLANTED = {
     "alertmanager_receivers": [{"name": "oncall", "webhook": {"url_file": "secrets/webhook"}}],
     "alertmanager_secret_files": {"webhook": "http://127.0.0.1:9/planted-webhook-c2d4"},
 }
-WORDS = ["planted-grafana-admin-3f1c", "planted-exporter-9b2e", "planted-prometheus-77aa", "planted-scrape-token-51d0", "planted-webhook-c2d4"]
+WORDS = [
+    "planted-grafana-admin-3f1c",
+    "planted-exporter-9b2e",
+    "planted-prometheus-77aa",
+    "planted-scrape-token-51d0",
+    "planted-webhook-c2d4",
+]
 # Where docs/security.md says that they are. The stand-in for Grafana keeps the datasource's password as it is; the real
 # one encrypts it.
 ALLOWED = {
@@ -302,17 +351,27 @@ def planted_run(site, tmp_path_factory):
     checked = run("--check", tls_prometheus_password="planted-prometheus-77aa-next")
     assert checked.code == 0, checked.output[-3000:]
     outputs.append(checked.output)
-    broken = [{"job_name": "broken", "static_configs": "none", "authorization": {"credentials_file": "/etc/prometheus/secrets/token"}}]
+    broken = [
+        {
+            "job_name": "broken",
+            "static_configs": "none",
+            "authorization": {"credentials_file": "/etc/prometheus/secrets/token"},
+        }
+    ]
     bad = run(
         prometheus_scrape_configs=broken,
         prometheus_secret_files={"token": "planted-scrape-token-51d0-b"},
-        alertmanager_time_intervals=[{"name": "night", "time_intervals": [{"times": [{"start_time": "25:00", "end_time": "26:00"}]}]}],
+        alertmanager_time_intervals=[
+            {"name": "night", "time_intervals": [{"times": [{"start_time": "25:00", "end_time": "26:00"}]}]}
+        ],
         alertmanager_secret_files={"webhook": "http://127.0.0.1:9/planted-webhook-c2d4-b"},
     )
     assert bad.code != 0
     assert "25:00" in bad.error
     outputs.append(bad.output)
-    inline = run(alertmanager_receivers=[{"name": "oncall", "webhook": {"url": "http://127.0.0.1:9/planted-webhook-c2d4"}}])
+    inline = run(
+        alertmanager_receivers=[{"name": "oncall", "webhook": {"url": "http://127.0.0.1:9/planted-webhook-c2d4"}}]
+    )
     assert "alertmanager_receivers" in inline.error
     outputs.append(inline.output)
     yield outputs
@@ -325,7 +384,10 @@ def secrets(planted_run):
     """Secrets that no output may show: the planted ones, and a line of each key of the certificates, the authority and
     Grafana.
     """
-    keys = [path.read_text().splitlines()[1] for path in (SECRETS / "ca" / "ca.key", *(SECRETS / "ca" / "hosts" / f"{name}.key" for name in SERVICES))]
+    keys = [
+        path.read_text().splitlines()[1]
+        for path in (SECRETS / "ca" / "ca.key", *(SECRETS / "ca" / "hosts" / f"{name}.key" for name in SERVICES))
+    ]
     return [*WORDS, *keys, on("monitor1", "cat /etc/gpu_monitoring/grafana/secret_key").strip()]
 
 
@@ -336,7 +398,10 @@ def test_no_secret_is_in_the_output(planted_run, secrets):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_secret_is_seen_on_a_host(name, secrets):
-    seen = on(name, "docker inspect $(docker ps --all --quiet); for one in $(docker ps --all --quiet); do docker logs $one 2>&1; done")
+    seen = on(
+        name,
+        "docker inspect $(docker ps --all --quiet); for one in $(docker ps --all --quiet); do docker logs $one 2>&1; done",
+    )
     seen += on(name, "ps -eo args; journalctl --no-pager; cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")
     seen += on(name, "find /tmp /var/tmp /root/.ansible /run/gpu_monitoring -type f -exec cat {} + 2>/dev/null || true")
     assert [secret for secret in secrets if secret in seen] == []
@@ -346,7 +411,10 @@ def test_no_secret_is_seen_on_a_host(name, secrets):
 def test_every_file_with_a_secret_is_one_of_the_page_and_closed_to_others(name, secrets):
     patterns = " ".join(f"-e '{secret}'" for secret in secrets)
     folders = "--exclude-dir=netns /etc /var/lib /var/log /root /home /opt /srv /tmp /run"
-    found = on(name, f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} {folders} 2>/dev/null || true")
+    found = on(
+        name,
+        f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} {folders} 2>/dev/null || true",
+    )
     files = {path for path in found.splitlines() if "/overlay2/" not in path}
     own = {path for path in files if path.endswith(("/tls.key", "/secret_key"))}
     assert files - own <= ALLOWED

@@ -88,7 +88,10 @@ def unit():
     """
 
     def override(lines: str) -> str:
-        return on(HOST, f"mkdir -p $(dirname {DROP_IN}) && printf '[Service]\\n{lines}\\n' >{DROP_IN} && systemctl daemon-reload")
+        return on(
+            HOST,
+            f"mkdir -p $(dirname {DROP_IN}) && printf '[Service]\\n{lines}\\n' >{DROP_IN} && systemctl daemon-reload",
+        )
 
     yield override
     on(HOST, f"rm -f {DROP_IN} && systemctl daemon-reload")
@@ -97,7 +100,10 @@ def unit():
 def configure(name: str, configuration: dict[str, Any], shown: str) -> None:
     """Have the engine of a host take a configuration, until it shows this."""
     on(name, f"echo '{json.dumps(configuration)}' >/etc/docker/daemon.json && {RELOAD}")
-    wait_until(lambda: shown in on(name, "docker info --format '{{json .Runtimes}} live-restore: {{.LiveRestoreEnabled}}'"), shown)
+    wait_until(
+        lambda: shown in on(name, "docker info --format '{{json .Runtimes}} live-restore: {{.LiveRestoreEnabled}}'"),
+        shown,
+    )
 
 
 def state_of(name: str) -> str:
@@ -154,7 +160,9 @@ def test_an_old_driver_is_refused_with_what_to_do(role):
 
 
 @pytest.mark.parametrize(
-    "damage", ["rm /var/run/cdi/nvidia.yaml", f"sed -i s/{driver.VERSION}/570.86.10/ /var/run/cdi/nvidia.yaml"], ids=["none", "of another driver"]
+    "damage",
+    ["rm /var/run/cdi/nvidia.yaml", f"sed -i s/{driver.VERSION}/570.86.10/ /var/run/cdi/nvidia.yaml"],
+    ids=["none", "of another driver"],
 )
 def test_a_cdi_specification_that_is_not_current_is_written_again(role, damage):
     current = on("gpu2", "cat /var/run/cdi/nvidia.yaml")
@@ -169,7 +177,10 @@ def no_service():
     unit = "/usr/lib/systemd/system/nvidia-cdi-refresh.service"
     on("gpu2", f"mv {unit} /root && rm /var/run/cdi/nvidia.yaml")
     yield
-    on("gpu2", f"rm -f /etc/cdi/mlops.gpu_monitoring.yaml && mv /root/nvidia-cdi-refresh.service {unit} && systemctl start nvidia-cdi-refresh.service")
+    on(
+        "gpu2",
+        f"rm -f /etc/cdi/mlops.gpu_monitoring.yaml && mv /root/nvidia-cdi-refresh.service {unit} && systemctl start nvidia-cdi-refresh.service",
+    )
 
 
 def test_without_the_toolkits_service_the_role_writes_the_specification(role, no_service):
@@ -191,7 +202,10 @@ def by_hand():
     """Puts a specification, the current one changed by sed, into /etc/cdi of gpu2."""
 
     def write(change: str) -> str:
-        return on("gpu2", f"mkdir -p /etc/cdi && sed '{change}' /root/current.yaml >/etc/cdi/nvidia.yaml && cat /etc/cdi/nvidia.yaml")
+        return on(
+            "gpu2",
+            f"mkdir -p /etc/cdi && sed '{change}' /root/current.yaml >/etc/cdi/nvidia.yaml && cat /etc/cdi/nvidia.yaml",
+        )
 
     on("gpu2", "cp /var/run/cdi/nvidia.yaml /root/current.yaml")
     yield write
@@ -211,7 +225,11 @@ def test_a_stale_specification_that_gives_no_device_does_not_matter(role, by_han
 
 def test_a_stale_specification_that_gives_a_device_is_named(role, by_hand):
     by_hand("s/GPU-00000002/GPU-00000009/")
-    assert_refused(role("gpu2"), "/etc/cdi/nvidia.yaml gives GPU-00000009-0000-4000-8000-000000000000 with driver", "Remove the one that is not of this host")
+    assert_refused(
+        role("gpu2"),
+        "/etc/cdi/nvidia.yaml gives GPU-00000009-0000-4000-8000-000000000000 with driver",
+        "Remove the one that is not of this host",
+    )
 
 
 def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_come_and_go(role, jobs_go_on, no_service):
@@ -232,7 +250,9 @@ def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_com
     assert "cdi-job" in removal.output
     assert "continue to run" in removal.output
     assert packages("gpu2") == {}
-    assert on("gpu2", "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' -o -path '*cdi/*'") == ""
+    assert (
+        on("gpu2", "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' -o -path '*cdi/*'") == ""
+    )
     assert_done(role("gpu2"), changed=True)
     assert on("gpu2", "docker exec cdi-job nvidia-smi -L") == seen
     assert engine("gpu2") == before
@@ -255,7 +275,13 @@ def test_a_runtime_that_gives_no_gpu_fails_the_role(role):
     """In legacy mode the hook of the lab gives none."""
     on("gpu1", "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=legacy")
     try:
-        assert_refused(role("gpu1"), "nvidia_container_toolkit_verify_image", "by the runtime nvidia", "docker run --rm --runtime=nvidia", "config.toml")
+        assert_refused(
+            role("gpu1"),
+            "nvidia_container_toolkit_verify_image",
+            "by the runtime nvidia",
+            "docker run --rm --runtime=nvidia",
+            "config.toml",
+        )
     finally:
         on("gpu1", "nvidia-ctk config --in-place --set nvidia-container-runtime.mode=auto")
 
@@ -284,7 +310,11 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
             assert [one for one in instances if one in seen] == [uuid]
         query = 'DCGM_FI_DEV_FB_USED{host="gpu2",GPU_I_ID!=""}'
         profiles = wait_until(
-            lambda: len({sample["metric"]["GPU_I_ID"] for sample in prometheus.query(query)}) == 2 and prometheus.query(query), f"no instances in {query}"
+            lambda: (
+                len({sample["metric"]["GPU_I_ID"] for sample in prometheus.query(query)}) == 2
+                and prometheus.query(query)
+            ),
+            f"no instances in {query}",
         )
         assert {sample["metric"]["GPU_I_PROFILE"] for sample in profiles} == {"3g.40gb", "1g.10gb"}
         assert_done(site(), changed=False)
@@ -304,7 +334,10 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
         assert "2 MIG instances" in run.output
         for uuid in instances:
             assert uuid in run.output
-            seen = on("gpu1", f"docker run --rm --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES={uuid} --entrypoint nvidia-smi {image()} -L")
+            seen = on(
+                "gpu1",
+                f"docker run --rm --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES={uuid} --entrypoint nvidia-smi {image()} -L",
+            )
             assert [one for one in (*instances, there[1].uuid) if one in seen] == [uuid]
     finally:
         hosts.set_state(LAB_NAME, "gpu1", driver.state(there))
@@ -316,14 +349,19 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
 def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(spare, bare):
     """The other roles of the play continue."""
     pci = "/sys/bus/pci/devices"
-    on(HOST, f"mount -t tmpfs none {pci} && mkdir {pci}/0000:3b:00.0 && echo 0x10de >{pci}/0000:3b:00.0/vendor && echo 0x030200 >{pci}/0000:3b:00.0/class")
+    on(
+        HOST,
+        f"mount -t tmpfs none {pci} && mkdir {pci}/0000:3b:00.0 && echo 0x10de >{pci}/0000:3b:00.0/vendor && echo 0x030200 >{pci}/0000:3b:00.0/class",
+    )
     on(HOST, "mount --bind /bin/false /usr/bin/nvidia-smi")
     try:
         run = spare()
         assert_done(run)
         assert "left out here" in run.output
         warning = " ".join(run.output.partition("[WARNING]: gpu3: The host has NVIDIA hardware")[2].split())
-        assert warning.startswith("(0000:3b:00.0) but its driver shows no GPU: nvidia-smi ended with 1. Install the NVIDIA driver")
+        assert warning.startswith(
+            "(0000:3b:00.0) but its driver shows no GPU: nvidia-smi ended with 1. Install the NVIDIA driver"
+        )
         assert packages(HOST) == {}
     finally:
         on(HOST, f"umount {pci} /usr/bin/nvidia-smi")
@@ -333,7 +371,10 @@ def test_nothing_is_taken_out_where_the_role_put_nothing_in(spare, bare):
     """The specification and the runtime are the site's."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     site = {**json.loads(configuration), "runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}
-    on(HOST, f"echo '{json.dumps(site)}' >/etc/docker/daemon.json && mkdir -p /var/run/cdi && touch /var/run/cdi/nvidia.yaml")
+    on(
+        HOST,
+        f"echo '{json.dumps(site)}' >/etc/docker/daemon.json && mkdir -p /var/run/cdi && touch /var/run/cdi/nvidia.yaml",
+    )
     before = state_of(HOST)
     run = spare(nvidia_container_toolkit_state="absent")
     assert_done(run, changed=False)
@@ -353,7 +394,10 @@ def test_refusals_before_anything_is_changed(spare, bare, tmp_path):
 
 def test_an_entry_beside_others_is_named_and_left(spare, bare):
     site = "/etc/apt/sources.list.d/site.list"
-    on(HOST, f"printf 'deb http://apt.lab/debian trixie main\\n# ours\\ndeb [trusted=yes] http://apt.lab/nvidia/ /\\n' >{site}")
+    on(
+        HOST,
+        f"printf 'deb http://apt.lab/debian trixie main\\n# ours\\ndeb [trusted=yes] http://apt.lab/nvidia/ /\\n' >{site}",
+    )
     before = state_of(HOST)
     assert_refused(spare(), f"{site}, line 3: http://apt.lab/nvidia/", "Nothing was changed")
     assert state_of(HOST) == before
@@ -401,7 +445,12 @@ def test_an_engine_that_hangs_is_not_restarted(spare, bare, unit):
     before = engine(HOST), on(HOST, "cat /etc/docker/daemon.json")
     unit("ExecReload=\\nExecReload=/bin/kill -STOP $MAINPID")
     try:
-        assert_refused(spare(docker_engine_allow_restart=True), "no longer answers", "timed out", "previous configuration was restored")
+        assert_refused(
+            spare(docker_engine_allow_restart=True),
+            "no longer answers",
+            "timed out",
+            "previous configuration was restored",
+        )
     finally:
         on(HOST, "kill -CONT $(systemctl show docker --property MainPID --value)")
     assert (engine(HOST), on(HOST, "cat /etc/docker/daemon.json")) == before
@@ -414,7 +463,12 @@ def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(spar
     unit("ExecReload=\\nExecReload=/bin/true")
     assert_refused(spare(), "docker_engine_allow_restart is false", "previous configuration was restored")
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
-    assert_skipped(spare(docker_engine_allow_restart=True), "would stop the running containers job", "live-restore", "previous configuration was restored")
+    assert_skipped(
+        spare(docker_engine_allow_restart=True),
+        "would stop the running containers job",
+        "live-restore",
+        "previous configuration was restored",
+    )
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     configure(HOST, {**json.loads(configuration), "live-restore": True}, "live-restore: true")
 
@@ -423,8 +477,12 @@ def test_a_reload_that_does_not_do_needs_a_restart_which_stops_no_container(spar
 def test_a_restart_that_fails_leaves_the_engine_running_as_it_was(spare, live_restore, unit):
     """The engine does not start while the runtime is in daemon.json."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
-    unit("ExecReload=\\nExecReload=/bin/true\\nExecStartPre=/bin/sh -c \"! grep nvidia /etc/docker/daemon.json\"")
-    assert_refused(spare(docker_engine_allow_restart=True), "did not take the runtime nvidia", "previous configuration was restored")
+    unit('ExecReload=\\nExecReload=/bin/true\\nExecStartPre=/bin/sh -c "! grep nvidia /etc/docker/daemon.json"')
+    assert_refused(
+        spare(docker_engine_allow_restart=True),
+        "did not take the runtime nvidia",
+        "previous configuration was restored",
+    )
     assert on(HOST, "cat /etc/docker/daemon.json") == configuration
     assert "nvidia" not in on(HOST, "docker info --format '{{json .Runtimes}}'")
 
@@ -457,9 +515,15 @@ def test_a_key_that_is_not_the_repositorys_leaves_the_former_one(spare, installe
     before = state_of(HOST)
     other = {
         "nvidia_container_toolkit_key": "http://apt.lab/nvidia/wrong-key/key.asc",
-        "nvidia_container_toolkit_key_fingerprint": (Path(images.apt_repository()) / "wrong-key" / "fingerprint").read_text().strip(),
+        "nvidia_container_toolkit_key_fingerprint": (Path(images.apt_repository()) / "wrong-key" / "fingerprint")
+        .read_text()
+        .strip(),
     }
-    assert_refused(spare(nvidia_container_toolkit_version=OLDER, **other), "nvidia_container_toolkit_repository_url", "http://apt.lab/nvidia")
+    assert_refused(
+        spare(nvidia_container_toolkit_version=OLDER, **other),
+        "nvidia_container_toolkit_repository_url",
+        "http://apt.lab/nvidia",
+    )
     assert state_of(HOST) == before
 
 
@@ -514,7 +578,9 @@ def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(spare
     before = state_of(HOST)
     on(HOST, f"echo 'APT::Update::Post-Invoke {{\"sh /root/{late_job}\";}};' >/etc/apt/apt.conf.d/99late-job")
     try:
-        assert_skipped(spare(nvidia_container_toolkit_version=OLDER), late_job, "daemon-reload", "Run again when these have ended")
+        assert_skipped(
+            spare(nvidia_container_toolkit_version=OLDER), late_job, "daemon-reload", "Run again when these have ended"
+        )
     finally:
         on(HOST, "rm /etc/apt/apt.conf.d/99late-job")
     assert state_of(HOST) == before
@@ -524,7 +590,10 @@ def test_a_container_that_starts_while_packages_are_fetched_keeps_its_gpus(spare
 def test_a_toolkit_that_works_is_left_alone(spare, installed):
     """Neither its version nor its holds nor a repository of the site is touched, unless the toolkit is too old."""
     site, own = "/etc/apt/sources.list.d/site.list", "/etc/apt/sources.list.d/nvidia-container-toolkit.sources"
-    on(HOST, f"apt-mark unhold {' '.join(PACKAGES)} && mv {own} /root && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{site}")
+    on(
+        HOST,
+        f"apt-mark unhold {' '.join(PACKAGES)} && mv {own} /root && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{site}",
+    )
     before = state_of(HOST)
     given = {"nvidia_container_toolkit_version": "", "nvidia_container_toolkit_default_version": OLDER}
     try:
@@ -543,17 +612,28 @@ def test_a_toolkit_that_works_is_left_alone(spare, installed):
 def test_a_role_that_is_not_enabled_touches_nothing(spare, installed):
     before = state_of(HOST)
     for state in ("present", "absent"):
-        run = spare(nvidia_container_toolkit_enabled=False, nvidia_container_toolkit_state=state, nvidia_container_toolkit_version=OLDER)
+        run = spare(
+            nvidia_container_toolkit_enabled=False,
+            nvidia_container_toolkit_state=state,
+            nvidia_container_toolkit_version=OLDER,
+        )
         assert_done(run, changed=False)
     assert state_of(HOST) == before
 
 
 def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(spare, installed, hooked_job):
     before = state_of(HOST)
-    assert_skipped(spare(nvidia_container_toolkit_version=OLDER), "hooked-job", "nvidia_container_toolkit_allow_daemon_reload", "daemon-reload")
+    assert_skipped(
+        spare(nvidia_container_toolkit_version=OLDER),
+        "hooked-job",
+        "nvidia_container_toolkit_allow_daemon_reload",
+        "daemon-reload",
+    )
     assert state_of(HOST) == before
     assert_done(spare(), changed=False)
-    assert_done(spare(nvidia_container_toolkit_version=OLDER, nvidia_container_toolkit_allow_daemon_reload=True), changed=True)
+    assert_done(
+        spare(nvidia_container_toolkit_version=OLDER, nvidia_container_toolkit_allow_daemon_reload=True), changed=True
+    )
 
 
 def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, jobs_go_on):
@@ -568,7 +648,11 @@ def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, job
     assert state_of(HOST) == before
     jobs_go_on(HOST, "gpu-job")
     jobs_go_on(HOST, "hooked-job")
-    assert_refused(spare(nvidia_container_toolkit_state="absent"), "gpus-job, which got them by NVIDIA's hook", "nvidia_container_toolkit_allow_daemon_reload")
+    assert_refused(
+        spare(nvidia_container_toolkit_state="absent"),
+        "gpus-job, which got them by NVIDIA's hook",
+        "nvidia_container_toolkit_allow_daemon_reload",
+    )
     assert state_of(HOST) == before
     on(HOST, "docker rm --force gpus-job")
 
@@ -576,7 +660,11 @@ def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, job
 def test_a_removal_that_the_engine_does_not_take_leaves_everything(spare, idle, unit):
     unit("ExecReload=\\nExecReload=/bin/false")
     before = state_of(HOST)
-    assert_refused(spare(nvidia_container_toolkit_state="absent"), "did not take a configuration without the runtime nvidia", "Nothing was removed")
+    assert_refused(
+        spare(nvidia_container_toolkit_state="absent"),
+        "did not take a configuration without the runtime nvidia",
+        "Nothing was removed",
+    )
     assert state_of(HOST) == before
 
 
@@ -589,7 +677,9 @@ def test_removal_takes_out_what_the_role_put_in_and_only_that(spare, idle):
     assert packages(HOST) == {}
     del configuration["runtimes"]
     assert json.loads(on(HOST, "cat /etc/docker/daemon.json")) == configuration
-    assert on(HOST, "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' 2>/dev/null || true") == ""
+    assert (
+        on(HOST, "find /etc/apt /usr/share/keyrings /etc/cdi /var/run/cdi -name '*nvidia*' 2>/dev/null || true") == ""
+    )
     assert_done(spare(nvidia_container_toolkit_state="absent"), changed=False)
 
 
@@ -607,7 +697,10 @@ def test_removal_leaves_what_was_there_before_the_role(spare, bare):
     guide = "/etc/apt/sources.list.d/nvidia-container-toolkit.list"
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     wanted = " ".join(f"{package}={OLDER}-1" for package in PACKAGES)
-    on(HOST, f"echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{guide} && apt-get update -q && apt-get install -q -y --no-install-recommends {wanted}")
+    on(
+        HOST,
+        f"echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{guide} && apt-get update -q && apt-get install -q -y --no-install-recommends {wanted}",
+    )
     lists = on(HOST, "cd /etc/apt/sources.list.d && head -v *")
     assert_done(spare(), changed=True)
     assert_done(spare(), changed=False)

@@ -156,7 +156,9 @@ def test_a_bundle_that_is_not_the_vendors_or_lacks_the_version_changes_nothing(r
     shutil.copytree(bundle, tmp_path / "forged")
     release = forged.publish("other", images.apt_repository()) / "InRelease"
     shutil.copy(release, tmp_path / "forged" / "packages" / "apt" / "amd64")
-    assert_refused(role(gpu_monitoring_bundle=str(tmp_path / "forged")), "gpu_monitoring_bundle on", "it is signed by the key")
+    assert_refused(
+        role(gpu_monitoring_bundle=str(tmp_path / "forged")), "gpu_monitoring_bundle on", "it is signed by the key"
+    )
     assert packages(HOST) == {}
     assert state() == before
 

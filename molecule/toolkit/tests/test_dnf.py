@@ -67,7 +67,14 @@ def state() -> str:
 @pytest.fixture(scope="module")
 def repositories() -> Path:
     """The folder of the dnf repositories, which the lab's web server gives as http://apt.lab/rpm/."""
-    image = images.build("host_rpm", {"LAB_HOST": shell.run("docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "gpu1"))})
+    image = images.build(
+        "host_rpm",
+        {
+            "LAB_HOST": shell.run(
+                "docker", "inspect", "--format", "{{.Config.Image}}", hosts.container(LAB_NAME, "gpu1")
+            )
+        },
+    )
     folder = images.rpm_repositories(image, images.apt_repository())
     services.publish(folder, "rpm")
     hosts.start(LAB_NAME, HOST, image, images.emulated_driver())
@@ -82,7 +89,9 @@ def role(repositories, tmp_path_factory):
     on_host(f"printf '{CUDA}' >/etc/yum.repos.d/cuda.repo")
     start_job(HOST, "job")
     url = "http://apt.lab/rpm/nvidia/$basearch"
-    yield RoleOnSpare(tmp_path_factory.mktemp("dnf"), **signed_by("nvidia", repositories), nvidia_container_toolkit_repository_url=url)
+    yield RoleOnSpare(
+        tmp_path_factory.mktemp("dnf"), **signed_by("nvidia", repositories), nvidia_container_toolkit_repository_url=url
+    )
     hosts.remove(LAB_NAME, HOST)
 
 
@@ -117,7 +126,9 @@ def test_a_dry_run_on_a_fresh_host_changes_nothing(role, bare):
 
 
 def test_metadata_signed_by_another_key_leaves_nothing(role, bare, repositories):
-    assert_refused(role(**signed_by("cuda", repositories)), "nvidia_container_toolkit_repository_url", "Bad GPG signature")
+    assert_refused(
+        role(**signed_by("cuda", repositories)), "nvidia_container_toolkit_repository_url", "Bad GPG signature"
+    )
     assert packages() == {}
     assert on_host("ls /etc/yum.repos.d") == "cuda.repo"
 
@@ -131,14 +142,22 @@ def test_a_package_that_is_not_the_signed_one_leaves_nothing(role, bare):
 
 def test_the_older_version_is_installed_whatever_other_repositories_there_are(role, bare):
     """NVIDIA's guide left a repository that cannot be reached, and dnf could not do anything with all."""
-    on_host(r"printf '[libnvidia-container]\nbaseurl=http://apt.lab/none/\n' >/etc/yum.repos.d/libnvidia-container.repo")
+    on_host(
+        r"printf '[libnvidia-container]\nbaseurl=http://apt.lab/none/\n' >/etc/yum.repos.d/libnvidia-container.repo"
+    )
     assert_done(role(nvidia_container_toolkit_version=OLDER), changed=True)
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
-    assert on_host("ls /etc/yum.repos.d").split() == ["cuda.repo", "libnvidia-container.repo", "nvidia-container-toolkit.repo"]
+    assert on_host("ls /etc/yum.repos.d").split() == [
+        "cuda.repo",
+        "libnvidia-container.repo",
+        "nvidia-container-toolkit.repo",
+    ]
     on_host("rm /etc/yum.repos.d/libnvidia-container.repo")
 
 
-@pytest.mark.parametrize("command", ["upgrade", "distro-sync", "upgrade nvidia-container-toolkit", "install nvidia-container-toolkit"])
+@pytest.mark.parametrize(
+    "command", ["upgrade", "distro-sync", "upgrade nvidia-container-toolkit", "install nvidia-container-toolkit"]
+)
 def test_dnf_leaves_the_version_although_two_repositories_have_newer_ones(role, older, command):
     on_host(f"dnf --assumeyes --refresh {command}")
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
@@ -164,7 +183,11 @@ def test_another_version_up_and_down(role, older):
 
 def test_a_version_that_is_not_there_leaves_what_is(role, older):
     before = on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*")
-    assert_refused(role(nvidia_container_toolkit_version="9.9.9"), "nvidia_container_toolkit_version", "nvidia-container-toolkit-9.9.9-1")
+    assert_refused(
+        role(nvidia_container_toolkit_version="9.9.9"),
+        "nvidia_container_toolkit_version",
+        "nvidia-container-toolkit-9.9.9-1",
+    )
     assert on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*") == before
 
 
@@ -172,7 +195,9 @@ def test_a_key_that_does_not_do_leaves_the_former_one_and_is_no_longer_trusted(r
     files = "cat /etc/pki/rpm-gpg/* /etc/yum.repos.d/*; find /var/cache/dnf -name 'nvidia*'"
     on_host("rm -rf /var/cache/dnf/*")
     before = on_host(files)
-    assert_refused(role(nvidia_container_toolkit_version=PRESENT, **signed_by("cuda", repositories)), "Bad GPG signature")
+    assert_refused(
+        role(nvidia_container_toolkit_version=PRESENT, **signed_by("cuda", repositories)), "Bad GPG signature"
+    )
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
     assert on_host(files) == before
     assert_done(role(nvidia_container_toolkit_version=PRESENT), changed=True)

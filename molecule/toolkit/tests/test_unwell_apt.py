@@ -70,8 +70,14 @@ def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, b
     toolkit_lists = [f"{LISTS}/guide.list", f"{LISTS}/nvidia-docker.list"]
     for path in toolkit_lists:
         on(HOST, f"echo 'deb [signed-by=/etc/{Path(path).stem}.gpg] http://apt.lab/nvidia /' >{path}")
-    on(HOST, f"printf '{CONTRADICTION % 'a'}\\ndeb http://apt.lab/none /\\n' >{LISTS}/a.list; echo '{CONTRADICTION % 'b'}' >{LISTS}/b.list")
-    on(HOST, "rm -f /root/waited; python3 -m venv --without-pip /opt/python; echo nonsense >/etc/apt/preferences.d/site")
+    on(
+        HOST,
+        f"printf '{CONTRADICTION % 'a'}\\ndeb http://apt.lab/none /\\n' >{LISTS}/a.list; echo '{CONTRADICTION % 'b'}' >{LISTS}/b.list",
+    )
+    on(
+        HOST,
+        "rm -f /root/waited; python3 -m venv --without-pip /opt/python; echo nonsense >/etc/apt/preferences.d/site",
+    )
     on(HOST, f"nohup /usr/bin/python3 -c '{HOLD_LOCK}' >/dev/null 2>&1 & until [ -e /root/locked ]; do sleep 0.1; done")
     driver = broken_driver()
     try:
@@ -84,7 +90,9 @@ def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, b
         assert on(HOST, "ls /root/waited") == "/root/waited"
         assert on(HOST, f"ls {LISTS}/*.disabled").split() == [f"{path}.disabled" for path in toolkit_lists]
         assert broken_driver() == driver
-        assert_done(spare(ansible_python_interpreter=FOREIGN_PYTHON, nvidia_container_toolkit_state="absent"), changed=True)
+        assert_done(
+            spare(ansible_python_interpreter=FOREIGN_PYTHON, nvidia_container_toolkit_state="absent"), changed=True
+        )
         assert packages(HOST) == {}
         assert broken_driver() == driver
         on(HOST, f"ls {' '.join(toolkit_lists)}")
@@ -95,7 +103,12 @@ def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, b
 def test_a_first_installation_that_fails_leaves_no_package(spare, bare, failing):
     before = on(HOST, "find /etc/apt /usr/share/keyrings -type f | sort")
     run = spare(**failing)
-    assert_refused(run, "nvidia-ctk: this host does not do", "post-installation script", "The host has the same packages as before: none")
+    assert_refused(
+        run,
+        "nvidia-ctk: this host does not do",
+        "post-installation script",
+        "The host has the same packages as before: none",
+    )
     assert packages(HOST) == {}
     assert on(HOST, "dpkg --audit") == ""
     assert on(HOST, "find /etc/apt /usr/share/keyrings -type f | sort") == before
@@ -106,7 +119,9 @@ def test_an_upgrade_that_fails_leaves_the_former_packages_without_any_repository
     assert_done(spare(nvidia_container_toolkit_version=OLDER))
     before = dpkg_state()
     run = spare(**failing)
-    assert_refused(run, "post-installation script", f"The host has the same packages as before: libnvidia-container-tools={OLDER}")
+    assert_refused(
+        run, "post-installation script", f"The host has the same packages as before: libnvidia-container-tools={OLDER}"
+    )
     assert dpkg_state() == before
     assert on(HOST, "dpkg --audit") == ""
     assert set(on(HOST, "apt-mark showhold").split()) == set(PACKAGES)
@@ -129,6 +144,12 @@ def test_packages_that_were_left_halfway_are_finished_by_name_or_removed(spare, 
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
     on(HOST, halfway)
     assert_done(spare(nvidia_container_toolkit_state="absent"), changed=True)
-    assert on(HOST, "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n' | grep nvidia | grep -v ^config-files || true") == ""
+    assert (
+        on(
+            HOST,
+            "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n' | grep nvidia | grep -v ^config-files || true",
+        )
+        == ""
+    )
     assert broken_driver() == driver
     on(HOST, "rm -r /root/*.deb /srv/nvidia")

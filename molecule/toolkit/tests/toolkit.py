@@ -15,7 +15,12 @@ from tests.stack import INVENTORY, LAB_NAME, ROOT, Run, image, on, run_playbook
 
 HOST = hosts.GPU_SPARE
 ROLE = "mlops.gpu_monitoring.nvidia_container_toolkit"
-PACKAGES = ["libnvidia-container-tools", "libnvidia-container1", "nvidia-container-toolkit", "nvidia-container-toolkit-base"]
+PACKAGES = [
+    "libnvidia-container-tools",
+    "libnvidia-container1",
+    "nvidia-container-toolkit",
+    "nvidia-container-toolkit-base",
+]
 OLDER = (ROOT / "tests" / "lab" / "toolkit" / "older-version.txt").read_text().strip()
 PRESENT = (ROOT / "tests" / "lab" / "toolkit" / "version.txt").read_text().strip()
 LISTS = "/etc/apt/sources.list.d"
@@ -34,7 +39,10 @@ def packages(name: str, manager: str = "dpkg") -> dict[str, str]:
 
 def engine(name: str) -> str:
     """The engine's process, and how often it was told to reload."""
-    return on(name, "systemctl show docker --property MainPID; journalctl --unit docker --no-pager | grep --count 'Got signal to reload' || true")
+    return on(
+        name,
+        "systemctl show docker --property MainPID; journalctl --unit docker --no-pager | grep --count 'Got signal to reload' || true",
+    )
 
 
 def start_job(name: str, job: str, *options: str) -> None:
@@ -47,7 +55,10 @@ def jobs() -> dict[tuple[str, str], str]:
     found = {}
     for name in ("gpu1", "gpu2", HOST):
         if shell.succeeds("docker", "container", "inspect", hosts.container(LAB_NAME, name)):
-            listed = on(name, "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'")
+            listed = on(
+                name,
+                "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'",
+            )
             found |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
     return found
 
@@ -79,7 +90,11 @@ class RoleOnSpare:
     def __init__(self, folder: Path, **variables: Any) -> None:
         self._inventory, self._playbook = folder / "inventory.yml", folder / "playbook.yml"
         everything = {**yaml.safe_load(INVENTORY.read_text())["all"]["vars"], **variables}
-        self._inventory.write_text(yaml.safe_dump({"all": {"hosts": {HOST: {"ansible_host": hosts.address(LAB_NAME, HOST)}}, "vars": everything}}))
+        self._inventory.write_text(
+            yaml.safe_dump(
+                {"all": {"hosts": {HOST: {"ansible_host": hosts.address(LAB_NAME, HOST)}}, "vars": everything}}
+            )
+        )
 
     def __call__(self, *arguments: str, **given: Any) -> Run:
         return self.play({"hosts": "all", "gather_facts": False, "roles": [ROLE]}, *arguments, **given)

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.long
 def restart_with(daemon: dict[str, object]) -> None:
     # The engine keeps other containers for remapped users. Those of the other folder would not start after a second
     # change.
-    on(HOST, f"docker ps -aq | xargs -r docker rm -f; echo '{json.dumps(daemon)}' >{DAEMON} && systemctl restart docker")
+    on(
+        HOST,
+        f"docker ps -aq | xargs -r docker rm -f; echo '{json.dumps(daemon)}' >{DAEMON} && systemctl restart docker",
+    )
 
 
 @pytest.fixture
@@ -41,9 +44,19 @@ def test_services_run_for_remapped_users_and_those_that_read_the_host_for_its_ow
         "prometheus": remapped + 65534,
         "node_exporter": 65534,
     }
-    modes = on(HOST, "docker inspect --format '{{.Name}} {{.HostConfig.UsernsMode}}' node-exporter alertmanager prometheus grafana").split("\n")
-    assert [line.strip() for line in modes if line] == ["/node-exporter host", "/alertmanager", "/prometheus", "/grafana"]
+    modes = on(
+        HOST,
+        "docker inspect --format '{{.Name}} {{.HostConfig.UsernsMode}}' node-exporter alertmanager prometheus grafana",
+    ).split("\n")
+    assert [line.strip() for line in modes if line] == [
+        "/node-exporter host",
+        "/alertmanager",
+        "/prometheus",
+        "/grafana",
+    ]
     # The processes are not those that the files are named after, unless the engine really remaps them.
-    assert on(HOST, "stat -c %u /proc/$(docker inspect --format '{{.State.Pid}}' prometheus)").strip() == str(remapped + 65534)
+    assert on(HOST, "stat -c %u /proc/$(docker inspect --format '{{.State.Pid}}' prometheus)").strip() == str(
+        remapped + 65534
+    )
     wait_until(lambda: set(prometheus.health().values()) == {"up"}, lambda: str(prometheus.health()))
     assert site(f"--limit={HOST}").recap[HOST]["changed"] == 0

@@ -55,7 +55,9 @@ def test_settings_and_secret_files_of_a_site_below_a_sub_path(deploy, grafana, s
         assert on("monitor1", f"docker exec grafana cat /etc/gpu_monitoring/secrets/{name}").strip() == content.strip()
     assert on("monitor1", "stat -c '%a %u' /etc/gpu_monitoring/grafana/secrets/ldap.toml").split() == ["400", "472"]
     assert grafana.session.get(f"{grafana.url}/grafana/api/datasources", timeout=10).status_code == 200
-    outside = requests.get(f"{grafana.url}/api/health", timeout=10, verify=grafana.session.verify, allow_redirects=False)
+    outside = requests.get(
+        f"{grafana.url}/api/health", timeout=10, verify=grafana.session.verify, allow_redirects=False
+    )
     assert outside.headers["Location"] == "https://example.com/grafana/api/health"
     assert settled(deploy(**variables))
 
@@ -86,9 +88,14 @@ def test_a_volume_of_another_grafana_is_refused_until_it_is_adopted_with_its_key
     before = started()
     try:
         refused = deploy(grafana_volume="of-another-grafana")
-        assert "grafana_volume on monitor1: the volume of-another-grafana exists, and the role grafana did not make it" in refused.error
+        assert (
+            "grafana_volume on monitor1: the volume of-another-grafana exists, and the role grafana did not make it"
+            in refused.error
+        )
         assert started() == before
-        run = deploy(grafana_volume="of-another-grafana", grafana_adopt_volume=True, grafana_secret_key="key-of-another-grafana")
+        run = deploy(
+            grafana_volume="of-another-grafana", grafana_adopt_volume=True, grafana_secret_key="key-of-another-grafana"
+        )
         assert run.code == 0, run.output
         assert "of-another-grafana" in on("monitor1", "docker inspect --format '{{json .Mounts}}' grafana")
         assert grafana.frames("up")
@@ -126,7 +133,9 @@ def test_a_lost_password_comes_with_the_way_to_reset_it(deploy, grafana):
     try:
         refused = deploy()
         assert refused.code != 0
-        assert "docker exec grafana sh -c 'grafana cli admin reset-admin-password --password-from-stdin <" in refused.error
+        assert (
+            "docker exec grafana sh -c 'grafana cli admin reset-admin-password --password-from-stdin <" in refused.error
+        )
         assert password not in refused.output
     finally:
         back = {"oldPassword": "of-nobody", "newPassword": password, "confirmNew": password}

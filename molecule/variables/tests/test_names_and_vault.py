@@ -53,7 +53,9 @@ def taken_back(site):
 
 
 @pytest.mark.usefixtures("taken_back")
-def test_two_controllers_without_files_deploy_the_same_on_hosts_with_odd_names(site, inventory, tmp_path, sockets, host):
+def test_two_controllers_without_files_deploy_the_same_on_hosts_with_odd_names(
+    site, inventory, tmp_path, sockets, host
+):
     runs = []
     for name in ("first", "second"):
         home = tmp_path / name
@@ -67,7 +69,12 @@ def test_two_controllers_without_files_deploy_the_same_on_hosts_with_odd_names(s
     verify = ROOT / "playbooks" / "verify.yml"
     run = run_playbook(verify, inventory=inventory, environment=environment)
     assert run.code == 0, run.output
-    late = run_playbook(verify, inventory=inventory, environment=environment, variables={"verify_certificate_days": 400, "verify_wait": "0s"})
+    late = run_playbook(
+        verify,
+        inventory=inventory,
+        environment=environment,
+        variables={"verify_certificate_days": 400, "verify_wait": "0s"},
+    )
     for owner in ("Grafana", "Prometheus", NAMES["gpu1"], NAMES["gpu2"]):
         assert f"The certificate of {owner} at " in late.error
     assert not (home / ".config").exists()

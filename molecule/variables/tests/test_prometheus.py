@@ -46,16 +46,32 @@ def taken_back(site):
 
 
 def test_every_machine_is_measured_and_not_its_container(prometheus, host):
-    wait_until(lambda: {key[1] for key, state in prometheus.health().items() if key[0] == "node" and state == "up"} == set(SERVICES), "every machine")
+    wait_until(
+        lambda: (
+            {key[1] for key, state in prometheus.health().items() if key[0] == "node" and state == "up"}
+            == set(SERVICES)
+        ),
+        "every machine",
+    )
     for name in SERVICES:
         (memory,) = prometheus.query(f'node_memory_MemTotal_bytes{{host="{name}"}}')
-        assert int(memory["value"][1]) == int(host(name).check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024
+        assert (
+            int(memory["value"][1]) == int(host(name).check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024
+        )
         (system,) = prometheus.query(f'node_uname_info{{host="{name}"}}')
-        assert (system["metric"]["nodename"], system["metric"]["release"]) == (name, host(name).check_output("uname -r"))
+        assert (system["metric"]["nodename"], system["metric"]["release"]) == (
+            name,
+            host(name).check_output("uname -r"),
+        )
         received = prometheus.query(f'node_network_receive_bytes_total{{host="{name}",device="eth0"}}')
-        assert int(received[0]["value"][1]) <= int(host(name).check_output("cat /sys/class/net/eth0/statistics/rx_bytes"))
+        assert int(received[0]["value"][1]) <= int(
+            host(name).check_output("cat /sys/class/net/eth0/statistics/rx_bytes")
+        )
         assert int(received[0]["value"][1]) > 1000000
-        failed = {one["metric"]["collector"] for one in prometheus.query(f'node_scrape_collector_success{{host="{name}"}} == 0')}
+        failed = {
+            one["metric"]["collector"]
+            for one in prometheus.query(f'node_scrape_collector_success{{host="{name}"}} == 0')
+        }
         assert failed <= {"edac", "hwmon", "infiniband", "nvme", "timex"}, name
 
 
@@ -98,8 +114,7 @@ def test_a_host_comes_and_goes_without_a_reload(site, prometheus, own, started, 
 
 @pytest.fixture
 def model_server(host):
-    """Something on port 8500 of gpu1 whose metrics come without a content type that Prometheus knows; returns its name.
-    """
+    """Something on port 8500 of gpu1 whose metrics come without a content type that Prometheus knows; returns its name."""
     host("gpu1").check_output("mkdir -p /tmp/llama && echo 'llama_requests_total 3' >/tmp/llama/metrics")
     host("gpu1").check_output("systemd-run --unit=llama python3 -m http.server 8500 --directory /tmp/llama")
     yield "llama"
@@ -109,7 +124,9 @@ def model_server(host):
 @pytest.mark.usefixtures("taken_back")
 def test_a_model_server_is_found_by_its_name(site, prometheus, own, inventory_with, model_server):
     reloaded = own(RELOADED)
-    run = site("--limit=monitor1", inventory=inventory_with("gpu1", model_servers=[{"name": model_server, "port": 8500}]))
+    run = site(
+        "--limit=monitor1", inventory=inventory_with("gpu1", model_servers=[{"name": model_server, "port": 8500}])
+    )
     assert run.code == 0, run.output
     up = 'up{job="model-server",host="gpu1",server="llama"} == 1'
     wait_until(lambda: prometheus.query(up), "the model server is not up")
@@ -117,7 +134,9 @@ def test_a_model_server_is_found_by_its_name(site, prometheus, own, inventory_wi
     assert own(RELOADED) == reloaded
 
 
-@pytest.mark.parametrize("server", [{"name": "llama", "port": "http"}, {"name": "llama", "port": 8000, "path": "metrics"}])
+@pytest.mark.parametrize(
+    "server", [{"name": "llama", "port": "http"}, {"name": "llama", "port": 8000, "path": "metrics"}]
+)
 def test_a_model_server_that_is_not_valid_is_refused_before_anything_changes(site, started, inventory_with, server):
     before = started()
     run = site(inventory=inventory_with("gpu2", model_servers=[server]))

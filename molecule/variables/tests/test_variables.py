@@ -52,7 +52,11 @@ def test_a_prefix_names_all_containers_and_a_site_adds_to_them(site, host, tmp_p
     for name, services in SERVICES.items():
         names = host(name).check_output("docker ps --all --format '{{.Names}}' | grep -v training-job").split()
         assert sorted(names) == [f"gpu-{service}" for service in services]
-    asked = {"gpu_monitoring_container_prefix": "gpu-", "verify_report": str(tmp_path / "verify.json"), "verify_wait": "60s"}
+    asked = {
+        "gpu_monitoring_container_prefix": "gpu-",
+        "verify_report": str(tmp_path / "verify.json"),
+        "verify_wait": "60s",
+    }
     run = run_playbook(ROOT / "playbooks" / "verify.yml", variables=asked)
     assert run.code == 0, run.output
     prometheus, grafana = json.loads(host("monitor1").check_output("docker inspect gpu-prometheus gpu-grafana"))
@@ -65,12 +69,25 @@ def test_a_prefix_names_all_containers_and_a_site_adds_to_them(site, host, tmp_p
 
 def test_a_dashboard_folder_and_datasource_of_the_site(site, grafana, tmp_path):
     model = tmp_path / "jobs.json"
-    panel = {"type": "text", "title": "Who to call", "options": {"mode": "markdown", "content": "{{name}}"}, "gridPos": {"h": 4, "w": 24, "x": 0, "y": 0}}
+    panel = {
+        "type": "text",
+        "title": "Who to call",
+        "options": {"mode": "markdown", "content": "{{name}}"},
+        "gridPos": {"h": 4, "w": 24, "x": 0, "y": 0},
+    }
     model.write_text(json.dumps({"uid": "jobs", "title": "Training jobs", "panels": [panel]}))
     variables = {
-        "grafana_datasources_extra": [{"uid": "archive", "name": "Archive", "type": "prometheus", "url": "http://archive.example.com:9090"}],
+        "grafana_datasources_extra": [
+            {"uid": "archive", "name": "Archive", "type": "prometheus", "url": "http://archive.example.com:9090"}
+        ],
         "grafana_folders_extra": [{"uid": "site", "title": "Site"}],
-        "grafana_dashboards_extra": [{"uid": "jobs", "model": f"{{{{ lookup('ansible.builtin.file', '{model}') | from_json }}}}", "folder_uid": "site"}],
+        "grafana_dashboards_extra": [
+            {
+                "uid": "jobs",
+                "model": f"{{{{ lookup('ansible.builtin.file', '{model}') | from_json }}}}",
+                "folder_uid": "site",
+            }
+        ],
     }
     try:
         run = site("--limit=monitor1", variables=variables)

@@ -15,7 +15,10 @@ def verify(tmp_path):
 
     def call(**variables):
         report = tmp_path / "verify.json"
-        run = run_playbook(ROOT / "playbooks" / "verify.yml", variables={"verify_report": str(report), "verify_wait": "0s", **variables})
+        run = run_playbook(
+            ROOT / "playbooks" / "verify.yml",
+            variables={"verify_report": str(report), "verify_wait": "0s", **variables},
+        )
         assert report.exists(), run.output
         return run, json.loads(report.read_text())
 

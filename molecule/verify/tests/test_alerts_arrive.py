@@ -20,8 +20,7 @@ from tests.webhooks import Notification, webhook
 
 @dataclass(frozen=True)
 class Receivers:
-    """What the webhook and the mail server got, the URL of the webhook, and the variables of the role that name both.
-    """
+    """What the webhook and the mail server got, the URL of the webhook, and the variables of the role that name both."""
 
     notifications: list[Notification]
     mails: list[Message]
@@ -61,7 +60,12 @@ def receivers(deploy) -> Iterator[Receivers]:
     with contextlib.ExitStack() as servers:
         url, notifications = servers.enter_context(webhook(address=GATEWAY))
         smarthost, mails = servers.enter_context(mail_server(GATEWAY))
-        email = {"to": ["oncall@example.com"], "from": "alerts@example.com", "smarthost": smarthost, "require_tls": False}
+        email = {
+            "to": ["oncall@example.com"],
+            "from": "alerts@example.com",
+            "smarthost": smarthost,
+            "require_tls": False,
+        }
         variables = {
             "alertmanager_receivers": [{"name": "oncall", "webhook": {"url_file": "secrets/hook"}, "email": email}],
             "alertmanager_secret_files": {"hook": url},
@@ -86,11 +90,17 @@ def silence(*arguments: str, **variables: str) -> int:
 
 def held_back(alertmanager, reason: str) -> float:
     """For how many alerts Alertmanager sent nothing since it started, for `silence` or `inhibition`."""
-    counts = [line for line in alertmanager.metrics().splitlines() if line.startswith("alertmanager_notifications_suppressed_total{")]
+    counts = [
+        line
+        for line in alertmanager.metrics().splitlines()
+        if line.startswith("alertmanager_notifications_suppressed_total{")
+    ]
     return sum(float(line.split()[-1]) for line in counts if f'reason="{reason}"' in line)
 
 
-def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_reported_with_its_end(receivers, deploy, alertmanager, grafana):
+def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_reported_with_its_end(
+    receivers, deploy, alertmanager, grafana
+):
     """A change of the receivers takes neither a restart nor the silence."""
     gpus = driver.gpus("gpu1")
     fault = {"alertname": "GpuRowRemapFailed", "host": "gpu1", "gpu": "1", "severity": "page"}
@@ -107,7 +117,10 @@ def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_reported_with_its_e
     before = held_back(alertmanager, "silence")
     hosts.set_state(LAB_NAME, "gpu1", driver.state(gpus, {"1": {"DCGM_FI_DEV_ROW_REMAP_FAILURE": 1}}))
     try:
-        wait_until(lambda: held_back(alertmanager, "silence") > before and alertmanager.alerts(**fault), "the silence holds nothing back")
+        wait_until(
+            lambda: held_back(alertmanager, "silence") > before and alertmanager.alerts(**fault),
+            "the silence holds nothing back",
+        )
         assert silence("--check", silence_hosts="gpu1", silence_state="absent") == 1
         ended = time.monotonic()
         assert silence(silence_hosts="gpu1", silence_state="absent") == 1
@@ -115,7 +128,9 @@ def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_reported_with_its_e
         assert [arrived > ended for _alert, arrived in told] == [True]
         alert = told[0][0]
         assert alert["labels"]["modelName"] == gpus[1].name
-        assert alert["annotations"]["summary"].startswith(f"GPU 1 ({gpus[1].name}) of gpu1 could not replace a faulty row")
+        assert alert["annotations"]["summary"].startswith(
+            f"GPU 1 ({gpus[1].name}) of gpu1 could not replace a faulty row"
+        )
         link = alert["annotations"]["dashboard_url"]
         assert link == f"{grafana.url}/d/gpu-host?var-host=gpu1"
         shown = grafana.get("/api/dashboards/uid/gpu-host")["dashboard"]
@@ -125,7 +140,9 @@ def test_a_fault_of_a_gpu_is_held_back_by_a_silence_and_then_reported_with_its_e
     finally:
         hosts.set_state(LAB_NAME, "gpu1", driver.state(gpus))
     wait_until(lambda: receivers.alerts("resolved", **fault), "the end is not told")
-    mail = wait_until(lambda: receivers.mail("RESOLVED: gpu1: GpuRowRemapFailed"), "the mail of the end does not arrive")
+    mail = wait_until(
+        lambda: receivers.mail("RESOLVED: gpu1: GpuRowRemapFailed"), "the mail of the end does not arrive"
+    )
     assert f"Resolved: GPU 1 ({gpus[1].name}) of gpu1" in mail
 
 
@@ -135,15 +152,25 @@ def test_a_host_that_is_down_is_reported_alone(receivers, deploy, alertmanager):
     down.
     """
     follows = {"alert": "SiteExporterDown", "expr": "up == 0", "for": "40s", "labels": {"severity": "page"}}
-    deploy("prometheus", prometheus_alert_reboot_grace="20s", prometheus_rules_extra=[{"name": "site", "rules": [follows]}])
+    deploy(
+        "prometheus", prometheus_alert_reboot_grace="20s", prometheus_rules_extra=[{"name": "site", "rules": [follows]}]
+    )
     before = held_back(alertmanager, "inhibition")
     try:
         with unreachable("gpu2"):
-            inhibited = wait_until(lambda: alertmanager.alerts(alertname="SiteExporterDown", host="gpu2"), "the site's alert does not fire", 180)
+            inhibited = wait_until(
+                lambda: alertmanager.alerts(alertname="SiteExporterDown", host="gpu2"),
+                "the site's alert does not fire",
+                180,
+            )
             assert all(alert["status"]["inhibitedBy"] for alert in inhibited)
             wait_until(lambda: held_back(alertmanager, "inhibition") > before, "HostDown holds nothing back")
-            wait_until(lambda: receivers.alerts("firing", alertname="HostDown", host="gpu2"), "HostDown does not arrive")
-            assert {alert["labels"]["alertname"] for alert, _arrived in receivers.alerts("firing", host="gpu2")} == {"HostDown"}
+            wait_until(
+                lambda: receivers.alerts("firing", alertname="HostDown", host="gpu2"), "HostDown does not arrive"
+            )
+            assert {alert["labels"]["alertname"] for alert, _arrived in receivers.alerts("firing", host="gpu2")} == {
+                "HostDown"
+            }
         wait_until(lambda: receivers.alerts("resolved", alertname="HostDown", host="gpu2"), "the end is not told", 120)
         wait_until(lambda: not alertmanager.alerts(host="gpu2"), "the host's alerts do not end")
     finally:
@@ -152,7 +179,9 @@ def test_a_host_that_is_down_is_reported_alone(receivers, deploy, alertmanager):
 
 def test_a_test_alert_of_verify_arrives_at_each_receiver(receivers, verify, alertmanager):
     """What other receivers are sent at the same moment does not count."""
-    assert 'alertmanager_notification_requests_total{integration="email",receiver_name="oncall"}' in alertmanager.metrics()
+    assert (
+        'alertmanager_notification_requests_total{integration="email",receiver_name="oncall"}' in alertmanager.metrics()
+    )
     run, report = verify(verify_wait="60s", verify_test_alert=True)
     assert run.code == 0, run.output
     [note] = [note for note in report["notes"] if "test alert" in note]

@@ -89,20 +89,28 @@ def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, 
         hosts.set_state(LAB_NAME, "gpu1", driver.state([first, second], smi="mismatch"))
         run = site("--limit=gpu1", "--tags=nvidia_container_toolkit,dcgm_exporter")
         assert run.code == 0, run.output
-        told("GPUs of gpu1 were not compared: The host has NVIDIA hardware but its driver shows no GPU: Failed to initialize NVML: ")
+        told(
+            "GPUs of gpu1 were not compared: The host has NVIDIA hardware but its driver shows no GPU: Failed to initialize NVML: "
+        )
         assert host("gpu1").check_output("docker inspect --format '{{.State.StartedAt}}' dcgm-exporter") == started
     finally:
         hosts.set_state(LAB_NAME, "gpu1", driver.state([first, second]))
 
 
 def of_kind(kind, gpus):
-    """The state of a host whose GPUs are of another kind. Of vGPUs memory and clocks are read alone, which stand still.
-    """
+    """The state of a host whose GPUs are of another kind. Of vGPUs memory and clocks are read alone, which stand still."""
     if kind == "no GPU":
         return driver.state([])
     if kind == "shared memory":
-        return driver.state([replace(gpu, name="NVIDIA GB10", memory_mib=0) for gpu in gpus], absent=driver.NOT_OF_SHARED_MEMORY)
-    values = {"DCGM_FI_DEV_SM_CLOCK": 1590, "DCGM_FI_DEV_MEM_CLOCK": 5000, "DCGM_FI_DEV_FB_USED": 0, "DCGM_FI_DEV_FB_FREE": 15360}
+        return driver.state(
+            [replace(gpu, name="NVIDIA GB10", memory_mib=0) for gpu in gpus], absent=driver.NOT_OF_SHARED_MEMORY
+        )
+    values = {
+        "DCGM_FI_DEV_SM_CLOCK": 1590,
+        "DCGM_FI_DEV_MEM_CLOCK": 5000,
+        "DCGM_FI_DEV_FB_USED": 0,
+        "DCGM_FI_DEV_FB_FREE": 15360,
+    }
     made = [replace(gpu, name="GRID T4-16Q", memory_mib=16384) for gpu in gpus]
     return driver.state(made, {str(gpu.minor): values for gpu in gpus}, absent=driver.NOT_OF_VGPU)
 
@@ -110,7 +118,11 @@ def of_kind(kind, gpus):
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "gone"),
-    [("vgpu", "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"), ("shared memory", "DCGM_FI_DEV_FB_USED"), ("no GPU", "DCGM_FI_DEV_SM_CLOCK")],
+    [
+        ("vgpu", "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"),
+        ("shared memory", "DCGM_FI_DEV_FB_USED"),
+        ("no GPU", "DCGM_FI_DEV_SM_CLOCK"),
+    ],
 )
 def test_a_fleet_of_other_gpus_is_whole(verify, site, prometheus, kind, gone):
     """No panel is missed that such GPUs cannot fill, and none of them counts as frozen."""
@@ -120,7 +132,9 @@ def test_a_fleet_of_other_gpus_is_whole(verify, site, prometheus, kind, gone):
         if kind == "no GPU":
             assert site().code == 0
         # Longer than values may stand still, so that what was measured before is out of the window.
-        wait_until(lambda: not prometheus.query(f"count_over_time({gone}[40s])"), f"{gone} is still measured", seconds=120)
+        wait_until(
+            lambda: not prometheus.query(f"count_over_time({gone}[40s])"), f"{gone} is still measured", seconds=120
+        )
         run, report = verify(verify_frozen_after="15s")
         assert run.code == 0, run.output
         assert [row["gpus_there"] for row in report["hosts"][:2]] == ([None, None] if kind == "no GPU" else [2, 1])
@@ -134,7 +148,9 @@ def test_a_fleet_of_other_gpus_is_whole(verify, site, prometheus, kind, gone):
 @pytest.mark.long
 def test_a_host_engine_beside_that_of_the_exporter_is_a_warning(host, site):
     """Something else of this name stands in for NVIDIA's."""
-    host("gpu2").check_output("cp /bin/sleep /usr/local/bin/nv-hostengine && systemd-run --unit=hostengine nv-hostengine 600")
+    host("gpu2").check_output(
+        "cp /bin/sleep /usr/local/bin/nv-hostengine && systemd-run --unit=hostengine nv-hostengine 600"
+    )
     try:
         run = site("--limit=gpu2", "--tags=dcgm_exporter")
         assert run.code == 0, run.output
@@ -171,7 +187,11 @@ def test_a_host_that_is_not_reachable(told):
 @pytest.mark.long
 def test_a_clock_two_minutes_behind(told, host, prometheus):
     """Something else answers for the node exporter, whose clock is another."""
-    [url] = [one["scrapeUrl"] for one in prometheus.get("targets")["activeTargets"] if (one["labels"]["job"], one["labels"].get("host")) == ("node", "gpu2")]
+    [url] = [
+        one["scrapeUrl"]
+        for one in prometheus.get("targets")["activeTargets"]
+        if (one["labels"]["job"], one["labels"].get("host")) == ("node", "gpu2")
+    ]
     port = urlsplit(url).port
     exporter = host("gpu2").check_output("docker ps --quiet --filter publish=%s", str(port)).strip()
     host("gpu2").check_output("docker stop %s", exporter)

@@ -53,7 +53,9 @@ def test_rules_that_are_missing_and_rules_that_fail(verify, prometheus_role, rel
 
     missing, failing = wait_until(sentences, "the rule does not fail")
     assert missing.startswith("Prometheus has no rule for the alerts HostClockOff, HostDiskFillsSoon, HostDiskFull, ")
-    assert failing.startswith("Prometheus cannot evaluate the rule SiteFails: found duplicate series for the match group ")
+    assert failing.startswith(
+        "Prometheus cannot evaluate the rule SiteFails: found duplicate series for the match group "
+    )
 
 
 @pytest.mark.long

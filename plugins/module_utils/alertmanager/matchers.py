@@ -91,7 +91,10 @@ def problem_of(texts: Any, path: str) -> Optional[tuple[str, str]]:
             return f"{path}[{index}] is not a matcher: {text}", f"{example}, with =, !=, =~ or !~"
         for matcher in parse_list(text):
             if matcher.is_regex and _is_unbalanced(matcher.value):
-                return f"{path}[{index}] has a regular expression with an unbalanced bracket: {matcher.value}", "Add or remove a bracket"
+                return (
+                    f"{path}[{index}] has a regular expression with an unbalanced bracket: {matcher.value}",
+                    "Add or remove a bracket",
+                )
     return None
 
 
@@ -99,7 +102,10 @@ def parse_list(text: str) -> list[Matcher]:
     """The matchers of a text of a configuration, which has one or several; none if Alertmanager would refuse it."""
     if not _LIST.fullmatch(text):
         return []
-    return [Matcher(_unquoted(part[1]), _unquoted(part[3]), part[2].endswith("~"), part[2].startswith("=")) for part in _PART.finditer(text)]
+    return [
+        Matcher(_unquoted(part[1]), _unquoted(part[3]), part[2].endswith("~"), part[2].startswith("="))
+        for part in _PART.finditer(text)
+    ]
 
 
 def check(matchers: frozenset[Matcher]) -> None:

@@ -52,9 +52,7 @@ def size(source: str) -> int:
         return int(_pragma(database, "page_count") * _pragma(database, "page_size"))
 
 
-def copy(
-    source: str, target: str, steps_seconds: float = STEPS_SECONDS, locked_seconds: float = BUSY_SECONDS
-) -> None:
+def copy(source: str, target: str, steps_seconds: float = STEPS_SECONDS, locked_seconds: float = BUSY_SECONDS) -> None:
     """Copy a database into a new file with mode 0600, and check the integrity of the copy. Raises BackupError."""
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     with _errors(source), _opened(source) as database, contextlib.closing(sqlite3.connect(target)) as copied:

@@ -126,7 +126,9 @@ def _parsed(folder: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
     except FileNotFoundError as error:
-        raise BackupError(f"{folder} is not a backup: there is no {NAME}. Name the folder that has this file.") from error
+        raise BackupError(
+            f"{folder} is not a backup: there is no {NAME}. Name the folder that has this file."
+        ) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise BackupError(f"{path} cannot be read: {reason}. Use another backup.") from error

@@ -86,7 +86,9 @@ class _Run:
         elif change.folder_uid in self._failed_folders and change.action != "deleted":
             change.error = f"{change.kind} '{change.uid}': left out, since its folder '{change.folder_uid}' failed."
         elif _removes_folder(change) and change.uid in self._still_hold:
-            change.error = f"folder '{change.uid}': left unchanged, since {self._still_hold[change.uid]} is still in it."
+            change.error = (
+                f"folder '{change.uid}': left unchanged, since {self._still_hold[change.uid]} is still in it."
+            )
         elif self._write:
             self._try(change)
 
@@ -145,7 +147,11 @@ def _read_again(client: Client, change: Change, wanted: Declared, existing: pres
     """What is left of the change: the object was changed meanwhile, or the write had arrived."""
     if change.action == "deleted":
         return change
-    reading = {"folder": present.read_folder, "datasource": present.read_datasource, "dashboard": present.read_dashboard}
+    reading = {
+        "folder": present.read_folder,
+        "datasource": present.read_datasource,
+        "dashboard": present.read_dashboard,
+    }
     reading[change.kind](client, existing, change.uid)
     if change.kind == "folder" and change.uid in existing.hidden:
         raise GrafanaError(existing.hidden[change.uid])

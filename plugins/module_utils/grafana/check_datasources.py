@@ -22,7 +22,19 @@ _PROXIED_TYPES = ("alertmanager", "elasticsearch", "graphite", "influxdb", "jaeg
 # file).
 _TYPES_WITH_URL = (
     *("alertmanager", "elasticsearch", "grafana-amazonprometheus-datasource", "grafana-azureprometheus-datasource"),
-    *("graphite", "influxdb", "jaeger", "loki", "mssql", "mysql", "opentsdb", "postgres", "prometheus", "tempo", "zipkin"),
+    *(
+        "graphite",
+        "influxdb",
+        "jaeger",
+        "loki",
+        "mssql",
+        "mysql",
+        "opentsdb",
+        "postgres",
+        "prometheus",
+        "tempo",
+        "zipkin",
+    ),
 )
 _HTTP_URL = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 

@@ -27,7 +27,11 @@ def refuse_to_nest(client: Client, version: str, changes: list[Change]) -> None:
         return
     settings = client.web_settings()
     build, toggles = settings.get("buildInfo") or {}, settings.get("featureToggles")
-    if is_before(version or str(build.get("version")), FIRST_NESTED) and isinstance(toggles, dict) and not toggles.get("nestedFolders"):
+    if (
+        is_before(version or str(build.get("version")), FIRST_NESTED)
+        and isinstance(toggles, dict)
+        and not toggles.get("nestedFolders")
+    ):
         for change in to_nest:
             change.error = f"folder '{change.uid}': it cannot be put into '{change.after['parent_uid']}'. {NOT_NESTED}"
 

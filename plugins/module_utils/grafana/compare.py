@@ -18,7 +18,16 @@ _MIGRATED = ("schemaVersion",)
 # a variable.
 _ADDED = ("id", "pluginVersion", "current", "options")
 _TRUE_WHERE_ABSENT = (
-    *("editable", "enable", "showLegend", "showHeader", "showThresholdMarkers", "showUnfilled", "mergeValues", "wideLayout"),
+    *(
+        "editable",
+        "enable",
+        "showLegend",
+        "showHeader",
+        "showThresholdMarkers",
+        "showUnfilled",
+        "mergeValues",
+        "wideLayout",
+    ),
     *("range", "showValues"),
 )
 # What Grafana writes for a missing one when somebody saves a dashboard.
@@ -35,8 +44,7 @@ EXACT_INTEGERS = 2**53
 
 
 def non_finite(value: Any) -> str:
-    """Where a value has a number that JSON does not have, as in `.panels[0].max is nan`; empty without such a number.
-    """
+    """Where a value has a number that JSON does not have, as in `.panels[0].max is nan`; empty without such a number."""
     if isinstance(value, float) and not math.isfinite(value):
         return f" is {value}"
     inner: list[tuple[str, Any]] = []
@@ -108,7 +116,9 @@ def same(wanted: Any, present: Any, key: str = "") -> bool:
     """
     if isinstance(wanted, dict) and isinstance(present, dict):
         shared = set(wanted) & set(present)
-        return all(same(wanted[name], present[name], name) for name in shared) and not telling_keys(wanted, present, key)
+        return all(same(wanted[name], present[name], name) for name in shared) and not telling_keys(
+            wanted, present, key
+        )
     if isinstance(wanted, list) and isinstance(present, list):
         return len(wanted) == len(present) and all(same(element, other, key) for element, other in zip(wanted, present))
     return type(wanted) is type(present) and wanted == present

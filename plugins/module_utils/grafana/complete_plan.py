@@ -15,9 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.chang
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.client import Client
 
 
-def make(
-    client: Client, wanted: declared.Declared, existing: present.Present, allow_managed: bool
-) -> list[Change]:
+def make(client: Client, wanted: declared.Declared, existing: present.Present, allow_managed: bool) -> list[Change]:
     """The changes. The facts are added to `existing`."""
     changes = plan.make(wanted, existing)
     if not allow_managed and managers.read(client, existing, changes):

@@ -155,7 +155,9 @@ def _shown(datasource: Mapping[str, Any], wanted: Json, item: declared.Datasourc
     settings = datasource.get("jsonData") or {}
     shown["jsonData"] = {key: settings[key] for key in wanted["jsonData"] if key in settings}
     have = _names_of_secrets(datasource)
-    marks = {key: secrets.get(key, "<set>") for key in sorted(item["secure_json_data"]) if key in have or key in secrets}
+    marks = {
+        key: secrets.get(key, "<set>") for key in sorted(item["secure_json_data"]) if key in have or key in secrets
+    }
     return {**shown, **({"secureJsonData": marks} if marks else {})}
 
 

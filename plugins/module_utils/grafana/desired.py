@@ -26,7 +26,9 @@ _RESERVED_FOLDERS = (TOP_LEVEL, "sharedwithme")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d|w|M|y)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2592000, "y": 31536000}
 # A time relative to now (grafana/grafana, packages/grafana-data/src/datetime/datemath.ts), milliseconds, or a date.
-_TIME = re.compile(r"now([+-]\d*f?[smhdwMQy]|/\d*f?[smhdwMQy])*|\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
+_TIME = re.compile(
+    r"now([+-]\d*f?[smhdwMQy]|/\d*f?[smhdwMQy])*|\d+|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"
+)
 DEFAULT_DATASOURCE: str = options.DASHBOARD["datasource_uid"]["default"]
 LONGEST_TITLE = 5000
 LONGEST_TAG = 50
@@ -68,7 +70,9 @@ def _refuse_twice(kind: str, key: str, values: list[str]) -> None:
 def _check_owner(wanted: declared.Declared) -> None:
     owner = wanted.owner
     if wanted.prune and not owner:
-        raise GrafanaError("prune: only objects with a mark are removed, so it needs owner, the mark. Set owner to a short name.")
+        raise GrafanaError(
+            "prune: only objects with a mark are removed, so it needs owner, the mark. Set owner to a short name."
+        )
     if owner is not None and not _UID.fullmatch(owner):
         raise GrafanaError(f"owner: '{owner}' cannot be a mark. Use 1 to 40 letters, digits, - and _.")
 
@@ -84,7 +88,9 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
             raise GrafanaError(f"{where}.{error}") from error
     item["uid"] = item["uid"] or str(model.get("uid") or "")
     if not item["uid"]:
-        raise GrafanaError(f"{where}.uid: missing, and the model has none. Give one, since without it each run would make another dashboard.")
+        raise GrafanaError(
+            f"{where}.uid: missing, and the model has none. Give one, since without it each run would make another dashboard."
+        )
     if item["folder_uid"] == TOP_LEVEL:
         item["folder_uid"] = ""
     # Ansible makes empty text of null.
@@ -99,12 +105,18 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
         ignored.steps(path)
     title = (item["title"] or str(model.get("title") or "")).strip()
     if not 1 <= len(title) <= LONGEST_TITLE:
-        raise GrafanaError(f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}.")
+        raise GrafanaError(
+            f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}."
+        )
     if item["refresh"] and item["refresh"] != "auto" and seconds(item["refresh"]) is None:
-        raise GrafanaError(f"{where}.refresh: '{item['refresh']}' is not an interval. Write it like 5s or 1m, or empty for none.")
+        raise GrafanaError(
+            f"{where}.refresh: '{item['refresh']}' is not an interval. Write it like 5s or 1m, or empty for none."
+        )
     for option, time in (("time_from", item["time_from"]), ("time_to", item["time_to"])):
         if time and not _TIME.fullmatch(time):
-            raise GrafanaError(f"{where}.{option}: '{time}' is not a time. Write it like now-1h, now/d or 2026-11-01T00:00:00Z.")
+            raise GrafanaError(
+                f"{where}.{option}: '{time}' is not a time. Write it like now-1h, now/d or 2026-11-01T00:00:00Z."
+            )
     for tag in item["tags"]:
         if len(tag) > LONGEST_TAG:
             raise GrafanaError(f"{where}.tags: '{tag}' is longer than {LONGEST_TAG} characters.")
@@ -121,7 +133,9 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
 
 def _check_variable(where: str, variable: declared.Variable) -> None:
     if not re.fullmatch(r"\w+", variable["name"]):
-        raise GrafanaError(f"{where}.name: '{variable['name']}' cannot be a variable's name. Use letters, digits and _.")
+        raise GrafanaError(
+            f"{where}.name: '{variable['name']}' cannot be a variable's name. Use letters, digits and _."
+        )
     if variable["type"] == "query" and not variable["query"]:
         raise GrafanaError(f"{where}.query: missing for '{variable['name']}'. Write it like label_values(up, host).")
     if variable["type"] == "custom" and not variable["values"]:
@@ -147,7 +161,11 @@ def top_down(folders: list[declared.Folder]) -> list[declared.Folder]:
     ordered: list[declared.Folder] = []
     uids = {item["uid"] for item in folders}
     while left:
-        ready = [item for item in left if not item["parent_uid"] or item["parent_uid"] not in uids or item["parent_uid"] in done]
+        ready = [
+            item
+            for item in left
+            if not item["parent_uid"] or item["parent_uid"] not in uids or item["parent_uid"] in done
+        ]
         if not ready:
             raise GrafanaError(f"folders: '{left[0]['uid']}' is its own ancestor. Correct its parent_uid.")
         ordered += ready

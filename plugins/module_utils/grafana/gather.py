@@ -70,11 +70,15 @@ def _datasource(client: Client, listed: answers.Datasource) -> Json:
         "type": listed["type"],
         "access": listed["access"],
         "is_default": listed["isDefault"],
-        "json_data": {key: value for key, value in (listed.get("jsonData") or {}).items() if key not in _OF_THIS_SERVER},
+        "json_data": {
+            key: value for key, value in (listed.get("jsonData") or {}).items() if key not in _OF_THIS_SERVER
+        },
     }
     item.update({key: value for key, value in listed.items() if key in ("url", "user", "database") and value})
     if listed.get("basicAuth"):
-        item["basic_auth_user"] = (client.get(f"/api/datasources/uid/{listed['uid']}") or {}).get("basicAuthUser") or None
+        item["basic_auth_user"] = (client.get(f"/api/datasources/uid/{listed['uid']}") or {}).get(
+            "basicAuthUser"
+        ) or None
     return {key: value for key, value in item.items() if value is not None}
 
 

@@ -29,7 +29,9 @@ def parse(value: Any) -> Json:
             # Some editors begin a file with a byte order mark, which is not part of the JSON.
             value = json.loads(value.lstrip("\ufeff"))
         except (ValueError, RecursionError) as error:
-            raise GrafanaError(f"model: not JSON ({error}). Give a dict, or load the file with lookup('ansible.builtin.file', ...).") from error
+            raise GrafanaError(
+                f"model: not JSON ({error}). Give a dict, or load the file with lookup('ansible.builtin.file', ...)."
+            ) from error
     if not isinstance(value, dict):
         raise GrafanaError(f"model: a JSON object is needed, not {type(value).__name__}.")
     holder = next((key for key in _HOLDERS if isinstance(value.get(key), dict)), None)

@@ -72,11 +72,23 @@ FIELD: dict[str, Any] = {
     },
 }
 QUERY: dict[str, Any] = {"expr": {"type": "str", "required": True}, "legend": {"type": "str"}, **FIELD}
-PANEL_LINK: dict[str, Any] = {"title": {"type": "str", "required": True}, "url": {"type": "str", "required": True}, "column": {"type": "str"}}
-COLUMN_SETTING: dict[str, Any] = {"column": {"type": "str", "required": True}, "name": {"type": "str"}, "width": {"type": "int"}}
+PANEL_LINK: dict[str, Any] = {
+    "title": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    "column": {"type": "str"},
+}
+COLUMN_SETTING: dict[str, Any] = {
+    "column": {"type": "str", "required": True},
+    "name": {"type": "str"},
+    "width": {"type": "int"},
+}
 PANEL: dict[str, Any] = {
     "title": {"type": "str", "required": True},
-    "type": {"type": "str", "choices": ["bargauge", "gauge", "row", "stat", "state-timeline", "table", "timeseries"], "default": "timeseries"},
+    "type": {
+        "type": "str",
+        "choices": ["bargauge", "gauge", "row", "stat", "state-timeline", "table", "timeseries"],
+        "default": "timeseries",
+    },
     "query": {"type": "str"},
     "legend": {"type": "str"},
     "queries": {"type": "list", "elements": "dict", "options": QUERY},
@@ -106,7 +118,11 @@ VARIABLE: dict[str, Any] = {
     "multi": {"type": "bool", "default": False},
     "include_all": {"type": "bool", "default": False},
 }
-DASHBOARD_LINK: dict[str, Any] = {"title": {"type": "str", "required": True}, "tag": {"type": "str"}, "url": {"type": "str"}}
+DASHBOARD_LINK: dict[str, Any] = {
+    "title": {"type": "str", "required": True},
+    "tag": {"type": "str"},
+    "url": {"type": "str"},
+}
 ANNOTATION: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "query": {"type": "str", "required": True},
@@ -141,4 +157,10 @@ MANAGED: dict[str, Any] = {"allow_managed": {"type": "bool", "default": False}}
 
 def items(options: dict[str, Any], rules: list[Any]) -> dict[str, Any]:
     """The option that takes a list of things with these options."""
-    return {"type": "list", "elements": "dict", "default": [], "options": options, **({"required_if": rules} if rules else {})}
+    return {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": options,
+        **({"required_if": rules} if rules else {}),
+    }

@@ -37,7 +37,10 @@ def make(wanted: declared.Declared, present: Present) -> list[Change]:
         removed += prune.removals(wanted, present, asked)
     names = {change.name for change in kept if change.kind == "datasource" and change.changed}
     first = [change for change in removed if change.kind == "datasource" and change.name in names]
-    folders = sorted((change for change in removed if change.kind == "folder"), key=lambda change: -len(folder.lineage(change.uid, present)))
+    folders = sorted(
+        (change for change in removed if change.kind == "folder"),
+        key=lambda change: -len(folder.lineage(change.uid, present)),
+    )
     removed = [change for change in removed if change.kind != "folder" and change not in first] + folders
     check_plan.keep_folders_that_hold_something(removed, kept, present)
     return first + kept + removed

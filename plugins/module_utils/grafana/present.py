@@ -92,7 +92,9 @@ def marked_hits(wanted: declared.Declared, hits: list[answers.Hit]) -> list[answ
     return [
         hit
         for hit in hits
-        if owner and hit["type"] == "dash-db" and mark.is_on(hit.get("tags"), owner, hit["uid"], answers.folder_uid(hit.get("folderUid")))
+        if owner
+        and hit["type"] == "dash-db"
+        and mark.is_on(hit.get("tags"), owner, hit["uid"], answers.folder_uid(hit.get("folderUid")))
     ]
 
 

@@ -72,7 +72,9 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
     if answer.status == 401 or _identifier(answer) in BAD_LOGINS:
         return _unauthorized(answer, message, request, account)
     if answer.status == 403 and "quota" in message.lower():
-        return GrafanaError(f"{request} was answered with 403: {message}. Raise the quota in Grafana's section [quota].")
+        return GrafanaError(
+            f"{request} was answered with 403: {message}. Raise the quota in Grafana's section [quota]."
+        )
     if answer.status == 403:
         denial = permission.named(message, request.method, request.path)
         return Forbidden(f"{request.url} forbids {account} {request}: {denial}. Use an account that may do it.")
@@ -112,7 +114,9 @@ def foreign(answer: http_client.Response, request: Request) -> GrafanaError:
         return NotAllowed(f"{option}: {text} Let {between} pass Grafana's API without a login of its own.")
     advice = f"Check that {between} reaches Grafana and passes its API."
     if answer.status == 413:
-        advice = f"Let {between} pass larger bodies, as client_max_body_size of nginx does: a dashboard can have several MB."
+        advice = (
+            f"Let {between} pass larger bodies, as client_max_body_size of nginx does: a dashboard can have several MB."
+        )
     return (NotReachable if answer.status in GATEWAY else GrafanaError)(f"{option}: {text} {advice}")
 
 
@@ -175,7 +179,9 @@ def _message(answer: http_client.Response) -> str:
     results = body.get("results") if isinstance(body, dict) else None
     if isinstance(results, dict):
         # Queries of panels: each has an error of its own (pkg/api/ds_query.go).
-        errors = [str(result["error"]) for result in results.values() if isinstance(result, dict) and result.get("error")]
+        errors = [
+            str(result["error"]) for result in results.values() if isinstance(result, dict) and result.get("error")
+        ]
         return "; ".join(errors) or "no reason given"
     return str(body.get("message", body)) if isinstance(body, dict) else str(body)
 

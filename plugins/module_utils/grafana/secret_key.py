@@ -22,7 +22,11 @@ def identify(path: Optional[str], may_be_missing: bool) -> Optional[str]:
     except FileNotFoundError as error:
         if may_be_missing:
             return None
-        raise GrafanaError(f"secret_key_file: {path} does not exist. Give the file with Grafana's secret_key.") from error
+        raise GrafanaError(
+            f"secret_key_file: {path} does not exist. Give the file with Grafana's secret_key."
+        ) from error
     except OSError as error:
-        raise GrafanaError(f"secret_key_file: {path}: {error.strerror}. Run this as a user who can read the file.") from error
+        raise GrafanaError(
+            f"secret_key_file: {path}: {error.strerror}. Run this as a user who can read the file."
+        ) from error
     return hashlib.pbkdf2_hmac("sha256", key, _SALT, _ROUNDS).hex()[:16]

@@ -10,7 +10,13 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import http_c
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
 
 # How OpenSSL, in its versions, calls an answer that is not TLS.
-_NO_TLS = ("wrong_version_number", "wrong version number", "record_layer_failure", "record layer failure", "http_request")
+_NO_TLS = (
+    "wrong_version_number",
+    "wrong version number",
+    "record_layer_failure",
+    "record layer failure",
+    "http_request",
+)
 _OTHER_NAME = ("hostname mismatch", "ip address mismatch")
 # A 400 of Go, nginx and Apache to HTTP on a port of HTTPS, and of nginx to a client without a certificate.
 _PLAIN_HTTP = ("http request to an https server", "plain http request was sent to https port", "speaking plain http")

@@ -25,7 +25,12 @@ def build(variable: Variable, datasource_uid: str) -> Json:
         "skipUrlSync": False,
     }
     if variable["type"] == "datasource":
-        return {**common, "query": variable["query"] or "prometheus", "regex": variable["regex"] or "", "refresh": _ON_LOAD}
+        return {
+            **common,
+            "query": variable["query"] or "prometheus",
+            "regex": variable["regex"] or "",
+            "refresh": _ON_LOAD,
+        }
     if variable["type"] == "custom":
         return {**common, "query": ",".join(value.replace(",", "\\,") for value in variable["values"] or [])}
     query = variable["query"] or ""

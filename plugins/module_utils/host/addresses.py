@@ -70,7 +70,9 @@ def is_bridge_without_card(interface: str, root: str = "/") -> bool:
     if not os.path.isdir(os.path.join(bridge, "bridge")):
         return False
     ports = [os.path.join(folder, os.path.basename(port)) for port in glob.glob(os.path.join(bridge, "brif", "*"))]
-    return not any(os.path.exists(os.path.join(port, "device")) or glob.glob(os.path.join(port, "lower_*")) for port in ports)
+    return not any(
+        os.path.exists(os.path.join(port, "device")) or glob.glob(os.path.join(port, "lower_*")) for port in ports
+    )
 
 
 def _ipv4() -> Iterator[_Found]:

@@ -17,7 +17,11 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.ports
 # Docker Compose gives each container the name of its service on the networks too.
 _COMPOSE_SERVICE = "com.docker.compose.service"
 # How a site can use the exporter that has the port, instead of the collection's.
-_TARGETS = {"alertmanager": "prometheus_alertmanagers", "dcgm_exporter": "prometheus_gpu_targets", "node_exporter": "prometheus_node_targets"}
+_TARGETS = {
+    "alertmanager": "prometheus_alertmanagers",
+    "dcgm_exporter": "prometheus_gpu_targets",
+    "node_exporter": "prometheus_node_targets",
+}
 # Says who has a port of an address; empty where nobody has it.
 Holder = Callable[[str, int], str]
 
@@ -41,8 +45,7 @@ class PlannedService:
 
 @dataclass(frozen=True)
 class ExistingContainer:
-    """A container of the host, with its names on its networks. `service` is empty where the collection did not make it.
-    """
+    """A container of the host, with its names on its networks. `service` is empty where the collection did not make it."""
 
     name: str
     service: str
@@ -116,7 +119,11 @@ def find(
 
     A port of a container of the collection is not a conflict: the run replaces the container, or frees its port.
     """
-    found = [*_taken_names(host, planned, existing), *_shared_names(host, planned, existing), *_equal_ports(host, planned)]
+    found = [
+        *_taken_names(host, planned, existing),
+        *_shared_names(host, planned, existing),
+        *_equal_ports(host, planned),
+    ]
     for service in planned:
         if service.own_volume in foreign_volumes:
             found.append(

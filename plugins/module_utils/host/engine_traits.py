@@ -80,8 +80,7 @@ def without_answer(others: OtherEngines) -> str:
 
 _SNAP = "Docker is installed as a snap, which does not see /etc and the other folders of the host that services need."
 _SNAP_FIX = (
-    f"{_SUPPORTED} in its place. `snap remove docker` removes its containers, images and volumes:"
-    " save the data first."
+    f"{_SUPPORTED} in its place. `snap remove docker` removes its containers, images and volumes: save the data first."
 )
 _ROOTLESS = (
     "Services of a rootless engine cannot see the processes, control groups and files of the whole host, or the"

@@ -12,7 +12,9 @@ _SYSTEMD = 1
 
 def program_at(port: int, proc: str = "/proc") -> str:
     """The program that listens at a TCP port of this host, in words."""
-    sockets = {f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _inodes(os.path.join(proc, "net", table), port)}
+    sockets = {
+        f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _inodes(os.path.join(proc, "net", table), port)
+    }
     processes = sorted(int(name) for name in os.listdir(proc) if name.isdigit())
     process = next((process for process in processes if sockets & _open_files(os.path.join(proc, str(process)))), 0)
     if not process:

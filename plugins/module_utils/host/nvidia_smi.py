@@ -58,8 +58,7 @@ class Query(NamedTuple):
 
     @property
     def driver_failed(self) -> bool:
-        """Whether a driver is loaded that shows no GPU: then the host has GPUs, whatever else is known of its hardware.
-        """
+        """Whether a driver is loaded that shows no GPU: then the host has GPUs, whatever else is known of its hardware."""
         return not self.gpus and self.fix in _OF_A_LOADED_DRIVER
 
 

@@ -18,7 +18,11 @@ TOOLKIT_PACKAGES = (
 # Fedora and what is made from it have this file.
 RED_HAT_RELEASE = "/etc/redhat-release"
 _QUERIES = {
-    "apt": ["dpkg-query", "--show", "--showformat=${db:Status-Status}\\t${Package}\\t${Version}\\t${db:Status-Want}\\n"],
+    "apt": [
+        "dpkg-query",
+        "--show",
+        "--showformat=${db:Status-Status}\\t${Package}\\t${Version}\\t${db:Status-Want}\\n",
+    ],
     "dnf": ["rpm", "--query", "--queryformat", "installed\\t%{NAME}\\t%{VERSION}-%{RELEASE}\\tinstall\\n"],
 }
 

@@ -39,14 +39,26 @@ def filled(
     A setting has the keys `threshold`, `for` and `severity`, or some of them.
     """
     return [
-        {**group, "rules": [_rule(rule, settings, grace, annotations) for rule in group["rules"] if rule.get("alert") not in disabled]}
+        {
+            **group,
+            "rules": [
+                _rule(rule, settings, grace, annotations)
+                for rule in group["rules"]
+                if rule.get("alert") not in disabled
+            ],
+        }
         for group in groups
     ]
 
 
-def _rule(rule: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], grace: str, annotations: Mapping[str, str]) -> dict[str, Any]:
+def _rule(
+    rule: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], grace: str, annotations: Mapping[str, str]
+) -> dict[str, Any]:
     setting = settings.get(rule.get("alert", ""), {})
-    values = {"reboot_grace": f"{seconds(grace):g}", **({"threshold": str(setting["threshold"])} if "threshold" in setting else {})}
+    values = {
+        "reboot_grace": f"{seconds(grace):g}",
+        **({"threshold": str(setting["threshold"])} if "threshold" in setting else {}),
+    }
     filled_rule = {**rule, "expr": _MARKED.sub(lambda match: _number(match, values), rule["expr"]).strip()}
     if "alert" in rule:
         if "for" in setting:

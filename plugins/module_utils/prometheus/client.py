@@ -43,7 +43,11 @@ class Client:
         if kind == "scalar":
             result = [{"metric": {}, "value": result}]
         elif kind != "vector":
-            advice = " Wrap it in a function that makes one value of a range, such as rate() or last_over_time()." if kind == "matrix" else ""
+            advice = (
+                " Wrap it in a function that makes one value of a range, such as rate() or last_over_time()."
+                if kind == "matrix"
+                else ""
+            )
             raise PrometheusError(f"query: '{expression}' gives a {kind}, not one value for each series.{advice}")
         series = [_series(expression, element) for element in result]
         return Answer(series, body.get("warnings") or [], body.get("infos") or [])

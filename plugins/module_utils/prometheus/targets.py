@@ -26,7 +26,12 @@ class HostFacts(TypedDict):
 
 
 def of_exporter(
-    exporter: str, hosts: Mapping[str, HostFacts], monitoring_host: str, container: str, container_port: int, without: Collection[str] = ()
+    exporter: str,
+    hosts: Mapping[str, HostFacts],
+    monitoring_host: str,
+    container: str,
+    container_port: int,
+    without: Collection[str] = (),
 ) -> list[TargetGroup]:
     """One target group for each host that has the exporter, with the label `host` and the host's own labels.
 

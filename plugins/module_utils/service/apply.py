@@ -63,7 +63,9 @@ class Service:
 
     def diff(self) -> list[dict[str, str]]:
         """What changes, in Ansible's form of a diff."""
-        return [change.diff() for change in self.plan.files] + plan.container_diff(self.name, self.wanted, self.present, self.plan)
+        return [change.diff() for change in self.plan.files] + plan.container_diff(
+            self.name, self.wanted, self.present, self.plan
+        )
 
 
 @contextmanager
@@ -74,12 +76,16 @@ def lock(name: str) -> Iterator[None]:
         os.makedirs(state.MEMORY_FOLDER, mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ServiceError(f"name: the lock {path} cannot be opened: {error.strerror}. Run this as root (become: true).") from error
+        raise ServiceError(
+            f"name: the lock {path} cannot be opened: {error.strerror}. Run this as root (become: true)."
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ServiceError(f"name: another run is changing {name} on this host right now. Run this again when it has ended.") from error
+            raise ServiceError(
+                f"name: another run is changing {name} on this host right now. Run this again when it has ended."
+            ) from error
         yield
     finally:
         os.close(descriptor)
@@ -123,7 +129,15 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     if engine is None:
         body = spec.create_body(options, "none", [])
         wanted = plan.wanted_view(body, options.container, options.networks, None, "not pulled yet")
-        return Service(options, body, None, wanted, None, Plan("create", files=changed_files, networks=options.networks, pull=True), warnings)
+        return Service(
+            options,
+            body,
+            None,
+            wanted,
+            None,
+            Plan("create", files=changed_files, networks=options.networks, pull=True),
+            warnings,
+        )
 
     _refuse_foreign_volumes(engine, options)
     last_version = _last_version(engine, options)
@@ -140,7 +154,9 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     warnings += [
         problem
         for name in options.networks
-        if name in known and name not in networks.PREDEFINED and (problem := networks.difference(name, known[name], engine.network_options))
+        if name in known
+        and name not in networks.PREDEFINED
+        and (problem := networks.difference(name, known[name], engine.network_options))
     ]
     own_image = _own_image(engine, inspected, image)
     image_id = image["Id"] if image else "not pulled yet"
@@ -156,7 +172,12 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
         default_runtime = engine.default_runtime(inspected["HostConfig"].get("Runtime") or "")
         replaced = _replaced_mounts(inspected, options.name, warnings)
         present = plan.present_view(
-            inspected, own_image, wanted, {name: network["Id"] for name, network in known.items()}, default_runtime, replaced
+            inspected,
+            own_image,
+            wanted,
+            {name: network["Id"] for name, network in known.items()},
+            default_runtime,
+            replaced,
         )
     different = plan.differences(wanted, present) if present else []
     effects = {change.path: change.on_change for change in changed_files}
@@ -164,8 +185,12 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
     explanations = {f"mounts.{target}": reason for target, reason in replaced.items()}
     missing = [network for network in options.networks if network not in known]
     orphans = [*manifest.orphans(options), *moved.values()]
-    decided = Plan(container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled)
-    differing_images = [inspected["Config"]["Image"], options.image] if inspected and inspected["Image"] != image_id else []
+    decided = Plan(
+        container, reasons, explanations, changed_files, missing, orphans, journal.pending(options.name), pulled
+    )
+    differing_images = (
+        [inspected["Config"]["Image"], options.image] if inspected and inspected["Image"] != image_id else []
+    )
     if options.data and decided.replaces and volume_data.changes_version(options.data, last_version, differing_images):
         volume = engine.volume(options.data.volume)
         decided.data_of = last_version
@@ -318,7 +343,9 @@ def _last_version(engine: Engine, options: ServiceSpec) -> str:
         for user in users:
             if user.get("State") == "running" and (user.get("Labels") or {}).get(spec.OWNER_LABEL) != options.name:
                 container = user["Names"][0].lstrip("/")
-                raise ServiceError(f"data: the container {container} runs on the volume {options.data.volume}. Stop that container first.")
+                raise ServiceError(
+                    f"data: the container {container} runs on the volume {options.data.volume}. Stop that container first."
+                )
         last = volume_data.version_of(user["Image"] for user in users)
     volume_data.refuse_older(options.data, last, noted.readers.get(options.data.volume, ""))
     return last
@@ -358,7 +385,9 @@ def carry_out(engine: Engine, service: Service) -> Container:
         record.enter(journal.DONE)
     except ServiceError as error:
         problems = undo.take_back(engine, record)
-        raise ServiceError(masked(f"{error.reason} {_outcome(service, record, problems)}", parts), masked(error.output, parts)) from error
+        raise ServiceError(
+            masked(f"{error.reason} {_outcome(service, record, problems)}", parts), masked(error.output, parts)
+        ) from error
     except BaseException:
         undo.take_back(engine, record)
         raise
@@ -368,7 +397,9 @@ def carry_out(engine: Engine, service: Service) -> Container:
             files.remove(path)
         manifest.settle(options)
     except ServiceError as error:
-        raise ServiceError(f"{error.reason} {service.name} runs as declared. The next run removes the remains of the previous container.") from error
+        raise ServiceError(
+            f"{error.reason} {service.name} runs as declared. The next run removes the remains of the previous container."
+        ) from error
     return container
 
 
@@ -411,7 +442,9 @@ def _validate(engine: Engine, service: Service, staged: dict[str, str]) -> None:
         return
     for command in service.options.validate:
         body = spec.validator_body(service.options, service.body, staged, command)
-        body["HostConfig"]["Mounts"] = [mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])]
+        body["HostConfig"]["Mounts"] = [
+            mount for mount in body["HostConfig"]["Mounts"] if os.path.exists(mount["Source"])
+        ]
         code, output = engine.run(service.name + VALIDATOR, body, VALIDATE_SECONDS, VALIDATE_LINES)
         if code != 0:
             advice = f" {service.options.validate_advice}" if service.options.validate_advice else ""

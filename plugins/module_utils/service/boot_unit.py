@@ -75,7 +75,10 @@ def _python() -> str:
 
 
 def _write(contents: Mapping[str, str], check_mode: bool) -> list[dict[str, str]]:
-    wanted = [ManagedFile(path, content, owner=str(os.geteuid()), group=str(os.getegid())) for path, content in contents.items()]
+    wanted = [
+        ManagedFile(path, content, owner=str(os.geteuid()), group=str(os.getegid()))
+        for path, content in contents.items()
+    ]
     changes = files.changes(wanted)
     for change in changes if not check_mode else []:
         files.make_folder(os.path.dirname(change.path))

@@ -52,7 +52,9 @@ class FileChange:
         elif self.secret:
             before, after = ("<secret>\n" if self.present else ""), "<secret changed>\n"
         else:
-            before, after = (state.content.decode(errors="replace") if state else "" for state in (self.present, self.wanted))
+            before, after = (
+                state.content.decode(errors="replace") if state else "" for state in (self.present, self.wanted)
+            )
         return {"before_header": self.path, "after_header": self.path, "before": before, "after": after}
 
 
@@ -71,13 +73,17 @@ def _number(option: str, value: str, look_up: Callable[[str], Any]) -> int:
     try:
         return int(look_up(value)[2])
     except KeyError as error:
-        raise ServiceError(f"files: {option} '{value}' is not known on this host. Give a name that is, or a number.") from error
+        raise ServiceError(
+            f"files: {option} '{value}' is not known on this host. Give a name that is, or a number."
+        ) from error
 
 
 def wanted_state(file: ManagedFile) -> FileState:
     """The file as declared, for the host."""
     if not _MODE.fullmatch(file.mode):
-        raise ServiceError(f"files: mode '{file.mode}' of {file.path} is not octal. Write it like \"0644\", with the quotes.")
+        raise ServiceError(
+            f"files: mode '{file.mode}' of {file.path} is not octal. Write it like \"0644\", with the quotes."
+        )
     owner, group = _number("owner", file.owner, pwd.getpwnam), _number("group", file.group, grp.getgrnam)
     return FileState(file.content.encode(), int(file.mode, 8), owner, group)
 
@@ -213,7 +219,9 @@ class Staging:
 
     def folders(self) -> list[str]:
         """All folders that may be made."""
-        return [self._beside(base, kind) for base in sorted(set(self._base.values())) for kind in ("staged", "previous")]
+        return [
+            self._beside(base, kind) for base in sorted(set(self._base.values())) for kind in ("staged", "previous")
+        ]
 
     def kept(self, changed: list[FileChange]) -> dict[str, Optional[str]]:
         """Where the files are kept that are there now, by path; None for one that is not."""

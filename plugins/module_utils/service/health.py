@@ -104,7 +104,9 @@ def is_healthy(engine: Engine, service: ServiceSpec, container: Container) -> bo
     return running and not _problem(engine, container, service.health, service.networks)
 
 
-def wait(engine: Engine, service: ServiceSpec, restarts: int, steady: float, inspected: Optional[Container] = None) -> Container:
+def wait(
+    engine: Engine, service: ServiceSpec, restarts: int, steady: float, inspected: Optional[Container] = None
+) -> Container:
     """Return the container once it is healthy and has been up for `steady` seconds. `inspected` is what the engine has
     just reported of it.
 

@@ -30,7 +30,12 @@ def replaced(container: Container, proc: str = "/proc") -> dict[str, str]:
     for mount in container["Mounts"]:
         target = resolve(f"{process}/root", mount["Destination"])
         source = mount.get("Source", "")
-        if mount["Type"] in ("bind", "volume") and source and target in mounted and mounted[target] not in _ALWAYS_CURRENT:
+        if (
+            mount["Type"] in ("bind", "volume")
+            and source
+            and target in mounted
+            and mounted[target] not in _ALWAYS_CURRENT
+        ):
             reason = _difference(f"{process}/root{target}", source, host_root)
             if reason:
                 reasons[os.path.normpath(mount["Destination"])] = reason

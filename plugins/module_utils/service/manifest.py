@@ -40,9 +40,7 @@ class Manifest:
     def with_all_of(self, other: Manifest) -> Manifest:
         """What one of the two has."""
         lists: dict[str, Any] = {
-            name: sorted({*mine, *asdict(other)[name]})
-            for name, mine in asdict(self).items()
-            if isinstance(mine, list)
+            name: sorted({*mine, *asdict(other)[name]}) for name, mine in asdict(self).items() if isinstance(mine, list)
         }
         return replace(
             self, **lists, versions={**self.versions, **other.versions}, readers={**self.readers, **other.readers}
@@ -90,8 +88,7 @@ def files_of_others(name: str, removed: Collection[str] = ()) -> set[str]:
 
 
 def _made_above(paths: list[str]) -> list[str]:
-    """Folders above the paths that the module made, for whatever service: the last one that is removed takes them away.
-    """
+    """Folders above the paths that the module made, for whatever service: the last one that is removed takes them away."""
     made = {folder for name in state.names(KIND) for folder in read(name).folders}
     return [folder for folder in made if any(path.startswith(folder + "/") for path in paths)]
 
@@ -129,7 +126,9 @@ def note_data(name: str, data: Data) -> None:
 def forget_data(name: str, volume: str) -> None:
     """Note that a volume was removed: a new volume of that name has data of no version."""
     before = read(name)
-    versions, readers = ({key: kept[key] for key in kept if key != volume} for kept in (before.versions, before.readers))
+    versions, readers = (
+        {key: kept[key] for key in kept if key != volume} for kept in (before.versions, before.readers)
+    )
     _note(name, before, replace(before, versions=versions, readers=readers))
 
 
@@ -141,7 +140,9 @@ def restore(name: str, before: Manifest, data_is_lost: bool) -> None:
     now = read(name)
     files.remove_empty([folder for folder in now.folders if folder not in before.folders])
     if data_is_lost:
-        before = replace(before, versions={**before.versions, **now.versions}, readers={**before.readers, **now.readers})
+        before = replace(
+            before, versions={**before.versions, **now.versions}, readers={**before.readers, **now.readers}
+        )
     if before == Manifest():
         state.drop(name, KIND)
     else:
@@ -166,7 +167,12 @@ def moved(service: ServiceSpec) -> dict[str, str]:
     """Missing files that are made once, each with the path at which the service has a file of that name."""
     existing, asked = [path for path in read(service.name).kept if os.path.lexists(path)], wanted(service).kept
     missing = [path for path in asked if not os.path.lexists(path)]
-    return {new: old for new in missing for old in existing if old not in asked and os.path.basename(old) == os.path.basename(new)}
+    return {
+        new: old
+        for new in missing
+        for old in existing
+        if old not in asked and os.path.basename(old) == os.path.basename(new)
+    }
 
 
 def unknown_keys(name: str) -> list[str]:

@@ -42,7 +42,9 @@ def _security(options: Optional[list[str]]) -> list[str]:
 
 def _ports(bindings: Optional[dict[str, Optional[list[dict[str, str]]]]]) -> dict[str, list[str]]:
     return {
-        port: sorted(f"{binding.get('HostIp', '')}:{binding['HostPort']}" for binding in hosts) for port, hosts in (bindings or {}).items() if hosts
+        port: sorted(f"{binding.get('HostIp', '')}:{binding['HostPort']}" for binding in hosts)
+        for port, hosts in (bindings or {}).items()
+        if hosts
     }
 
 
@@ -51,11 +53,16 @@ def _mount(kind: str, source: str, read_only: bool) -> str:
 
 
 def _devices(devices: Optional[list[dict[str, str]]]) -> list[str]:
-    return sorted(f"{device['PathOnHost']}:{device['PathInContainer']}:{device['CgroupPermissions']}" for device in devices or [])
+    return sorted(
+        f"{device['PathOnHost']}:{device['PathInContainer']}:{device['CgroupPermissions']}" for device in devices or []
+    )
 
 
 def _gpus(requests: Optional[list[dict[str, Any]]]) -> list[str]:
-    return sorted(json.dumps({name: value for name, value in request.items() if value}, sort_keys=True) for request in requests or [])
+    return sorted(
+        json.dumps({name: value for name, value in request.items() if value}, sort_keys=True)
+        for request in requests or []
+    )
 
 
 def _settings(config: Mapping[str, Any], host: dict[str, Any], image: Config) -> View:
@@ -106,7 +113,10 @@ def wanted_view(body: ContainerBody, name: str, networks: list[str], image: Opti
     view["aliases"] = aliases(body)
     view["image"] = f"{body['Image']} ({image_id})"
     view["hostname"] = body.get("Hostname", "")
-    view["mounts"] = {mount["Target"]: _mount(mount["Type"], mount["Source"], mount["ReadOnly"]) for mount in body["HostConfig"]["Mounts"]}
+    view["mounts"] = {
+        mount["Target"]: _mount(mount["Type"], mount["Source"], mount["ReadOnly"])
+        for mount in body["HostConfig"]["Mounts"]
+    }
     return view
 
 
@@ -130,8 +140,14 @@ def present_view(
     view["container_name"] = inspected["Name"].lstrip("/")
     view["image"] = f"{config['Image']} ({inspected['Image']})"
     endpoints = inspected["NetworkSettings"]["Networks"]
-    view["networks"] = sorted(name for name, endpoint in endpoints.items() if endpoint.get("NetworkID") in ("", networks.get(name)))
-    view["aliases"] = [alias for alias in wanted["aliases"] if all(alias in (endpoint.get("Aliases") or []) for endpoint in endpoints.values())]
+    view["networks"] = sorted(
+        name for name, endpoint in endpoints.items() if endpoint.get("NetworkID") in ("", networks.get(name))
+    )
+    view["aliases"] = [
+        alias
+        for alias in wanted["aliases"]
+        if all(alias in (endpoint.get("Aliases") or []) for endpoint in endpoints.values())
+    ]
     view["hostname"] = "" if inspected["Id"].startswith(config["Hostname"]) else config["Hostname"]
     view["mounts"] = {
         os.path.normpath(mount["Destination"]): _mount(
@@ -198,7 +214,9 @@ class Plan:
     @property
     def changed(self) -> bool:
         """Whether there is anything to do."""
-        return self.container != "keep" or bool(self.files or self.networks or self.orphans or self.interrupted or self.pull)
+        return self.container != "keep" or bool(
+            self.files or self.networks or self.orphans or self.interrupted or self.pull
+        )
 
     @property
     def replaces(self) -> bool:
@@ -213,7 +231,10 @@ class Plan:
         said += [f"write {change.path}" for change in self.files]
         copied = "copy" if self.copies_data else "change without a copy"
         said += [f"{copied} the data of version {self.data_of}"] if self.data_of else []
-        reasons = [f"{reason} ({self.explanations[reason]})" if reason in self.explanations else reason for reason in self.reasons]
+        reasons = [
+            f"{reason} ({self.explanations[reason]})" if reason in self.explanations else reason
+            for reason in self.reasons
+        ]
         words = {
             "create": "create container",
             "recreate": f"recreate container: {', '.join(reasons)}",

@@ -40,14 +40,20 @@ def overlap(address: str, other: str) -> bool:
 
 
 def check(
-    service: str, own: set[str], wanted: list[Port], published: list[Published], bind: Callable[[str, int], Optional[int]]
+    service: str,
+    own: set[str],
+    wanted: list[Port],
+    published: list[Published],
+    bind: Callable[[str, int], Optional[int]],
 ) -> None:
     """Refuse a port of the host that somebody else has; `own` are the service's containers, `bind` tries a port as
     bind_error() does.
     """
     for port in wanted:
         address, number = port.address, port.host_port
-        holders = {holder.container for holder in published if holder.port == number and overlap(address, holder.address)}
+        holders = {
+            holder.container for holder in published if holder.port == number and overlap(address, holder.address)
+        }
         others = sorted(holders - own)
         if others:
             raise ServiceError(

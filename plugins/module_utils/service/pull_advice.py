@@ -44,7 +44,16 @@ _ADVICE = (
         f"This host cannot resolve {{registry}}. Fix its DNS, {_MIRROR}, or set {_PROXY} if a proxy resolves names.",
     ),
     (
-        ("timeout", "timed out", "deadline exceeded", "refused", "unreachable", "no route", "reset by peer", "did not pull"),
+        (
+            "timeout",
+            "timed out",
+            "deadline exceeded",
+            "refused",
+            "unreachable",
+            "no route",
+            "reset by peer",
+            "did not pull",
+        ),
         f"This host does not reach {{registry}}. Open the way, {_MIRROR}, or set {_PROXY} if there is a proxy.",
     ),
     (

@@ -44,9 +44,13 @@ def checked(service: ServiceSpec) -> ServiceSpec:
     """
     for option, name in (("name", service.name), ("container_name", service.container)):
         if not _NAME.fullmatch(name):
-            raise ServiceError(f"{option}: '{name}' is not a valid name for a container. Use letters, digits, '_', '.' and '-'.")
+            raise ServiceError(
+                f"{option}: '{name}' is not a valid name for a container. Use letters, digits, '_', '.' and '-'."
+            )
     if service.cpus < 0:
-        raise ServiceError(f"cpus: {service.cpus} is less than 0. Give the number of CPUs, such as 1.5, or 0 for no limit.")
+        raise ServiceError(
+            f"cpus: {service.cpus} is less than 0. Give the number of CPUs, such as 1.5, or 0 for no limit."
+        )
     result = replace(
         service,
         env={name: _text("env", name, value) for name, value in service.env.items()},
@@ -85,7 +89,9 @@ def _remapped(file: ManagedFile, uid: int, gid: int) -> ManagedFile:
 def _check_conditions(service: ServiceSpec) -> None:
     reloadable = [file.path for file in service.files if file.on_change == "reload"]
     if reloadable and not (service.reload.signal or service.reload.http):
-        raise ServiceError(f"reload: {reloadable[0]} has on_change 'reload' but reload does not say how. Set reload.signal or reload.http.")
+        raise ServiceError(
+            f"reload: {reloadable[0]} has on_change 'reload' but reload does not say how. Set reload.signal or reload.http."
+        )
     _check_expression("health.progress", service.health.progress)
     for hint in service.health.log_hints:
         _check_expression("health.log_hints.pattern", hint.pattern)
@@ -98,13 +104,17 @@ def _check_expression(option: str, pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ServiceError(f"{option}: '{pattern}' is not a regular expression: {error}. Write one of Python.") from error
+        raise ServiceError(
+            f"{option}: '{pattern}' is not a regular expression: {error}. Write one of Python."
+        ) from error
 
 
 def _text(option: str, name: str, value: Any) -> str:
     if isinstance(value, str) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return str(value)
-    raise ServiceError(f'{option}: {name} is {value!r}, which is not text. Put it in quotes, as in {name}: "{str(value).lower()}".')
+    raise ServiceError(
+        f'{option}: {name} is {value!r}, which is not text. Put it in quotes, as in {name}: "{str(value).lower()}".'
+    )
 
 
 def _limit(name: str, value: Any) -> int:
@@ -135,7 +145,9 @@ def _port(port: Port) -> Port:
     try:
         return replace(port, address=str(ipaddress.ip_address(port.address)))
     except ValueError as error:
-        raise ServiceError(f"ports: address '{port.address}' is not an IP address. Give one of this host's, or 127.0.0.1.") from error
+        raise ServiceError(
+            f"ports: address '{port.address}' is not an IP address. Give one of this host's, or 127.0.0.1."
+        ) from error
 
 
 def _once(option: str, values: Iterable[str]) -> None:
@@ -170,7 +182,9 @@ def gpu_mechanism(wanted: str, cdi_enabled: bool, cdi_spec: bool, runtimes: list
         )
     if wanted == "cdi" and not (cdi_enabled and cdi_spec):
         missing = (
-            "there is no CDI specification of kind nvidia.com/gpu" if cdi_enabled else "the Docker engine does not read CDI specifications"
+            "there is no CDI specification of kind nvidia.com/gpu"
+            if cdi_enabled
+            else "the Docker engine does not read CDI specifications"
         )
         raise ServiceError(f"gpus: 'cdi' was asked for, but {missing}. {TOOLKIT_HINT}, or set gpus to auto.")
     if wanted == "runtime" and "nvidia" not in runtimes:
@@ -195,13 +209,14 @@ def _device(text: str) -> dict[str, str]:
 def _bindings(ports: list[Port]) -> dict[str, list[dict[str, str]]]:
     bindings: dict[str, list[dict[str, str]]] = {}
     for port in ports:
-        bindings.setdefault(f"{port.container_port}/tcp", []).append({"HostIp": port.address, "HostPort": str(port.host_port)})
+        bindings.setdefault(f"{port.container_port}/tcp", []).append(
+            {"HostIp": port.address, "HostPort": str(port.host_port)}
+        )
     return bindings
 
 
 def _mount_options(mount: Mount, service: str) -> dict[str, Any]:
-    """What belongs to one kind of mount. A new volume gets a label with the service that it was made for.
-    """
+    """What belongs to one kind of mount. A new volume gets a label with the service that it was made for."""
     if mount.type == "volume":
         return {"VolumeOptions": {"Labels": {OWNER_LABEL: service}}}
     chosen = {"NonRecursive": not mount.recursive, "CreateMountpoint": mount.create_mountpoint}
@@ -237,7 +252,13 @@ def create_body(
     """
     host_config: dict[str, Any] = {
         "Mounts": [
-            {"Type": mount.type, "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only, **_mount_options(mount, service.name)}
+            {
+                "Type": mount.type,
+                "Source": mount.source,
+                "Target": mount.target,
+                "ReadOnly": mount.read_only,
+                **_mount_options(mount, service.name),
+            }
             for mount in service.mounts
         ],
         "Tmpfs": {path: settings for path, _colon, settings in (entry.partition(":") for entry in service.tmpfs)},
@@ -301,7 +322,9 @@ def spec_hash(body: ContainerBody, networks: list[str]) -> str:
     return hashlib.sha256(json.dumps([body, networks], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def validator_body(service: ServiceSpec, body: ContainerBody, staged: dict[str, str], command: list[str]) -> ContainerBody:
+def validator_body(
+    service: ServiceSpec, body: ContainerBody, staged: dict[str, str], command: list[str]
+) -> ContainerBody:
     """The body of ContainerCreate for a validator: as the service, but with the staged folders, read-only, without
     network and data.
     """

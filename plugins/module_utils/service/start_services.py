@@ -63,7 +63,9 @@ def _ask(path: str, method: str, target: str) -> Any:
     finally:
         connection.close()
     if answer.status >= 400:
-        raise OSError(content["message"] if isinstance(content, dict) and "message" in content else f"HTTP {answer.status}")
+        raise OSError(
+            content["message"] if isinstance(content, dict) and "message" in content else f"HTTP {answer.status}"
+        )
     return content
 
 

@@ -119,7 +119,9 @@ def _visible(data: Data, folder: str) -> dict[str, bool]:
 def refuse_full_disk(data: Data, volume: Volume) -> None:
     """Raise ServiceError where the copy, and what the new version writes, would fill the disk of the data."""
     folder = folder_of(volume)
-    size = sum(os.path.getsize(os.path.join(folder, name)) for name, visible in _visible(data, folder).items() if visible)
+    size = sum(
+        os.path.getsize(os.path.join(folder, name)) for name, visible in _visible(data, folder).items() if visible
+    )
     if not size:
         return
     needed, free = 2 * size + RESERVE, shutil.disk_usage(folder).free

@@ -38,8 +38,7 @@ def package_files(present: Sequence[Package]) -> list[str]:
 
 
 class BundledFolder:
-    """The folder of a repository, whose previous content can be restored. `archive` is a tar of its files on the host.
-    """
+    """The folder of a repository, whose previous content can be restored. `archive` is a tar of its files on the host."""
 
     def __init__(self, repository_url: str, archive: str) -> None:
         self._path = repository_url[len(_SCHEME) :] if is_bundled(repository_url) else ""
@@ -52,9 +51,7 @@ class BundledFolder:
         if not self._path:
             return
         if not self._archive:
-            raise PackageError(
-                "The host changed during the run, and packages of the bundle are needed now. Run again."
-            )
+            raise PackageError("The host changed during the run, and packages of the bundle are needed now. Run again.")
         _make_folder(FOLDER)
         staged = f"{FOLDER}/.staged"
         remove(staged)

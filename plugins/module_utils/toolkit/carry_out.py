@@ -321,8 +321,7 @@ class Toolkit:
         engine = self._runtime.state()
         if not engine["reachable"]:
             raise ToolkitError(
-                "the Docker engine no longer answers, so the containers that it runs are not known:"
-                f" {engine['error']}"
+                f"the Docker engine no longer answers, so the containers that it runs are not known: {engine['error']}"
             )
         problem = guard.package_problem(self._wanted.name, engine["containers"])
         if problem:

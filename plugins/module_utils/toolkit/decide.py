@@ -136,9 +136,7 @@ def _packages(host: Host, wanted: Wanted) -> Plan:
     """The part of the plan that concerns packages; `mechanism` is empty where there is no toolkit afterwards."""
     halfway = incomplete(host["packages"]["toolkit"])
     present = tuple(
-        f"{package['name']}={package['version']}"
-        for package in host["packages"]["toolkit"]
-        if package not in halfway
+        f"{package['name']}={package['version']}" for package in host["packages"]["toolkit"] if package not in halfway
     )
     works = usable(host, wanted.minimum_version)
     if works and not wanted.version:

@@ -79,10 +79,11 @@ class EngineRuntime:
         return change
 
     def _take(self) -> None:
-        """Reload the engine, which disturbs no container, or restart it where only that helps and no container stops.
-        """
+        """Reload the engine, which disturbs no container, or restart it where only that helps and no container stops."""
         _checked(self._systemctl("reload"))
-        answered = _wait(lambda: not (state := self.state())["reachable"] or "nvidia" in state["runtimes"], _RELOAD_SECONDS)
+        answered = _wait(
+            lambda: not (state := self.state())["reachable"] or "nvidia" in state["runtimes"], _RELOAD_SECONDS
+        )
         if answered and "nvidia" in self.state()["runtimes"]:
             return
         not_taken = "It is not in docker info after a reload (journalctl --unit docker may say why), and"

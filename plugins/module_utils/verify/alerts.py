@@ -211,7 +211,9 @@ def _trial_fault(trial: Trial) -> str:
         return f"{receivers} failed by {listed(trial.failed)}. The log of Alertmanager has the reason."
     if trial.missing:
         late = f"{receivers} sent nothing by {listed(trial.missing)} within {trial.seconds:.0f} s"
-        return f"{late}. Raise verify_test_alert_wait beyond the group_wait of the route, or see the log of Alertmanager."
+        return (
+            f"{late}. Raise verify_test_alert_wait beyond the group_wait of the route, or see the log of Alertmanager."
+        )
     return ""
 
 

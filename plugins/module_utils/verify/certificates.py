@@ -88,11 +88,19 @@ def problems(seen: Iterable[Served], trusted: Iterable[Authority], now: float, d
         if entry.end - now <= days * _DAY and entry.end < first.get(entry.host, Served("", "", float("inf"))).end:
             first[entry.host] = entry
     told = [
-        Problem("certificates", entry.host, f"The certificate of {entry.host} at {entry.address} {_when(entry.end, now)}. {_FIX} tls_certificate.")
+        Problem(
+            "certificates",
+            entry.host,
+            f"The certificate of {entry.host} at {entry.address} {_when(entry.end, now)}. {_FIX} tls_certificate.",
+        )
         for entry in first.values()
     ]
     return told + [
-        Problem("certificates", "", f"The authority {authority.name} {_when(authority.end, now)}. {_FIX} tls_ca_certificate.")
+        Problem(
+            "certificates",
+            "",
+            f"The authority {authority.name} {_when(authority.end, now)}. {_FIX} tls_ca_certificate.",
+        )
         for authority in trusted
         if authority.end - now <= days * _DAY
     ]

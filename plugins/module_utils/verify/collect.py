@@ -145,7 +145,12 @@ def _database(metrics: str) -> Database:
             "newest": newest if abs(newest) < _NO_SAMPLE else None,
             "retention": float(own["retention_limit_seconds"]),
             "size_limit": float(own["retention_limit_bytes"]),
-            "size": sum(float(own[f"{part}_bytes"]) for part in ("storage_blocks", "wal_storage_size", "head_chunks_storage_size")),
+            "size": sum(
+                float(own[f"{part}_bytes"])
+                for part in ("storage_blocks", "wal_storage_size", "head_chunks_storage_size")
+            ),
         }
     except KeyError as error:
-        raise PrometheusError(f"url: what answers has no metric prometheus_tsdb_{error.args[0]}, so it is not a Prometheus with a database of its own.") from error
+        raise PrometheusError(
+            f"url: what answers has no metric prometheus_tsdb_{error.args[0]}, so it is not a Prometheus with a database of its own."
+        ) from error

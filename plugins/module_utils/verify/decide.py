@@ -129,7 +129,11 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     if still:
         reason = "since these GPUs measure no energy, power or temperature"
         notes.append(f"Whether values of GPUs of {listed(still)} are frozen was not checked, {reason}.")
-    notes += [f"The clocks of {listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."] if unknown else []
+    notes += (
+        [f"The clocks of {listed(unknown)} were not checked, since Prometheus has no data of the job {NODE} for them."]
+        if unknown
+        else []
+    )
     notes += dashboard_faults.unchecked(grafana)
     return Verdict([host.row() for host in hosts], problems, notes)
 
@@ -148,7 +152,9 @@ def _left_behind(wanted: Wanted, prometheus: Measured) -> list[Problem]:
         names = orphans(groups, engine["containers"] if groups and engine else [])
         problems += [Problem("left", host, f"{host}: {removal(names)}")] if names else []
     targets = prometheus.get("targets", [])
-    hosts = sorted({target["host"] for target in targets if target["job"] in wanted.jobs and target["host"]} - {*wanted.hosts})
+    hosts = sorted(
+        {target["host"] for target in targets if target["job"] in wanted.jobs and target["host"]} - {*wanted.hosts}
+    )
     if hosts:
         strange = f"Prometheus has targets on {listed(hosts)}, which the inventory does not have. {SITE}"
         problems.append(Problem("left", "", strange))
@@ -165,7 +171,9 @@ class _Host:
         self._gpu_info: GpuInfo = wanted.gpus.get(name) or {}
         self._engine_info: EngineInfo = wanted.engines.get(name) or {}
         jobs = {job: [server for host, server in places if host == name] for job, places in wanted.jobs.items()}
-        self.jobs = {job: servers for job, servers in jobs.items() if servers and not (job == GPUS and self._without_gpu())}
+        self.jobs = {
+            job: servers for job, servers in jobs.items() if servers and not (job == GPUS and self._without_gpu())
+        }
         # Where a host has several targets of a kind, the one that is not up counts.
         targets = [target for target in prometheus.get("targets", []) if target["host"] == name]
         targets.sort(key=lambda target: target["health"] != "up")
@@ -208,7 +216,10 @@ class _Host:
 
     def _state(self, job: str) -> str:
         """The health of the job's targets, of several the worst."""
-        states = [target["health"] if target else "missing" for target in (self._targets.get((job, server)) for server in self.jobs[job])]
+        states = [
+            target["health"] if target else "missing"
+            for target in (self._targets.get((job, server)) for server in self.jobs[job])
+        ]
         return next((state for state in states if state != "up"), "up")
 
     def _up(self, job: str) -> bool:
@@ -269,11 +280,21 @@ class _Host:
             reason = one_line(str(info.get("msg", ""))).removeprefix("Task failed: ").rstrip(".")
             if info.get("unreachable"):
                 down = bool(self.states) and not any(self._up(job) for job in self.states)
-                seen = "and Prometheus gets nothing from it either" if down else "so what it has could not be compared with what Prometheus sees"
+                seen = (
+                    "and Prometheus gets nothing from it either"
+                    if down
+                    else "so what it has could not be compared with what Prometheus sees"
+                )
                 others = [] if down else self._down()
-                return [self._fault("reachable", f"{self.name} cannot be reached by Ansible, {seen}: {reason}."), *others]
+                return [
+                    self._fault("reachable", f"{self.name} cannot be reached by Ansible, {seen}: {reason}."),
+                    *others,
+                ]
             if info.get("failed"):
-                return [self._fault("reachable", f"{self.name} could not be asked what it has: {reason}."), *self._down()]
+                return [
+                    self._fault("reachable", f"{self.name} could not be asked what it has: {reason}."),
+                    *self._down(),
+                ]
         return []
 
     def _down(self) -> list[Problem]:
@@ -294,13 +315,20 @@ class _Host:
                 f"{exporter} of {self.name} does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See the logs of its container there.",
             )
         if job == GPUS and self._gpu_info.get("present") is False:
-            return self._fault("targets", f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}")
+            return self._fault(
+                "targets",
+                f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}",
+            )
         if target is None:
             place = f"{server} of {self.name}" if server else self.name
-            return self._fault("targets", f"Prometheus does not scrape {place} for the job {job}, which the inventory asks for. {SITE}")
+            return self._fault(
+                "targets", f"Prometheus does not scrape {place} for the job {job}, which the inventory asks for. {SITE}"
+            )
         if target["health"] == "unknown":
             return self._fault("targets", f"{exporter} of {self.name} has not been scraped yet.")
-        return self._fault("targets", f"{exporter} of {self.name} does not answer Prometheus: {one_line(target['error']).rstrip('.')}.")
+        return self._fault(
+            "targets", f"{exporter} of {self.name} does not answer Prometheus: {one_line(target['error']).rstrip('.')}."
+        )
 
     def _stopped(self, service: str) -> list[str]:
         """Why the service does not run here; nothing where it runs, or where the host was not asked."""
@@ -308,14 +336,20 @@ class _Host:
         services = (engine.get("stopped_services") or []) if engine else []
         return [
             f"its container {stopped['container']} is {stopped['status']}"
-            + (f", and its start failed: {one_line(stopped['error']).rstrip('.')}. {SITE}" if stopped["error"] else f". {SITE}")
+            + (
+                f", and its start failed: {one_line(stopped['error']).rstrip('.')}. {SITE}"
+                if stopped["error"]
+                else f". {SITE}"
+            )
             for stopped in services
             if stopped["service"] == service
         ]
 
     def not_running(self, service: str) -> str:
         """A clause that says that the service does not run here, and why; empty where it runs."""
-        return "".join(f" {service.capitalize()} does not run on {self.name}: {reason}" for reason in self._stopped(service))
+        return "".join(
+            f" {service.capitalize()} does not run on {self.name}: {reason}" for reason in self._stopped(service)
+        )
 
     def _wrong_clock(self) -> bool:
         return self.skew is not None and abs(self.skew) > self._wanted.clock_skew
@@ -324,7 +358,12 @@ class _Host:
         if self.skew is None or not self._wrong_clock():
             return []
         side = "ahead of" if self.skew > 0 else "behind"
-        return [self._fault("clock", f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Set both by NTP.")]
+        return [
+            self._fault(
+                "clock",
+                f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Set both by NTP.",
+            )
+        ]
 
     def _lost(self) -> list[Problem]:
         """That GPUs of the host do not answer its driver."""
@@ -345,21 +384,32 @@ class _Host:
         still = f"no energy, power or temperature has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
         if len(frozen) == len(ages):
             return [*faults, self._fault("age", f"The DCGM exporter of {self.name} is frozen: {still}.")]
-        return [*faults, *(self._fault("age", f"The values of {uuid} of {self.name} are frozen: {still}.") for uuid in frozen)]
+        return [
+            *faults,
+            *(self._fault("age", f"The values of {uuid} of {self.name} are frozen: {still}.") for uuid in frozen),
+        ]
 
     def _gpus_missing(self) -> list[Problem]:
         installed = {gpu["uuid"]: gpu for gpu in self._gpus or []}
         # A GPU in MIG mode is seen by its instances alone.
-        visible = {uuid: gpu for uuid, gpu in installed.items() if gpu.get("mig_mode") != "Enabled" or gpu.get("mig_devices")}
+        visible = {
+            uuid: gpu for uuid, gpu in installed.items() if gpu.get("mig_mode") != "Enabled" or gpu.get("mig_devices")
+        }
         missing = [f"{uuid} (index {gpu['index']})" for uuid, gpu in visible.items() if uuid not in self._seen]
         strange = sorted(set(self._seen) - set(installed))
         faults = []
         if missing:
             counts = f"{self.name} has {_count(len(visible), 'GPU')} and Prometheus sees {len(visible) - len(missing)}"
-            faults.append(self._fault("gpus", f"{counts}: {listed(missing)} {'is' if len(missing) == 1 else 'are'} missing."))
+            faults.append(
+                self._fault("gpus", f"{counts}: {listed(missing)} {'is' if len(missing) == 1 else 'are'} missing.")
+            )
         # A lost GPU may still have series, and was told by its PCI address.
         if len(strange) > len(self._gpu_info.get("lost_devices") or []):
-            faults.append(self._fault("gpus", f"Prometheus sees {listed(strange)} on {self.name}, which the driver there does not show."))
+            faults.append(
+                self._fault(
+                    "gpus", f"Prometheus sees {listed(strange)} on {self.name}, which the driver there does not show."
+                )
+            )
         for uuid, gpu in visible.items():
             instances, seen = _instances(gpu), len(set(self._seen.get(uuid, [])))
             if uuid in self._seen and seen < instances:
@@ -375,14 +425,23 @@ class _Host:
             return []
         if self._settled and not self._containers:
             if self._series:
-                return [self._fault("containers", f"The containers of {self.name} have no name: cAdvisor cannot reach the socket of Docker or containerd.")]
+                return [
+                    self._fault(
+                        "containers",
+                        f"The containers of {self.name} have no name: cAdvisor cannot reach the socket of Docker or containerd.",
+                    )
+                ]
             silent = f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')}, though Prometheus scrapes it."
             text = f"{silent} It may not reach the socket of Docker or containerd: see the logs of its container there."
             return [self._fault("containers", text)]
         age = self._container_age
         if self._series and (age is None or age >= self._wanted.frozen_after) and not self._wrong_clock():
             text = f"no container's CPU time has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
-            doubt = "" if self.skew is not None else f" Or the clock of {self.name} is behind, which the job {NODE} would show."
+            doubt = (
+                ""
+                if self.skew is not None
+                else f" Or the clock of {self.name} is behind, which the job {NODE} would show."
+            )
             return [self._fault("age", f"cAdvisor of {self.name} is frozen: {text}.{doubt}")]
         missing = sorted(self._settled - self._containers - self._lately)
         if missing:
@@ -390,7 +449,12 @@ class _Host:
             return [self._fault("containers", f"{counts}: {listed(missing)}.")]
         engine = self._engine_info.get("engine")
         if engine and not engine.get("reachable"):
-            return [self._fault("containers", f"The Docker engine of {self.name} does not say what it runs: {engine.get('error', '')}.")]
+            return [
+                self._fault(
+                    "containers",
+                    f"The Docker engine of {self.name} does not say what it runs: {engine.get('error', '')}.",
+                )
+            ]
         return []
 
     def _faults_of_container_gpus(self) -> list[Problem]:
@@ -466,7 +530,9 @@ def _intervals(wanted: Wanted, prometheus: Measured) -> list[Problem]:
     right = f"and gpu_monitoring_scrape_interval is {wanted.scrape_interval:g} s. {SITE}"
     problems = []
     if running != wanted.scrape_interval:
-        problems.append(Problem("interval", "", f"The running configuration of Prometheus scrapes every {running:g} s, {right}"))
+        problems.append(
+            Problem("interval", "", f"The running configuration of Prometheus scrapes every {running:g} s, {right}")
+        )
     known = (running, wanted.scrape_interval)
     scraped = [target for target in prometheus["targets"] if target["job"] in wanted.jobs]
     odd = {target["job"]: target["interval"] for target in scraped if target["interval"] not in known}
@@ -485,9 +551,18 @@ def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str
     if oldest <= max(since, dropped_until) + _FIRST_SAMPLE_SECONDS:
         return [], ""
     if database["size_limit"] and database["size"] >= _LEAST_OF_SIZE_LIMIT * database["size_limit"]:
-        return [], f"Whether Prometheus lost data was not checked, since its size limit may have dropped what is older than {_moment(oldest)}."
+        return (
+            [],
+            f"Whether Prometheus lost data was not checked, since its size limit may have dropped what is older than {_moment(oldest)}.",
+        )
     text = f"it has been keeping it since {_moment(since)} and its oldest sample is of {_moment(oldest)}. Its volume was emptied or replaced"
-    return [Problem("data", "", f"Prometheus lost its data: {text}. If that is accepted, remove {wanted.data_since_file} and run the playbook site.")], ""
+    return [
+        Problem(
+            "data",
+            "",
+            f"Prometheus lost its data: {text}. If that is accepted, remove {wanted.data_since_file} and run the playbook site.",
+        )
+    ], ""
 
 
 def _future_samples(wanted: Wanted, prometheus: Measured) -> list[Problem]:

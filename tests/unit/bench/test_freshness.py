@@ -25,7 +25,10 @@ class Simulation:
     def values(self):
         """What can be seen now. Asking takes 20 ms."""
         self.time += 0.02
-        visible = {key: [value for moment, value in done if moment + self.lags[key] <= self.time] for key, done in self.set.items()}
+        visible = {
+            key: [value for moment, value in done if moment + self.lags[key] <= self.time]
+            for key, done in self.set.items()
+        }
         return {key: done[-1] for key, done in visible.items() if done}
 
     def wait(self, seconds):
@@ -34,7 +37,9 @@ class Simulation:
 
     def world(self):
         """The world of this simulation."""
-        return freshness.World(change=self.change, values=self.values, now=lambda: self.time, wait=self.wait, phase=lambda: 2.0)
+        return freshness.World(
+            change=self.change, values=self.values, now=lambda: self.time, wait=self.wait, phase=lambda: 2.0
+        )
 
 
 def streams_with(*delays):
@@ -66,18 +71,30 @@ def test_a_change_that_never_comes_through_ends_the_run():
 @pytest.mark.parametrize(("collected", "oldest"), [(5, 11.0), (1, 7.0)])
 @pytest.mark.parametrize(("late", "met"), [(0, True), (2, True), (3, False)])
 def test_one_change_in_a_hundred_may_be_late(late, met, collected, oldest):
-    assert freshness.met(streams_with(*[oldest] * (200 - late), *[oldest + 0.1] * late), interval=5, collected=collected) is met
+    assert (
+        freshness.met(streams_with(*[oldest] * (200 - late), *[oldest + 0.1] * late), interval=5, collected=collected)
+        is met
+    )
 
 
 def test_the_table_has_a_row_for_each_host_and_one_for_all():
-    text = freshness.table([*streams_with(4.0, 6.0), freshness.Stream(OTHER, due=0, delays=[9.5, 9.5])], interval=5, collected=1)
+    text = freshness.table(
+        [*streams_with(4.0, 6.0), freshness.Stream(OTHER, due=0, delays=[9.5, 9.5])], interval=5, collected=1
+    )
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:4]}
-    assert rows == {"gpu1": ["2", "5.00", "6.00", "6.00", "6.00"], "gpu2": ["2", "9.50", "9.50", "9.50", "9.50"], "all": ["4", "7.75", "9.50", "9.50", "9.50"]}
+    assert rows == {
+        "gpu1": ["2", "5.00", "6.00", "6.00", "6.00"],
+        "gpu2": ["2", "9.50", "9.50", "9.50", "9.50"],
+        "all": ["4", "7.75", "9.50", "9.50", "9.50"],
+    }
 
 
 def test_values_are_read_from_data_frames():
     def frame(labels, *values):
-        return {"schema": {"fields": [{"name": "Time"}, {"name": "Value", "labels": labels}]}, "data": {"values": [[0], list(values)] if values else []}}
+        return {
+            "schema": {"fields": [{"name": "Time"}, {"name": "Value", "labels": labels}]},
+            "data": {"values": [[0], list(values)] if values else []},
+        }
 
     labels = {"host": "gpu1", "gpu": "0", "__name__": "DCGM_FI_DEV_GPU_UTIL", "modelName": "NVIDIA H100"}
     assert freshness.read([frame(labels, 42), frame({**labels, "gpu": "1"})]) == {KEY: 42.0}

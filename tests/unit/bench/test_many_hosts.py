@@ -8,7 +8,9 @@ from bench import many_hosts
 
 
 def done(**values):
-    return many_hosts.Run(**{"checks": 1.0, "wall": 2.0, "cpu": 10.0, "hosts": 10, "changed": 0, "output": "", **values})
+    return many_hosts.Run(
+        **{"checks": 1.0, "wall": 2.0, "cpu": 10.0, "hosts": 10, "changed": 0, "output": "", **values}
+    )
 
 
 def test_a_run_within_the_bars_misses_none():
@@ -17,7 +19,11 @@ def test_a_run_within_the_bars_misses_none():
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [({"checks": 21.0}, "the checks took 21.0 s"), ({"cpu": 16.0}, "a host took 1.60 s of CPU time"), ({"changed": 2}, "2 hosts reported a change")],
+    [
+        ({"checks": 21.0}, "the checks took 21.0 s"),
+        ({"cpu": 16.0}, "a host took 1.60 s of CPU time"),
+        ({"changed": 2}, "2 hosts reported a change"),
+    ],
 )
 def test_a_bar_that_is_missed_is_named(values, words):
     assert [text for text in done(**values).missed() if words in text]

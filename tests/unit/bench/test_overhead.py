@@ -49,8 +49,23 @@ def test_a_bar_that_is_missed_is_named(found, message):
 
 
 def test_costs_are_summed_over_turns_and_pulls_of_all_of_them_count():
-    pulls = [overhead.Pull(text=size, wire=1, series=1, oldest=size / 100, seen=20, raw_groups=3) for size in (100, 300, 200)]
-    turns = {overhead.NOTHING: [overhead.Turn(0, 0.5, 0, [])], overhead.OURS: [overhead.Turn(1, 2, 30, pulls[:2]), overhead.Turn(3, 4, 20, pulls[2:])]}
+    pulls = [
+        overhead.Pull(text=size, wire=1, series=1, oldest=size / 100, seen=20, raw_groups=3) for size in (100, 300, 200)
+    ]
+    turns = {
+        overhead.NOTHING: [overhead.Turn(0, 0.5, 0, [])],
+        overhead.OURS: [overhead.Turn(1, 2, 30, pulls[:2]), overhead.Turn(3, 4, 20, pulls[2:])],
+    }
     assert overhead.summary(turns) == {
-        overhead.OURS: {"cpu": 4, "dockerd": 3, "memory": 30, "bytes": 200, "wire": 1, "series": 1, "oldest": 3, "seen": 20, "raw_groups": 3}
+        overhead.OURS: {
+            "cpu": 4,
+            "dockerd": 3,
+            "memory": 30,
+            "bytes": 200,
+            "wire": 1,
+            "series": 1,
+            "oldest": 3,
+            "seen": 20,
+            "raw_groups": 3,
+        }
     }

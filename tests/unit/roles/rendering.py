@@ -68,9 +68,16 @@ _FACTS = {
 }
 
 
-def fleet(gpu_hosts: dict[str, dict[str, Any]], monitoring: dict[str, dict[str, Any]], variables: dict[str, Any] | None = None) -> dict[str, Any]:
+def fleet(
+    gpu_hosts: dict[str, dict[str, Any]], monitoring: dict[str, dict[str, Any]], variables: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """An inventory with both groups; `variables` are those of all hosts."""
-    return {"all": {"vars": variables or {}, "children": {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": monitoring}}}}
+    return {
+        "all": {
+            "vars": variables or {},
+            "children": {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": monitoring}},
+        }
+    }
 
 
 def arguments(
@@ -79,15 +86,21 @@ def arguments(
     """The rendered arguments of the task with this name; the inventory is written to `folder` first. `facts` are what
     earlier tasks found.
     """
-    for rendered in _rendered(role, lambda candidate: candidate.get_name().endswith(f" : {task}"), inventory, host, folder, facts):
+    for rendered in _rendered(
+        role, lambda candidate: candidate.get_name().endswith(f" : {task}"), inventory, host, folder, facts
+    ):
         return rendered
     raise LookupError(f"{role} has no task {task}")
 
 
-def service(role: str, name: str, inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+def service(
+    role: str, name: str, inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The rendered service of this name that the role deploys, as `arguments` renders a task."""
     deploys = "mlops.gpu_monitoring.container_service"
-    for rendered in _rendered(role, lambda candidate: candidate.resolved_action == deploys, inventory, host, folder, facts):
+    for rendered in _rendered(
+        role, lambda candidate: candidate.resolved_action == deploys, inventory, host, folder, facts
+    ):
         for options in rendered["services"]:
             if options["name"] == name:
                 return options
@@ -95,7 +108,12 @@ def service(role: str, name: str, inventory: dict[str, Any], host: str, folder: 
 
 
 def _rendered(
-    role: str, wanted: Callable[[Task], bool], inventory: dict[str, Any], host: str, folder: Path, facts: dict[str, Any] | None
+    role: str,
+    wanted: Callable[[Task], bool],
+    inventory: dict[str, Any],
+    host: str,
+    folder: Path,
+    facts: dict[str, Any] | None,
 ) -> Iterator[dict[str, Any]]:
     """The rendered arguments of the selected tasks of a role and its dependencies."""
     source = folder / "inventory.yml"
@@ -104,7 +122,11 @@ def _rendered(
     hosts = InventoryManager(loader=loader, sources=[str(source)])
     variables = VariableManager(loader=loader, inventory=hosts)
     HostVars(inventory=hosts, variable_manager=variables, loader=loader)
-    play = Play.load({"hosts": "all", "gather_facts": False, "roles": [f"mlops.gpu_monitoring.{role}"]}, variable_manager=variables, loader=loader)
+    play = Play.load(
+        {"hosts": "all", "gather_facts": False, "roles": [f"mlops.gpu_monitoring.{role}"]},
+        variable_manager=variables,
+        loader=loader,
+    )
     for block in play.compile():
         for task in block.get_tasks():
             if wanted(task):

@@ -42,7 +42,11 @@ FAMILIES = {
 
 def family(name: str) -> str:
     """The family of a metric; empty for another word, and for metrics that are always there."""
-    return FAMILIES[max((start for start in FAMILIES if name.startswith(start)), key=len, default="")] if name.startswith(tuple(FAMILIES)) else ""
+    return (
+        FAMILIES[max((start for start in FAMILIES if name.startswith(start)), key=len, default="")]
+        if name.startswith(tuple(FAMILIES))
+        else ""
+    )
 
 
 def used() -> dict[str, str]:

@@ -119,6 +119,8 @@ def test_every_known_field_is_used():
 def test_the_recovery_action_is_measured_where_dcgm_knows_it_and_reported_elsewhere(variables, measured, tmp_path):
     inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
     rendered = service("dcgm_exporter", "dcgm-exporter", inventory, "gpu1", tmp_path)
-    assert ("DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION" in [row[0] for row in rows(rendered["files"][0]["content"])]) == measured
+    assert (
+        "DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION" in [row[0] for row in rows(rendered["files"][0]["content"])]
+    ) == measured
     notes = arguments("dcgm_exporter", "Warn about the DCGM exporter", inventory, "gpu1", tmp_path)["msg"]
     assert any("GpuRecoveryAction" in note for note in notes) != measured

@@ -19,18 +19,33 @@ import role_readme
 
 WORD_FOR_WORD = "ml-system-monitoring"
 EVERY = pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)
-NEW = pytest.mark.parametrize("path", [path for path in queries.FILES if path.stem != WORD_FOR_WORD], ids=lambda path: path.stem)
+NEW = pytest.mark.parametrize(
+    "path", [path for path in queries.FILES if path.stem != WORD_FOR_WORD], ids=lambda path: path.stem
+)
 # What Grafana fills in by itself.
 BUILT_IN = {"__interval", "__range", "__range_s", "__rate_interval"}
 
 
 def test_the_four_panels_are_word_for_word():
-    asked = [(one.title, one.expr, one.legend) for path in queries.FILES if path.stem == WORD_FOR_WORD for one in queries.of(path)]
+    asked = [
+        (one.title, one.expr, one.legend)
+        for path in queries.FILES
+        if path.stem == WORD_FOR_WORD
+        for one in queries.of(path)
+    ]
     assert asked == [
-        ("Docker Container Memory Usage (MB)", 'sum(container_memory_usage_bytes{image!=""}) by (name) / 1024 / 1024', "{{name}}"),
+        (
+            "Docker Container Memory Usage (MB)",
+            'sum(container_memory_usage_bytes{image!=""}) by (name) / 1024 / 1024',
+            "{{name}}",
+        ),
         ("GPU Utilization", "DCGM_FI_DEV_GPU_UTIL", "{{modelName}} - GPU {{gpu}}"),
         ("GPU Memory Usage (MB)", "DCGM_FI_DEV_FB_USED / 1024", "{{modelName}} - GPU {{gpu}}"),
-        ("Docker Container CPU Usage (Cores)", 'sum(rate(container_cpu_usage_seconds_total{image!=""}[5m])) by (name)', "{{name}}"),
+        (
+            "Docker Container CPU Usage (Cores)",
+            'sum(rate(container_cpu_usage_seconds_total{image!=""}[5m])) by (name)',
+            "{{name}}",
+        ),
     ]
 
 
@@ -79,7 +94,9 @@ def test_queries_fit_a_fleet_and_every_interval(path):
     for query in queries.of(path):
         assert not re.search(r"\[\d", query.expr), f"{query.title}: a window that does not follow the interval"
         grouped = re.findall(r"by \(([^)]*)\)", query.expr)
-        assert all("host" in labels for labels in grouped if re.search(r"\b(name|server)\b", labels)), f"{query.title}: adds up hosts"
+        assert all("host" in labels for labels in grouped if re.search(r"\b(name|server)\b", labels)), (
+            f"{query.title}: adds up hosts"
+        )
 
 
 @NEW

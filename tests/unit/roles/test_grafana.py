@@ -39,11 +39,16 @@ def test_a_foreign_volume_is_adopted_only_if_allowed(grafana, adopts):
 
 
 def test_a_lost_password_comes_with_a_command_that_shows_it_to_nobody(tmp_path):
-    inventory = fleet({}, {"monitor1": {"ansible_host": "10.0.0.9", "grafana_admin_password": "a password of the test"}})
+    inventory = fleet(
+        {}, {"monitor1": {"ansible_host": "10.0.0.9", "grafana_admin_password": "a password of the test"}}
+    )
     for task in ("Declare datasources, folders and dashboards", "Set the new password in Grafana"):
         given = arguments("grafana", task, inventory, "monitor1", tmp_path)
         assert "reset it on monitor1" in given["login_help"]
-        assert "docker exec grafana sh -c 'grafana cli admin reset-admin-password --password-from-stdin <" in given["login_help"]
+        assert (
+            "docker exec grafana sh -c 'grafana cli admin reset-admin-password --password-from-stdin <"
+            in given["login_help"]
+        )
         assert given["password"] not in given["login_help"]
 
 
@@ -51,16 +56,24 @@ def test_below_a_sub_path_everything_asks_there(grafana, tmp_path):
     options = grafana(grafana_root_url="https://example.com/grafana/")
     assert options["env"]["GF_SERVER_SERVE_FROM_SUB_PATH"] == "true"
     assert options["health"]["http"]["path"] == "/grafana/api/health"
-    written = grafana(grafana_root_url="https://example.com/grafana/", grafana_environment_extra={"GF_SERVER_SERVE_FROM_SUB_PATH": "True"})
+    written = grafana(
+        grafana_root_url="https://example.com/grafana/",
+        grafana_environment_extra={"GF_SERVER_SERVE_FROM_SUB_PATH": "True"},
+    )
     assert written["health"]["http"]["path"] == "/grafana/api/health"
-    inventory = fleet({}, {"monitor1": {"ansible_host": "10.0.0.9", "grafana_root_url": "https://example.com/grafana/"}})
+    inventory = fleet(
+        {}, {"monitor1": {"ansible_host": "10.0.0.9", "grafana_root_url": "https://example.com/grafana/"}}
+    )
     declared = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)
     assert declared["url"] == "https://10.0.0.9:3000/grafana"
 
 
 @pytest.mark.parametrize(
     ("root_url", "extra"),
-    [("https://grafana.example.com/", {}), ("https://example.com/grafana/", {"GF_SERVER_SERVE_FROM_SUB_PATH": "false"})],
+    [
+        ("https://grafana.example.com/", {}),
+        ("https://example.com/grafana/", {"GF_SERVER_SERVE_FROM_SUB_PATH": "false"}),
+    ],
 )
 def test_without_a_sub_path_of_its_own_grafana_serves_at_the_root(grafana, root_url, extra):
     options = grafana(grafana_root_url=root_url, grafana_environment_extra=extra)
@@ -69,7 +82,9 @@ def test_without_a_sub_path_of_its_own_grafana_serves_at_the_root(grafana, root_
 
 
 def test_settings_of_a_site_replace_those_of_the_role(grafana):
-    environment = grafana(grafana_environment_extra={"GF_AUTH_ANONYMOUS_ENABLED": "true", "GF_SMTP_HOST": "mail:25"})["env"]
+    environment = grafana(grafana_environment_extra={"GF_AUTH_ANONYMOUS_ENABLED": "true", "GF_SMTP_HOST": "mail:25"})[
+        "env"
+    ]
     assert (environment["GF_AUTH_ANONYMOUS_ENABLED"], environment["GF_SMTP_HOST"]) == ("true", "mail:25")
     assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
     assert "NO_PROXY" not in environment
@@ -103,7 +118,10 @@ def test_secret_files_of_a_site_are_for_grafana_alone(grafana):
     [
         ({"grafana_version": "13.0.1"}, "13.0.1"),
         ({"grafana_image": "mirror.example.com:5000/grafana/grafana:v11.6.2"}, "11.6.2"),
-        ({"grafana_image": f"mirror.example.com:5000/grafana@sha256:{'0' * 64}", "grafana_version": "12.0.0"}, "12.0.0"),
+        (
+            {"grafana_image": f"mirror.example.com:5000/grafana@sha256:{'0' * 64}", "grafana_version": "12.0.0"},
+            "12.0.0",
+        ),
         ({"grafana_image": f"grafana/grafana:12.1.0@sha256:{'0' * 64}"}, "12.1.0"),
     ],
 )

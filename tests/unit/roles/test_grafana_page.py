@@ -35,8 +35,14 @@ def test_an_example_is_accepted_and_arrives(tmp_path, example):
     check(host_variables(tmp_path, {}, monitor, variables), ["grafana"], ["monitor1"])
     options = service("grafana", "grafana", fleet({}, monitor, variables), "monitor1", tmp_path)
     given = example.get("grafana_environment_extra", {})
-    assert {name: options["env"][name] for name in given if name != "NO_PROXY"} == {name: given[name] for name in given if name != "NO_PROXY"}
-    files = {file["path"].rpartition("/secrets/")[2]: file["content"] for file in options["secret_files"] if "/secrets/" in file["path"]}
+    assert {name: options["env"][name] for name in given if name != "NO_PROXY"} == {
+        name: given[name] for name in given if name != "NO_PROXY"
+    }
+    files = {
+        file["path"].rpartition("/secrets/")[2]: file["content"]
+        for file in options["secret_files"]
+        if "/secrets/" in file["path"]
+    }
     assert files.keys() == example.get("grafana_secret_files", {}).keys()
     assert not any("{{" in content for content in files.values())
     assert not any(secret in value for secret in VAULT.values() for value in options["env"].values())

@@ -19,7 +19,10 @@ def prometheus(tmp_path):
 
     def render(inventory, host="monitor1"):
         options = service("prometheus", "prometheus", inventory, host, tmp_path)
-        files = {file["path"].removeprefix("/etc/gpu_monitoring/prometheus/"): yaml.safe_load(file["content"]) for file in options["files"]}
+        files = {
+            file["path"].removeprefix("/etc/gpu_monitoring/prometheus/"): yaml.safe_load(file["content"])
+            for file in options["files"]
+        }
         return options, files
 
     return render
@@ -35,7 +38,9 @@ def addresses(groups):
 
 
 def test_every_host_of_both_groups_is_a_target_of_the_job_node(prometheus):
-    _options, files = prometheus(fleet({"gpu1": GPU1, "gpu2": {**GPU2, "node_exporter_enabled": False}}, {"monitor1": MONITOR}))
+    _options, files = prometheus(
+        fleet({"gpu1": GPU1, "gpu2": {**GPU2, "node_exporter_enabled": False}}, {"monitor1": MONITOR})
+    )
     assert addresses(files["targets/node.json"]) == {"gpu1": ["10.0.0.1:9100"], "monitor1": ["node-exporter:9100"]}
     assert addresses(files["targets/cadvisor.json"]) == {"gpu1": ["10.0.0.1:8088"], "gpu2": ["10.0.0.2:8088"]}
 
@@ -45,36 +50,67 @@ def test_another_host_changes_the_target_files_alone(prometheus):
     before = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}))
     after = prometheus(fleet({"gpu1": GPU1, "gpu2": {**GPU2, **server}}, {"monitor1": MONITOR}))
     changed = {name for name in after[1] if before[1][name] != after[1][name]}
-    assert changed == {"targets/cadvisor.json", "targets/nvidia-gpu.json", "targets/node.json", "targets/model-server.json"}
+    assert changed == {
+        "targets/cadvisor.json",
+        "targets/nvidia-gpu.json",
+        "targets/node.json",
+        "targets/model-server.json",
+    }
     effects = {file["path"].rpartition("prometheus/")[2]: file["on_change"] for file in after[0]["files"]}
     assert {effects[name] for name in changed} == {"none"}
-    assert {name for name in effects if effects[name] != "reload"} == changed | {"web/ca.crt", "/etc/gpu_monitoring/prometheus.data_since"}
-    assert {name: value for name, value in before[0].items() if name != "files"} == {name: value for name, value in after[0].items() if name != "files"}
+    assert {name for name in effects if effects[name] != "reload"} == changed | {
+        "web/ca.crt",
+        "/etc/gpu_monitoring/prometheus.data_since",
+    }
+    assert {name: value for name, value in before[0].items() if name != "files"} == {
+        name: value for name, value in after[0].items() if name != "files"
+    }
 
 
-@pytest.mark.parametrize(("interval", "timeout"), [("1s", "1s"), ("5s", "5s"), ("10s", "10s"), ("15s", "10s"), ("1m", "10s")])
+@pytest.mark.parametrize(
+    ("interval", "timeout"), [("1s", "1s"), ("5s", "5s"), ("10s", "10s"), ("15s", "10s"), ("1m", "10s")]
+)
 def test_one_variable_drives_every_interval_and_the_timeout_fits(prometheus, interval, timeout):
-    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_scrape_interval": interval}))
-    assert files["prometheus.yml"]["global"] == {"scrape_interval": interval, "scrape_timeout": timeout, "evaluation_interval": interval}
+    _options, files = prometheus(
+        fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_scrape_interval": interval})
+    )
+    assert files["prometheus.yml"]["global"] == {
+        "scrape_interval": interval,
+        "scrape_timeout": timeout,
+        "evaluation_interval": interval,
+    }
 
 
 def test_a_site_may_have_a_job_of_its_own_for_prometheus(prometheus):
-    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "prometheus"}]}))
+    _options, files = prometheus(
+        fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "prometheus"}]})
+    )
     assert files["prometheus.yml"]["scrape_configs"][-1] == {"job_name": "prometheus"}
     assert [job["job_name"] for job in files["prometheus.yml"]["scrape_configs"]].count("prometheus") == 1
 
 
 def test_alerts_are_left_out_where_a_site_has_its_own(prometheus):
-    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_alerts_enabled": "false", "prometheus_gpu_counts": {"gpu1": 8}}))
+    _options, files = prometheus(
+        fleet(
+            {"gpu1": GPU1},
+            {"monitor1": MONITOR},
+            {"prometheus_alerts_enabled": "false", "prometheus_gpu_counts": {"gpu1": 8}},
+        )
+    )
     assert files["prometheus.yml"]["rule_files"] == ["rules/dcgm.yml", "rules/container-gpu.yml", "rules/extra.yml"]
 
 
 def test_the_jobs_are_what_their_exporters_need(prometheus):
-    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "mine"}]}))
+    _options, files = prometheus(
+        fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": [{"job_name": "mine"}]})
+    )
     jobs = {job.pop("job_name"): job for job in files["prometheus.yml"]["scrape_configs"]}
     assert list(jobs) == ["cadvisor", "nvidia-gpu", "node", "model-server", "prometheus", "alertmanager", "mine"]
     assert jobs["cadvisor"]["track_timestamps_staleness"] is True
-    assert {name for name, job in jobs.items() if job.get("fallback_scrape_protocol") == "PrometheusText0.0.4"} == {"nvidia-gpu", "model-server"}
+    assert {name for name, job in jobs.items() if job.get("fallback_scrape_protocol") == "PrometheusText0.0.4"} == {
+        "nvidia-gpu",
+        "model-server",
+    }
     assert {name: job["file_sd_configs"][0]["files"] for name, job in jobs.items() if "file_sd_configs" in job} == {
         name: [f"targets/{name}.json"] for name in ("cadvisor", "nvidia-gpu", "node", "model-server")
     }
@@ -90,9 +126,13 @@ def test_every_rule_file_is_loaded_and_the_sites_rules_are_one(prometheus):
 EVERYTHING = {
     "prometheus_secret_files": {"remote": "x"},
     "prometheus_external_labels": {"site": "a", "replica": 1},
-    "prometheus_remote_write": [{"url": "https://example.com/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}],
+    "prometheus_remote_write": [
+        {"url": "https://example.com/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}
+    ],
     "prometheus_remote_read": [{"url": "https://example.com/read"}],
-    "prometheus_alertmanagers": [{"scheme": "https", "static_configs": [{"targets": ["alertmanager.example.com:9093"]}]}],
+    "prometheus_alertmanagers": [
+        {"scheme": "https", "static_configs": [{"targets": ["alertmanager.example.com:9093"]}]}
+    ],
     "prometheus_scrape_configs": [{"job_name": "mine"}],
 }
 
@@ -113,8 +153,12 @@ def test_the_sections_that_a_site_writes_are_taken_as_they_are(prometheus):
 
 def test_prometheus_sends_alerts_to_the_alertmanager_of_its_host_and_watches_it(prometheus):
     def rendered(**variables):
-        config = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_labels": {"site": "a"}, **variables}))[1]["prometheus.yml"]
-        return config["alerting"]["alertmanagers"], next(job for job in config["scrape_configs"] if job["job_name"] == "alertmanager")
+        config = prometheus(
+            fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_labels": {"site": "a"}, **variables})
+        )[1]["prometheus.yml"]
+        return config["alerting"]["alertmanagers"], next(
+            job for job in config["scrape_configs"] if job["job_name"] == "alertmanager"
+        )
 
     login = {
         "scheme": "https",
@@ -135,16 +179,26 @@ def test_grafana_has_a_datasource_for_the_alertmanager_of_its_host(tmp_path):
     def datasource(**variables):
         needed = {"grafana_admin_password": "x", "tls_prometheus_password": "x"}
         inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**variables, **needed})
-        declared = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)["datasources"]
+        declared = arguments("grafana", "Declare datasources, folders and dashboards", inventory, "monitor1", tmp_path)[
+            "datasources"
+        ]
         return next((datasource for datasource in declared if datasource["type"] == "alertmanager"), None)
 
     secured = datasource(alertmanager_external_url="https://x.example.com/am/")
     assert (secured["url"], secured["basic_auth_user"]) == ("https://alertmanager:9093/am", "prometheus")
     assert secured["secure_json_data"]["basicAuthPassword"] == "a password of Prometheus"
     # Grafana asks Mimir's paths unless the datasource says otherwise.
-    assert secured["json_data"] == {"implementation": "prometheus", "handleGrafanaManagedAlerts": False, "tlsAuthWithCACert": True}
+    assert secured["json_data"] == {
+        "implementation": "prometheus",
+        "handleGrafanaManagedAlerts": False,
+        "tlsAuthWithCACert": True,
+    }
     plain = datasource(gpu_monitoring_tls=False)
-    assert (plain["url"], plain["secure_json_data"]["basicAuthPassword"], "basic_auth_user" in plain) == ("http://alertmanager:9093", None, False)
+    assert (plain["url"], plain["secure_json_data"]["basicAuthPassword"], "basic_auth_user" in plain) == (
+        "http://alertmanager:9093",
+        None,
+        False,
+    )
     assert datasource(alertmanager_enabled=False) is None
 
 
@@ -153,10 +207,26 @@ def test_grafana_has_a_datasource_for_the_alertmanager_of_its_host(tmp_path):
     [
         ({}, ["--web.external-url=https://10.0.0.9:9090", "--web.route-prefix=/"], ""),
         ({"gpu_monitoring_tls": False}, ["--web.external-url=http://10.0.0.9:9090", "--web.route-prefix=/"], ""),
-        ({"prometheus_external_url": "https://x.example.com"}, ["--web.external-url=https://x.example.com", "--web.route-prefix=/"], ""),
-        ({"prometheus_external_url": "https://x/p/q/"}, ["--web.external-url=https://x/p/q/", "--web.route-prefix=/p/q/"], "/p/q"),
-        ({"prometheus_external_url": "https://x/p", "prometheus_route_prefix": "/"}, ["--web.external-url=https://x/p", "--web.route-prefix=/"], ""),
-        ({"prometheus_route_prefix": "/p"}, ["--web.external-url=https://10.0.0.9:9090/p", "--web.route-prefix=/p/"], "/p"),
+        (
+            {"prometheus_external_url": "https://x.example.com"},
+            ["--web.external-url=https://x.example.com", "--web.route-prefix=/"],
+            "",
+        ),
+        (
+            {"prometheus_external_url": "https://x/p/q/"},
+            ["--web.external-url=https://x/p/q/", "--web.route-prefix=/p/q/"],
+            "/p/q",
+        ),
+        (
+            {"prometheus_external_url": "https://x/p", "prometheus_route_prefix": "/"},
+            ["--web.external-url=https://x/p", "--web.route-prefix=/"],
+            "",
+        ),
+        (
+            {"prometheus_route_prefix": "/p"},
+            ["--web.external-url=https://10.0.0.9:9090/p", "--web.route-prefix=/p/"],
+            "/p",
+        ),
     ],
 )
 def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_path, variables, flags, prefix):
@@ -173,9 +243,16 @@ def test_health_reload_datasource_and_verify_follow_the_path(prometheus, tmp_pat
     assert resources["datasources"][0]["url"] == f"{scheme}://prometheus:9090{prefix}"
 
 
-@pytest.mark.parametrize(("role", "own"), [("alertmanager", flags.ALERTMANAGER), ("prometheus", flags.PROMETHEUS), ("cadvisor", flags.CADVISOR)])
+@pytest.mark.parametrize(
+    ("role", "own"),
+    [("alertmanager", flags.ALERTMANAGER), ("prometheus", flags.PROMETHEUS), ("cadvisor", flags.CADVISOR)],
+)
 def test_every_flag_of_a_role_is_refused_as_a_further_one(tmp_path, role, own):
-    variables = {"prometheus_external_url": "https://x/p", "prometheus_retention_size": "1GB", "gpu_monitoring_container_labels": ["a", "b"]}
+    variables = {
+        "prometheus_external_url": "https://x/p",
+        "prometheus_retention_size": "1GB",
+        "gpu_monitoring_container_labels": ["a", "b"],
+    }
     added = {f"{role}_flags_extra": ["--further=1"]}
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**variables, **added})
     *command, last = service(role, role, inventory, "gpu1" if role == "cadvisor" else "monitor1", tmp_path)["command"]
@@ -189,7 +266,9 @@ def test_labels_of_containers_are_kept_where_a_site_names_them(tmp_path):
         command = service("cadvisor", "cadvisor", inventory, "gpu1", tmp_path)["command"]
         return [flag.partition("=")[2] for flag in command if flag.startswith("--whitelisted_container_labels=")]
 
-    assert kept(["com.docker.compose.project", "com.docker.compose.service"]) == ["com.docker.compose.project,com.docker.compose.service"]
+    assert kept(["com.docker.compose.project", "com.docker.compose.service"]) == [
+        "com.docker.compose.project,com.docker.compose.service"
+    ]
     assert kept([]) == []
 
 
@@ -197,18 +276,29 @@ def test_retention_by_time_and_by_size(prometheus):
     options, _files = prometheus(fleet({}, {"monitor1": MONITOR}))
     assert "--storage.tsdb.retention.time=15d" in options["command"]
     assert not any("retention.size" in flag for flag in options["command"])
-    options, _files = prometheus(fleet({}, {"monitor1": MONITOR}, {"prometheus_retention_size": "100GB", "prometheus_retention_time": "30d"}))
+    options, _files = prometheus(
+        fleet({}, {"monitor1": MONITOR}, {"prometheus_retention_size": "100GB", "prometheus_retention_time": "30d"})
+    )
     assert {"--storage.tsdb.retention.time=30d", "--storage.tsdb.retention.size=100GB"} <= set(options["command"])
 
 
 def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
     def limits(**variables):
         gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.1.0.{number}"} for number in range(1, 60)}
-        facts = {"gpu_monitoring_host": {"capacity": {"memory": 4 * 1024**3, "engine_disk": 100 * 1024**3}, "gpu": {"present": False}}}
+        facts = {
+            "gpu_monitoring_host": {
+                "capacity": {"memory": 4 * 1024**3, "engine_disk": 100 * 1024**3},
+                "gpu": {"present": False},
+            }
+        }
         inventory = fleet(gpu_hosts, {"monitor1": MONITOR}, variables)
         options = service("prometheus", "prometheus", inventory, "monitor1", tmp_path, facts)
-        said = arguments("prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path, facts)["msg"]
-        sizes = [flag.partition("=")[2] for flag in options["command"] if flag.startswith("--storage.tsdb.retention.size=")]
+        said = arguments(
+            "prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path, facts
+        )["msg"]
+        sizes = [
+            flag.partition("=")[2] for flag in options["command"] if flag.startswith("--storage.tsdb.retention.size=")
+        ]
         return options["memory"], sizes, len(said)
 
     assert limits() == ("3g", ["64GB"], 1)
@@ -222,37 +312,64 @@ def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
     [
         ({"static_configs": [{"targets": ["127.0.0.1:9090"]}]}, 1),
         ({"static_configs": [{"targets": ["127.0.0.1:9090"], "labels": {"host": "monitor1"}}]}, 0),
-        ({"static_configs": [{"targets": ["x:9090"]}], "relabel_configs": [{"target_label": "host", "replacement": "monitor1"}]}, 0),
+        (
+            {
+                "static_configs": [{"targets": ["x:9090"]}],
+                "relabel_configs": [{"target_label": "host", "replacement": "monitor1"}],
+            },
+            0,
+        ),
         ({"file_sd_configs": [{"files": ["targets/own.json"]}]}, 0),
     ],
 )
 def test_a_job_for_prometheus_without_the_label_host_is_reported(tmp_path, job, problems):
     jobs = [{"job_name": "mine", "static_configs": []}, {"job_name": "prometheus", **job}]
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": jobs})
-    reported = arguments("prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path)["msg"]
+    reported = arguments(
+        "prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path
+    )["msg"]
     assert len(reported) == problems
-    assert all(text.startswith("prometheus_scrape_configs on monitor1: the job prometheus has no label host.") for text in reported)
+    assert all(
+        text.startswith("prometheus_scrape_configs on monitor1: the job prometheus has no label host.")
+        for text in reported
+    )
 
 
 def test_the_node_exporter_has_no_privilege_and_mounts_nothing_writable(node_exporter):
-    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": True}, "gpu": GPU}})
+    inventory = fleet(
+        {"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": True}, "gpu": GPU}}
+    )
     options = node_exporter(inventory, "gpu1")
-    assert (options["user"], options["cap_drop"], options["read_only"], "cap_add" in options) == ("65534:65534", ["ALL"], True, False)
+    assert (options["user"], options["cap_drop"], options["read_only"], "cap_add" in options) == (
+        "65534:65534",
+        ["ALL"],
+        True,
+        False,
+    )
     assert all(mount["read_only"] for mount in options["mounts"])
     assert {"/", "/proc/1/net", "/proc/pressure"} <= {mount["source"] for mount in options["mounts"]}
     assert "/proc" not in {mount["source"] for mount in options["mounts"]}
-    assert options["ports"] == [{"container_port": 9100, "host_port": 9100, "address": "10.0.0.1", "variable": "node_exporter_port"}]
+    assert options["ports"] == [
+        {"container_port": 9100, "host_port": 9100, "address": "10.0.0.1", "variable": "node_exporter_port"}
+    ]
 
 
 def test_a_further_collector_gets_what_it_reads_and_no_more(node_exporter):
     def mounted(*collectors):
-        options = node_exporter(fleet({"gpu1": {**GPU1, "node_exporter_collectors_extra": [*collectors]}}, {"monitor1": MONITOR}), "gpu1")
+        options = node_exporter(
+            fleet({"gpu1": {**GPU1, "node_exporter_collectors_extra": [*collectors]}}, {"monitor1": MONITOR}), "gpu1"
+        )
         return {mount["source"] for mount in options["mounts"]}, options["command"]
 
     default, command = mounted()
     more, longer = mounted("interrupts", "arp", "netstat")
     assert more - default == {"/proc/interrupts"}
-    assert set(longer) - set(command) == {"--collector.interrupts", "--collector.arp", "--no-collector.arp.netlink", "--collector.netstat"}
+    assert set(longer) - set(command) == {
+        "--collector.interrupts",
+        "--collector.arp",
+        "--no-collector.arp.netlink",
+        "--collector.netstat",
+    }
 
 
 def test_a_collector_that_is_named_twice_is_one_flag(node_exporter):
@@ -263,7 +380,9 @@ def test_a_collector_that_is_named_twice_is_one_flag(node_exporter):
 
 
 def test_a_kernel_without_pressure_gets_no_mount_of_it(node_exporter):
-    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": False}, "gpu": GPU}})
+    inventory = fleet(
+        {"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_host": {"kernel": {"pressure": False}, "gpu": GPU}}
+    )
     assert "/proc/pressure" not in {mount["source"] for mount in node_exporter(inventory, "gpu1")["mounts"]}
 
 
@@ -271,12 +390,18 @@ def test_a_textfile_directory_is_read_through_the_mount_of_the_root(node_exporte
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_textfile_dir": "/var/lib/node_exporter"})
     command = node_exporter(inventory, "gpu1")["command"]
     assert {"--collector.textfile", "--collector.textfile.directory=/host/var/lib/node_exporter"} <= set(command)
-    assert not any("directory=/host" in flag for flag in node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")["command"])
+    assert not any(
+        "directory=/host" in flag
+        for flag in node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")["command"]
+    )
 
 
 def test_the_ends_of_certificates_are_metrics_of_the_host(node_exporter):
     options = node_exporter(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1")
-    assert (options["files"][0]["path"], options["files"][0]["on_change"]) == ("/etc/gpu_monitoring/node_exporter/textfile/certificates.prom", "none")
+    assert (options["files"][0]["path"], options["files"][0]["on_change"]) == (
+        "/etc/gpu_monitoring/node_exporter/textfile/certificates.prom",
+        "none",
+    )
     assert options["files"][0]["content"].startswith("gpu_monitoring_certificate_expiry_timestamp_seconds{")
     assert "--collector.textfile.directory=/etc/gpu_monitoring/textfile" in options["command"]
 
@@ -284,10 +409,14 @@ def test_the_ends_of_certificates_are_metrics_of_the_host(node_exporter):
 def test_the_metric_of_backups_is_read_on_a_monitoring_host_without_certificates(tmp_path):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_tls": False})
     for host, expected in (("monitor1", True), ("gpu1", False)):
-        options = service("node_exporter", "node-exporter", inventory, host, tmp_path, {"tls_certificate_metrics_text": ""})
+        options = service(
+            "node_exporter", "node-exporter", inventory, host, tmp_path, {"tls_certificate_metrics_text": ""}
+        )
         assert ("--collector.textfile.directory=/etc/gpu_monitoring/textfile" in options["command"]) == expected
         assert ("/etc/gpu_monitoring" in {mount["target"] for mount in options["mounts"]}) == expected
-        assert ("/etc/gpu_monitoring/node_exporter/textfile/README" in {file["path"] for file in options["files"]}) == expected
+        assert (
+            "/etc/gpu_monitoring/node_exporter/textfile/README" in {file["path"] for file in options["files"]}
+        ) == expected
 
 
 @pytest.mark.parametrize(("enabled", "more"), [(True, ["alertmanager"]), (False, [])])
@@ -299,18 +428,30 @@ def test_a_restore_expects_alertmanager_where_a_backup_has_it(tmp_path, enabled,
         "prometheus",
         *more,
     ]
-    backed_up = arguments("backup", "Back up the monitoring host", inventory, "monitor1", tmp_path, {"backup_grafana": {}})
-    assert ("alertmanager_volume" in backed_up and not str(backed_up["alertmanager_volume"]).startswith("__omit")) == enabled
+    backed_up = arguments(
+        "backup", "Back up the monitoring host", inventory, "monitor1", tmp_path, {"backup_grafana": {}}
+    )
+    assert (
+        "alertmanager_volume" in backed_up and not str(backed_up["alertmanager_volume"]).startswith("__omit")
+    ) == enabled
 
 
 def test_textfiles_of_the_collection_are_beside_those_of_the_site(tmp_path):
-    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"node_exporter_textfile_dir": "/var/lib/node_exporter", "gpu_monitoring_tls": False})
+    inventory = fleet(
+        {"gpu1": GPU1},
+        {"monitor1": MONITOR},
+        {"node_exporter_textfile_dir": "/var/lib/node_exporter", "gpu_monitoring_tls": False},
+    )
     own = [{"path": "/etc/gpu_monitoring/node_exporter/textfile/x.prom", "content": "x 1\n", "on_change": "none"}]
     options = service("node_exporter", "node-exporter", inventory, "gpu1", tmp_path, {"__node_exporter_textfiles": own})
-    folders = [flag.partition("=")[2] for flag in options["command"] if flag.startswith("--collector.textfile.directory=")]
+    folders = [
+        flag.partition("=")[2] for flag in options["command"] if flag.startswith("--collector.textfile.directory=")
+    ]
     assert folders == ["/host/var/lib/node_exporter", "/etc/gpu_monitoring/textfile", "/textfile"]
     assert options["files"][:-1] == own
-    assert {mount["source"]: mount["target"] for mount in options["mounts"]}["/etc/gpu_monitoring/node_exporter"] == "/etc/gpu_monitoring"
+    assert {mount["source"]: mount["target"] for mount in options["mounts"]}[
+        "/etc/gpu_monitoring/node_exporter"
+    ] == "/etc/gpu_monitoring"
 
 
 def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_path):
@@ -325,7 +466,11 @@ def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_p
     collector = service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path)
     assert [mount["source"] for mount in collector["mounts"] if not mount.get("read_only")] == ["/srv/metrics"]
     assert collector["cap_add"] == ["DAC_OVERRIDE"], "the directory can belong to the user of the site's node exporter"
-    assert folders("gpu1", gpu_monitoring_textfile_dir="/srv/metrics") == ("/srv/metrics", True, ["/srv/metrics/README"])
+    assert folders("gpu1", gpu_monitoring_textfile_dir="/srv/metrics") == (
+        "/srv/metrics",
+        True,
+        ["/srv/metrics/README"],
+    )
     for nothing in (folders("monitor1"), folders("gpu1", container_gpu_collector_enabled=False)):
         assert nothing == (None, False, [])
 
@@ -333,7 +478,9 @@ def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_p
 def test_the_run_says_what_the_collector_does_not_get(tmp_path):
     def said(**variables):
         inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables)
-        return arguments("container_gpu_collector", "Warn about the container GPU collector", inventory, "gpu1", tmp_path)["msg"]
+        return arguments(
+            "container_gpu_collector", "Warn about the container GPU collector", inventory, "gpu1", tmp_path
+        )["msg"]
 
     assert said() == []
     [unread] = said(node_exporter_enabled=False)
@@ -348,24 +495,52 @@ def test_the_collector_gets_more_only_to_ask_nvml(tmp_path):
         inventory = fleet({"gpu1": {**GPU1, "container_gpu_collector_usage": bool(gpu)}}, {"monitor1": MONITOR})
         host = {
             "gpu": {**GPU, **gpu},
-            "engine": {"cdi_gpus": True, "runtimes": {}, "nvidia_runtimes": [], "cgroup_driver": "systemd", "cgroup_parent": "jobs.slice"},
+            "engine": {
+                "cdi_gpus": True,
+                "runtimes": {},
+                "nvidia_runtimes": [],
+                "cgroup_driver": "systemd",
+                "cgroup_parent": "jobs.slice",
+            },
             "toolkit": {"cdi_folders": []},
         }
-        return service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path, {"gpu_monitoring_host": host})
+        return service(
+            "container_gpu_collector",
+            "container-gpu-collector",
+            inventory,
+            "gpu1",
+            tmp_path,
+            {"gpu_monitoring_host": host},
+        )
 
     for options in (rendered(), rendered(present=False)):
-        assert (options["gpus"], options.get("pid_mode"), options["read_only"], options["networks"]) == ("none", None, True, ["none"])
+        assert (options["gpus"], options.get("pid_mode"), options["read_only"], options["networks"]) == (
+            "none",
+            None,
+            True,
+            ["none"],
+        )
         assert not any(argument.startswith("--usage") for argument in options["command"])
     asking = rendered(present=True)
-    assert (asking["gpus"], asking["pid_mode"], asking["read_only"], asking["networks"]) == ("auto", "host", False, ["none"])
+    assert (asking["gpus"], asking["pid_mode"], asking["read_only"], asking["networks"]) == (
+        "auto",
+        "host",
+        False,
+        ["none"],
+    )
     assert {"--usage-interval=5", "--cgroup-driver=systemd", "--cgroup-parent=jobs.slice"} <= {*asking["command"]}
 
 
 def test_a_host_without_hardware_has_no_collector_and_no_old_metrics(tmp_path):
     host = {"gpu": {**GPU, "present": False, "hardware": False}, "engine": {}, "toolkit": {"cdi_folders": []}}
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
-    options = service("container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path, {"gpu_monitoring_host": host})
-    assert (options["state"], [file["path"] for file in options["files"]]) == ("absent", ["/etc/gpu_monitoring/textfile/container_gpu.prom"])
+    options = service(
+        "container_gpu_collector", "container-gpu-collector", inventory, "gpu1", tmp_path, {"gpu_monitoring_host": host}
+    )
+    assert (options["state"], [file["path"] for file in options["files"]]) == (
+        "absent",
+        ["/etc/gpu_monitoring/textfile/container_gpu.prom"],
+    )
 
 
 def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_exporter, prometheus):
@@ -380,22 +555,43 @@ def test_a_host_that_only_watches_itself_publishes_nothing_to_others(node_export
 def test_verify_expects_what_prometheus_is_given(prometheus, tmp_path):
     variables = {"grafana_admin_password": "x", "tls_prometheus_password": "x", "verify_dashboards": []}
     alert = {"alert": "SiteIsBusy", "expr": "up", "annotations": {"summary": "busy"}}
-    variables["prometheus_rules_extra"] = [{"name": "site", "rules": [{"record": "a", "expr": "up"}, alert]}, {"name": "empty"}]
-    inventory = fleet({"gpu1": {**GPU1, "model_servers": [{"name": "llama", "port": 8000}]}, "gpu2": GPU2}, {"monitor1": MONITOR}, variables)
+    variables["prometheus_rules_extra"] = [
+        {"name": "site", "rules": [{"record": "a", "expr": "up"}, alert]},
+        {"name": "empty"},
+    ]
+    inventory = fleet(
+        {"gpu1": {**GPU1, "model_servers": [{"name": "llama", "port": 8000}]}, "gpu2": GPU2},
+        {"monitor1": MONITOR},
+        variables,
+    )
     options = arguments("verify", "Compare the hosts with Prometheus and Grafana", inventory, "monitor1", tmp_path)
     _options, files = prometheus(inventory)
-    assert options["targets"] == {job: files[f"targets/{job}.json"] for job in ("cadvisor", "nvidia-gpu", "node", "model-server")}
+    assert options["targets"] == {
+        job: files[f"targets/{job}.json"] for job in ("cadvisor", "nvidia-gpu", "node", "model-server")
+    }
     assert "SiteIsBusy" in options["alerts"] and len(options["alerts"]) == len(set(options["alerts"]))
     assert options["groups"] == {"gpu_hosts": ["gpu1", "gpu2"], "monitoring": ["monitor1"]}
 
 
 def test_the_mark_of_the_data_is_begun_again_with_another_retention_alone(tmp_path):
     def mark(**variables):
-        options = service("prometheus", "prometheus", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), "monitor1", tmp_path)
-        return next(file["content"] for file in options["files"] if file["path"] == "/etc/gpu_monitoring/prometheus.data_since")
+        options = service(
+            "prometheus", "prometheus", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), "monitor1", tmp_path
+        )
+        return next(
+            file["content"] for file in options["files"] if file["path"] == "/etc/gpu_monitoring/prometheus.data_since"
+        )
 
     assert mark() == mark(prometheus_scrape_interval="1s")
-    assert len({mark(**variables) for variables in ({}, {"prometheus_retention_time": "90d"}, {"prometheus_retention_size": "10GB"})}) == 3
+    assert (
+        len(
+            {
+                mark(**variables)
+                for variables in ({}, {"prometheus_retention_time": "90d"}, {"prometheus_retention_size": "10GB"})
+            }
+        )
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -418,7 +614,9 @@ def test_another_driver_or_device_recreates_the_dcgm_exporter_and_a_lost_gpu_doe
     def labels(**gpu):
         engine = {"cdi_gpus": True, "runtimes": {}}
         facts = {"gpu_monitoring_host": {"gpu": {**GPU, **gpu}, "engine": engine}}
-        return service("dcgm_exporter", "dcgm-exporter", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1", tmp_path, facts)["labels"]
+        return service(
+            "dcgm_exporter", "dcgm-exporter", fleet({"gpu1": GPU1}, {"monitor1": MONITOR}), "gpu1", tmp_path, facts
+        )["labels"]
 
     assert labels() == labels(uuids=[], lost_devices=["0000:3b:00.0"])
     assert labels() != labels(driver_version="580.126.09")
@@ -467,7 +665,9 @@ def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
         inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"gpu_monitoring_tls": tls})
         return [
             (options["name"], options.get("state", "present"), len(options.get("ports", [])))
-            for options in arguments("cadvisor", "Deploy cAdvisor and its proxy", inventory, "gpu1", tmp_path)["services"]
+            for options in arguments("cadvisor", "Deploy cAdvisor and its proxy", inventory, "gpu1", tmp_path)[
+                "services"
+            ]
         ]
 
     assert names(True) == [("cadvisor", "present", 0), ("cadvisor-proxy", "present", 1)]
@@ -484,7 +684,9 @@ def test_the_service_that_loses_the_port_of_the_host_comes_first(tmp_path):
     ],
     ids=["driver works", "driver fails", "no GPU", "not wanted"],
 )
-def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_driver_fails(tmp_path, enabled, present, hardware, states):
+def test_the_dcgm_exporter_goes_where_it_is_not_wanted_and_stays_where_the_driver_fails(
+    tmp_path, enabled, present, hardware, states
+):
     inventory = fleet({"gpu1": {**GPU1, "dcgm_exporter_enabled": enabled}}, {"monitor1": MONITOR})
     gpu = {**GPU, "present": present, "hardware": hardware}
     facts = {"gpu_monitoring_host": {"gpu": gpu, "engine": {"cdi_gpus": True, "runtimes": {}}}}
@@ -506,7 +708,9 @@ def test_one_variable_defers_the_deployment_of_all_roles_but_grafana(tmp_path, r
         return arguments(role, f"Deploy {task}", inventory, "monitor1", tmp_path)["deferred"]
 
     assert (deferred(), deferred(gpu_monitoring_deploy="deferred")) == (False, True)
-    assert "deferred" not in arguments("grafana", "Deploy Grafana", fleet({}, {"monitor1": MONITOR}), "monitor1", tmp_path)
+    assert "deferred" not in arguments(
+        "grafana", "Deploy Grafana", fleet({}, {"monitor1": MONITOR}), "monitor1", tmp_path
+    )
 
 
 @pytest.mark.parametrize(
@@ -525,7 +729,9 @@ def test_the_host_name_of_the_node_exporter_is_one_that_the_kernel_takes(tmp_pat
     assert service("node_exporter", "node-exporter", inventory, name, tmp_path)["hostname"] == host_name
 
 
-@pytest.mark.parametrize(("apparmor", "expected"), [(True, ["no-new-privileges", "apparmor=unconfined"]), (False, ["no-new-privileges"])])
+@pytest.mark.parametrize(
+    ("apparmor", "expected"), [(True, ["no-new-privileges", "apparmor=unconfined"]), (False, ["no-new-privileges"])]
+)
 def test_cadvisor_leaves_the_profile_that_hides_privileged_containers(tmp_path, apparmor, expected):
     facts = {"gpu_monitoring_host": {"engine": {"apparmor": apparmor}}}
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
@@ -539,5 +745,7 @@ def test_a_changed_toolkit_does_not_take_the_known_targets_from_the_report(tmp_p
         "gpu_monitoring_host": {"gpu": {"present": False}, "json_files": targets},
         "nvidia_container_toolkit_result": {"host": {"gpu": {"present": True}, "json_files": {}}},
     }
-    told = arguments("nvidia_container_toolkit", "Update the state of the host for later roles", inventory, "gpu1", tmp_path, facts)
+    told = arguments(
+        "nvidia_container_toolkit", "Update the state of the host for later roles", inventory, "gpu1", tmp_path, facts
+    )
     assert told["gpu_monitoring_host"] == {"gpu": {"present": True}, "json_files": targets}

@@ -82,19 +82,32 @@ def test_a_monitoring_host_on_its_loopback_and_a_host_on_the_network_both_speak_
 def test_an_exporter_whose_monitoring_host_is_not_in_the_inventory_speaks_tls(role, name, tmp_path):
     alone = {"all": {"hosts": {"gpu1": {"ansible_host": "192.0.2.11"}}}}
     options = service(role, name, alone, "gpu1", tmp_path)
-    assert ({port["address"] for port in options["ports"]}, options["health"]["http"]["scheme"]) == ({"192.0.2.11"}, "https")
+    assert ({port["address"] for port in options["ports"]}, options["health"]["http"]["scheme"]) == (
+        {"192.0.2.11"},
+        "https",
+    )
 
 
 def test_one_variable_switches_it(tmp_path):
-    off = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"gpu_monitoring_tls": "false"})
+    off = fleet(
+        {"gpu1": {"ansible_host": "192.0.2.11"}},
+        {"monitor1": {"ansible_host": "192.0.2.10"}},
+        {"gpu_monitoring_tls": "false"},
+    )
     assert service("cadvisor", "cadvisor", off, "gpu1", tmp_path)["ports"]
     on = fleet({"machine": {"ansible_host": "127.0.0.1"}}, {"machine": {}}, {"gpu_monitoring_tls": True})
     assert not service("cadvisor", "cadvisor", on, "machine", tmp_path)["ports"]
 
 
 def test_secrets_of_a_sites_own_jobs_are_files_that_no_other_user_reads(tmp_path):
-    given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"prometheus_secret_files": {"token": "of the site"}})
-    files = {file["path"]: file for file in service("prometheus", "prometheus", given, "monitor1", tmp_path)["secret_files"]}
+    given = fleet(
+        {"gpu1": {"ansible_host": "192.0.2.11"}},
+        {"monitor1": {"ansible_host": "192.0.2.10"}},
+        {"prometheus_secret_files": {"token": "of the site"}},
+    )
+    files = {
+        file["path"]: file for file in service("prometheus", "prometheus", given, "monitor1", tmp_path)["secret_files"]
+    }
     kept = files["/etc/gpu_monitoring/prometheus/secrets/token"]
     assert (kept["content"], kept["owner"], kept["group"], kept["mode"]) == ("of the site", "65534", "0", "0440")
 
@@ -105,9 +118,16 @@ def test_nobody_signs_up_or_in_without_a_name(tmp_path):
 
 
 def test_a_service_on_all_addresses_is_reached_by_the_one_of_the_certificate(tmp_path):
-    given = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, {"grafana_address": "0.0.0.0"})
+    given = fleet(
+        {"gpu1": {"ansible_host": "192.0.2.11"}},
+        {"monitor1": {"ansible_host": "192.0.2.10"}},
+        {"grafana_address": "0.0.0.0"},
+    )
     facts = {"__grafana_rotates": False}
-    assert arguments("grafana", "Declare datasources, folders and dashboards", given, "monitor1", tmp_path, facts)["url"] == "https://192.0.2.10:3000"
+    assert (
+        arguments("grafana", "Declare datasources, folders and dashboards", given, "monitor1", tmp_path, facts)["url"]
+        == "https://192.0.2.10:3000"
+    )
 
 
 def test_grafana_protects_its_cookies_by_https_alone(tmp_path):
@@ -119,7 +139,10 @@ def test_grafana_protects_its_cookies_by_https_alone(tmp_path):
     plain = environment(grafana_protocol="http")
     assert ("GF_SERVER_PROTOCOL" in plain, plain["GF_SECURITY_COOKIE_SECURE"]) == (False, "false")
     behind = environment(grafana_protocol="http", grafana_root_url="https://grafana.example.com/")
-    assert (behind["GF_SECURITY_COOKIE_SECURE"], behind["GF_SERVER_ROOT_URL"]) == ("true", "https://grafana.example.com/")
+    assert (behind["GF_SECURITY_COOKIE_SECURE"], behind["GF_SERVER_ROOT_URL"]) == (
+        "true",
+        "https://grafana.example.com/",
+    )
 
 
 def test_the_key_of_grafana_is_made_once(tmp_path):

@@ -37,13 +37,21 @@ def test_what_a_site_adds_comes_beside_what_the_role_sets(role, tmp_path):
     assert options["labels"] == {**plain["labels"], "team": "ml"}
     assert options["mounts"] == [*plain["mounts"], MOUNT]
     assert (plain["cpus"], options["cpus"]) == (0, 1.5)
-    assert check(host_variables(tmp_path, {"gpu1": GPU1}, {"monitor1": MONITOR}, variables), [role], ["gpu1", "monitor1"]) is None
+    assert (
+        check(host_variables(tmp_path, {"gpu1": GPU1}, {"monitor1": MONITOR}, variables), [role], ["gpu1", "monitor1"])
+        is None
+    )
 
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_the_names_of_the_role_itself_are_known(role, tmp_path):
-    options, own = rendered(role, tmp_path, dcgm_exporter_remote_hostengine="10.0.0.1:5555", container_gpu_collector_usage=True), SERVICES[role]
-    targets = {mount["target"] for mount in options["mounts"]} | {path.partition(":")[0] for path in options.get("tmpfs", [])}
+    options, own = (
+        rendered(role, tmp_path, dcgm_exporter_remote_hostengine="10.0.0.1:5555", container_gpu_collector_usage=True),
+        SERVICES[role],
+    )
+    targets = {mount["target"] for mount in options["mounts"]} | {
+        path.partition(":")[0] for path in options.get("tmpfs", [])
+    }
     # The folder of Docker's data is the host's, and the files of /proc are below one folder.
     targets = {target for target in targets if target != "/var/lib/docker" and not target.startswith("/procfs/")}
     assert targets <= set(own.mounts)
@@ -54,7 +62,11 @@ def test_the_names_of_the_role_itself_are_known(role, tmp_path):
 
 @pytest.mark.parametrize("role", [*SERVICES, "cadvisor_proxy"])
 def test_names_and_logs_of_all_containers_follow_the_shared_variables(role, tmp_path):
-    shared = {"gpu_monitoring_container_prefix": "gpu-", "gpu_monitoring_log_driver": "local", "gpu_monitoring_log_options": {"max-size": "1m"}}
+    shared = {
+        "gpu_monitoring_container_prefix": "gpu-",
+        "gpu_monitoring_log_driver": "local",
+        "gpu_monitoring_log_options": {"max-size": "1m"},
+    }
     name = "cadvisor-proxy" if role == "cadvisor_proxy" else ""
     role = "cadvisor" if name else role
     options = rendered(role, tmp_path, name, **shared, cadvisor_labels_extra={"team": "ml"})
@@ -74,19 +86,59 @@ def test_errors_name_the_variable_of_a_port(role, tmp_path):
 @pytest.mark.parametrize(
     ("role", "variable", "value", "problem"),
     [
-        ("dcgm_exporter", "dcgm_exporter_environment_extra", {"DCGM_EXPORTER_LISTEN": ":1"}, "the role sets DCGM_EXPORTER_LISTEN itself"),
-        ("grafana", "grafana_environment_extra", {"GF_SECURITY_SECRET_KEY": "x"}, "the role sets GF_SECURITY_SECRET_KEY. Set grafana_secret_key"),
+        (
+            "dcgm_exporter",
+            "dcgm_exporter_environment_extra",
+            {"DCGM_EXPORTER_LISTEN": ":1"},
+            "the role sets DCGM_EXPORTER_LISTEN itself",
+        ),
+        (
+            "grafana",
+            "grafana_environment_extra",
+            {"GF_SECURITY_SECRET_KEY": "x"},
+            "the role sets GF_SECURITY_SECRET_KEY. Set grafana_secret_key",
+        ),
         ("grafana", "grafana_environment_extra", {"GF_LIVE_ENABLED": True}, "the value of GF_LIVE_ENABLED is not text"),
         ("cadvisor", "cadvisor_environment_extra", {"A=B": "x"}, "'A=B' is not a name of an environment variable"),
-        ("prometheus", "prometheus_environment_extra", {"AWS_SECRET_ACCESS_KEY": "x"}, "AWS_SECRET_ACCESS_KEY is a secret, .* by prometheus_secret_files"),
-        ("cadvisor", "cadvisor_environment_extra", {"PROXY": "http://me:x@proxy"}, "PROXY is a secret, .* by cadvisor_mounts_extra"),
-        ("grafana", "grafana_environment_extra", {True: "x", "GF_LIVE_ENABLED": True}, "the value of GF_LIVE_ENABLED is not text"),
+        (
+            "prometheus",
+            "prometheus_environment_extra",
+            {"AWS_SECRET_ACCESS_KEY": "x"},
+            "AWS_SECRET_ACCESS_KEY is a secret, .* by prometheus_secret_files",
+        ),
+        (
+            "cadvisor",
+            "cadvisor_environment_extra",
+            {"PROXY": "http://me:x@proxy"},
+            "PROXY is a secret, .* by cadvisor_mounts_extra",
+        ),
+        (
+            "grafana",
+            "grafana_environment_extra",
+            {True: "x", "GF_LIVE_ENABLED": True},
+            "the value of GF_LIVE_ENABLED is not text",
+        ),
         ("dcgm_exporter", "dcgm_exporter_labels_extra", {"gpus": "none"}, "the role sets gpus itself"),
-        ("prometheus", "prometheus_labels_extra", {"mlops.gpu_monitoring.service": "x"}, "is a label of the collection"),
-        ("prometheus", "prometheus_mounts_extra", [{**MOUNT, "target": "/prometheus/"}], "has a mount at /prometheus already"),
+        (
+            "prometheus",
+            "prometheus_labels_extra",
+            {"mlops.gpu_monitoring.service": "x"},
+            "is a label of the collection",
+        ),
+        (
+            "prometheus",
+            "prometheus_mounts_extra",
+            [{**MOUNT, "target": "/prometheus/"}],
+            "has a mount at /prometheus already",
+        ),
         ("node_exporter", "node_exporter_mounts_extra", [MOUNT, MOUNT], "has a mount at /site already"),
         ("node_exporter", "node_exporter_mounts_extra", [{**MOUNT, "target": "site"}], "site is not an absolute path"),
-        ("grafana", "grafana_mounts_extra", [{**MOUNT, "source": "plugins"}], "the source plugins is not an absolute path"),
+        (
+            "grafana",
+            "grafana_mounts_extra",
+            [{**MOUNT, "source": "plugins"}],
+            "the source plugins is not an absolute path",
+        ),
         ("node_exporter", "node_exporter_mounts_extra", [{"source": "/srv"}], "target"),
     ],
 )

@@ -40,4 +40,7 @@ def test_a_fixture_that_fails_is_reported():
 
 def test_a_long_failure_is_cut():
     log = "____ test_long ____\n" + f"E   {'x' * 1000}\n" * 50
-    assert [len(line) for line in failures.summary(log).splitlines()] == [len("test_long"), *[failures.WIDTH] * failures.LINES_OF_A_TEST]
+    assert [len(line) for line in failures.summary(log).splitlines()] == [
+        len("test_long"),
+        *[failures.WIDTH] * failures.LINES_OF_A_TEST,
+    ]

@@ -45,7 +45,11 @@ def image(name):
         ("first", ["v3.13.9", "v3.13.10", "v3.14.0", "v3.130.0"], "3.13.10"),
         ("first", ["v3.13.6-rc.0", "v3.13.6-distroless", "3.13.6", "latest", "main"], "3.13.5"),
         ("first", [], "3.13.5"),
-        ("second", ["4.6.1-4.8.4-distroless", "4.6.2-4.8.5-ubuntu22.04", "4.7.0-4.9.0-distroless"], "4.6.1-4.8.4-distroless"),
+        (
+            "second",
+            ["4.6.1-4.8.4-distroless", "4.6.2-4.8.5-ubuntu22.04", "4.7.0-4.9.0-distroless"],
+            "4.6.1-4.8.4-distroless",
+        ),
     ],
 )
 def test_only_newer_versions_of_the_line_and_the_form_count(name, tags, version):

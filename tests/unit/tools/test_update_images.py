@@ -104,7 +104,10 @@ def test_an_answer_that_is_no_list_of_tags_keeps_all_lines(upstream, content):
     upstream.answers["a/first"] = [(200, content, {})]
     update = upstream.update()
     assert (update.text, update.report) == (upstream.table, [])
-    assert update.unanswered[0] == f"first: {upstream.fake.name}/a/first: the answer is not a list of tags. Check the proxy."
+    assert (
+        update.unanswered[0]
+        == f"first: {upstream.fake.name}/a/first: the answer is not a list of tags. Check the proxy."
+    )
 
 
 def test_a_registry_that_limits_requests_is_waited_for_two_minutes_once(upstream, pauses):

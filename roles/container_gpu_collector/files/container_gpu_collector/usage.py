@@ -87,9 +87,7 @@ def of_containers(
             yield _use(of_device, containers[identifier] if identifier else None, pids, memory)
 
 
-def _use(
-    measured: Processes, container: Optional[Container], pids: list[int], memory: list[Optional[int]]
-) -> Use:
+def _use(measured: Processes, container: Optional[Container], pids: list[int], memory: list[Optional[int]]) -> Use:
     known = [amount for amount in memory if amount is not None]
     percent = None if measured.utilization is None else sum(measured.utilization.get(pid, 0) for pid in pids)
     return Use(

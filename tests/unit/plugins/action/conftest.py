@@ -45,8 +45,16 @@ def playbook(tmp_path):
             plays = [{"hosts": "gpu_hosts", "gather_facts": False, **play} for play in source]
             source = tmp_path / "play.json"
             source.write_text(json.dumps(plays))
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "inventory.json", source, *arguments]
-        done = subprocess.run(command, env={**os.environ, **environment}, cwd=tmp_path, capture_output=True, text=True, check=False)
+        command = [
+            Path(sys.executable).with_name("ansible-playbook"),
+            "-i",
+            tmp_path / "inventory.json",
+            source,
+            *arguments,
+        ]
+        done = subprocess.run(
+            command, env={**os.environ, **environment}, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         return done.returncode, done.stdout + done.stderr
 
     return run

@@ -27,12 +27,19 @@ def test_the_site_playbook_needs_nothing_of_a_host_outside_the_groups_and_can_sk
     assert "Deploy the node exporter" in output
     assert "Deploy cAdvisor" not in output
     assert output.count("Warning: dcgm_exporter_interval on ") == 1
-    assert "on gpu1 is 1s, and the counters have DCGM_FI_DEV_PCIE_TX_THROUGHPUT, DCGM_FI_DEV_PCIE_RX_THROUGHPUT. " in output
+    assert (
+        "on gpu1 is 1s, and the counters have DCGM_FI_DEV_PCIE_TX_THROUGHPUT, DCGM_FI_DEV_PCIE_RX_THROUGHPUT. "
+        in output
+    )
 
 
 @pytest.mark.parametrize(
     ("host", "variable", "value"),
-    [("monitor1", "node_exporter_port", "http"), ("gpu2", "dcgm_exporter_interval", "2m"), ("monitor1", "grafana_admin_password", "x ")],
+    [
+        ("monitor1", "node_exporter_port", "http"),
+        ("gpu2", "dcgm_exporter_interval", "2m"),
+        ("monitor1", "grafana_admin_password", "x "),
+    ],
 )
 def test_the_first_play_refuses_a_value_of_any_role_before_anything_is_made(playbook, tmp_path, host, variable, value):
     code, output = playbook(SITE, *NEW, variables={host: {variable: value}})
@@ -44,27 +51,43 @@ def test_the_first_play_refuses_a_value_of_any_role_before_anything_is_made(play
 
 def test_a_role_is_checked_for_no_host_that_does_not_get_it(playbook):
     wrong = {"dcgm_exporter_interval": "2m", "nvidia_container_toolkit_enabled": "perhaps"}
-    code, output = playbook(SITE, *NEW, "--tags=common", variables={"monitor1": wrong, "switch1": {"node_exporter_memory": "{{ none_such }}"}})
+    code, output = playbook(
+        SITE,
+        *NEW,
+        "--tags=common",
+        variables={"monitor1": wrong, "switch1": {"node_exporter_memory": "{{ none_such }}"}},
+    )
     assert code == 0, output
 
 
 def test_a_role_whose_condition_leaves_out_the_first_host(playbook):
     role = {"role": "mlops.gpu_monitoring.tls", "when": "inventory_hostname == 'gpu2'"}
     condition = "tls_secrets.hosts[inventory_hostname].certificate is match('-----BEGIN')"
-    code, output = playbook([{"roles": [role], "tasks": [{**check(condition), "when": "inventory_hostname == 'gpu2'"}]}], *NEW)
+    code, output = playbook(
+        [{"roles": [role], "tasks": [{**check(condition), "when": "inventory_hostname == 'gpu2'"}]}], *NEW
+    )
     assert code == 0, output
     assert "ok: [gpu2]" in output
 
 
 def test_a_later_play_sees_what_changed_and_takes_the_secrets_of_the_earlier_one(playbook):
-    keep = {"ansible.builtin.set_fact": {"first": "{{ tls_secrets.hosts[inventory_hostname].certificate }}"}, "no_log": True}
+    keep = {
+        "ansible.builtin.set_fact": {"first": "{{ tls_secrets.hosts[inventory_hostname].certificate }}"},
+        "no_log": True,
+    }
     discovered = {"ansible.builtin.set_fact": {"model_servers": [{"name": "llama", "port": 8000}]}}
     named = {"ansible.builtin.set_fact": {"tls_alternative_names": ["gpus.example.org"]}}
     certificate = "tls_secrets.hosts[inventory_hostname].certificate"
     code, output = playbook(
         [
             {"tasks": [TLS, check("gpu_monitoring_fleet.model_servers | length == 0"), keep]},
-            {"tasks": [discovered, TLS, check("gpu_monitoring_fleet.model_servers | length == 2", f"{certificate} == first")]},
+            {
+                "tasks": [
+                    discovered,
+                    TLS,
+                    check("gpu_monitoring_fleet.model_servers | length == 2", f"{certificate} == first"),
+                ]
+            },
             {"tasks": [named, TLS, check(f"{certificate} != first")]},
         ],
         *NEW,
@@ -78,8 +101,13 @@ def test_a_later_play_sees_what_changed_and_takes_the_secrets_of_the_earlier_one
 def test_a_file_of_variables_for_each_host_counts_for_it_alone(playbook, tmp_path):
     for host, port in (("gpu1", 9001), ("gpu2", 9002)):
         (tmp_path / f"{host}.yml").write_text(f"cadvisor_port: {port}\n")
-    ports = {host: f"gpu_monitoring_fleet.hosts.{host}.exporters.cadvisor == {port}" for host, port in (("gpu1", 9001), ("gpu2", 9002))}
-    code, output = playbook([{"vars_files": ["{{ inventory_hostname }}.yml"], "tasks": [TLS, check(*ports.values())]}], *NEW)
+    ports = {
+        host: f"gpu_monitoring_fleet.hosts.{host}.exporters.cadvisor == {port}"
+        for host, port in (("gpu1", 9001), ("gpu2", 9002))
+    }
+    code, output = playbook(
+        [{"vars_files": ["{{ inventory_hostname }}.yml"], "tasks": [TLS, check(*ports.values())]}], *NEW
+    )
     assert code == 0, output
 
 
@@ -87,15 +115,25 @@ def test_an_earlier_deployment_is_looked_for_where_each_host_has_its_files(playb
     directory = "/etc/monitoring/{{ hostvars[inventory_hostname].ansible_host }}"
     missing = {"mlops.gpu_monitoring.tls_secrets": {}, "register": "tls_secrets", "run_once": True}
     fleet = {"mlops.gpu_monitoring.monitoring_fleet": {}, "register": "gpu_monitoring_fleet", "run_once": True}
-    directories = {f"{host}": f"/etc/monitoring/10.0.0.{number}" for host, number in (("gpu1", 1), ("gpu2", 2), ("monitor1", 9))}
+    directories = {
+        f"{host}": f"/etc/monitoring/10.0.0.{number}" for host, number in (("gpu1", 1), ("gpu2", 2), ("monitor1", 9))
+    }
     code, output = playbook(
-        [{"vars": {"gpu_monitoring_config_dir": directory}, "tasks": [fleet, missing, check(f"tls_secrets.config_dirs == {directories}")]}]
+        [
+            {
+                "vars": {"gpu_monitoring_config_dir": directory},
+                "tasks": [fleet, missing, check(f"tls_secrets.config_dirs == {directories}")],
+            }
+        ]
     )
     assert code == 0, output
 
 
 def test_the_first_play_names_the_wrong_variables_of_all_roles_at_once(playbook, tmp_path):
-    wrong = {"monitor1": {"grafana_admin_password": 12345678, "prometheus_port": "none"}, "gpu2": {"cadvisor_memory": "lots"}}
+    wrong = {
+        "monitor1": {"grafana_admin_password": 12345678, "prometheus_port": "none"},
+        "gpu2": {"cadvisor_memory": "lots"},
+    }
     code, output = playbook(SITE, variables=wrong)
     assert code == 2, output
     for variable in ("grafana_admin_password on monitor1", "prometheus_port on monitor1", "cadvisor_memory on gpu2"):
@@ -107,9 +145,14 @@ def test_the_first_play_names_the_wrong_variables_of_all_roles_at_once(playbook,
 
 def test_a_role_refuses_a_wrong_variable_in_a_play_of_its_own(playbook):
     role = {"ansible.builtin.include_role": {"name": "mlops.gpu_monitoring.grafana", "tasks_from": "validate"}}
-    code, output = playbook([{"hosts": "monitoring", "tasks": [role]}], variables={"monitor1": {"grafana_admin_password": 12345678}})
+    code, output = playbook(
+        [{"hosts": "monitoring", "tasks": [role]}], variables={"monitor1": {"grafana_admin_password": 12345678}}
+    )
     assert code == 2, output
-    assert "grafana_admin_password on monitor1: the value is a number and not text. Put the value into quotation marks." in output
+    assert (
+        "grafana_admin_password on monitor1: the value is a number and not text. Put the value into quotation marks."
+        in output
+    )
     assert "12345678" not in output
 
 
@@ -125,7 +168,9 @@ def test_two_controllers_with_everything_from_vault_and_an_empty_home_make_the_s
     vault = tmp_path / "vault.json"
     vault.write_text(json.dumps(content))
     monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "ansible"))
-    shown = {"ansible.builtin.debug": {"msg": "made {{ tls_secrets.hosts[inventory_hostname] | string | hash('sha256') }}"}}
+    shown = {
+        "ansible.builtin.debug": {"msg": "made {{ tls_secrets.hosts[inventory_hostname] | string | hash('sha256') }}"}
+    }
     made = []
     for name in ("first", "second"):
         home = tmp_path / name
@@ -142,7 +187,9 @@ def test_two_controllers_with_everything_from_vault_and_an_empty_home_make_the_s
     assert len({*made[0]}) == 3
 
 
-@pytest.mark.parametrize(("arguments", "refused"), [(["--tags=site"], True), (["--tags=site", "--skip-tags=cadvisor"], False)])
+@pytest.mark.parametrize(
+    ("arguments", "refused"), [(["--tags=site"], True), (["--tags=site", "--skip-tags=cadvisor"], False)]
+)
 def test_the_look_plans_the_services_that_a_tag_of_the_whole_playbook_selects(playbook, arguments, refused):
     look = {"mlops.gpu_monitoring.host_info": {"roles": ["cadvisor"]}, "tags": ["always", "site"]}
     variables = {"tls_enabled": False, "cadvisor_network": "{{ none_such }}"}

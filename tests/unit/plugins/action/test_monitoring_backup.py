@@ -70,7 +70,9 @@ def back_up(host, tmp_path):
 def test_a_folder_that_cannot_be_written_is_named_with_host_and_fix(back_up, tmp_path, location):
     (tmp_path / "file").write_text("")
     output = back_up(folder=str(tmp_path / "file"), location=location)
-    assert f"folder on monitor/1: {tmp_path}/file/monitor%2F1: Not a directory. Correct the path or its rights" in output
+    assert (
+        f"folder on monitor/1: {tmp_path}/file/monitor%2F1: Not a directory. Correct the path or its rights" in output
+    )
     assert "Errno" not in output
 
 
@@ -146,7 +148,9 @@ def test_without_secrets_the_database_is_named_as_missing_too(back_up, host, loc
     expected = [name.format(etc=host / "etc") for name in CLEAR if name != "grafana/resources.json"]
     assert names(result["backup"]) == sorted(expected)
     left_out = {name.format(etc=host / "etc").replace(".gz.vault", "") for name in SECRETS}
-    assert set(result["missing"]) == set(manifest.read(result["backup"]).missing) == {*left_out, "grafana/resources.json"}
+    assert (
+        set(result["missing"]) == set(manifest.read(result["backup"]).missing) == {*left_out, "grafana/resources.json"}
+    )
     assert "Not in the backup of monitor/1: " in result["warnings"][0]
     assert "grafana/grafana.db: secrets are left out" in result["warnings"][0]
 
@@ -347,9 +351,7 @@ def test_a_disk_of_the_controller_that_fills_fails_the_backup_and_keeps_the_earl
 
 
 def test_two_runs_at_once_into_one_folder_are_refused(tmp_path):
-    first, second = (
-        ControllerTarget(str(tmp_path / "monitor1" / name), files_of(Host())) for name in "ab"
-    )
+    first, second = (ControllerTarget(str(tmp_path / "monitor1" / name), files_of(Host())) for name in "ab")
     with (
         first.locked(),
         pytest.raises(AnsibleActionFail, match="another run is making a backup there"),

@@ -198,9 +198,21 @@ def _without_database(backup):
         ),
         (None, {"folders": {"grafana-data": ""}}, "the host does not see the folder of the volume grafana-data, ''"),
         (None, {"backup": "backups"}, "backup: 'backups' is not an absolute path"),
-        (None, {"backup": "/nowhere"}, "/nowhere is not a backup: there is no manifest.json. Name the folder that has this file."),
-        (None, {"backup": "/nowhere", "location": "host"}, "/nowhere is not a backup: there is no manifest.json. Name the"),
-        (None, {"backup": __file__}, f"{__file__}/manifest.json cannot be read: Not a directory. Use another backup. Origin"),
+        (
+            None,
+            {"backup": "/nowhere"},
+            "/nowhere is not a backup: there is no manifest.json. Name the folder that has this file.",
+        ),
+        (
+            None,
+            {"backup": "/nowhere", "location": "host"},
+            "/nowhere is not a backup: there is no manifest.json. Name the",
+        ),
+        (
+            None,
+            {"backup": __file__},
+            f"{__file__}/manifest.json cannot be read: Not a directory. Use another backup. Origin",
+        ),
     ],
     ids=[
         "wrong folder",

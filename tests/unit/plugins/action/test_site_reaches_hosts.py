@@ -28,7 +28,10 @@ def test_an_unreachable_host_is_tried_once_and_named_and_the_others_are_deployed
     assert output.count("UNREACHABLE!") == 1
     assert recap(output)["gpu2"]["unreachable"] == 1
     assert "gpu2: Nothing was deployed: " in output and "Connection refused" in output
-    for host, task in {"gpu1": "Deploy the collected services", "monitor1": "Declare datasources, folders and dashboards"}.items():
+    for host, task in {
+        "gpu1": "Deploy the collected services",
+        "monitor1": "Declare datasources, folders and dashboards",
+    }.items():
         assert re.search(rf"^TASK \[.*{task}\] \*+\n(?:.*\n)?(ok|changed): \[{host}\]", output, re.MULTILINE), output
 
 
@@ -62,7 +65,12 @@ def test_a_toolkit_that_is_refused_leaves_the_host_its_exporters(playbook):
     assert code == 2, output
     assert "gpu1: Install, configure or remove the toolkit: The NVIDIA driver of gpu1 is" in output
     assert recap(output)["gpu1"]["failed"] == 1
-    for task in ("Deploy the node exporter", "Deploy cAdvisor and its proxy", "Deploy the DCGM exporter", "Deploy the collected services"):
+    for task in (
+        "Deploy the node exporter",
+        "Deploy cAdvisor and its proxy",
+        "Deploy the DCGM exporter",
+        "Deploy the collected services",
+    ):
         assert re.search(rf"^TASK \[.*{task}\] \*+\n(?:.*\n)?(ok|changed): \[gpu1\]", output, re.MULTILINE), output
 
 
@@ -106,20 +114,33 @@ def test_a_limited_run_says_that_the_monitoring_host_cannot_be_asked(playbook):
 
 def test_the_engine_is_not_restarted_for_proxies_under_containers_that_started_after_the_first_look(playbook):
     proxies = {"http-proxy": "", "https-proxy": "", "no-proxy": ""}
-    first_look = {"engine": {"reachable": True, "version": "28.5.2", "live_restore": False, "containers": [], "proxies": proxies}, "json_files": {}}
+    first_look = {
+        "engine": {"reachable": True, "version": "28.5.2", "live_restore": False, "containers": [], "proxies": proxies},
+        "json_files": {},
+    }
     role = {"name": "mlops.gpu_monitoring.docker_engine", "tasks_from": "proxies.yml"}
     wanted = {"docker_engine_https_proxy": "http://proxy.example:3128", "docker_engine_allow_restart": True}
-    tasks = [{"ansible.builtin.set_fact": {"gpu_monitoring_host": first_look}}, {"ansible.builtin.include_role": role, "vars": wanted}]
+    tasks = [
+        {"ansible.builtin.set_fact": {"gpu_monitoring_host": first_look}},
+        {"ansible.builtin.include_role": role, "vars": wanted},
+    ]
     code, output = playbook([{"tasks": tasks}], "--limit=gpu1")
     assert code == 2, output
-    assert "which would stop the running containers cadvisor, cadvisor-proxy, dcgm-exporter, node-exporter." in " ".join(output.split())
+    assert (
+        "which would stop the running containers cadvisor, cadvisor-proxy, dcgm-exporter, node-exporter."
+        in " ".join(output.split())
+    )
     assert "TASK [mlops.gpu_monitoring.docker_engine : Write the proxies]" not in output
 
 
 @pytest.mark.parametrize(
     ("engine", "variables", "problem"),
     [
-        ({"installed": False}, {"docker_engine_install": True}, "docker_engine_allow_restart is false. Set it to true."),
+        (
+            {"installed": False},
+            {"docker_engine_install": True},
+            "docker_engine_allow_restart is false. Set it to true.",
+        ),
         ({"installed": False}, {"docker_engine_install": True, "docker_engine_allow_restart": True}, ""),
         ({"installed": True}, {"docker_engine_install": True}, ""),
         ({"installed": False}, {}, ""),
@@ -135,7 +156,8 @@ def test_proxies_that_a_new_engine_cannot_take_are_refused_before_it_is_installe
         {"ansible.builtin.debug": {"msg": "<{{ __docker_engine_proxy_problem }}>"}},
     ]
     code, output = playbook(
-        [{"tasks": tasks, "vars": {"docker_engine_https_proxy": "http://proxy.example:3128", **variables}}], "--limit=gpu1"
+        [{"tasks": tasks, "vars": {"docker_engine_https_proxy": "http://proxy.example:3128", **variables}}],
+        "--limit=gpu1",
     )
     assert code == 0, output
     assert f"{problem}>" in output and (problem or "<>" in output)

@@ -23,7 +23,9 @@ from tests.conftest import COLLECTIONS
 
 
 def act(check=False, diff=False, host="gpu1", playbook_dir=".", **options):
-    task = SimpleNamespace(args=options, check_mode=check, diff=diff, async_val=0, action="mlops.gpu_monitoring.tls_certificate")
+    task = SimpleNamespace(
+        args=options, check_mode=check, diff=diff, async_val=0, action="mlops.gpu_monitoring.tls_certificate"
+    )
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
     loader = DataLoader()
     loader.set_basedir(playbook_dir)
@@ -42,7 +44,10 @@ def run(folder):
 
 def content(folder):
     """Path, mode and bytes of everything below the folder."""
-    return {str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"") for path in sorted(folder.rglob("*"))}
+    return {
+        str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 def pair(result):
@@ -188,7 +193,9 @@ def damaged(folder, name):
 def with_passphrase(folder):
     key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
     encryption = serialization.BestAvailableEncryption(b"word")
-    (folder / "ca.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+    (folder / "ca.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    )
 
 
 def linked(path):
@@ -198,19 +205,52 @@ def linked(path):
 
 REFUSED = {
     "no key of the CA": (lambda folder: (folder / "ca.key").unlink(), ["{}/ca.crt exists without its key", "backup"]),
-    "no certificate of the CA": (lambda folder: (folder / "ca.crt").unlink(), ["{}/ca.key exists without its certificate", "backup"]),
-    "a damaged certificate of the CA": (lambda folder: damaged(folder, "ca.crt"), ["{}/ca.crt and {}/ca.key", "certificate is damaged", "backup"]),
-    "a damaged key of the CA": (lambda folder: damaged(folder, "ca.key"), ["{}/ca.crt and {}/ca.key", "key is damaged", "backup"]),
-    "a damaged key of the host": (lambda folder: damaged(folder, "hosts/gpu1.key"), ["{}/hosts/gpu1.key", "key is damaged", "move both away"]),
+    "no certificate of the CA": (
+        lambda folder: (folder / "ca.crt").unlink(),
+        ["{}/ca.key exists without its certificate", "backup"],
+    ),
+    "a damaged certificate of the CA": (
+        lambda folder: damaged(folder, "ca.crt"),
+        ["{}/ca.crt and {}/ca.key", "certificate is damaged", "backup"],
+    ),
+    "a damaged key of the CA": (
+        lambda folder: damaged(folder, "ca.key"),
+        ["{}/ca.crt and {}/ca.key", "key is damaged", "backup"],
+    ),
+    "a damaged key of the host": (
+        lambda folder: damaged(folder, "hosts/gpu1.key"),
+        ["{}/hosts/gpu1.key", "key is damaged", "move both away"],
+    ),
     "a passphrase": (with_passphrase, ["{}/ca.key", "has a passphrase"]),
-    "a key of another CA": (lambda folder: os.replace(folder / "hosts/gpu1.key", folder / "ca.key"), ["{}/ca.crt was not signed with {}/ca.key"]),
+    "a key of another CA": (
+        lambda folder: os.replace(folder / "hosts/gpu1.key", folder / "ca.key"),
+        ["{}/ca.crt was not signed with {}/ca.key"],
+    ),
     "a link instead of the folder": (linked, ["{} is a link", "Put the folder itself there"]),
-    "a link instead of hosts": (lambda folder: linked(folder / "hosts"), ["{}/hosts is a link", "Put the folder itself there"]),
-    "a link instead of the key": (lambda folder: linked(folder / "ca.key"), ["{}/ca.key is a link", "Put the file itself there"]),
-    "a folder that the group can write to": (lambda folder: folder.chmod(0o770), ["{} has the mode 0770", "chmod go-w {}"]),
-    "hosts that all can write to": (lambda folder: (folder / "hosts").chmod(0o707), ["{}/hosts has the mode 0707", "chmod go-w {}/hosts"]),
-    "a certificate that all can write to": (lambda folder: (folder / "ca.crt").chmod(0o646), ["{}/ca.crt has the mode 0646", "chmod go-w {}/ca.crt"]),
-    "a key that the group can read": (lambda folder: (folder / "ca.key").chmod(0o640), ["{}/ca.key has the mode 0640", "chmod go-rwx {}/ca.key"]),
+    "a link instead of hosts": (
+        lambda folder: linked(folder / "hosts"),
+        ["{}/hosts is a link", "Put the folder itself there"],
+    ),
+    "a link instead of the key": (
+        lambda folder: linked(folder / "ca.key"),
+        ["{}/ca.key is a link", "Put the file itself there"],
+    ),
+    "a folder that the group can write to": (
+        lambda folder: folder.chmod(0o770),
+        ["{} has the mode 0770", "chmod go-w {}"],
+    ),
+    "hosts that all can write to": (
+        lambda folder: (folder / "hosts").chmod(0o707),
+        ["{}/hosts has the mode 0707", "chmod go-w {}/hosts"],
+    ),
+    "a certificate that all can write to": (
+        lambda folder: (folder / "ca.crt").chmod(0o646),
+        ["{}/ca.crt has the mode 0646", "chmod go-w {}/ca.crt"],
+    ),
+    "a key that the group can read": (
+        lambda folder: (folder / "ca.key").chmod(0o640),
+        ["{}/ca.key has the mode 0640", "chmod go-rwx {}/ca.key"],
+    ),
 }
 
 
@@ -239,7 +279,10 @@ def test_a_file_instead_of_a_folder(run, folder):
         ({"name": ""}, "name: '' is neither"),
         ({"name": "../gpu1"}, "name: '../gpu1' is neither"),
         ({"host": "gpu 1"}, "name: 'gpu 1' is neither"),
-        ({"alternative_names": ["gpu1", "https://gpu1"]}, "alternative_names: 'https://gpu1' is neither .* Write it like"),
+        (
+            {"alternative_names": ["gpu1", "https://gpu1"]},
+            "alternative_names: 'https://gpu1' is neither .* Write it like",
+        ),
         ({"valid_days": 0}, "valid_days: 0 is out of range"),
         ({"valid_days": 3650}, "valid_days: 3650 is out of range.*less than ca_valid_days, which is 3650"),
         ({"renew_days": -1}, "renew_days: -1 is out of range"),
@@ -286,8 +329,14 @@ PLAY = """
 def test_ansible_shows_no_key_and_later_tasks_have_it(tmp_path):
     (tmp_path / "play.yml").write_text(PLAY)
     # Nothing is asked of the host, which therefore need not be there.
-    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": {"gpu1": {"ansible_host": "no-such-host.invalid"}}}}))
-    own = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_LOG_PATH": str(tmp_path / "log")}
+    (tmp_path / "hosts.json").write_text(
+        json.dumps({"all": {"hosts": {"gpu1": {"ansible_host": "no-such-host.invalid"}}}})
+    )
+    own = {
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_HOME": str(tmp_path / "home"),
+        "ANSIBLE_LOG_PATH": str(tmp_path / "log"),
+    }
     command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "--diff", "-vvvv", "play.yml"]
     ran = subprocess.run(command, cwd=tmp_path, env={**os.environ, **own}, capture_output=True, text=True, check=False)
     shown = ran.stdout + ran.stderr + (tmp_path / "log").read_text()

@@ -30,7 +30,12 @@ def test_what_is_wrong_is_said(authority):
     certificate, key = issued(authority, "192.0.2.10")
     assert certificate_problem("none", key, []) == "the certificate is not PEM text that can be read"
     assert certificate_problem(certificate, "none", []) == "the key is not PEM text that can be read"
-    assert certificate_problem(certificate, issued(authority, "192.0.2.10")[1], []).startswith("the key is not that of the certificate")
-    assert certificate_problem(certificate, key, ["192.0.2.10", "192.0.2.11", "prometheus"]) == "the certificate is not for 192.0.2.11, prometheus"
+    assert certificate_problem(certificate, issued(authority, "192.0.2.10")[1], []).startswith(
+        "the key is not that of the certificate"
+    )
+    assert (
+        certificate_problem(certificate, key, ["192.0.2.10", "192.0.2.11", "prometheus"])
+        == "the certificate is not for 192.0.2.11, prometheus"
+    )
     old = issued(authority, "192.0.2.10", not_after=datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc))
     assert certificate_problem(*old, []).endswith(" to 2020-01-02")

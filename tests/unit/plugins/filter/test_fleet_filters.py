@@ -42,7 +42,9 @@ class HostVars:
         return {"gpu_monitoring_host": {"gpu": self._looks[host]}} if host in self._looks else {}
 
 
-GPU, NONE, BROKEN = ({"present": present, "hardware": hardware} for present, hardware in ((True, True), (False, False), (False, True)))
+GPU, NONE, BROKEN = (
+    {"present": present, "hardware": hardware} for present, hardware in ((True, True), (False, False), (False, True))
+)
 
 
 def group(host, *addresses):
@@ -50,7 +52,11 @@ def group(host, *addresses):
 
 
 def test_the_look_of_the_run_counts():
-    assert gpu_presence(HOSTS, HostVars(gpu1=GPU, gpu2=NONE, both=BROKEN, monitor1=NONE)) == {"gpu1": True, "gpu2": False, "both": True}
+    assert gpu_presence(HOSTS, HostVars(gpu1=GPU, gpu2=NONE, both=BROKEN, monitor1=NONE)) == {
+        "gpu1": True,
+        "gpu2": False,
+        "both": True,
+    }
 
 
 def test_without_a_look_the_previous_targets_count():
@@ -60,7 +66,10 @@ def test_without_a_look_the_previous_targets_count():
 
 
 def test_previous_targets_of_a_user_say_nothing_of_hosts():
-    assert gpu_presence(HOSTS, HostVars(), [{"targets": ["10.0.0.1:9400"]}, {"targets": [], "labels": {"rack": "3"}}]) == {}
+    assert (
+        gpu_presence(HOSTS, HostVars(), [{"targets": ["10.0.0.1:9400"]}, {"targets": [], "labels": {"rack": "3"}}])
+        == {}
+    )
 
 
 def test_of_a_host_that_is_new_nothing_is_known():

@@ -24,7 +24,11 @@ ALL = "registry.example.com:5000"
         ("", {"ghcr.io": "harbor.example.com/ghcr"}, f"quay.io/prometheus/prometheus:v3.13.5@{DIGEST}"),
         ("", {"quay.io": "harbor.example.com/quay/"}, "harbor.example.com/quay/prometheus/prometheus:v3.13.5"),
         ("", {"docker.io": "harbor.example.com/hub"}, "harbor.example.com/hub/prom/prometheus:v3.13.5"),
-        (ALL, {"docker.io": "a.example.com/hub", "quay.io": "b.example.com"}, "b.example.com/prometheus/prometheus:v3.13.5"),
+        (
+            ALL,
+            {"docker.io": "a.example.com/hub", "quay.io": "b.example.com"},
+            "b.example.com/prometheus/prometheus:v3.13.5",
+        ),
         (ALL, {"ghcr.io": "harbor.example.com/ghcr"}, f"{ALL}/prom/prometheus:v3.13.5"),
     ],
 )

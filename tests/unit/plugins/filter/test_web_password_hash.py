@@ -27,7 +27,12 @@ def test_what_go_accepts(password, user, hashed):
 def test_a_hash_for_htpasswd_files():
     """As openssl makes it of the same salt: `openssl passwd -6 -salt rounds=1000$NpSMbFp4e40YGR3f secret`."""
     hashed = web_password_hash("secret", "prometheus", "sha512")
-    made = subprocess.run(["openssl", "passwd", "-6", "-salt", "rounds=1000$NpSMbFp4e40YGR3f", "secret"], capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        ["openssl", "passwd", "-6", "-salt", "rounds=1000$NpSMbFp4e40YGR3f", "secret"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert hashed == made.stdout.strip()
 
 
@@ -38,7 +43,9 @@ def test_another_algorithm_is_refused():
 
 @pytest.mark.parametrize("password", ["secret\n", " secret"])
 def test_a_password_that_prometheus_would_read_without_its_ends(password):
-    with pytest.raises(AnsibleFilterError, match="The password of prometheus begins or ends with white space.* Take it away"):
+    with pytest.raises(
+        AnsibleFilterError, match="The password of prometheus begins or ends with white space.* Take it away"
+    ):
         web_password_hash(password, "prometheus")
 
 
@@ -59,7 +66,9 @@ def poor_libc(request, monkeypatch):
 
 
 def test_ansible_hashes_where_the_c_library_does_not(poor_libc, monkeypatch):
-    monkeypatch.setattr(module, "do_encrypt", lambda password, kind, salt, rounds: f"{kind} of {password}, {salt}, {rounds}")
+    monkeypatch.setattr(
+        module, "do_encrypt", lambda password, kind, salt, rounds: f"{kind} of {password}, {salt}, {rounds}"
+    )
     assert web_password_hash("secret", "prometheus") == f"bcrypt of secret, {ACCEPTED[0][2][7:29]}, 10"
 
 

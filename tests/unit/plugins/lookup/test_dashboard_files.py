@@ -28,7 +28,12 @@ def test_dashboards_come_in_order_with_their_braces_and_the_refresh(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "No such file"), ("a: [", "cannot be read"), ("- uid: a\n", "the file has no dashboard"), ("", "no dashboard")],
+    [
+        (None, "No such file"),
+        ("a: [", "cannot be read"),
+        ("- uid: a\n", "the file has no dashboard"),
+        ("", "no dashboard"),
+    ],
 )
 def test_a_file_without_a_dashboard_is_named(tmp_path, content, words):
     path = tmp_path / "gpus.yml"

@@ -60,7 +60,9 @@ def test_addresses_are_in_the_order_of_their_numbers(monkeypatch):
     ],
 )
 def test_a_name_that_does_not_resolve_is_refused(name, reason):
-    with pytest.raises(ValueError, match=f"'{name}' is not an IP address and does not resolve .*{reason}.* Set gpu_monitoring_address") as refused:
+    with pytest.raises(
+        ValueError, match=f"'{name}' is not an IP address and does not resolve .*{reason}.* Set gpu_monitoring_address"
+    ) as refused:
         resolved(name)
     assert str(refused.value).count(". Set ") == 1
 

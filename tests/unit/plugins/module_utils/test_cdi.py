@@ -88,7 +88,10 @@ def test_a_device_that_only_another_folder_has_comes_from_there(folders):
     gone = UUIDS[0].replace("00000001", "00000009")
     (folders[0] / "nvidia.yaml").write_text(GENERATED.replace(UUIDS[0], gone).replace("580.95.05", "570.86.10"))
     (folders[1] / "nvidia.yaml").write_text(GENERATED)
-    assert describe(folders) == [of(folders[0] / "nvidia.yaml", [gone], ["570.86.10"]), of(folders[1] / "nvidia.yaml", UUIDS, ["580.95.05"])]
+    assert describe(folders) == [
+        of(folders[0] / "nvidia.yaml", [gone], ["570.86.10"]),
+        of(folders[1] / "nvidia.yaml", UUIDS, ["580.95.05"]),
+    ]
 
 
 def test_devices_that_two_files_of_a_folder_have_come_from_none(folders):

@@ -16,7 +16,10 @@ NVIDIA = {"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}
         ("{}", NVIDIA),
         ('{"log-driver": "local"}', {"log-driver": "local", **NVIDIA}),
         ('{"features": {"cdi": false}}', {"features": {"cdi": False}, **NVIDIA}),
-        ('{"runtimes": {"kata": {"path": "k"}}}', {"runtimes": {"kata": {"path": "k"}, "nvidia": {"path": "nvidia-container-runtime"}}}),
+        (
+            '{"runtimes": {"kata": {"path": "k"}}}',
+            {"runtimes": {"kata": {"path": "k"}, "nvidia": {"path": "nvidia-container-runtime"}}},
+        ),
         (
             '{"runtimes": {"nvidia": {"path": "nvidia-container-runtime", "args": ["--debug"]}}}',
             {"runtimes": {"nvidia": {"path": "nvidia-container-runtime", "args": ["--debug"]}}},
@@ -30,7 +33,12 @@ def test_merging_keeps_every_other_key(text, merged):
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [('{"a": 1,}', "line 1, column"), ('{\n  // comment\n  "a": 1\n}', "line 2, column 3"), ('{"a"', "line 1, column 5")]
+    ("text", "place"),
+    [
+        ('{"a": 1,}', "line 1, column"),
+        ('{\n  // comment\n  "a": 1\n}', "line 2, column 3"),
+        ('{"a"', "line 1, column 5"),
+    ],
 )
 def test_broken_json_is_refused_with_its_place(text, place):
     with pytest.raises(ValueError, match=f"daemon.json, {place}.*left unchanged"):

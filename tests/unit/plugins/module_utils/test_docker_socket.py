@@ -13,7 +13,10 @@ VERSION = {"Version": "28.5.1", "ApiVersion": "1.51"}
 @pytest.mark.parametrize(
     ("info", "socket"),
     [
-        ({"Containerd": {"Address": "/run/containerd/containerd.sock", "Namespaces": {"Containers": "moby"}}}, "/run/containerd/containerd.sock"),
+        (
+            {"Containerd": {"Address": "/run/containerd/containerd.sock", "Namespaces": {"Containers": "moby"}}},
+            "/run/containerd/containerd.sock",
+        ),
         ({"Containerd": None}, ""),
         ({}, ""),
     ],
@@ -28,7 +31,13 @@ class OneContainer:
     def get(self, path):
         started = time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime(time.time() - 60))
         state = {"StartedAt": started, "Pid": 0}
-        container = {"Id": "4f66", "Name": "/job", "Config": {"Image": "i", "Env": []}, "HostConfig": {}, "State": state}
+        container = {
+            "Id": "4f66",
+            "Name": "/job",
+            "Config": {"Image": "i", "Env": []},
+            "HostConfig": {},
+            "State": state,
+        }
         return [container] if path == "/containers/json" else container
 
 
@@ -51,7 +60,14 @@ GPUS = "kind: nvidia.com/gpu\ndevices:\n- name: all\n"
         ("25.0.5", ["etc"], True, True),
         ("20.10.24", None, False, False),
     ],
-    ids=["on", "on without a specification", "off", "not said", "features.cdi on an older engine", "an engine that knows nothing of CDI"],
+    ids=[
+        "on",
+        "on without a specification",
+        "off",
+        "not said",
+        "features.cdi on an older engine",
+        "an engine that knows nothing of CDI",
+    ],
 )
 def test_cdi_is_on_where_the_engine_says_its_folders_whatever_its_version(tmp_path, version, folders, enabled, gpus):
     (tmp_path / "etc").mkdir()
@@ -67,7 +83,10 @@ def test_nvidias_runtime_is_known_by_its_program():
         "nvidia": {"path": "/opt/site/wrapper"},
         "gpu": {"path": "/usr/bin/nvidia-container-runtime"},
         "gpu-cdi": {"path": "nvidia-container-runtime.cdi"},
-        "gpu-shim": {"runtimeType": "io.containerd.runc.v2", "options": {"BinaryName": "/usr/bin/nvidia-container-runtime"}},
+        "gpu-shim": {
+            "runtimeType": "io.containerd.runc.v2",
+            "options": {"BinaryName": "/usr/bin/nvidia-container-runtime"},
+        },
         "kata": {"runtimeType": "io.containerd.kata.v2"},
     }
     described = docker_socket.describe(VERSION, {"Runtimes": runtimes})

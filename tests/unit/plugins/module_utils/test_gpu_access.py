@@ -13,7 +13,11 @@ OTHER_HOOK = {"path": "/proc/3724/exe", "args": ["libnetwork-setkey"]}
 
 def bundle(hooks=(), visible=None, devices=(), others=()):
     environment = ["PATH=/bin", *others] + ([f"NVIDIA_VISIBLE_DEVICES={visible}"] if visible is not None else [])
-    return {"process": {"env": environment}, "hooks": {"prestart": list(hooks)}, "linux": {"devices": [{"path": path} for path in devices]}}
+    return {
+        "process": {"env": environment},
+        "hooks": {"prestart": list(hooks)},
+        "linux": {"devices": [{"path": path} for path in devices]},
+    }
 
 
 @pytest.mark.parametrize(

@@ -415,7 +415,9 @@ def asking(value):
     return http_client.Response(503, headers, b"", "")
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [("7", 7, 7), ("999", 30, 30), ("soon", 0.1, 0.3), ("²", 0.1, 0.3), ("", 0.1, 0.3)])
+@pytest.mark.parametrize(
+    ("asked", "least", "most"), [("7", 7, 7), ("999", 30, 30), ("soon", 0.1, 0.3), ("²", 0.1, 0.3), ("", 0.1, 0.3)]
+)
 def test_the_pause_is_what_the_server_asks_for(asked, least, most):
     assert least <= http_client.Retries().pause(1, asking(asked)) <= most
 

@@ -16,7 +16,11 @@ ARGUMENTS = {
     "files": {"type": "list", "elements": "dict", "no_log": False, "options": FILE},
     "outer": {"type": "dict", "options": {"inner": {"type": "dict", "options": FILE}}},
 }
-GIVEN = {"name": "app", "files": [{"path": "/key", "content": SECRET}], "outer": {"inner": {"path": "/key", "content": SECRET}}}
+GIVEN = {
+    "name": "app",
+    "files": [{"path": "/key", "content": SECRET}],
+    "outer": {"inner": {"path": "/key", "content": SECRET}},
+}
 
 
 @pytest.fixture
@@ -42,7 +46,8 @@ def test_options_with_secrets_are_left_out(logged):
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("ansible.module_utils.secrets") is not None, reason="ansible-core 2.22 masks secrets itself"
+    importlib.util.find_spec("ansible.module_utils.secrets") is not None,
+    reason="ansible-core 2.22 masks secrets itself",
 )
 def test_ansible_alone_would_log_a_secret_of_several_lines(logged):
     assert "planted" in logged(AnsibleModule)

@@ -56,7 +56,11 @@ def test_a_key_armoured_again_is_that_of_gpg_without_its_headers(key):
 
 @pytest.mark.parametrize(
     "disguised",
-    [EVIL[1].replace("BLOCK-----\n", "BLOCK----- \n", 1), EVIL[1].replace("PUBLIC KEY BLOCK", "ARMORED FILE"), EVIL[1].replace("PUBLIC KEY BLOCK", "MESSAGE")],
+    [
+        EVIL[1].replace("BLOCK-----\n", "BLOCK----- \n", 1),
+        EVIL[1].replace("PUBLIC KEY BLOCK", "ARMORED FILE"),
+        EVIL[1].replace("PUBLIC KEY BLOCK", "MESSAGE"),
+    ],
     ids=["a space behind BEGIN", "gpg --enarmor", "a message"],
 )
 def test_what_else_is_in_the_text_is_not_in_the_key(disguised):

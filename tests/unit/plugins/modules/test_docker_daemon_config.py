@@ -21,7 +21,10 @@ MERGED = {
     "empty": ("", {}),
     "blank": ("\n  \n", {}),
     "an empty object": ("{}", {}),
-    "log options": ('{"log-driver": "json-file", "log-opts": {"max-size": "10m"}}', {"log-driver": "json-file", "log-opts": {"max-size": "10m"}}),
+    "log options": (
+        '{"log-driver": "json-file", "log-opts": {"max-size": "10m"}}',
+        {"log-driver": "json-file", "log-opts": {"max-size": "10m"}},
+    ),
     "features": ('{"features": {"containerd-snapshotter": true}}', {"features": {"containerd-snapshotter": True}}),
     "CDI off": ('{"features": {"cdi": false}}', {"features": {"cdi": False}}),
     "live-restore on": ('{"live-restore": true}', {"live-restore": True}),
@@ -32,7 +35,10 @@ MERGED = {
     "cgroup driver": ('{"exec-opts": ["native.cgroupdriver=systemd"]}', {"exec-opts": ["native.cgroupdriver=systemd"]}),
     "ulimits": ('{"default-ulimits": {"nofile": {"Hard": 64000}}}', {"default-ulimits": {"nofile": {"Hard": 64000}}}),
     "data root with letters of all kinds": ('{"data-root": "/srv/größe"}', {"data-root": "/srv/größe"}),
-    "big numbers": ('{"max-concurrent-downloads": 12345678901234567890}', {"max-concurrent-downloads": 12345678901234567890}),
+    "big numbers": (
+        '{"max-concurrent-downloads": 12345678901234567890}',
+        {"max-concurrent-downloads": 12345678901234567890},
+    ),
     "Windows line ends": ('{\r\n  "debug": true\r\n}\r\n', {"debug": True}),
     "runtimes that are null": ('{"runtimes": null, "debug": true}', {"debug": True}),
 }
@@ -56,7 +62,13 @@ REFUSED = {
 def run(path, check=False, state="present", config=None):
     """The module's result."""
     output = io.StringIO()
-    arguments = {"path": str(path), "config": config or WANTED, "state": state, "_ansible_check_mode": check, "_ansible_tmpdir": str(path.parent)}
+    arguments = {
+        "path": str(path),
+        "config": config or WANTED,
+        "state": state,
+        "_ansible_check_mode": check,
+        "_ansible_tmpdir": str(path.parent),
+    }
     with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
         docker_daemon_config.main()
     return json.loads(output.getvalue())
@@ -114,7 +126,10 @@ def test_what_cannot_be_written_is_refused_and_left_alone(file, monkeypatch, che
 def test_other_runtimes_and_arguments_stay(file):
     path = file('{"runtimes": {"kata": {"runtimeType": "k"}, "nvidia": {"path": "/old/runtime", "args": ["--debug"]}}}')
     assert run(path)["changed"]
-    assert json.loads(path.read_text())["runtimes"] == {"kata": {"runtimeType": "k"}, "nvidia": {**NVIDIA, "args": ["--debug"]}}
+    assert json.loads(path.read_text())["runtimes"] == {
+        "kata": {"runtimeType": "k"},
+        "nvidia": {**NVIDIA, "args": ["--debug"]},
+    }
 
 
 def test_a_missing_file_and_its_folder_are_made(tmp_path):
@@ -149,7 +164,10 @@ def test_a_link_stays_one(tmp_path):
 REMOVED = {
     "all that there is": (WANTED, {}),
     "beside other settings": ({"debug": True, **WANTED}, {"debug": True}),
-    "beside another runtime": ({"runtimes": {"kata": {"runtimeType": "k"}, "nvidia": NVIDIA}}, {"runtimes": {"kata": {"runtimeType": "k"}}}),
+    "beside another runtime": (
+        {"runtimes": {"kata": {"runtimeType": "k"}, "nvidia": NVIDIA}},
+        {"runtimes": {"kata": {"runtimeType": "k"}}},
+    ),
 }
 KEPT = {
     "no runtime": {"debug": True},
@@ -213,7 +231,9 @@ def dockerd(tmp_path, monkeypatch):
 
 
 def test_what_dockerd_refuses_is_not_put_in_place(file, dockerd):
-    dockerd("""case "$*" in --help) echo ' --validate' ;; *) echo "unable to configure the Docker daemon" >&2; cat "$3" >&2; exit 1 ;; esac""")
+    dockerd(
+        """case "$*" in --help) echo ' --validate' ;; *) echo "unable to configure the Docker daemon" >&2; cat "$3" >&2; exit 1 ;; esac"""
+    )
     path = file('{"debug": true}')
     result = run(path)
     assert result["failed"]

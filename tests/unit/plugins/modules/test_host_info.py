@@ -23,8 +23,7 @@ BROKEN = "*) echo 'NVIDIA-SMI has failed.'; exit 9 ;;"
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch):
-    """The module's answer, with an nvidia-smi of these cases and this hardware; `ask.warnings` are what it warned of.
-    """
+    """The module's answer, with an nvidia-smi of these cases and this hardware; `ask.warnings` are what it warned of."""
     warnings = []
     monkeypatch.setattr(host_info.AnsibleModule, "warn", lambda _module, text: warnings.append(text))
 

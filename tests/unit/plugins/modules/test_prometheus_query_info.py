@@ -26,7 +26,10 @@ PASSWORD = "correct-horse-battery"
 
 def vector(*values: str, **more: Any) -> tuple[int, dict[str, Any]]:
     """A good answer with one series for each value."""
-    result = [{"metric": {"__name__": "up", "host": f"gpu{number}"}, "value": [1772366400.5, value]} for number, value in enumerate(values, 1)]
+    result = [
+        {"metric": {"__name__": "up", "host": f"gpu{number}"}, "value": [1772366400.5, value]}
+        for number, value in enumerate(values, 1)
+    ]
     return 200, {"status": "success", "data": {"resultType": "vector", "result": result}, **more}
 
 
@@ -145,7 +148,16 @@ def test_a_token_is_sent_without_the_end_of_line_of_its_file(server):
         ((200, "<html>Log in</html>"), ["not answered as Prometheus does", "login page"]),
         ((200, ["what"]), ["not answered as Prometheus does"]),
         ((200, {"status": "success", "data": {"resultType": "matrix", "result": []}}), ["matrix", "rate()"]),
-        ((200, {"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "histogram": [1, {}]}]}}), ["histogram_quantile()"]),
+        (
+            (
+                200,
+                {
+                    "status": "success",
+                    "data": {"resultType": "vector", "result": [{"metric": {}, "histogram": [1, {}]}]},
+                },
+            ),
+            ["histogram_quantile()"],
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_plain_words(server, answer, words):

@@ -38,7 +38,9 @@ def host_variables(
         manager.set_host_facts(host, known)
     play_file = folder / "play.yml"
     play_file.write_text(yaml.safe_dump({"hosts": "all", "gather_facts": False, "vars": play_variables or {}}))
-    play = Play.load(loader.load_from_file(str(play_file), trusted_as_template=True), variable_manager=manager, loader=loader)
+    play = Play.load(
+        loader.load_from_file(str(play_file), trusted_as_template=True), variable_manager=manager, loader=loader
+    )
     names = [host.name for host in inventory.get_hosts()]
     known = manager.get_vars(play=play, host=inventory.get_host(next(iter(gpu_hosts or monitoring))))
     return HostVariables(loader, {**known, "ansible_play_hosts_all": names}, play)

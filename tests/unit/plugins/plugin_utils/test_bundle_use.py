@@ -33,9 +33,7 @@ def use(tmp_path):
         images = {
             image.upstream for image in site_images.images(host_variables(tmp_path / "made", *HOSTS, made or variables))
         }
-        listed = [
-            {"reference": text, "digest": INDEX, "reduced": MANIFEST, "platforms": [PLATFORM]} for text in images
-        ]
+        listed = [{"reference": text, "digest": INDEX, "reduced": MANIFEST, "platforms": [PLATFORM]} for text in images]
         contents.update(str(tmp_path / "bundle"), "0.1.0", images=listed)
         return BundleUse(str(tmp_path / "bundle"), host, host_variables(tmp_path, *HOSTS, variables))
 
@@ -47,9 +45,7 @@ def test_an_image_counts_with_the_digests_of_both_image_stores_and_is_not_pulled
         {"name": "grafana", "image": "docker.io/grafana/grafana:1.2"}
     )
     assert service["image"] == "docker.io/grafana/grafana:1.2"
-    assert service["bundled_images"] == {
-        service["image"]: {"digests": [INDEX, MANIFEST, CONFIG], "pull": False}
-    }
+    assert service["bundled_images"] == {service["image"]: {"digests": [INDEX, MANIFEST, CONFIG], "pull": False}}
 
 
 @pytest.mark.parametrize("registry", ["", "r:5000"])

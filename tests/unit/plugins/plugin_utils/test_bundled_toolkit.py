@@ -36,7 +36,9 @@ def test_a_bundle_without_a_kind_has_no_key_of_it(bundle):
     assert bundled_toolkit.key(bundle, "rpm") == ""
 
 
-@pytest.mark.parametrize("content", [b"a secret of the controller", b"/etc/shadow", b"http://r.example.com/key", b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"a secret of the controller", b"/etc/shadow", b"http://r.example.com/key", b"\xff"]
+)
 def test_what_is_no_key_is_neither_used_nor_shown(tmp_path, content):
     key = tmp_path / "packages" / "apt" / "key.asc"
     key.parent.mkdir(parents=True)

@@ -23,7 +23,10 @@ CA = certificates.new_authority(NOW, 3650)
 HOST = certificates.issued(CA, NAMES, NOW, 365)
 
 
-@pytest.mark.parametrize("name", ["gpu1", "GPU1.Example.org", "gpu_1", "_a", "1gpu", "xn--bcher-kva.example", "a" * 63, ".".join(["abc"] * 63)])
+@pytest.mark.parametrize(
+    "name",
+    ["gpu1", "GPU1.Example.org", "gpu_1", "_a", "1gpu", "xn--bcher-kva.example", "a" * 63, ".".join(["abc"] * 63)],
+)
 def test_a_dns_name(name):
     assert certificates.general_name(name) == x509.DNSName(name.lower())
 
@@ -35,7 +38,23 @@ def test_an_ip_address(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", "gpu 1", "a/b", "../a", "bücher", "*.example.org", "a..b", ".a", "a.", "-a", "a-", "a\n", "a" * 64, ".".join(["abc"] * 64)]
+    [
+        "",
+        " ",
+        "gpu 1",
+        "a/b",
+        "../a",
+        "bücher",
+        "*.example.org",
+        "a..b",
+        ".a",
+        "a.",
+        "-a",
+        "a-",
+        "a\n",
+        "a" * 64,
+        ".".join(["abc"] * 64),
+    ]
     + ["10.0.0.256", "192.0.2.0/24", "host:9100", "[::1]", "fe80::1%eth0", "https://gpu1"],
 )
 def test_neither_nor(name):
@@ -51,7 +70,9 @@ def openssl_verify(folder, ca, host, *options):
     return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize("name", [("-verify_hostname", "gpu1.example.org"), ("-verify_ip", "127.0.0.1"), ("-verify_ip", "::1")])
+@pytest.mark.parametrize(
+    "name", [("-verify_hostname", "gpu1.example.org"), ("-verify_ip", "127.0.0.1"), ("-verify_ip", "::1")]
+)
 def test_openssl_accepts_the_chain(tmp_path, name):
     assert openssl_verify(tmp_path, CA, HOST, *name) == 0
     assert openssl_verify(tmp_path, certificates.new_authority(NOW, 3650), HOST, *name) != 0
@@ -120,7 +141,10 @@ def tls_server(folder):
 def greeting(port, ca, name):
     context = ssl.create_default_context(cadata=certificates.certificate_pem(ca).decode())
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    with socket.create_connection(("127.0.0.1", port)) as connection, context.wrap_socket(connection, server_hostname=name) as secured:
+    with (
+        socket.create_connection(("127.0.0.1", port)) as connection,
+        context.wrap_socket(connection, server_hostname=name) as secured,
+    ):
         return secured.recv(5)
 
 
@@ -146,7 +170,12 @@ def test_good_until_so_many_days_before_the_end():
     assert HOST.certificate.not_valid_before_utc == NOW - DAY
     assert HOST.certificate.not_valid_after_utc == NOW + 365 * DAY
     second = timedelta(seconds=1)
-    for now, good in ((NOW - DAY - second, False), (NOW - DAY, True), (NOW + 335 * DAY - second, True), (NOW + 335 * DAY, False)):
+    for now, good in (
+        (NOW - DAY - second, False),
+        (NOW - DAY, True),
+        (NOW + 335 * DAY - second, True),
+        (NOW + 335 * DAY, False),
+    ):
         assert certificates.still_good(HOST, CA, NAMES, now, 30) is good
 
 
@@ -165,7 +194,9 @@ def test_another_key_or_authority():
 
 
 def test_from_pem_and_back():
-    assert certificates.still_good(certificates.loaded(certificates.certificate_pem(HOST), certificates.key_pem(HOST)), CA, NAMES, NOW, 30)
+    assert certificates.still_good(
+        certificates.loaded(certificates.certificate_pem(HOST), certificates.key_pem(HOST)), CA, NAMES, NOW, 30
+    )
 
 
 def pkcs8(key, encryption):
@@ -178,8 +209,16 @@ def pkcs8(key, encryption):
         (b"", certificates.key_pem(HOST), "the certificate is damaged"),
         (certificates.certificate_pem(HOST)[:-60], certificates.key_pem(HOST), "the certificate is damaged"),
         (certificates.certificate_pem(HOST), certificates.key_pem(HOST)[:-60], "the key is damaged"),
-        (certificates.certificate_pem(HOST), pkcs8(HOST.key, serialization.BestAvailableEncryption(b"word")), "the key has a passphrase"),
-        (certificates.certificate_pem(HOST), pkcs8(ed25519.Ed25519PrivateKey.generate(), serialization.NoEncryption()), "the key is not for ECDSA"),
+        (
+            certificates.certificate_pem(HOST),
+            pkcs8(HOST.key, serialization.BestAvailableEncryption(b"word")),
+            "the key has a passphrase",
+        ),
+        (
+            certificates.certificate_pem(HOST),
+            pkcs8(ed25519.Ed25519PrivateKey.generate(), serialization.NoEncryption()),
+            "the key is not for ECDSA",
+        ),
     ],
 )
 def test_pem_that_cannot_be_used(certificate, key, words):

@@ -34,7 +34,9 @@ def run(hosts, variables=None, reached=None, asked=None, deploys_prometheus=True
     looked = {host: {"gpu_monitoring_host": GPU} for host in hosts}
     known = {host: {**looked.get(host, {}), **(variables or {}).get(host, {})} for host in FLEET}
     answers = {"monitor1": asked} if asked is not None else {}
-    return Run(hosts, hosts if reached is None else reached, GROUPS, FLEET, known.__getitem__, deploys_prometheus, answers)
+    return Run(
+        hosts, hosts if reached is None else reached, GROUPS, FLEET, known.__getitem__, deploys_prometheus, answers
+    )
 
 
 def test_a_whole_run_reports_nothing():
@@ -45,13 +47,24 @@ def test_a_whole_run_reports_nothing():
 
 def test_hosts_with_the_same_reason_share_a_line():
     unreachable = {"gpu_monitoring_host": {"unreachable": True, "msg": "no route\n to host"}}
-    partial = run([*FLEET], {"gpu1": unreachable, "gpu2": unreachable, "monitor1": {"gpu_monitoring_failures": ["Deploy Grafana: no"]}}, ["monitor1"])
-    assert text(problems(partial)).splitlines()[1:] == ["gpu1, gpu2: Nothing was deployed: no route to host", "monitor1: Deploy Grafana: no"]
+    partial = run(
+        [*FLEET],
+        {"gpu1": unreachable, "gpu2": unreachable, "monitor1": {"gpu_monitoring_failures": ["Deploy Grafana: no"]}},
+        ["monitor1"],
+    )
+    assert text(problems(partial)).splitlines()[1:] == [
+        "gpu1, gpu2: Nothing was deployed: no route to host",
+        "monitor1: Deploy Grafana: no",
+    ]
 
 
 @pytest.mark.parametrize(
     "known",
-    [files("gpu2"), files("gpu1", **{"cadvisor.json": None}), files("gpu1", **{"node.json": [{"labels": {"host": "gpu1"}, "targets": ["10.0.0.5:9100"]}]})],
+    [
+        files("gpu2"),
+        files("gpu1", **{"cadvisor.json": None}),
+        files("gpu1", **{"node.json": [{"labels": {"host": "gpu1"}, "targets": ["10.0.0.5:9100"]}]}),
+    ],
     ids=["a new host", "a missing file", "another address"],
 )
 def test_a_limited_run_names_the_hosts_that_prometheus_does_not_know(known):
@@ -73,7 +86,9 @@ def test_a_host_without_a_gpu_needs_no_target_of_the_dcgm_exporter():
 
 def test_a_limited_run_names_a_monitoring_host_that_does_not_answer():
     answer = {"unreachable": True, "msg": "no route to host"}
-    assert warnings(run(["gpu1"], asked=answer)) == ["monitor1 could not be asked whether its Prometheus knows gpu1: no route to host"]
+    assert warnings(run(["gpu1"], asked=answer)) == [
+        "monitor1 could not be asked whether its Prometheus knows gpu1: no route to host"
+    ]
 
 
 def test_a_run_whose_tags_leave_out_prometheus_compares_with_the_look():
@@ -84,7 +99,9 @@ def test_a_run_whose_tags_leave_out_prometheus_compares_with_the_look():
 
 def test_a_host_that_left_the_inventory_is_named_with_the_way_to_remove_its_services():
     [warning] = warnings(run([*FLEET], {"monitor1": {"gpu_monitoring_host": {**GPU, **files("gpu1", "gpu7")}}}))
-    assert warning.startswith("Prometheus on monitor1 had targets on gpu7, which the groups gpu_hosts and monitoring no longer have.")
+    assert warning.startswith(
+        "Prometheus on monitor1 had targets on gpu7, which the groups gpu_hosts and monitoring no longer have."
+    )
     assert "Run the playbook remove with an inventory that still has gpu7." in warning
 
 
@@ -107,8 +124,15 @@ def test_a_file_of_targets_that_somebody_changed_is_no_reason_to_fail(content):
 
 
 def test_services_of_a_group_that_the_host_has_left_are_named():
-    containers = [{"name": f"site-{service}", "service": service} for service in ("alertmanager", "grafana", "node-exporter", "prometheus")]
+    containers = [
+        {"name": f"site-{service}", "service": service}
+        for service in ("alertmanager", "grafana", "node-exporter", "prometheus")
+    ]
     containers += [{"name": "grafana", "service": ""}, {"name": "mine", "service": "thanos"}]
-    [warning] = warnings(run([*FLEET], {"gpu1": {"gpu_monitoring_host": {**GPU, "engine": {"containers": containers}}}}))
-    assert warning.startswith("gpu1: Containers of an earlier deployment still run: site-alertmanager, site-grafana, site-prometheus. ")
+    [warning] = warnings(
+        run([*FLEET], {"gpu1": {"gpu_monitoring_host": {**GPU, "engine": {"containers": containers}}}})
+    )
+    assert warning.startswith(
+        "gpu1: Containers of an earlier deployment still run: site-alertmanager, site-grafana, site-prometheus. "
+    )
     assert "docker rm --force site-alertmanager site-grafana site-prometheus" in warning

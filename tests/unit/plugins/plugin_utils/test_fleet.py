@@ -26,12 +26,22 @@ def addresses(evaluated):
 
 def test_addresses_ports_and_switches_of_each_host(fleet):
     gpu_hosts = {
-        "gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "8089", "node_exporter_enabled": "false", "dcgm_exporter_enabled": "true"},
+        "gpu1": {
+            "ansible_host": "10.0.0.1",
+            "cadvisor_port": "8089",
+            "node_exporter_enabled": "false",
+            "dcgm_exporter_enabled": "true",
+        },
         "gpu2": {"ansible_host": "10.0.0.2", "gpu_monitoring_address": "2001:db8::2", "dcgm_exporter_enabled": False},
         "10.0.0.4": {},
     }
     evaluated = fleet(gpu_hosts, MONITOR)
-    assert addresses(evaluated) == {"gpu1": "10.0.0.1", "gpu2": "2001:db8::2", "10.0.0.4": "10.0.0.4", "monitor1": "10.0.0.9"}
+    assert addresses(evaluated) == {
+        "gpu1": "10.0.0.1",
+        "gpu2": "2001:db8::2",
+        "10.0.0.4": "10.0.0.4",
+        "monitor1": "10.0.0.9",
+    }
     assert {host: facts["exporters"] for host, facts in evaluated["hosts"].items()} == {
         "gpu1": {"cadvisor": 8089, "dcgm_exporter": 9400},
         "gpu2": {"cadvisor": 8088, "node_exporter": 9100},
@@ -64,25 +74,42 @@ def test_a_variable_of_the_play_counts_for_all_hosts_and_one_of_a_host_for_it_al
 
 def test_a_default_that_the_play_sets_counts_before_the_inventory(fleet):
     hosts = {"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": 8090}}
-    assert fleet(hosts, MONITOR, play_variables={"cadvisor_port": 8088})["hosts"]["gpu1"]["exporters"]["cadvisor"] == 8088
+    assert (
+        fleet(hosts, MONITOR, play_variables={"cadvisor_port": 8088})["hosts"]["gpu1"]["exporters"]["cadvisor"] == 8088
+    )
 
 
 FROM_FACTS = {"gpu_monitoring_address": "{{ ansible_facts.default_ipv4.address }}"}
 
 
 def test_an_address_from_gathered_facts(fleet):
-    facts = {host: {"default_ipv4": {"address": address}} for host, address in (("gpu1", "10.0.0.1"), ("monitor1", "10.0.0.9"))}
-    assert addresses(fleet({"gpu1": {}}, {"monitor1": {}}, FROM_FACTS, facts=facts)) == {"gpu1": "10.0.0.1", "monitor1": "10.0.0.9"}
+    facts = {
+        host: {"default_ipv4": {"address": address}}
+        for host, address in (("gpu1", "10.0.0.1"), ("monitor1", "10.0.0.9"))
+    }
+    assert addresses(fleet({"gpu1": {}}, {"monitor1": {}}, FROM_FACTS, facts=facts)) == {
+        "gpu1": "10.0.0.1",
+        "monitor1": "10.0.0.9",
+    }
 
 
 def test_an_address_from_facts_that_were_not_gathered_is_refused_with_the_fix(fleet):
-    with pytest.raises(ValueError, match="^gpu_monitoring_address on gpu1: the value cannot be evaluated: .*default_ipv4.*Gather them in a play before"):
+    with pytest.raises(
+        ValueError,
+        match="^gpu_monitoring_address on gpu1: the value cannot be evaluated: .*default_ipv4.*Gather them in a play before",
+    ):
         fleet({"gpu1": {}}, {"monitor1": {}}, FROM_FACTS)
 
 
 @pytest.mark.parametrize(
     ("ips", "tls"),
-    [(["127.0.0.1"], False), (["::1"], False), (["127.0.1.1"], False), (["10.0.0.1"], True), (["10.0.0.1", "10.0.0.2"], True)],
+    [
+        (["127.0.0.1"], False),
+        (["::1"], False),
+        (["127.0.1.1"], False),
+        (["10.0.0.1"], True),
+        (["10.0.0.1", "10.0.0.2"], True),
+    ],
 )
 def test_a_machine_on_its_loopback_alone_speaks_no_tls(fleet, ips, tls):
     hosts = {f"host{number}": {"ansible_host": ip} for number, ip in enumerate(ips)}
@@ -97,19 +124,47 @@ def test_one_variable_switches_tls(fleet, value, tls):
 @pytest.mark.parametrize(
     ("gpu_hosts", "monitoring", "words"),
     [
-        ({"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"gpu_monitoring_address": "10.0.0.1"}}, MONITOR, ["gpu1 and gpu2 have the same address, 10.0.0.1"]),
+        (
+            {"gpu1": {"ansible_host": "10.0.0.1"}, "gpu2": {"gpu_monitoring_address": "10.0.0.1"}},
+            MONITOR,
+            ["gpu1 and gpu2 have the same address, 10.0.0.1"],
+        ),
         ({"gpu1": {"ansible_host": "10.0.0.9"}}, MONITOR, ["gpu1 and monitor1 have the same address, 10.0.0.9"]),
-        ({"gpu1": {"ansible_host": "127.0.1.1"}}, MONITOR, ["gpu_monitoring_address on gpu1: 127.0.1.1", "monitor1 cannot reach", "on the network"]),
-        ({"gpu1": {"ansible_host": "no-such-host.invalid"}}, MONITOR, ["gpu_monitoring_address on gpu1", "'no-such-host.invalid'", "does not resolve"]),
+        (
+            {"gpu1": {"ansible_host": "127.0.1.1"}},
+            MONITOR,
+            ["gpu_monitoring_address on gpu1: 127.0.1.1", "monitor1 cannot reach", "on the network"],
+        ),
+        (
+            {"gpu1": {"ansible_host": "no-such-host.invalid"}},
+            MONITOR,
+            ["gpu_monitoring_address on gpu1", "'no-such-host.invalid'", "does not resolve"],
+        ),
         (
             {"gpu1": {"ansible_host": "10.0.0.1", "gpu_monitoring_tls": False}},
             MONITOR,
             ["gpu_monitoring_tls is not the same on all hosts", "gpu1 False, monitor1 not set", "group all"],
         ),
-        ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "http"}}, MONITOR, ["cadvisor_port on gpu1: 'http' is not a port number", "1 to 65535"]),
-        ({"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": 65536}}, MONITOR, ["cadvisor_port on gpu1: '65536' is not a port number", "1 to 65535"]),
-        ({"gpu1": {"ansible_host": "10.0.0.1", "node_exporter_enabled": "x"}}, MONITOR, ["node_exporter_enabled on gpu1: 'x'", "true or false"]),
-        ({"gpu1": {"ansible_host": "{{ none_such }}"}}, MONITOR, ["ansible_host on gpu1", "none_such", "Correct the value"]),
+        (
+            {"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": "http"}},
+            MONITOR,
+            ["cadvisor_port on gpu1: 'http' is not a port number", "1 to 65535"],
+        ),
+        (
+            {"gpu1": {"ansible_host": "10.0.0.1", "cadvisor_port": 65536}},
+            MONITOR,
+            ["cadvisor_port on gpu1: '65536' is not a port number", "1 to 65535"],
+        ),
+        (
+            {"gpu1": {"ansible_host": "10.0.0.1", "node_exporter_enabled": "x"}},
+            MONITOR,
+            ["node_exporter_enabled on gpu1: 'x'", "true or false"],
+        ),
+        (
+            {"gpu1": {"ansible_host": "{{ none_such }}"}},
+            MONITOR,
+            ["ansible_host on gpu1", "none_such", "Correct the value"],
+        ),
     ],
 )
 def test_what_cannot_be_monitored_is_refused(fleet, gpu_hosts, monitoring, words):
@@ -119,7 +174,9 @@ def test_what_cannot_be_monitored_is_refused(fleet, gpu_hosts, monitoring, words
         assert word in str(refused.value)
 
 
-@pytest.mark.parametrize(("gpu_hosts", "monitoring", "group"), [({}, MONITOR, "gpu_hosts"), ({"gpu1": {}}, {}, "monitoring")])
+@pytest.mark.parametrize(
+    ("gpu_hosts", "monitoring", "group"), [({}, MONITOR, "gpu_hosts"), ({"gpu1": {}}, {}, "monitoring")]
+)
 def test_an_empty_group_is_refused(tmp_path, gpu_hosts, monitoring, group):
     with pytest.raises(ValueError, match=f"group {group} is empty: put at least one host"):
         check_groups(host_variables(tmp_path, gpu_hosts, monitoring))
@@ -131,22 +188,38 @@ def model_servers(fleet):
 
     def evaluated(servers, **variables):
         gpu_hosts = {"gpu1": {"ansible_host": "10.0.0.1", **variables, "model_servers": servers}}
-        return fleet(gpu_hosts, {"gpu1": {}} if variables.get("ansible_host") == "127.0.0.1" else MONITOR)["model_servers"]
+        return fleet(gpu_hosts, {"gpu1": {}} if variables.get("ansible_host") == "127.0.0.1" else MONITOR)[
+            "model_servers"
+        ]
 
     return evaluated
 
 
 def test_model_servers_have_defaults_and_the_labels_of_their_host(model_servers):
-    assert model_servers([{"name": "llama", "port": 8000}, {"name": "triton", "port": "8002", "path": "/v2/metrics", "scheme": "https"}]) == [
-        {"targets": ["10.0.0.1:8000"], "labels": {"host": "gpu1", "server": "llama", "__metrics_path__": "/metrics", "__scheme__": "http"}},
-        {"targets": ["10.0.0.1:8002"], "labels": {"host": "gpu1", "server": "triton", "__metrics_path__": "/v2/metrics", "__scheme__": "https"}},
+    assert model_servers(
+        [{"name": "llama", "port": 8000}, {"name": "triton", "port": "8002", "path": "/v2/metrics", "scheme": "https"}]
+    ) == [
+        {
+            "targets": ["10.0.0.1:8000"],
+            "labels": {"host": "gpu1", "server": "llama", "__metrics_path__": "/metrics", "__scheme__": "http"},
+        },
+        {
+            "targets": ["10.0.0.1:8002"],
+            "labels": {"host": "gpu1", "server": "triton", "__metrics_path__": "/v2/metrics", "__scheme__": "https"},
+        },
     ]
 
 
 def test_a_model_server_with_an_address_of_its_own(model_servers):
-    assert model_servers([{"name": "llama", "port": 8000, "address": "vllm"}], ansible_host="127.0.0.1")[0]["targets"] == ["vllm:8000"]
-    assert model_servers([{"name": "llama", "port": 8000, "address": "2001:db8::5"}])[0]["targets"] == ["[2001:db8::5]:8000"]
-    assert model_servers([{"name": "llama", "port": 8000}], gpu_monitoring_address="10.0.0.7")[0]["targets"] == ["10.0.0.7:8000"]
+    assert model_servers([{"name": "llama", "port": 8000, "address": "vllm"}], ansible_host="127.0.0.1")[0][
+        "targets"
+    ] == ["vllm:8000"]
+    assert model_servers([{"name": "llama", "port": 8000, "address": "2001:db8::5"}])[0]["targets"] == [
+        "[2001:db8::5]:8000"
+    ]
+    assert model_servers([{"name": "llama", "port": 8000}], gpu_monitoring_address="10.0.0.7")[0]["targets"] == [
+        "10.0.0.7:8000"
+    ]
 
 
 @pytest.mark.parametrize("servers", [[], None])
@@ -159,15 +232,17 @@ def test_a_host_outside_the_groups_without_model_servers_needs_no_address(tmp_pa
 
 def test_a_host_outside_the_groups_is_known_where_a_role_is_for_it(tmp_path):
     others = {"other1": {"ansible_host": "10.0.0.3"}}
-    evaluated = evaluate(host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, others=others), ["other1"])
+    evaluated = evaluate(
+        host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, others=others), ["other1"]
+    )
     assert evaluated["hosts"]["other1"] == {"address": "10.0.0.3", "labels": {}, "exporters": {}}
 
 
 def test_a_model_server_from_a_variable_of_another_host(fleet):
     shared = {"model_servers": [{"name": "llama", "port": "{{ hostvars['monitor1'].llama_port }}"}]}
-    assert fleet({"gpu1": {"ansible_host": "10.0.0.1", **shared}}, {"monitor1": {"ansible_host": "10.0.0.9", "llama_port": 8123}})["model_servers"][0][
-        "targets"
-    ] == ["10.0.0.1:8123"]
+    assert fleet(
+        {"gpu1": {"ansible_host": "10.0.0.1", **shared}}, {"monitor1": {"ansible_host": "10.0.0.9", "llama_port": 8123}}
+    )["model_servers"][0]["targets"] == ["10.0.0.1:8123"]
 
 
 @pytest.mark.parametrize(
@@ -183,12 +258,21 @@ def test_a_model_server_from_a_variable_of_another_host(fleet):
         ([{"name": "llama", "port": 70000}], ["port of", "70000", "from 1 to 65535"]),
         ([{"name": "llama", "port": True}], ["port of", "True", "from 1 to 65535"]),
         ([{"name": "llama", "port": 8000, "path": "metrics"}], ["path of", "'metrics'", "slash"]),
-        ([{"name": "llama", "port": 8000, "path": "/metrics?all=1"}], ["path of", "all=1", "prometheus_scrape_configs"]),
+        (
+            [{"name": "llama", "port": 8000, "path": "/metrics?all=1"}],
+            ["path of", "all=1", "prometheus_scrape_configs"],
+        ),
         ([{"name": "llama", "port": 8000, "scheme": "grpc"}], ["scheme of", "'grpc'", "http or https"]),
-        ([{"name": "llama", "port": 8000, "address": "http://vllm"}], ["address of", "'http://vllm'", "only an IP address or a name"]),
+        (
+            [{"name": "llama", "port": 8000, "address": "http://vllm"}],
+            ["address of", "'http://vllm'", "only an IP address or a name"],
+        ),
         ([{"name": "llama", "prot": 8000}], ["prot of", "Known are name, port, path, scheme, address"]),
         ([{"name": "llama", "port": 8000}, {"name": "llama", "port": 8001}], ["llama is declared twice"]),
-        ([{"name": "llama", "port": 8000}, {"name": "mistral", "port": 8000}], ["http://10.0.0.1:8000/metrics is declared twice"]),
+        (
+            [{"name": "llama", "port": 8000}, {"name": "mistral", "port": 8000}],
+            ["http://10.0.0.1:8000/metrics is declared twice"],
+        ),
     ],
 )
 def test_a_model_server_that_is_not_valid_is_refused(model_servers, servers, words):
@@ -199,13 +283,19 @@ def test_a_model_server_that_is_not_valid_is_refused(model_servers, servers, wor
 
 
 def test_a_model_server_that_prometheus_cannot_reach_is_refused(model_servers):
-    with pytest.raises(ValueError, match=r"model_servers on gpu1: llama has no address.*127\.0\.0\.1.*Set the server's address"):
+    with pytest.raises(
+        ValueError, match=r"model_servers on gpu1: llama has no address.*127\.0\.0\.1.*Set the server's address"
+    ):
         model_servers([{"name": "llama", "port": 8000}], ansible_host="127.0.0.1")
 
 
 def test_labels_of_a_host_are_on_all_its_targets_as_text(fleet):
     hosts = {
-        "gpu1": {"ansible_host": "10.0.0.1", "gpu_monitoring_labels": {"team": "vision", "rack": 12}, "model_servers": [{"name": "llama", "port": 8000}]},
+        "gpu1": {
+            "ansible_host": "10.0.0.1",
+            "gpu_monitoring_labels": {"team": "vision", "rack": 12},
+            "model_servers": [{"name": "llama", "port": 8000}],
+        },
         "gpu2": {"ansible_host": "10.0.0.2"},
     }
     evaluated = fleet(hosts, MONITOR)
@@ -227,11 +317,20 @@ def test_labels_of_a_host_are_on_all_its_targets_as_text(fleet):
     ("labels", "words"),
     [
         (["team"], "the value is not a dictionary of labels. Write it like {team: vision, rack: r12}."),
-        ({"data-center": "a"}, "'data-center' is not a name of a label. Use letters, digits and '_', and begin with a letter."),
-        ({"__address__": "a"}, "the label __address__ is one of Prometheus itself. Choose a name that does not begin with '__'."),
+        (
+            {"data-center": "a"},
+            "'data-center' is not a name of a label. Use letters, digits and '_', and begin with a letter.",
+        ),
+        (
+            {"__address__": "a"},
+            "the label __address__ is one of Prometheus itself. Choose a name that does not begin with '__'.",
+        ),
         ({"host": "a"}, "the label host is one of the metrics or of the collection. Choose another name."),
         ({"gpu": "a"}, "the label gpu is one of the metrics or of the collection. Choose another name."),
-        ({"spare": True}, "the label spare has no text as value. Write it like {team: vision, rack: r12}, true and false in quotation marks."),
+        (
+            {"spare": True},
+            "the label spare has no text as value. Write it like {team: vision, rack: r12}, true and false in quotation marks.",
+        ),
         ({"team": ""}, "the label team has no text as value."),
     ],
 )
@@ -244,7 +343,9 @@ def test_labels_that_prometheus_or_dashboards_could_not_use_are_refused(fleet, l
 def test_labels_by_which_dashboards_and_rules_group_are_refused_for_hosts():
     roles = Path(__file__).resolve().parents[4] / "roles"
     files = [*roles.glob("grafana/files/dashboards/*.yml"), *roles.glob("prometheus/files/rules/*.yml")]
-    clauses = [clause for file in files for clause in re.findall(r"\b(?:by|on|without) ?\(([a-zA-Z_, ]+)\)", file.read_text())]
+    clauses = [
+        clause for file in files for clause in re.findall(r"\b(?:by|on|without) ?\(([a-zA-Z_, ]+)\)", file.read_text())
+    ]
     grouped = {label.strip() for clause in clauses for label in clause.split(",")} - {"__name__", ""}
     assert {"host", "gpu", "name", "mountpoint"} <= grouped
     assert grouped <= target_labels.OF_SERIES

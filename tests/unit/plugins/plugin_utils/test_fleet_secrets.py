@@ -25,7 +25,9 @@ def inputs(tmp_path):
         of_hosts = host_variables(tmp_path, HOSTS if gpu_hosts is None else gpu_hosts, monitoring or MONITOR, shared)
         evaluated = evaluate(of_hosts)
         of_hosts.use_defaults("common", "tls", "grafana")
-        known = fleet_secrets.Fleet(evaluated["tls"], {host: facts["address"] for host, facts in evaluated["hosts"].items()})
+        known = fleet_secrets.Fleet(
+            evaluated["tls"], {host: facts["address"] for host, facts in evaluated["hosts"].items()}
+        )
         return {host: fleet_secrets.inputs_of(of_hosts, known, host) for host in evaluated["hosts"]}
 
     return read
@@ -38,20 +40,42 @@ def maker():
 
 
 def names(pem):
-    return {str(name.value) for name in certificates.names_of(certificates.x509.load_pem_x509_certificate(pem.encode()))}
+    return {
+        str(name.value) for name in certificates.names_of(certificates.x509.load_pem_x509_certificate(pem.encode()))
+    }
 
 
 def test_every_host_has_a_certificate_of_one_authority_with_its_names(inputs, maker):
     secrets = maker().make(inputs(tls_alternative_names=["{{ inventory_hostname }}.example.org"]))
     assert names(secrets["gpu1"]["certificate"]) == {"gpu1", "10.0.0.1", "localhost", "127.0.0.1", "gpu1.example.org"}
     assert names(secrets["monitor1"]["certificate"]) == {
-        *("monitor1", "10.0.0.9", "localhost", "127.0.0.1", "monitor1.example.org", "alertmanager", "prometheus", "node-exporter")
+        *(
+            "monitor1",
+            "10.0.0.9",
+            "localhost",
+            "127.0.0.1",
+            "monitor1.example.org",
+            "alertmanager",
+            "prometheus",
+            "node-exporter",
+        )
     }
     assert len({host["ca_certificate"] for host in secrets.values()}) == 1
     assert len({host["private_key"] for host in secrets.values()}) == 3
 
 
-ODD_NAMES = ["101", "rack3.12", "GPU Node 1", "rechner-für-gpus", "GPU/1", "..", "x" * 300, "a-very-long-name." * 5 + "example.org", "GPU1", "gpu1"]
+ODD_NAMES = [
+    "101",
+    "rack3.12",
+    "GPU Node 1",
+    "rechner-für-gpus",
+    "GPU/1",
+    "..",
+    "x" * 300,
+    "a-very-long-name." * 5 + "example.org",
+    "GPU1",
+    "gpu1",
+]
 
 
 def test_a_name_of_the_inventory_is_a_label_and_in_the_certificate_where_it_is_a_dns_name(inputs, maker, tmp_path):
@@ -69,7 +93,9 @@ def test_a_name_of_the_inventory_is_a_label_and_in_the_certificate_where_it_is_a
 
 def test_a_machine_in_both_groups_is_reached_by_all_its_containers(inputs, maker):
     secrets = maker().make(inputs({"both": {"ansible_host": "10.0.0.1"}}, {"both": {}}))
-    assert {"alertmanager", "prometheus", "node-exporter", "cadvisor-proxy", "dcgm-exporter"} < names(secrets["both"]["certificate"])
+    assert {"alertmanager", "prometheus", "node-exporter", "cadvisor-proxy", "dcgm-exporter"} < names(
+        secrets["both"]["certificate"]
+    )
 
 
 def test_a_second_run_changes_nothing(inputs, maker):
@@ -83,7 +109,10 @@ def test_a_certificate_that_lacks_the_name_of_a_new_service_is_made_again(inputs
     upgraded = maker()
     after = upgraded.make(inputs())
     assert names(after["monitor1"]["certificate"]) - names(before["monitor1"]["certificate"]) == {"alertmanager"}
-    assert (after["gpu1"], after["monitor1"]["ca_certificate"]) == (before["gpu1"], before["monitor1"]["ca_certificate"])
+    assert (after["gpu1"], after["monitor1"]["ca_certificate"]) == (
+        before["gpu1"],
+        before["monitor1"]["ca_certificate"],
+    )
     assert len(upgraded.diffs) == 1
 
 
@@ -104,19 +133,29 @@ def test_passwords_are_hashed_once(inputs, maker, monkeypatch):
 
     monkeypatch.setattr(fleet_secrets, "web_password_hash", stand_in)
     secrets = maker().make(inputs())
-    assert sorted(hashed) == [("exporter_password", "bcrypt"), ("exporter_password", "sha512"), ("prometheus_password", "bcrypt")]
+    assert sorted(hashed) == [
+        ("exporter_password", "bcrypt"),
+        ("exporter_password", "sha512"),
+        ("prometheus_password", "bcrypt"),
+    ]
     assert secrets["gpu2"]["exporter_password_bcrypt"] == "bcrypt of exporter_password"
 
 
 def test_missing_files_are_those_that_would_be_made(inputs, tmp_path):
     folder = tmp_path / "secrets"
-    assert fleet_secrets.missing(inputs()["gpu1"]) == [str(folder / name) for name in ("ca/ca.crt", "exporter_password", "prometheus_password")]
-    assert fleet_secrets.missing(inputs(tls_exporter_password="x", tls_prometheus_password="y")["gpu1"]) == [str(folder / "ca/ca.crt")]
+    assert fleet_secrets.missing(inputs()["gpu1"]) == [
+        str(folder / name) for name in ("ca/ca.crt", "exporter_password", "prometheus_password")
+    ]
+    assert fleet_secrets.missing(inputs(tls_exporter_password="x", tls_prometheus_password="y")["gpu1"]) == [
+        str(folder / "ca/ca.crt")
+    ]
 
 
 def test_without_tls_there_is_nothing_to_make(inputs):
     assert {*inputs(gpu_monitoring_tls=False).values()} == {None}
-    grafana = inputs(gpu_monitoring_tls=False, monitoring={"monitor1": {"ansible_host": "10.0.0.9", "grafana_protocol": "https"}})
+    grafana = inputs(
+        gpu_monitoring_tls=False, monitoring={"monitor1": {"ansible_host": "10.0.0.9", "grafana_protocol": "https"}}
+    )
     assert (grafana["gpu1"], grafana["monitor1"].passwords) == (None, False)
 
 
@@ -140,8 +179,14 @@ def test_a_certificate_of_the_site_is_taken(inputs, maker, tmp_path):
 
 def test_a_certificate_of_the_site_without_the_name_of_alertmanager_is_refused_where_the_host_has_one(inputs):
     monitoring = {"monitor1": {"ansible_host": "10.0.0.9", **own("10.0.0.9", "prometheus", "node-exporter")}}
-    assert inputs(monitoring=monitoring, alertmanager_enabled="no")["monitor1"].names == ["10.0.0.9", "prometheus", "node-exporter"]
-    with pytest.raises(ValueError, match=r"is not for alertmanager\..*, or set alertmanager_enabled to false\. Nothing was changed\."):
+    assert inputs(monitoring=monitoring, alertmanager_enabled="no")["monitor1"].names == [
+        "10.0.0.9",
+        "prometheus",
+        "node-exporter",
+    ]
+    with pytest.raises(
+        ValueError, match=r"is not for alertmanager\..*, or set alertmanager_enabled to false\. Nothing was changed\."
+    ):
         inputs(monitoring=monitoring)
     monitoring = {"monitor1": {"ansible_host": "10.0.0.9", **own("10.0.0.9")}}
     with pytest.raises(ValueError, match=r"tls_ca_certificate empty\. Nothing was changed\."):
@@ -151,8 +196,14 @@ def test_a_certificate_of_the_site_without_the_name_of_alertmanager_is_refused_w
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"gpu_monitoring_secrets_dir": "secrets"}, ["tls_secrets_dir (gpu_monitoring_secrets_dir) on gpu1", "'secrets'", "Begin it with / or ~"]),
-        ({"tls_certificate": "PEM"}, ["tls_certificate on gpu1", "only tls_certificate is set", "Set all three", "Nothing was changed"]),
+        (
+            {"gpu_monitoring_secrets_dir": "secrets"},
+            ["tls_secrets_dir (gpu_monitoring_secrets_dir) on gpu1", "'secrets'", "Begin it with / or ~"],
+        ),
+        (
+            {"tls_certificate": "PEM"},
+            ["tls_certificate on gpu1", "only tls_certificate is set", "Set all three", "Nothing was changed"],
+        ),
         (own("10.0.0.7"), ["tls_certificate on gpu1: it cannot be used", "is not for 10.0.0.1", "Nothing was changed"]),
     ],
 )
@@ -166,7 +217,10 @@ def test_inputs_that_cannot_be_used_are_refused(inputs, variables, words):
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"tls_alternative_names": ["https://gpu1"]}, "tls_alternative_names on gpu1: 'https://gpu1' is neither an IP address nor a DNS name"),
+        (
+            {"tls_alternative_names": ["https://gpu1"]},
+            "tls_alternative_names on gpu1: 'https://gpu1' is neither an IP address nor a DNS name",
+        ),
         ({"tls_exporter_password": " x"}, "tls_exporter_password on gpu1: .*white space"),
         ({"tls_prometheus_password": "x" * 73}, "tls_prometheus_password on gpu1: .*72 bytes"),
     ],
@@ -179,7 +233,9 @@ def test_values_that_cannot_be_used_are_refused(inputs, maker, variables, words)
 def test_a_folder_that_others_can_write_to_is_refused_with_the_fix(inputs, maker, tmp_path):
     maker().make(inputs())
     (tmp_path / "secrets" / "ca").chmod(0o777)
-    with pytest.raises(ValueError, match=r"tls_ca_dir on gpu1: .*/secrets/ca has the mode 0777\. Take the rights of others away: chmod"):
+    with pytest.raises(
+        ValueError, match=r"tls_ca_dir on gpu1: .*/secrets/ca has the mode 0777\. Take the rights of others away: chmod"
+    ):
         maker().make(inputs())
 
 
@@ -195,7 +251,9 @@ def vault():
     }
 
 
-def test_with_everything_from_vault_no_file_is_needed_or_made_and_another_controller_makes_the_same(inputs, maker, vault, tmp_path):
+def test_with_everything_from_vault_no_file_is_needed_or_made_and_another_controller_makes_the_same(
+    inputs, maker, vault, tmp_path
+):
     of_vault = inputs(**vault)
     assert [path for host_inputs in of_vault.values() for path in fleet_secrets.missing(host_inputs)] == []
     first, second = maker(), maker()
@@ -210,7 +268,9 @@ def test_with_everything_from_vault_no_file_is_needed_or_made_and_another_contro
 
 def test_a_host_with_a_certificate_of_its_own_takes_that_before_the_authority_from_vault(inputs, maker, vault):
     given = own("10.0.0.1")
-    secrets = maker().make(inputs({"gpu1": {"ansible_host": "10.0.0.1", **given}, "gpu2": {"ansible_host": "10.0.0.2"}}, **vault))
+    secrets = maker().make(
+        inputs({"gpu1": {"ansible_host": "10.0.0.1", **given}, "gpu2": {"ansible_host": "10.0.0.2"}}, **vault)
+    )
     assert secrets["gpu1"]["certificate"] == given["tls_certificate"]
     assert secrets["gpu2"]["ca_certificate"] == vault["tls_ca_certificate"]
 
@@ -220,9 +280,15 @@ def test_a_host_with_a_certificate_of_its_own_takes_that_before_the_authority_fr
     [
         ({"tls_ca_certificate": ""}, "tls_ca_private_key on gpu1: tls_ca_certificate is not set"),
         ({"tls_ca_private_key": "x"}, "tls_ca_private_key on gpu1: it cannot be used: the key is not PEM text"),
-        ({"tls_ca_certificate": "x"}, "tls_ca_private_key on gpu1: it cannot be used: tls_ca_certificate is not PEM text"),
+        (
+            {"tls_ca_certificate": "x"},
+            "tls_ca_private_key on gpu1: it cannot be used: tls_ca_certificate is not PEM text",
+        ),
         ({"tls_certificate": "x"}, "tls_certificate on gpu1: .* only tls_certificate and tls_ca_certificate is set"),
-        ({"tls_valid_days": 30}, "tls_renew_days on gpu1: 30 is out of range. Set it to 0 or more, and to less than tls_valid_days, which is 30"),
+        (
+            {"tls_valid_days": 30},
+            "tls_renew_days on gpu1: 30 is out of range. Set it to 0 or more, and to less than tls_valid_days, which is 30",
+        ),
         ({"tls_valid_days": 4000}, "tls_valid_days on gpu1: 4000 is out of range"),
     ],
 )
@@ -248,4 +314,7 @@ def test_the_ends_of_all_certificates_are_metrics(inputs, maker):
     sample = r'^gpu_monitoring_certificate_expiry_timestamp_seconds{kind="(\w+)",subject="[^"]+"} (\d+)$'
     samples = dict(re.findall(sample, secrets["certificate_metrics"], re.MULTILINE))
     leaf, ca = (certificates.certificates_of(secrets[name])[0] for name in ("certificate", "ca_certificate"))
-    assert samples == {"server": f"{certificates.ends(leaf).timestamp():.0f}", "ca": f"{certificates.ends(ca).timestamp():.0f}"}
+    assert samples == {
+        "server": f"{certificates.ends(leaf).timestamp():.0f}",
+        "ca": f"{certificates.ends(ca).timestamp():.0f}",
+    }

@@ -25,8 +25,28 @@ def made(tmp_path_factory):
 
     def make(kind="rsa", days=3650, extension="basicConstraints=critical,CA:TRUE"):
         folder = tmp_path_factory.mktemp(kind)
-        command = ["openssl", "req", "-x509", "-newkey", *KEYS[kind], "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", str(days)]
-        command += ["-subj", "/CN=Example GPU monitoring CA", "-addext", extension, "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            *KEYS[kind],
+            "-nodes",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.crt",
+            "-days",
+            str(days),
+        ]
+        command += [
+            "-subj",
+            "/CN=Example GPU monitoring CA",
+            "-addext",
+            extension,
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
+        ]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         return (folder / "ca.crt").read_text(), (folder / "ca.key").read_text()
 
@@ -43,10 +63,28 @@ def test_openssl_accepts_the_chain(authority, tmp_path, kind):
     certificate, key = GivenAuthority(*authority[kind], DAYS, NOW).certificate("gpu1", NAMES)
     for name, text in (("ca.crt", authority[kind][0]), ("host.crt", certificate), ("host.key", key)):
         (tmp_path / name).write_text(text)
-    verify = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_ip", "10.0.0.1", "-CAfile", "ca.crt", "host.crt"]
+    verify = [
+        "openssl",
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslserver",
+        "-verify_ip",
+        "10.0.0.1",
+        "-CAfile",
+        "ca.crt",
+        "host.crt",
+    ]
     assert subprocess.run(verify, cwd=tmp_path, check=False).returncode == 0
-    of_key = subprocess.run(["openssl", "pkey", "-in", "host.key", "-pubout"], cwd=tmp_path, check=True, capture_output=True).stdout
-    assert subprocess.run(["openssl", "x509", "-in", "host.crt", "-pubkey", "-noout"], cwd=tmp_path, check=True, capture_output=True).stdout == of_key
+    of_key = subprocess.run(
+        ["openssl", "pkey", "-in", "host.key", "-pubout"], cwd=tmp_path, check=True, capture_output=True
+    ).stdout
+    assert (
+        subprocess.run(
+            ["openssl", "x509", "-in", "host.crt", "-pubkey", "-noout"], cwd=tmp_path, check=True, capture_output=True
+        ).stdout
+        == of_key
+    )
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -76,7 +114,9 @@ def test_each_run_of_a_period_makes_the_same_and_others_make_others(authority, k
 
 def test_a_certificate_has_days_to_come_and_ends_no_later_than_its_authority(authority, made):
     for kind, days, least, most in (("rsa", Days(), 30, 365), ("rsa", Days(valid=10, renew=9), 9, 10)):
-        ends = certificates.ends(certificates.certificates_of(GivenAuthority(*authority[kind], days, NOW).certificate("gpu1", NAMES)[0])[0])
+        ends = certificates.ends(
+            certificates.certificates_of(GivenAuthority(*authority[kind], days, NOW).certificate("gpu1", NAMES)[0])[0]
+        )
         assert timedelta(days=least) < ends - NOW <= timedelta(days=most)
     short = made(days=20)
     leaf = certificates.certificates_of(GivenAuthority(*short, DAYS, NOW).certificate("gpu1", NAMES)[0])[0]
@@ -85,7 +125,10 @@ def test_a_certificate_has_days_to_come_and_ends_no_later_than_its_authority(aut
 
 def test_intermediate_authorities_come_after_the_certificate(authority):
     root = certificates.new_authority(NOW, 3650)
-    assert len(certificates.certificates_of(GivenAuthority(*authority["rsa"], DAYS, NOW).certificate("gpu1", NAMES)[0])) == 1
+    assert (
+        len(certificates.certificates_of(GivenAuthority(*authority["rsa"], DAYS, NOW).certificate("gpu1", NAMES)[0]))
+        == 1
+    )
     key = certificates.authority_key(authority["rsa"][1])
     name = certificates.x509.Name([certificates.x509.NameAttribute(certificates.NameOID.COMMON_NAME, "Intermediate")])
     builder = certificates._builder(name, root.certificate.subject, key, NOW, NOW + timedelta(days=90)).serial_number(7)
@@ -98,7 +141,9 @@ def test_intermediate_authorities_come_after_the_certificate(authority):
 
 def test_an_authority_that_cannot_be_used_is_refused(authority, made):
     certificate, key = authority["rsa"]
-    rare = subprocess.run(["openssl", "ecparam", "-name", "secp112r1", "-genkey", "-noout"], check=True, capture_output=True, text=True).stdout
+    rare = subprocess.run(
+        ["openssl", "ecparam", "-name", "secp112r1", "-genkey", "-noout"], check=True, capture_output=True, text=True
+    ).stdout
     cases = {
         ("none", key): "tls_ca_certificate is not PEM text",
         (certificate, "none"): "the key is not PEM text",

@@ -78,7 +78,10 @@ def test_the_own_name_with_all_local_addresses_is_never_that_of_a_bridge(control
     controller({"monitor1": ["172.17.0.1", "172.18.0.1"]}, source="192.168.1.10")
     assert address(GPU1, {"monitor1": {}})[0] == "192.168.1.10"
     controller({"monitor1": ["172.17.0.1", "192.168.1.10"]})
-    assert address({"monitor1": {}}, {"monitor1": {}}) == ("192.168.1.10", "Addresses: monitor1 192.168.1.10, its name has 172.17.0.1, 192.168.1.10.")
+    assert address({"monitor1": {}}, {"monitor1": {}}) == (
+        "192.168.1.10",
+        "Addresses: monitor1 192.168.1.10, its name has 172.17.0.1, 192.168.1.10.",
+    )
 
 
 def test_a_controller_that_shows_no_address_is_refused_with_the_fix(controller, address):
@@ -93,7 +96,10 @@ def test_a_machine_that_monitors_itself_alone_stays_closed_and_that_is_said(cont
     for name in ("workstation", "localhost"):
         ip, said = address({name: LOCAL}, {name: LOCAL})
         assert ip == "127.0.0.1"
-        assert said == f"Addresses: {name} 127.0.0.1, closed to other machines unless gpu_monitoring_address is an address on the network."
+        assert (
+            said
+            == f"Addresses: {name} 127.0.0.1, closed to other machines unless gpu_monitoring_address is an address on the network."
+        )
 
 
 def test_a_loopback_address_of_a_local_connection_is_a_name_of_the_controller(controller, address):
@@ -104,14 +110,22 @@ def test_a_loopback_address_of_a_local_connection_is_a_name_of_the_controller(co
 
 def test_an_address_that_is_set_to_nothing_is_that_of_ansible_host(controller, address):
     controller({})
-    assert address(GPU1, {"monitor1": {"ansible_host": "192.168.1.9", "gpu_monitoring_address": ""}})[0] == "192.168.1.9"
+    assert (
+        address(GPU1, {"monitor1": {"ansible_host": "192.168.1.9", "gpu_monitoring_address": ""}})[0] == "192.168.1.9"
+    )
 
 
 def test_a_loopback_address_in_a_fleet_is_refused(controller, address):
     controller({})
-    with pytest.raises(ValueError, match="^gpu_monitoring_address on monitor1: 127.0.0.1 is an address of the loopback, which gpu1 cannot reach"):
+    with pytest.raises(
+        ValueError,
+        match="^gpu_monitoring_address on monitor1: 127.0.0.1 is an address of the loopback, which gpu1 cannot reach",
+    ):
         address(GPU1, {"monitor1": {"ansible_host": "127.0.0.1", "ansible_port": 2222}})
-    with pytest.raises(ValueError, match="^gpu_monitoring_address on gpu1: 127.0.0.1 is an address of the loopback, which monitor1 cannot reach"):
+    with pytest.raises(
+        ValueError,
+        match="^gpu_monitoring_address on gpu1: 127.0.0.1 is an address of the loopback, which monitor1 cannot reach",
+    ):
         address({"gpu1": {"gpu_monitoring_address": "127.0.0.1"}}, {"monitor1": {"ansible_host": "192.168.1.10"}})
 
 
@@ -122,7 +136,9 @@ def test_a_monitoring_host_that_somebody_closes_is_closed_and_that_is_said(contr
 
 
 def test_of_several_addresses_the_nearest_to_the_other_hosts_counts_and_is_said(controller, tmp_path):
-    controller({"gpu1": ["100.64.0.7", "192.168.7.20"], "gpu2": ["10.1.0.3", "192.168.7.21"], "monitor1": ["192.168.7.9"]})
+    controller(
+        {"gpu1": ["100.64.0.7", "192.168.7.20"], "gpu2": ["10.1.0.3", "192.168.7.21"], "monitor1": ["192.168.7.9"]}
+    )
     evaluated = evaluate(host_variables(tmp_path, {"gpu1": {}, "gpu2": {}}, {"monitor1": {}}))
     assert {host: facts["address"] for host, facts in evaluated["hosts"].items()} == {
         "gpu1": "192.168.7.20",
@@ -149,14 +165,22 @@ def test_the_line_names_ten_hosts_and_counts_the_others(controller, tmp_path):
     assert evaluated["addresses"].count(";") == 10
 
 
-def test_hosts_with_several_addresses_each_are_not_compared_by_reading_all_variables_again(controller, tmp_path, monkeypatch):
+def test_hosts_with_several_addresses_each_are_not_compared_by_reading_all_variables_again(
+    controller, tmp_path, monkeypatch
+):
     gpu_hosts = {f"gpu{number}": {} for number in range(20)}
-    controller({host: [f"10.0.0.{number}", f"fd00::{number:x}"] for number, host in enumerate([*gpu_hosts, "monitor1"])})
+    controller(
+        {host: [f"10.0.0.{number}", f"fd00::{number:x}"] for number, host in enumerate([*gpu_hosts, "monitor1"])}
+    )
     variables = host_variables(tmp_path, {**gpu_hosts, "gone": {}}, {"monitor1": {}})
     variables.play_hosts = [*gpu_hosts]
     read, asked = [], []
     manager, getaddrinfo = variables._play.get_variable_manager(), socket.getaddrinfo
-    monkeypatch.setattr(manager, "get_vars", lambda get_vars=manager.get_vars, **given: read.append(given["host"].name) or get_vars(**given))
+    monkeypatch.setattr(
+        manager,
+        "get_vars",
+        lambda get_vars=manager.get_vars, **given: read.append(given["host"].name) or get_vars(**given),
+    )
     monkeypatch.setattr(socket, "getaddrinfo", lambda name, *_args, **_more: asked.append(name) or getaddrinfo(name))
     evaluate(variables)
     assert max(map(read.count, read)) < 10
@@ -165,8 +189,14 @@ def test_hosts_with_several_addresses_each_are_not_compared_by_reading_all_varia
 
 def test_a_run_for_some_hosts_needs_no_name_of_the_others(controller, tmp_path):
     controller({"gpu2": ["10.0.0.2"], "monitor1": ["10.0.0.9"]})
-    variables = host_variables(tmp_path, {"gpu1": {}, "gpu2": {}, "gpu3": {"gpu_monitoring_address": "{{ ansible_facts.x }}"}}, {"monitor1": {}})
-    with pytest.raises(ValueError, match="^gpu_monitoring_address on gpu1: 'gpu1' is not an IP address and does not resolve"):
+    variables = host_variables(
+        tmp_path,
+        {"gpu1": {}, "gpu2": {}, "gpu3": {"gpu_monitoring_address": "{{ ansible_facts.x }}"}},
+        {"monitor1": {}},
+    )
+    with pytest.raises(
+        ValueError, match="^gpu_monitoring_address on gpu1: 'gpu1' is not an IP address and does not resolve"
+    ):
         evaluate(variables)
     variables.play_hosts = ["gpu2"]
     evaluated = evaluate(variables)

@@ -11,7 +11,11 @@ WORD = "word-of-mine"
 @pytest.mark.parametrize(
     ("configuration", "path", "fix"),
     [
-        ([{"basic_auth": {"username": "x", "password": WORD}}], "[0].basic_auth.password", "password_file: secrets/NAME"),
+        (
+            [{"basic_auth": {"username": "x", "password": WORD}}],
+            "[0].basic_auth.password",
+            "password_file: secrets/NAME",
+        ),
         ([{"authorization": {"credentials": WORD}}], "[0].authorization.credentials", "credentials_file: secrets/NAME"),
         ([{"bearer_token": WORD}], "[0].bearer_token", "bearer_token_file: secrets/NAME"),
         ([{"oauth2": {"client_secret": WORD}}], "[0].oauth2.client_secret", "client_secret_file: secrets/NAME"),
@@ -19,11 +23,27 @@ WORD = "word-of-mine"
         ([{}, {"sigv4": {"secret_key": WORD}}], "[1].sigv4.secret_key", "AWS_SHARED_CREDENTIALS_FILE"),
         ([{"tls_config": {"key": WORD}}], "[0].tls_config.key", "key_file: secrets/NAME"),
         ([{"consul_sd_configs": [{"token": WORD}]}], "[0].consul_sd_configs[0].token", "authorization"),
-        ([{"headers": {"Authorization": f"Bearer {WORD}"}}], "[0].headers.Authorization", "http_headers: {Authorization: {files: [secrets/NAME]}}"),
+        (
+            [{"headers": {"Authorization": f"Bearer {WORD}"}}],
+            "[0].headers.Authorization",
+            "http_headers: {Authorization: {files: [secrets/NAME]}}",
+        ),
         ([{"http_headers": {"X-Api-Key": {"values": [WORD]}}}], "[0].http_headers.X-Api-Key", "files: [secrets/NAME]"),
-        ([{"headers": {"X-Forwarded-Access": f"Bearer {WORD}"}}], "[0].headers.X-Forwarded-Access", "files: [secrets/NAME]"),
-        ([{"http_headers": {"X-Proxy": {"values": [f"basic {WORD}"]}}}], "[0].http_headers.X-Proxy", "files: [secrets/NAME]"),
-        ([{"http_headers": {"X-Tenant": {"secrets": [WORD]}}}], "[0].http_headers.X-Tenant.secrets", "files: [secrets/NAME]"),
+        (
+            [{"headers": {"X-Forwarded-Access": f"Bearer {WORD}"}}],
+            "[0].headers.X-Forwarded-Access",
+            "files: [secrets/NAME]",
+        ),
+        (
+            [{"http_headers": {"X-Proxy": {"values": [f"basic {WORD}"]}}}],
+            "[0].http_headers.X-Proxy",
+            "files: [secrets/NAME]",
+        ),
+        (
+            [{"http_headers": {"X-Tenant": {"secrets": [WORD]}}}],
+            "[0].http_headers.X-Tenant.secrets",
+            "files: [secrets/NAME]",
+        ),
         ([{"url": f"https://me:{WORD}@example.com/write"}], "[0].url", "password_file: secrets/NAME"),
         ([{"proxy_url": f"http://{WORD}@proxy:3128"}], "[0].proxy_url", "Remove the login"),
         ([f"--storage.remote=http://me:{WORD}@example.com"], "[0]", "Remove the login"),
@@ -43,11 +63,33 @@ def test_an_inline_secret_is_found_by_its_place_and_not_shown(configuration, pat
         [],
         None,
         [{"basic_auth": {"username": "x", "password_file": "secrets/remote"}}],
-        [{"authorization": {"type": "Bearer", "credentials_file": "/etc/prometheus/secrets/remote"}, "tls_config": {"ca_file": "web/ca.crt"}}],
+        [
+            {
+                "authorization": {"type": "Bearer", "credentials_file": "/etc/prometheus/secrets/remote"},
+                "tls_config": {"ca_file": "web/ca.crt"},
+            }
+        ],
         [{"http_headers": {"Authorization": {"files": ["secrets/remote"]}, "X-Scope-OrgID": {"values": ["team"]}}}],
         [{"headers": {"X-Scope-OrgID": "team"}}],
-        [{"name": "g", "rules": [{"alert": "A", "expr": "x > 1", "labels": {"token": "expired"}, "annotations": {"password": "see the wiki"}}]}],
-        [{"params": {"token": ["x"]}, "relabel_configs": [{"source_labels": ["__address__"], "target_label": "instance"}]}],
+        [
+            {
+                "name": "g",
+                "rules": [
+                    {
+                        "alert": "A",
+                        "expr": "x > 1",
+                        "labels": {"token": "expired"},
+                        "annotations": {"password": "see the wiki"},
+                    }
+                ],
+            }
+        ],
+        [
+            {
+                "params": {"token": ["x"]},
+                "relabel_configs": [{"source_labels": ["__address__"], "target_label": "instance"}],
+            }
+        ],
         [{"url": "https://example.com/a@b?x=c@d"}],
         [{"basic_auth": {"password": ""}}],
     ],

@@ -15,7 +15,9 @@ ALL = ["node_exporter", "cadvisor", "dcgm_exporter", "alertmanager", "prometheus
 def services(tmp_path, host, roles, **variables):
     fleet = evaluate(host_variables(tmp_path, GPU1, MONITOR, variables), ["gpu1", "monitor1"])
     known = host_variables(tmp_path, GPU1, MONITOR, {**variables, "gpu_monitoring_fleet": fleet})
-    return {service["container"]: (service.get("address"), service.get("port")) for service in planned(known, host, roles)}
+    return {
+        service["container"]: (service.get("address"), service.get("port")) for service in planned(known, host, roles)
+    }
 
 
 def test_the_services_of_a_gpu_host(tmp_path):
@@ -36,7 +38,10 @@ def test_variables_count_as_the_roles_take_them(tmp_path):
         "cadvisor_address": "0.0.0.0",
         "dcgm_exporter_address": "no address",
     }
-    assert services(tmp_path, "gpu1", ALL[:3], **variables) == {"gpu-cadvisor": ("0.0.0.0", 8089), "gpu-dcgm-exporter": (None, None)}
+    assert services(tmp_path, "gpu1", ALL[:3], **variables) == {
+        "gpu-cadvisor": ("0.0.0.0", 8089),
+        "gpu-dcgm-exporter": (None, None),
+    }
     monitoring = {"alertmanager": ("10.0.0.9", 9093), "prometheus": ("10.0.0.9", 9090), "grafana": ("10.0.0.9", 3000)}
     assert services(tmp_path, "monitor1", ALL[3:]) == monitoring
     assert set(services(tmp_path, "monitor1", ALL[3:], alertmanager_enabled="off")) == {"prometheus", "grafana"}
@@ -44,5 +49,8 @@ def test_variables_count_as_the_roles_take_them(tmp_path):
 
 def test_a_service_that_is_neither_wanted_nor_not_is_one_error(tmp_path):
     known = host_variables(tmp_path, GPU1, MONITOR, {"alertmanager_enabled": "maybe"})
-    with pytest.raises(ValueError, match=r"^alertmanager_enabled on monitor1: 'maybe' is neither true nor false\. Set it to true or false\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^alertmanager_enabled on monitor1: 'maybe' is neither true nor false\. Set it to true or false\.$",
+    ):
         planned(known, "monitor1", ["alertmanager"])

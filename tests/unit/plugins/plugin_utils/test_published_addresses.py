@@ -23,13 +23,20 @@ def check(tmp_path):
 
     def run(monitor, gpu_hosts=None, nonlocal_bind=False):
         look = {"gpu_monitoring_host": {"addresses": {"own": OWN, "nonlocal_bind": nonlocal_bind}}}
-        variables = host_variables(tmp_path, GPU1 if gpu_hosts is None else gpu_hosts, {"monitor1": {**monitor, **look}})
+        variables = host_variables(
+            tmp_path, GPU1 if gpu_hosts is None else gpu_hosts, {"monitor1": {**monitor, **look}}
+        )
         published_addresses.check(variables, evaluate(variables)["hosts"], variables.play_hosts)
 
     return run
 
 
-FORWARDED = {"node_exporter_address": "0.0.0.0", "alertmanager_address": "0.0.0.0", "prometheus_address": "0.0.0.0", "grafana_address": "::"}
+FORWARDED = {
+    "node_exporter_address": "0.0.0.0",
+    "alertmanager_address": "0.0.0.0",
+    "prometheus_address": "0.0.0.0",
+    "grafana_address": "::",
+}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,12 @@ FORWARDED = {"node_exporter_address": "0.0.0.0", "alertmanager_address": "0.0.0.
         {"ansible_host": "192.168.1.10"},
         # A forwarded address, where the services publish on all addresses.
         {"ansible_host": "203.0.113.5", **FORWARDED},
-        {"ansible_host": "203.0.113.5", **FORWARDED, "alertmanager_address": "203.0.113.5", "alertmanager_enabled": False},
+        {
+            "ansible_host": "203.0.113.5",
+            **FORWARDED,
+            "alertmanager_address": "203.0.113.5",
+            "alertmanager_enabled": False,
+        },
         # A network of virtual machines that is routed, on somebody's word.
         {"gpu_monitoring_address": "192.168.122.1"},
         {"ansible_host": "192.168.1.10", "grafana_address": "172.17.0.1"},
@@ -65,16 +77,33 @@ def test_a_machine_that_monitors_itself(check):
 @pytest.mark.parametrize(
     ("monitor", "words"),
     [
-        ({"ansible_host": "172.17.0.1"}, ["gpu_monitoring_address on monitor1", "172.17.0.1", "bridge docker0", "192.168.1.10 (eth0)"]),
+        (
+            {"ansible_host": "172.17.0.1"},
+            ["gpu_monitoring_address on monitor1", "172.17.0.1", "bridge docker0", "192.168.1.10 (eth0)"],
+        ),
         ({"gpu_monitoring_address": "172.17.0.1"}, ["bridge docker0", "other hosts cannot reach"]),
         ({"ansible_host": "192.168.122.1"}, ["bridge virbr0"]),
         (
             {"ansible_host": "203.0.113.5"},
-            ["gpu_monitoring_address on monitor1: 203.0.113.5 is not an address of the host", "192.168.1.10 (eth0)", "forwards", "0.0.0.0"],
+            [
+                "gpu_monitoring_address on monitor1: 203.0.113.5 is not an address of the host",
+                "192.168.1.10 (eth0)",
+                "forwards",
+                "0.0.0.0",
+            ],
         ),
-        ({"ansible_host": "203.0.113.5", "node_exporter_address": "0.0.0.0", "prometheus_address": "0.0.0.0"}, ["set grafana_address"]),
-        ({"ansible_host": "192.168.1.10", "grafana_address": "monitor1"}, ["grafana_address on monitor1: 'monitor1' is not an IP address"]),
-        ({"ansible_host": "192.168.1.10", "grafana_address": "192.168.1.11"}, ["grafana_address on monitor1: 192.168.1.11 is not an address"]),
+        (
+            {"ansible_host": "203.0.113.5", "node_exporter_address": "0.0.0.0", "prometheus_address": "0.0.0.0"},
+            ["set grafana_address"],
+        ),
+        (
+            {"ansible_host": "192.168.1.10", "grafana_address": "monitor1"},
+            ["grafana_address on monitor1: 'monitor1' is not an IP address"],
+        ),
+        (
+            {"ansible_host": "192.168.1.10", "grafana_address": "192.168.1.11"},
+            ["grafana_address on monitor1: 192.168.1.11 is not an address"],
+        ),
     ],
 )
 def test_an_address_that_cannot_be_published_or_reached_is_refused(check, monitor, words):

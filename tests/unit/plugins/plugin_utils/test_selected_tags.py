@@ -8,7 +8,14 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.selected_tags
 
 @pytest.mark.parametrize(
     ("run", "skip", "inherited"),
-    [(["all"], [], ()), (["grafana"], [], ()), (["all"], ["cadvisor"], ()), (["tagged"], [], ()), (["site"], [], ("site",)), (["common"], ["tls"], ())],
+    [
+        (["all"], [], ()),
+        (["grafana"], [], ()),
+        (["all"], ["cadvisor"], ()),
+        (["tagged"], [], ()),
+        (["site"], [], ("site",)),
+        (["common"], ["tls"], ()),
+    ],
 )
 def test_tags_that_select_a_role_pass(run, skip, inherited):
     check(ROLES, run, skip, inherited)
@@ -25,7 +32,9 @@ def test_tags_that_select_a_role_pass(run, skip, inherited):
     ],
 )
 def test_tags_that_select_no_role_are_refused(run, skip, inherited, given):
-    with pytest.raises(ValueError, match="the tags select nothing. The tags of the playbook are alertmanager, cadvisor, common, ") as error:
+    with pytest.raises(
+        ValueError, match="the tags select nothing. The tags of the playbook are alertmanager, cadvisor, common, "
+    ) as error:
         check(ROLES, run, skip, inherited)
     assert str(error.value).startswith(given)
 

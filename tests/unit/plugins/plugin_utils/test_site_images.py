@@ -66,5 +66,7 @@ def test_single_hosts(tmp_path):
 
 @pytest.mark.parametrize("text", ["https://r.example.com/grafana:1", "Grafana:UP CASE", "r.example.com/grafana:"])
 def test_what_is_no_image_is_refused_with_its_variable(tmp_path, text):
-    with pytest.raises(ValueError, match="^grafana_image on monitor1: .* is not the reference of an image. Write it like"):
+    with pytest.raises(
+        ValueError, match="^grafana_image on monitor1: .* is not the reference of an image. Write it like"
+    ):
         of(tmp_path, grafana_image=text)

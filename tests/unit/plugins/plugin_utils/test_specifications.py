@@ -16,18 +16,37 @@ from tests.unit.plugins.plugin_utils.inventory import host_variables
 ROLES = Path(__file__).resolve().parents[4] / "roles"
 MONITOR = {"monitor1": {"ansible_host": "10.0.0.9"}}
 HOSTENGINE_FIX = "Write an address that containers reach, which no loopback address is, like 10.0.0.11:5555."
-RULE = {"variable": "prometheus_volume", "problem": "prometheus_volume ~ ' is too short' if prometheus_volume | length < 3 else ''", "fix": "Choose another"}
+RULE = {
+    "variable": "prometheus_volume",
+    "problem": "prometheus_volume ~ ' is too short' if prometheus_volume | length < 3 else ''",
+    "fix": "Choose another",
+}
 
 
 def refused(tmp_path, role, host, variables, **rules):
     with pytest.raises(ValueError) as error:
-        check(host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, variables), [role], [host], **rules)
+        check(
+            host_variables(tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR, variables),
+            [role],
+            [host],
+            **rules,
+        )
     return str(error.value)
 
 
 def test_defaults_and_values_of_the_right_types_pass(tmp_path):
-    values = {"prometheus_port": "9091", "prometheus_scrape_configs": [{"job_name": "{{ name_of_job }}"}], "name_of_job": "x"}
-    check(host_variables(tmp_path, {}, MONITOR, values), ["prometheus"], ["monitor1"], intervals=["prometheus_scrape_interval"], refuse=[RULE])
+    values = {
+        "prometheus_port": "9091",
+        "prometheus_scrape_configs": [{"job_name": "{{ name_of_job }}"}],
+        "name_of_job": "x",
+    }
+    check(
+        host_variables(tmp_path, {}, MONITOR, values),
+        ["prometheus"],
+        ["monitor1"],
+        intervals=["prometheus_scrape_interval"],
+        refuse=[RULE],
+    )
 
 
 @pytest.mark.parametrize("value", ["none", "{{ 'no' ~ 'ne' }}"])
@@ -64,9 +83,24 @@ def rules_of(role):
         ("prometheus", "prometheus_memory", "4 GB", "Write it like 512m or 1g."),
         ("prometheus", "prometheus_retention_time", "15 days", "Write it like 15d."),
         ("prometheus", "prometheus_retention_size", "lots", "Write it like 100GB."),
-        ("nvidia_container_toolkit", "nvidia_container_toolkit_version", "latest", "Write it in quotation marks like '1.20.1'."),
-        ("nvidia_container_toolkit", "nvidia_container_toolkit_version", 1.20, "Write it in quotation marks like '1.20.1'."),
-        ("docker_engine", "gpu_monitoring_registry", "https://r.example.com", "Write only host and port, like registry.example.com:5000."),
+        (
+            "nvidia_container_toolkit",
+            "nvidia_container_toolkit_version",
+            "latest",
+            "Write it in quotation marks like '1.20.1'.",
+        ),
+        (
+            "nvidia_container_toolkit",
+            "nvidia_container_toolkit_version",
+            1.20,
+            "Write it in quotation marks like '1.20.1'.",
+        ),
+        (
+            "docker_engine",
+            "gpu_monitoring_registry",
+            "https://r.example.com",
+            "Write only host and port, like registry.example.com:5000.",
+        ),
         ("docker_engine", "gpu_monitoring_network", "bad name", "Use letters, digits, _, . and -."),
         ("docker_engine", "gpu_monitoring_network_subnet", "172.30.0.0", "Write it like 10.213.0.0/24."),
         ("docker_engine", "gpu_monitoring_network_mtu", 9, "Write bytes like 1450, or 0 for the MTU of the engine."),
@@ -84,10 +118,22 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"gpu_monitoring_registries": {"gcr.io": "h.example.com"}}, "gpu_monitoring_registries on monitor1: no image comes from 'gcr.io'."),
-        ({"gpu_monitoring_registries": {"quay.io": "https://h.example.com"}}, "'https://h.example.com' is not a registry with a path."),
-        ({"gpu_monitoring_registry_ca": "/etc/ca.crt"}, "gpu_monitoring_registry_ca on monitor1: it holds no certificate."),
-        ({"gpu_monitoring_registry_ca": CERTIFICATE}, "no registry is set that the authority is for. Set it to PEM text"),
+        (
+            {"gpu_monitoring_registries": {"gcr.io": "h.example.com"}},
+            "gpu_monitoring_registries on monitor1: no image comes from 'gcr.io'.",
+        ),
+        (
+            {"gpu_monitoring_registries": {"quay.io": "https://h.example.com"}},
+            "'https://h.example.com' is not a registry with a path.",
+        ),
+        (
+            {"gpu_monitoring_registry_ca": "/etc/ca.crt"},
+            "gpu_monitoring_registry_ca on monitor1: it holds no certificate.",
+        ),
+        (
+            {"gpu_monitoring_registry_ca": CERTIFICATE},
+            "no registry is set that the authority is for. Set it to PEM text",
+        ),
     ],
 )
 def test_mirrors_that_no_image_can_come_from_are_refused(tmp_path, values, message):
@@ -95,18 +141,33 @@ def test_mirrors_that_no_image_can_come_from_are_refused(tmp_path, values, messa
 
 
 def test_values_of_the_right_form_pass(tmp_path):
-    values = {"prometheus_memory": "4g", "prometheus_retention_time": "1y6w", "prometheus_retention_size": "512MB", "gpu_monitoring_nofile": 20000}
+    values = {
+        "prometheus_memory": "4g",
+        "prometheus_retention_time": "1y6w",
+        "prometheus_retention_size": "512MB",
+        "gpu_monitoring_nofile": 20000,
+    }
     values.update(gpu_monitoring_registry="registry.example.com:5000/mirror", nvidia_container_toolkit_version="1.17.8")
     values.update(dcgm_exporter_remote_hostengine="gpu1.lan:5555")
-    values.update(gpu_monitoring_network_subnet="10.213.0.0/24", gpu_monitoring_network_mtu=1450, gpu_monitoring_registry_ca=CERTIFICATE)
-    values.update(gpu_monitoring_registries={"docker.io": "harbor.example.com:8443/hub/", "quay.io": "harbor.example.com/quay"})
+    values.update(
+        gpu_monitoring_network_subnet="10.213.0.0/24",
+        gpu_monitoring_network_mtu=1450,
+        gpu_monitoring_registry_ca=CERTIFICATE,
+    )
+    values.update(
+        gpu_monitoring_registries={"docker.io": "harbor.example.com:8443/hub/", "quay.io": "harbor.example.com/quay"}
+    )
     for role in ("docker_engine", "nvidia_container_toolkit", "prometheus", "cadvisor", "dcgm_exporter"):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [("5 sec", "'5 sec' is not a duration. Write it like 5s"), ("2m", "2m is out of range. Set it to"), ("999ms", "1s to 60s")],
+    [
+        ("5 sec", "'5 sec' is not a duration. Write it like 5s"),
+        ("2m", "2m is out of range. Set it to"),
+        ("999ms", "1s to 60s"),
+    ],
 )
 def test_an_interval_that_is_not_valid_is_refused(tmp_path, value, words):
     rules = {"intervals": ["cadvisor_housekeeping_interval"]}
@@ -117,7 +178,9 @@ def test_an_interval_that_is_not_valid_is_refused(tmp_path, value, words):
 
 def test_the_shared_interval_counts_where_a_role_has_none_of_its_own(tmp_path):
     rules = {"intervals": ["cadvisor_housekeeping_interval"]}
-    assert "2h is out of range" in refused(tmp_path, "cadvisor", "gpu1", {"gpu_monitoring_scrape_interval": "2h"}, **rules)
+    assert "2h is out of range" in refused(
+        tmp_path, "cadvisor", "gpu1", {"gpu_monitoring_scrape_interval": "2h"}, **rules
+    )
 
 
 def test_a_rule_that_a_value_breaks_names_host_problem_and_fix(tmp_path):
@@ -136,17 +199,28 @@ def test_a_value_that_cannot_be_evaluated_is_refused(tmp_path):
 def test_a_prometheus_before_3_0_is_refused(tmp_path, version):
     message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_version": version})
     image = f"quay.io/prometheus/prometheus:v{version}"
-    assert message == f"prometheus_image on monitor1: {image} is older than 3.0. Set prometheus_version to 3.0.0 or newer."
+    assert (
+        message == f"prometheus_image on monitor1: {image} is older than 3.0. Set prometheus_version to 3.0.0 or newer."
+    )
 
 
-@pytest.mark.parametrize("image", ["r.example:5000/prom:v3.0.0", "r.example:5000/prom:latest", "r.example:5000/prom@sha256:2531"])
+@pytest.mark.parametrize(
+    "image", ["r.example:5000/prom:v3.0.0", "r.example:5000/prom:latest", "r.example:5000/prom@sha256:2531"]
+)
 def test_an_image_of_prometheus_whose_tag_is_no_older_version_passes(tmp_path, image):
     check(host_variables(tmp_path, {}, MONITOR, {"prometheus_image": image}), ["prometheus"], ["monitor1"])
 
 
 def test_a_value_with_braces_of_another_program_is_refused_with_the_mark_that_it_needs(tmp_path):
-    message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_alert_annotations": {"runbook_url": "https://x/{{ $labels.alertname }}"}})
-    assert message.startswith("prometheus_alert_annotations on monitor1: the value cannot be evaluated: Syntax error in template: ")
+    message = refused(
+        tmp_path,
+        "prometheus",
+        "monitor1",
+        {"prometheus_alert_annotations": {"runbook_url": "https://x/{{ $labels.alertname }}"}},
+    )
+    assert message.startswith(
+        "prometheus_alert_annotations on monitor1: the value cannot be evaluated: Syntax error in template: "
+    )
     assert message.endswith(". Mark text with double braces for Prometheus or Alertmanager as !unsafe.")
 
 
@@ -161,18 +235,62 @@ WORD = "word-of-mine"
             [{"job_name": "x", "basic_auth": {"password": WORD}}],
             "[0].basic_auth.password is a secret in the configuration. Put it",
         ),
-        ("prometheus_remote_write", [{"url": f"https://me:{WORD}@example.com"}], "[0].url is a URL with a login. Remove the login"),
-        ("prometheus_remote_read", [{"authorization": {"credentials": WORD}}], "[0].authorization.credentials is a secret in the configuration."),
-        ("prometheus_alertmanagers", [{"basic_auth": {"password_file": "secrets/am"}}], "[0].basic_auth.password_file names the file secrets/am, which"),
-        ("prometheus_rules_extra", [{"name": "g", "source": f"http://me:{WORD}@example.com"}], "[0].source is a URL with a login."),
+        (
+            "prometheus_remote_write",
+            [{"url": f"https://me:{WORD}@example.com"}],
+            "[0].url is a URL with a login. Remove the login",
+        ),
+        (
+            "prometheus_remote_read",
+            [{"authorization": {"credentials": WORD}}],
+            "[0].authorization.credentials is a secret in the configuration.",
+        ),
+        (
+            "prometheus_alertmanagers",
+            [{"basic_auth": {"password_file": "secrets/am"}}],
+            "[0].basic_auth.password_file names the file secrets/am, which",
+        ),
+        (
+            "prometheus_rules_extra",
+            [{"name": "g", "source": f"http://me:{WORD}@example.com"}],
+            "[0].source is a URL with a login.",
+        ),
         ("prometheus_flags_extra", [f"--proxy=http://me:{WORD}@example.com"], "[0] is a URL with a login."),
-        ("prometheus_flags_extra", ["--web.enable-lifecycle"], "--web.enable-lifecycle is a flag that the role sets. Remove it."),
-        ("prometheus_flags_extra", ["--no-web.enable-lifecycle"], "--no-web.enable-lifecycle is a flag that the role sets. Remove it."),
-        ("prometheus_flags_extra", ["--web.external-url=http://x"], "--web.external-url is a flag that the role sets. Set prometheus_external_url."),
-        ("prometheus_flags_extra", ["--log.level", "debug"], "a flag does not begin with '--'. Write each flag with its value"),
-        ("prometheus_flags_extra", ["--log.level=debug", "--log.level=info"], "--log.level is listed twice. Remove one of them."),
-        ("prometheus_scrape_configs", [{"job_name": "node"}], "the job node is one of the role. Choose another job_name."),
-        ("prometheus_scrape_configs", [{"job_name": "x"}, {"job_name": "x"}], "the job x is declared twice. Give each job its own job_name."),
+        (
+            "prometheus_flags_extra",
+            ["--web.enable-lifecycle"],
+            "--web.enable-lifecycle is a flag that the role sets. Remove it.",
+        ),
+        (
+            "prometheus_flags_extra",
+            ["--no-web.enable-lifecycle"],
+            "--no-web.enable-lifecycle is a flag that the role sets. Remove it.",
+        ),
+        (
+            "prometheus_flags_extra",
+            ["--web.external-url=http://x"],
+            "--web.external-url is a flag that the role sets. Set prometheus_external_url.",
+        ),
+        (
+            "prometheus_flags_extra",
+            ["--log.level", "debug"],
+            "a flag does not begin with '--'. Write each flag with its value",
+        ),
+        (
+            "prometheus_flags_extra",
+            ["--log.level=debug", "--log.level=info"],
+            "--log.level is listed twice. Remove one of them.",
+        ),
+        (
+            "prometheus_scrape_configs",
+            [{"job_name": "node"}],
+            "the job node is one of the role. Choose another job_name.",
+        ),
+        (
+            "prometheus_scrape_configs",
+            [{"job_name": "x"}, {"job_name": "x"}],
+            "the job x is declared twice. Give each job its own job_name.",
+        ),
         (
             "prometheus_node_targets",
             [{"targets": ["192.0.2.7:9100"], "labels": {"host": "gpu1", "__scheme__": "http"}}],
@@ -180,31 +298,103 @@ WORD = "word-of-mine"
         ),
         ("prometheus_external_labels", {"data-center": "a"}, "'data-center' is not a name of a label. Use letters"),
         ("prometheus_external_labels", {"production": True}, "the label production has no text as value."),
-        ("prometheus_external_url", f"https://me:{WORD}@example.com/", "the value is not a URL without login and query. Write it like https://"),
-        ("prometheus_external_url", "monitoring.example.com", "the value is not a URL without login and query. Write it like https://"),
-        ("prometheus_external_url", "https://[fe80/", "the value is not a URL without login and query. Write it like https://"),
-        ("prometheus_external_url", "https://example.com:99999/", "the value is not a URL without login and query. Write it like https://"),
+        (
+            "prometheus_external_url",
+            f"https://me:{WORD}@example.com/",
+            "the value is not a URL without login and query. Write it like https://",
+        ),
+        (
+            "prometheus_external_url",
+            "monitoring.example.com",
+            "the value is not a URL without login and query. Write it like https://",
+        ),
+        (
+            "prometheus_external_url",
+            "https://[fe80/",
+            "the value is not a URL without login and query. Write it like https://",
+        ),
+        (
+            "prometheus_external_url",
+            "https://example.com:99999/",
+            "the value is not a URL without login and query. Write it like https://",
+        ),
         ("prometheus_port", 65536, "'65536' is not a port number. Set it to a number from 1 to 65535."),
         ("prometheus_port", "0", "'0' is not a port number. Set it to a number from 1 to 65535."),
         ("prometheus_route_prefix", "prometheus", "'prometheus' is not a path. Write it like /prometheus."),
         ("prometheus_alerts_disabled", ["GpuHott"], "'GpuHott' is not an alert of the role. Write GpuHot."),
         ("prometheus_alerts_disabled", ["x"], "'x' is not an alert of the role. Use a name of docs/alerts.md."),
         ("prometheus_alert_settings", {"GpuHots": {}}, "'GpuHots' is not an alert of the role. Write GpuHot."),
-        ("prometheus_alert_settings", {"GpuHot": 90}, "the setting of GpuHot is not a dictionary. Write it like {threshold: 90"),
-        ("prometheus_alert_settings", {"GpuHot": {"limit": 90}}, "GpuHot has the unknown key limit. Use threshold, for, severity."),
-        ("prometheus_alert_settings", {"GpuHot": {"threshold": "90 C"}}, "the threshold of GpuHot is '90 C'. Write a number such as 85."),
-        ("prometheus_alert_settings", {"GpuHot": {"threshold": "80"}}, "the threshold of GpuHot is the text '80'. Write it without quotation marks."),
-        ("prometheus_alert_settings", {"HostDown": {"threshold": 1}}, "HostDown has no threshold. Remove the key threshold."),
-        ("prometheus_alert_settings", {"GpuHot": {"for": 5}}, "the duration of GpuHot: '5' is not a duration. Write it like 5s"),
-        ("prometheus_alert_settings", {"GpuHot": {"severity": "critical"}}, "the severity of GpuHot is 'critical'. Use one of page, warn, info."),
-        ("prometheus_rules_extra", [{"name": "g", "rules": [{"alert": "GpuHot", "expr": "1"}]}], "the alert GpuHot is one of the role. Choose another"),
-        ("prometheus_rules_extra", [{"name": "g", "rules": 2 * [{"alert": "Mine", "expr": "1"}]}], "the alert Mine is declared 2 times. Give each alert"),
-        ("prometheus_gpu_counts", {"gpu7": 8}, "gpu7 is not a host of the group gpu_hosts. Use the names of the inventory."),
-        ("prometheus_rules_extra", [{"name": "g", "rules": [{"alert": "Mine", "for": "15min"}]}], "Mine.for: '15min' is not a duration. Write it like 5s, "),
-        ("prometheus_rules_extra", [{"rules": [{"alert": "Mine", "keep_firing_for": 9}]}], "Mine.keep_firing_for: '9' is not a duration."),
-        ("prometheus_gpu_counts", {"gpu1": "8"}, "the number of GPUs of gpu1 is the text '8'. Write it without quotation marks."),
+        (
+            "prometheus_alert_settings",
+            {"GpuHot": 90},
+            "the setting of GpuHot is not a dictionary. Write it like {threshold: 90",
+        ),
+        (
+            "prometheus_alert_settings",
+            {"GpuHot": {"limit": 90}},
+            "GpuHot has the unknown key limit. Use threshold, for, severity.",
+        ),
+        (
+            "prometheus_alert_settings",
+            {"GpuHot": {"threshold": "90 C"}},
+            "the threshold of GpuHot is '90 C'. Write a number such as 85.",
+        ),
+        (
+            "prometheus_alert_settings",
+            {"GpuHot": {"threshold": "80"}},
+            "the threshold of GpuHot is the text '80'. Write it without quotation marks.",
+        ),
+        (
+            "prometheus_alert_settings",
+            {"HostDown": {"threshold": 1}},
+            "HostDown has no threshold. Remove the key threshold.",
+        ),
+        (
+            "prometheus_alert_settings",
+            {"GpuHot": {"for": 5}},
+            "the duration of GpuHot: '5' is not a duration. Write it like 5s",
+        ),
+        (
+            "prometheus_alert_settings",
+            {"GpuHot": {"severity": "critical"}},
+            "the severity of GpuHot is 'critical'. Use one of page, warn, info.",
+        ),
+        (
+            "prometheus_rules_extra",
+            [{"name": "g", "rules": [{"alert": "GpuHot", "expr": "1"}]}],
+            "the alert GpuHot is one of the role. Choose another",
+        ),
+        (
+            "prometheus_rules_extra",
+            [{"name": "g", "rules": 2 * [{"alert": "Mine", "expr": "1"}]}],
+            "the alert Mine is declared 2 times. Give each alert",
+        ),
+        (
+            "prometheus_gpu_counts",
+            {"gpu7": 8},
+            "gpu7 is not a host of the group gpu_hosts. Use the names of the inventory.",
+        ),
+        (
+            "prometheus_rules_extra",
+            [{"name": "g", "rules": [{"alert": "Mine", "for": "15min"}]}],
+            "Mine.for: '15min' is not a duration. Write it like 5s, ",
+        ),
+        (
+            "prometheus_rules_extra",
+            [{"rules": [{"alert": "Mine", "keep_firing_for": 9}]}],
+            "Mine.keep_firing_for: '9' is not a duration.",
+        ),
+        (
+            "prometheus_gpu_counts",
+            {"gpu1": "8"},
+            "the number of GPUs of gpu1 is the text '8'. Write it without quotation marks.",
+        ),
         ("prometheus_gpu_counts", {"gpu1": "eight"}, "the number of GPUs of gpu1 is 'eight'. Write it like {gpu1: 8}."),
-        ("cadvisor_flags_extra", ["--store_container_labels=true"], "--store_container_labels is a flag that the role sets. Remove it."),
+        (
+            "cadvisor_flags_extra",
+            ["--store_container_labels=true"],
+            "--store_container_labels is a flag that the role sets. Remove it.",
+        ),
         ("cadvisor_flags_extra", ["-v=2"], "a flag does not begin with '--'. Write each flag with its value"),
         ("cadvisor_metrics", ["cpu", "gpu"], "'gpu' is not valid. Set it to advtcp or app or cpu or cpuLoad or "),
     ],
@@ -235,14 +425,46 @@ def test_labels_of_containers_that_metrics_cannot_have_are_refused(tmp_path, rol
     [
         ("prometheus_version", "latest", "'latest' is not a version. Write it like 3.13.5, without a leading v"),
         ("grafana_version", "v12.4.0", "'v12.4.0' is not a version."),
-        ("prometheus_rules_extra", [{"alert": "Down", "expr": "up == 0"}], "the key alert is one of a rule, as in prometheus_alert_rules"),
-        ("prometheus_alertmanagers", [{"targets": ["am:9093"]}], "an entry is not an alertmanager_config of Prometheus. Write it like"),
-        ("prometheus_alertmanagers", ["am:9093"], "an entry is not an alertmanager_config of Prometheus. Write it like"),
-        ("grafana_datasources", [{"name": "x", "access": "proxy", "orgId": 1}], "the key orgId is one of Grafana's provisioning files, as in grafana.grafana."),
-        ("grafana_datasources_extra", [{"name": "x", "isDefault": True}], "the key isDefault is one of Grafana's provisioning files"),
-        ("grafana_dashboards", [{"dashboard_id": 1860, "revision_id": 37}], "the key dashboard_id is one of grafana.grafana, which downloads"),
-        ("node_exporter_collectors", ["cpu", {"textfile": {"directory": "/x"}}], "an entry is a dictionary, as in node_exporter_enabled_collectors"),
-        ("node_exporter_collectors_extra", ["--collector.cpu"], "'--collector.cpu' is not the name of a collector. Write it without"),
+        (
+            "prometheus_rules_extra",
+            [{"alert": "Down", "expr": "up == 0"}],
+            "the key alert is one of a rule, as in prometheus_alert_rules",
+        ),
+        (
+            "prometheus_alertmanagers",
+            [{"targets": ["am:9093"]}],
+            "an entry is not an alertmanager_config of Prometheus. Write it like",
+        ),
+        (
+            "prometheus_alertmanagers",
+            ["am:9093"],
+            "an entry is not an alertmanager_config of Prometheus. Write it like",
+        ),
+        (
+            "grafana_datasources",
+            [{"name": "x", "access": "proxy", "orgId": 1}],
+            "the key orgId is one of Grafana's provisioning files, as in grafana.grafana.",
+        ),
+        (
+            "grafana_datasources_extra",
+            [{"name": "x", "isDefault": True}],
+            "the key isDefault is one of Grafana's provisioning files",
+        ),
+        (
+            "grafana_dashboards",
+            [{"dashboard_id": 1860, "revision_id": 37}],
+            "the key dashboard_id is one of grafana.grafana, which downloads",
+        ),
+        (
+            "node_exporter_collectors",
+            ["cpu", {"textfile": {"directory": "/x"}}],
+            "an entry is a dictionary, as in node_exporter_enabled_collectors",
+        ),
+        (
+            "node_exporter_collectors_extra",
+            ["--collector.cpu"],
+            "'--collector.cpu' is not the name of a collector. Write it without",
+        ),
     ],
 )
 def test_a_value_of_the_form_of_another_collection_is_refused(tmp_path, variable, value, message):
@@ -256,12 +478,19 @@ def test_variables_that_other_collections_alone_have_are_named_once(tmp_path):
     assert without_effect(variables, "node_exporter", ["gpu1", "gpu2", "monitor1"]) == [
         "node_exporter_enabled_collectors on gpu1 is a variable of prometheus.prometheus, and has no effect here. Use node_exporter_collectors."
     ]
-    assert [warning.partition(" ")[0] for warning in without_effect(variables, "prometheus", ["monitor1"])] == ["prometheus_targets"]
+    assert [warning.partition(" ")[0] for warning in without_effect(variables, "prometheus", ["monitor1"])] == [
+        "prometheus_targets"
+    ]
 
 
 @pytest.mark.parametrize("role", ["alertmanager", "cadvisor", "grafana", "node_exporter", "prometheus"])
 def test_what_has_no_effect_is_no_variable_of_the_role_and_the_advice_is(role):
-    [options] = [entry["options"] for entry in yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"].values()]
+    [options] = [
+        entry["options"]
+        for entry in yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())[
+            "argument_specs"
+        ].values()
+    ]
     table = foreign_variables._WITHOUT_EFFECT[role]
     assert not set(table) & set(options)
     advised = {name for _collection, ours in table.values() for name in re.findall(rf"\b{role}_\w+", ours)}
@@ -273,7 +502,9 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
         "prometheus_secret_files": {"remote": "{{ remote_password }}"},
         "remote_password": "x",
         "prometheus_scrape_configs": [{"job_name": "mine", "authorization": {"credentials_file": "secrets/remote"}}],
-        "prometheus_remote_write": [{"url": "https://example.com/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}],
+        "prometheus_remote_write": [
+            {"url": "https://example.com/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}
+        ],
         "prometheus_external_labels": {"site": "a", "rack": 12},
         "prometheus_external_url": "https://monitoring.example.com:8443/prometheus/",
         "prometheus_flags_extra": ["--log.level=debug", "--web.enable-remote-write-receiver"],
@@ -292,20 +523,75 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
 @pytest.mark.parametrize(
     ("role", "variable", "value", "problem"),
     [
-        ("grafana", "grafana_admin_password", 12345678, "the value is a number and not text. Put the value into quotation marks."),
-        ("grafana", "grafana_admin_user", True, "the value is a boolean and not text. Put the value into quotation marks."),
-        ("grafana", "grafana_root_url", None, "the value is null. Remove the variable to get the default, or set it to ''."),
+        (
+            "grafana",
+            "grafana_admin_password",
+            12345678,
+            "the value is a number and not text. Put the value into quotation marks.",
+        ),
+        (
+            "grafana",
+            "grafana_admin_user",
+            True,
+            "the value is a boolean and not text. Put the value into quotation marks.",
+        ),
+        (
+            "grafana",
+            "grafana_root_url",
+            None,
+            "the value is null. Remove the variable to get the default, or set it to ''.",
+        ),
         ("grafana", "grafana_version", 12.1, "the value is a number and not text. Put the value into quotation marks."),
-        ("common", "gpu_monitoring_bundle", ["/b"], "the value is a list and not text. Put the value into quotation marks."),
-        ("common", "gpu_monitoring_bundle", True, "the value is a boolean and not text. Put the value into quotation marks."),
+        (
+            "common",
+            "gpu_monitoring_bundle",
+            ["/b"],
+            "the value is a list and not text. Put the value into quotation marks.",
+        ),
+        (
+            "common",
+            "gpu_monitoring_bundle",
+            True,
+            "the value is a boolean and not text. Put the value into quotation marks.",
+        ),
         ("grafana", "grafana_volume", ["a"], "the value is a list and not text. Put the value into quotation marks."),
-        ("grafana", "grafana_admin_user", "{{ 1000 }}", "the value is a number and not text. Put the value into quotation marks."),
-        ("grafana", "grafana_datasources_extra", "a, b", "the value is not of the type list, but text. Set it to a value of the type list,"),
-        ("prometheus", "prometheus_secret_files", "a=b", "the value is not of the type dict, but text. Set it to a value of the type dict,"),
-        ("prometheus", "prometheus_port", True, "the value is not of the type int, but a boolean. Set it to a value of the type int,"),
+        (
+            "grafana",
+            "grafana_admin_user",
+            "{{ 1000 }}",
+            "the value is a number and not text. Put the value into quotation marks.",
+        ),
+        (
+            "grafana",
+            "grafana_datasources_extra",
+            "a, b",
+            "the value is not of the type list, but text. Set it to a value of the type list,",
+        ),
+        (
+            "prometheus",
+            "prometheus_secret_files",
+            "a=b",
+            "the value is not of the type dict, but text. Set it to a value of the type dict,",
+        ),
+        (
+            "prometheus",
+            "prometheus_port",
+            True,
+            "the value is not of the type int, but a boolean. Set it to a value of the type int,",
+        ),
         ("prometheus", "prometheus_rules_extra", ["a"], "an element of the list is text and not a mapping."),
-        ("tls", "tls_alternative_names", [False], "an element of the list is a boolean and not text. Put the elements into quotation marks."),
-        ("tls", "tls_exporter_password", 12345678, "the value is a number and not text. Put the value into quotation marks."),
+        (
+            "tls",
+            "tls_alternative_names",
+            [False],
+            "an element of the list is a boolean and not text. Put the elements into quotation marks.",
+        ),
+        (
+            "tls",
+            "tls_exporter_password",
+            12345678,
+            "the value is a number and not text. Put the value into quotation marks.",
+        ),
     ],
 )
 def test_a_value_that_tasks_would_get_in_another_type_is_refused(tmp_path, role, variable, value, problem):
@@ -318,16 +604,51 @@ def test_a_value_that_tasks_would_get_in_another_type_is_refused(tmp_path, role,
 @pytest.mark.parametrize(
     ("role", "variable", "value", "problem"),
     [
-        ("tls", "tls_exporter_password", "x" * 73, "the password has more than the 72 bytes that bcrypt reads. Set a shorter one."),
-        ("tls", "tls_prometheus_password", "\u20ac" * 25, "the password has more than the 72 bytes that bcrypt reads. Set a shorter one."),
+        (
+            "tls",
+            "tls_exporter_password",
+            "x" * 73,
+            "the password has more than the 72 bytes that bcrypt reads. Set a shorter one.",
+        ),
+        (
+            "tls",
+            "tls_prometheus_password",
+            "\u20ac" * 25,
+            "the password has more than the 72 bytes that bcrypt reads. Set a shorter one.",
+        ),
         ("tls", "tls_prometheus_password", " ", "the password is empty or has only white space. Set another one."),
         ("tls", "tls_exporter_password", "word of mine ", "the password begins or ends with white space,"),
-        ("grafana", "grafana_admin_password", "word\tof mine", "the password has a control character, such as a line break. Set another one."),
-        ("docker_engine", "gpu_monitoring_registry_password", "word of mine\n", "the password begins or ends with white space,"),
-        ("docker_engine", "gpu_monitoring_registry_password", 12345678, "the value is not text. Put the value into quotation marks."),
+        (
+            "grafana",
+            "grafana_admin_password",
+            "word\tof mine",
+            "the password has a control character, such as a line break. Set another one.",
+        ),
+        (
+            "docker_engine",
+            "gpu_monitoring_registry_password",
+            "word of mine\n",
+            "the password begins or ends with white space,",
+        ),
+        (
+            "docker_engine",
+            "gpu_monitoring_registry_password",
+            12345678,
+            "the value is not text. Put the value into quotation marks.",
+        ),
         ("prometheus", "prometheus_secret_files", {"token": " "}, "the content of 'token' is empty."),
-        ("prometheus", "prometheus_secret_files", {"token": 12345678}, "the content of 'token' is not text. Put the content into quotation marks."),
-        ("grafana", "grafana_secret_files", {"token": 12345678}, "the content of 'token' is not text. Put the content into quotation marks."),
+        (
+            "prometheus",
+            "prometheus_secret_files",
+            {"token": 12345678},
+            "the content of 'token' is not text. Put the content into quotation marks.",
+        ),
+        (
+            "grafana",
+            "grafana_secret_files",
+            {"token": 12345678},
+            "the content of 'token' is not text. Put the content into quotation marks.",
+        ),
         ("grafana", "grafana_secret_key", "word of mine ", "the password begins or ends with white space,"),
     ],
 )
@@ -342,38 +663,78 @@ def test_a_secret_that_cannot_be_used_is_refused_without_its_value(tmp_path, rol
     [
         ("backup", {}, "backup_vault_password on monitor1: it is empty, and secrets are encrypted. Set it, or set"),
         ("backup", {"backup_dir": "backups"}, "backup_dir on monitor1: backups is not an absolute path. Set it to"),
-        ("backup", {"backup_dir": "~/b", "backup_location": "host"}, "backup_dir on monitor1: ~/b is not an absolute path."),
+        (
+            "backup",
+            {"backup_dir": "~/b", "backup_location": "host"},
+            "backup_dir on monitor1: ~/b is not an absolute path.",
+        ),
         ("backup", {"backup_dir": ["/b"]}, "backup_dir on monitor1: the value is a list and not text."),
         ("backup", {"backup_dir": ""}, "backup_dir on monitor1:  is not an absolute path. Set it to the"),
-        ("backup", {"backup_dir": __file__}, f"backup_dir on monitor1: {__file__} is a file. Set it to the absolute path"),
+        (
+            "backup",
+            {"backup_dir": __file__},
+            f"backup_dir on monitor1: {__file__} is a file. Set it to the absolute path",
+        ),
         ("backup", {"backup_location": "nas"}, "backup_location on monitor1: value of backup_location must be one of"),
         ("backup", {"backup_keep": -1}, "backup_keep on monitor1: '-1' is not valid. Set it to a number from 0."),
         ("backup", {"backup_keep": "all"}, "backup_keep on monitor1: 'all' is not valid. Set it to a number from 0."),
         ("backup", {"backup_keep": 1.5}, "backup_keep on monitor1: '1.5' is not valid. Set it to a number from 0."),
         ("backup", {"backup_services": "grafana"}, "backup_services on monitor1: the value is not of the type list"),
-        ("backup", {"backup_services": ["loki"]}, "backup_services on monitor1: 'loki' is not valid. Set it to grafana or"),
+        (
+            "backup",
+            {"backup_services": ["loki"]},
+            "backup_services on monitor1: 'loki' is not valid. Set it to grafana or",
+        ),
         ("backup", {"backup_services": []}, "backup_services on monitor1: the list is empty. Name services, like"),
         ("backup", {"backup_secrets": "no"}, "backup_secrets on monitor1: value of backup_secrets must be one of"),
-        ("backup", {"backup_vault_password": 12}, "backup_vault_password on monitor1: the value is a number and not text."),
+        (
+            "backup",
+            {"backup_vault_password": 12},
+            "backup_vault_password on monitor1: the value is a number and not text.",
+        ),
         ("backup", {"backup_max_age": "0s"}, "backup_max_age on monitor1: '0s' is not valid. Write it like 26h"),
         ("backup", {"backup_max_age": 48}, "backup_max_age on monitor1: '48' is not valid. Write it like 26h"),
-        ("backup", {"backup_max_age": "2 days"}, "backup_max_age on monitor1: '2 days' is not valid. Write it like 26h"),
+        (
+            "backup",
+            {"backup_max_age": "2 days"},
+            "backup_max_age on monitor1: '2 days' is not valid. Write it like 26h",
+        ),
         ("restore", {}, "restore_backup on monitor1: it is empty. Set it to the folder of a backup"),
-        ("restore", {"restore_backup": "/b"}, "restore_vault_password on monitor1: it is empty, and the backup of Grafana"),
+        (
+            "restore",
+            {"restore_backup": "/b"},
+            "restore_vault_password on monitor1: it is empty, and the backup of Grafana",
+        ),
         ("restore", {"restore_backup": "b"}, "restore_backup on monitor1: b is not an absolute path."),
-        ("restore", {"restore_backup": "/b"}, "restore_backup on monitor1: /b on the controller has no manifest.json. Set"),
+        (
+            "restore",
+            {"restore_backup": "/b"},
+            "restore_backup on monitor1: /b on the controller has no manifest.json. Set",
+        ),
         ("restore", {"restore_backup": ["/b"]}, "restore_backup on monitor1: the value is a list and not text."),
         (
             "restore",
             {"restore_backup": "~/b", "restore_location": "host"},
             "restore_backup on monitor1: ~/b is not an absolute path. Set it to the folder of a backup",
         ),
-        ("restore", {"restore_location": "nas"}, "restore_location on monitor1: value of restore_location must be one of"),
+        (
+            "restore",
+            {"restore_location": "nas"},
+            "restore_location on monitor1: value of restore_location must be one of",
+        ),
         ("restore", {"restore_host": ["a"]}, "restore_host on monitor1: the value is a list and not text."),
-        ("restore", {"restore_services": ["loki"]}, "restore_services on monitor1: 'loki' is not valid. Set it to grafana"),
+        (
+            "restore",
+            {"restore_services": ["loki"]},
+            "restore_services on monitor1: 'loki' is not valid. Set it to grafana",
+        ),
         ("restore", {"restore_services": "grafana"}, "restore_services on monitor1: the value is not of the type list"),
         ("restore", {"restore_services": []}, "restore_services on monitor1: the list is empty. Name services, like"),
-        ("restore", {"restore_controller": "maybe"}, "restore_controller on monitor1: argument 'restore_controller' is of"),
+        (
+            "restore",
+            {"restore_controller": "maybe"},
+            "restore_controller on monitor1: argument 'restore_controller' is of",
+        ),
     ],
 )
 def test_a_backup_or_a_restore_that_cannot_work_is_refused(tmp_path, role, values, problem):
@@ -397,7 +758,11 @@ FOLDER = str(Path(__file__).resolve().parent)
     ("variable", "value", "problem"),
     [
         ("gpu_monitoring_bundle", "", "it is empty. Set it to the folder of the bundle on the controller"),
-        ("gpu_monitoring_bundle", "b", "b is not an absolute path. Set it to the folder of the bundle on the controller"),
+        (
+            "gpu_monitoring_bundle",
+            "b",
+            "b is not an absolute path. Set it to the folder of the bundle on the controller",
+        ),
         ("gpu_monitoring_bundle", FILE, f"{FILE} is a file. Set it to the folder of the bundle on the controller"),
         ("bundle_platforms", "linux/amd64", "the value is not of the type list, but text."),
         ("bundle_platforms", ["amd64"], "'amd64' is not valid. Set it to linux/amd64 or linux/arm64."),
@@ -410,12 +775,28 @@ FOLDER = str(Path(__file__).resolve().parent)
         ("bundle_ca_path", str(ROLES / "bundle" / "README.md"), f"{ROLES}/bundle/README.md has no certificate."),
         ("bundle_tar", "b.tar", "b.tar is not an absolute path. Set it to the path of a file outside of the bundle"),
         ("bundle_tar", FOLDER, f"{FOLDER} is a folder. Set it to the path of a file outside of the bundle"),
-        ("bundle_tar", "/nowhere/b/../b/b.tar", "/nowhere/b/../b/b.tar is in the folder of the bundle. Set it to the path"),
-        ("bundle_tar", "/nowhere/b.tar", "the folder of /nowhere/b.tar is missing. Set it to the path of a file outside"),
+        (
+            "bundle_tar",
+            "/nowhere/b/../b/b.tar",
+            "/nowhere/b/../b/b.tar is in the folder of the bundle. Set it to the path",
+        ),
+        (
+            "bundle_tar",
+            "/nowhere/b.tar",
+            "the folder of /nowhere/b.tar is missing. Set it to the path of a file outside",
+        ),
         ("bundle_insecure_registries", "r:5000", "the value is not of the type list, but text."),
-        ("bundle_insecure_registries", ["r:5000", "http://r:5000"], "http://r:5000 is not a host[:port]. Write it like"),
+        (
+            "bundle_insecure_registries",
+            ["r:5000", "http://r:5000"],
+            "http://r:5000 is not a host[:port]. Write it like",
+        ),
         ("bundle_target", "both", "value of bundle_target must be one of: registry, hosts, got: both. Set it to"),
-        ("bundle_target", "registry", "it is registry, and gpu_monitoring_registry and gpu_monitoring_registries are empty."),
+        (
+            "bundle_target",
+            "registry",
+            "it is registry, and gpu_monitoring_registry and gpu_monitoring_registries are empty.",
+        ),
         ("bundle_transfer_dir", "lib", "'lib' is not valid. Set it to an absolute path on the hosts, like /var/lib."),
     ],
 )
@@ -453,7 +834,11 @@ def test_a_secret_that_a_file_of_the_controller_has_is_refused(tmp_path, content
 
 def test_secrets_that_can_be_used_pass(tmp_path):
     (tmp_path / "prometheus_password").write_text(f"{'x' * 72}\n")
-    values = {"tls_secrets_dir": str(tmp_path), "tls_exporter_password": "\u20ac" * 24, "grafana_admin_password": "a long one " * 10 + "!"}
+    values = {
+        "tls_secrets_dir": str(tmp_path),
+        "tls_exporter_password": "\u20ac" * 24,
+        "grafana_admin_password": "a long one " * 10 + "!",
+    }
     values["prometheus_secret_files"] = {"ca.crt": "a certificate\n"}
     for role in ("tls", "grafana", "prometheus", "docker_engine"):
         check(host_variables(tmp_path, {}, MONITOR, values), [role], ["monitor1"], **rules_of(role))
@@ -465,7 +850,11 @@ def test_one_message_has_all_wrong_variables_and_their_hosts(tmp_path):
     with pytest.raises(ValueError) as error:
         check(host_variables(tmp_path, {}, hosts, values), ["prometheus"], [*hosts], **rules_of("prometheus"))
     lines = str(error.value).splitlines()
-    assert [line.partition(" on ")[0] for line in lines] == ["prometheus_memory", "prometheus_port", "prometheus_volume"]
+    assert [line.partition(" on ")[0] for line in lines] == [
+        "prometheus_memory",
+        "prometheus_port",
+        "prometheus_volume",
+    ]
     assert all(" on monitor1, monitor2, monitor3, monitor4, monitor5 and 2 more hosts: " in line for line in lines)
 
 
@@ -476,12 +865,32 @@ def test_one_message_has_all_wrong_variables_and_their_hosts(tmp_path):
         ("grafana_root_url", "https://[fe80/", "the value is not a URL without login and query."),
         ("grafana_root_url", "%(protocol)s://%(domain)s/grafana/", "the value is not a URL without login and query."),
         ("grafana_secret_files", {"../x": WORD}, "'../x' is not a name of a file."),
-        ("grafana_environment_extra", {"GF_SMTP_PASSWORD": WORD}, "GF_SMTP_PASSWORD is a secret, which everybody can read"),
-        ("grafana_environment_extra", {"GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET": WORD}, "GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET is a secret"),
+        (
+            "grafana_environment_extra",
+            {"GF_SMTP_PASSWORD": WORD},
+            "GF_SMTP_PASSWORD is a secret, which everybody can read",
+        ),
+        (
+            "grafana_environment_extra",
+            {"GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET": WORD},
+            "GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET is a secret",
+        ),
         ("grafana_environment_extra", {"GF_DATABASE_URL": f"mysql://me:{WORD}@db/x"}, "GF_DATABASE_URL is a secret"),
-        ("grafana_environment_extra", {"GF_REMOTE_CACHE_CONNSTR": f"addr=x,password={WORD}"}, "GF_REMOTE_CACHE_CONNSTR is a secret"),
-        ("grafana_environment_extra", {"GF_SECURITY_SECRET_KEY": WORD}, "the role sets GF_SECURITY_SECRET_KEY. Set grafana_secret_key instead."),
-        ("grafana_environment_extra", {"GF_SECURITY_ADMIN_PASSWORD__FILE": "/x"}, "Set grafana_admin_password instead."),
+        (
+            "grafana_environment_extra",
+            {"GF_REMOTE_CACHE_CONNSTR": f"addr=x,password={WORD}"},
+            "GF_REMOTE_CACHE_CONNSTR is a secret",
+        ),
+        (
+            "grafana_environment_extra",
+            {"GF_SECURITY_SECRET_KEY": WORD},
+            "the role sets GF_SECURITY_SECRET_KEY. Set grafana_secret_key instead.",
+        ),
+        (
+            "grafana_environment_extra",
+            {"GF_SECURITY_ADMIN_PASSWORD__FILE": "/x"},
+            "Set grafana_admin_password instead.",
+        ),
         (
             "grafana_environment_extra",
             {"GF_SMTP_PASSWORD": "$__file{/etc/gpu_monitoring/secrets/smtp}"},
@@ -505,5 +914,9 @@ def test_settings_of_grafana_with_secrets_in_files_pass(tmp_path):
         "GF_AUTH_GENERIC_OAUTH_TOKEN_URL": "https://sso.example.com/token",
         "GF_LOG_LEVEL": "debug",
     }
-    values = {"grafana_environment_extra": environment, "grafana_secret_files": {"smtp": WORD}, "grafana_root_url": "https://example.com/grafana/"}
+    values = {
+        "grafana_environment_extra": environment,
+        "grafana_secret_files": {"smtp": WORD},
+        "grafana_root_url": "https://example.com/grafana/",
+    }
     check(host_variables(tmp_path, {}, MONITOR, values), ["grafana"], ["monitor1"])

@@ -119,7 +119,9 @@ def test_old_images_of_cuda_get_all_gpus(environment, expected):
 
 def test_the_runtime_prefers_an_annotation_to_the_environment():
     annotations = {"cdi.k8s.io/job": "nvidia.com/gpu=1", "org.example/gpu": "nvidia.com/gpu=0"}
-    assert given(container("26.1", "rt-all", Annotations=annotations), Inventory(GPUS["26.1"])) == {("runtime", 1, None)}
+    assert given(container("26.1", "rt-all", Annotations=annotations), Inventory(GPUS["26.1"])) == {
+        ("runtime", 1, None)
+    }
     assert given(container("26.1", "env", Annotations=annotations), Inventory(GPUS["26.1"])) == set()
 
 
@@ -154,7 +156,9 @@ def test_an_annotation_comes_beside_cdi_and_in_place_of_a_request(device_request
 
 def test_the_runtime_takes_names_of_cdi_devices():
     named_by_type = Inventory(GPUS["26.1"], cdi_nodes={"gpu1": ("/dev/nvidia1",)})
-    assert given(with_environment("NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=gpu1"), named_by_type) == {("runtime", 1, None)}
+    assert given(with_environment("NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=gpu1"), named_by_type) == {
+        ("runtime", 1, None)
+    }
 
 
 @pytest.mark.parametrize(

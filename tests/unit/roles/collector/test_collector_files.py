@@ -58,7 +58,9 @@ def test_a_container_between_two_restarts_has_no_gpu(tmp_path):
 def test_the_engine_s_parent_of_control_groups_counts_where_a_container_names_none(tmp_path):
     put(tmp_path, "cdi-0")
     assert [entry.cgroup_parent for entry in ContainerFiles(str(tmp_path)).running()] == [""]
-    assert [entry.cgroup_parent for entry in ContainerFiles(str(tmp_path), (), "jobs.slice").running()] == ["jobs.slice"]
+    assert [entry.cgroup_parent for entry in ContainerFiles(str(tmp_path), (), "jobs.slice").running()] == [
+        "jobs.slice"
+    ]
     own = json.loads((put(tmp_path, "cdi-0") / "hostconfig.json").read_text()) | {"CgroupParent": "own.slice"}
     (put(tmp_path, "cdi-0") / "hostconfig.json").write_text(json.dumps(own))
     assert [entry.cgroup_parent for entry in ContainerFiles(str(tmp_path), (), "jobs.slice").running()] == ["own.slice"]

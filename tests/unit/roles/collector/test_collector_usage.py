@@ -90,8 +90,9 @@ def test_memory_that_is_not_reported_of_one_process_is_not_reported_of_the_conta
 
 def test_instances_are_reported_or_missing_and_never_zero(use):
     inventory = replace(WHOLE, instances=frozenset({(1, 7), (1, 8)}))
-    hidden, told = Entity("MIG-1", 7, compute=NO_PERMISSION), Entity(
-        "MIG-2", 8, compute=[(3, 5)], samples=NOT_SUPPORTED
+    hidden, told = (
+        Entity("MIG-1", 7, compute=NO_PERMISSION),
+        Entity("MIG-2", 8, compute=[(3, 5)], samples=NOT_SUPPORTED),
     )
     given = [Given(entry, Device(GPUS[1], instance), "cdi") for entry in (TRAINING, NOTEBOOK) for instance in (7, 8)]
     divided = Entity("GPU-b", instances=[hidden, told])

@@ -35,6 +35,12 @@ if os.environ.get("GF_SERVER_SERVE_FROM_SUB_PATH") == "true":
 port = int(os.environ.get("GF_SERVER_HTTP_PORT", "3000"))
 if os.environ.get("GF_SERVER_PROTOCOL") == "https":
     # waitress has no TLS.
-    run_simple("0.0.0.0", port, app, threaded=True, ssl_context=(os.environ["GF_SERVER_CERT_FILE"], os.environ["GF_SERVER_CERT_KEY"]))
+    run_simple(
+        "0.0.0.0",
+        port,
+        app,
+        threaded=True,
+        ssl_context=(os.environ["GF_SERVER_CERT_FILE"], os.environ["GF_SERVER_CERT_KEY"]),
+    )
 else:
     serve(app, host="0.0.0.0", port=port, threads=8)

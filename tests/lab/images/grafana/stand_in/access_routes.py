@@ -23,7 +23,14 @@ def add_access_routes(app: Flask, auth: Auth, users: Users, accounts: ServiceAcc
             return users.shown(g.caller.login)
         account = accounts.get(g.caller.account)
         shown = {"id": 0, "uid": f"service-account:{account['id']}", "email": account["login"], "name": account["name"]}
-        return {**shown, "login": account["login"], "orgId": 1, "isGrafanaAdmin": False, "isDisabled": False, "isExternal": False}
+        return {
+            **shown,
+            "login": account["login"],
+            "orgId": 1,
+            "isGrafanaAdmin": False,
+            "isDisabled": False,
+            "isExternal": False,
+        }
 
     @app.get("/api/user/orgs")
     def organizations() -> Any:

@@ -37,7 +37,9 @@ def add_apis_routes(app: Flask, store: Store, dashboards: Dashboards, folders: F
             model = {**given["spec"], "uid": metadata["name"]}
             dashboards.save({"dashboard": model, "folderUid": named.get(_FOLDER, "")})
         else:
-            folders.create({"uid": metadata["name"], "title": given["spec"]["title"], "parentUid": named.get(_FOLDER, "")})
+            folders.create(
+                {"uid": metadata["name"], "title": given["spec"]["title"], "parentUid": named.get(_FOLDER, "")}
+            )
         annotations[f"{kind}/{metadata['name']}"] = named
         store.save()
         return _shown(group, version, kind, metadata["name"], {"metadata": {"annotations": named}}), 201
@@ -66,4 +68,9 @@ def _check(group: str, version: str, kind: str) -> None:
 
 def _shown(group: str, version: str, kind: str, uid: str, kept: dict[str, Any]) -> dict[str, Any]:
     metadata = {"name": uid, "namespace": NAMESPACE, **kept["metadata"]}
-    return {"kind": kind.title(), "apiVersion": f"{group}/{version}", "metadata": metadata, "spec": kept.get("spec", {})}
+    return {
+        "kind": kind.title(),
+        "apiVersion": f"{group}/{version}",
+        "metadata": metadata,
+        "spec": kept.get("spec", {}),
+    }

@@ -70,10 +70,14 @@ def create_app(
     def settings() -> Any:
         return {"buildInfo": {"version": version}, "panels": plugins.panels(), "namespace": apis.NAMESPACE}
 
-    app.add_url_rule("/api/health", view_func=lambda: {"database": "ok", "version": version, "commit": "stand-in"}, endpoint="health")
+    app.add_url_rule(
+        "/api/health", view_func=lambda: {"database": "ok", "version": version, "commit": "stand-in"}, endpoint="health"
+    )
     app.add_url_rule("/healthz", view_func=lambda: "Ok", endpoint="healthz")
     app.add_url_rule("/api/frontend/settings", view_func=settings, endpoint="settings")
-    app.add_url_rule("/api/plugins", view_func=lambda: jsonify(plugins.listed(request.args.get("type", ""))), endpoint="plugins")
+    app.add_url_rule(
+        "/api/plugins", view_func=lambda: jsonify(plugins.listed(request.args.get("type", ""))), endpoint="plugins"
+    )
     app.add_url_rule("/api/org", view_func=lambda: {"id": 1, "name": "Main Org."}, endpoint="org")
 
     @app.post("/login")
@@ -138,7 +142,9 @@ def create_app(
     @app.post("/api/ds/query")
     def ds_query() -> Any:
         given, now = body() or {}, time.time()
-        start, end = (query.moment(str(given.get(key, default)), now) for key, default in (("from", "now-1h"), ("to", "now")))
+        start, end = (
+            query.moment(str(given.get(key, default)), now) for key, default in (("from", "now-1h"), ("to", "now"))
+        )
         results: dict[str, Any] = {}
         for target in given.get("queries") or []:
             uid = target["datasource"]["uid"]
@@ -153,7 +159,11 @@ def create_app(
 
     @app.route("/api/folders", methods=["GET", "POST"])
     def all_folders() -> Any:
-        return jsonify(folders.listed(request.args.get("parentUid", ""))) if request.method == "GET" else folders.create(body())
+        return (
+            jsonify(folders.listed(request.args.get("parentUid", "")))
+            if request.method == "GET"
+            else folders.create(body())
+        )
 
     @app.route("/api/folders/<uid>", methods=["GET", "PUT", "DELETE"])
     def one_folder(uid: str) -> Any:
@@ -200,7 +210,9 @@ def create_app(
     add_access_routes(app, auth, users, accounts, tokens)
     app.add_url_rule("/", view_func=pages.login, endpoint="front")
     app.add_url_rule("/login", view_func=pages.login, endpoint="login_page")
-    app.add_url_rule("/dashboards", view_func=lambda: pages.listing(search.find(Wanted(DASHBOARD))), endpoint="dashboards_page")
+    app.add_url_rule(
+        "/dashboards", view_func=lambda: pages.listing(search.find(Wanted(DASHBOARD))), endpoint="dashboards_page"
+    )
 
     @app.get("/d/<uid>")
     @app.get("/d/<uid>/<slug>")

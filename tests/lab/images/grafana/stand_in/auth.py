@@ -57,7 +57,14 @@ class Auth:
         if self._users.knows(login, password) and len(wrong) < TRIES:
             return
         self._wrong[login] = wrong + [now]
-        raise ApiError(401, "Invalid username or password", extra=None, messageId="password-auth.failed", statusCode=401, traceID="")
+        raise ApiError(
+            401,
+            "Invalid username or password",
+            extra=None,
+            messageId="password-auth.failed",
+            statusCode=401,
+            traceID="",
+        )
 
     def unlock(self, login: str) -> None:
         """Forget the wrong passwords of a login."""
@@ -69,7 +76,9 @@ class Auth:
             raise ApiError(401, "Unauthorized", extra=None, messageId="identity.disabled", statusCode=401, traceID="")
         if organisation != THE_ORGANISATION:
             message = "API key does not belong to the requested organization"
-            raise ApiError(401, message, extra=None, messageId="api-key.organization-mismatch", statusCode=401, traceID="")
+            raise ApiError(
+                401, message, extra=None, messageId="api-key.organization-mismatch", statusCode=401, traceID=""
+            )
         return Caller(account["role"], account=account["id"])
 
 

@@ -80,13 +80,21 @@ class Dashboards:
             raise ApiError(412, "The dashboard has been changed by someone else", status="version-mismatch")
         return self._put(uid, {**_as_floats(model), "uid": uid}, folder, there, given.get("id"))
 
-    def _put(self, uid: str, model: dict[str, Any], folder: str, there: dict[str, Any] | None, number: int | None) -> dict[str, Any]:
+    def _put(
+        self, uid: str, model: dict[str, Any], folder: str, there: dict[str, Any] | None, number: int | None
+    ) -> dict[str, Any]:
         if there and (there["model"], there["folderUid"]) == (model, folder):
             version = there["version"]
         else:
             version = there["version"] + 1 if there else 1
-            identifier = there["id"] if there else number or self._store.next_id('dashboard')
-            self._all[uid] = {"id": identifier, "model": model, "folderUid": folder, "version": version, "provisioned": False}
+            identifier = there["id"] if there else number or self._store.next_id("dashboard")
+            self._all[uid] = {
+                "id": identifier,
+                "model": model,
+                "folderUid": folder,
+                "version": version,
+                "provisioned": False,
+            }
             self._store.save()
         name = slug(model["title"])
         answer = {"folderUid": folder, "id": self._all[uid]["id"], "slug": name, "status": "success", "uid": uid}

@@ -71,7 +71,7 @@ class Folders:
         if len(uid) > 40:
             raise ApiError(400, "uid too long, max 40 characters")
         if not _UID.fullmatch(uid):
-            reason = f'metadata.name: Invalid value: "{uid}": may not contain \'/\''
+            reason = f"metadata.name: Invalid value: \"{uid}\": may not contain '/'"
             raise ApiError(422, f'Folder.folder.grafana.app "{uid}" is invalid: {reason}')
         if uid == "general":
             raise ApiError(500, "Folder API error: invalid uid for folder provided")
@@ -80,7 +80,7 @@ class Folders:
         if self._depth(body.get("parentUid") or "") > MAX_DEPTH:
             raise ApiError(500, f"folder max depth exceeded, max depth is {MAX_DEPTH}")
         self._all[uid] = {
-            "id": self._store.next_id('folder'),
+            "id": self._store.next_id("folder"),
             "uid": uid,
             "title": body["title"],
             "parentUid": body.get("parentUid") or "",
@@ -107,7 +107,9 @@ class Folders:
         above = parent
         while above:
             if above == uid:
-                raise ApiError(500, "cannot move folder under its own descendant, this would create a circular reference")
+                raise ApiError(
+                    500, "cannot move folder under its own descendant, this would create a circular reference"
+                )
             above = self._all.get(above, {}).get("parentUid", "")
         if one["parentUid"] != parent:
             one["parentUid"], one["version"] = parent, one["version"] + 1
@@ -133,7 +135,9 @@ class Folders:
         held = {
             "folders": [folder for folder in self._all.values() if folder["parentUid"] == uid],
             "dashboards": [one for one in self._store.state["dashboards"].values() if one["folderUid"] == uid],
-            "library_elements": [one for one in self._store.state["library_elements"].values() if one["folderUid"] == uid],
+            "library_elements": [
+                one for one in self._store.state["library_elements"].values() if one["folderUid"] == uid
+            ],
         }
         return {"alertrules": 0, **{kind: len(objects) for kind, objects in held.items()}}
 

@@ -67,7 +67,9 @@ def _run(database: sqlite3.Connection, version: str, migration: Migration) -> No
         for step in range(1, migration.steps + 1):
             time.sleep(migration.seconds)
             with database as transaction:
-                transaction.execute("INSERT INTO migration_log (migration_id, success) VALUES (?, 1)", (f"{version} step {step}",))
+                transaction.execute(
+                    "INSERT INTO migration_log (migration_id, success) VALUES (?, 1)", (f"{version} step {step}",)
+                )
             log(RUNNER, "info", "Migration progress", org_id=1, count=step, message=f"[v: 1] dashboard-{step}")
         if migration.then == "fails":
             log("unifiedstorage-migrator", "error", "Executing migration failed", id="folders and dashboards migration")

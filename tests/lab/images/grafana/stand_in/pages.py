@@ -23,12 +23,16 @@ td{padding:2px 12px;border-bottom:1px solid #333}.note{color:#f90}a{color:#6e9ff
 
 def listing(found: list[dict[str, Any]]) -> str:
     """All dashboards, as links."""
-    return render_template_string(PAGE, title="Dashboards", panels=[], links=[(f"/d/{one['uid']}", one["title"]) for one in found])
+    return render_template_string(
+        PAGE, title="Dashboards", panels=[], links=[(f"/d/{one['uid']}", one["title"]) for one in found]
+    )
 
 
 def login() -> str:
     """What stands where Grafana's login form would be."""
-    return render_template_string(PAGE, title="Log in with your browser's own dialog", panels=[], links=[("/dashboards", "Dashboards")])
+    return render_template_string(
+        PAGE, title="Log in with your browser's own dialog", panels=[], links=[("/dashboards", "Dashboards")]
+    )
 
 
 def dashboard(model: dict[str, Any], datasources: Any) -> str:
@@ -41,7 +45,9 @@ def dashboard(model: dict[str, Any], datasources: Any) -> str:
             try:
                 uid = (target.get("datasource") or panel["datasource"])["uid"]
                 source = datasources.get(uid)
-                for frame in query.frames(datasources.session(uid), {**target, "instant": True, "range": False}, source, now, now):
+                for frame in query.frames(
+                    datasources.session(uid), {**target, "instant": True, "range": False}, source, now, now
+                ):
                     value = frame["data"]["values"][1][-1]
                     rows.append((frame["schema"]["fields"][1]["config"]["displayNameFromDS"], f"{value:.3f}"))
             except ApiError as error:

@@ -57,8 +57,7 @@ def granted(caller: Caller) -> dict[str, list[str]]:
 
 
 def check_hidden(caller: Caller, permission: str) -> None:
-    """Raise the answer for a missing object: only an account that may read all objects of the kind gets 404.
-    """
+    """Raise the answer for a missing object: only an account that may read all objects of the kind gets 404."""
     if caller.role != "Admin":
         raise _denied(permission)
 

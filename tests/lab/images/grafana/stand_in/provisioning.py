@@ -10,12 +10,16 @@ from stand_in.datasources import Datasources
 from stand_in.folders import Folders
 from stand_in.store import Store
 
-DATASOURCES: tuple[Mapping[str, Any], ...] = ({"name": "Provisioned", "uid": "prov-ds", "type": "prometheus", "access": "proxy", "url": "http://127.0.0.1:9"},)
+DATASOURCES: tuple[Mapping[str, Any], ...] = (
+    {"name": "Provisioned", "uid": "prov-ds", "type": "prometheus", "access": "proxy", "url": "http://127.0.0.1:9"},
+)
 DASHBOARD = {"uid": "prov-dash", "title": "Provisioned", "schemaVersion": 36, "panels": []}
 
 
 def provision(
-    store: Store, datasources: Sequence[Mapping[str, Any]] = DATASOURCES, dashboards: Mapping[str, Mapping[str, Any]] | None = None
+    store: Store,
+    datasources: Sequence[Mapping[str, Any]] = DATASOURCES,
+    dashboards: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Store:
     """The store with provisioned datasources, and dashboards by file name.
 

@@ -16,11 +16,19 @@ _LABEL = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 
 
 def proxy(
-    session: requests.Session, datasource: dict[str, Any], method: str, path: str, query: bytes, body: bytes, content_type: str
+    session: requests.Session,
+    datasource: dict[str, Any],
+    method: str,
+    path: str,
+    query: bytes,
+    body: bytes,
+    content_type: str,
 ) -> requests.Response:
     """Pass a request on to a datasource."""
     url = f"{datasource['url'].rstrip('/')}/{path}?{query.decode()}"
-    return session.request(method, url, data=body or None, headers={"Content-Type": content_type} if body else {}, timeout=TIMEOUT_SECONDS)
+    return session.request(
+        method, url, data=body or None, headers={"Content-Type": content_type} if body else {}, timeout=TIMEOUT_SECONDS
+    )
 
 
 def health(session: requests.Session, datasource: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +41,9 @@ def health(session: requests.Session, datasource: dict[str, Any]) -> dict[str, A
     return {"message": "Successfully queried the Prometheus API.", "status": "OK"}
 
 
-def run(session: requests.Session, datasource: dict[str, Any], expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+def run(
+    session: requests.Session, datasource: dict[str, Any], expression: str, start: float, end: float, step: float
+) -> list[dict[str, Any]]:
     """Series of a query: an instant one at `end` where `step` is 0."""
     base = datasource["url"].rstrip("/")
     try:
@@ -41,7 +51,9 @@ def run(session: requests.Session, datasource: dict[str, Any], expression: str, 
             parameters = {"query": expression, "start": start, "end": end, "step": step}
             answer = session.post(f"{base}/api/v1/query_range", data=parameters, timeout=TIMEOUT_SECONDS)
         else:
-            answer = session.post(f"{base}/api/v1/query", data={"query": expression, "time": end}, timeout=TIMEOUT_SECONDS)
+            answer = session.post(
+                f"{base}/api/v1/query", data={"query": expression, "time": end}, timeout=TIMEOUT_SECONDS
+            )
     except requests.RequestException as error:
         refused = f"dial tcp {urlsplit(base).netloc}: connect: connection refused"
         reason = refused if isinstance(error, requests.ConnectionError) else str(error)
@@ -66,9 +78,10 @@ def legend(pattern: str, metric: dict[str, str]) -> str:
     return _LABEL.sub(lambda match: metric.get(match[1], ""), pattern)
 
 
-def frames(session: requests.Session, target: dict[str, Any], datasource: dict[str, Any], start: float, end: float) -> list[dict[str, Any]]:
-    """A panel target's answer as Grafana's data frames: a time field in milliseconds and a value field for each series.
-    """
+def frames(
+    session: requests.Session, target: dict[str, Any], datasource: dict[str, Any], start: float, end: float
+) -> list[dict[str, Any]]:
+    """A panel target's answer as Grafana's data frames: a time field in milliseconds and a value field for each series."""
     instant = bool(target.get("instant")) and not target.get("range")
     step = 0 if instant else max(float(target.get("intervalMs", 15000)) / 1000, (end - start) / 1000)
     interval = datasource["jsonData"].get("timeInterval", "15s")

@@ -53,7 +53,9 @@ class Search:
     def find(self, wanted: Wanted, limit: int = 1000, page: int = 1) -> list[dict[str, Any]]:
         """One page of the hits: folders first, then by title."""
         if limit > MOST:
-            raise ApiError(422, f"Limit is above maximum allowed ({MOST}), use page parameter to access hits beyond limit")
+            raise ApiError(
+                422, f"Limit is above maximum allowed ({MOST}), use page parameter to access hits beyond limit"
+            )
         found = [hit for hit in (*self._folder_hits(), *self._dashboard_hits()) if wanted.fits(hit)]
         found.sort(key=lambda hit: (hit["type"] != FOLDER, hit["title"].lower(), hit["uid"]))
         return found[limit * (page - 1) : limit * page]
@@ -75,7 +77,16 @@ class Search:
     def _hit(self, kind: str, uid: str, one: dict[str, Any], title: str, folder: str, tags: Any) -> dict[str, Any]:
         name = slug(title)
         url = f"/d/{uid}/{name}" if kind == DASHBOARD else f"/dashboards/f/{uid}/{name}"
-        hit = {"id": one["id"], "uid": uid, "orgId": 1, "title": title, "uri": f"db/{name}", "url": url, "slug": "", "type": kind}
+        hit = {
+            "id": one["id"],
+            "uid": uid,
+            "orgId": 1,
+            "title": title,
+            "uri": f"db/{name}",
+            "url": url,
+            "slug": "",
+            "type": kind,
+        }
         hit["tags"] = tags if isinstance(tags, list) else []
         return {**hit, "isStarred": False, **self._place(folder), "sortMeta": 0, "isDeleted": False}
 

@@ -24,8 +24,16 @@ class ServiceAccounts:
         """Those whose name or login holds the query, one page of them."""
         wanted = query.lower()
         found = [one for one in self._all.values() if wanted in one["name"].lower() or wanted in one["login"]]
-        shown = [{**_short(one), "tokens": self._tokens.count(one["id"])} for one in sorted(found, key=lambda one: one["login"])]
-        return {"totalCount": len(found), "serviceAccounts": shown[size * (page - 1) : size * page], "page": page, "perPage": size}
+        shown = [
+            {**_short(one), "tokens": self._tokens.count(one["id"])}
+            for one in sorted(found, key=lambda one: one["login"])
+        ]
+        return {
+            "totalCount": len(found),
+            "serviceAccounts": shown[size * (page - 1) : size * page],
+            "page": page,
+            "perPage": size,
+        }
 
     def get(self, identifier: int) -> dict[str, Any]:
         """One by id."""
@@ -41,7 +49,9 @@ class ServiceAccounts:
             raise ApiError(400, "Bad request data")
         login = f"sa-1-{body['name'].lower().replace(' ', '-')}"
         if any(one["login"] == login for one in self._all.values()):
-            raise ApiError(400, "service account already exists", statusCode=400, messageId="serviceaccounts.ErrAlreadyExists")
+            raise ApiError(
+                400, "service account already exists", statusCode=400, messageId="serviceaccounts.ErrAlreadyExists"
+            )
         identifier, now = self._store.next_id("user"), written()
         one = {"id": identifier, "name": body["name"], "login": login, "role": body.get("role") or "Viewer"}
         one = {**one, "isDisabled": bool(body.get("isDisabled")), "createdAt": now, "updatedAt": now}
@@ -68,7 +78,11 @@ class ServiceAccounts:
 
 
 def _checked(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict) or (body.get("role") or "Viewer") not in ROLES or not isinstance(body.get("name") or "", str):
+    if (
+        not isinstance(body, dict)
+        or (body.get("role") or "Viewer") not in ROLES
+        or not isinstance(body.get("name") or "", str)
+    ):
         raise ApiError(400, "Bad request data")
     return body
 

@@ -45,7 +45,8 @@ class Store:
         with self._database as transaction:
             transaction.executemany("DELETE FROM state WHERE kind = ? AND uid = ?", self._kept.keys() - now.keys())
             transaction.executemany(
-                "INSERT INTO state VALUES (?, ?, ?) ON CONFLICT (kind, uid) DO UPDATE SET content = excluded.content", changed
+                "INSERT INTO state VALUES (?, ?, ?) ON CONFLICT (kind, uid) DO UPDATE SET content = excluded.content",
+                changed,
             )
         self._kept = now
 

@@ -31,7 +31,9 @@ class Tokens:
         for one in self._all.values():
             if one["hash"] == digest:
                 if _has_expired(one):
-                    raise ApiError(401, "Expired API key", extra=None, messageId="api-key.expired", statusCode=401, traceID="")
+                    raise ApiError(
+                        401, "Expired API key", extra=None, messageId="api-key.expired", statusCode=401, traceID=""
+                    )
                 return one["account"]
         raise ApiError(401, "Unauthorized", traceID="")
 
@@ -45,11 +47,17 @@ class Tokens:
 
     def create(self, account: int, body: Any) -> dict[str, Any]:
         """Add one; its key is shown here only."""
-        if not isinstance(body, dict) or not isinstance(body.get("name"), str) or not isinstance(body.get("secondsToLive") or 0, int):
+        if (
+            not isinstance(body, dict)
+            or not isinstance(body.get("name"), str)
+            or not isinstance(body.get("secondsToLive") or 0, int)
+        ):
             raise ApiError(400, "Bad request data")
         seconds = body.get("secondsToLive") or 0
         if seconds < 0:
-            raise ApiError(400, "invalid SecondsToLive value", statusCode=400, messageId="serviceaccounts.ErrInvalidInput")
+            raise ApiError(
+                400, "invalid SecondsToLive value", statusCode=400, messageId="serviceaccounts.ErrInvalidInput"
+            )
         if any(one["name"] == body["name"] for one in self._all.values()):
             message = "service account token with given name already exists in the organization"
             raise ApiError(400, message, statusCode=400, messageId="serviceaccounts.ErrTokenAlreadyExists")
@@ -63,7 +71,9 @@ class Tokens:
     def delete(self, account: int, identifier: int) -> dict[str, Any]:
         """Remove one."""
         if self._all.get(str(identifier), {}).get("account") != account:
-            raise ApiError(404, "service account token not found", statusCode=404, messageId="serviceaccounts.ErrTokenNotFound")
+            raise ApiError(
+                404, "service account token not found", statusCode=404, messageId="serviceaccounts.ErrTokenNotFound"
+            )
         del self._all[str(identifier)]
         self._store.save()
         return {"message": "Service account token deleted"}

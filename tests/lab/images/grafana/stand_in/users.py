@@ -19,7 +19,9 @@ class Users:
         self._store = store
         self._all: dict[str, dict[str, Any]] = store.state["users"]
 
-    def add(self, login: str, password: str, role: str, name: str = "", email: str = "", server_admin: bool = False) -> None:
+    def add(
+        self, login: str, password: str, role: str, name: str = "", email: str = "", server_admin: bool = False
+    ) -> None:
         """Add one."""
         one = {"id": self._store.next_id("user"), "login": login, "name": name, "email": email or login, "role": role}
         self._all[login] = {**one, "serverAdmin": server_admin}
@@ -37,7 +39,14 @@ class Users:
     def shown(self, login: str) -> dict[str, Any]:
         """One as /api/user shows it."""
         one = self._all[login]
-        shown = {"id": one["id"], "uid": f"generated-{one['id']}", "email": one["email"], "name": one["name"], "login": login, "orgId": 1}
+        shown = {
+            "id": one["id"],
+            "uid": f"generated-{one['id']}",
+            "email": one["email"],
+            "name": one["name"],
+            "login": login,
+            "orgId": 1,
+        }
         return {**shown, "isGrafanaAdmin": one["serverAdmin"], "isDisabled": False, "isExternal": False}
 
     def knows(self, login: str, password: str) -> bool:
@@ -55,7 +64,9 @@ class Users:
             raise ApiError(400, "Invalid old password", statusCode=400, messageId="user.password-missmatch")
         password = str(body.get("newPassword") or "")
         if len(password) < SHORTEST_PASSWORD:
-            raise ApiError(400, "New password is too short", statusCode=400, messageId="password.password-policy-too-short")
+            raise ApiError(
+                400, "New password is too short", statusCode=400, messageId="password.password-policy-too-short"
+            )
         self._set_password(self._all[login], password)
         return {"message": "User password changed"}
 

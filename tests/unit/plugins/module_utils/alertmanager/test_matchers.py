@@ -10,7 +10,15 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.
 @pytest.mark.parametrize(
     "text",
     [
-        *('severity="page"', "severity=page", 'host!~"gpu[0-9]+|x"', ' a = "b" ', '{a="b",c!="d"}', 'a="b",c="d"', '"süd"="x"'),
+        *(
+            'severity="page"',
+            "severity=page",
+            'host!~"gpu[0-9]+|x"',
+            ' a = "b" ',
+            '{a="b",c!="d"}',
+            'a="b",c="d"',
+            '"süd"="x"',
+        ),
         *('a=""', 'a="\\"\\\\"', 'a="b",'),
     ],
 )
@@ -18,7 +26,9 @@ def test_a_matcher_is_accepted(text):
     assert matchers.problem_of([text], "matchers") is None
 
 
-@pytest.mark.parametrize("text", ["severity", "severity=", "severity==page", "=page", 'a="b', "a=b c", '{a="b"', 'a="b" c="d"', "a={b}", ""])
+@pytest.mark.parametrize(
+    "text", ["severity", "severity=", "severity==page", "=page", 'a="b', "a=b c", '{a="b"', 'a="b" c="d"', "a={b}", ""]
+)
 def test_what_is_no_matcher_is_refused_with_its_place(text):
     problem, fix = matchers.problem_of(['x="y"', text], "routes[0].matchers")
     assert problem == f"routes[0].matchers[1] is not a matcher: {text}"
@@ -32,7 +42,17 @@ def test_a_regular_expression_with_an_unbalanced_bracket_is_refused_with_its_pla
     assert fix == "Add or remove a bracket"
 
 
-@pytest.mark.parametrize("matcher", [r'host=~"[[:^alpha:](]"', r'host=~"\\Q(\\E"', r'host=~"a(?i)b"', r'host=~"\\pL+"', 'host="gpu("', 'host=~"gpu[(]"'])
+@pytest.mark.parametrize(
+    "matcher",
+    [
+        r'host=~"[[:^alpha:](]"',
+        r'host=~"\\Q(\\E"',
+        r'host=~"a(?i)b"',
+        r'host=~"\\pL+"',
+        'host="gpu("',
+        'host=~"gpu[(]"',
+    ],
+)
 def test_a_regular_expression_that_python_alone_refuses_passes(matcher):
     assert matchers.problem_of([matcher], "matchers") is None
 

@@ -35,7 +35,9 @@ def test_a_matcher_is_read_and_written(text, matcher):
     assert matchers.parse(str(matcher)) == matcher
 
 
-@pytest.mark.parametrize("text", ["", "host", "=x", '""="x"', 'host=="x"', 'host="x', 'host="x" y', "host=x y", "a=b,c=d"])
+@pytest.mark.parametrize(
+    "text", ["", "host", "=x", '""="x"', 'host=="x"', 'host="x', 'host="x" y', "host=x y", "a=b,c=d"]
+)
 def test_what_is_no_matcher_is_refused(text):
     with pytest.raises(PrometheusError, match=r"^matchers: '.*' is not a matcher\. Write it like "):
         matchers.parse(text)
@@ -46,7 +48,9 @@ def test_matchers_that_need_a_label_are_taken(texts):
     matchers.check(matchers.parse_all(texts))
 
 
-@pytest.mark.parametrize("texts", [[], ["host="], ["host!=a"], ["host=~.*"], ["host=~a|"], ["host!~a"], ["a!=b", "c=~.*"]])
+@pytest.mark.parametrize(
+    "texts", [[], ["host="], ["host!=a"], ["host=~.*"], ["host=~a|"], ["host!~a"], ["a!=b", "c=~.*"]]
+)
 def test_matchers_of_every_alert_are_refused(texts):
     with pytest.raises(PrometheusError, match="silences alerts without these labels as well"):
         matchers.check(matchers.parse_all(texts))

@@ -146,6 +146,7 @@ def test_a_file_system_without_hard_links_is_named(data, tmp_path, monkeypatch, 
 
     monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(
-        BackupError, match=r"(/chunks/000001|/index|/meta.json|/tombstones) .*needs a volume of one file system with hard"
+        BackupError,
+        match=r"(/chunks/000001|/index|/meta.json|/tombstones) .*needs a volume of one file system with hard",
     ):
         links.link_blocks(str(data), str(tmp_path / "links"))

@@ -154,7 +154,10 @@ def test_an_unchanged_file_is_linked_from_an_earlier_backup_and_a_damaged_one_is
     [
         ({"kind": "restic"}, "is not a backup of mlops.gpu_monitoring"),
         ({"format": 2, "collection": "3.0.0"}, r"the format 2 of backups, .* that made the backup \(3.0.0\)"),
-        ({"files": {"../../etc/passwd": {"size": 1, "sha256": "0" * 64}}}, "'../../etc/passwd' is not a file of a backup"),
+        (
+            {"files": {"../../etc/passwd": {"size": 1, "sha256": "0" * 64}}},
+            "'../../etc/passwd' is not a file of a backup",
+        ),
         ({"files": {"/etc/passwd": {"size": 1, "sha256": "0" * 64}}}, "'/etc/passwd' is not a file of a backup"),
         ({"files": {"index": {"size": 1}}}, "manifest.json is damaged: 'sha256'"),
         ({"files": {"index": {"size": 1, "sha256": "x"}}}, "'index' is not a file of a backup"),

@@ -154,7 +154,9 @@ def test_a_bundle_whose_list_somebody_else_signed_is_refused(bundle, site, tmp_p
     shutil.rmtree(bundle.repository)
     shutil.copytree(site.folder / bundle.architecture, bundle.repository)
     key = bundle.repository.parent / "key.asc"
-    with pytest.raises(BundleError, match=f"not that of the owner of {key}: it is signed by the key {other.fingerprint}"):
+    with pytest.raises(
+        BundleError, match=f"not that of the owner of {key}: it is signed by the key {other.fingerprint}"
+    ):
         files_of(str(bundle.repository), bundle.kind, "1.20.1")
     key.write_text("nonsense")
     with pytest.raises(BundleError, match=f"not that of the owner of {key}: it has no -----BEGIN PGP"):

@@ -20,10 +20,19 @@ def same(wanted, present):
         ({"editable": True}, {}),
         ({}, {"timepicker": {"hidden": False, "refresh_intervals": []}}),
         ({"panels": [{"title": "P"}]}, {"panels": [{"title": "P", "id": 1, "pluginVersion": "12.4.0"}]}),
-        ({"templating": {"list": [{"name": "h", "type": "query"}]}}, {"templating": {"list": [{"name": "h", "type": "query", "current": {"value": "x"}}]}}),
+        (
+            {"templating": {"list": [{"name": "h", "type": "query"}]}},
+            {"templating": {"list": [{"name": "h", "type": "query", "current": {"value": "x"}}]}},
+        ),
         ({"annotations": {"list": []}}, {"annotations": {"list": [{"builtIn": 1, "name": "Annotations & Alerts"}]}}),
-        ({"panels": [{"libraryPanel": {"uid": "l", "name": "L"}}]}, {"panels": [{"libraryPanel": {"uid": "l", "name": "L", "version": 4, "meta": {}}}]}),
-        ({"thresholds": {"steps": [{"color": "green", "value": None}]}}, {"thresholds": {"steps": [{"color": "green"}]}}),
+        (
+            {"panels": [{"libraryPanel": {"uid": "l", "name": "L"}}]},
+            {"panels": [{"libraryPanel": {"uid": "l", "name": "L", "version": 4, "meta": {}}}]},
+        ),
+        (
+            {"thresholds": {"steps": [{"color": "green", "value": None}]}},
+            {"thresholds": {"steps": [{"color": "green"}]}},
+        ),
     ],
 )
 def test_what_means_the_same(wanted, present):
@@ -51,7 +60,11 @@ def test_what_does_not(wanted, present):
 
 
 def test_merging_keeps_what_is_not_named_and_takes_away_what_is_null():
-    assert compare.merged({"a": {"x": 1, "y": 2}, "b": 3}, {"a": {"x": None, "z": {"n": None}}, "c": 4}) == {"a": {"y": 2, "z": {}}, "b": 3, "c": 4}
+    assert compare.merged({"a": {"x": 1, "y": 2}, "b": 3}, {"a": {"x": None, "z": {"n": None}}, "c": 4}) == {
+        "a": {"y": 2, "z": {}},
+        "b": 3,
+        "c": 4,
+    }
     assert compare.includes({"a": {"x": 1}}, {"a": {"x": 1, "gone": None}})
     assert not compare.includes({"a": {"x": 1}}, {"a": {"x": None}})
     assert compare.includes({}, {"a": {}})

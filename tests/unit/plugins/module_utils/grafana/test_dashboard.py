@@ -17,13 +17,32 @@ from items import a_dashboard, a_link, a_panel, a_query, a_variable, filled
 
 from tests.dashboards import queries
 
-KINDS = {"bargauge": bargauge, "gauge": gauge, "stat": stat, "state-timeline": statetimeline, "table": table, "timeseries": timeseries}
+KINDS = {
+    "bargauge": bargauge,
+    "gauge": gauge,
+    "stat": stat,
+    "state-timeline": statetimeline,
+    "table": table,
+    "timeseries": timeseries,
+}
 
 
 def test_panels_fill_the_grid_from_left_to_right():
-    panels = [a_panel(width=12), a_panel(width=8, height=4), a_panel(width=12, height=6), a_panel(x=3, y=40, width=2, height=2), a_panel(width=24)]
+    panels = [
+        a_panel(width=12),
+        a_panel(width=8, height=4),
+        a_panel(width=12, height=6),
+        a_panel(x=3, y=40, width=2, height=2),
+        a_panel(width=24),
+    ]
     made = dashboard.model(a_dashboard(panels=panels))["panels"]
-    assert [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in made] == [(0, 0), (12, 0), (0, 8), (3, 40), (0, 14)]
+    assert [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in made] == [
+        (0, 0),
+        (12, 0),
+        (0, 8),
+        (3, 40),
+        (0, 14),
+    ]
     assert [panel["id"] for panel in made] == [1, 2, 3, 4, 5]
 
 
@@ -35,20 +54,35 @@ def test_a_legend_is_kept_word_for_word():
 def test_several_queries_have_references_of_their_own():
     queries = [{"expr": "a", "legend": None}, {"expr": "b", "legend": "B"}]
     made = dashboard.model(a_dashboard(panels=[a_panel(query=None, queries=queries)]))["panels"][0]["targets"]
-    assert [(target["refId"], target["expr"], target["legendFormat"]) for target in made] == [("A", "a", "__auto"), ("B", "b", "B")]
+    assert [(target["refId"], target["expr"], target["legendFormat"]) for target in made] == [
+        ("A", "a", "__auto"),
+        ("B", "b", "B"),
+    ]
 
 
 def test_a_row_has_a_line_of_its_own_and_the_panels_after_it_stand_below():
     panels = [a_panel(width=8, height=4), a_panel(type="row", query=None), a_panel(width=8), a_panel(width=8)]
     made = dashboard.model(a_dashboard(panels=panels))["panels"]
-    assert [(panel["gridPos"]["x"], panel["gridPos"]["y"], panel["gridPos"]["w"]) for panel in made] == [(0, 0, 8), (0, 4, 24), (0, 5, 8), (8, 5, 8)]
+    assert [(panel["gridPos"]["x"], panel["gridPos"]["y"], panel["gridPos"]["w"]) for panel in made] == [
+        (0, 0, 8),
+        (0, 4, 24),
+        (0, 5, 8),
+        (8, 5, 8),
+    ]
     assert "targets" not in made[1]
 
 
 def test_a_table_is_one_line_for_each_set_of_labels_with_a_column_for_each_query():
-    asked = [a_query(expr="a", legend="Trouble", thresholds=[{"value": 1.0, "color": "red"}]), a_query(expr="b", legend="Power", unit="watt")]
+    asked = [
+        a_query(expr="a", legend="Trouble", thresholds=[{"value": 1.0, "color": "red"}]),
+        a_query(expr="b", legend="Power", unit="watt"),
+    ]
     link = a_link(url="/d/x?var-host=${__data.fields.host}", column="host")
-    (made,) = dashboard.model(a_dashboard(panels=[a_panel(type="table", query=None, queries=asked, columns=["host"], sort="Trouble", links=[link])]))["panels"]
+    (made,) = dashboard.model(
+        a_dashboard(
+            panels=[a_panel(type="table", query=None, queries=asked, columns=["host"], sort="Trouble", links=[link])]
+        )
+    )["panels"]
     assert [step["id"] for step in made["transformations"]] == ["merge", "organize"]
     organized = made["transformations"][1]["options"]
     assert organized["indexByName"] == {"Time": 0, "host": 1, "Value #A": 2, "Value #B": 3}
@@ -72,7 +106,9 @@ def test_a_table_shows_its_columns_with_names_and_widths_of_their_own():
     ]
     asked = [a_query(expr="a", legend="Power", unit="watt"), a_query(expr="b", legend="Up")]
     link = a_link(column="host")
-    panel = a_panel(type="table", query=None, queries=asked, columns=["host", "gpu"], column_settings=settings, links=[link])
+    panel = a_panel(
+        type="table", query=None, queries=asked, columns=["host", "gpu"], column_settings=settings, links=[link]
+    )
     (made,) = dashboard.model(a_dashboard(panels=[panel]))["panels"]
     organized = made["transformations"][1]["options"]
     assert organized["renameByName"] == {"host": "Host", "gpu": "GPU", "Value #A": "Power", "Value #B": "Up"}
@@ -114,38 +150,65 @@ def test_links_lead_on():
     panel = a_panel(links=[a_link(url="/d/gpu-host?var-host=${__field.labels.host}")])
     links = [{"title": "All", "tag": "gpu", "url": None}, {"title": "Out", "tag": None, "url": "https://example.com"}]
     made = dashboard.model(a_dashboard(panels=[panel], links=links))
-    assert [(link["type"], link["tags"], link["url"]) for link in made["links"]] == [("dashboards", ["gpu"], ""), ("link", [], "https://example.com")]
+    assert [(link["type"], link["tags"], link["url"]) for link in made["links"]] == [
+        ("dashboards", ["gpu"], ""),
+        ("link", [], "https://example.com"),
+    ]
     assert all(link["keepTime"] and link["includeVars"] for link in made["links"])
-    assert made["panels"][0]["fieldConfig"]["defaults"]["links"] == [{"title": "L", "url": "/d/gpu-host?var-host=${__field.labels.host}"}]
+    assert made["panels"][0]["fieldConfig"]["defaults"]["links"] == [
+        {"title": "L", "url": "/d/gpu-host?var-host=${__field.labels.host}"}
+    ]
 
 
 def test_annotations_mark_series_of_the_datasource():
-    annotation = filled(options.ANNOTATION, {"name": "Alerts", "query": 'ALERTS{host="$host"}', "title": "{{alertname}}", "tags": ["host", "gpu"]})
+    annotation = filled(
+        options.ANNOTATION,
+        {"name": "Alerts", "query": 'ALERTS{host="$host"}', "title": "{{alertname}}", "tags": ["host", "gpu"]},
+    )
     made = dashboard.model(a_dashboard(datasource_uid="p", annotations=[annotation]))
     [mark] = made["annotations"]["list"]
     assert (mark["datasource"], mark["target"]["expr"]) == ({"type": "prometheus", "uid": "p"}, 'ALERTS{host="$host"}')
-    assert (mark["titleFormat"], mark["textFormat"], mark["tagKeys"], mark["iconColor"]) == ("{{alertname}}", "", "host,gpu", "red")
+    assert (mark["titleFormat"], mark["textFormat"], mark["tagKeys"], mark["iconColor"]) == (
+        "{{alertname}}",
+        "",
+        "host,gpu",
+        "red",
+    )
     assert ("p", "prometheus") in references.datasources(made)
 
 
 def test_instant_or_over_the_range():
     panels = [a_panel(type="stat"), a_panel(type="stat", instant=True), a_panel(type="table", legend="Up")]
     made = dashboard.model(a_dashboard(panels=panels))["panels"]
-    assert [(panel["targets"][0]["instant"], panel["targets"][0]["range"]) for panel in made] == [(False, True), (True, False), (True, False)]
+    assert [(panel["targets"][0]["instant"], panel["targets"][0]["range"]) for panel in made] == [
+        (False, True),
+        (True, False),
+        (True, False),
+    ]
 
 
 def test_thresholds_of_a_time_series_are_lines():
-    made = dashboard.model(a_dashboard(panels=[a_panel(), a_panel(thresholds=[{"value": 85.0, "color": "red"}])]))["panels"]
-    assert [panel["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] for panel in made] == ["off", "dashed"]
+    made = dashboard.model(a_dashboard(panels=[a_panel(), a_panel(thresholds=[{"value": 85.0, "color": "red"}])]))[
+        "panels"
+    ]
+    assert [panel["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] for panel in made] == [
+        "off",
+        "dashed",
+    ]
 
 
 def test_a_panel_or_a_row_is_repeated_for_each_value_of_a_variable():
-    made = dashboard.model(a_dashboard(panels=[a_panel(type="row", query=None, repeat="host"), a_panel(repeat="gpu")]))["panels"]
+    made = dashboard.model(a_dashboard(panels=[a_panel(type="row", query=None, repeat="host"), a_panel(repeat="gpu")]))[
+        "panels"
+    ]
     assert [(panel["repeat"], panel.get("repeatDirection")) for panel in made] == [("host", None), ("gpu", "h")]
 
 
 def test_a_part_of_the_json_is_merged_over_a_panel():
-    part = {"fieldConfig": {"overrides": [{"matcher": {}}], "defaults": {"custom": {"fillOpacity": 0}}}, "transformations": [{"id": "merge"}]}
+    part = {
+        "fieldConfig": {"overrides": [{"matcher": {}}], "defaults": {"custom": {"fillOpacity": 0}}},
+        "transformations": [{"id": "merge"}],
+    }
     (made,) = dashboard.model(a_dashboard(panels=[a_panel(model=part)]))["panels"]
     assert made["fieldConfig"]["defaults"]["custom"]["fillOpacity"] == 0
     assert made["fieldConfig"]["defaults"]["custom"]["lineWidth"] == 1
@@ -159,7 +222,9 @@ def keys(value):
     if isinstance(value, dict):
         return {f"{name}.{rest}".rstrip(".") for name, inner in value.items() for rest in keys(inner) or {""}}
     if isinstance(value, list):
-        return {f"{number}.{rest}".rstrip(".") for number, element in enumerate(value) for rest in keys(element) or {""}}
+        return {
+            f"{number}.{rest}".rstrip(".") for number, element in enumerate(value) for rest in keys(element) or {""}
+        }
     return set()
 
 
@@ -207,10 +272,18 @@ def test_a_panel_is_whole_by_grafanas_schema(kind):
         "links": [a_link(), a_link(column="host")],
     }
     of_kind = of_table if kind == "table" else {"links": [a_link()]}
-    panel = a_panel(type="row", query=None) if kind == "row" else a_panel(type=kind, query=None, queries=asked, repeat="host", **shown, **of_kind)
+    panel = (
+        a_panel(type="row", query=None)
+        if kind == "row"
+        else a_panel(type=kind, query=None, queries=asked, repeat="host", **shown, **of_kind)
+    )
     made = dashboard.model(
         a_dashboard(
-            variables=[a_variable(query="label_values(up, host)"), a_variable(name="ds", type="datasource"), a_variable(name="c", type="custom", values=["a"])],
+            variables=[
+                a_variable(query="label_values(up, host)"),
+                a_variable(name="ds", type="datasource"),
+                a_variable(name="c", type="custom", values=["a"]),
+            ],
             links=[{"title": "All", "tag": "gpu", "url": None}],
             panels=[panel],
         )
@@ -237,7 +310,12 @@ def test_template_variables():
     )
     source, host, width = made["templating"]["list"]
     assert (source["query"], source["type"]) == ("prometheus", "datasource")
-    assert (host["query"]["query"], host["query"]["qryType"], host["multi"], host["includeAll"]) == ("label_values(up, host)", 1, True, True)
+    assert (host["query"]["query"], host["query"]["qryType"], host["multi"], host["includeAll"]) == (
+        "label_values(up, host)",
+        1,
+        True,
+        True,
+    )
     assert host["datasource"]["uid"] == "${datasource}"
     assert width["query"] == "1,2"
     assert desired.problems_of_model(made) == []
@@ -245,6 +323,9 @@ def test_template_variables():
     assert references.datasources(made) == {("${datasource}", "prometheus")}
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("5s", 5), ("1m", 60), ("1h30m", 5400), ("500ms", 0.5), ("5 s", None), ("", None), ("s", None)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5s", 5), ("1m", 60), ("1h30m", 5400), ("500ms", 0.5), ("5 s", None), ("", None), ("s", None)],
+)
 def test_intervals(text, seconds):
     assert desired.seconds(text) == seconds

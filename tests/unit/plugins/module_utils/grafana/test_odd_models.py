@@ -30,11 +30,20 @@ PANEL = {
     "datasource": REFERENCE,
     "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8},
     "targets": [TARGET],
-    "fieldConfig": {"defaults": {"unit": "percent", "max": 1.0, "thresholds": {"steps": [{"value": None}]}}, "overrides": []},
+    "fieldConfig": {
+        "defaults": {"unit": "percent", "max": 1.0, "thresholds": {"steps": [{"value": None}]}},
+        "overrides": [],
+    },
     "options": {"legend": {"showLegend": True}},
     "libraryPanel": {"uid": "shared", "name": "Shared"},
 }
-VARIABLE = {"name": "host", "type": "query", "datasource": REFERENCE, "query": {"query": "label_values(up, host)"}, "current": {"value": ["a"]}}
+VARIABLE = {
+    "name": "host",
+    "type": "query",
+    "datasource": REFERENCE,
+    "query": {"query": "label_values(up, host)"},
+    "current": {"value": ["a"]},
+}
 MODEL: dict[str, Any] = {
     "__inputs": [{"name": "DS", "type": "datasource", "pluginId": "prometheus", "value": "x"}],
     "__elements": {"shared": {"uid": "shared", "name": "Shared", "model": {"type": "text"}}},

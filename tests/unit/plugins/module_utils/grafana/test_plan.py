@@ -18,11 +18,31 @@ def planned(present, **given):
 @pytest.mark.parametrize(
     "odd",
     [
-        {"panels": ["x", {"type": "row", "panels": None}, {"type": "text", "gridPos": [1], "targets": {"a": 1}, "datasource": "Named"}]},
+        {
+            "panels": [
+                "x",
+                {"type": "row", "panels": None},
+                {"type": "text", "gridPos": [1], "targets": {"a": 1}, "datasource": "Named"},
+            ]
+        },
         {"templating": [1], "tags": "gpu", "panels": None},
         {"templating": {"list": [{"name": ["x"]}, "y"]}, "time": None, "annotations": None},
-        {"panels": [{"type": "t", "gridPos": {"x": 0.0, "w": 24.0}, "datasource": {"uid": "default"}, "targets": [{"expr": "up"}, {"refId": 5}]}]},
-        {"panels": [{"type": "t", "gridPos": {"x": None}, "datasource": {"uid": "Named"}}, {"type": "t", "datasource": {"uid": None}}]},
+        {
+            "panels": [
+                {
+                    "type": "t",
+                    "gridPos": {"x": 0.0, "w": 24.0},
+                    "datasource": {"uid": "default"},
+                    "targets": [{"expr": "up"}, {"refId": 5}],
+                }
+            ]
+        },
+        {
+            "panels": [
+                {"type": "t", "gridPos": {"x": None}, "datasource": {"uid": "Named"}},
+                {"type": "t", "datasource": {"uid": None}},
+            ]
+        },
     ],
 )
 def test_odd_but_legal_models_are_taken_as_they_are(odd):
@@ -31,7 +51,10 @@ def test_odd_but_legal_models_are_taken_as_they_are(odd):
     (made,) = planned(present, dashboards=[item], owner="team")
     assert made.action == "created"
     assert "team" in made.body["dashboard"]["tags"]
-    present.dashboards["d"] = {"dashboard": {**made.body["dashboard"], "id": 7, "version": 1}, "meta": {"folderUid": ""}}
+    present.dashboards["d"] = {
+        "dashboard": {**made.body["dashboard"], "id": 7, "version": 1},
+        "meta": {"folderUid": ""},
+    }
     (again,) = planned(present, dashboards=[item], owner="team")
     assert again.action == "unchanged"
 

@@ -6,13 +6,21 @@ from typing import Any
 
 Answer = dict[str, Any]
 
-_DOCKER = {"SecurityOptions": ["name=seccomp,profile=builtin"], "DockerRootDir": "/var/lib/docker", "CgroupVersion": "1"}
+_DOCKER = {
+    "SecurityOptions": ["name=seccomp,profile=builtin"],
+    "DockerRootDir": "/var/lib/docker",
+    "CgroupVersion": "1",
+}
 DOCKER_20: Answer = {
     "version": {"Version": "20.10.24+dfsg1", "ApiVersion": "1.41", "Components": [{"Name": "Engine"}]},
     "info": {**_DOCKER, "SecurityOptions": ["name=seccomp,profile=default"]},
 }
 DOCKER_28: Answer = {
-    "version": {"Version": "28.5.2+dfsg4", "ApiVersion": "1.51", "Components": [{"Name": "Engine"}, {"Name": "containerd"}]},
+    "version": {
+        "Version": "28.5.2+dfsg4",
+        "ApiVersion": "1.51",
+        "Components": [{"Name": "Engine"}, {"Name": "containerd"}],
+    },
     "info": _DOCKER,
 }
 REMAPPED: Answer = {
@@ -24,8 +32,16 @@ REMAPPED: Answer = {
     },
 }
 PODMAN: Answer = {
-    "version": {"Version": "4.3.1", "ApiVersion": "1.41", "Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]},
-    "info": {**_DOCKER, "SecurityOptions": ["name=seccomp,profile=default"], "DockerRootDir": "/var/lib/containers/storage"},
+    "version": {
+        "Version": "4.3.1",
+        "ApiVersion": "1.41",
+        "Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}],
+    },
+    "info": {
+        **_DOCKER,
+        "SecurityOptions": ["name=seccomp,profile=default"],
+        "DockerRootDir": "/var/lib/containers/storage",
+    },
 }
 # Written after https://docs.docker.com/engine/security/rootless/ and the engine's source (daemon/info.go).
 ROOTLESS: Answer = {

@@ -18,7 +18,8 @@ def test_the_addresses_are_those_that_ip_shows():
         (interface["ifname"], f"{entry['local']}/{entry['prefixlen']}")
         for interface in shown
         for entry in interface["addr_info"]
-        if not ipaddress.ip_address(entry["local"]).is_loopback and not ipaddress.ip_address(entry["local"]).is_link_local
+        if not ipaddress.ip_address(entry["local"]).is_loopback
+        and not ipaddress.ip_address(entry["local"]).is_link_local
     }
     assert {(entry["interface"], entry["network"]) for entry in addresses.ask()["own"]} == expected
 
@@ -33,7 +34,11 @@ def test_an_interface_that_goes_meanwhile_is_left_out(monkeypatch):
 
     before = [entry.interface for entry in addresses._ipv4()]
     monkeypatch.setattr(addresses.fcntl, "ioctl", gone)
-    assert [entry.interface for entry in addresses._ipv4()] == [interface for interface in before if interface != "lo"] != before
+    assert (
+        [entry.interface for entry in addresses._ipv4()]
+        == [interface for interface in before if interface != "lo"]
+        != before
+    )
 
 
 def test_another_system_says_nothing(monkeypatch):
@@ -43,7 +48,13 @@ def test_another_system_says_nothing(monkeypatch):
 
 @pytest.mark.parametrize(
     ("ports", "without_card"),
-    [({}, True), ({"veth1": ""}, True), ({"veth1": "", "eth0": "device"}, False), ({"bond0": "lower_eth0"}, False), ({"tap0": ""}, True)],
+    [
+        ({}, True),
+        ({"veth1": ""}, True),
+        ({"veth1": "", "eth0": "device"}, False),
+        ({"bond0": "lower_eth0"}, False),
+        ({"tap0": ""}, True),
+    ],
 )
 def test_a_bridge_without_a_network_card(tmp_path, ports, without_card):
     interfaces = tmp_path / "sys/class/net"

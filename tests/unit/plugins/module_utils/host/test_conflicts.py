@@ -17,7 +17,12 @@ NODE = PlannedService("node_exporter", "node-exporter", address="10.0.0.9", port
 
 
 def found(*existing, planned=(PROMETHEUS, NODE), programs=()):
-    return conflicts.find("monitor1", planned, existing, lambda address, port: "the program cockpit-tls (process 7)" if port in programs else "")
+    return conflicts.find(
+        "monitor1",
+        planned,
+        existing,
+        lambda address, port: "the program cockpit-tls (process 7)" if port in programs else "",
+    )
 
 
 def test_a_free_host_and_containers_of_the_collection_are_no_conflict():
@@ -36,14 +41,18 @@ def test_a_foreign_container_of_the_name_names_the_prefix():
 
 
 def test_a_site_can_keep_an_alertmanager_of_its_own_that_has_the_name():
-    [problem] = found(ExistingContainer("alertmanager", "", "am"), planned=(PlannedService("alertmanager", "alertmanager"),))
+    [problem] = found(
+        ExistingContainer("alertmanager", "", "am"), planned=(PlannedService("alertmanager", "alertmanager"),)
+    )
     assert problem.endswith(
         "Rename or remove the container, or set a prefix such as gpu-, or set alertmanager_enabled: false"
         " and put the target of that program into prometheus_alertmanagers."
     )
 
 
-@pytest.mark.parametrize(("address", "taken"), [("10.0.0.9", True), ("0.0.0.0", True), ("127.0.0.1", False), ("::", False)])
+@pytest.mark.parametrize(
+    ("address", "taken"), [("10.0.0.9", True), ("0.0.0.0", True), ("127.0.0.1", False), ("::", False)]
+)
 def test_a_port_of_a_foreign_container(address, taken):
     problems = found(ExistingContainer("other", "", "app", ((address, 9100),)))
     assert problems == (
@@ -69,13 +78,19 @@ def test_every_conflict_is_named():
 
 @pytest.mark.parametrize(
     ("network", "aliases", "shared"),
-    [("monitoring", ("stack-prometheus-1", "prometheus"), True), ("stack_default", ("prometheus",), False), ("monitoring", ("web",), False)],
+    [
+        ("monitoring", ("stack-prometheus-1", "prometheus"), True),
+        ("stack_default", ("prometheus",), False),
+        ("monitoring", ("web",), False),
+    ],
 )
 def test_a_foreign_container_with_the_name_of_a_service_on_its_network(network, aliases, shared):
     planned = PlannedService("prometheus", "gpu-prometheus", "prometheus", "monitoring")
     foreign = ExistingContainer("stack-prometheus-1", "", "prom", networks=(network,), aliases=aliases)
     problems = found(foreign, planned=[planned])
-    assert ["prometheus_network on monitor1: the container stack-prometheus-1" in problem for problem in problems] == [True] * shared
+    assert ["prometheus_network on monitor1: the container stack-prometheus-1" in problem for problem in problems] == [
+        True
+    ] * shared
 
 
 def test_two_services_with_one_port():
@@ -128,7 +143,12 @@ def test_a_volume_of_another_owner_names_both_ways_out():
 
 @pytest.mark.parametrize(
     ("labels", "remembered", "foreign"),
-    [({}, [], True), ({"mlops.gpu_monitoring.service": "another"}, [], True), ({"mlops.gpu_monitoring.service": "grafana"}, [], False), ({}, ["data"], False)],
+    [
+        ({}, [], True),
+        ({"mlops.gpu_monitoring.service": "another"}, [], True),
+        ({"mlops.gpu_monitoring.service": "grafana"}, [], False),
+        ({}, ["data"], False),
+    ],
 )
 def test_whose_volume_it_is(monkeypatch, labels, remembered, foreign):
     class Api:

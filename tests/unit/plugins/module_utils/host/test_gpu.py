@@ -40,7 +40,17 @@ def on_bus(addresses, driver="nvidia"):
         (Query([]), on_bus(EIGHT), []),
         (Query(SEVEN), [], []),
     ],
-    ids=["named", "rc 0", "gone from the bus", "no driver", "passed through", "nouveau", "no address", "none answers", "no bus"],
+    ids=[
+        "named",
+        "rc 0",
+        "gone from the bus",
+        "no driver",
+        "passed through",
+        "nouveau",
+        "no address",
+        "none answers",
+        "no bus",
+    ],
 )
 def test_lost_gpus(answer, devices, lost):
     assert gpu.lost_devices(answer, devices) == lost
@@ -60,7 +70,9 @@ def test_what_a_container_is_given_changes_with_the_instances_and_the_gpus():
 def test_messages_say_what_the_host_has_or_what_to_do():
     assert gpu.message(Query(SEVEN), EIGHT, [], []) == "7 NVIDIA GPUs, driver 580.95.05."
     assert gpu.message(Query([]), [], [], []) == "This host has no NVIDIA GPU."
-    failed = gpu.message(Query([], error="nvidia-smi is not installed", fix="Install the NVIDIA driver."), EIGHT[:1], [], [])
+    failed = gpu.message(
+        Query([], error="nvidia-smi is not installed", fix="Install the NVIDIA driver."), EIGHT[:1], [], []
+    )
     assert failed == (
         "The host has NVIDIA hardware (0000:10:00.0) but its driver shows no GPU: nvidia-smi is not installed."
         " Install the NVIDIA driver."
@@ -78,7 +90,9 @@ def test_the_message_names_the_eighth():
 def test_gpus_of_virtual_machines_are_no_fault():
     told = gpu.message(Query([]), [], EIGHT[:2], [])
     assert told.startswith("0000:10:00.0, 0000:11:00.0 are passed through to virtual machines")
-    assert gpu.message(Query(SEVEN), EIGHT, ["0000:20:00.0"], []).startswith("7 NVIDIA GPUs, driver 580.95.05. 0000:20:00.0 is passed")
+    assert gpu.message(Query(SEVEN), EIGHT, ["0000:20:00.0"], []).startswith(
+        "7 NVIDIA GPUs, driver 580.95.05. 0000:20:00.0 is passed"
+    )
 
 
 def test_work_runs_on_instances_where_mig_is_on():

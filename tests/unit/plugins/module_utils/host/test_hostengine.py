@@ -6,7 +6,10 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import h
 
 
 def test_the_command_line_of_a_host_engine(tmp_path):
-    for process, command in {"7": ["nv-hostengine", "-n", "--service-account", "nvidia-dcgm"], "8": ["dcgmi", "dmon"]}.items():
+    for process, command in {
+        "7": ["nv-hostengine", "-n", "--service-account", "nvidia-dcgm"],
+        "8": ["dcgmi", "dmon"],
+    }.items():
         (tmp_path / process).mkdir()
         (tmp_path / process / "comm").write_text(f"{command[0]}\n")
         (tmp_path / process / "cmdline").write_text("\0".join(["/usr/bin/" + command[0], *command[1:], ""]))

@@ -50,7 +50,9 @@ def test_gpus_are_read_from_what_nvidia_smi_prints():
 def test_a_message_of_nvidia_smi_is_no_gpu():
     assert nvidia_smi.parse_gpus("No devices were found\n") == []
     assert nvidia_smi.parse_gpus("Unable to determine the device handle, GPU, 0000:3B, lost, a, b, c\n") == []
-    assert nvidia_smi.parse_gpus("2, [GPU is lost], [GPU is lost], 580.95.05, [GPU is lost], [GPU is lost], [N/A]\n") == []
+    assert (
+        nvidia_smi.parse_gpus("2, [GPU is lost], [GPU is lost], 580.95.05, [GPU is lost], [GPU is lost], [N/A]\n") == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,10 @@ def test_gpus_that_answer_are_taken_though_another_is_lost(code, errors):
     [
         (LOST, ["0000:ba:00.0"]),
         ("Unable to determine the device handle for GPU0000:17:00.0: Unknown Error\n", ["0000:17:00.0"]),
-        ("Unable to determine the device handle for gpu 0000:02:00.0: GPU is lost.  Reboot the system\n", ["0000:02:00.0"]),
+        (
+            "Unable to determine the device handle for gpu 0000:02:00.0: GPU is lost.  Reboot the system\n",
+            ["0000:02:00.0"],
+        ),
         ("No devices were found\n", []),
     ],
 )
@@ -103,7 +108,10 @@ def test_every_form_of_a_lost_gpu(text, addresses):
         (Answer(16, "GPU requires a reset", ""), "A GPU fell off the bus or needs a reset. Reboot"),
         (Answer(TIMED_OUT, "", "nvidia-smi did not end within 60 s"), "The driver hangs"),
         (Answer(9, NOT_LOADED, ""), "Install the NVIDIA driver, or reboot"),
-        (Answer(12, "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system.", ""), "Install the NVIDIA driver"),
+        (
+            Answer(12, "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system.", ""),
+            "Install the NVIDIA driver",
+        ),
         (Answer(NOT_RUN, "", "nvidia-smi: Permission denied"), "Install the NVIDIA driver"),
         (Answer(6, "No devices were found", ""), "The driver is loaded and starts no GPU."),
         (Answer(6, f"{LOST}No devices were found", ""), "A GPU fell off the bus"),
@@ -137,4 +145,6 @@ def test_instances_are_known_though_a_gpu_is_lost_where_all_others_are_listed(li
     rows = OUTPUT.replace("Disabled", "Enabled")
     answer = nvidia_smi.query(Smi(Answer(15, rows + LOST, ""), Answer(15, listed, "")))
     assert bool(answer.mig_error) is error
-    assert [instance["uuid"] for instance in answer.gpus[0]["mig_devices"]] == ([] if error else ["MIG-1111", "MIG-2222"])
+    assert [instance["uuid"] for instance in answer.gpus[0]["mig_devices"]] == (
+        [] if error else ["MIG-1111", "MIG-2222"]
+    )

@@ -21,7 +21,9 @@ def test_packages_that_were_removed_do_not_count_and_those_that_are_halfway_do()
         {"name": "nvidia-container-toolkit", "version": "1.20.1", "held": True, "state": "installed"},
     ]
     assert packages.incomplete(found) == found[:1]
-    assert packages.describe(found[:2]) == "libnvidia-container-tools (half-installed), libnvidia-container1=1:1.20.1~rc.1"
+    assert (
+        packages.describe(found[:2]) == "libnvidia-container-tools (half-installed), libnvidia-container1=1:1.20.1~rc.1"
+    )
 
 
 def test_what_rpm_does_not_know_does_not_count():

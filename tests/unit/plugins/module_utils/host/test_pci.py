@@ -57,7 +57,12 @@ def test_virtual_functions_are_no_gpus_of_the_host(device):
 
 @pytest.mark.parametrize(
     ("bus_id", "address"),
-    [("00000000:BA:00.0", "0000:ba:00.0"), ("0000:3b:00.0", "0000:3b:00.0"), ("0000000F:01:00.0", "000f:01:00.0"), ("[N/A]", "")],
+    [
+        ("00000000:BA:00.0", "0000:ba:00.0"),
+        ("0000:3b:00.0", "0000:3b:00.0"),
+        ("0000000F:01:00.0", "000f:01:00.0"),
+        ("[N/A]", ""),
+    ],
 )
 def test_bus_ids_are_written_as_the_kernel_does(bus_id, address):
     assert pci.address(bus_id) == address

@@ -75,8 +75,9 @@ def test_a_repository_file_says_what_was_there_before_the_role():
 
 
 def test_a_repository_file_that_is_missing_or_not_of_the_role():
-    missing, other = repositories.repository_file("/file", None), repositories.repository_file(
-        "/file", "deb http://mirror /\n"
+    missing, other = (
+        repositories.repository_file("/file", None),
+        repositories.repository_file("/file", "deb http://mirror /\n"),
     )
     assert (missing["exists"], missing["sha256"], missing["written_by_role"]) == (False, "", False)
     assert (other["exists"], other["written_by_role"]) == (True, False)

@@ -25,7 +25,11 @@ FOREIGN = Answer(
     "E: Conflicting values set for option Signed-By regarding source http://x.example/y/ stable: /a.gpg != /b.gpg\n"
     "E: The list of sources could not be read.\n",
 )
-UNREAD = Answer(100, "Get:1 http://deb.debian.org\n", "E: The repository 'http://x.example/y Release' does not have a Release file.\n")
+UNREAD = Answer(
+    100,
+    "Get:1 http://deb.debian.org\n",
+    "E: The repository 'http://x.example/y Release' does not have a Release file.\n",
+)
 LOCKED = Answer(100, "", "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (unattended-upgr)\n")
 INTERRUPTED = Answer(
     100,
@@ -49,7 +53,11 @@ class Programs:
         self, arguments: list[str], environment: Optional[dict[str, str]] = None, given: str = "", folder: str = ""
     ) -> Answer:
         self.asked.append(arguments)
-        verb = "audit" if arguments[0] == "dpkg-query" else next(word for word in arguments[1:] if not word.startswith("-"))
+        verb = (
+            "audit"
+            if arguments[0] == "dpkg-query"
+            else next(word for word in arguments[1:] if not word.startswith("-"))
+        )
         answers = self._answers.get(verb, [])
         return answers.pop(0) if answers else OK
 
@@ -114,7 +122,10 @@ def test_entries_of_others_that_contradict_each_other_are_named_with_their_lines
 
 def test_a_repository_that_does_not_answer_is_a_warning():
     (warning,) = engine_package.install(Programs(update=[UNREAD]), "docker.io")
-    assert warning == "apt could not read all repositories: E: The repository 'http://x.example/y Release' does not have a Release file."
+    assert (
+        warning
+        == "apt could not read all repositories: E: The repository 'http://x.example/y Release' does not have a Release file."
+    )
 
 
 def test_without_any_repository_both_reasons_are_quoted():
@@ -150,7 +161,9 @@ def test_an_interrupted_dpkg_is_quoted():
 def test_what_a_failed_installation_left_halfway_is_named():
     left = Answer(0, "docker.io half-configured\n", "")
     failed = Answer(100, "", "dpkg: error processing package docker.io (--configure):\n")
-    with pytest.raises(PackageError, match="error processing package docker.io .--configure.:. dpkg left halfway: docker.io"):
+    with pytest.raises(
+        PackageError, match="error processing package docker.io .--configure.:. dpkg left halfway: docker.io"
+    ):
         engine_package.install(Programs(install=[failed], audit=[OK, left]), "docker.io")
 
 

@@ -1,5 +1,4 @@
-"""Packages that are made again from installed ones: with real dpkg in a database of its own, and from what it prints.
-"""
+"""Packages that are made again from installed ones: with real dpkg in a database of its own, and from what it prints."""
 
 from __future__ import annotations
 

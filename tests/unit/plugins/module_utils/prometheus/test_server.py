@@ -13,7 +13,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.se
 PLAIN_TO_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 CONNECTION = {
     **dict.fromkeys(("url_username", "url_password", "token", "ca_path", "client_cert", "client_key")),
-    "timeout": 5, "validate_certs": True, "use_proxy": False,
+    "timeout": 5,
+    "validate_certs": True,
+    "use_proxy": False,
 }
 
 

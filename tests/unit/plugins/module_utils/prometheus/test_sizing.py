@@ -12,13 +12,18 @@ def size(hosts, interval=5.0, retention=15 * DAY, memory=0, disk=0):
     return fit(hosts, interval, retention, memory, disk)
 
 
-@pytest.mark.parametrize(("hosts", "memory"), [(0, "4g"), (1, "4g"), (173, "4g"), (174, "8g"), (404, "8g"), (405, "16g"), (865, "16g"), (866, "32g")])
+@pytest.mark.parametrize(
+    ("hosts", "memory"),
+    [(0, "4g"), (1, "4g"), (173, "4g"), (174, "8g"), (404, "8g"), (405, "16g"), (865, "16g"), (866, "32g")],
+)
 def test_memory_grows_with_the_hosts_in_large_steps(hosts, memory):
     assert size(hosts)["memory"] == memory
     assert size(hosts)["memory_problem"] == ""
 
 
-@pytest.mark.parametrize(("memory", "limit"), [(64 * GIB, "4g"), (4 * GIB, "3g"), (2 * GIB, "1536m"), (int(3.7 * GIB), "2816m")])
+@pytest.mark.parametrize(
+    ("memory", "limit"), [(64 * GIB, "4g"), (4 * GIB, "3g"), (2 * GIB, "1536m"), (int(3.7 * GIB), "2816m")]
+)
 def test_the_memory_of_the_host_limits_it(memory, limit):
     fitted = size(2, memory=memory)
     assert (fitted["memory"], fitted["memory_problem"]) == (limit, "")
@@ -27,7 +32,9 @@ def test_the_memory_of_the_host_limits_it(memory, limit):
 def test_a_host_with_too_little_memory_is_named_with_both_numbers():
     fitted = size(400, memory=8 * GIB)
     assert fitted["memory"] == "6g"
-    assert fitted["memory_problem"].startswith("Prometheus needs about 7.9 GiB of memory for 400 hosts, and gets 6.0 GiB of the 8.0 GiB of this host.")
+    assert fitted["memory_problem"].startswith(
+        "Prometheus needs about 7.9 GiB of memory for 400 hosts, and gets 6.0 GiB of the 8.0 GiB of this host."
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,4 +61,6 @@ def test_a_file_system_that_changes_its_size_a_little_changes_nothing():
 
 def test_a_disk_that_is_too_small_is_named_with_the_days_that_it_holds():
     text = size(100, disk=100 * GIB)["retention_problem"]
-    assert text.startswith("Prometheus writes about 10.0 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB. So it keeps about 6.4 days.")
+    assert text.startswith(
+        "Prometheus writes about 10.0 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB. So it keeps about 6.4 days."
+    )

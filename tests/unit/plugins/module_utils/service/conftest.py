@@ -32,7 +32,14 @@ def file_options(tmp_path):
 
     def make(path, content, on_change="recreate", mode="0644"):
         own = {"owner": str(os.getuid()), "group": str(os.getgid())}
-        return {"path": str(tmp_path / path), "content": content, "mode": mode, "on_change": on_change, "force": True, **own}
+        return {
+            "path": str(tmp_path / path),
+            "content": content,
+            "mode": mode,
+            "on_change": on_change,
+            "force": True,
+            **own,
+        }
 
     return make
 

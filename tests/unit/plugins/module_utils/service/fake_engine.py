@@ -10,7 +10,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.networks import NetworkOptions
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec import OWNER_LABEL, aliases
 
-IMAGE_CONFIG = {"Env": ["PATH=/bin", "VERSION=1"], "Cmd": ["serve"], "Labels": {"origin": "test"}, "Volumes": {"/cache": {}}}
+IMAGE_CONFIG = {
+    "Env": ["PATH=/bin", "VERSION=1"],
+    "Cmd": ["serve"],
+    "Labels": {"origin": "test"},
+    "Volumes": {"/cache": {}},
+}
 
 
 class Killed(BaseException):
@@ -55,7 +60,9 @@ class FakeEngine:
         return copy.deepcopy(found) if found else None
 
     def owned(self, service):
-        return sorted(one["Name"][1:] for one in self.containers.values() if one["Config"]["Labels"].get(OWNER_LABEL) == service)
+        return sorted(
+            one["Name"][1:] for one in self.containers.values() if one["Config"]["Labels"].get(OWNER_LABEL) == service
+        )
 
     def image(self, reference):
         return next((one for name, one in self.images.items() if reference in (name, one["Id"])), None)
@@ -83,11 +90,18 @@ class FakeEngine:
         del self.ids[name]
 
     def volume(self, name):
-        return {"Name": name, "Mountpoint": self.mountpoints.get(name, "/nonexistent")} if name in self.volumes else None
+        return (
+            {"Name": name, "Mountpoint": self.mountpoints.get(name, "/nonexistent")} if name in self.volumes else None
+        )
 
     def users_of_volume(self, name):
         return [
-            {"Names": [one["Name"]], "Image": one["Config"]["Image"], "Labels": one["Config"]["Labels"], "State": one["State"]["Status"]}
+            {
+                "Names": [one["Name"]],
+                "Image": one["Config"]["Image"],
+                "Labels": one["Config"]["Labels"],
+                "State": one["State"]["Status"],
+            }
             for one in self.containers.values()
             if name in [mount["Source"] for mount in one["Mounts"]]
         ]
@@ -115,7 +129,9 @@ class FakeEngine:
         self._called("create", name)
         assert not self._find(name)
         identifier = f"{next(self._made):064x}"
-        config = copy.deepcopy({key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")})
+        config = copy.deepcopy(
+            {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
+        )
         image = self.image(body["Image"])["Config"]
         config["Env"] = image["Env"] + config["Env"]
         config.setdefault("Cmd", image["Cmd"])

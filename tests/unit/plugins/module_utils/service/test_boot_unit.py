@@ -57,7 +57,9 @@ def test_the_unit_comes_with_the_first_service_and_stays_as_it_is(units, deploye
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_systemd_takes_the_unit(units, deployed):
     settle(SERVICE)
-    run = subprocess.run(["systemd-analyze", "verify", "--man=no", units / boot_unit.NAME], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", units / boot_unit.NAME], capture_output=True, text=True, check=False
+    )
     assert (run.returncode, boot_unit.NAME in run.stderr) == (0, False), run.stderr
 
 
@@ -109,10 +111,16 @@ def test_a_folder_that_cannot_be_written_is_named(units, deployed):
 
 @pytest.mark.parametrize(
     ("distribution", "python"),
-    [("/usr/bin/python3.9", "/usr/bin/python3"), ("/usr/bin/python3.13", "/usr/bin/python3"), ("/usr/libexec/platform-python3.6", "/opt/venv/python")],
+    [
+        ("/usr/bin/python3.9", "/usr/bin/python3"),
+        ("/usr/bin/python3.13", "/usr/bin/python3"),
+        ("/usr/libexec/platform-python3.6", "/opt/venv/python"),
+    ],
 )
 def test_the_python_that_is_there_at_the_next_boot(monkeypatch, distribution, python):
-    monkeypatch.setattr(boot_unit.os.path, "realpath", lambda path: distribution if path == "/usr/bin/python3" else path)
+    monkeypatch.setattr(
+        boot_unit.os.path, "realpath", lambda path: distribution if path == "/usr/bin/python3" else path
+    )
     monkeypatch.setattr(boot_unit.sys, "executable", "/opt/venv/python")
     assert boot_unit._python() == python
 

@@ -13,8 +13,7 @@ PATTERN = "step .*"
 
 
 class Starting:
-    """An engine with one container, and a clock: the program writes lines at given seconds, and is healthy from one on.
-    """
+    """An engine with one container, and a clock: the program writes lines at given seconds, and is healthy from one on."""
 
     def __init__(self, lines, healthy=1e9, ends=1e9):
         self.lines, self.healthy, self.ends, self.now = lines, healthy, ends, 0.0
@@ -43,7 +42,9 @@ class Starting:
 def wait(monkeypatch):
     def run(engine, timeout=10, progress=PATTERN):
         monkeypatch.setattr(health, "time", engine)
-        service = ServiceSpec("app", health=Health(command=["ready"], timeout=timeout, progress=progress, variable="app_start_timeout"))
+        service = ServiceSpec(
+            "app", health=Health(command=["ready"], timeout=timeout, progress=progress, variable="app_start_timeout")
+        )
         return health.wait(engine, service, 0, 0)
 
     return run
@@ -62,7 +63,9 @@ def test_progress_is_waited_for_beyond_the_timeout(wait):
 
 def test_without_an_expression_the_timeout_is_for_all_of_the_start(wait):
     engine = Starting([(second, f"step {second}") for second in range(100)], healthy=50)
-    with pytest.raises(ServiceError, match="health: app is not healthy after 10 s: ready ends with 1: starting") as failure:
+    with pytest.raises(
+        ServiceError, match="health: app is not healthy after 10 s: ready ends with 1: starting"
+    ) as failure:
         wait(engine, progress="")
     assert "progress" not in failure.value.reason
     assert engine.reads == 0
@@ -113,7 +116,9 @@ def test_a_log_that_cannot_be_read_has_no_progress(wait, monkeypatch):
         raise EngineRefusal("configured logging driver does not support reading")
 
     monkeypatch.setattr(engine, "logs", refuse)
-    words = "after 10 s: ready ends with 1: starting. The log cannot be read for progress.* set app_start_timeout to more"
+    words = (
+        "after 10 s: ready ends with 1: starting. The log cannot be read for progress.* set app_start_timeout to more"
+    )
     with pytest.raises(ServiceError, match=words):
         wait(engine)
 

@@ -13,19 +13,40 @@ HEAD = 'Head "https://harbor.example.com/v2/quay/prometheus/prometheus/manifests
 @pytest.mark.parametrize(
     ("refusal", "words"),
     [
-        ("dial tcp: lookup harbor.example.com on 127.0.0.53:53: no such host", ("cannot resolve harbor.example.com", "DNS")),
-        (f"{HEAD}proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused", ("The proxy of the Docker engine", "docker_engine_no_proxy")),
+        (
+            "dial tcp: lookup harbor.example.com on 127.0.0.53:53: no such host",
+            ("cannot resolve harbor.example.com", "DNS"),
+        ),
+        (
+            f"{HEAD}proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused",
+            ("The proxy of the Docker engine", "docker_engine_no_proxy"),
+        ),
         (f"{HEAD}Proxy Authentication Required", ("The proxy of the Docker engine", "docker_engine_https_proxy")),
         (f"{HEAD}x509: certificate signed by unknown authority", ("gpu_monitoring_registry_ca", "harbor.example.com")),
-        (f"{HEAD}tls: failed to verify certificate: x509: certificate has expired or is not yet valid", ("check the clock",)),
+        (
+            f"{HEAD}tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
+            ("check the clock",),
+        ),
         (f"{HEAD}http: server gave HTTP response to HTTPS client", ("insecure-registries",)),
-        ("toomanyrequests: You have reached your unauthenticated pull rate limit.", ("limits the pulls", "gpu_monitoring_registries", "Wait")),
+        (
+            "toomanyrequests: You have reached your unauthenticated pull rate limit.",
+            ("limits the pulls", "gpu_monitoring_registries", "Wait"),
+        ),
         ("Error response: received unexpected HTTP status: 429 Too Many Requests", ("limits the pulls",)),
-        ("manifest for quay.io/prometheus/prometheus@sha256:f429ab not found: manifest unknown", ("Check the version",)),
-        ("pull access denied for x, repository does not exist or may require 'docker login'", ("gpu_monitoring_registry_username", "check the version")),
+        (
+            "manifest for quay.io/prometheus/prometheus@sha256:f429ab not found: manifest unknown",
+            ("Check the version",),
+        ),
+        (
+            "pull access denied for x, repository does not exist or may require 'docker login'",
+            ("gpu_monitoring_registry_username", "check the version"),
+        ),
         ("unauthorized: authentication required", ("without credentials",)),
         ("failed to register layer: write /usr/bin/x: no space left on device", ("Free space", "docker image prune")),
-        (f"{HEAD}dial tcp 192.0.2.1:443: i/o timeout", ("does not reach harbor.example.com", "docker_engine_https_proxy")),
+        (
+            f"{HEAD}dial tcp 192.0.2.1:443: i/o timeout",
+            ("does not reach harbor.example.com", "docker_engine_https_proxy"),
+        ),
         ("manifest for x:v0 not found: manifest unknown: manifest unknown", ("Check the version",)),
         ("something that nobody has seen", ("Check the version and that this host reaches the registry",)),
     ],

@@ -19,7 +19,10 @@ def trust(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "wanted_state", lambda file: as_the_tests_user(file, tmp_path))
 
     def run(text, check_mode=False):
-        options = {"registry": "harbor.example.com:8443/all", "mirrors": ["Harbor.example.com:8443/quay", "mirror.example.com"]}
+        options = {
+            "registry": "harbor.example.com:8443/all",
+            "mirrors": ["Harbor.example.com:8443/quay", "mirror.example.com"],
+        }
         return registry_ca.of_options({**options, "registry_ca": text}, check_mode)
 
     run.path = tmp_path / "harbor.example.com:8443" / "ca.crt"
@@ -52,9 +55,13 @@ def test_without_an_authority_the_file_goes_that_the_module_wrote(trust, tmp_pat
 def test_a_file_of_the_site_is_left_as_it_is(trust):
     trust.path.parent.mkdir(parents=True)
     trust.path.write_text(f"# ours\r\n{SECOND}{FIRST}".replace("\n", "\r\n"))
-    assert [change["after_header"] for change in trust(FIRST, check_mode=True)] == [str(trust.path.parents[1] / "mirror.example.com" / "ca.crt")]
+    assert [change["after_header"] for change in trust(FIRST, check_mode=True)] == [
+        str(trust.path.parents[1] / "mirror.example.com" / "ca.crt")
+    ]
     trust.path.write_text(SECOND)
-    with pytest.raises(ServiceError, match="holds other certificates.*Add the certificate to the file, or remove the file"):
+    with pytest.raises(
+        ServiceError, match="holds other certificates.*Add the certificate to the file, or remove the file"
+    ):
         trust(FIRST)
     assert trust.path.read_text() == SECOND
 

@@ -38,7 +38,9 @@ def service(tmp_path, engine):
         "RestartCount": 0,
     }
     folder, owner = tmp_path / "volume", (os.getuid(), os.getgid())
-    made = restored_service.Service("grafana", str(folder), engine.container("grafana"), owner, str(tmp_path / "secret_key"))
+    made = restored_service.Service(
+        "grafana", str(folder), engine.container("grafana"), owner, str(tmp_path / "secret_key")
+    )
     for path, content in {
         "secret_key": "present",
         "volume/plugins/a": "present",

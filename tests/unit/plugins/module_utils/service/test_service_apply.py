@@ -84,7 +84,10 @@ def test_a_refusal_at_any_step_is_taken_back(engine, options, deployed, changed,
 
 def test_a_refusal_to_remove_the_old_container_leaves_the_new_one(engine, changed, deployed):
     engine.fail_at = 6
-    with pytest.raises(ServiceError, match="the disk is full.*app runs as declared. The next run removes the remains of the previous container"):
+    with pytest.raises(
+        ServiceError,
+        match="the disk is full.*app runs as declared. The next run removes the remains of the previous container",
+    ):
         deploy(engine, changed)
     assert sorted(state(engine, changed)[0]) == ["/app", "/app.previous"]
     assert deploy(engine, changed)[0].plan.actions() == ["clear up an interrupted change"]
@@ -119,8 +122,12 @@ def test_the_next_run_continues_after_a_kill_at_any_step(engine, options, deploy
 
 
 @pytest.mark.parametrize("step", range(1, 6))
-@pytest.mark.parametrize("wrong", [{"image": "none:1", "pull": "never"}, {"validate": {"command": ["check"]}}], ids=["image", "validate"])
-def test_what_ran_runs_again_even_if_the_next_run_is_refused(engine, options, deployed, changed, step, wrong, monkeypatch):
+@pytest.mark.parametrize(
+    "wrong", [{"image": "none:1", "pull": "never"}, {"validate": {"command": ["check"]}}], ids=["image", "validate"]
+)
+def test_what_ran_runs_again_even_if_the_next_run_is_refused(
+    engine, options, deployed, changed, step, wrong, monkeypatch
+):
     engine.kill_at = step
     with killed(monkeypatch):
         deploy(engine, changed)
@@ -141,7 +148,9 @@ def kill_after_a_file(patch):
     patch.setattr(apply.files.Staging, "put", put_and_die)
 
 
-@pytest.mark.parametrize(("runs", "calls"), [(True, ["signal", "signal"]), (False, ["start"])], ids=["running", "stopped"])
+@pytest.mark.parametrize(
+    ("runs", "calls"), [(True, ["signal", "signal"]), (False, ["start"])], ids=["running", "stopped"]
+)
 def test_a_kill_between_files_and_reload_is_taken_back_first(engine, options, deployed, runs, calls, monkeypatch):
     new = copy.deepcopy(options)
     new["files"][0]["content"] = "two\n"
@@ -150,7 +159,10 @@ def test_a_kill_between_files_and_reload_is_taken_back_first(engine, options, de
     with killed(monkeypatch) as patch:
         kill_after_a_file(patch)
         deploy(engine, new)
-    assert apply.read(engine, wanted_service(new), SharedAnswers(engine), check_mode=True).plan.actions()[0] == "clear up an interrupted change"
+    assert (
+        apply.read(engine, wanted_service(new), SharedAnswers(engine), check_mode=True).plan.actions()[0]
+        == "clear up an interrupted change"
+    )
     engine.calls.clear()
     deploy(engine, new)
     assert [call[0] for call in engine.calls] == calls
@@ -233,19 +245,28 @@ def test_a_fault_in_one_service_does_not_end_the_others(engine, options, monkeyp
 def test_a_removal_clears_up_first(engine, options, deployed, changed, tmp_path, monkeypatch):
     with killed(monkeypatch) as patch:
         kill_after_a_file(patch)
-        deploy(engine, dict(changed, files=[*changed["files"], dict(changed["files"][0], path=str(tmp_path / "other" / "new.conf"))]))
+        deploy(
+            engine,
+            dict(
+                changed, files=[*changed["files"], dict(changed["files"][0], path=str(tmp_path / "other" / "new.conf"))]
+            ),
+        )
     apply.remove(engine, parse(options))
     assert state(engine, options) == ({}, [None, None])
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
 
 
-def test_what_cannot_be_taken_back_is_reported_and_does_not_stop_the_next_run(engine, options, deployed, changed, monkeypatch):
+def test_what_cannot_be_taken_back_is_reported_and_does_not_stop_the_next_run(
+    engine, options, deployed, changed, monkeypatch
+):
     engine.kill_at = 5
     with killed(monkeypatch):
         deploy(engine, changed)
     engine.kill_at, engine.fail_at = None, len(engine.calls) + 3
     service, container = deploy(engine, changed)
-    assert service.warnings == ["An interrupted change of app could not be undone: The Docker engine could not do it: the disk is full."]
+    assert service.warnings == [
+        "An interrupted change of app could not be undone: The Docker engine could not do it: the disk is full."
+    ]
     assert state(engine, changed)[0] == {"/app": (container["Id"], True)}
     assert not deploy(engine, changed)[0].plan.changed
 
@@ -301,21 +322,27 @@ def test_a_failure_of_taking_back_is_said_too(engine, options, deployed, changed
     engine.images["app:2"] = {**engine.images["app:1"], "Id": "sha256:2"}
     engine.sick = {"sha256:2"}
     engine.fail_at = 8
-    with pytest.raises(ServiceError, match="ready ends with 1.*Restoring the previous state failed too: .*the disk is full"):
+    with pytest.raises(
+        ServiceError, match="ready ends with 1.*Restoring the previous state failed too: .*the disk is full"
+    ):
         deploy(engine, dict(changed, image="app:2"))
 
 
 def test_files_that_the_validator_refuses_are_not_put_in_place(engine, options, deployed, changed):
     engine.validator = (1, f"line 1: bad {SECRET} another-secret-word")
     changed["validate"] = {"command": ["check", "/etc/app/app.conf"]}
-    with pytest.raises(ServiceError, match="validate: `check /etc/app/app.conf` refuses the new files of app with exit code 1") as failure:
+    with pytest.raises(
+        ServiceError, match="validate: `check /etc/app/app.conf` refuses the new files of app with exit code 1"
+    ) as failure:
         deploy(engine, changed)
     assert "another-secret-word" not in failure.value.output
     assert engine.calls == [("run", "app.validation")]
     assert state(engine, options) == deployed
 
 
-def test_a_further_validator_that_refuses_the_files_decides_with_the_advice(engine, options, deployed, changed, monkeypatch):
+def test_a_further_validator_that_refuses_the_files_decides_with_the_advice(
+    engine, options, deployed, changed, monkeypatch
+):
     ran = []
 
     def run(_name, body, _timeout, _lines):
@@ -323,8 +350,14 @@ def test_a_further_validator_that_refuses_the_files_decides_with_the_advice(engi
         return (1, "the wrong receiver") if body["Cmd"] == ["two"] else (0, "")
 
     monkeypatch.setattr(engine, "run", run)
-    changed["validate"] = {"command": ["check"], "further_commands": [["test", "one"], ["test", "two"], ["test", "three"]], "advice": "Correct the route."}
-    with pytest.raises(ServiceError, match="validate: `test two` refuses .* they were not put in place. Correct the route. The files") as failure:
+    changed["validate"] = {
+        "command": ["check"],
+        "further_commands": [["test", "one"], ["test", "two"], ["test", "three"]],
+        "advice": "Correct the route.",
+    }
+    with pytest.raises(
+        ServiceError, match="validate: `test two` refuses .* they were not put in place. Correct the route. The files"
+    ) as failure:
         deploy(engine, changed)
     assert (failure.value.output, ran) == ("the wrong receiver", [["check"], ["test", "one"], ["test", "two"]])
     assert state(engine, options) == deployed
@@ -352,7 +385,9 @@ def test_check_mode_does_not_fail_for_what_an_earlier_task_would_bring(engine, o
         apply.read(engine, wanted, SharedAnswers(engine), check_mode=False)
 
 
-def test_an_image_of_another_service_that_cannot_be_had_changes_nothing(engine, options, deployed, changed, monkeypatch):
+def test_an_image_of_another_service_that_cannot_be_had_changes_nothing(
+    engine, options, deployed, changed, monkeypatch
+):
     def refuse(reference):
         raise ServiceError(f"image: {reference} cannot be pulled")
 
@@ -398,7 +433,12 @@ def nothing_asked(options, **changes):
 
 def test_what_was_put_there_is_remembered_and_removed(engine, options, deployed, tmp_path):
     removal = apply.remove(engine, parse(nothing_asked(options)))
-    assert removal.things() == ["container app", f"{tmp_path}/etc/app.conf", f"{tmp_path}/etc/secret", "network monitoring"]
+    assert removal.things() == [
+        "container app",
+        f"{tmp_path}/etc/app.conf",
+        f"{tmp_path}/etc/secret",
+        "network monitoring",
+    ]
     assert [path.name for path in tmp_path.rglob("*")] == ["locks", "app.lock"]
     assert apply.plan_removal(engine, parse(nothing_asked(options))).things() == []
 
@@ -440,7 +480,12 @@ def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_p
     there.write_text("of the admin\n")
     engine.sick = {"sha256:1"}
     with pytest.raises(ServiceError, match="not healthy"):
-        deploy(engine, dict(options, files=[*options["files"], dict(options["files"][0], path=str(tmp_path / "new" / "more.conf"))]))
+        deploy(
+            engine,
+            dict(
+                options, files=[*options["files"], dict(options["files"][0], path=str(tmp_path / "new" / "more.conf"))]
+            ),
+        )
     assert there.read_text() == "of the admin\n"
     assert apply.plan_removal(engine, parse(nothing_asked(options, remove_data=True))).files == []
     assert not (tmp_path / "new").exists()
@@ -460,7 +505,10 @@ def test_a_dry_run_counts_the_services_that_are_removed_before(engine, options, 
     deploy(engine, other)
     absent = [parse(nothing_asked(options)), parse(nothing_asked(other))]
     results = deployment.deploy(engine, absent, check_mode=True)
-    assert [result["actions"][-1] for result in results] == [f"remove {results[0]['diff'][-1]['before_header']}", "remove network monitoring"]
+    assert [result["actions"][-1] for result in results] == [
+        f"remove {results[0]['diff'][-1]['before_header']}",
+        "remove network monitoring",
+    ]
     assert len(engine.containers) == 2
 
 
@@ -529,7 +577,10 @@ def test_a_file_that_is_made_once_moves_along_to_another_place(engine, options, 
 
 def test_a_network_of_before_goes_with_the_service(engine, options, deployed):
     deploy(engine, dict(options, networks=["other"]))
-    assert apply.plan_removal(engine, parse(nothing_asked(dict(options, networks=[])))).networks == ["monitoring", "other"]
+    assert apply.plan_removal(engine, parse(nothing_asked(dict(options, networks=[])))).networks == [
+        "monitoring",
+        "other",
+    ]
 
 
 def test_a_file_that_is_made_once_stays_as_it_is_and_counts_as_data(engine, options, file_options, tmp_path):
@@ -555,7 +606,14 @@ def test_a_file_that_is_made_once_stays_as_it_is_and_counts_as_data(engine, opti
 def test_a_journal_and_a_manifest_of_an_earlier_version_are_read(engine, options, deployed, tmp_path):
     """They are as version 0.1.0 wrote them: the reload as the module's option was given."""
     folder = tmp_path / "locks"
-    probe = {"port": 80, "path": "/-/reload", "scheme": "http", "username": None, "password_file": None, "method": "POST"}
+    probe = {
+        "port": 80,
+        "path": "/-/reload",
+        "scheme": "http",
+        "username": None,
+        "password_file": None,
+        "method": "POST",
+    }
     manifest_kept = json.loads((folder / "app.manifest").read_text())
     assert manifest_kept.pop("versions") == manifest_kept.pop("readers") == {}
     assert sorted(manifest_kept) == ["files", "folders", "kept", "networks", "volumes"]
@@ -564,7 +622,9 @@ def test_a_journal_and_a_manifest_of_an_earlier_version_are_read(engine, options
             "files": {}, "folders": [], "manifest": manifest_kept, "phase": "changing"}  # fmt: skip
     (folder / "app.journal").write_text(json.dumps(kept))
     assert journal.read("app").service.reload.http == HttpProbe(80, "/-/reload")
-    (folder / "app.journal").write_text(json.dumps({**kept, "service": {"name": "app", "networks": [], "reload": None}, "container": "start"}))
+    (folder / "app.journal").write_text(
+        json.dumps({**kept, "service": {"name": "app", "networks": [], "reload": None}, "container": "start"})
+    )
     service, _container = deploy(engine, options)
     assert service.plan.actions() == ["clear up an interrupted change"]
     assert state(engine, options) == deployed
@@ -608,7 +668,10 @@ def test_a_service_after_one_that_changed_something_sees_the_change(engine, opti
 def test_a_service_that_fails_hides_no_other(engine, options, tmp_path):
     first, second = two(options)
     results = deploy_all(engine, dict(first, command=["crash"]), second)
-    assert [(result["name"], result["failed"], result["changed"]) for result in results] == [("app", True, False), ("other", False, True)]
+    assert [(result["name"], result["failed"], result["changed"]) for result in results] == [
+        ("app", True, False),
+        ("other", False, True),
+    ]
     assert state(engine, options) == ({"/other": ("2".zfill(64), True)}, [None, None])
     message = deployment.failure(results)
     assert message.startswith("app: health: app is not healthy")
@@ -637,4 +700,6 @@ def test_a_port_is_free_once_an_earlier_service_of_the_deployment_left_it(engine
         engine.ports = []
 
     engine.remove = removed
-    assert [result["failed"] for result in deploy_all(engine, dict(first, state="absent"), dict(second, ports=ports))] == [False, False]
+    assert [
+        result["failed"] for result in deploy_all(engine, dict(first, state="absent"), dict(second, ports=ports))
+    ] == [False, False]

@@ -201,8 +201,14 @@ def test_a_pull(start):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, PULLED + b'{"errorDetail": {"message": "no space"}, "error": "no space left"}\r\n'), "no space left.*Free space"),
-        ((404, {"message": "manifest unknown"}), "could not pull it: manifest unknown.*Check the version.*gpu_monitoring_registry"),
+        (
+            (200, PULLED + b'{"errorDetail": {"message": "no space"}, "error": "no space left"}\r\n'),
+            "no space left.*Free space",
+        ),
+        (
+            (404, {"message": "manifest unknown"}),
+            "could not pull it: manifest unknown.*Check the version.*gpu_monitoring_registry",
+        ),
         ((200, PULLED + b"<html>"), "did not pull it.*docker.io.*gpu_monitoring_registry"),
     ],
 )
@@ -430,7 +436,11 @@ def login_options(registry="", mirrors=()):
 @pytest.mark.parametrize(
     ("options", "image", "sent"),
     [
-        (login_options(mirrors=["harbor.example.com/hub", "harbor.example.com/quay"]), "harbor.example.com/hub/x:1", True),
+        (
+            login_options(mirrors=["harbor.example.com/hub", "harbor.example.com/quay"]),
+            "harbor.example.com/hub/x:1",
+            True,
+        ),
         (login_options("harbor.example.com", ["mirror.example.com"]), "harbor.example.com/x:1", True),
         (login_options("harbor.example.com", ["mirror.example.com"]), "mirror.example.com/x:1", False),
         (login_options(), "docker.io/x:1", True),
@@ -441,13 +451,19 @@ def test_the_login_is_for_one_registry(options, image, sent):
 
 
 def test_a_login_is_not_sent_to_several_mirrors():
-    with pytest.raises(ServiceError, match=r"several registries \(a.example.com, b.example.com\).*Set gpu_monitoring_registry"):
+    with pytest.raises(
+        ServiceError, match=r"several registries \(a.example.com, b.example.com\).*Set gpu_monitoring_registry"
+    ):
         given(login_options(mirrors=["a.example.com/hub", "b.example.com"]))
 
 
 def test_a_network_without_a_free_subnet_names_the_way_out(start):
     stand_in = start()
-    message = "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+    message = (
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+    )
     stand_in.answers["/networks/create"] = (404, {"message": message})
-    with pytest.raises(EngineRefusal, match="non-overlapping IPv4 address pool.*gpu_monitoring_network_subnet.*docker network create"):
+    with pytest.raises(
+        EngineRefusal, match="non-overlapping IPv4 address pool.*gpu_monitoring_network_subnet.*docker network create"
+    ):
         Engine(stand_in.docker_host).create_network("monitoring")

@@ -19,7 +19,9 @@ def folder(tmp_path):
 
 
 def changes(items, secret_items=()):
-    return files.changes([ManagedFile(**item) for item in items] + [ManagedFile(**item, secret=True) for item in secret_items])
+    return files.changes(
+        [ManagedFile(**item) for item in items] + [ManagedFile(**item, secret=True) for item in secret_items]
+    )
 
 
 def staging_of(changed, *mounted):
@@ -61,7 +63,10 @@ def test_staged_files_are_complete_before_they_are_put_in_place(folder, file_opt
     assert (folder / "app.conf").read_text() == "two\n"
     assert (folder / "targets" / "a.json").read_text() == "[]\n"
     kept = staging.kept(changed)
-    assert kept == {str(folder / "app.conf"): str(folder.parent / ".etc.app.previous" / "app.conf"), str(folder / "targets" / "a.json"): None}
+    assert kept == {
+        str(folder / "app.conf"): str(folder.parent / ".etc.app.previous" / "app.conf"),
+        str(folder / "targets" / "a.json"): None,
+    }
     assert staging.folders() == [str(staged), str(folder.parent / ".etc.app.previous")]
     for _again in range(2):
         for path, previous in kept.items():

@@ -8,7 +8,13 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.optio
 
 IMAGE = {
     "Id": "sha256:1",
-    "Config": {"Env": ["PATH=/bin"], "Cmd": ["serve"], "Entrypoint": None, "Labels": {"origin": "test"}, "Volumes": {"/cache": {}}},
+    "Config": {
+        "Env": ["PATH=/bin"],
+        "Cmd": ["serve"],
+        "Entrypoint": None,
+        "Labels": {"origin": "test"},
+        "Volumes": {"/cache": {}},
+    },
 }
 NETWORKS = {"monitoring": "net-1", "bridge": "net-0"}
 
@@ -107,7 +113,9 @@ def test_what_the_daemon_adds_by_its_own_configuration_is_no_drift(views):
 @pytest.mark.parametrize("image", [IMAGE, None], ids=["known", "gone"])
 def test_an_unnamed_volume_of_the_image_is_no_drift(views, image):
     def change(inspected):
-        inspected["Mounts"].append({"Type": "volume", "Name": "a" * 64, "Source": "/var/lib/docker/x", "Destination": "/cache", "RW": True})
+        inspected["Mounts"].append(
+            {"Type": "volume", "Name": "a" * 64, "Source": "/var/lib/docker/x", "Destination": "/cache", "RW": True}
+        )
 
     assert views(change, image_there=image) == []
 

@@ -31,21 +31,28 @@ def free(_address, _port):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_of_another_container_is_refused(address):
-    with pytest.raises(ServiceError, match="ports: port 9090 of 127.0.0.1, wanted for app, is taken by the container other"):
+    with pytest.raises(
+        ServiceError, match="ports: port 9090 of 127.0.0.1, wanted for app, is taken by the container other"
+    ):
         ports.check("app", {"app"}, WANTED, [ports.Published("other", address, 9090)], free)
 
 
-@pytest.mark.parametrize("published", [("other", "10.0.0.1", 9090), ("other", "::", 9090), ("other", "127.0.0.1", 9091)])
+@pytest.mark.parametrize(
+    "published", [("other", "10.0.0.1", 9090), ("other", "::", 9090), ("other", "127.0.0.1", 9091)]
+)
 def test_ports_that_do_not_meet(published):
     ports.check("app", {"app"}, WANTED, [ports.Published(*published)], free)
 
 
 def test_the_service_holds_its_own_port():
-    ports.check("app", {"app"}, WANTED, [ports.Published("app", "0.0.0.0", 9090)], lambda address, port: errno.EADDRINUSE)
+    ports.check(
+        "app", {"app"}, WANTED, [ports.Published("app", "0.0.0.0", 9090)], lambda address, port: errno.EADDRINUSE
+    )
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.EADDRINUSE, "taken by another process"), (errno.EADDRNOTAVAIL, "is not an address of this host")]
+    ("number", "words"),
+    [(errno.EADDRINUSE, "taken by another process"), (errno.EADDRNOTAVAIL, "is not an address of this host")],
 )
 def test_a_port_that_the_host_refuses(number, words):
     with pytest.raises(ServiceError, match=f"ports: .*127.0.0.1, wanted for app, {words.replace('taken', 'is taken')}"):
@@ -165,12 +172,22 @@ def test_health_over_https_with_a_password(protected, tmp_path):
     kept = tmp_path / "password"
     kept.write_text("pw\n")
     assert wait(OneContainer(), http=probe(protected, "/", 401, scheme="https"))
-    assert wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(kept)))
+    assert wait(
+        OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(kept))
+    )
     kept.write_text("another")
     with pytest.raises(ServiceError, match=rf"GET / on port {protected} answers 401, not 200"):
-        wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(kept)))
+        wait(
+            OneContainer(),
+            http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(kept)),
+        )
     with pytest.raises(ServiceError, match=rf"GET / on port {protected}: .*No such file"):
-        wait(OneContainer(), http=probe(protected, "/", 200, scheme="https", username="prometheus", password_file=str(tmp_path / "none")))
+        wait(
+            OneContainer(),
+            http=probe(
+                protected, "/", 200, scheme="https", username="prometheus", password_file=str(tmp_path / "none")
+            ),
+        )
 
 
 def ended(lines):

@@ -34,12 +34,17 @@ def test_a_port_of_the_container_can_be_published_twice(options):
 
 def test_devices_and_tmpfs_in_their_short_forms(options):
     host = body_of(options, devices=["/dev/kmsg", "/dev/a:/dev/b:r"], tmpfs=["/run", "/tmp:size=64m"])["HostConfig"]
-    assert [list(device.values()) for device in host["Devices"]] == [["/dev/kmsg", "/dev/kmsg", "rwm"], ["/dev/a", "/dev/b", "r"]]
+    assert [list(device.values()) for device in host["Devices"]] == [
+        ["/dev/kmsg", "/dev/kmsg", "rwm"],
+        ["/dev/a", "/dev/b", "r"],
+    ]
     assert host["Tmpfs"] == {"/run": "", "/tmp": "size=64m"}
 
 
 def test_gpus_by_cdi(options):
-    assert body_of(options, "cdi")["HostConfig"]["DeviceRequests"] == [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]
+    assert body_of(options, "cdi")["HostConfig"]["DeviceRequests"] == [
+        {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}
+    ]
 
 
 def test_gpus_by_runtime_set_only_what_neither_image_nor_user_sets(options):
@@ -86,14 +91,26 @@ def test_no_gpu_mechanism(wanted, enabled, file, words):
         ({"env": {"DEBUG": True}}, 'env: DEBUG is True, which is not text. Put it in quotes, as in DEBUG: "true"'),
         ({"ulimits": {"nofile": "many"}}, "ulimits: nofile is 'many'"),
         ({"memory": "1 GB"}, "memory: '1 GB'"),
-        ({"mounts": [{"type": "bind", "source": "etc", "target": "/etc", "read_only": True}]}, "mounts: source 'etc' is not absolute"),
+        (
+            {"mounts": [{"type": "bind", "source": "etc", "target": "/etc", "read_only": True}]},
+            "mounts: source 'etc' is not absolute",
+        ),
         ({"ports": [{"container_port": 80, "host_port": 80000, "address": "127.0.0.1"}]}, "ports: host_port 80000"),
-        ({"ports": [{"container_port": 80, "host_port": 80, "address": "gpu1"}]}, "ports: address 'gpu1' is not an IP address"),
-        ({"ports": [{"container_port": 80, "host_port": 80, "address": "127.0.0.1"}] * 2}, "ports: host_port 127.0.0.1:80 is given twice"),
+        (
+            {"ports": [{"container_port": 80, "host_port": 80, "address": "gpu1"}]},
+            "ports: address 'gpu1' is not an IP address",
+        ),
+        (
+            {"ports": [{"container_port": 80, "host_port": 80, "address": "127.0.0.1"}] * 2},
+            "ports: host_port 127.0.0.1:80 is given twice",
+        ),
         ({"reload": None}, "app.conf has on_change 'reload' but reload does not say how"),
         ({"health": {"command": ["x"], "http": {"port": 80, "path": "/"}}}, "health: http and command are given"),
         ({"health": {"progress": "step (", "log_hints": []}}, "health.progress: 'step (' is not a regular expression"),
-        ({"health": {"log_hints": [{"pattern": "[", "text": "x"}]}}, "health.log_hints.pattern: '[' is not a regular expression"),
+        (
+            {"health": {"log_hints": [{"pattern": "[", "text": "x"}]}},
+            "health.log_hints.pattern: '[' is not a regular expression",
+        ),
     ],
 )
 def test_bad_input_names_the_option_the_value_and_the_fix(options, changes, words):
@@ -112,7 +129,9 @@ def test_the_hash_follows_the_spec(options):
     assert label() == label(files=[])
 
 
-@pytest.mark.parametrize(("gpus", "known"), [("none", "e478c3f2b0babf0e"), ("runtime", "30cc1d14d186d3b5"), ("cdi", "d533b0a13fd2439d")])
+@pytest.mark.parametrize(
+    ("gpus", "known"), [("none", "e478c3f2b0babf0e"), ("runtime", "30cc1d14d186d3b5"), ("cdi", "d533b0a13fd2439d")]
+)
 def test_the_hash_of_a_service_stays_what_it_was_so_that_an_upgrade_recreates_nothing(gpus, known):
     given = {
         "name": "app",
@@ -148,7 +167,9 @@ def test_the_validator_runs_as_the_service_would_without_data_and_network(option
     source = checked.mounts[0].source
     validator = spec.validator_body(checked, body, {source: "/staged"}, ["promtool", "check"])
     assert (validator["Entrypoint"], validator["Cmd"], validator["User"]) == (["promtool"], ["check"], "65534")
-    assert validator["HostConfig"]["Mounts"] == [{"Type": "bind", "Source": "/staged", "Target": "/etc/app", "ReadOnly": True}]
+    assert validator["HostConfig"]["Mounts"] == [
+        {"Type": "bind", "Source": "/staged", "Target": "/etc/app", "ReadOnly": True}
+    ]
     assert validator["HostConfig"]["NetworkMode"] == "none"
     assert validator["HostConfig"]["CapDrop"] == ["ALL"]
     assert "RestartPolicy" not in validator["HostConfig"]
@@ -156,14 +177,19 @@ def test_the_validator_runs_as_the_service_would_without_data_and_network(option
 
 def test_a_folder_without_what_is_mounted_below_it(options):
     mount = {"type": "bind", "source": "/var/lib/docker/containers", "target": "/containers", "read_only": True}
-    whole, alone = (body_of({**options, "mounts": [{**mount, "recursive": recursive}]})["HostConfig"]["Mounts"][0] for recursive in (True, False))
+    whole, alone = (
+        body_of({**options, "mounts": [{**mount, "recursive": recursive}]})["HostConfig"]["Mounts"][0]
+        for recursive in (True, False)
+    )
     assert "BindOptions" not in whole
     assert alone == {**whole, "BindOptions": {"NonRecursive": True}}
 
 
 def test_a_folder_that_the_engine_creates_at_each_start(options):
     mount = {"type": "bind", "source": "/var/run/cdi", "target": "/cdi", "create_mountpoint": True}
-    assert body_of({**options, "mounts": [mount]})["HostConfig"]["Mounts"][0]["BindOptions"] == {"CreateMountpoint": True}
+    assert body_of({**options, "mounts": [mount]})["HostConfig"]["Mounts"][0]["BindOptions"] == {
+        "CreateMountpoint": True
+    }
 
 
 def test_the_processes_of_the_host_are_shown_where_they_are_asked_for(options):
@@ -186,7 +212,10 @@ def test_userns_remap_leaves_out_a_service_that_reads_the_host(options):
 
 def test_userns_remap_moves_the_owners_that_are_users_of_the_container(options):
     rights = {"owner": "472", "group": "0"}
-    files = [{**options["files"][0], **rights}, {**options["files"][0], "path": "/etc/b", "owner": "root", "group": "root"}]
+    files = [
+        {**options["files"][0], **rights},
+        {**options["files"][0], "path": "/etc/b", "owner": "root", "group": "root"},
+    ]
     service = spec.checked(parse({**options, "files": files, "secret_files": []}))
     owners = [(file.owner, file.group) for file in spec.with_owners(service, REMAPPED).files]
     assert owners == [("100472", "200000"), ("root", "root")]

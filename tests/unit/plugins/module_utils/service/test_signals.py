@@ -14,7 +14,9 @@ ID = "5a13303178e5" * 5 + "5a13"
 @pytest.fixture
 def process():
     """A process that ends with 7 when it gets SIGHUP."""
-    program = "import signal, sys\nsignal.signal(signal.SIGHUP, lambda *_: sys.exit(7))\nprint(flush=True)\nsignal.pause()"
+    program = (
+        "import signal, sys\nsignal.signal(signal.SIGHUP, lambda *_: sys.exit(7))\nprint(flush=True)\nsignal.pause()"
+    )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as started:
         started.stdout.readline()
         yield started
@@ -29,7 +31,9 @@ def proc(folder, pid, cgroup):
 
 
 @pytest.mark.parametrize("name", ["HUP", "SIGHUP", "hup"])
-@pytest.mark.parametrize("cgroup", [f"4:memory:/docker/{ID}\n1:name=systemd:/docker/{ID}\n", f"0::/system.slice/docker-{ID}.scope\n"])
+@pytest.mark.parametrize(
+    "cgroup", [f"4:memory:/docker/{ID}\n1:name=systemd:/docker/{ID}\n", f"0::/system.slice/docker-{ID}.scope\n"]
+)
 def test_the_first_process_gets_the_signal(process, tmp_path, name, cgroup):
     container = {"Id": ID, "State": {"Pid": process.pid}}
     assert signals.send(container, name, proc(tmp_path, process.pid, cgroup))

@@ -92,7 +92,11 @@ def know(engine: Server, *containers: dict) -> None:
 
 def test_the_script_knows_the_containers_of_deployments():
     assert start_services.OWNER_LABEL == service_label.LABEL
-    assert start_services.OF_DEPLOYMENTS == (service_containers.NEXT, service_containers.PREVIOUS, service_containers.VALIDATOR)
+    assert start_services.OF_DEPLOYMENTS == (
+        service_containers.NEXT,
+        service_containers.PREVIOUS,
+        service_containers.VALIDATOR,
+    )
 
 
 def test_a_container_with_a_prefix_in_its_name(engine, tmp_path):
@@ -127,7 +131,10 @@ def test_a_start_that_fails_again_is_tried_again(engine, tmp_path, monkeypatch, 
         pytest.param(container("grafana"), id="stopped by a person"),
         pytest.param(container("grafana", ADDRESS, policy="no"), id="without a restart policy"),
         pytest.param(container("training", CDI, labels={}), id="not of the collection"),
-        pytest.param(container("grafana.previous", ADDRESS, labels={start_services.OWNER_LABEL: "grafana"}), id="put aside by a deployment"),
+        pytest.param(
+            container("grafana.previous", ADDRESS, labels={start_services.OWNER_LABEL: "grafana"}),
+            id="put aside by a deployment",
+        ),
     ],
 )
 def test_other_containers_stay_as_they_are(engine, tmp_path, other):

@@ -48,7 +48,9 @@ def program(engine, folder, monkeypatch):
         database = folder / "app.db"
         before = database.read_text().split()[-1] if database.exists() else version
         assert numbers(before) <= numbers(version), f"{version} started on the data of {before}"
-        database.write_text(f"{database.read_text() if database.exists() else ''}{version}\n" if before != version else f"{version}\n")
+        database.write_text(
+            f"{database.read_text() if database.exists() else ''}{version}\n" if before != version else f"{version}\n"
+        )
         if version == "2.0.0":
             (folder / "app.db-wal").write_text("of 2.0.0")
 
@@ -86,7 +88,9 @@ def test_an_older_version_is_refused_before_anything_changes(program, at, folder
     program.calls.clear()
     del program.images["app:1.9.0"]
     for _times in range(2):
-        with pytest.raises(ServiceError, match=f"version 1.10.0 ran on the volume data last, and 1.9.0 is older.*{ADVICE}"):
+        with pytest.raises(
+            ServiceError, match=f"version 1.10.0 ran on the volume data last, and 1.9.0 is older.*{ADVICE}"
+        ):
             deploy(program, at("1.9.0"), check)
     assert program.calls == []
     assert program.container("app")["State"]["Running"]
@@ -142,7 +146,10 @@ def test_the_previous_container_waits_for_its_data(program, at, folder, monkeypa
     def refuse(made):
         raise ServiceError("files: app.db: Input/output error.")
 
-    with monkeypatch.context() as patch, pytest.raises(ServiceError, match="Restoring the previous state failed too: files: app.db"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ServiceError, match="Restoring the previous state failed too: files: app.db"),
+    ):
         patch.setattr(volume_data, "put_back", refuse)
         deploy(program, at("2.0.0"))
     assert program.container("app") is None
@@ -219,7 +226,9 @@ def kill_before_the_end(program, at, monkeypatch):
 
 
 @pytest.mark.parametrize("visible", [True, False])
-def test_an_upgrade_that_became_healthy_after_a_kill_keeps_what_users_changed(program, at, folder, visible, monkeypatch):
+def test_an_upgrade_that_became_healthy_after_a_kill_keeps_what_users_changed(
+    program, at, folder, visible, monkeypatch
+):
     """Also where there is no copy of the data."""
     deploy(program, at("1.9.0"))
     if not visible:
@@ -240,7 +249,9 @@ def test_an_upgrade_that_became_healthy_after_a_kill_keeps_what_users_changed(pr
 
 
 @pytest.mark.parametrize("rerun", ["1.9.0", "2.0.0"])
-def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back(program, at, folder, rerun, monkeypatch):
+def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back(
+    program, at, folder, rerun, monkeypatch
+):
     deploy(program, at("1.9.0"))
     kill_before_the_end(program, at, monkeypatch)
     program.sick = {"sha256:2.0.0"} if rerun == "2.0.0" else set()
@@ -254,10 +265,11 @@ def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back
     assert program.container("app")["State"]["Running"]
 
 
-@pytest.mark.parametrize(("previous", "new"), [("latest", "1.9.0"), ("1.9.0", "latest"), ("latest", "main"), ("1.9.0", "1.9.0")])
+@pytest.mark.parametrize(
+    ("previous", "new"), [("latest", "1.9.0"), ("1.9.0", "latest"), ("latest", "main"), ("1.9.0", "1.9.0")]
+)
 def test_another_image_of_an_unknown_version_counts_as_another_version(engine, at, folder, previous, new, monkeypatch):
-    """A tag such as `latest`, and a tag that was moved. The option `version` is the same one then, that of a variable.
-    """
+    """A tag such as `latest`, and a tag that was moved. The option `version` is the same one then, that of a variable."""
     engine.mountpoints["data"] = str(folder)
     database = folder / "app.db"
     database.write_text("of the previous image")
@@ -306,7 +318,9 @@ def test_data_that_cannot_be_copied_does_not_meet_the_older_version(program, at,
     deploy(program, at("1.9.0"))
     program.mountpoints.clear()
     program.sick = {"sha256:2.0.0"}
-    with pytest.raises(ServiceError, match="The previous container app exists and is not started.*no copy could be made"):
+    with pytest.raises(
+        ServiceError, match="The previous container app exists and is not started.*no copy could be made"
+    ):
         deploy(program, at("2.0.0"))
     container = program.container("app")
     assert (container["Config"]["Image"], container["State"]["Running"]) == ("app:1.9.0", False)
@@ -347,7 +361,11 @@ def test_data_without_a_copy_is_unchanged_where_the_new_version_never_ran(progra
         container = program._find(name)
         if container["Config"]["Image"] == "app:2.0.0":
             container["State"]["StartedAt"] = "0001-01-01T00:00:00Z"
-            raise Killed if killed else EngineRefusal("The Docker engine could not start the container app: port is taken.")
+            raise (
+                Killed
+                if killed
+                else EngineRefusal("The Docker engine could not start the container app: port is taken.")
+            )
         start(name)
 
     with monkeypatch.context() as patch:
@@ -460,7 +478,9 @@ def test_a_format_that_was_used_once_goes_with_the_volume(reads_all, readable):
 def test_a_failed_upgrade_of_data_that_the_older_version_does_not_read(reads_all, readable):
     deploy(reads_all, readable("3.13.5", "2.55"))
     reads_all.sick = {"sha256:4.0.0"}
-    with pytest.raises(ServiceError, match="The previous container app exists and is not started.*no copy could be made"):
+    with pytest.raises(
+        ServiceError, match="The previous container app exists and is not started.*no copy could be made"
+    ):
         deploy(reads_all, readable("4.0.0", "4.0"))
     with pytest.raises(ServiceError, match="3.13.5 does not read the data"):
         deploy(reads_all, readable("3.13.5", "2.55"))
@@ -526,7 +546,13 @@ def test_what_counts_as_older(wanted, last, refused):
 
 
 def test_a_volume_that_binds_a_folder():
-    bound = {"Mountpoint": "/var/lib/docker/volumes/data/_data", "Options": {"type": "none", "o": "bind", "device": "/srv/grafana"}}
+    bound = {
+        "Mountpoint": "/var/lib/docker/volumes/data/_data",
+        "Options": {"type": "none", "o": "bind", "device": "/srv/grafana"},
+    }
     assert volume_data.folder_of(bound) == "/srv/grafana"
-    assert volume_data.folder_of({"Mountpoint": "/x", "Options": {"type": "nfs", "o": "addr=nas", "device": ":/srv"}}) == "/x"
+    assert (
+        volume_data.folder_of({"Mountpoint": "/x", "Options": {"type": "nfs", "o": "addr=nas", "device": ":/srv"}})
+        == "/x"
+    )
     assert Path(volume_data.copies_to("/x")).parent == Path("/x")

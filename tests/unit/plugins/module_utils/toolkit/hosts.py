@@ -104,7 +104,9 @@ def installed(version: str, manager: str = "apt", cdi: bool = False, held: bool 
     by_runtime = {"runtimes": {"runc": "runc", "nvidia": PROGRAM}, "nvidia_runtimes": ["nvidia"]}
     by_cdi = {"cdi_enabled": True, "cdi_gpus": True, "cdi_specifications": [SPECIFICATION]}
     host = fresh(manager, **{**(by_cdi if cdi else by_runtime), **engine_state})
-    host["packages"]["toolkit"] = [{"name": name, "version": version, "held": held, "state": "installed"} for name in TOOLKIT_PACKAGES]
+    host["packages"]["toolkit"] = [
+        {"name": name, "version": version, "held": held, "state": "installed"} for name in TOOLKIT_PACKAGES
+    ]
     host["toolkit"]["version"] = version
     host["toolkit"]["programs"] = {program: f"/usr/bin/{program}" for program in ("nvidia-ctk", PROGRAM)}
     host["toolkit"]["cdi_refresh_service"] = True

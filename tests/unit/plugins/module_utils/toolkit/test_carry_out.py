@@ -293,7 +293,9 @@ def test_locks_that_are_not_given_back_end_the_run(stand, monkeypatch):
         raise Locked("E: Could not get lock /var/lib/apt/lists/lock.")
 
     host.on_download = locked
-    with pytest.raises(ToolkitError, match="previous repositories and key were restored: E: Could not get lock .* was waited for 0 s"):
+    with pytest.raises(
+        ToolkitError, match="previous repositories and key were restored: E: Could not get lock .* was waited for 0 s"
+    ):
         reconcile(host, version="1.20.1")
 
 
@@ -433,7 +435,9 @@ def test_entries_of_others_that_apt_cannot_read_are_named_and_do_not_matter(stan
 def test_a_repository_with_which_apt_reads_no_other_is_refused(stand, tmp_path):
     host = stand(fresh())
     host.problems = ["", CONFLICT]
-    with pytest.raises(ToolkitError, match="previous repositories and key were restored: apt would not read.*http://x.example/ stable"):
+    with pytest.raises(
+        ToolkitError, match="previous repositories and key were restored: apt would not read.*http://x.example/ stable"
+    ):
         reconcile(host, version="1.20.1")
     assert (host.done, files(host, tmp_path)) == (["forget"], [])
 
@@ -477,7 +481,9 @@ def test_a_restart_that_would_stop_containers_is_skipped_and_leaves_no_mechanism
 
 def test_a_specification_that_is_not_current_after_it_was_written_is_named(stand):
     host = stand(installed("1.20.1", cdi=True, cdi_gpus=False, cdi_specifications=[]))
-    with pytest.raises(ToolkitError, match="The toolkit has just written a CDI specification, but .* no file gives a GPU"):
+    with pytest.raises(
+        ToolkitError, match="The toolkit has just written a CDI specification, but .* no file gives a GPU"
+    ):
         reconcile(host)
     assert host.done == ["systemctl restart"]
 

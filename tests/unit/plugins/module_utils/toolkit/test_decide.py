@@ -42,8 +42,7 @@ def package(name: str, state: str = "installed", version: str = "1.20.1", held: 
 
 
 def halfway(host: Host, state: str = "half-configured", version: str = "1.20.1") -> Host:
-    """A host on which dpkg failed in the package with the programs, so that the package that needs it is only unpacked.
-    """
+    """A host on which dpkg failed in the package with the programs, so that the package that needs it is only unpacked."""
     states = dict.fromkeys(TOOLKIT_PACKAGES, "installed")
     states |= {"nvidia-container-toolkit-base": state, "nvidia-container-toolkit": "unpacked"}
     return changed(host, packages={"toolkit": [package(name, state, version) for name, state in states.items()]})
@@ -438,7 +437,8 @@ def test_the_specification_is_written_by_the_service_where_there_is_one() -> Non
 @pytest.mark.parametrize("option", ["version", "default_version", "minimum_version", "driver_minimum"])
 def test_what_is_not_a_version_is_named(option: str) -> None:
     with pytest.raises(
-        ValueError, match=f"^nvidia_container_toolkit_{option} on gpu1: 'newest' is not a version. Write it like 1.20.1.$"
+        ValueError,
+        match=f"^nvidia_container_toolkit_{option} on gpu1: 'newest' is not a version. Write it like 1.20.1.$",
     ):
         decide(installed("1.20.1"), wanted(**{option: "newest"}))
 

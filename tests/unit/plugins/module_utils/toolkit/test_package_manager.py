@@ -114,7 +114,9 @@ def test_no_package_but_those_of_the_toolkit_is_touched(folder):
 
 def test_what_was_not_there_goes_before_the_kept_packages_come_back(folder, monkeypatch):
     kept = {"name": "nvidia-container-toolkit", "version": "1.9.0", "held": True, "state": "installed"}
-    monkeypatch.setattr(package_manager, "repack", lambda _commands, name, path: open(f"{path}/{name}.deb", "w").close())
+    monkeypatch.setattr(
+        package_manager, "repack", lambda _commands, name, path: open(f"{path}/{name}.deb", "w").close()
+    )
     after = "installed\tnvidia-container-toolkit\t1.20.1-1\tinstall\nhalf-configured\tnvidia-container-toolkit-base\t1.20.1-1\tinstall\n"
     programs = Programs(Answer(1, after, ""))
     manager = package_manager.of("apt", programs, "")
@@ -213,7 +215,9 @@ def test_rpm_puts_back_without_the_packages_of_others_that_need_the_toolkit(fold
 
 def test_rpm_removes_nothing_where_the_previous_packages_cannot_come_back(folder):
     kept = {"name": "nvidia-container-toolkit", "version": "1.9.0", "held": False, "state": "installed"}
-    programs = Programs(Answer(1, "", "No package nvidia-container-toolkit-1.9.0-1 available.\n"), Answer(1, RPM_AFTER, ""))
+    programs = Programs(
+        Answer(1, "", "No package nvidia-container-toolkit-1.9.0-1 available.\n"), Answer(1, RPM_AFTER, "")
+    )
     manager = package_manager.of("dnf", programs, "")
     manager.keep([kept])
     with pytest.raises(PackageError, match="no longer has the previous packages"):

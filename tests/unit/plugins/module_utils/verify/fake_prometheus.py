@@ -49,8 +49,15 @@ def queries(model, answers=None, library=None, **context):
 
 def ask(expression, variables=(), answers=None, panel=None, target=None, context=None, **dashboard):
     """The one query of a dashboard with one panel."""
-    given = {"title": "P", "datasource": PROM, "targets": [{"refId": "A", "expr": expression, **(target or {})}], **(panel or {})}
-    [query] = queries({"panels": [given], "templating": {"list": list(variables)}, **dashboard}, answers, **(context or {}))
+    given = {
+        "title": "P",
+        "datasource": PROM,
+        "targets": [{"refId": "A", "expr": expression, **(target or {})}],
+        **(panel or {}),
+    }
+    [query] = queries(
+        {"panels": [given], "templating": {"list": list(variables)}, **dashboard}, answers, **(context or {})
+    )
     return query.expression
 
 

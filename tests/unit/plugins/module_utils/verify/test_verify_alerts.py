@@ -64,7 +64,10 @@ def test_a_group_that_is_late_is_reported():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"alertmanagers": []}, "Prometheus has no Alertmanager, so nobody is notified of alerts. Run the playbook site."),
+        (
+            {"alertmanagers": []},
+            "Prometheus has no Alertmanager, so nobody is notified of alerts. Run the playbook site.",
+        ),
         ({"error": "url: no Alertmanager answers."}, "Alertmanager cannot be asked: url: no Alertmanager answers."),
         (
             {"sent": [alerts.Sent(AT, 4, 4)]},

@@ -23,10 +23,23 @@ IMAGE = {"Env": ["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=all"]}
 def container(name: str, host: Any = None, config: Any = None, age: int = 3600, service: str = "") -> dict[str, Any]:
     host = host or {}
     asked = asked_gpus.of_container({"HostConfig": host, "Config": config or {}})
-    return {"name": name, "id": name, "age": age, "runtime": host.get("Runtime", "runc"), "service": service, "asked_gpus": asked}
+    return {
+        "name": name,
+        "id": name,
+        "age": age,
+        "runtime": host.get("Runtime", "runc"),
+        "service": service,
+        "asked_gpus": asked,
+    }
 
 
-def told(*containers: dict[str, Any], gpus: Any = None, lately: Any = None, age: float | None = 3.0, collector_age: int = 3600) -> str:
+def told(
+    *containers: dict[str, Any],
+    gpus: Any = None,
+    lately: Any = None,
+    age: float | None = 3.0,
+    collector_age: int = 3600,
+) -> str:
     collector = container("container-gpu-collector", service="container-gpu-collector", age=collector_age)
     engine: Any = {"default_runtime": "runc", "nvidia_runtimes": ["nvidia"], "containers": [*containers, collector]}
     assert container_gpus.runs(engine)
@@ -57,8 +70,16 @@ WAYS = [
     (RUNTIME, {"Env": ["CUDA_VERSION=12.8.0", "NVIDIA_REQUIRE_CUDA=cuda>=12.8"]}, []),
     (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=0,none"]}, []),
     ({**RUNTIME, "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=0"}}, IMAGE, ["GPU-a0"]),
-    ({**RUNTIME, "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=1:0"}, **requested("cdi", ["nvidia.com/gpu=0"])}, IMAGE, ["GPU-a0", "GPU-a1"]),
-    ({**RUNTIME, "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=0"}, **requested("nvidia", ["1"])}, IMAGE, ["GPU-a0"]),
+    (
+        {**RUNTIME, "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=1:0"}, **requested("cdi", ["nvidia.com/gpu=0"])},
+        IMAGE,
+        ["GPU-a0", "GPU-a1"],
+    ),
+    (
+        {**RUNTIME, "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=0"}, **requested("nvidia", ["1"])},
+        IMAGE,
+        ["GPU-a0"],
+    ),
     ({**RUNTIME, "Annotations": {"cdi.k8s.io/job": "1"}}, {"Env": ["NVIDIA_VISIBLE_DEVICES=0"]}, ["GPU-a0"]),
     ({"Runtime": "runc", "Annotations": {"cdi.k8s.io/job": "nvidia.com/gpu=0"}}, IMAGE, []),
     (RUNTIME, {"Env": ["NVIDIA_VISIBLE_DEVICES=runtime.nvidia.com/gpu=0"]}, ["GPU-a0"]),
@@ -83,7 +104,9 @@ def test_every_way_to_get_a_gpu_is_compared(host, config, given):
     assert told(job, gpus={"job": other}) == expected
 
 
-@pytest.mark.parametrize("names", [["nvidia.com/gpu=all"], ["nvidia.com/gpu=0", "nvidia.com/gpu=1", "nvidia.com/gpu=2"]])
+@pytest.mark.parametrize(
+    "names", [["nvidia.com/gpu=all"], ["nvidia.com/gpu=0", "nvidia.com/gpu=1", "nvidia.com/gpu=2"]]
+)
 def test_a_gpu_in_mig_mode_without_instances_is_not_compared(names):
     """Whether a container has the node of such a GPU depends on the toolkit, and no program can use the GPU."""
     job = container("job", requested("cdi", names))
@@ -113,6 +136,8 @@ def test_many_containers_are_one_sentence():
 def test_a_collector_that_hangs_or_is_not_read_hides_what_follows():
     job = container("job", requested("cdi", ["nvidia.com/gpu=0"]))
     assert told(job, age=75) == f"The container GPU collector of gpu1 has written no metrics for 75 s. {LOG}"
-    unread = "Prometheus has no metrics of the container GPU collector of gpu1, which runs there. Run the playbook site."
+    unread = (
+        "Prometheus has no metrics of the container GPU collector of gpu1, which runs there. Run the playbook site."
+    )
     assert told(job, age=None) == unread
     assert told(job, age=None, collector_age=5) == ""

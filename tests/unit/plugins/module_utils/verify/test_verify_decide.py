@@ -29,18 +29,24 @@ class Fleet:
                 "present": True,
                 "hardware": True,
                 "msg": "fine",
-                "gpus": [{"uuid": uuid, "index": index, "mig_mode": "Disabled", "mig_devices": []} for index, uuid in enumerate(uuids)],
+                "gpus": [
+                    {"uuid": uuid, "index": index, "mig_mode": "Disabled", "mig_devices": []}
+                    for index, uuid in enumerate(uuids)
+                ],
             }
             for host, uuids in UUIDS.items()
         }
         self.engines: dict[str, Any] = {
-            host: {"engine": {"reachable": True, "containers": [{"name": name, "age": 3600} for name in CONTAINERS]}} for host in UUIDS
+            host: {"engine": {"reachable": True, "containers": [{"name": name, "age": 3600} for name in CONTAINERS]}}
+            for host in UUIDS
         }
         self.data_since: float | None = NOW - 5 * DAY
         self.prometheus: dict[str, Any] = {
             "now": NOW,
             "targets": [
-                {"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5.0} for job, hosts in self.jobs.items() for host in hosts
+                {"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5.0}
+                for job, hosts in self.jobs.items()
+                for host in hosts
             ],
             "scrape_interval": 5.0,
             "gpu_age": {host: dict.fromkeys(uuids, 2.0) for host, uuids in UUIDS.items()},
@@ -50,14 +56,25 @@ class Fleet:
             "containers": {host: list(CONTAINERS) for host in UUIDS},
             "containers_lately": {host: list(CONTAINERS) for host in UUIDS},
             "clock_skew": {"gpu1": 0.1, "gpu2": -0.2, "m1": 0.0},
-            "database": {"oldest": NOW - 5 * DAY + 8, "newest": NOW - 1, "retention": 15.0 * DAY, "size_limit": 0.0, "size": 5e9},
+            "database": {
+                "oldest": NOW - 5 * DAY + 8,
+                "newest": NOW - 1,
+                "retention": 15.0 * DAY,
+                "size_limit": 0.0,
+                "size": 5e9,
+            },
         }
-        self.grafana: dict[str, Any] = {"error": "", "dashboards": {"ml": {"title": "ML system monitoring", "panels": 4, "faults": []}}}
+        self.grafana: dict[str, Any] = {
+            "error": "",
+            "dashboards": {"ml": {"title": "ML system monitoring", "panels": 4, "faults": []}},
+        }
 
     def serve(self, host: str, server: str, health: str = "up", error: str = "") -> None:
         """The inventory has a model server and Prometheus scrapes it."""
         self.servers.append((host, server))
-        self.prometheus["targets"].append({"job": "model-server", "host": host, "server": server, "health": health, "error": error, "interval": 5.0})
+        self.prometheus["targets"].append(
+            {"job": "model-server", "host": host, "server": server, "health": health, "error": error, "interval": 5.0}
+        )
 
     def target(self, job: str, host: str) -> dict[str, Any]:
         return next(one for one in self.prometheus["targets"] if (one["job"], one["host"]) == (job, host))
@@ -66,7 +83,11 @@ class Fleet:
         """As Prometheus shows it a scrape later."""
         for job in jobs:
             self.target(job, host).update(health="down", error=error)
-        for job, keys in {"cadvisor": ["container_series", "containers"], "nvidia-gpu": ["gpus"], "node": ["clock_skew"]}.items():
+        for job, keys in {
+            "cadvisor": ["container_series", "containers"],
+            "nvidia-gpu": ["gpus"],
+            "node": ["clock_skew"],
+        }.items():
             for key in keys if job in jobs else []:
                 self.prometheus[key].pop(host, None)
 
@@ -149,11 +170,15 @@ def test_utilization_cannot_be_drawn_where_all_gpus_are_in_mig_mode(fleet):
 
 def test_a_target_that_prometheus_does_not_have(fleet):
     fleet.prometheus["targets"].remove(fleet.target("cadvisor", "gpu1"))
-    assert fleet.messages == ["Prometheus does not scrape gpu1 for the job cadvisor, which the inventory asks for. Run the playbook site."]
+    assert fleet.messages == [
+        "Prometheus does not scrape gpu1 for the job cadvisor, which the inventory asks for. Run the playbook site."
+    ]
 
 
 def test_of_several_targets_of_a_job_the_one_that_is_down_counts(fleet):
-    fleet.prometheus["targets"].insert(0, {"job": "node", "host": "m1", "server": "", "health": "down", "error": "no route to host", "interval": 5.0})
+    fleet.prometheus["targets"].insert(
+        0, {"job": "node", "host": "m1", "server": "", "health": "down", "error": "no route to host", "interval": 5.0}
+    )
     assert fleet.messages == ["The node exporter of m1 does not answer Prometheus: no route to host."]
 
 
@@ -220,7 +245,12 @@ def test_a_collector_that_stopped_is_reported_and_not_what_it_wrote(fleet):
     engine = with_collector(fleet)
     fleet.prometheus.update(collector_age={"gpu1": 900.0}, container_gpus={})
     del engine["containers"][-1]
-    stopped = {"service": "container-gpu-collector", "container": "container-gpu-collector", "status": "exited", "error": ""}
+    stopped = {
+        "service": "container-gpu-collector",
+        "container": "container-gpu-collector",
+        "status": "exited",
+        "error": "",
+    }
     engine["stopped_services"] = [stopped]
     assert fleet.messages == [
         "The container GPU collector of gpu1 does not run: its container container-gpu-collector is exited."
@@ -315,7 +345,11 @@ def test_what_prometheus_still_has_of_a_lost_gpu_is_not_reported_again(fleet):
     lose_a_gpu(fleet)
     fleet.prometheus["gpu_age"]["gpu1"]["GPU-a1"] = 75.0
     verdict = fleet.verdict()
-    assert ([problem.message for problem in verdict.problems], verdict.notes, verdict.rows[0]["sample_age"]) == ([LOST], [], 2)
+    assert ([problem.message for problem in verdict.problems], verdict.notes, verdict.rows[0]["sample_age"]) == (
+        [LOST],
+        [],
+        2,
+    )
     fleet.prometheus["gpu_age"]["gpu1"]["GPU-a0"] = 75.0
     assert fleet.messages[1].startswith("The DCGM exporter of gpu1 is frozen: ")
     fleet.prometheus["gpu_age"]["gpu1"]["GPU-a0"] = 2.0
@@ -436,7 +470,9 @@ def test_a_driver_that_shows_no_gpu(fleet):
 def test_cadvisor_without_labels(fleet):
     fleet.prometheus["containers"].pop("gpu2")
     fleet.prometheus["container_series"]["gpu2"] = 1
-    assert fleet.messages == ["The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd."]
+    assert fleet.messages == [
+        "The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd."
+    ]
     assert fleet.verdict().rows[1]["containers_seen"] == 0
 
 
@@ -481,12 +517,19 @@ def test_a_container_that_ended_since_is_not_missed(fleet):
 
 
 def test_an_engine_that_does_not_answer(fleet):
-    fleet.engines["gpu2"] = {"engine": {"reachable": False, "error": "unix:///var/run/docker.sock: Connection refused", "containers": []}}
-    assert fleet.messages == ["The Docker engine of gpu2 does not say what it runs: unix:///var/run/docker.sock: Connection refused."]
+    fleet.engines["gpu2"] = {
+        "engine": {"reachable": False, "error": "unix:///var/run/docker.sock: Connection refused", "containers": []}
+    }
+    assert fleet.messages == [
+        "The Docker engine of gpu2 does not say what it runs: unix:///var/run/docker.sock: Connection refused."
+    ]
 
 
 def unreachable(fleet: Fleet) -> None:
-    failure = {"unreachable": True, "msg": "Task failed: Failed to connect to the host via ssh:\r\nConnection timed out"}
+    failure = {
+        "unreachable": True,
+        "msg": "Task failed: Failed to connect to the host via ssh:\r\nConnection timed out",
+    }
     fleet.gpus["gpu2"], fleet.engines["gpu2"] = failure, failure
 
 
@@ -496,13 +539,24 @@ def test_an_unreachable_host(fleet):
     assert fleet.messages == [
         "gpu2 cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh: Connection timed out."
     ]
-    assert table.lines(fleet.verdict().rows, list(JOBS))[2].split() == ["gpu2", "down", "down", "down", "-", "0/-", "0/-", "-"]
+    assert table.lines(fleet.verdict().rows, list(JOBS))[2].split() == [
+        "gpu2",
+        "down",
+        "down",
+        "down",
+        "-",
+        "0/-",
+        "0/-",
+        "-",
+    ]
 
 
 def test_a_host_that_ansible_alone_cannot_reach(fleet):
     unreachable(fleet)
     [message] = fleet.messages
-    assert message.startswith("gpu2 cannot be reached by Ansible, so what it has could not be compared with what Prometheus sees: ")
+    assert message.startswith(
+        "gpu2 cannot be reached by Ansible, so what it has could not be compared with what Prometheus sees: "
+    )
 
 
 def test_a_host_that_could_not_be_asked(fleet):
@@ -530,7 +584,9 @@ def test_without_the_node_exporter_clocks_are_not_checked_which_is_said(fleet):
     fleet.prometheus["clock_skew"] = {}
     verdict = fleet.verdict()
     assert verdict.problems == []
-    assert verdict.notes == ["The clocks of gpu1 and gpu2 were not checked, since Prometheus has no data of the job node for them."]
+    assert verdict.notes == [
+        "The clocks of gpu1 and gpu2 were not checked, since Prometheus has no data of the job node for them."
+    ]
 
 
 def test_another_interval_in_the_running_configuration(fleet):
@@ -545,7 +601,9 @@ def test_another_interval_in_the_running_configuration(fleet):
 def test_another_interval_of_one_job(fleet):
     for host in UUIDS:
         fleet.target("cadvisor", host)["interval"] = 30.0
-    assert fleet.messages == ["Prometheus scrapes the job cadvisor every 30 s, and gpu_monitoring_scrape_interval is 5 s. Run the playbook site."]
+    assert fleet.messages == [
+        "Prometheus scrapes the job cadvisor every 30 s, and gpu_monitoring_scrape_interval is 5 s. Run the playbook site."
+    ]
 
 
 @pytest.mark.parametrize("oldest", [NOW - 30, None])
@@ -553,7 +611,9 @@ def test_an_emptied_volume(fleet, oldest):
     fleet.prometheus["database"]["oldest"] = oldest
     [message] = fleet.messages
     assert message.startswith("Prometheus lost its data: it has been keeping it since 2026-11-13 ")
-    assert message.endswith(f"Its volume was emptied or replaced. If that is accepted, remove {MARK} and run the playbook site.")
+    assert message.endswith(
+        f"Its volume was emptied or replaced. If that is accepted, remove {MARK} and run the playbook site."
+    )
 
 
 def test_what_retention_drops_is_not_lost(fleet):
@@ -595,7 +655,9 @@ def test_without_the_mark_nothing_can_be_said_of_the_data_which_is_said(fleet):
     fleet.prometheus["database"]["oldest"] = NOW - 30
     verdict = fleet.verdict()
     assert verdict.problems == []
-    assert verdict.notes == ["Whether Prometheus lost data was not checked, since it is not known since when it keeps it. Run the playbook site."]
+    assert verdict.notes == [
+        "Whether Prometheus lost data was not checked, since it is not known since when it keeps it. Run the playbook site."
+    ]
 
 
 def test_a_deleted_dashboard(fleet):
@@ -617,7 +679,9 @@ def test_panels_that_need_other_datasources_are_a_note(fleet):
     fleet.grafana["dashboards"]["ml"]["unchecked"] = ["Logs", "Traces", "Logs"]
     reason = "since they need other datasources than Prometheus"
     assert fleet.messages == []
-    assert fleet.verdict().notes == [f"Panels of the dashboard ML system monitoring were not checked, {reason}: Logs and Traces."]
+    assert fleet.verdict().notes == [
+        f"Panels of the dashboard ML system monitoring were not checked, {reason}: Logs and Traces."
+    ]
 
 
 def test_a_grafana_that_does_not_answer(fleet):
@@ -634,16 +698,23 @@ def test_a_prometheus_that_does_not_answer(fleet):
 def test_two_faults_are_two_sentences(fleet):
     fleet.down("gpu1", "cadvisor")
     del fleet.prometheus["gpus"]["gpu1"]["GPU-a0"]
-    assert [(problem.check, problem.host) for problem in fleet.verdict().problems] == [("targets", "gpu1"), ("gpus", "gpu1")]
+    assert [(problem.check, problem.host) for problem in fleet.verdict().problems] == [
+        ("targets", "gpu1"),
+        ("gpus", "gpu1"),
+    ]
 
 
-LATE_ADDRESS = "driver failed programming external connectivity: listen tcp4 192.0.2.1:9400: bind: cannot assign requested address"
+LATE_ADDRESS = (
+    "driver failed programming external connectivity: listen tcp4 192.0.2.1:9400: bind: cannot assign requested address"
+)
 
 
 def stop(fleet: Fleet, host: str, service: str, error: str = "", container: str = "") -> None:
     """As host_info reports a service that does not run."""
     stopped = {"service": service, "container": container or service, "status": "exited", "error": error}
-    fleet.engines.setdefault(host, {"engine": {"reachable": True, "containers": []}})["engine"]["stopped_services"] = [stopped]
+    fleet.engines.setdefault(host, {"engine": {"reachable": True, "containers": []}})["engine"]["stopped_services"] = [
+        stopped
+    ]
 
 
 def test_an_exporter_whose_start_failed_at_boot_is_reported_with_the_reason(fleet):
@@ -658,13 +729,18 @@ def test_an_exporter_whose_start_failed_at_boot_is_reported_with_the_reason(flee
 def test_an_exporter_that_was_stopped(fleet):
     fleet.down("m1", "node")
     stop(fleet, "m1", "node-exporter")
-    assert "The node exporter of m1 does not run: its container node-exporter is exited. Run the playbook site." in fleet.messages
+    assert (
+        "The node exporter of m1 does not run: its container node-exporter is exited. Run the playbook site."
+        in fleet.messages
+    )
 
 
 def test_the_proxy_of_cadvisor_is_part_of_its_target(fleet):
     fleet.down("gpu2", "cadvisor")
     stop(fleet, "gpu2", "cadvisor-proxy")
-    assert fleet.messages == ["cAdvisor of gpu2 does not run: its container cadvisor-proxy is exited. Run the playbook site."]
+    assert fleet.messages == [
+        "cAdvisor of gpu2 does not run: its container cadvisor-proxy is exited. Run the playbook site."
+    ]
 
 
 def test_a_stopped_prometheus_is_reported_with_the_reason(fleet):
@@ -687,7 +763,10 @@ def test_a_stopped_grafana_is_reported_with_the_reason(fleet):
 def test_samples_of_a_time_when_a_clock_was_ahead(fleet):
     fleet.prometheus["database"]["newest"] = NOW + DAY
     (message,) = fleet.messages
-    assert message.startswith("Prometheus has samples of ") and "a clock was ahead. It drops newer samples of the same series until then." in message
+    assert (
+        message.startswith("Prometheus has samples of ")
+        and "a clock was ahead. It drops newer samples of the same series until then." in message
+    )
 
 
 @pytest.mark.parametrize(("newest", "skew"), [(NOW + 4, 0.0), (NOW + 63, 60.0), (None, 0.0)])
@@ -701,7 +780,11 @@ def test_services_of_a_group_that_the_host_has_left_are_a_problem(fleet):
     containers = [{"name": name, "service": name, "age": 0} for name in ("grafana", "cadvisor")]
     engines = {"gpu1": {"engine": {"reachable": True, "containers": containers}}}
     wanted = fleet.wanted._replace(engines=engines, groups={"gpu_hosts": ["gpu1", "gpu2"], "monitoring": ["m1"]})
-    messages = [problem.message for problem in decide(wanted, fleet.prometheus, fleet.grafana).problems if problem.check == "left"]
+    messages = [
+        problem.message
+        for problem in decide(wanted, fleet.prometheus, fleet.grafana).problems
+        if problem.check == "left"
+    ]
     assert len(messages) == 1
     assert messages[0].startswith("gpu1: Containers of an earlier deployment still run: grafana. ")
 

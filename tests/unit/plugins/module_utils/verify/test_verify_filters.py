@@ -17,7 +17,10 @@ from tests.unit.plugins.module_utils.verify.fake_prometheus import PROM, ask
         ('{__name__=~"a|b"}', '{__name__=~"a|b",F}'),
         ("rate(x[5m])", "rate(x{F}[5m])"),
         ("rate(x [5m:1m] offset 1h)", "rate(x{F} [5m:1m] offset 1h)"),
-        ("sum by (host) (x) / on (host) group_left (a, b) y", "sum by (host) (x{F}) / on (host) group_left (a, b) y{F}"),
+        (
+            "sum by (host) (x) / on (host) group_left (a, b) y",
+            "sum by (host) (x{F}) / on (host) group_left (a, b) y{F}",
+        ),
         ("sum(x) by (host)", "sum(x{F}) by (host)"),
         ("topk(5, x) or vector(0) > bool 1e3", "topk(5, x{F}) or vector(0) > bool 1e3"),
         ("x and y unless ignoring(a) z", "x{F} and y{F} unless ignoring(a) z{F}"),
@@ -39,7 +42,10 @@ def saved(*given, **more):
     ("variable", "query"),
     [
         (saved({"key": "host", "operator": "=", "value": "gpu1"}), 'up{host="gpu1"}'),
-        (saved({"key": "a", "operator": "=~", "value": 'x\\d"'}, {"key": "b", "operator": "!=", "value": "y"}), 'up{a=~"x\\\\d\\"",b!="y"}'),
+        (
+            saved({"key": "a", "operator": "=~", "value": 'x\\d"'}, {"key": "b", "operator": "!=", "value": "y"}),
+            'up{a=~"x\\\\d\\"",b!="y"}',
+        ),
         (saved({"key": "a", "operator": "=|", "value": "x", "values": ["x", "y"]}), 'up{a=~"x|y"}'),
         (saved({"key": "a", "operator": "=", "value": ""}), "up"),
         (saved(baseFilters=[{"key": "a", "operator": "=", "value": "x"}]), 'up{a="x"}'),

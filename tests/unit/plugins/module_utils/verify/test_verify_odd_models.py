@@ -10,16 +10,45 @@ from tests.unit.plugins.module_utils.verify.fake_prometheus import PROM, queries
 SERIES = {"up": [{"host": "a"}]}
 HOST = {"name": "host", "type": "query", "query": {"query": "label_values(up, host)"}, "datasource": PROM, "refresh": 1}
 VARIABLES = [
-    {**HOST, "regex": "/a/", "sort": 1, "multi": True, "includeAll": True, "allValue": ".*", "current": {"value": ["a"], "text": ["a"]}},
-    {**HOST, "name": "fixed", "staticOptions": [{"text": "a", "value": "a"}], "staticOptionsOrder": "sorted", "sort": 7},
+    {
+        **HOST,
+        "regex": "/a/",
+        "sort": 1,
+        "multi": True,
+        "includeAll": True,
+        "allValue": ".*",
+        "current": {"value": ["a"], "text": ["a"]},
+    },
+    {
+        **HOST,
+        "name": "fixed",
+        "staticOptions": [{"text": "a", "value": "a"}],
+        "staticOptionsOrder": "sorted",
+        "sort": 7,
+    },
     {"name": "saved", "type": "query", "options": [{"text": "a", "value": "a"}], "current": {"value": "$__all"}},
-    {"name": "step", "type": "interval", "query": "1m,5m", "auto": True, "auto_count": 3, "auto_min": "10s", "current": {"value": "5m"}},
+    {
+        "name": "step",
+        "type": "interval",
+        "query": "1m,5m",
+        "auto": True,
+        "auto_count": 3,
+        "auto_min": "10s",
+        "current": {"value": "5m"},
+    },
     {"name": "letter", "type": "custom", "query": "a,b", "current": {"value": "a"}},
     {"name": "word", "type": "textbox", "query": "x", "current": {"value": "a"}},
     {"name": "source", "type": "datasource", "query": "prometheus", "regex": "/P/", "current": {"value": "prom"}},
     {"name": "filters", "type": "adhoc", "datasource": PROM, "filters": [{"key": "a", "operator": "=", "value": "b"}]},
 ]
-TARGET = {"refId": "A", "expr": 'up{host="$host"}[$__rate_interval]', "datasource": PROM, "interval": "5s", "intervalFactor": 2, "hide": False}
+TARGET = {
+    "refId": "A",
+    "expr": 'up{host="$host"}[$__rate_interval]',
+    "datasource": PROM,
+    "interval": "5s",
+    "intervalFactor": 2,
+    "hide": False,
+}
 PANEL = {
     "id": 1,
     "type": "timeseries",
@@ -38,7 +67,10 @@ MODEL = {
     "schemaVersion": 39,
     "time": {"from": "now-1h/d", "to": "now"},
     "templating": {"list": VARIABLES},
-    "panels": [PANEL, {"type": "row", "repeat": "host", "panels": [{"libraryPanel": {"uid": "l"}, "targets": [TARGET]}]}],
+    "panels": [
+        PANEL,
+        {"type": "row", "repeat": "host", "panels": [{"libraryPanel": {"uid": "l"}, "targets": [TARGET]}]},
+    ],
     "rows": [{"repeat": "host", "panels": [{"span": 6, "targets": [TARGET]}]}],
 }
 

@@ -24,7 +24,13 @@ def test_references_of_promql_itself_stay():
 
 @pytest.mark.parametrize(
     ("written", "value"),
-    [("$__rate_interval", "20000ms"), ("$__interval", "5s"), ("$__range", "15m"), ("${__range_s}", "900"), ("$__interval_ms", "5000")],
+    [
+        ("$__rate_interval", "20000ms"),
+        ("$__interval", "5s"),
+        ("$__range", "15m"),
+        ("${__range_s}", "900"),
+        ("$__interval_ms", "5000"),
+    ],
 )
 def test_grafanas_own_variables(written, value):
     assert ask(f"rate(x[{written}])", time={"from": "now-15m", "to": "now"}) == f"rate(x[{value}])"
@@ -64,7 +70,12 @@ def test_intervals_follow_the_time_range_the_width_and_the_least_step(panel, tar
         ({"from": "now-30m", "to": "now-30s"}, None, "now-330s", "now-30s"),
         ({"from": "now-1d/d", "to": "now/d"}, None, "now-300s", "now"),
         ({}, "1h", "now-3900s", "now-3600s"),
-        ({"from": "2024-01-24T10:00:00.000Z", "to": "2024-01-24T11:00:00.000Z"}, None, "1706093700000", "1706094000000"),
+        (
+            {"from": "2024-01-24T10:00:00.000Z", "to": "2024-01-24T11:00:00.000Z"},
+            None,
+            "1706093700000",
+            "1706094000000",
+        ),
         ({"from": "1706090400000", "to": "1706094000000"}, None, "1706093700000", "1706094000000"),
     ],
 )
@@ -97,9 +108,17 @@ def test_start_and_end(written, value):
     ],
 )
 def test_the_datasource_of_a_panel(given, uid):
-    source = {"name": "source", "type": "datasource", "query": "prometheus", "current": {"text": "default", "value": "default"}}
+    source = {
+        "name": "source",
+        "type": "datasource",
+        "query": "prometheus",
+        "current": {"text": "default", "value": "default"},
+    }
     several = {"name": "several", "type": "datasource", "query": "prometheus", "multi": True, "includeAll": True}
-    model = {"panels": [{"title": "P", "datasource": given, "targets": [{"expr": "x"}]}], "templating": {"list": [source, several]}}
+    model = {
+        "panels": [{"title": "P", "datasource": given, "targets": [{"expr": "x"}]}],
+        "templating": {"list": [source, several]},
+    }
     [query] = queries(model)
     assert (query.datasource, query.problem) == (uid, "")
 
@@ -143,7 +162,10 @@ def test_a_panel_without_queries_asks_nothing(plugin):
 
 
 def test_a_mixed_panel_with_data_of_another_kind_is_left_out():
-    mixed = {"datasource": "-- Mixed --", "targets": [{"expr": "x", "datasource": PROM}, {"expr": '{a="b"}', "datasource": {"uid": "loki"}}]}
+    mixed = {
+        "datasource": "-- Mixed --",
+        "targets": [{"expr": "x", "datasource": PROM}, {"expr": '{a="b"}', "datasource": {"uid": "loki"}}],
+    }
     assert titles({"title": "Both", **mixed}) == []
 
 
@@ -158,14 +180,20 @@ def test_panels_that_need_other_datasources_are_named():
 
 
 def test_hidden_queries_are_asked_for_an_expression():
-    targets = [{"refId": "A", "expr": "x", "hide": True}, {"refId": "B", "expression": "$A * 2", "datasource": {"type": "__expr__", "uid": "__expr__"}}]
+    targets = [
+        {"refId": "A", "expr": "x", "hide": True},
+        {"refId": "B", "expression": "$A * 2", "datasource": {"type": "__expr__", "uid": "__expr__"}},
+    ]
     assert titles(panel("Twice", targets=targets)) == ["Twice"]
     assert titles(panel("Hidden", targets=[targets[0], {**targets[1], "hide": True}])) == []
 
 
 @pytest.mark.parametrize("schema", [None, 12, 15])
 def test_rows_of_old_models(schema):
-    rows = [{"title": "One", "panels": [panel("A"), panel("B")]}, {"title": "Two", "collapse": True, "panels": [panel("C")]}]
+    rows = [
+        {"title": "One", "panels": [panel("A"), panel("B")]},
+        {"title": "Two", "collapse": True, "panels": [panel("C")]},
+    ]
     versions = {} if schema is None else {"schemaVersion": schema}
     assert titles(rows=rows, **versions) == ["A", "B", "C"]
 
@@ -196,7 +224,14 @@ def test_a_missing_library_panel_is_a_problem():
     assert (query.panel, query.problem) == ("Shared", "its library panel Shared is not in Grafana")
 
 
-GPU = {"name": "gpu", "type": "custom", "query": "gpu1,gpu2", "multi": True, "includeAll": True, "current": {"value": ["$__all"]}}
+GPU = {
+    "name": "gpu",
+    "type": "custom",
+    "query": "gpu1,gpu2",
+    "multi": True,
+    "includeAll": True,
+    "current": {"value": ["$__all"]},
+}
 ON_GPU = [{"refId": "A", "expr": 'x{gpu="$gpu"}'}]
 
 
@@ -210,7 +245,11 @@ def test_a_repeated_panel_has_one_value():
 
 @pytest.mark.parametrize("collapsed", [False, True])
 def test_the_panels_of_a_repeated_row_have_one_value(collapsed):
-    row, inner, after = {"type": "row", "repeat": "gpu"}, panel("A", targets=ON_GPU), [{"type": "row"}, panel("B", targets=ON_GPU)]
+    row, inner, after = (
+        {"type": "row", "repeat": "gpu"},
+        panel("A", targets=ON_GPU),
+        [{"type": "row"}, panel("B", targets=ON_GPU)],
+    )
     inside = [{**row, "collapsed": True, "panels": [inner]}] if collapsed else [row, inner]
     asked = queries({"panels": [*inside, *after], "templating": {"list": [GPU]}})
     assert [query.expression for query in asked] == ['x{gpu="gpu1"}', 'x{gpu="(gpu1|gpu2)"}']
@@ -223,10 +262,24 @@ def test_the_title_has_the_text_of_a_variable():
 
 @pytest.mark.parametrize(
     ("pattern", "optional"),
-    [("DCGM_FI_DEV_NVLINK", True), ("^gpus/NVLink$", True), ("^gpus/", True), ("NVLink", True), ("^jobs/", False), ("DCGM_FI_DEV_GPU_UTIL", False)],
+    [
+        ("DCGM_FI_DEV_NVLINK", True),
+        ("^gpus/NVLink$", True),
+        ("^gpus/", True),
+        ("NVLink", True),
+        ("^jobs/", False),
+        ("DCGM_FI_DEV_GPU_UTIL", False),
+    ],
 )
 def test_panels_that_may_be_empty(pattern, optional):
-    query = panels.Query(0, "NVLink", "prom", "rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL[20s])", "rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL[$__rate_interval])", "")
+    query = panels.Query(
+        0,
+        "NVLink",
+        "prom",
+        "rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL[20s])",
+        "rate(DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL[$__rate_interval])",
+        "",
+    )
     assert panels.is_optional("gpus", query, [pattern]) is optional
 
 

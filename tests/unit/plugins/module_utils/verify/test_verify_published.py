@@ -15,7 +15,14 @@ FOLDER = Path(os.environ.get("PUBLISHED_DASHBOARDS", os.devnull))
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no published dashboards")
 PUBLISHED = (
     *("cadvisor-10619", "cadvisor-thomas", "dcgm-exporter", "deepops-gpu-dashboard", "dockprom-docker-containers"),
-    *("node-exporter-full", "nvidia-gpu-exporter", "tgi", "triton-k8s-onprem", "vllm-own-2024", "vllm-production-stack"),
+    *(
+        "node-exporter-full",
+        "nvidia-gpu-exporter",
+        "tgi",
+        "triton-k8s-onprem",
+        "vllm-own-2024",
+        "vllm-production-stack",
+    ),
 )
 POWER = 'label_replace(DCGM_FI_DEV_POWER_USAGE{instance=~".*:9400"}, "instance", "$1", "instance", "(.*):9400.*")'
 SERIES = {

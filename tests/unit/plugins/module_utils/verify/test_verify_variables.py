@@ -13,7 +13,9 @@ TWO = hosts("gpu2", "gpu1")
 
 def value(variable, answers=None, **given):
     """What stands for the last of the variables in a regular expression."""
-    asked = ask('x{host=~"$host"}', [*given.pop("before", []), variable], answers if answers is not None else TWO, **given)
+    asked = ask(
+        'x{host=~"$host"}', [*given.pop("before", []), variable], answers if answers is not None else TWO, **given
+    )
     return asked.removeprefix('x{host=~"').removesuffix('"}')
 
 
@@ -41,7 +43,10 @@ def test_a_saved_value_counts_where_it_is_there(variable, chosen):
     assert value({**variable, "refresh": 1}) == chosen
 
 
-@pytest.mark.parametrize(("variable", "chosen"), [(HOST, ""), ({**HOST, "multi": True}, "()"), (SEVERAL, "()"), ({**SEVERAL, "allValue": ".*"}, ".*")])
+@pytest.mark.parametrize(
+    ("variable", "chosen"),
+    [(HOST, ""), ({**HOST, "multi": True}, "()"), (SEVERAL, "()"), ({**SEVERAL, "allValue": ".*"}, ".*")],
+)
 def test_nothing_to_choose_from(variable, chosen):
     assert value({**variable, "current": {"value": "gone"}}, hosts()) == chosen
 
@@ -50,7 +55,9 @@ def test_where_prometheus_refuses_the_query_the_saved_value_stays():
     assert value({**HOST, "current": {"value": "gone"}}, {}) == "gone"
 
 
-@pytest.mark.parametrize(("keeps_saved", "schema", "chosen"), [(True, 39, "gone"), (True, 28, "gpu1"), (False, 39, "gpu1")])
+@pytest.mark.parametrize(
+    ("keeps_saved", "schema", "chosen"), [(True, 39, "gone"), (True, 28, "gpu1"), (False, 39, "gpu1")]
+)
 def test_servers_up_to_11_2_keep_what_is_never_refreshed(keeps_saved, schema, chosen):
     variable = {**HOST, "refresh": 0, "current": {"value": "gone"}}
     assert value(variable, context={"keeps_saved": keeps_saved}, schemaVersion=schema) == chosen
@@ -138,7 +145,10 @@ def test_regular_expressions_take_parts(regex, chosen):
 def test_named_groups_of_several_matches():
     answers = {"a": [{"__name__": "x", "gpu_label": "A100 #0", "uuid": "GPU-1"}]}
     variable = {**HOST, "query": "query_result(a)", "regex": '/gpu_label="(?<text>[^"]+)|uuid="(?<value>[^"]+)/g'}
-    model = {"panels": [{"title": "$host", "datasource": PROM, "targets": [{"expr": "$host"}]}], "templating": {"list": [variable]}}
+    model = {
+        "panels": [{"title": "$host", "datasource": PROM, "targets": [{"expr": "$host"}]}],
+        "templating": {"list": [variable]},
+    }
     [query] = queries(model, answers)
     assert (query.panel, query.expression) == ("A100 #0", "GPU-1")
 
@@ -205,8 +215,28 @@ def test_a_query_with_a_variable_of_another_kind_of_datasource_is_left_out():
         ({"type": "interval", "query": "1m,5m"}, "1m"),
         ({"type": "interval", "query": "1m,5m", "current": {"value": "5m"}}, "5m"),
         ({"type": "interval", "query": "1m,5m", "current": {"value": "7m"}}, "1m"),
-        ({"type": "interval", "query": "1m", "auto": True, "auto_count": 50, "auto_min": "50s", "current": {"value": "$__auto_interval_host"}}, "50s"),
-        ({"type": "interval", "query": "1m", "auto": True, "auto_count": 10, "auto_min": "10s", "current": {"value": "$__auto"}}, "2m"),
+        (
+            {
+                "type": "interval",
+                "query": "1m",
+                "auto": True,
+                "auto_count": 50,
+                "auto_min": "50s",
+                "current": {"value": "$__auto_interval_host"},
+            },
+            "50s",
+        ),
+        (
+            {
+                "type": "interval",
+                "query": "1m",
+                "auto": True,
+                "auto_count": 10,
+                "auto_min": "10s",
+                "current": {"value": "$__auto"},
+            },
+            "2m",
+        ),
         ({"type": "switch", "current": {"value": "true"}}, "true"),
     ],
 )
@@ -228,7 +258,10 @@ def test_every_kind_of_variable(variable, chosen):
 )
 def test_a_datasource_variable_takes_what_is_there(current, regex, uid):
     source = {"name": "source", "type": "datasource", "query": "prometheus", "current": current, "regex": regex}
-    model = {"panels": [{"datasource": {"uid": "${source}"}, "targets": [{"expr": "x"}]}], "templating": {"list": [source]}}
+    model = {
+        "panels": [{"datasource": {"uid": "${source}"}, "targets": [{"expr": "x"}]}],
+        "templating": {"list": [source]},
+    }
     [query] = queries(model)
     assert (query.datasource, query.problem) == (uid, "")
 
