@@ -51,7 +51,9 @@ def on_config(config: MkDocsConfig) -> None:
         ]
         for kind, title in KINDS.items()
     }
-    config.nav += [{"Roles": roles}, {"Reference": [{title: pages} for title, pages in kinds.items()]}]
+    sections = {title: pages for entry in config.nav for title, pages in entry.items()}
+    sections["Roles"] += roles
+    sections["Reference"] += [{title: pages} for title, pages in kinds.items()]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:

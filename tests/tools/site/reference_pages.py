@@ -44,6 +44,7 @@ def markdown(text: str, names: Collection[str]) -> str:
     settings = {"initial_header_level": 2, "syntax_highlight": "none", "toc_backlinks": False}
     parts = publish_parts(_END.split(text)[0], writer=html5_polyglot.Writer(), settings_overrides=settings)
     body = re.sub(r"</?section[^>]*>", "", parts["body"])
+    body = re.sub(r'<span class="pre">(.*?)</span>', r"\1", body, flags=re.DOTALL)
     body = re.sub(r'<span class="docutils literal">(.*?)</span>', r"<code>\1</code>", body, flags=re.DOTALL)
     _introduction, *sections = _SECTION.split(body)
     named = zip(sections[::2], sections[1::2])
@@ -52,11 +53,11 @@ def markdown(text: str, names: Collection[str]) -> str:
 
 
 def _text(markup: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", markup)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", markup)).split()).replace(" -- ", ": ")
 
 
 def _href(link: re.Match[str], names: Collection[str]) -> str:
-    page = f"../{link[1]}/" if link[1] in names else f"{_OF_ANSIBLE}/{link[1]}.html"
+    page = f"{link[1]}.html" if link[1] in names else f"{_OF_ANSIBLE}/{link[1]}.html"
     return f'href="{page}{link[2] or ""}"'
 
 
