@@ -13,7 +13,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
-from tests.tools.site import html_links, reference_pages, repository_links
+from tests.tools.site import added_links, html_links, reference_pages, repository_links
 
 log = logging.getLogger("mkdocs.site")
 KINDS = {"module": "Modules", "role": "Variables of roles", "filter": "Filters", "lookup": "Lookups"}
@@ -46,14 +46,17 @@ def on_config(config: MkDocsConfig) -> None:
     """Add the roles and the reference to the navigation."""
     roles = [page for page in PAGES.values() if page.startswith("roles/")]
     kinds = {
-        title: [
-            {name.removesuffix(f"_{kind}"): f"reference/{name}.md"} for name in REFERENCE if name.endswith(f"_{kind}")
-        ]
-        for kind, title in KINDS.items()
+        title: [_entry(name, kind) for name in REFERENCE if name.endswith(f"_{kind}")] for kind, title in KINDS.items()
     }
     sections = {title: pages for entry in config.nav for title, pages in entry.items()}
     sections["Roles"] += roles
     sections["Reference"] += [{title: pages} for title, pages in kinds.items()]
+
+
+def _entry(name: str, kind: str) -> str | dict[str, str]:
+    """A page of the reference in the navigation. A role keeps its title, since its README has its name."""
+    page = f"reference/{name}.md"
+    return page if kind == "role" else {name.removesuffix(f"_{kind}"): page}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
@@ -69,8 +72,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Lead links to the site's pages, or to the repository for what the site does not have."""
     name = page.file.src_uri
     source = next((source for source, known in PAGES.items() if known == name), None)
+    if source is None:
+        return markdown
     home = str(config.repo_url).rstrip("/")
-    return repository_links.rewrite(markdown, source, name, PAGES, ROOT, home) if source else markdown
+    markdown = added_links.add(markdown, name, REFERENCE)
+    return repository_links.rewrite(markdown, source, name, PAGES, ROOT, home)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.site import external_links, html_links, reference_pages, repository_links
+from tests.tools.site import added_links, external_links, html_links, reference_pages, repository_links
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = {"README.md": "index.md", "roles/tls/README.md": "roles/tls.md", "docs/fleet.md": "fleet.md"}
@@ -57,6 +57,20 @@ Authors
 def test_links_of_the_repository_lead_to_pages_of_the_site(source, link, expected):
     text = repository_links.rewrite(f"A [link]({link}).", source, PAGES[source], PAGES, ROOT, "https://example.com/x")
     assert text == f"A [link]({expected})."
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "expected"),
+    [
+        ("modules.md", "`one` and `none`", "[`one`](reference/one_module.md) and `none`"),
+        ("fleet.md", "`one`", "`one`"),
+        ("roles/tls.md", "`ansible-doc -t role\nx.tls`", "[`ansible-doc -t role\nx.tls`](../reference/tls_role.md)"),
+        ("fleet.md", "![A](images/a.png)", "[![A](images/a.png)](images/a.png)"),
+        ("fleet.md", "![A](images/a.svg)", "![A](images/a.svg)"),
+    ],
+)
+def test_the_site_links_names_to_the_reference_and_pictures_to_themselves(page, text, expected):
+    assert added_links.add(text, page, {"one_module"}) == expected
 
 
 def test_a_page_of_antsibull_docs_as_markdown():
