@@ -39,16 +39,16 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Check the bundle
-  mlops.gpu_monitoring.bundle_sums:
-    path: /srv/gpu-monitoring-bundle
-    state: checked
-  run_once: true
-
 - name: Write the checksums, and one file to carry
   mlops.gpu_monitoring.bundle_sums:
     path: /srv/gpu-monitoring-bundle
     tar: /srv/gpu-monitoring-bundle.tar
+  run_once: true
+
+- name: Check the bundle
+  mlops.gpu_monitoring.bundle_sums:
+    path: /srv/gpu-monitoring-bundle
+    state: checked
   run_once: true
 """
 

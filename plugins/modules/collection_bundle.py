@@ -41,10 +41,15 @@ EXAMPLES = r"""
     path: /srv/gpu-monitoring-bundle
   run_once: true
 
-- name: Show whether the bundle has the collection
+- name: Add the collection to the bundle on a removable disk
   mlops.gpu_monitoring.collection_bundle:
-    path: /srv/gpu-monitoring-bundle
-  check_mode: true
+    path: /media/usb/gpu-monitoring-bundle
+  register: added
+  run_once: true
+
+- name: Show how the other controller installs the collection
+  ansible.builtin.debug:
+    msg: "ansible-galaxy collection install --offline {{ added.archive }}"
   run_once: true
 """
 

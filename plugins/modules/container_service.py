@@ -656,6 +656,10 @@ EXAMPLES = r"""
     services:
       - name: prometheus
         image: docker.io/prom/prometheus:v3.13.5
+        command:
+          - --config.file=/etc/prometheus/prometheus.yml
+          - --storage.tsdb.path=/prometheus
+          - --web.enable-lifecycle
         files:
           - path: /etc/gpu_monitoring/prometheus/prometheus.yml
             content: "{{ lookup('ansible.builtin.template', 'prometheus.yml.j2') }}"

@@ -40,6 +40,28 @@ EXAMPLES = r"""
 - name: Report what was not deployed
   mlops.gpu_monitoring.deployment_report:
   run_once: true
+
+- name: Read the targets on the monitoring hosts that --limit leaves out
+  mlops.gpu_monitoring.host_info:
+    json_files: [/etc/gpu_monitoring/prometheus/targets/nvidia-gpu.json]
+    only_files: true
+  become: true
+  delegate_to: "{{ item }}"
+  ignore_unreachable: true
+  loop: "{{ groups['monitoring'] | difference(ansible_play_hosts_all) }}"
+  register: known_targets
+  run_once: true
+
+- name: Report also the hosts that these monitoring hosts do not know
+  mlops.gpu_monitoring.deployment_report:
+    asked: "{{ known_targets.results }}"
+  register: report
+  run_once: true
+
+- name: Fail if something was not deployed
+  ansible.builtin.assert:
+    that: report.problems | length == 0
+  run_once: true
 """
 
 RETURN = r"""

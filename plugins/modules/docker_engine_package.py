@@ -44,6 +44,13 @@ EXAMPLES = r"""
   mlops.gpu_monitoring.docker_engine_package:
     package: docker.io
     name: "{{ inventory_hostname }}"
+  become: true
+
+- name: Install the Docker engine from Docker's own repository, which the host has already
+  mlops.gpu_monitoring.docker_engine_package:
+    package: docker-ce
+    name: "{{ inventory_hostname }}"
+  become: true
 """
 
 RETURN = r"""

@@ -56,6 +56,12 @@ EXAMPLES = r"""
   mlops.gpu_monitoring.monitoring_fleet:
   register: gpu_monitoring_fleet
   run_once: true
+
+- name: Stop a run whose --limit or --tags select nothing of the fleet
+  mlops.gpu_monitoring.monitoring_fleet:
+    require_groups: true
+    require_tags: [prometheus, grafana]
+  run_once: true
 """
 
 RETURN = r"""

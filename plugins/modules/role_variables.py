@@ -41,6 +41,13 @@ EXAMPLES = r"""
       prometheus: "{{ groups['monitoring'] }}"
       node_exporter: "{{ ansible_play_hosts_all }}"
   run_once: true
+
+- name: Check the variables of the exporters before a change of the GPU hosts
+  mlops.gpu_monitoring.role_variables:
+    roles:
+      cadvisor: "{{ groups['gpu_hosts'] }}"
+      dcgm_exporter: "{{ groups['gpu_hosts'] }}"
+  run_once: true
 """
 
 RETURN = r""" # """

@@ -35,6 +35,17 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Read the certificates and passwords of this controller
+  mlops.gpu_monitoring.tls_secrets:
+  register: tls_secrets
+  run_once: true
+
+- name: Show the files that another controller may have
+  ansible.builtin.debug:
+    msg: "{{ tls_secrets.missing }}"
+  when: tls_secrets.missing | length > 0
+  run_once: true
+
 - name: Make certificates and passwords
   mlops.gpu_monitoring.tls_secrets:
     make_missing: true
