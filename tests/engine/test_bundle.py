@@ -14,21 +14,25 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle import (
     archive,
+    contents,
     download,
     image_layout,
     layout,
     push,
 )
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.collection import VERSION
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.client import Manifest, Registry
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.connections import Connections
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import parse
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.registry_login import Login
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import image_load
 
+from tests import examples
 from tests.engine import registry_server
 from tests.engine.failed import Failed
 from tests.engine.image import PREFIX
 from tests.engine.registry_server import PASSWORD, USER
+from tests.unit.plugins.action.monitoring_host import run_tasks
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
@@ -239,3 +243,23 @@ def test_a_service_takes_only_the_image_of_the_bundle_from_the_registry_of_the_s
         for container in api.containers(all=True, filters={"name": name}):
             api.remove_container(container, force=True)
         api.remove_image(reference, force=True)
+
+
+@pytest.mark.parametrize("module", examples.run_by(__file__))
+def test_the_examples_load_the_images_of_the_host(api, bundle, reference, tmp_path, module):
+    folder, image = bundle
+    contents.update(folder, VERSION, images=[image], platforms=["linux/amd64"])
+    roles = ("alertmanager", "grafana", "node_exporter", "prometheus")
+    host = {"ansible_connection": "local", **{f"{role}_image": reference for role in roles}}
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"all": {"children": {"monitoring": {"hosts": {"localhost": host}}}}}))
+    places = {"/srv/gpu-monitoring-bundle": folder, "/scratch": str(tmp_path)}
+    remove = {"name": "Remove the image", "ansible.builtin.command": {"argv": ["docker", "image", "rm", reference]}}
+    loads = [
+        {**example, "failed_when": "made is not changed", "register": "made"}
+        for example in examples.read(module, places)
+    ]
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        api.remove_image(reference, force=True)
+    done = run_tasks(tmp_path, [task for load in loads for task in (load, remove)], "-i", inventory)
+    assert done.returncode == 0, done.stdout + done.stderr

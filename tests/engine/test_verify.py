@@ -16,6 +16,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_verify, prometheus_query_info
 
+from tests import examples
 from tests.contract.proxy import Wire
 from tests.engine.fleet import CONTAINERS, GPUS, PASSWORD, Grafana, Host, Prometheus, wait_until
 from tests.engine.image import PREFIX
@@ -549,3 +550,21 @@ def test_a_clock_two_minutes_ahead(fleet):
     """The last test: Prometheus takes no samples of cAdvisor for two minutes after it."""
     fleet.hosts["gpu2"].skew = 120
     fleet.until("The clock of gpu2 is 120 s ahead of that of the monitoring host. ")
+
+
+@pytest.mark.parametrize("module", examples.run_by(__file__))
+def test_the_example_finds_no_problem_of_a_sound_host(fleet, module, tmp_path):
+    """A test of alerts runs the other example, with an Alertmanager."""
+    fleet.prometheus.configure({job: {"gpu1": ports["gpu1"]} for job, ports in fleet.ports.items()})
+    fleet.prometheus.reload()
+    wait_until(lambda: fleet.prometheus.hosts() == {"gpu1"}, "gpu2 is no longer scraped")
+    servers = {"http://127.0.0.1:9090": fleet.prometheus.url, "http://127.0.0.1:3000": fleet.grafana.url}
+    site = {"ml-system-monitoring": "ml", "scrape_interval: 5": "scrape_interval: 1"}
+    example, _other = examples.of(module, {**servers, **site})
+    variables = {
+        "grafana_admin_password": PASSWORD,
+        "groups": {"gpu_hosts": ["gpu1"]},
+        "hostvars": {"gpu1": {"host_info": fleet.of_host("gpu1")}},
+    }
+    result = run(monitoring_verify, examples.rendered(example, variables, tmp_path))
+    assert (result.get("problems"), list(result.get("dashboards", []))) == ([], ["ml"]), result

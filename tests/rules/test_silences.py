@@ -16,6 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import alertmanager_silence
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
+from tests import examples
 from tests.rules.servers import wait_until
 
 PASSWORD = "correct-horse-battery"
@@ -289,3 +290,17 @@ def test_a_certificate_and_a_password_are_used(protected):
     assert protected.run(**given, **login)["changed"]
     assert not protected.run(**given, **login)["changed"]
     assert len(protected.silences()) == 1
+
+
+@pytest.mark.parametrize("module", examples.run_by(__file__))
+def test_the_examples_begin_and_end_silences(protected, module, tmp_path):
+    login = {"url": protected.url, "url_username": "ops", "ca_path": protected.session["verify"]}
+    variables = {"ansible_play_batch": ["gpu1", "gpu2"], "alertmanager_password": PASSWORD}
+    before = len(protected.silences())
+    active = []
+    for example in examples.of(module):
+        options = {**examples.rendered(example, variables, tmp_path), **login, "url_password": PASSWORD}
+        assert protected.run(**options)["changed"], example.name
+        assert not protected.run(**options)["changed"], example.name
+        active.append(len(protected.silences()) - before)
+    assert active == [2, 0, 1]

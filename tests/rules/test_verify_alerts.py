@@ -15,6 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus im
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts, collect_alerts
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_verify
 
+from tests import examples
 from tests.mail_server import mail_server
 from tests.rules.servers import free_address, wait_until
 from tests.webhooks import webhook
@@ -188,16 +189,20 @@ def verify(check=False, **given):
     return problems, [note for note in result["notes"] if "test alert" in note]
 
 
-def test_the_module_tells_faults_and_sends_a_test_alert_where_there_is_none(watched, start_alertmanager):
+def test_the_module_tells_faults_and_sends_a_test_alert_where_there_is_none(watched, start_alertmanager, tmp_path):
+    _first, example = examples.of("monitoring_verify")
+    options = examples.rendered(example, {"grafana_admin_password": "pw-of-the-test"}, tmp_path)
+    rules = [{"alert": name, "expr": "vector(0) > 1"} for name in options["alerts"]]
     with webhook() as (url, got):
         notifier = notifying(start_alertmanager, url)
-        metrics = watched(notifier.url.removeprefix("http://"), WATCHDOG)
+        metrics = watched(notifier.url.removeprefix("http://"), WATCHDOG, *rules)
         wait_until(lambda: not problems(metrics, notifier, "Watchdog"), "the way is not whole")
-        given = {"prometheus_url": metrics.url, "alertmanager_url": notifier.url, "test_alert": True}
-        missing = ["Prometheus has no rule for the alert GpuHot. Run the playbook site."]
-        assert verify(alerts=["GpuHot"], **given) == (missing, [])
-        assert verify(alerts=["Watchdog"], check=True, **given) == ([], []) and not got
-        told, [note] = verify(alerts=["Watchdog"], **given)
+        servers = {"prometheus_url": metrics.url, "alertmanager_url": notifier.url}
+        given = {**options, **servers, "grafana_url": f"http://{free_address()}"}
+        missing = ["Prometheus has no rule for the alert NoSuchAlert. Run the playbook site."]
+        assert verify(**{**given, "alerts": ["NoSuchAlert"]}) == (missing, [])
+        assert verify(check=True, **given) == ([], []) and not got
+        told, [note] = verify(**given)
         assert not told and "the receiver page took it by webhook." in note
         assert [notification.content["receiver"] for notification in got] == ["page"]
         assert verify(prometheus_url=metrics.url) == ([], [])

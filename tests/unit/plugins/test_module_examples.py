@@ -1,90 +1,91 @@
-"""Every task in the EXAMPLES of a module has options that the module documents, with values that they take."""
+"""The EXAMPLES of each module have options that the module takes, and a test runs these examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.plugin_docs import read_docstring
 from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import add_fragments
 
-PREFIX = "mlops.gpu_monitoring."
-MODULES = {
-    path.stem: path for path in sorted((Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("*.py"))
+from tests import examples
+from tests.unit.plugins import argument_specs
+
+HOSTS = ["gpu1", "gpu2"]
+HOST_INFO = {"gpu": {"gpus": [{"index": 0, "uuid": "GPU-aaaa", "mig_mode": "Disabled"}]}}
+# What a site has in the place of the templates.
+VARIABLES: dict[str, Any] = {
+    "inventory_hostname": "gpu1",
+    "groups": {"gpu_hosts": HOSTS, "monitoring": ["monitor1"]},
+    "hostvars": {host: {"host_info": HOST_INFO} for host in HOSTS},
+    "ansible_play_batch": HOSTS,
+    "ansible_play_hosts_all": HOSTS,
+    "gpu_monitoring_address": "192.0.2.11",
+    "gpu_monitoring_registry": "registry.example.com:5000",
+    "gpu_monitoring_registry_username": "pusher",
+    "host": HOST_INFO,
+    "item": "dashboards/gpus.json",
+    "known_targets": {"results": [{"item": "monitor1", "json_files": {}}]},
+    "our_folders": [{"uid": "gpu", "title": "GPU"}],
+    "our_dashboards": [{"uid": "gpus", "folder_uid": "gpu", "title": "GPUs", "panels": []}],
+    **{
+        f"{name}_{secret}": f"a {secret}"
+        for secret, names in {
+            "password": (
+                *("alertmanager", "backup_vault", "gpu_monitoring_registry", "grafana_admin", "new", "old"),
+                "prometheus",
+            ),
+            "token": ("grafana", "prometheus"),
+        }.items()
+        for name in names
+    },
 }
-# Modules that serve the roles and playbooks of the collection alone.
-INTERNAL = {"deployment_report", "docker_engine_package", "monitoring_fleet", "role_variables", "tls_secrets"}
-# What a template gives in the place of a value of each type.
-RENDERED: dict[str, Any] = {"dict": {}, "list": [], "int": 1, "float": 1.0, "bool": True, "raw": "x"}
+# The files that lookups of the examples read.
+FILES = {
+    "authority.pem": "-----BEGIN CERTIFICATE-----",
+    "dashboard.json": "{}",
+    "dashboards/gpus.json": "{}",
+    "node-exporter.json": "{}",
+    "grafana.json": '{"datasources": [], "folders": [], "dashboards": []}',
+    "grafana_token": "a token",
+    "prometheus.yml.j2": "scrape_configs: []",
+}
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads `!unsafe` as the text it holds."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of a playbook with files of a site."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "dashboards").mkdir()
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    return folder
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+@pytest.mark.parametrize("module", examples.MODULES)
+def test_examples_have_options_that_the_modules_take(module, site):
+    places = {"/var/backups": str(site), "~/.config/gpu_monitoring": str(site)}
+    for example in examples.tasks(examples.read(module, places)):
+        options = examples.rendered(example, VARIABLES, site)
+        result = argument_specs.validator(example.module).validate(options)
+        assert not result.error_messages, (example.name, result.error_messages)
 
 
-def documented(module: str) -> dict[str, Any]:
-    read = read_docstring(str(MODULES[module]), verbose=False)
-    add_fragments(read["doc"], str(MODULES[module]), fragment_loader=fragment_loader, is_module=True)
-    return read["doc"].get("options", {})
+@pytest.mark.parametrize("module", examples.MODULES)
+def test_options_that_a_module_takes_are_documented(module):
+    path = str(examples.MODULES[module])
+    documentation = read_docstring(path, verbose=False)["doc"]
+    add_fragments(documentation, path, fragment_loader=fragment_loader, is_module=True)
+    assert {*argument_specs.validator(module).argument_spec} <= {*documentation.get("options", {})}
 
 
-def examples(module: str) -> list[dict[str, Any]]:
-    return yaml.load(read_docstring(str(MODULES[module]), verbose=False)["plainexamples"], _Loader)  # noqa: S506
-
-
-def tasks(entries: list[dict[str, Any]]) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Module, options and defaults of the play, of each task with a module of the collection."""
-    for entry in entries:
-        defaults = entry.get("module_defaults", {}).get("group/mlops.gpu_monitoring.grafana", {})
-        for kind in ("tasks", "block", "pre_tasks", "post_tasks"):
-            yield from ((name, options, {**defaults, **above}) for name, options, above in tasks(entry.get(kind, [])))
-        for name in entry:
-            if name.startswith(PREFIX):
-                yield name.removeprefix(PREFIX), entry[name] or {}, defaults
-
-
-def specification(options: Mapping[str, Any]) -> dict[str, Any]:
-    """An argument specification of the documentation."""
-    known = ("type", "elements", "choices", "required", "aliases")
-    return {
-        name: {
-            **{key: option[key] for key in known if key in option},
-            **({"options": specification(option["suboptions"])} if "suboptions" in option else {}),
-        }
-        for name, option in options.items()
-    }
-
-
-def rendered(value: Any, option: Mapping[str, Any]) -> Any:
-    """A value with what a template would give."""
-    if isinstance(value, str) and "{{" in value and option.get("type", "str") in RENDERED:
-        return RENDERED[option["type"]]
-    if isinstance(value, dict) and "suboptions" in option:
-        return {name: rendered(given, option["suboptions"].get(name, {})) for name, given in value.items()}
-    if isinstance(value, list) and "suboptions" in option:
-        return [rendered(given, {**option, "type": "dict"}) for given in value]
-    return value
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_examples_have_options_of_the_module(module):
-    used = list(tasks(examples(module)))
-    assert module in {name for name, _options, _defaults in used}
-    for name, given, defaults in used:
-        options = documented(name)
-        values = {key: rendered(value, options.get(key, {})) for key, value in {**defaults, **given}.items()}
-        result = ArgumentSpecValidator(specification(options)).validate(values)
-        assert not result.error_messages, (name, result.error_messages)
-
-
-@pytest.mark.parametrize("module", sorted(MODULES.keys() - INTERNAL))
+@pytest.mark.parametrize("module", examples.MODULES)
 def test_a_module_has_several_examples(module):
-    assert sum(name == module for name, _options, _defaults in tasks(examples(module))) >= 2
+    assert len(examples.of(module)) >= 2
+
+
+def test_a_test_runs_the_examples_of_each_module():
+    assert {*examples.RUN_BY} ^ {*examples.CHECKED_ONLY} == {*examples.MODULES}
+    for test in {*examples.RUN_BY.values()}:
+        assert "examples.run_by(__file__)" in (examples.ROOT / test).read_text(), test

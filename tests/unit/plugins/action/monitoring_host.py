@@ -86,7 +86,15 @@ def play(folder, module, options, *arguments):
         "ansible.builtin.copy": {"content": "{{ made | to_json }}", "dest": str(folder / "result.json")},
         "check_mode": False,
     }
-    plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task, shown]}]
+    done = run_tasks(folder, [task, shown], *arguments)
+    if done.returncode != 0:
+        return " ".join((done.stdout + done.stderr).split())
+    return json.loads((folder / "result.json").read_text())
+
+
+def run_tasks(folder, tasks, *arguments):
+    """Runs tasks by ansible-playbook over a local connection."""
+    plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
     (folder / "play.json").write_text(json.dumps(plays))
     environment = {
         **os.environ,
@@ -96,7 +104,4 @@ def play(folder, module, options, *arguments):
         "ANSIBLE_FORCE_COLOR": "0",
     }
     command = [Path(sys.executable).with_name("ansible-playbook"), folder / "play.json", *arguments]
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        return " ".join((done.stdout + done.stderr).split())
-    return json.loads((folder / "result.json").read_text())
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)

@@ -11,7 +11,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
+from tests import examples
 from tests.fake_registry import FakeRegistry, store
 from tests.fake_repository import Vendor
 
@@ -276,3 +278,34 @@ def test_a_run_that_ended_early_is_continued(run, fake, tmp_path):
     assert code == 0, output
     assert fake.count("GET", "/blobs/") == asked
     assert len(json.loads((tmp_path / "bundle" / "bundle.json").read_text())["images"]) == len(IMAGES)
+
+
+def test_the_examples_of_modules_make_check_and_push_a_bundle(run, fake, site, vendor, tmp_path):
+    # Images, packages and the collection come before their sums.
+    order = ("image_bundle", "toolkit_bundle", "collection_bundle", "bundle_sums", "image_push")
+    assert {*order} == {*examples.run_by(__file__)}
+    (tmp_path / "authority.pem").write_text(trustme.CA().cert_pem.bytes().decode())
+    places = {
+        "/srv/gpu-monitoring-bundle": str(tmp_path / "bundle"),
+        "/media/usb": str(tmp_path / "usb"),
+        "https://mirror.example.com/libnvidia-container/stable/deb": vendor.url,
+        "/etc/ssl/site/authority.pem": str(tmp_path / "authority.pem"),
+    }
+    registries = {"insecure_registries": [fake.name, site.name]}
+    play = {
+        "hosts": "gpu_hosts:monitoring",
+        "module_defaults": {
+            **{f"{examples.PREFIX}{module}": registries for module in ("image_bundle", "image_push")},
+            f"{examples.PREFIX}toolkit_bundle": {"apt_url": f"{vendor.url}/$(ARCH)"},
+        },
+        "tasks": [task for module in order for task in examples.read(module, places)],
+    }
+    login = {
+        "gpu_monitoring_registry_username": "pusher",
+        "gpu_monitoring_registry_password": "correct-horse-battery",
+    }
+    code, output = run([play], gpu_monitoring_registry=site.name, **login)
+    assert code == 0, output
+    assert ("skipping" in output, "correct-horse-battery" in output) == (False, False)
+    assert {repository for repository, _version in site.stored} == {f"up/{name}" for name in IMAGES}
+    assert (tmp_path / "bundle.tar").is_file()

@@ -17,6 +17,9 @@ sys.path.insert(0, str(ROOT / "tests" / "unit" / "plugins" / "module_utils" / "t
 
 import hosts
 
+from tests import examples
+
+(MODULE,) = examples.run_by(__file__)
 # TEST-NET-1 of RFC 5737, where no host is.
 UNREACHABLE = {"ansible_host": "192.0.2.1", "ansible_ssh_common_args": "-o ConnectTimeout=1 -o BatchMode=yes"}
 OPTIONS = {
@@ -41,6 +44,12 @@ CASES: dict[str, dict[str, Any]] = {
     "bundled": {"host": hosts.by_role("1.20.1"), "bundle": "{{ playbook_dir }}"},
     "not-a-bundle": {"host": hosts.by_role("1.20.0"), "version": "1.20.1", "bundle": "{{ playbook_dir }}"},
     "bundle-alone": {"bundle": "{{ playbook_dir }}"},
+    **{
+        f"example-{number}": {**example.options, "host": host}
+        for number, (example, host) in enumerate(
+            zip(examples.of(MODULE), (hosts.by_role("1.20.1"), hosts.fresh()), strict=True)
+        )
+    },
     "bad-fingerprint": {"host": hosts.by_role("1.20.1"), "key_fingerprint": "DDCAE044F796ECB0"},
 }
 
@@ -126,3 +135,9 @@ def test_what_a_person_must_fix_is_reported_before_anything_runs(
 ) -> None:
     assert words in results[case]["msg"]
     assert "unreachable" not in results[case]
+
+
+def test_the_examples_plan_nothing_on_hosts_that_are_as_declared(results):
+    for number in range(len(examples.of(MODULE))):
+        result = results[f"example-{number}"]
+        assert (result.get("changed"), result.get("actions")) == (False, []), result

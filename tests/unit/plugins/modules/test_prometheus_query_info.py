@@ -21,6 +21,8 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.until import describe, unmet
 from ansible_collections.mlops.gpu_monitoring.plugins.modules import prometheus_query_info
 
+from tests import examples
+
 PASSWORD = "correct-horse-battery"
 
 
@@ -294,3 +296,15 @@ def test_a_private_authority_is_trusted_when_named(secure):
 
 def test_a_file_that_is_not_there_is_named(secure):
     assert "ca_path: there is no file /nonexistent/ca.pem" in secure.run(ca_path="/nonexistent/ca.pem")["msg"]
+
+
+@pytest.mark.parametrize("module", examples.run_by(__file__))
+def test_the_examples_get_the_answers_that_they_wait_for(server, module, tmp_path):
+    variables = {"inventory_hostname": "gpu1", "prometheus_token": "a-token"}
+    answers = [vector("1", "1"), vector("0"), vector(), vector("0.25", "0.5")]
+    for example, answer in zip(examples.of(module), answers, strict=True):
+        server.answers = [answer]
+        options = examples.rendered(example, variables, tmp_path)
+        result = server.run(**{**options, "url": server.url, "ca_path": None})
+        assert "series" in result, (example.name, result)
+        assert len(result["series"]) == len(answer[1]["data"]["result"])
