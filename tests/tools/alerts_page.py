@@ -66,13 +66,14 @@ def row(rule: dict[str, Any]) -> str:
     unit = re.search(r"The threshold is (?:in |the )?((?:[^.]|\.(?!\s|$))+)", rule["annotations"]["description"])
     threshold = f"{threshold_of(rule)} ({unit[1]})" if unit and threshold_of(rule) else threshold_of(rule)
     name = f"[{rule['alert']}](#{rule['alert'].lower()})"
-    return f"| {name} | `{rule['labels']['severity']}` | {rule.get('for', '')} | {threshold} |"
+    meaning = _plain(rule["annotations"]["summary"]).replace("|", "\\|")
+    return f"| {name} | `{rule['labels']['severity']}` | {meaning} | {rule.get('for', '')} | {threshold} |"
 
 
 def table() -> str:
     """All alerts."""
     rows = [row(rule) for subject in SUBJECTS for rule in rules(subject, "alert")]
-    return "\n".join(["| Alert | Severity | Waits | Threshold |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(["| Alert | Severity | Meaning | Waits | Threshold |", "| --- | --- | --- | --- | --- |", *rows])
 
 
 def recorded(rule: dict[str, Any]) -> str:

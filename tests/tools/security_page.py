@@ -87,20 +87,25 @@ def _mounts(options: dict[str, Any]) -> str:
     )
 
 
+def _rights(container: str, options: dict[str, Any]) -> str:
+    """The row of a service in the table of rights."""
+    user = options.get("user") or "root"
+    capabilities = ", ".join(options.get("cap_add") or []) or "none"
+    root = "read-only" if options.get("read_only") else "writable"
+    return f"| {container} | {user} | {capabilities} | {root} | {options['memory']} | {_mounts(options)} |"
+
+
 def tables() -> str:
     """The generated part of the page."""
     services = {container: rendered(container) for container, *_rest in SERVICES}
-    lines = [
-        "| Service | Port of the host | Who gets an answer | User | Capabilities | Root file system | Memory | Of the host it sees |"
-    ]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    lines = ["| Service | Port of the host | Who gets an answer |", "| --- | --- | --- |"]
     for container, options in services.items():
         port, who = _listening(options)
-        capabilities = ", ".join(options.get("cap_add") or []) or "none"
-        root = "read-only" if options.get("read_only") else "writable"
-        lines.append(
-            f"| {container} | {port} | {who} | {options.get('user') or 'root'} | {capabilities} | {root} | {options['memory']} | {_mounts(options)} |"
-        )
+        lines.append(f"| {container} | {port} | {who} |")
+    lines += ["", "Each container has these rights:", ""]
+    lines.append("| Service | User | Capabilities | Root file system | Memory | Of the host it sees |")
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    lines += [_rights(container, options) for container, options in services.items()]
     profiling = ", ".join(rendered("dcgm-exporter", profiling=True)["cap_add"])
     lines += [
         "",

@@ -25,5 +25,6 @@ def test_the_table_has_every_alert_and_the_unit_of_every_threshold():
     rules = [rule for subject in alerts_page.SUBJECTS for rule in alerts_page.rules(subject, "alert")]
     assert [row[0].partition("]")[0] for row in rows] == [f"[{rule['alert']}" for rule in rules]
     settable = [row for row, rule in zip(rows, rules) if threshold_of(rule)]
-    assert [row for row in settable if not re.fullmatch(r"[0-9.]+ \(.+\)", row[3])] == []
-    assert ["[GpuHot](#gpuhot)", "`warn`", "5m", "85 (degrees Celsius)"] in settable
+    assert [row for row in settable if not re.fullmatch(r"[0-9.]+ \(.+\)", row[4])] == []
+    meaning = "GPU `gpu` (`modelName`) of `host` has `value` degrees"
+    assert ["[GpuHot](#gpuhot)", "`warn`", meaning, "5m", "85 (degrees Celsius)"] in settable

@@ -26,6 +26,8 @@ _END = re.compile(r"\n(?:Authors|Collection links)\n[~^-]{3,}\n")
 _SECTION = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 _CODE = re.compile(r"<pre[^>]*>(?:<code>)?(.*?)(?:</code>)?</pre>", re.DOTALL)
 _LINK = re.compile(r"""href=["'](?:\.\./\.\./mlops/gpu_monitoring/)?(\w+)\.(?:rst|html)(#[^"']*)?["']""")
+# Fixed colours would be unreadable on a dark page.
+_COLOUR = re.compile(r"color: (?:purple|blue|black|darkgreen);")
 # Where a page that is not of this collection is.
 _OF_ANSIBLE = "https://docs.ansible.com/ansible/latest/collections/ansible/builtin"
 
@@ -44,6 +46,7 @@ def markdown(text: str, names: Collection[str]) -> str:
     settings = {"initial_header_level": 2, "syntax_highlight": "none", "toc_backlinks": False}
     parts = publish_parts(_END.split(text)[0], writer=html5_polyglot.Writer(), settings_overrides=settings)
     body = re.sub(r"</?section[^>]*>", "", parts["body"])
+    body = _COLOUR.sub("", body)
     body = re.sub(r'<span class="pre">(.*?)</span>', r"\1", body, flags=re.DOTALL)
     body = re.sub(r'<span class="docutils literal">(.*?)</span>', r"<code>\1</code>", body, flags=re.DOTALL)
     _introduction, *sections = _SECTION.split(body)

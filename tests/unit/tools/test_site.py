@@ -25,6 +25,10 @@ Synopsis
 - Takes what `the other module <other_module.rst>`_ and `that of Ansible <copy_module.rst>`_ give.
 - Reads :literal:`lookup('file', 'some.json')`.
 
+.. raw:: html
+
+  <span style="color: purple;">string</span>
+
 Examples
 --------
 
@@ -77,6 +81,7 @@ def test_a_page_of_antsibull_docs_as_markdown():
     page = reference_pages.markdown(REFERENCE, {"one_module", "other_module"})
     assert page.startswith("# one module: Does one thing\n\n## Synopsis\n")
     assert 'href="other_module.html"' in page
+    assert "purple" not in page
     assert "<code>lookup('file', 'some.json')</code>" in page
     assert 'href="https://docs.ansible.com/ansible/latest/collections/ansible/builtin/copy_module.html"' in page
     assert '```yaml\n- mlops.gpu_monitoring.one:\n    text: "{{ a < b }}"\n```' in page
