@@ -8,6 +8,8 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export NO_MKDOCS_2_WARNING := 1
 export TEST_PARTS := $(CURDIR)/.cache/test-parts
 PART := python tests/tools/parts.py run
+# One process of tests per processor. Tests that change this machine share a process.
+PYTEST := python -m pytest --numprocesses=auto --dist=loadgroup
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
 # Scenarios with tests that guard a promise of the README; `make test-all` runs the others too.
 SCENARIOS := default roles security toolkit verify
@@ -53,7 +55,7 @@ demo-down: tools ## Remove the demo and its data
 
 .PHONY: unit
 unit: tools ## Run the unit and contract tests; they need no Docker
-	python -m pytest tests/unit tests/contract
+	$(PYTEST) tests/unit tests/contract
 
 .PHONY: contract
 contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=... GRAFANA_PASSWORD=...
@@ -61,21 +63,21 @@ contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=
 
 .PHONY: lint
 lint: tools $(VALE) site ## Run all linters, import all tests, and build the site
-	$(PART) ruff ruff check
-	$(PART) ruff-format ruff format --check
-	$(PART) codespell codespell
-	$(PART) prose python tests/tools/lint_prose.py
-	$(PART) changelog antsibull-changelog lint
-	$(PART) yamllint yamllint --strict .
-	$(PART) collect python -m pytest --collect-only -qqq -m "" tests
-	$(PART) collect-molecule python -m pytest --collect-only -qqq -m "" molecule
-	$(PART) ansible-lint ansible-lint --profile production --offline --strict
-	$(PART) mypy mypy
+	$(PART) checks/ruff ruff check
+	$(PART) checks/ruff-format ruff format --check
+	$(PART) checks/codespell codespell
+	$(PART) checks/prose python tests/tools/lint_prose.py
+	$(PART) checks/changelog antsibull-changelog lint
+	$(PART) checks/yamllint yamllint --strict .
+	$(PART) checks/collect python -m pytest --collect-only -qqq -m "" tests
+	$(PART) checks/collect-molecule python -m pytest --collect-only -qqq -m "" molecule
+	$(PART) checks/ansible-lint ansible-lint --profile production --offline --strict
+	$(PART) checks/mypy mypy
 
 .PHONY: site
 site: tools ## Build the documentation into .cache/site; a warning or a broken link fails
-	$(PART) docs antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self --skip-rstcheck .
-	$(PART) site mkdocs build --strict --quiet
+	$(PART) checks/docs antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self --skip-rstcheck .
+	$(PART) checks/site mkdocs build --strict --quiet
 
 .PHONY: external-links
 external-links: site ## Ask other servers for the pages that the documentation links to; needs the internet
@@ -83,7 +85,7 @@ external-links: site ## Ask other servers for the pages that the documentation l
 
 .PHONY: sanity
 sanity: tools ## Run ansible-test sanity
-	$(PART) sanity tests/tools/sanity.sh
+	$(PART) checks/sanity tests/tools/sanity.sh
 
 .PHONY: molecule
 molecule: tools ## Test the stack on three emulated hosts: make molecule SCENARIOS="toolkit verify"
@@ -100,9 +102,11 @@ forget-parts:
 	rm -f $(TEST_PARTS)
 
 .PHONY: test
-test: forget-parts lint sanity molecule ## Run lint, sanity, molecule and all tests
+test: forget-parts tools ## Run lint, sanity, molecule and all tests
+	$(PART) checks $(MAKE) --jobs=2 --output-sync=target lint sanity
+	$(MAKE) molecule
 	python -m tests.lab ensure-engine
-	python -m pytest tests/unit tests/contract tests/engine tests/rules
+	$(PYTEST) tests/unit tests/contract tests/engine tests/rules
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""

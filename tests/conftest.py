@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.tools import parts
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
+BEGIN = pytest.StashKey[float]()
 
 
 def link_collection() -> None:
@@ -34,10 +36,25 @@ def _every_warning_is_shown():
     Display()._warns.clear()
 
 
-def pytest_terminal_summary(terminalreporter):
-    """After the other parts of `make test`, show what the folders of this one took."""
+def pytest_sessionstart(session):
+    session.config.stash[BEGIN] = time.monotonic()
+
+
+def pytest_collection_modifyitems(items):
+    """With `pytest -n`, one process has all tests that change this machine. The other tests of a file stay together."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            changes_machine = item.path.is_relative_to(ROOT / "tests" / "engine") or item.path.is_relative_to(
+                ROOT / "tests" / "rules"
+            )
+            item.add_marker(pytest.mark.xdist_group("machine" if changes_machine else item.path.stem))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """After the other parts of `make test`, show what the tests took, and the tests of each folder."""
     taken = parts.of_reports(report for reports in terminalreporter.stats.values() for report in reports)
     noted = parts.noted()
     if noted:
         terminalreporter.section("what each part took")
-        terminalreporter.write_line(parts.table([*noted, *taken.items()]))
+        tests = ("tests", time.monotonic() - config.stash[BEGIN])
+        terminalreporter.write_line(parts.table([*noted, *taken.items(), tests]))

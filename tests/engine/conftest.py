@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
+import itertools
 import json
 import subprocess
 
@@ -15,20 +15,23 @@ from ansible_collections.mlops.gpu_monitoring.plugins.modules import container_s
 
 from tests.engine.arguments import arguments
 from tests.engine.failed import Failed
-from tests.engine.fault_table import WRITTEN, FaultTable
+from tests.engine.fault_table import FAULT, WRITTEN, FaultTable
 from tests.engine.image import PREFIX, image_root
 from tests.engine.service import remove_all, service_options
-
-TABLE = pytest.StashKey[FaultTable]()
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "fault(name): the test measures this fault for the table in docs/transaction.md")
-    config.stash[TABLE] = FaultTable()
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    text = config.stash[TABLE].text()
+def pytest_terminal_summary(terminalreporter):
+    table = FaultTable()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "call":
+            for name, measurement in report.user_properties:
+                if name == FAULT:
+                    table.add(*measurement)
+    text = table.text()
     if text:
         WRITTEN.parent.mkdir(exist_ok=True)
         WRITTEN.write_text(text)
@@ -37,9 +40,10 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.fixture
-def measured(request):
+def measured(request, record_property):
     """Add to the table what ran after the test's fault and how long its client got no answer."""
-    return functools.partial(request.config.stash[TABLE].add, request.node.get_closest_marker("fault").args[0])
+    fault = request.node.get_closest_marker("fault").args[0]
+    return lambda runs, seconds: record_property(FAULT, [fault, runs, seconds])
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parents[1] / "docs" / "transaction.md"
+# Name of the property of a test's report.
+FAULT = "fault"
 WRITTEN = FOLDER.parents[1] / ".cache" / "faults.md"
 HEAD = "| Fault | Times | Runs then | Seconds without an answer, at most |\n| --- | ---: | --- | ---: |\n"
 

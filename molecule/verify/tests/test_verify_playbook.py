@@ -47,7 +47,7 @@ def test_a_dry_run_checks_as_well(verify):
     assert sum(counts["changed"] for counts in run.recap.values()) == 0
 
 
-@pytest.mark.parametrize("name", ["gpu1", "gpu2"])
+@pytest.mark.parametrize("name", ["gpu1", pytest.param("gpu2", marks=pytest.mark.long)])
 def test_an_exporter_that_stopped(told, host, name):
     host(name).check_output("docker stop dcgm-exporter")
     try:
@@ -161,8 +161,10 @@ def test_a_host_engine_beside_that_of_the_exporter_is_a_warning(host, site):
 
 @pytest.mark.parametrize(
     ("dropped", "sentence"),
-    [("--docker_only=true", "The containers of gpu2 have no name: "), ("", "cAdvisor of gpu2 says nothing of ")],
-    ids=["as without the role", "as by the role"],
+    [
+        pytest.param("--docker_only=true", "The containers of gpu2 have no name: ", id="as without the role"),
+        pytest.param("", "cAdvisor of gpu2 says nothing of ", id="as by the role", marks=pytest.mark.long),
+    ],
 )
 def test_cadvisor_without_labels(told, host, site, dropped, sentence):
     """It is run without the directory of the engine's socket."""

@@ -14,7 +14,7 @@ LOG = """\
   \x1b[2m│\x1b[0m E       assert False
   \x1b[2m│\x1b[0m FAILED tests/test_stack.py::test_the_job_runs[gpu2] - AssertionError
   \x1b[2m│\x1b[0m ============ 1 failed, 53 passed in 452.78s (0:07:32)
-make: *** [Makefile:65: molecule] Error 1
+make[1]: *** [Makefile:65: molecule] Error 1
 """
 
 
@@ -22,7 +22,7 @@ def test_failed_tests_are_named_with_what_they_said():
     assert failures.summary(LOG).splitlines() == [
         "FAILED tests/test_stack.py::test_the_job_runs[gpu2] - AssertionError",
         "============ 1 failed, 53 passed in 452.78s (0:07:32)",
-        "make: *** [Makefile:65: molecule] Error 1",
+        "make[1]: *** [Makefile:65: molecule] Error 1",
         "test_the_job_runs[gpu2]",
         "E       AssertionError: the job is exited",
         "E       assert False",

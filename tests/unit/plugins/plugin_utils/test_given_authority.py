@@ -12,8 +12,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certif
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import Days
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.given_authority import GivenAuthority
 
-# OpenSSL makes the authorities after this module was read.
-NOW = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(minutes=10)
+# OpenSSL makes the authorities after pytest imports this module, within hours.
+NOW = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=12)
 DAYS = Days()
 NAMES = [certificates.general_name(name) for name in ("gpu1", "10.0.0.1")]
 KEYS = {"rsa": ["rsa:2048"], "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-384"]}

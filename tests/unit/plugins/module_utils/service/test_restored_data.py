@@ -85,7 +85,7 @@ def test_a_journal_of_the_new_database_is_not_beside_the_previous_database(servi
             engine.containers["c1"]["State"]["Running"] = False
 
     monkeypatch.setattr(engine, "start", ends_on_new_data)
-    with pytest.raises(ServiceError, match="The previous data was put back"):
+    with pytest.raises(ServiceError, match="The previous data was restored"):
         restored_data.replace(engine, service, "1")
     restored_data.discard(service)
     assert (volume / "grafana.db").read_text() == "present"
@@ -103,7 +103,7 @@ def test_a_journal_of_the_previous_database_stays_with_it(service, engine, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "start", fails)
-        with pytest.raises(ServiceError, match="Putting back the previous data failed too"):
+        with pytest.raises(ServiceError, match="Restoring the previous data failed too"):
             restored_data.replace(engine, service, "1")
     (volume / "grafana.db-wal").write_text("present")
     assert replaced_data.recover(engine, "grafana")
