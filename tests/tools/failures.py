@@ -17,7 +17,9 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PREFIX = re.compile(r"^\s*[│└─]+ ?")
 # A line that Molecule broke has its end on the next line.
 _TEST = re.compile(r"^_+ (?P<name>(?:ERROR at|test)\S*.*?)[ _]*$")
-_ENDS = re.compile(r"^(FAILED|ERROR):? \S|^fatal: |^\[ERROR\]|^make(\[\d+\])?: \*\*\*|^(=+ )?(\d+ \w+, )*\d+ (failed|errors?)\b")
+_ENDS = re.compile(
+    r"^(FAILED|ERROR):? \S|^fatal: |^\[ERROR\]|^make(\[\d+\])?: \*\*\*|^(=+ )?(\d+ \w+, )*\d+ (failed|errors?)\b"
+)
 
 
 def plain(log: str) -> list[str]:
