@@ -76,7 +76,15 @@ def run_by(test: str) -> list[str]:
 
 def read(module: str, replaced: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """The tasks and plays of the EXAMPLES of a module, with texts such as addresses and paths replaced."""
-    text = read_docstring(str(MODULES[module]), verbose=False)["plainexamples"]
+    return of_file(MODULES[module], replaced)
+
+
+def of_file(path: Path, replaced: Mapping[str, str] | None = None) -> Any:
+    """The EXAMPLES in the documentation of a plugin."""
+    if path.suffix == ".yml":
+        text = yaml.safe_load(path.read_text())["EXAMPLES"]
+    else:
+        text = read_docstring(str(path), verbose=False)["plainexamples"]
     for old, new in (replaced or {}).items():
         text = text.replace(old, new)
     return yaml.load(text, _Loader)  # noqa: S506 - a subclass of SafeLoader
@@ -101,7 +109,11 @@ def of(module: str, replaced: Mapping[str, str] | None = None) -> list[Example]:
 
 def rendered(example: Example, variables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The options with the values that templates have in a playbook of this folder."""
+    return evaluated(dict(example.options), {**variables, **example.variables}, folder)
+
+
+def evaluated(value: Any, variables: Mapping[str, Any], folder: Path) -> Any:
+    """A value in which templates are evaluated as in a playbook of this folder."""
     loader = DataLoader()
     loader.set_basedir(str(folder))
-    known = {**variables, **example.variables}
-    return Templar(loader=loader, variables=known).template(dict(example.options))
+    return Templar(loader=loader, variables=dict(variables)).template(value)

@@ -37,6 +37,19 @@ EXAMPLES = r"""
     password: "{{ grafana_admin_password }}"
     dashboards: >-
       {{ query('mlops.gpu_monitoring.dashboard_files', 'gpus.yml', 'jobs.yml', folder=playbook_dir, refresh='10s') }}
+
+- name: Declare the dashboards of all files, each in the folder of the team
+  mlops.gpu_monitoring.grafana_resources:
+    url: http://127.0.0.1:3000
+    username: admin
+    password: "{{ grafana_admin_password }}"
+    folders:
+      - {uid: team, title: Team}
+    dashboards: "{{ read | map('combine', {'folder_uid': 'team'}) }}"
+  vars:
+    names: "{{ query('ansible.builtin.fileglob', 'dashboards/*.yml') | map('basename') | sort }}"
+    read: >-
+      {{ query('mlops.gpu_monitoring.dashboard_files', *names, folder=playbook_dir ~ '/dashboards', refresh='1m') }}
 """
 
 RETURN = r"""
