@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import trustme
 import yaml
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook import Playbook
+from ansible.vars.manager import VariableManager
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check, problems
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
@@ -62,21 +67,43 @@ def test_examples_of_the_readme_are_accepted(role: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-def test_the_playbook_of_the_readme_has_variables_of_roles(role: Path) -> None:
-    known = {name for other in ROLES for name in role_readme.spec_of(other)["options"]}
-    (play,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", role_readme.render(role), re.DOTALL)[0])
-    users = [play, *play.get("roles", [])]
-    assert {name for user in users for name in user.get("vars", {})} <= known
-    named = [used["role"] for used in play.get("roles", [])] + [
-        play.get("ansible.builtin.import_playbook", "mlops.gpu_monitoring.site")
-    ]
-    assert all((ROOT / kind).exists() for kind in _places(named))
+def test_ansible_accepts_the_playbook_of_the_readme(role: Path, tmp_path: Path) -> None:
+    """This is what `ansible-playbook --syntax-check` does."""
+    loader = DataLoader()
+    manager = VariableManager(loader=loader, inventory=InventoryManager(loader=loader, sources=["localhost,"]))
+    path = tmp_path / "playbook.yml"
+    path.write_text(_playbook(role))
+    plays = Playbook.load(str(path), variable_manager=manager, loader=loader).get_plays()
+    assert any(play.compile() for play in plays)
 
 
-def _places(names: list[str]) -> list[str]:
-    """The folder of each role, and the file of the playbook, which is the last name."""
-    *roles, playbook = (name.rpartition(".")[2] for name in names)
-    return [*(f"roles/{role}" for role in roles), f"playbooks/{playbook}.yml"]
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_variables_in_the_playbook_of_the_readme_are_accepted(role: Path, tmp_path: Path, monkeypatch) -> None:
+    (play,) = yaml.safe_load(_playbook(role).replace("/srv/backups/monitor1/20261129T031500Z", str(tmp_path)))
+    given = {name: value for user in (play, *play.get("roles", [])) for name, value in user.get("vars", {}).items()}
+    assert set(given) <= {name for other in ROLES for name in role_readme.spec_of(other)["options"]}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "manifest.json").touch()
+    authority = trustme.CA()
+    issued = authority.issue_cert("192.0.2.9", "monitor1")
+    authority.cert_pem.write_to_path("site-ca.crt")
+    issued.cert_chain_pems[0].write_to_path("monitor1.crt")
+    vault = {
+        "vault_backup_password": "correct-horse-battery",
+        "vault_monitor1_key": issued.private_key_pem.bytes().decode(),
+        "vault_slack_webhook": "https://hooks.example.com/services/T0/B0/secret",
+    }
+    addresses = {"gpu1": "192.0.2.11", "monitor1": "192.0.2.9"}
+    gpu1, monitor1 = ({host: {"ansible_host": address, **vault, **given}} for host, address in addresses.items())
+    for name in {role.name, *(used["role"].rpartition(".")[2] for used in play.get("roles", []))}:
+        hosts = host_variables(tmp_path, gpu1, monitor1)
+        rules = hosts.read_of_role(name, "meta", "variable_rules.yml")
+        assert problems(hosts, [name], [*gpu1, *monitor1], **rules) == []
+
+
+def _playbook(role: Path) -> str:
+    """The example playbook in the README."""
+    return re.findall(r"```yaml\n(.*?)```", role_readme.render(role), re.DOTALL)[0]
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
