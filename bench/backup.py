@@ -122,7 +122,7 @@ def scrapes(where: dict[str, Any], seconds: float) -> tuple[int, int, float]:
     query = {"query": f"up[{int(seconds)}s]"}
     answer = prometheus.get(f"{where['prometheus']}/api/v1/query", params=query, timeout=TIMEOUT_SECONDS)
     answer.raise_for_status()
-    series = [[(float(when), value) for when, value in one["values"]] for one in answer.json()["data"]["result"]]
+    series = [[(float(when), value) for when, value in target["values"]] for target in answer.json()["data"]["result"]]
     gaps = [
         later[0] - earlier[0] - SCRAPE_SECONDS for samples in series for earlier, later in zip(samples, samples[1:])
     ]

@@ -61,11 +61,11 @@ class Grafana:
     def __init__(self, where: dict[str, Any]) -> None:
         self._url = where["grafana"]
         self._session = session(where, "grafana")
-        found = self._json(self._session.get(f"{self._url}/api/datasources", timeout=10))
+        datasources = self._json(self._session.get(f"{self._url}/api/datasources", timeout=10))
         self._datasource = next(
-            {"type": one["type"], "uid": one["uid"]}
-            for one in found
-            if one["type"] == "prometheus" and one["isDefault"]
+            {"type": datasource["type"], "uid": datasource["uid"]}
+            for datasource in datasources
+            if datasource["type"] == "prometheus" and datasource["isDefault"]
         )
 
     def version(self) -> str:
@@ -129,9 +129,9 @@ def follow(world: World, keys: list[Key], each: int) -> list[Stream]:
             if not stream.waiting and len(stream.delays) < each and world.now() >= stream.due:
                 stream.changed, stream.waiting = world.now(), True
                 world.change(stream.key, len(stream.delays) + 1)
-        found, now = world.values(), world.now()
+        values, now = world.values(), world.now()
         for stream in streams:
-            if stream.waiting and found.get(stream.key) == len(stream.delays) + 1:
+            if stream.waiting and values.get(stream.key) == len(stream.delays) + 1:
                 stream.delays.append(now - stream.changed)
                 stream.due, stream.waiting = now + world.phase(), False
             elif stream.waiting and now - stream.changed > LOST_SECONDS:

@@ -51,18 +51,18 @@ def by_labels() -> list[series.Series]:
     """The series by team and job, and those that say that hosts were measured."""
     pairs = [(f"team-{team}", f"job-{job}") for team in range(TEAMS) for job in range(JOBS)]
     labels = [{"container_label_team": team, "container_label_job": job} for team, job in pairs]
-    found = [entry for own in labels for entry in series.recorded_gpus("container_labels", **own)]
-    return found + [series.fresh(f"gpu{host:03}") for host in range(HOSTS)]
+    recorded = [entry for own in labels for entry in series.recorded_gpus("container_labels", **own)]
+    return recorded + [series.fresh(f"gpu{host:03}") for host in range(HOSTS)]
 
 
 def of_containers(day: int) -> list[series.Series]:
     """The series of the containers of a day."""
-    found: list[series.Series] = []
+    recorded: list[series.Series] = []
     for number in range(HOSTS * GPUS):
         own = {"container_label_team": f"team-{(number + day) % TEAMS}", "container_label_job": f"job-{number % JOBS}"}
         host, name = f"gpu{number // GPUS:03}", f"training-{number % GPUS}-{day}"
-        found += series.recorded_gpus("container", host=host, name=name, **own)
-    return found
+        recorded += series.recorded_gpus("container", host=host, name=name, **own)
+    return recorded
 
 
 def parts() -> Iterator[tuple[list[series.Series], int, int]]:
@@ -74,7 +74,9 @@ def parts() -> Iterator[tuple[list[series.Series], int, int]]:
 
 def blocks() -> Path:
     """The folder with the month's blocks; made once for the same series."""
-    seed = hashlib.sha256(f"{[(len(found), repr(found[0]), begin, end) for found, begin, end in parts()]}".encode())
+    seed = hashlib.sha256(
+        f"{[(len(recorded), repr(recorded[0]), begin, end) for recorded, begin, end in parts()]}".encode()
+    )
     folder = WORK / f"month-{seed.hexdigest()[:12]}"
     if folder.exists():
         return folder / "blocks"
@@ -83,9 +85,9 @@ def blocks() -> Path:
     (staged / "blocks").mkdir(parents=True)
     begin, samples = time.monotonic(), 0
     print(f"Making a month of recorded series, which is kept in {folder.relative_to(ROOT)}", flush=True)
-    for found, first, last in parts():
+    for recorded, first, last in parts():
         with tempfile.NamedTemporaryFile("w", dir=staged, suffix=".om") as text:
-            samples += series.write(found, first, last, text, INTERVAL)
+            samples += series.write(recorded, first, last, text, INTERVAL)
             text.flush()
             name = Path(text.name).name
             options = [f"--max-block-duration={BLOCK}", name, "blocks"]

@@ -282,9 +282,9 @@ class Bench:
 
     def require(self, tool: str, count: int) -> None:
         """Raise where a tool's folder does not hold so many dashboards."""
-        found = self._ask(f"/api/search?type=dash-db&folderUIDs={uid(tool)}&limit=5000")
-        if len(found) != count:
-            raise SystemExit(f"{NAMES[tool]} left {len(found)} dashboards in its folder instead of {count}.")
+        dashboards = self._ask(f"/api/search?type=dash-db&folderUIDs={uid(tool)}&limit=5000")
+        if len(dashboards) != count:
+            raise SystemExit(f"{NAMES[tool]} left {len(dashboards)} dashboards in its folder instead of {count}.")
 
     def clean(self) -> None:
         """Remove what the tools made."""
@@ -320,13 +320,14 @@ def measure(bench: Bench, case: Case, reruns: int) -> dict[str, Any]:
                 runs[tool].append(run)
     costs = ("wall", "cpu", "requests", "writes", "server")
     medians = {
-        tool: {cost: median(getattr(run, cost) for run in found) for cost in costs} for tool, found in runs.items()
+        tool: {cost: median(getattr(run, cost) for run in tool_runs) for cost in costs}
+        for tool, tool_runs in runs.items()
     }
-    changed = {tool: max(run.changed for run in found) for tool, found in runs.items()}
+    changed = {tool: max(run.changed for run in tool_runs) for tool, tool_runs in runs.items()}
     ratio = medians[PEER]["wall"] / medians[OURS]["wall"]
     return {
         "case": asdict(case),
-        "runs": {tool: [asdict(run) for run in found] for tool, found in runs.items()},
+        "runs": {tool: [asdict(run) for run in tool_runs] for tool, tool_runs in runs.items()},
         "medians": medians,
         "changed": changed,
         "ratio": ratio,
@@ -345,10 +346,11 @@ def table(result: dict[str, Any]) -> str:
         f"{'':22}{'reruns':>7}{'wall s':>9}{'CPU s':>8}{'requests':>10}{'no GET':>8}{'server s':>10}{'changed':>9}"
     )
     for tool, name in NAMES.items():
-        one = result["medians"][tool]
-        start = f"{name:22}{len(result['runs'][tool]):7}{one['wall']:9.2f}{one['cpu']:8.2f}"
+        medians = result["medians"][tool]
+        start = f"{name:22}{len(result['runs'][tool]):7}{medians['wall']:9.2f}{medians['cpu']:8.2f}"
         lines.append(
-            f"{start}{one['requests']:10.0f}{one['writes']:8.0f}{one['server']:10.2f}{result['changed'][tool]:9}"
+            f"{start}{medians['requests']:10.0f}{medians['writes']:8.0f}{medians['server']:10.2f}"
+            f"{result['changed'][tool]:9}"
         )
     lines.append(
         f"{result['ratio']:.1f} times faster; the bar is {case['least_ratio']:.0f}, and no change: {'met' if result['met'] else 'MISSED'}"

@@ -207,18 +207,18 @@ def summary(turns: dict[str, list[Turn]]) -> dict[str, dict[str, float]]:
     """
     costs = {}
     for contender, taken in turns.items():
-        pulls = [one for turn in taken for one in turn.pulls]
+        pulls = [pull for turn in taken for pull in turn.pulls]
         if pulls:
             costs[contender] = {
                 "cpu": sum(turn.cpu for turn in taken),
                 "dockerd": median(turn.dockerd for turn in taken),
                 "memory": max(turn.memory for turn in taken),
-                "bytes": median(one.text for one in pulls),
-                "wire": median(one.wire for one in pulls),
-                "series": median(one.series for one in pulls),
-                "oldest": max(one.oldest for one in pulls),
-                "seen": min(one.seen for one in pulls),
-                "raw_groups": max(one.raw_groups for one in pulls),
+                "bytes": median(pull.text for pull in pulls),
+                "wire": median(pull.wire for pull in pulls),
+                "series": median(pull.series for pull in pulls),
+                "oldest": max(pull.oldest for pull in pulls),
+                "seen": min(pull.seen for pull in pulls),
+                "raw_groups": max(pull.raw_groups for pull in pulls),
             }
     return costs
 
@@ -230,19 +230,19 @@ def ratios(costs: dict[str, dict[str, float]], peer: str) -> dict[str, float]:
 
 def missed(costs: dict[str, dict[str, float]], light: int) -> list[str]:
     """Which bars are missed, in words."""
-    found = [
+    missed_bars = [
         f"{cost}: {ratio:.3f}, the bar is {BARS[cost]}"
         for cost, ratio in ratios(costs, DEFAULTS).items()
         if ratio > BARS[cost]
     ]
     if costs[OURS]["oldest"] > OLDEST_SECONDS:
-        found.append(f"a sample was {costs[OURS]['oldest']:.1f} s old, the bar is {OLDEST_SECONDS} s")
-    found += [
+        missed_bars.append(f"a sample was {costs[OURS]['oldest']:.1f} s old, the bar is {OLDEST_SECONDS} s")
+    missed_bars += [
         f"{contender} saw {cost['seen']:.0f} of {light} containers"
         for contender, cost in costs.items()
         if cost["seen"] < light
     ]
-    return found
+    return missed_bars
 
 
 def table(costs: dict[str, dict[str, float]], seconds: float, idle: float) -> str:
@@ -255,10 +255,10 @@ def table(costs: dict[str, dict[str, float]], seconds: float, idle: float) -> st
         start = f"{contender:24}{cost['cpu']:8.2f}{100 * cost['cpu'] / seconds:11.2f}{cost['dockerd']:16.2f}{cost['memory']:6.0f}"
         lines.append(f"{start}{cost['series']:8.0f}{cost['bytes']:10.0f}{cost['wire']:13.0f}{cost['oldest']:10.1f}")
     for peer in (DEFAULTS, ONLY_DOCKER):
-        found = ratios(costs, peer)
+        shares = ratios(costs, peer)
         bars = f"; the bars are {BARS['cpu']} and {BARS['bytes']}" if peer == DEFAULTS else ""
         lines.append(
-            f"ours against {peer}: {found['cpu']:.3f} of the CPU time, {found['bytes']:.3f} of the bytes{bars}"
+            f"ours against {peer}: {shares['cpu']:.3f} of the CPU time, {shares['bytes']:.3f} of the bytes{bars}"
         )
     lines.append(f"dockerd used {idle:.2f} s in a turn with all of them paused.")
     lines.append(
@@ -298,14 +298,14 @@ def main() -> int:
     finally:
         bench.clean()
     costs = summary(turns)
-    found = missed(costs, given.containers)
+    missed_bars = missed(costs, given.containers)
     print(table(costs, given.rounds * PULLS * INTERVAL_SECONDS, median(turn.dockerd for turn in turns[NOTHING])))
-    print("\n".join(["MISSED:", *found]) if found else "met")
+    print("\n".join(["MISSED:", *missed_bars]) if missed_bars else "met")
     WORK.mkdir(parents=True, exist_ok=True)
     runs: dict[str, Any] = {contender: [asdict(turn) for turn in taken] for contender, taken in turns.items()}
-    report = {"flags": flags, "containers": given.containers, "costs": costs, "turns": runs, "missed": found}
+    report = {"flags": flags, "containers": given.containers, "costs": costs, "turns": runs, "missed": missed_bars}
     (WORK / "overhead.json").write_text(json.dumps(report, indent=2) + "\n")
-    return 1 if found else 0
+    return 1 if missed_bars else 0
 
 
 if __name__ == "__main__":

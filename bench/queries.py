@@ -71,12 +71,12 @@ def fleet() -> list[list[series.Series]]:
     ]
 
 
-def backfill(found: list[series.Series], folder: Path) -> int:
+def backfill(host_series: list[series.Series], folder: Path) -> int:
     """Have promtool make the blocks of one host, so that there is never the text of all; returns how many samples they
     hold.
     """
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".om") as text:
-        samples = series.write(found, START, START + DAY, text)
+        samples = series.write(host_series, START, START + DAY, text)
         text.flush()
         server.promtool(
             folder,
@@ -102,8 +102,8 @@ def merge(folder: Path) -> None:
 
 def blocks() -> Path:
     """The folder with the day's blocks; made once for the same series."""
-    found = fleet()
-    folder = WORK / f"fleet-{hashlib.sha256(repr(found).encode()).hexdigest()[:12]}"
+    fleet_series = fleet()
+    folder = WORK / f"fleet-{hashlib.sha256(repr(fleet_series).encode()).hexdigest()[:12]}"
     if folder.exists():
         return folder / "blocks"
     staged = WORK / "fleet.new"
@@ -111,11 +111,12 @@ def blocks() -> Path:
     (staged / "blocks").mkdir(parents=True)
     begin = time.monotonic()
     print(
-        f"Making a day of {sum(map(len, found))} series, which takes some 20 minutes and is kept in {folder.relative_to(ROOT)}",
+        f"Making a day of {sum(map(len, fleet_series))} series, which takes some 20 minutes"
+        f" and is kept in {folder.relative_to(ROOT)}",
         flush=True,
     )
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        samples = sum(pool.map(lambda host: backfill(host, staged), found))
+        samples = sum(pool.map(lambda host: backfill(host, staged), fleet_series))
     merge(staged / "blocks")
     print(f"{samples / 1e6:.0f} million samples in {time.monotonic() - begin:.0f} s", flush=True)
     staged.rename(folder)
@@ -125,7 +126,10 @@ def blocks() -> Path:
 def opened(dashboard: str) -> dict[str, Any]:
     """What the variables are when a dashboard is opened: all where it has "all", else the first."""
     hosts = {
-        one["name"]: one for path in queries.FILES if path.stem == dashboard for one in queries.item(path)["variables"]
+        variable["name"]: variable
+        for path in queries.FILES
+        if path.stem == dashboard
+        for variable in queries.item(path)["variables"]
     }.get("host")
     return {
         "host": HOSTS[0] if hosts and not hosts["include_all"] else HOSTS,
@@ -146,10 +150,11 @@ def measure(prometheus: server.Prometheus, runs: int) -> list[Result]:
             taken = []
             for _run in range(runs + 1):
                 if query.instant:
-                    answer = [[one["value"]] for one in prometheus.query(expr, END)]
+                    answer = [[sample["value"]] for sample in prometheus.query(expr, END)]
                 else:
                     answer = [
-                        one["values"] for one in prometheus.query_range(expr, END - RANGE, END, queries.step(RANGE))
+                        samples["values"]
+                        for samples in prometheus.query_range(expr, END - RANGE, END, queries.step(RANGE))
                     ]
                 taken.append(1000 * prometheus.seconds)
             count = sum(any(not math.isnan(float(value)) for _time, value in values) for values in answer)
@@ -162,9 +167,10 @@ def measure(prometheus: server.Prometheus, runs: int) -> list[Result]:
 def table(results: list[Result], most: int) -> str:
     """The slowest as text."""
     lines = [f"{'dashboard':<22}{'panel':<38}{'query':<36}{'series':>7}{'median ms':>11}{'best ms':>9}"]
-    for one in sorted(results, key=lambda result: -result.median)[:most]:
+    for result in sorted(results, key=lambda result: -result.median)[:most]:
         lines.append(
-            f"{one.dashboard:<22}{one.title[:36]:<38}{one.legend[:34]:<36}{one.series:>7}{one.median:>11.1f}{one.best:>9.1f}"
+            f"{result.dashboard:<22}{result.title[:36]:<38}{result.legend[:34]:<36}"
+            f"{result.series:>7}{result.median:>11.1f}{result.best:>9.1f}"
         )
     return "\n".join(lines)
 
@@ -185,14 +191,14 @@ def main() -> int:
     )
     print(f"The slowest of {len(results)} queries")
     print(table(results, given.slowest))
-    slow = [one for one in results if one.median > BAR]
-    empty = [one for one in results if not one.series and not one.finds_idle]
-    for one in empty:
-        print(f"no answer: {one.dashboard}, {one.title}, {one.legend}")
+    slow = [result for result in results if result.median > BAR]
+    empty = [result for result in results if not result.series and not result.finds_idle]
+    for result in empty:
+        print(f"no answer: {result.dashboard}, {result.title}, {result.legend}")
     met = not slow and not empty
     print(f"The bar is {BAR:.0f} ms and an answer to each: {'met' if met else f'MISSED by {len(slow) + len(empty)}'}")
     (WORK / "queries.json").write_text(
-        json.dumps({"prometheus": version, "results": [asdict(one) for one in results]}, indent=2) + "\n"
+        json.dumps({"prometheus": version, "results": [asdict(result) for result in results]}, indent=2) + "\n"
     )
     return 0 if met else 1
 

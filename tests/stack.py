@@ -47,8 +47,8 @@ TARGETS = {
 }
 
 
-def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60) -> Any:
-    """The first true answer of `condition`, or a failure with `what`.
+def wait_until(condition: Callable[[], Any], problem: str | Callable[[], str], seconds: float = 60) -> Any:
+    """The first true answer of `condition`, or a failure with `problem`.
 
     Refused connections, refusals of a service that starts and failed commands count as not yet.
     """
@@ -60,7 +60,7 @@ def wait_until(condition: Callable[[], Any], what: str | Callable[[], str], seco
             answer = None
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s: {what() if callable(what) else what}"
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s: {problem() if callable(problem) else problem}"
         time.sleep(0.5)
 
 

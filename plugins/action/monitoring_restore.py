@@ -51,11 +51,12 @@ class ActionModule(HostSteps):
             if self._given["location"] == "host"
             else ControllerSource(self._folder)
         )
-        found, vault = self._manifest(source), self._vault()
+        backup_manifest, vault = self._manifest(source), self._vault()
         data = {
-            service: restore_contents.of_service(source, found, service, vault) for service in self._given["services"]
+            service: restore_contents.of_service(source, backup_manifest, service, vault)
+            for service in self._given["services"]
         }
-        images = restore_contents.images_of(found)
+        images = restore_contents.images_of(backup_manifest)
         sizes = {service: of_service.size() for service, of_service in data.items()}
         folders = self._step("find", files=sizes, images=images)["folders"]
         if self._task.check_mode:
@@ -96,13 +97,13 @@ class ActionModule(HostSteps):
         return {"changed": bool(written), "written": written}
 
     def _manifest(self, source: Source) -> Manifest:
-        found = source.manifest()
-        if found.host != self._given["host"]:
+        backup_manifest = source.manifest()
+        if backup_manifest.host != self._given["host"]:
             raise BackupError(
-                f"host: {self._folder} is a backup of {found.host}, and not of {self._given['host']}. Name another"
-                f" backup, or set host to {found.host} to put its data onto this host."
+                f"host: {self._folder} is a backup of {backup_manifest.host}, and not of {self._given['host']}. Name"
+                f" another backup, or set host to {backup_manifest.host} to put its data onto this host."
             )
-        return found
+        return backup_manifest
 
     def _vault(self) -> VaultFiles | None:
         return VaultFiles(self._given["vault_password"]) if self._given["vault_password"] else None

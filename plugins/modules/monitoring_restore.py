@@ -150,9 +150,9 @@ def _services(given, engine):
 def _look(given, engine):
     answer = {"python": sys.executable}
     if given["location"] == "host":
-        found = manifest.read(given["backup"])
-        manifest.check(given["backup"], found)
-        answer["manifest"] = asdict(found)
+        backup_manifest = manifest.read(given["backup"])
+        manifest.check(given["backup"], backup_manifest)
+        answer["manifest"] = asdict(backup_manifest)
     return answer
 
 

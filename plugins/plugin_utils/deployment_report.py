@@ -47,20 +47,20 @@ class Run:
 def problems(run: Run) -> dict[str, list[str]]:
     """Why something was not deployed, by host."""
     reached = {*run.reached}
-    found: dict[str, list[str]] = {}
+    reasons_by_host: dict[str, list[str]] = {}
     for host in run.hosts:
         reasons = [str(reason) for reason in run.variables_of(host).get("gpu_monitoring_failures", [])]
         if host not in reached and not reasons:
             reasons = [_unreachable(run.look(host))]
         if reasons:
-            found[host] = reasons
-    return found
+            reasons_by_host[host] = reasons
+    return reasons_by_host
 
 
-def text(found: Mapping[str, Sequence[str]]) -> str:
+def text(reasons_by_host: Mapping[str, Sequence[str]]) -> str:
     """The problems, a line for each."""
     hosts_of: dict[str, list[str]] = {}
-    for host, reasons in found.items():
+    for host, reasons in reasons_by_host.items():
         for reason in reasons:
             hosts_of.setdefault(" ".join(reason.split()), []).append(host)
     lines = [f"{_listed(hosts)}: {reason}" for reason, hosts in hosts_of.items()]

@@ -31,7 +31,7 @@ def check(variables: HostVariables, host: str) -> None:
     """Raises VariableError for a setting of Grafana that would not work, or that would show a secret."""
     secret_files = variables.get(host, "grafana_secret_files") or {}
     environment = variables.get(host, "grafana_environment_extra") or {}
-    for name, found in (
+    for name, problem in (
         (
             "grafana_root_url",
             public_url.problem_of(str(variables.get(host, "grafana_root_url") or ""), "https://example.com/grafana/"),
@@ -39,8 +39,8 @@ def check(variables: HostVariables, host: str) -> None:
         ("grafana_secret_files", _problem_of_files(secret_files)),
         ("grafana_environment_extra", _problem_of_environment(environment, secret_files)),
     ):
-        if found:
-            raise VariableError(name, host, *found)
+        if problem:
+            raise VariableError(name, host, *problem)
 
 
 def _problem_of_files(files: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -102,24 +102,24 @@ class HostAddresses:
             or self._variables.is_set(host, "gpu_monitoring_address")
         ):
             return Choice(literal, [])
-        found = self._resolved(text) if literal is None else [literal]
-        outside = [ip for ip in found if not ipaddress.ip_address(ip).is_loopback]
+        addresses = self._resolved(text) if literal is None else [literal]
+        outside = [ip for ip in addresses if not ipaddress.ip_address(ip).is_loopback]
         others = [member for member in self._members if member != host]
         if not outside and not others:
-            return Choice(found[0] if literal else "127.0.0.1" if "." in found[0] else "::1", found)
+            return Choice(addresses[0] if literal else "127.0.0.1" if "." in addresses[0] else "::1", addresses)
         own = {entry["address"]: entry for entry in self._interfaces()["own"]}
         usable = [ip for ip in outside if ip not in own or not own[ip]["bridge"]]
         reference = self._reference(host, others) if len(usable) != 1 else ""
-        if len(outside) < len(found) or own.keys() & {*found} or is_local:
+        if len(outside) < len(addresses) or own.keys() & {*addresses} or is_local:
             cards = [ip for ip, entry in own.items() if not entry["bridge"]]
             source = _source(reference)
             usable = [ip for ip in usable if ip in own] or usable or cards or ([source] if source else [])
             if source in usable:
-                return Choice(source, found)
+                return Choice(source, addresses)
         if not usable:
-            problem = f"'{text}' has {', '.join(found)} on this controller, which other hosts cannot reach"
+            problem = f"'{text}' has {', '.join(addresses)} on this controller, which other hosts cannot reach"
             raise ValueError(f"{problem}. Set it to an address of {host} on the network")
-        return Choice(min(usable, key=functools.partial(_preference, reference)), found)
+        return Choice(min(usable, key=functools.partial(_preference, reference)), addresses)
 
     def _reference(self, host: str, others: Sequence[str]) -> str:
         """The address of a partner that has one address alone; empty if no partner has. The own address should be near

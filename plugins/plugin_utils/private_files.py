@@ -64,8 +64,8 @@ def _is_there(path: str, kind: int, forbidden: int) -> bool:
     except FileNotFoundError:
         return False
     if stat.S_IFMT(mode) != kind:
-        what = "folder" if kind == stat.S_IFDIR else "file"
-        raise ValueError(f"{path} is a link or something else than a {what}. Put the {what} itself there")
+        noun = "folder" if kind == stat.S_IFDIR else "file"
+        raise ValueError(f"{path} is a link or something else than a {noun}. Put the {noun} itself there")
     if mode & forbidden:
         rights = "w" if forbidden == _WRITE else "rwx"
         raise ValueError(

@@ -38,9 +38,9 @@ def check(variables: HostVariables, host: str) -> None:
         problem = inline_secrets.problem_of(variables.get(host, name), secret_files)
         if problem:
             raise VariableError(name, host, problem.text, problem.fix)
-    for name, found in _settings(variables, host):
-        if found:
-            raise VariableError(name, host, *found)
+    for name, setting_problem in _settings(variables, host):
+        if setting_problem:
+            raise VariableError(name, host, *setting_problem)
 
 
 def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[str, str] | None]]:

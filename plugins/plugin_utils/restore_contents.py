@@ -38,51 +38,51 @@ class ServiceData:
         return sum(entry["size"] for entry in self.delivered())
 
 
-def of_service(source: Source, found: Manifest, service: str, vault: VaultFiles | None) -> ServiceData:
+def of_service(source: Source, manifest: Manifest, service: str, vault: VaultFiles | None) -> ServiceData:
     """What the backup has of a service.
 
     Raises BackupError where the data is not in the backup, or cannot be decrypted.
     """
-    if service not in found.services:
+    if service not in manifest.services:
         raise BackupError(
-            f"{service} is not in the backup, which has {', '.join(found.services) or 'no service'}. Leave {service}"
+            f"{service} is not in the backup, which has {', '.join(manifest.services) or 'no service'}. Leave {service}"
             " out."
         )
     data = ServiceData()
     for name in _SECRETS.get(service, ()):
-        if name in found.missing:
+        if name in manifest.missing:
             raise BackupError(
-                f"{name} is not in the backup: {found.missing[name]}. Leave {service} out. The datasources, folders and"
-                " dashboards are in grafana/resources.json, for the module grafana_resources."
+                f"{name} is not in the backup: {manifest.missing[name]}. Leave {service} out. The datasources, folders"
+                " and dashboards are in grafana/resources.json, for the module grafana_resources."
             )
-        data.secrets[name.partition("/")[2]] = decrypted(source, found, name, vault)
-    for name, digest in found.files.items():
+        data.secrets[name.partition("/")[2]] = decrypted(source, manifest, name, vault)
+    for name, digest in manifest.files.items():
         if name.startswith(_DATA[service]):
             data.clear[name] = Delivered(path=name[len(_STRIPPED[service]) :], **digest)
     return data
 
 
-def images_of(found: Manifest) -> dict[str, list[str]]:
+def images_of(manifest: Manifest) -> dict[str, list[str]]:
     """The images of each service's containers at the backup."""
     images: dict[str, list[str]] = {}
-    for container in found.images:
+    for container in manifest.images:
         images.setdefault(container["service"], []).append(container["image"])
     return images
 
 
-def of_controller(source: Source, found: Manifest, vault: VaultFiles | None) -> dict[str, bytes]:
+def of_controller(source: Source, manifest: Manifest, vault: VaultFiles | None) -> dict[str, bytes]:
     """The files of the controller by their paths in its folder."""
-    names = [name[: -len(ENCRYPTED)] for name in found.files if name.startswith("controller/")]
+    names = [name[: -len(ENCRYPTED)] for name in manifest.files if name.startswith("controller/")]
     if not names:
         raise BackupError("The backup has no files of the controller. Use a backup with backup_secrets: encrypted.")
-    return {name.partition("/")[2]: decrypted(source, found, name, vault) for name in names}
+    return {name.partition("/")[2]: decrypted(source, manifest, name, vault) for name in names}
 
 
-def decrypted(source: Source, found: Manifest, name: str, vault: VaultFiles | None) -> bytes:
+def decrypted(source: Source, manifest: Manifest, name: str, vault: VaultFiles | None) -> bytes:
     """The content of a secret."""
     if vault is None:
         raise BackupError(f"vault_password: it is empty, and {name} is encrypted. Give the password of the backup.")
     stored = name + ENCRYPTED
-    if stored not in found.files:
+    if stored not in manifest.files:
         raise BackupError(f"{stored} is not in the backup. Use another backup.")
-    return vault.decrypt(source.content(stored, found.files[stored]["size"]), stored)
+    return vault.decrypt(source.content(stored, manifest.files[stored]["size"]), stored)

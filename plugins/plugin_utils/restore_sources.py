@@ -43,9 +43,9 @@ class ControllerSource:
 
     def manifest(self) -> Manifest:
         """Read all files of the backup. Raises BackupError."""
-        found = manifest.read(self._folder)
-        manifest.check(self._folder, found)
-        return found
+        backup_manifest = manifest.read(self._folder)
+        manifest.check(self._folder, backup_manifest)
+        return backup_manifest
 
     def content(self, name: str, size: int) -> bytes:
         """Read a file."""
@@ -59,19 +59,22 @@ class ControllerSource:
 
 
 class HostSource:
-    """A folder on the host itself. `found` is what the step look found, `run_step` runs a step of the module there."""
+    """A folder on the host itself.
+
+    `host_manifest` is the manifest that the step `look` read. `run_step` runs a step of the module on the host.
+    """
 
     def __init__(
-        self, folder: str, found: dict[str, Any], host_files: HostFiles, run_step: Callable[..., dict[str, Any]]
+        self, folder: str, host_manifest: dict[str, Any], host_files: HostFiles, run_step: Callable[..., dict[str, Any]]
     ) -> None:
         self._folder = folder
-        self._found = found
+        self._host_manifest = host_manifest
         self._host_files = host_files
         self._run_step = run_step
 
     def manifest(self) -> Manifest:
         """The manifest that the step has checked."""
-        return Manifest(**self._found)
+        return Manifest(**self._host_manifest)
 
     def content(self, name: str, size: int) -> bytes:
         """Read a file."""

@@ -75,9 +75,9 @@ def check(variables: HostVariables, roles: Sequence[str], hosts: Sequence[str], 
     """Raises ValueError with all values of hosts that the roles' argument specifications, or one of the rules, do not
     allow.
     """
-    found = problems(variables, roles, hosts, **rules)
-    if found:
-        raise ValueError("\n".join(found))
+    violations = problems(variables, roles, hosts, **rules)
+    if violations:
+        raise ValueError("\n".join(violations))
 
 
 def problems(

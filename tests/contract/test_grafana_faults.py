@@ -221,8 +221,8 @@ def test_a_service_account_whose_answer_is_lost_is_made_once(grafana, tmp_path, 
     grafana.wire.rule = losing("POST", words)
     assert grafana.run(grafana_service_account, **given)["actions"] == ["create service account", "create token"]
     assert not grafana.run(grafana_service_account, **given)["changed"]
-    (found,) = grafana.api("GET", "/api/serviceaccounts/search?query=ct-account")["serviceAccounts"]
-    assert len(grafana.api("GET", f"/api/serviceaccounts/{found['id']}/tokens")) == 1
+    (account,) = grafana.api("GET", "/api/serviceaccounts/search?query=ct-account")["serviceAccounts"]
+    assert len(grafana.api("GET", f"/api/serviceaccounts/{account['id']}/tokens")) == 1
     grafana.run(grafana_service_account, **given, state="absent")
 
 

@@ -297,8 +297,8 @@ def test_a_service_account_whose_name_differs_in_capitals_is_named(grafana, acco
 def test_the_token_of_a_disabled_account_is_kept(grafana, account):
     grafana.run(grafana_service_account, **account)
     token = Path(account["token_file"]).read_text()
-    found = grafana.api("GET", "/api/serviceaccounts/search?query=ct-account")["serviceAccounts"][0]
-    grafana.api("PATCH", f"/api/serviceaccounts/{found['id']}", {"isDisabled": True})
+    disabled_account = grafana.api("GET", "/api/serviceaccounts/search?query=ct-account")["serviceAccounts"][0]
+    grafana.api("PATCH", f"/api/serviceaccounts/{disabled_account['id']}", {"isDisabled": True})
     planned = grafana.run(grafana_service_account, check=True, **account)["actions"]
     assert grafana.run(grafana_service_account, **account)["actions"] == planned == ["update service account"]
     assert Path(account["token_file"]).read_text() == token

@@ -95,9 +95,9 @@ def look(grafana):
         }
         grafana.save(model)
         grafana.wire.clear()
-        found = dashboards.look(["ct-d"], Drawable(list(hosts), []))
-        assert not found["error"]
-        return found["dashboards"]["ct-d"]
+        look = dashboards.look(["ct-d"], Drawable(list(hosts), []))
+        assert not look["error"]
+        return look["dashboards"]["ct-d"]
 
     yield shown
     server.shutdown()

@@ -73,4 +73,4 @@ def sent(expr: str, chosen: Mapping[str, str | Sequence[str]], seconds: int) -> 
     values["__interval"] = f"{interval}s"
     values["__rate_interval"] = f"{max(interval + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL)}s"
     values["__range"], values["__range_s"] = f"{seconds}s", str(seconds)
-    return re.sub(r"\$(\w+)", lambda found: values[found[1]], expr)
+    return re.sub(r"\$(\w+)", lambda reference: values[reference[1]], expr)

@@ -114,8 +114,8 @@ def gpu_host(host: str, gpus: int, kind: str = "data center", profiling: bool = 
             if kind == "mig"
             else [labels]
         )
-        for one in parts:
-            yield from _gpu(one, kind, profiling and kind in ("data center", "mig"))
+        for entity_labels in parts:
+            yield from _gpu(entity_labels, kind, profiling and kind in ("data center", "mig"))
 
 
 def gpu_containers(
@@ -373,14 +373,14 @@ def write(series: list[Series], start: int, end: int, file: TextIO, interval: in
     """Write the samples from `start` to before `end` (Unix times) in the OpenMetrics format; returns how many."""
     times = range(start, end, interval)
     courses: dict[tuple[float, float, float | None, int], list[str]] = {}
-    for number, one in enumerate(series):
-        course = (one.low, one.high, one.rate, number % COURSES)
+    for number, entry in enumerate(series):
+        course = (entry.low, entry.high, entry.rate, number % COURSES)
         if course not in courses:
             courses[course] = [
                 f" {value:.10g} {time}\n"
-                for value, time in zip(_values(one, number % COURSES, times), times, strict=True)
+                for value, time in zip(_values(entry, number % COURSES, times), times, strict=True)
             ]
-        key = one.key()
+        key = entry.key()
         file.write(key + key.join(courses[course]))
     file.write("# EOF\n")
     return len(series) * len(times)

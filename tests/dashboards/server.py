@@ -66,9 +66,9 @@ class Prometheus:
         """The server's version."""
         return str(self._session.get(f"{self.url}/api/v1/status/buildinfo", timeout=10).json()["data"]["version"])
 
-    def _ask(self, what: str, parameters: Mapping[str, str | int]) -> list[dict[str, Any]]:
+    def _ask(self, endpoint: str, parameters: Mapping[str, str | int]) -> list[dict[str, Any]]:
         begin = time.perf_counter()
-        response = self._session.post(f"{self.url}/api/v1/{what}", data=parameters, timeout=60)
+        response = self._session.post(f"{self.url}/api/v1/{endpoint}", data=parameters, timeout=60)
         self.seconds = time.perf_counter() - begin
         answer = response.json()
         if answer["status"] != "success":

@@ -171,7 +171,7 @@ class Prometheus:
     def hosts(self) -> set[str]:
         """The hosts that are scraped."""
         answer = requests.get(f"{self.url}/api/v1/query", params={"query": "up"}, timeout=10).json()
-        return {one["metric"]["host"] for one in answer["data"]["result"]}
+        return {sample["metric"]["host"] for sample in answer["data"]["result"]}
 
     def backfill(self, moment: float) -> None:
         """Put a sample of an earlier moment into the volume."""
@@ -258,12 +258,12 @@ def prometheus_image() -> str:
     return images.build("prometheus", images.bases())
 
 
-def wait_until(condition: Callable[[], Any], what: str | Callable[[], Any], seconds: float = 30) -> Any:
+def wait_until(condition: Callable[[], Any], problem: str | Callable[[], Any], seconds: float = 30) -> Any:
     """The first true answer of the condition."""
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
         if answer:
             return answer
-        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
+        assert time.monotonic() < deadline, problem if isinstance(problem, str) else problem()
         time.sleep(0.2)

@@ -124,7 +124,11 @@ class Service:
         """What is seen of the service: the page, the files, and of the container the environment."""
         contents = [Path(item["path"]).read_text() for item in self.old["files"] + self.old["secret_files"]]
         environment = self.api.inspect_container(self.name)["Config"]["Env"]
-        return self.watch.answer(), *contents, next(one for one in environment if one.startswith("TZ="))
+        return (
+            self.watch.answer(),
+            *contents,
+            next(assignment for assignment in environment if assignment.startswith("TZ=")),
+        )
 
     def keeps_data(self) -> None:
         """The volume and what is in it are what they were."""
@@ -144,7 +148,9 @@ class Service:
 
     def left_clean(self) -> None:
         """There is one container and nothing beside the service's folder."""
-        assert [one["Names"] for one in self.api.containers(all=True, filters={"name": PREFIX})] == [[f"/{self.name}"]]
+        assert [container["Names"] for container in self.api.containers(all=True, filters={"name": PREFIX})] == [
+            [f"/{self.name}"]
+        ]
         config = Path(self.old["mounts"][0]["source"])
         assert [path.name for path in config.parent.iterdir() if re.search(self.name, path.name)] == []
         assert not Path(f"/var/lib/gpu_monitoring/{self.name}.journal").exists()

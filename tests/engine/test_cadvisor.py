@@ -29,10 +29,10 @@ class Watched:
     def series(self):
         """Name, labels, value and time in seconds of every series."""
         with urllib.request.urlopen(self._url, timeout=5) as answer:
-            found = SERIES.findall(answer.read().decode())
+            samples = SERIES.findall(answer.read().decode())
         return [
             (name, dict(LABEL.findall(labels)), float(value), int(moment or 0) / 1000)
-            for name, labels, value, moment in found
+            for name, labels, value, moment in samples
         ]
 
     def wait(self):
@@ -48,15 +48,17 @@ class Watched:
 
     def of(self, name, container):
         """Value and time of one series of a container; None if it does not exist."""
-        return next((one[2:] for one in self.series() if one[0] == name and one[1].get("name") == container), None)
+        return next(
+            (sample[2:] for sample in self.series() if sample[0] == name and sample[1].get("name") == container), None
+        )
 
     def wait_for(self, name, container, condition):
         """Value of a series once the condition holds; fails after 30 s."""
         deadline = time.monotonic() + 30
-        while not ((found := self.of(name, container)) and condition(found[0])):
-            assert time.monotonic() < deadline, f"{name} of {container} is {found}"
+        while not ((sample := self.of(name, container)) and condition(sample[0])):
+            assert time.monotonic() < deadline, f"{name} of {container} is {sample}"
             time.sleep(0.2)
-        return found[0]
+        return sample[0]
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +71,8 @@ def watched():
     try:
         cadvisor = role_service.start(client, options, PREFIX, images.service("cadvisor", on), "bridge")
         started.append(cadvisor)
-        one = Watched(role_service.address(cadvisor, "bridge"))
-        one.wait()
+        metrics = Watched(role_service.address(cadvisor, "bridge"))
+        metrics.wait()
         for name, limit in (("idle", None), ("greedy", "20m")):
             light = {
                 "name": f"{PREFIX}-{name}",
@@ -80,9 +82,9 @@ def watched():
                 "labels": {"team": "vision"},
             }
             started.append(client.containers.run(on["LAB_BASE"], ["sleep", "600"], **light))
-            one.wait_for("container_last_seen", f"{PREFIX}-{name}", bool)
+            metrics.wait_for("container_last_seen", f"{PREFIX}-{name}", bool)
         started[-1].exec_run(["sh", "-c", EXCEED])
-        yield one
+        yield metrics
     finally:
         for container in started:
             container.remove(force=True, v=True)
@@ -102,15 +104,19 @@ def test_a_container_that_does_nothing_is_measured_at_the_interval(watched):
 
 
 def test_only_containers_are_reported_and_none_of_their_labels(watched):
-    found = [one for one in watched.series() if one[0].startswith("container_") and one[0] != "container_scrape_error"]
-    assert {labels.get("name") for _name, labels, _value, _moment in found} >= {
+    samples = [
+        sample
+        for sample in watched.series()
+        if sample[0].startswith("container_") and sample[0] != "container_scrape_error"
+    ]
+    assert {labels.get("name") for _name, labels, _value, _moment in samples} >= {
         PREFIX,
         f"{PREFIX}-idle",
         f"{PREFIX}-greedy",
     }
-    assert all(labels.get("name") and labels.get("image") for _name, labels, _value, _moment in found)
+    assert all(labels.get("name") and labels.get("image") for _name, labels, _value, _moment in samples)
     assert not {
-        label for _name, labels, _value, _moment in found for label in labels if label.startswith("container_label")
+        label for _name, labels, _value, _moment in samples for label in labels if label.startswith("container_label")
     }
 
 

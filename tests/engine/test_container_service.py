@@ -53,7 +53,7 @@ def untouched(api, name, deployed, tmp_path):
     before = started(api, name), {path: state[2] for path, state in tree(tmp_path).items()}
     yield
     assert (started(api, name), {path: state[2] for path, state in tree(tmp_path).items()}) == before
-    assert [one["Names"] for one in api.containers(all=True, filters={"name": PREFIX})] == [[f"/{name}"]]
+    assert [container["Names"] for container in api.containers(all=True, filters={"name": PREFIX})] == [[f"/{name}"]]
 
 
 def test_first_deployment(api, options, deployed, tmp_path):
@@ -101,7 +101,7 @@ def test_check_mode_makes_the_same_plan(run, options, images, tmp_path):
     new = with_content(options, "two\n", image=images[1])
     planned = run(check=True, **new)
     assert planned["actions"] == [f"write {tmp_path}/etc/app.conf", "recreate container: env.VERSION, image"]
-    texts = [(one["before"], one["after"]) for one in planned["diff"]]
+    texts = [(change["before"], change["after"]) for change in planned["diff"]]
     assert texts[0] == ("one\n", "two\n")
     assert f"image: {images[1]}" in texts[1][1]
 
@@ -178,7 +178,7 @@ def test_a_renamed_container_and_another_name(api, run, options, deployed, image
     assert api.logs(client["Id"]) == b"one\n"
     api.remove_container(client["Id"])
     assert run(name=options["name"], state="absent")["actions"][0] == f"remove container {PREFIX}-prefixed"
-    assert [one["Id"] for one in api.containers(all=True, filters={"name": PREFIX})] == [foreign]
+    assert [container["Id"] for container in api.containers(all=True, filters={"name": PREFIX})] == [foreign]
 
 
 def test_a_log_that_cannot_be_read(run, options, deployed):
@@ -541,10 +541,15 @@ def test_a_volume_of_the_service_is_not_refused(run, options, tmp_path):
 
 def test_removal_of_what_is_remembered(api, run, options, deployed, tmp_path):
     absent = {"name": options["name"], "state": "absent", "networks": options["networks"]}
-    things = [f"container {options['name']}", f"{tmp_path}/etc/app.conf", f"{tmp_path}/etc/secret", f"network {PREFIX}"]
+    objects = [
+        f"container {options['name']}",
+        f"{tmp_path}/etc/app.conf",
+        f"{tmp_path}/etc/secret",
+        f"network {PREFIX}",
+    ]
     for check in (True, False):
         result = run(check=check, **absent)
-        assert result["actions"] == [f"remove {thing}" for thing in things]
+        assert result["actions"] == [f"remove {removed_object}" for removed_object in objects]
         assert SECRET not in json.dumps(result)
         assert bool(api.containers(all=True, filters={"name": PREFIX})) == bool(api.networks(names=[PREFIX])) == check
     assert not run(**absent)["changed"]

@@ -42,27 +42,27 @@ def service(api, run, images, tmp_path_factory):
 
 def killed(options, kill_at):
     """Run the module in a process of its own until it kills itself at a file operation."""
-    one = child.start(options, kill_at)
-    output = one.communicate()
-    assert one.returncode == -9, output
+    process = child.start(options, kill_at)
+    output = process.communicate()
+    assert process.returncode == -9, output
 
 
 def killed_at(proxy, options, moment, words):
     """Run it until the request with these words, and kill it before the engine gets that or after the engine did it."""
-    one = child.start(options)
+    process = child.start(options)
 
     def kill(asked):
         if asked == words:
-            one.kill()
-            one.wait()
+            process.kill()
+            process.wait()
             raise Dropped
 
     setattr(proxy, moment, kill)
     try:
-        output = one.communicate()
+        output = process.communicate()
     finally:
         setattr(proxy, moment, lambda words: None)
-    assert one.returncode == -9, output
+    assert process.returncode == -9, output
 
 
 def recovers(service, measured, number):
@@ -85,9 +85,9 @@ def ready(service):
 
 
 def test_these_are_all_requests_that_change_something(ready):
-    one = child.start(ready.wanted())
-    _output, errors = one.communicate()
-    assert one.returncode == 0, errors
+    process = child.start(ready.wanted())
+    _output, errors = process.communicate()
+    assert process.returncode == 0, errors
     assert ready.proxy.asked == REQUESTS
 
 
@@ -101,9 +101,9 @@ def reloaded(service):
 
 @pytest.mark.parametrize("change", [recreated, reloaded])
 def test_these_are_all_file_operations(ready, change):
-    one = child.start(change(ready))
-    _output, errors = one.communicate()
-    assert one.returncode == 0, errors
+    process = child.start(change(ready))
+    _output, errors = process.communicate()
+    assert process.returncode == 0, errors
     assert len(json.loads(errors)) == FILE_OPERATIONS, errors
 
 
@@ -112,7 +112,7 @@ def test_these_are_all_file_operations(ready, change):
 @pytest.mark.parametrize("words", REQUESTS)
 def test_a_kill_at_a_request(ready, measured, moment, words):
     killed_at(ready.proxy, ready.wanted(), moment, words)
-    up = [one["Names"] for one in ready.api.containers(filters={"name": f"^/{ready.name}(.previous)?$"})]
+    up = [container["Names"] for container in ready.api.containers(filters={"name": f"^/{ready.name}(.previous)?$"})]
     assert bool(up) == ((moment, words) not in GAP)
     recovers(ready, measured, REQUESTS.index(words) + len(moment))
 

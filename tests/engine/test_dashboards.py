@@ -55,31 +55,31 @@ ON_MIG = {"serves-with-triton": ("mig", False)}
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
-    found = []
+    fleet_series = []
     for host, (kind, profiling) in {**GPU_HOSTS, **dict.fromkeys(SERVERS, ("consumer", False)), **ON_MIG}.items():
-        found += [
+        fleet_series += [
             *series.gpu_host(host, 2, kind, profiling),
             *series.containers(host, 2, disk=kind != "consumer"),
             *series.machine(host, 2),
         ]
     for host, (kind, _profiling) in GPU_HOSTS.items():
-        found += series.gpu_containers(host, GIVEN, kind, usage=kind == "data center")
+        fleet_series += series.gpu_containers(host, GIVEN, kind, usage=kind == "data center")
     of_mig = [(host, "training-0") for host, (kind, _profiling) in GPU_HOSTS.items() if kind == "mig"]
     others = [(host, name) for host in GPU_HOSTS for name in ("training-0", "training-1") if (host, name) not in of_mig]
-    found += [*series.gpu_hours(others), *series.gpu_hours(of_mig, mig=True)]
-    found += [alert for host in (*GPU_HOSTS, WITHOUT_GPU) for alert in series.alerts(host)]
-    found += series.machine("monitor", 2)
-    found += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
-    found += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
-    found += [
+    fleet_series += [*series.gpu_hours(others), *series.gpu_hours(of_mig, mig=True)]
+    fleet_series += [alert for host in (*GPU_HOSTS, WITHOUT_GPU) for alert in series.alerts(host)]
+    fleet_series += series.machine("monitor", 2)
+    fleet_series += [*series.containers(WITHOUT_GPU, 2), *series.machine(WITHOUT_GPU, 2)]
+    fleet_series += [*series.gpu_host(SILENT, 2, "consumer"), series.up("model-server", SILENT, server="silent")]
+    fleet_series += [
         *series.machine(SILENT, 2),
         *series.gpu_containers(SILENT, ()),
         series.fresh("collector-stopped", works=False),
     ]
     for host, engine in SERVERS.items():
-        found += series.model_server(host, engine)
+        fleet_series += series.model_server(host, engine)
     with (folder / "series.om").open("w") as file:
-        series.write(found, START, END + series.SCRAPE_INTERVAL, file)
+        series.write(fleet_series, START, END + series.SCRAPE_INTERVAL, file)
     server.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", "series.om", ".")
     with server.served(folder) as started:
         yield started
@@ -119,9 +119,9 @@ def values_of(prometheus, query, chosen):
     """The values that a query draws."""
     expr = queries.sent(query.expr, chosen, SECONDS)
     if query.instant:
-        return [one["value"] for one in prometheus.query(expr, END)]
+        return [sample["value"] for sample in prometheus.query(expr, END)]
     step = queries.step(SECONDS)
-    return [value for one in prometheus.query_range(expr, END - SECONDS, END, step) for value in one["values"]]
+    return [value for samples in prometheus.query_range(expr, END - SECONDS, END, step) for value in samples["values"]]
 
 
 def chosen_on(host):
@@ -166,9 +166,9 @@ def test_a_host_without_a_gpu_can_be_chosen_on_gpu_host(prometheus):
         if variable["name"] == "host"
     ]
     selector = re.fullmatch(r"label_values\((.*), host\)", host["query"]["query"])[1]
-    found = {one["metric"]["host"] for one in prometheus.query(f"group by (host) ({selector})", END)}
-    assert {WITHOUT_GPU, *GPU_HOSTS} <= found
-    assert "monitor" not in found
+    chosen_hosts = {sample["metric"]["host"] for sample in prometheus.query(f"group by (host) ({selector})", END)}
+    assert {WITHOUT_GPU, *GPU_HOSTS} <= chosen_hosts
+    assert "monitor" not in chosen_hosts
 
 
 @pytest.mark.parametrize("dashboard", ["gpu-fleet", "gpu-host"])
@@ -177,7 +177,7 @@ def test_every_gpu_is_in_the_tables_and_none_is_in_trouble(prometheus, dashboard
     path = queries.FILES[0].with_name(f"{dashboard}.yml")
     [trouble] = [query for query in queries.of(path) if query.legend == "Trouble"]
     rows = prometheus.query(queries.sent(trouble.expr, chosen_on(host), SECONDS), END)
-    assert {(one["metric"]["gpu"], float(one["value"][1])) for one in rows} == {("0", 0), ("1", 0)}
+    assert {(row["metric"]["gpu"], float(row["value"][1])) for row in rows} == {("0", 0), ("1", 0)}
 
 
 def test_of_a_server_that_says_nothing_yet_no_panel_is_empty_that_verify_looks_at(prometheus):
@@ -214,8 +214,8 @@ def test_what_is_drawn_in_place_of_utilization_has_its_name(prometheus, host, sh
         for query in queries.of(path):
             if query.dashboard == "gpu-host" and "{{shown}}" in query.legend:
                 drawn |= {
-                    one["metric"].get("shown")
-                    for one in prometheus.query(
+                    sample["metric"].get("shown")
+                    for sample in prometheus.query(
                         queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END
                     )
                 }
@@ -233,8 +233,8 @@ def test_pcie_is_drawn_with_and_without_profiling(prometheus, host):
     assert [query.legend for query in asked] == ["GPU {{gpu}} PCIe received", "GPU {{gpu}} PCIe sent"]
     for query in asked:
         assert {
-            one["metric"]["gpu"]
-            for one in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)
+            sample["metric"]["gpu"]
+            for sample in prometheus.query(queries.sent(query.expr, {"host": host, "gpu": ["0", "1"]}, SECONDS), END)
         } == {"0", "1"}
 
 
@@ -319,7 +319,7 @@ HEALTHY = gpu("DCGM_FI_DEV_GPU_TEMP", 0), "50x60"
 
 
 @pytest.mark.parametrize(
-    ("found", "trouble"),
+    ("further_series", "trouble"),
     [
         ([], 0),
         ([(gpu("DCGM_FI_DEV_ROW_REMAP_PENDING", 0), "1x60")], 1),
@@ -339,8 +339,8 @@ HEALTHY = gpu("DCGM_FI_DEV_GPU_TEMP", 0), "50x60"
         ),
     ],
 )
-def test_trouble_of_a_gpu(tmp_path, found, trouble):
-    judge(tmp_path, [HEALTHY, *found], {"0": trouble})
+def test_trouble_of_a_gpu(tmp_path, further_series, trouble):
+    judge(tmp_path, [HEALTHY, *further_series], {"0": trouble})
 
 
 def test_a_lost_gpu_is_in_greater_trouble(tmp_path):
@@ -348,12 +348,16 @@ def test_a_lost_gpu_is_in_greater_trouble(tmp_path):
     judge(tmp_path, [HEALTHY, lost, (gpu("DCGM_EXP_XID_ERRORS_COUNT", 1, xid=79), "1x30 stale")], {"0": 0, "1": 10})
 
 
-def judge(folder, found, trouble):
+def judge(folder, input_series, trouble):
     """Have promtool compare the column Trouble of both dashboards that have it, five minutes after the series began."""
     tests = []
     for name, host in (("gpu-fleet", {"host": "h"}), ("gpu-host", {})):
         (query,) = [
-            one for path in queries.FILES if path.stem == name for one in queries.of(path) if one.legend == "Trouble"
+            candidate
+            for path in queries.FILES
+            if path.stem == name
+            for candidate in queries.of(path)
+            if candidate.legend == "Trouble"
         ]
         samples = [
             {"labels": labelled("", gpu=number, modelName="H100", **host), "value": value}
@@ -361,7 +365,7 @@ def judge(folder, found, trouble):
         ]
         expr = queries.sent(query.expr, {"host": "h", "gpu": ["0", "1"]}, 300)
         tests.append({"expr": expr, "eval_time": "5m", "exp_samples": samples})
-    inputs = [{"series": name, "values": values} for name, values in found]
+    inputs = [{"series": name, "values": values} for name, values in input_series]
     test = {"tests": [{"interval": "5s", "input_series": inputs, "promql_expr_test": tests}]}
     (folder / "test.yml").write_text(yaml.safe_dump(test))
     server.promtool(folder, "test", "rules", "test.yml")

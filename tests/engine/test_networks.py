@@ -25,7 +25,7 @@ def test_a_network_is_made_with_them_and_never_changed(api, run, service, capfd)
 
     other = run(**service, network_subnet="10.214.8.0/24", network_mtu=1400)
     assert "exists and has the subnet 10.214.7.0/24, not 10.214.8.0/24." in capfd.readouterr().err
-    assert (other["changed"], [one["Id"] for one in api.networks(names=[PREFIX])]) == (False, [network["Id"]])
+    assert (other["changed"], [network["Id"] for network in api.networks(names=[PREFIX])]) == (False, [network["Id"]])
 
 
 def test_a_subnet_that_another_network_has_is_refused(api, run, service):

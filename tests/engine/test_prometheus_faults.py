@@ -85,15 +85,18 @@ def refused(api, run, prometheus, measured):
 
     def see(wanted, words):
         name = prometheus.options["name"]
-        before, there = api.inspect_container(name)["Id"], wait_until(prometheus.samples, "Prometheus has samples")
+        before, samples_before = (
+            api.inspect_container(name)["Id"],
+            wait_until(prometheus.samples, "Prometheus has samples"),
+        )
         prometheus.watch.begin()
         with pytest.raises(Failed, match=words):
             run(**wanted)
         measured("old", prometheus.watch.longest())
         assert api.inspect_container(name)["Id"] == before
-        assert prometheus.samples() >= there
+        assert prometheus.samples() >= samples_before
         assert not run(**prometheus.options)["changed"]
-        wait_until(lambda: prometheus.samples() > there, "Prometheus continues to measure")
+        wait_until(lambda: prometheus.samples() > samples_before, "Prometheus continues to measure")
 
     return see
 

@@ -522,9 +522,9 @@ def test_queries_of_the_module_for_everybody(fleet):
         return run(prometheus_query_info, {"url": fleet.prometheus.url, "query": query, **given})
 
     assert {
-        one["labels"]["host"] for one in ask('up{job="node"}', until={"min_series": 2, "min_value": 1})["series"]
+        entry["labels"]["host"] for entry in ask('up{job="node"}', until={"min_series": 2, "min_value": 1})["series"]
     } == {"gpu1", "gpu2"}
-    assert [one["value"] for one in ask("vector(0) / 0")["series"]] == [None]
+    assert [entry["value"] for entry in ask("vector(0) / 0")["series"]] == [None]
     assert ask("vector(1)", time="1000")["series"] == [{"labels": {}, "value": 1, "timestamp": 1000}]
     assert ask("1 + 1")["series"][0]["value"] == 2
     assert ask("rate(up[1m])")["infos"]

@@ -81,7 +81,7 @@ def sliced(gpu: Gpu, *profiles: str) -> Gpu:
 
 
 def state(
-    there: Iterable[Gpu],
+    gpus: Iterable[Gpu],
     values: Mapping[str, Mapping[str, float]] | None = None,
     frozen: bool = False,
     lost: Iterable[Gpu] = (),
@@ -99,11 +99,14 @@ def state(
     host, MiB of memory and percent of utilization.
     """
     lines = []
-    for gpu in there:
+    for gpu in gpus:
         lines.append(
             f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id} {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}"
         )
-        lines += [f"instance {gpu.minor} {one.gi} {one.ci} {one.profile} {one.uuid}" for one in gpu.instances]
+        lines += [
+            f"instance {gpu.minor} {instance.gi} {instance.ci} {instance.profile} {instance.uuid}"
+            for instance in gpu.instances
+        ]
     lines += [
         f"value {entity} {field} {value}"
         for entity, fields in (values or {}).items()

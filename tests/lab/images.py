@@ -114,12 +114,12 @@ def bases() -> dict[str, str]:
 
 def service(folder: str, on: dict[str, str]) -> str:
     """Name of a service's image: the upstream one where its registry answers, otherwise built on these bases."""
-    one = next(one for one in SERVICES if one.folder == folder)
-    if not one.needs_gpu and upstream_answers(one.image.repository.partition("/")[0]):
-        reference = f"{one.image.repository}:{one.image.tag_of(one.image.version)}"
+    service_image = next(candidate for candidate in SERVICES if candidate.folder == folder)
+    if not service_image.needs_gpu and upstream_answers(service_image.image.repository.partition("/")[0]):
+        reference = f"{service_image.image.repository}:{service_image.image.tag_of(service_image.image.version)}"
         run("docker", "pull", "--quiet", reference)
         return reference
-    return build(one.folder, on)
+    return build(service_image.folder, on)
 
 
 def build_all() -> dict[str, str]:
@@ -129,7 +129,7 @@ def build_all() -> dict[str, str]:
     need_go()
     on = bases()
     with ThreadPoolExecutor(max_workers=2) as pool:
-        pending = {one.folder: pool.submit(service, one.folder, on) for one in SERVICES}
+        pending = {service_image.folder: pool.submit(service, service_image.folder, on) for service_image in SERVICES}
         pending |= {name: pool.submit(build, name, on) for name in ("host", "services")}
         pending |= {"toolkit": pool.submit(apt_repository), "driver": pool.submit(emulated_driver)}
         built = {name: future.result() for name, future in pending.items()}
@@ -171,31 +171,34 @@ def emulated_driver() -> str:
 
 def versions(images: dict[str, str]) -> dict[str, str]:
     """The roles' version variables for what the lab has: a built image says its own."""
-    found = {"nvidia_container_toolkit_version": TOOLKIT_VERSION}
-    for one in SERVICES:
-        built = run("docker", "inspect", "--format", '{{index .Config.Labels "lab.version"}}', images[one.folder])
-        found[one.variable] = built or one.image.version
-    return found
+    versions_by_variable = {"nvidia_container_toolkit_version": TOOLKIT_VERSION}
+    for service_image in SERVICES:
+        built = run(
+            "docker", "inspect", "--format", '{{index .Config.Labels "lab.version"}}', images[service_image.folder]
+        )
+        versions_by_variable[service_image.variable] = built or service_image.image.version
+    return versions_by_variable
 
 
 def variables(images: dict[str, str]) -> dict[str, str]:
     """What a site with these mirrors sets: versions, the toolkit's key and the image that shows whether containers get
     GPUs.
     """
-    found = versions(images)
-    exporter = next(one for one in SERVICES if one.folder == "dcgm_exporter")
-    return found | {
+    lab_versions = versions(images)
+    exporter = next(service_image for service_image in SERVICES if service_image.folder == "dcgm_exporter")
+    reference = exporter.reference(lab_versions[exporter.variable])
+    return lab_versions | {
         "nvidia_container_toolkit_key_fingerprint": (Path(images["toolkit"]) / "fingerprint").read_text().strip(),
-        "nvidia_container_toolkit_verify_image": f"registry.lab:5000/{exporter.reference(found[exporter.variable])}",
+        "nvidia_container_toolkit_verify_image": f"registry.lab:5000/{reference}",
     }
 
 
 def push(images: dict[str, str], registry: str) -> None:
     """Put every service's image into the lab's registry."""
-    there = versions(images)
-    for one in SERVICES:
-        target = f"{registry}/{one.reference(there[one.variable])}"
-        run("docker", "tag", images[one.folder], target)
+    lab_versions = versions(images)
+    for service_image in SERVICES:
+        target = f"{registry}/{service_image.reference(lab_versions[service_image.variable])}"
+        run("docker", "tag", images[service_image.folder], target)
         run("docker", "push", "--quiet", target)
 
 
@@ -212,7 +215,11 @@ def rpm_repositories(image: str, apt_folder: str) -> str:
 def table(images: dict[str, str]) -> str:
     """What is real in this lab and what stands in."""
     rows = [
-        (one.path, "upstream image" if not images[one.folder].startswith(PREFIX) else one.stands_in) for one in SERVICES
+        (
+            service_image.path,
+            "upstream image" if not images[service_image.folder].startswith(PREFIX) else service_image.stands_in,
+        )
+        for service_image in SERVICES
     ]
     rows += [
         (
@@ -228,4 +235,4 @@ def table(images: dict[str, str]) -> str:
             "a stand-in: libnvidia-ml and nvidia-smi that report made-up GPUs, device nodes without a device",
         ),
     ]
-    return "\n".join(f"  {what:<42} {kind}" for what, kind in rows)
+    return "\n".join(f"  {part:<42} {kind}" for part, kind in rows)

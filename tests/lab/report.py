@@ -59,10 +59,10 @@ def targets(where: dict[str, Any]) -> dict[str, dict[str, str]]:
         f"{where['prometheus']}/api/v1/targets", params={"state": "active"}, timeout=10
     )
     answer.raise_for_status()
-    found: dict[str, dict[str, str]] = {}
+    health: dict[str, dict[str, str]] = {}
     for target in answer.json()["data"]["activeTargets"]:
-        found.setdefault(target["labels"]["job"], {})[target["labels"]["host"]] = target["health"]
-    return found
+        health.setdefault(target["labels"]["job"], {})[target["labels"]["host"]] = target["health"]
+    return health
 
 
 def wait_for_samples(where: dict[str, Any], deadline: float) -> None:
@@ -101,7 +101,7 @@ def panels(where: dict[str, Any]) -> list[tuple[str, int, str]]:
             f"{where['grafana']}/api/ds/query", json={"queries": queries, "from": "now-5m", "to": "now"}, timeout=10
         )
         result.raise_for_status()
-        frames = [frame for one in result.json()["results"].values() for frame in one["frames"]]
+        frames = [frame for query_result in result.json()["results"].values() for frame in query_result["frames"]]
         values = [frame["data"]["values"][-1][-1] for frame in frames if frame["data"]["values"]]
         shown = ", ".join(f"{value:.2f}" for value in sorted(values, reverse=True)[:6])
         rows.append((panel["title"], len(values), shown))

@@ -31,10 +31,10 @@ def succeeds(*command: str) -> bool:
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float) -> None:
+def wait_for(condition: Callable[[], bool], expectation: str, seconds: float) -> None:
     """Return once the condition holds; LabError after the time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise LabError(f"{what} did not come true within {seconds:.0f} s")
+            raise LabError(f"{expectation} did not come true within {seconds:.0f} s")
         time.sleep(0.3)

@@ -23,11 +23,11 @@ class Life:
 
 def _changed(change: Callable[[Series], tuple[Part, ...] | None]) -> list[Series]:
     """The healthy fleet; `change` gives the parts of a series after BEGIN, or None to leave it as it is."""
-    found = []
+    changed = []
     for entry in healthy(_SAMPLES):
         parts, (start, step, _count) = change(entry), entry.parts[0]
-        found.append(entry if parts is None else Series(entry.name, entry.labels, ((start, step, BEGIN), *parts)))
-    return found
+        changed.append(entry if parts is None else Series(entry.name, entry.labels, ((start, step, BEGIN), *parts)))
+    return changed
 
 
 def _later(entry: Series, samples: int) -> Part:
@@ -163,19 +163,19 @@ def _had_errors(samples: int) -> list[Series]:
 
 def _renamed(**labels: str) -> list[Series]:
     """Series with errors of long ago get new values of these labels at BEGIN."""
-    found = []
+    renamed = []
     for entry in _had_errors(_SAMPLES):
         if not labels.keys() <= entry.labels.keys():
-            found.append(entry)
+            renamed.append(entry)
             continue
         start, step, count = entry.parts[0]
-        found.append(Series(entry.name, entry.labels, ((start, step, BEGIN), (STALE, 0, 1))))
-        found.append(
+        renamed.append(Series(entry.name, entry.labels, ((start, step, BEGIN), (STALE, 0, 1))))
+        renamed.append(
             Series(
                 entry.name, {**entry.labels, **labels}, ((None, 0, BEGIN), (start + step * BEGIN, step, count - BEGIN))
             )
         )
-    return found
+    return renamed
 
 
 def away(samples: int, end: int) -> list[Series]:
@@ -207,7 +207,7 @@ def _gpu_with_errors_is_added() -> list[Series]:
 
 def _full_by_nature() -> list[Series]:
     """File systems that are always full, or in memory, and one of the network that was mounted read-only."""
-    found = []
+    filesystems = []
     for fstype in ("squashfs", "iso9660", "tmpfs", "overlay", "erofs", "nfs4"):
         labels = {
             "job": "node",
@@ -219,8 +219,8 @@ def _full_by_nature() -> list[Series]:
         }
         read_only = 0 if fstype in ("tmpfs", "overlay") else 1
         for metric, value in (("size_bytes", 1e9), ("avail_bytes", 0), ("readonly", read_only)):
-            found.append(Series(f"node_filesystem_{metric}", labels, ((value, 0, _SAMPLES),)))
-    return found
+            filesystems.append(Series(f"node_filesystem_{metric}", labels, ((value, 0, _SAMPLES),)))
+    return filesystems
 
 
 def _idle_remote_write(entry: Series) -> tuple[Part, ...] | None:
@@ -230,15 +230,15 @@ def _idle_remote_write(entry: Series) -> tuple[Part, ...] | None:
 
 def _unused_interfaces() -> list[Series]:
     """An interface that is down on purpose, and one of a bond that only receives a broken packet now and then."""
-    found = []
+    interfaces = []
     for device, errors in (("eth1", 0.0), ("eth2", 1.0)):
         labels = {"job": "node", "host": "gpu1", "instance": "gpu1:node", "device": device}
-        found.append(series("node_network_receive_errs_total", labels, (0, errors, _SAMPLES)))
-        found += [
+        interfaces.append(series("node_network_receive_errs_total", labels, (0, errors, _SAMPLES)))
+        interfaces += [
             series(f"node_network_{name}_total", labels, (0, 0, _SAMPLES))
             for name in ("receive_packets", "transmit_errs", "transmit_packets")
         ]
-    return found
+    return interfaces
 
 
 def _xid_of_old(entry: Series) -> tuple[Part, ...] | None:

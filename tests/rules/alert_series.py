@@ -153,7 +153,7 @@ def gpu_labels(gpu: int, host: str = "gpu1") -> dict[str, str]:
 
 def healthy(samples: int) -> list[Series]:
     """All series of the fleet for a number of samples."""
-    found = [
+    fleet_series = [
         series("up", {"job": job, "host": host, "instance": f"{host}:{job}", "team": "vision", **more}, (1, 0, samples))
         for job, host, more in (
             ("nvidia-gpu", "gpu1", {}),
@@ -166,7 +166,7 @@ def healthy(samples: int) -> list[Series]:
         )
     ]
     for gpu in (0, 1):
-        found += [series(key, gpu_labels(gpu), (start, step, samples)) for key, (start, step) in GPU.items()]
+        fleet_series += [series(key, gpu_labels(gpu), (start, step, samples)) for key, (start, step) in GPU.items()]
     for name in ("cadvisor", "training"):
         labels = {
             "job": "cadvisor",
@@ -176,15 +176,15 @@ def healthy(samples: int) -> list[Series]:
             "id": f"/docker/{name}",
             "image": "x",
         }
-        found += [series(key, labels, (start, step, samples)) for key, (start, step) in CONTAINER.items()]
+        fleet_series += [series(key, labels, (start, step, samples)) for key, (start, step) in CONTAINER.items()]
     for job, host, metrics in (
         ("node", "gpu1", MACHINE),
         ("prometheus", "monitor1", PROMETHEUS),
         ("alertmanager", "monitor1", ALERTMANAGER),
     ):
         labels = {"job": job, "host": host, "instance": f"{host}:{job}"}
-        found += [series(key, labels, (start, step, samples)) for key, (start, step) in metrics.items()]
-    return [*found, *(allocated(name, gpu, samples) for name, gpus in ALLOCATED.items() for gpu in gpus)]
+        fleet_series += [series(key, labels, (start, step, samples)) for key, (start, step) in metrics.items()]
+    return [*fleet_series, *(allocated(name, gpu, samples) for name, gpus in ALLOCATED.items() for gpu in gpus)]
 
 
 def allocated(name: str, gpu: int, samples: int, host: str = "gpu1") -> Series:

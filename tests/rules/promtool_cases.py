@@ -22,11 +22,13 @@ def expectation(expression: str, samples: float, *labels: str) -> dict[str, Any]
     }
 
 
-def case(name: str, found: Sequence[Series], *expected: dict[str, Any], interval: str = f"{STEP}s") -> dict[str, Any]:
+def case(
+    name: str, input_series: Sequence[Series], *expected: dict[str, Any], interval: str = f"{STEP}s"
+) -> dict[str, Any]:
     """A test with these series."""
     return {
         "name": name,
         "interval": interval,
-        "input_series": [entry.written() for entry in found],
+        "input_series": [entry.written() for entry in input_series],
         "promql_expr_test": [*expected],
     }

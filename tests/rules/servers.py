@@ -9,15 +9,15 @@ import time
 import requests
 
 
-def wait_until(condition, what, seconds=30):
+def wait_until(condition, problem, seconds=30):
     """The first true answer of `condition`."""
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(requests.ConnectionError, requests.HTTPError):
-            found = condition()
-            if found:
-                return found
-        assert time.monotonic() < deadline, f"after {seconds} s: {what}"
+            answer = condition()
+            if answer:
+                return answer
+        assert time.monotonic() < deadline, f"after {seconds} s: {problem}"
         time.sleep(0.1)
 
 
@@ -35,9 +35,9 @@ class Prometheus:
         self.login = login
 
     def query(self, expression):
-        found = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, auth=self.login, timeout=10)
-        found.raise_for_status()
-        return [(sample["metric"], float(sample["value"][1])) for sample in found.json()["data"]["result"]]
+        response = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, auth=self.login, timeout=10)
+        response.raise_for_status()
+        return [(sample["metric"], float(sample["value"][1])) for sample in response.json()["data"]["result"]]
 
     def own(self, name):
         """The value of one of its own metrics."""

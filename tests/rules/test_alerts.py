@@ -39,10 +39,10 @@ def rules() -> list[dict[str, Any]]:
 
 def of_fault(fault: Fault, convert: Callable[[Series], Series]) -> dict[str, Any]:
     """A test that the alerts of a fault fire, and before it none."""
-    found = [convert(entry) for entry in fault.applied(healthy(fault.samples()))]
+    converted = [convert(entry) for entry in fault.applied(healthy(fault.samples()))]
     end = BEGIN + fault.minutes * MINUTE
     names = [f'alertname="{alert}"' for alert in fault.raises]
-    return case(fault.name, found, expectation(FIRING, BEGIN - 1), expectation(FIRING, end, *names))
+    return case(fault.name, converted, expectation(FIRING, BEGIN - 1), expectation(FIRING, end, *names))
 
 
 @pytest.mark.parametrize("generation", ["4.8", "4.9"])
@@ -124,7 +124,7 @@ def test_errors_of_long_ago_raise_nothing_after_the_monitoring_host_was_away(tes
 
 def test_a_file_system_that_becomes_read_only_is_reported_for_a_day(test_rules):
     labels = {"job": "node", "host": "gpu1", "mountpoint": "/", "fstype": "ext4"}
-    found = [
+    filesystems = [
         Series("up", {"job": "node", "host": "gpu1"}, ((1, 0, 1500),)),
         Series("node_filesystem_readonly", labels, ((0, 0, 750), (1, 0, 750))),
         Series("node_filesystem_readonly", {**labels, "mountpoint": "/mnt/sets"}, ((1, 0, 1500),)),
@@ -138,7 +138,7 @@ def test_a_file_system_that_becomes_read_only_is_reported_for_a_day(test_rules):
         }
         for minute, fires in times.items()
     ]
-    test_rules([case("read-only", found, *expected, interval="2m")], evaluation="5m", only="alerts-machines.yml")
+    test_rules([case("read-only", filesystems, *expected, interval="2m")], evaluation="5m", only="alerts-machines.yml")
 
 
 def test_a_site_sets_thresholds_durations_severities_and_leaves_alerts_out(test_rules):
@@ -150,13 +150,13 @@ def test_a_site_sets_thresholds_durations_severities_and_leaves_alerts_out(test_
     hot = Fault("hot memory", (), {"DCGM_FI_DEV_MEMORY_TEMP": ((120, 0, 600),)}, {"gpu": "0"}, 10)
     firing = 'group by (alertname, severity) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
     raised = 'alertname="GpuHot",severity="page"'
-    found = hot.applied(healthy(hot.samples()))
+    of_hot = hot.applied(healthy(hot.samples()))
     down = next(fault for fault in OF_TARGETS if fault.raises == ("HostDown",))
     of_down = [entry for entry in down.applied(healthy(down.samples())) if "GPU_TEMP" not in entry.name]
     tests = [
         case(
             "hot",
-            found,
+            of_hot,
             expectation(firing, 1),
             expectation(firing, 2, raised),
             expectation(firing, BEGIN + 18, raised),
@@ -246,9 +246,11 @@ NAMED = 'group by (name, gpu, modelName, team, container_label_job) (ALERTS{aler
 OF_GPU = 'gpu="0",modelName="NVIDIA H100",team="vision"'
 
 
-def of_idle(name: str, found: list[Series], *raised: str) -> dict[str, Any]:
+def of_idle(name: str, input_series: list[Series], *raised: str) -> dict[str, Any]:
     """A test that alerts of an idle GPU have these labels, whatever else the containers are."""
-    return case(name, found, expectation(NAMED, BEGIN + 62 * MINUTE, *(f"{OF_GPU}{labels}" for labels in raised)))
+    return case(
+        name, input_series, expectation(NAMED, BEGIN + 62 * MINUTE, *(f"{OF_GPU}{labels}" for labels in raised))
+    )
 
 
 def test_an_idle_gpu_is_reported_with_each_container_of_users_that_has_it(test_rules):
@@ -283,18 +285,18 @@ def test_an_idle_gpu_is_reported_while_its_host_gets_another_label(test_rules):
 def test_an_idle_instance_of_mig_is_reported_with_its_container(test_rules):
     samples = IDLE.samples()
     instances = {"1": 0.01, "2": 0.6}
-    found = []
+    of_instances = []
     for instance, active in instances.items():
         labels = {**gpu_labels(0), "GPU_I_ID": instance, "GPU_I_PROFILE": "3g.40gb"}
-        found += [
+        of_instances += [
             series("DCGM_FI_PROF_GR_ENGINE_ACTIVE", labels, (active, 0, samples)),
             series("DCGM_FI_DEV_FB_USED", labels, (9000, 0, samples)),
         ]
         given = {**container_labels(f"job-{instance}", 0), "GPU_I_ID": instance, "via": "cdi"}
-        found.append(series("container_gpu_info", given, (1, 0, samples)))
+        of_instances.append(series("container_gpu_info", given, (1, 0, samples)))
     firing = 'group by (name, GPU_I_ID, GPU_I_PROFILE) (ALERTS{alertstate="firing",alertname="GpuAllocatedIdle"})'
     raised = expectation(firing, BEGIN + 62 * MINUTE, 'name="job-1",GPU_I_ID="1",GPU_I_PROFILE="3g.40gb"')
-    test_rules([case("MIG", found, raised)])
+    test_rules([case("MIG", of_instances, raised)])
 
 
 def test_the_summary_of_an_idle_gpu_names_the_container(test_rules):
@@ -326,9 +328,9 @@ def test_a_missing_gpu_is_not_forgotten_while_prometheus_is_away(test_rules):
 
     firing = 'group by (alertname, gpu) (ALERTS{alertstate="firing",alertname="GpuMissing"})'
     missing = 'alertname="GpuMissing",gpu="1"'
-    found = [with_break(entry) for entry in healthy(end)]
+    interrupted = [with_break(entry) for entry in healthy(end)]
     test_rules(
-        [case("away", found, expectation(firing, BEGIN + break_ - 1, missing), expectation(firing, end, missing))]
+        [case("away", interrupted, expectation(firing, BEGIN + break_ - 1, missing), expectation(firing, end, missing))]
     )
 
 
@@ -376,7 +378,7 @@ def test_an_alert_about_a_gpu_with_instances_of_mig_fires_once(test_rules):
 
 def test_the_memory_of_an_instance_of_mig_is_named(test_rules):
     labels = {**gpu_labels(0), "GPU_I_ID": "7", "GPU_I_PROFILE": "1g.10gb"}
-    found = [
+    of_instance = [
         series(name, labels, (value, 0, 60))
         for name, value in {"DCGM_FI_DEV_FB_USED": 9900, "DCGM_FI_DEV_FB_FREE": 100}.items()
     ]
@@ -387,7 +389,7 @@ def test_the_memory_of_an_instance_of_mig_is_named(test_rules):
         "exp_annotations": {"summary": summary, "description": rule["annotations"]["description"]},
     }
     told = {"eval_time": "25m", "alertname": "GpuMemoryFull", "exp_alerts": [alert]}
-    test_rules([{**case("told", found), "alert_rule_test": [told]}])
+    test_rules([{**case("told", of_instance), "alert_rule_test": [told]}])
 
 
 def test_no_alert_ends_between_the_xid_of_a_gpu_and_that_the_gpu_is_missing(test_rules):
@@ -411,9 +413,9 @@ def test_no_alert_ends_between_the_xid_of_a_gpu_and_that_the_gpu_is_missing(test
 def test_too_few_gpus_have_the_labels_of_their_host(test_rules):
     fault = next(fault for fault in OF_GPUS if fault.raises == ("GpuCountLow",))
     firing = 'group by (host, team) (ALERTS{alertstate="firing",alertname="GpuCountLow"})'
-    found = fault.applied(healthy(fault.samples()))
+    of_fault = fault.applied(healthy(fault.samples()))
     test_rules(
-        [case("labels", found, expectation(firing, BEGIN + fault.minutes * MINUTE, 'host="gpu1",team="vision"'))]
+        [case("labels", of_fault, expectation(firing, BEGIN + fault.minutes * MINUTE, 'host="gpu1",team="vision"'))]
     )
 
 

@@ -38,11 +38,11 @@ def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus)
             host: stack.enter_context(serve({"/metrics": answer(release, host)})) for host, release in releases.items()
         }
         targets = [group(port, host) for host, port in ports.items()]
-        one = prometheus(config(fleet({}, WATCHER, {**SECOND, "prometheus_gpu_targets": targets})))
+        server = prometheus(config(fleet({}, WATCHER, {**SECOND, "prometheus_gpu_targets": targets})))
 
         def legacy(host):
             own = {"host", "instance", "UUID"}
-            series = one.query(
+            series = server.query(
                 f'{{__name__=~"DCGM_.*",__name__!~".*(_RATIO|_BYTES|_HERTZ|_JOULES_TOTAL)",host="{host}"}}'
             )
             assert all(labels["UUID"] == f"GPU-{host}" for labels, _value in series)
@@ -53,9 +53,9 @@ def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus)
 
         wait_until(lambda: all(len(legacy(host)) == 10 for host in releases), "not all is there")
         assert legacy("gpu1") == legacy("gpu2") == legacy("gpu3")
-        assert {labels["modelName"] for labels, _value in one.query('{__name__=~"DCGM_.*"}')} == {"NVIDIA H100"}
-        assert {value for _labels, value in one.query("DCGM_FI_DEV_GPU_UTIL")} == {37}
-        assert not one.query('{__name__=~"DCGM_.*",hostname!=""}') and not one.query(
+        assert {labels["modelName"] for labels, _value in server.query('{__name__=~"DCGM_.*"}')} == {"NVIDIA H100"}
+        assert {value for _labels, value in server.query("DCGM_FI_DEV_GPU_UTIL")} == {37}
+        assert not server.query('{__name__=~"DCGM_.*",hostname!=""}') and not server.query(
             '{__name__=~"DCGM_.*",Hostname!=""}'
         )
 
@@ -63,11 +63,11 @@ def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus)
 def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
     with serve({"/metrics": "up_and_running 1\n", "/v2/metrics": "requests 3\n"}) as port:
         folder = config(fleet({}, WATCHER, {**SECOND, "prometheus_node_targets": [group(port, "gpu1")]}))
-        one = prometheus(folder)
-        wait_until(lambda: one.query('up{job="node",host="gpu1"} == 1'), "gpu1 is not up")
+        sender = prometheus(folder)
+        wait_until(lambda: sender.query('up{job="node",host="gpu1"} == 1'), "gpu1 is not up")
         reloaded, series = (
-            one.own("prometheus_config_last_reload_success_timestamp_seconds"),
-            one.own("prometheus_tsdb_head_series_created_total"),
+            sender.own("prometheus_config_last_reload_success_timestamp_seconds"),
+            sender.own("prometheus_tsdb_head_series_created_total"),
         )
 
         def put(name, groups):
@@ -79,16 +79,16 @@ def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
         put("node", [group(port, "gpu1"), group(port, "gpu2")])
         server = {"server": "llama", "__metrics_path__": "/v2/metrics", "__scheme__": "http"}
         put("model-server", [group(port, "gpu2", **server)])
-        wait_until(lambda: one.query('up{job="node",host="gpu2"} == 1'), "gpu2 is not up")
+        wait_until(lambda: sender.query('up{job="node",host="gpu2"} == 1'), "gpu2 is not up")
         wait_until(
-            lambda: one.query('requests{job="model-server",host="gpu2",server="llama"} == 3'),
+            lambda: sender.query('requests{job="model-server",host="gpu2",server="llama"} == 3'),
             "the model server is not scraped",
         )
         put("node", [group(port, "gpu1")])
-        wait_until(lambda: not one.query('up{host="gpu2",job="node"}'), "gpu2 is still there")
-        assert one.query('up{job="node",host="gpu1"} == 1')
-        assert one.own("prometheus_config_last_reload_success_timestamp_seconds") == reloaded
-        assert one.own("prometheus_tsdb_head_series_created_total") > series
+        wait_until(lambda: not sender.query('up{host="gpu2",job="node"}'), "gpu2 is still there")
+        assert sender.query('up{job="node",host="gpu1"} == 1')
+        assert sender.own("prometheus_config_last_reload_success_timestamp_seconds") == reloaded
+        assert sender.own("prometheus_tsdb_head_series_created_total") > series
 
 
 def test_a_removed_container_is_missing_at_once_and_an_empty_answer_is_no_failure(config, prometheus):
@@ -103,15 +103,15 @@ def test_a_removed_container_is_missing_at_once_and_an_empty_answer_is_no_failur
             "prometheus_cadvisor_targets": [group(port, "gpu1")],
             "prometheus_gpu_targets": [group(port, "gpu1", __metrics_path__="/empty")],
         }
-        one = prometheus(config(fleet({}, WATCHER, {**SECOND, **variables})))
-        wait_until(lambda: len(one.query("container_memory_usage_bytes")) == 2, "the containers are not there")
+        server = prometheus(config(fleet({}, WATCHER, {**SECOND, **variables})))
+        wait_until(lambda: len(server.query("container_memory_usage_bytes")) == 2, "the containers are not there")
         pages["/metrics"] = containers("web")
         wait_until(
-            lambda: [labels["name"] for labels, _value in one.query("container_memory_usage_bytes")] == ["web"],
+            lambda: [labels["name"] for labels, _value in server.query("container_memory_usage_bytes")] == ["web"],
             "the container is still drawn",
             5,
         )
-        assert one.query('up{job="nvidia-gpu"} == 1')
+        assert server.query('up{job="nvidia-gpu"} == 1')
 
 
 @pytest.fixture
@@ -153,8 +153,8 @@ def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(
         inventory = fleet({}, WATCHER, variables)
         command = service("prometheus", "prometheus", inventory, "monitor1", tmp_path)["command"]
         flags = [flag for flag in command if flag.startswith(("--web.external-url", "--web.route-prefix", "--rules."))]
-        one = prometheus(config(inventory), *flags, path="/prometheus")
-        assert wait_until(lambda: one.query("gpu_busy"), "the sender has no samples")[0][0].get("site") is None
+        sender = prometheus(config(inventory), *flags, path="/prometheus")
+        assert wait_until(lambda: sender.query("gpu_busy"), "the sender has no samples")[0][0].get("site") is None
         [(labels, _value)] = wait_until(
             lambda: receiver.query('gpu_busy{site="lab"}'), "no sample reached the receiver"
         )

@@ -101,7 +101,7 @@ def notifying(start_alertmanager, url, *further, severity="page"):
     """A client of an Alertmanager whose receiver `page` has webhooks."""
     receivers = [
         {"name": "nobody"},
-        {"name": "page", "webhook_configs": [{"url": one} for one in (url, *further)]},
+        {"name": "page", "webhook_configs": [{"url": webhook_url} for webhook_url in (url, *further)]},
     ]
     routes = [{"receiver": "page", "matchers": [f"severity={severity}"]}]
     route = {"receiver": "nobody", "group_by": ["host"], "group_wait": "0s", "routes": routes}

@@ -42,12 +42,12 @@ not answer keeps its version and its digest.
 
 def variables() -> dict[str, str]:
     """The variable of the version by name of the image."""
-    found = {}
+    variables_by_image = {}
     for defaults in sorted(ROOT.glob("roles/*/defaults/main.yml")):
         for variable, name in _READS_TABLE.findall(defaults.read_text()):
             if variable.endswith("_version"):
-                found[name] = variable
-    return found
+                variables_by_image[name] = variable
+    return variables_by_image
 
 
 def _reference(image: DefaultImage) -> str:

@@ -39,8 +39,8 @@ def start(engine: docker.DockerClient, options: dict[str, Any], name: str, image
         detach=True,
         network=network,
         mounts=[
-            docker.types.Mount(one["target"], one["source"], type=one["type"], read_only=one["read_only"])
-            for one in options["mounts"]
+            docker.types.Mount(mount["target"], mount["source"], type=mount["type"], read_only=mount["read_only"])
+            for mount in options["mounts"]
         ],
         cap_drop=options["cap_drop"],
         cap_add=options["cap_add"],

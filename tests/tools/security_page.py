@@ -82,7 +82,7 @@ def _listening(options: dict[str, Any]) -> tuple[str, str]:
 
 def _mounts(options: dict[str, Any]) -> str:
     return (
-        ", ".join(f"`{one['source']}`{'' if one.get('read_only') else ' (writes)'}" for one in options["mounts"])
+        ", ".join(f"`{mount['source']}`{'' if mount.get('read_only') else ' (writes)'}" for mount in options["mounts"])
         or "none"
     )
 
@@ -115,7 +115,7 @@ def tables() -> str:
         "",
     ]
     for container, reasons in EXCEPTIONS.items():
-        lines += [f"- {container}, {what}: {why}." for what, why in reasons.items()]
+        lines += [f"- {container}, {exception}: {why}." for exception, why in reasons.items()]
     return "\n".join(lines)
 
 

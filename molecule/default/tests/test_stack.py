@@ -63,9 +63,9 @@ def test_panel_shows_data_through_grafana(grafana, expression):
 
 @pytest.mark.parametrize("name", ["gpu1", "gpu2"])
 def test_every_gpu_of_the_host_is_seen(host, prometheus, name):
-    there = set(host(name).check_output("nvidia-smi --query-gpu=uuid --format=csv,noheader,nounits").split())
+    uuids = set(host(name).check_output("nvidia-smi --query-gpu=uuid --format=csv,noheader,nounits").split())
     seen = {sample["metric"]["UUID"] for sample in prometheus.query(f'DCGM_FI_DEV_GPU_UTIL{{host="{name}"}}')}
-    assert seen == there
+    assert seen == uuids
     assert not prometheus.query('{__name__=~"DCGM_.*",Hostname!=""}')
 
 

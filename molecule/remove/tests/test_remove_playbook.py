@@ -52,13 +52,13 @@ def test_a_dry_run_removes_nothing(deployed, remove):
     before = [left(name) for name in HOSTS]
     run = remove("--check", "--diff")
     assert changed(run) > 0
-    for thing in (
+    for part in (
         "container dcgm-exporter",
         "network monitoring",
         "nvidia-container-toolkit.sources",
         "/etc/docker/daemon.json",
     ):
-        assert thing in run.output
+        assert part in run.output
     assert [left(name) for name in HOSTS] == before
 
 

@@ -283,8 +283,10 @@ def test_a_container_has_no_right_but_those_of_the_page(name, service):
     host = container["HostConfig"]
     assert not host["Privileged"]
     assert host["CapDrop"] == ["ALL"]
-    assert {one.removeprefix("CAP_") for one in host["CapAdd"] or []} <= {one for one in exceptions if one.isupper()}
-    assert [one.removesuffix(":true") for one in host["SecurityOpt"]] == ["no-new-privileges"]
+    assert {capability.removeprefix("CAP_") for capability in host["CapAdd"] or []} <= {
+        exception for exception in exceptions if exception.isupper()
+    }
+    assert [option.removesuffix(":true") for option in host["SecurityOpt"]] == ["no-new-privileges"]
     assert host["ReadonlyRootfs"] or "read_only" in exceptions
     assert container["Config"]["User"].split(":")[0] not in ("", "0", "root") or "user" in exceptions
     assert bool(host["Devices"]) <= ("device" in exceptions)
@@ -411,11 +413,11 @@ def test_no_secret_is_seen_on_a_host(name, secrets):
 def test_every_file_with_a_secret_is_one_of_the_page_and_closed_to_others(name, secrets):
     patterns = " ".join(f"-e '{secret}'" for secret in secrets)
     folders = "--exclude-dir=netns /etc /var/lib /var/log /root /home /opt /srv /tmp /run"
-    found = on(
+    listed_paths = on(
         name,
         f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} {folders} 2>/dev/null || true",
     )
-    files = {path for path in found.splitlines() if "/overlay2/" not in path}
+    files = {path for path in listed_paths.splitlines() if "/overlay2/" not in path}
     own = {path for path in files if path.endswith(("/tls.key", "/secret_key"))}
     assert files - own <= ALLOWED
     for path in files - {"/var/lib/docker/volumes/grafana-storage/_data/grafana.db"}:

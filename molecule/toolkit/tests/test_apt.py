@@ -141,14 +141,14 @@ def test_a_gpu_that_containers_do_not_see_fails_the_role(role):
     """The container gets all GPUs of the CDI specification, and the driver shows one more: the specification is of
     fewer GPUs and cannot be mended.
     """
-    there = driver.gpus("gpu2")
+    gpus = driver.gpus("gpu2")
     strange = driver.Gpu(7, "GPU-00000007-0000-4000-8000-000000000000", "NVIDIA H100 80GB HBM3", 81559)
     on("gpu2", "cp /var/run/cdi/nvidia.yaml /root && sed -i '/name: GPU-/s/GPU-.*/by-hand/' /var/run/cdi/nvidia.yaml")
-    hosts.set_state(LAB_NAME, "gpu2", driver.state([*there, strange]))
+    hosts.set_state(LAB_NAME, "gpu2", driver.state([*gpus, strange]))
     try:
         assert_refused(role("gpu2"), "does not see GPU-00000007", "by CDI")
     finally:
-        hosts.set_state(LAB_NAME, "gpu2", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu2", driver.state(gpus))
         on("gpu2", "cp /root/nvidia.yaml /var/run/cdi/nvidia.yaml")
 
 
@@ -294,9 +294,9 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
     """The layout changes, a rerun writes the CDI specification again, and a container, the exporter and Prometheus see
     the instances; then back.
     """
-    there = driver.gpus("gpu2")
-    sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
-    instances = [one.uuid for one in sliced.instances]
+    gpus = driver.gpus("gpu2")
+    sliced = driver.sliced(gpus[0], "3g.40gb", "1g.10gb")
+    instances = [instance.uuid for instance in sliced.instances]
     hosts.set_state(LAB_NAME, "gpu2", driver.state([sliced]))
     try:
         checked = role("gpu2", "--check", "--diff")
@@ -307,7 +307,7 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
         for uuid in instances:
             assert uuid in run.output
             seen = on("gpu2", f"docker run --rm --device nvidia.com/gpu={uuid} --entrypoint nvidia-smi {image()} -L")
-            assert [one for one in instances if one in seen] == [uuid]
+            assert [instance for instance in instances if instance in seen] == [uuid]
         query = 'DCGM_FI_DEV_FB_USED{host="gpu2",GPU_I_ID!=""}'
         profiles = wait_until(
             lambda: (
@@ -319,15 +319,15 @@ def test_mig_instances_are_exposed_and_measured(role, site, prometheus):
         assert {sample["metric"]["GPU_I_PROFILE"] for sample in profiles} == {"3g.40gb", "1g.10gb"}
         assert_done(site(), changed=False)
     finally:
-        hosts.set_state(LAB_NAME, "gpu2", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu2", driver.state(gpus))
         assert_done(site())
 
 
 def test_mig_instances_are_exposed_by_the_runtime(role):
-    there = driver.gpus("gpu1")
-    sliced = driver.sliced(there[0], "3g.40gb", "1g.10gb")
-    instances = [one.uuid for one in sliced.instances]
-    hosts.set_state(LAB_NAME, "gpu1", driver.state([sliced, there[1]]))
+    gpus = driver.gpus("gpu1")
+    sliced = driver.sliced(gpus[0], "3g.40gb", "1g.10gb")
+    instances = [instance.uuid for instance in sliced.instances]
+    hosts.set_state(LAB_NAME, "gpu1", driver.state([sliced, gpus[1]]))
     try:
         run = role("gpu1")
         assert_done(run, changed=False)
@@ -338,9 +338,9 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
                 "gpu1",
                 f"docker run --rm --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES={uuid} --entrypoint nvidia-smi {image()} -L",
             )
-            assert [one for one in (*instances, there[1].uuid) if one in seen] == [uuid]
+            assert [device for device in (*instances, gpus[1].uuid) if device in seen] == [uuid]
     finally:
-        hosts.set_state(LAB_NAME, "gpu1", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu1", driver.state(gpus))
 
 
 # A fresh host, from the first installation to the removal

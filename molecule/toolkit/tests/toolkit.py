@@ -52,15 +52,15 @@ def start_job(name: str, job: str, *options: str) -> None:
 
 def jobs() -> dict[tuple[str, str], str]:
     """When each job of each host started."""
-    found = {}
+    started = {}
     for name in ("gpu1", "gpu2", HOST):
         if shell.succeeds("docker", "container", "inspect", hosts.container(LAB_NAME, name)):
             listed = on(
                 name,
                 "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'",
             )
-            found |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
-    return found
+            started |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
+    return started
 
 
 def start_spare() -> None:

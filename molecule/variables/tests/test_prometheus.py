@@ -69,8 +69,8 @@ def test_every_machine_is_measured_and_not_its_container(prometheus, host):
         )
         assert int(received[0]["value"][1]) > 1000000
         failed = {
-            one["metric"]["collector"]
-            for one in prometheus.query(f'node_scrape_collector_success{{host="{name}"}} == 0')
+            sample["metric"]["collector"]
+            for sample in prometheus.query(f'node_scrape_collector_success{{host="{name}"}} == 0')
         }
         assert failed <= {"edac", "hwmon", "infiniband", "nvme", "timex"}, name
 
@@ -87,8 +87,8 @@ def test_the_rules_are_loaded_and_healthy(prometheus):
 def test_every_gpu_series_says_where_it_is_from(prometheus):
     gpus = prometheus.query("DCGM_FI_DEV_GPU_UTIL")
     assert gpus
-    for one in gpus:
-        assert {"host", "gpu", "UUID", "modelName", "device", "pci_bus_id"} <= set(one["metric"])
+    for sample in gpus:
+        assert {"host", "gpu", "UUID", "modelName", "device", "pci_bus_id"} <= set(sample["metric"])
     assert not prometheus.query('{__name__=~"DCGM_.*",host=""}')
 
 

@@ -30,13 +30,13 @@ def told(verify):
     """Waits until the playbook fails with this sentence alone; returns the run."""
 
     def call(start, **variables):
-        def found():
+        def this_sentence_alone():
             run, report = verify(**variables)
             seen.append([problem["message"] for problem in report["problems"]])
             return run if len(seen[-1]) == 1 and seen[-1][0].startswith(start) else None
 
         seen: list[list[str]] = []
-        run = wait_until(found, lambda: f"not this sentence alone: {start} But: {seen[-1]}", seconds=120)
+        run = wait_until(this_sentence_alone, lambda: f"not this sentence alone: {start} But: {seen[-1]}", seconds=120)
         assert run.code != 0
         assert start in run.error
         return run

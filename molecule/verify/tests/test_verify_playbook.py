@@ -57,23 +57,23 @@ def test_an_exporter_that_stopped(told, host, name):
 
 
 def test_an_exporter_that_is_frozen(told):
-    there = driver.gpus("gpu2")
-    hosts.set_state(LAB_NAME, "gpu2", driver.state(there, frozen=True))
+    gpus = driver.gpus("gpu2")
+    hosts.set_state(LAB_NAME, "gpu2", driver.state(gpus, frozen=True))
     try:
         told("The DCGM exporter of gpu2 is frozen: ", verify_frozen_after="15s")
     finally:
-        hosts.set_state(LAB_NAME, "gpu2", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu2", driver.state(gpus))
 
 
 def test_a_gpu_that_is_not_seen(told):
     """The host gets a third GPU, which the exporter's container was not given."""
-    there = driver.gpus("gpu1")
-    new = driver.Gpu(2, "GPU-00000001-0000-4000-8000-000000000002", there[0].name, there[0].memory_mib)
-    hosts.set_state(LAB_NAME, "gpu1", driver.state([*there, new]))
+    gpus = driver.gpus("gpu1")
+    new = driver.Gpu(2, "GPU-00000001-0000-4000-8000-000000000002", gpus[0].name, gpus[0].memory_mib)
+    hosts.set_state(LAB_NAME, "gpu1", driver.state([*gpus, new]))
     try:
         told(f"gpu1 has 3 GPUs and Prometheus sees 2: {new.uuid} (index 2) is missing.")
     finally:
-        hosts.set_state(LAB_NAME, "gpu1", driver.state(there))
+        hosts.set_state(LAB_NAME, "gpu1", driver.state(gpus))
 
 
 def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, host, site):
@@ -190,9 +190,9 @@ def test_a_host_that_is_not_reachable(told):
 def test_a_clock_two_minutes_behind(told, host, prometheus):
     """Something else answers for the node exporter, whose clock is another."""
     [url] = [
-        one["scrapeUrl"]
-        for one in prometheus.get("targets")["activeTargets"]
-        if (one["labels"]["job"], one["labels"].get("host")) == ("node", "gpu2")
+        target["scrapeUrl"]
+        for target in prometheus.get("targets")["activeTargets"]
+        if (target["labels"]["job"], target["labels"].get("host")) == ("node", "gpu2")
     ]
     port = urlsplit(url).port
     exporter = host("gpu2").check_output("docker ps --quiet --filter publish=%s", str(port)).strip()

@@ -110,13 +110,13 @@ def check_files(folder: str, manifest: Manifest, advice: str = "Use another back
     """Raise BackupError where a file is not what the manifest says."""
     for path, expected in manifest.files.items():
         try:
-            found = digests.of_file(os.path.join(folder, path))
+            digest = digests.of_file(os.path.join(folder, path))
         except OSError as error:
             raise BackupError(f"{folder}: {path} cannot be read: {error.strerror}. {advice}") from error
-        if found != expected:
+        if digest != expected:
             raise BackupError(
-                f"{folder}: {path} is damaged: it has {found['size']} bytes with the SHA-256 {found['sha256']}, and not"
-                f" {expected['size']} with {expected['sha256']}. {advice}"
+                f"{folder}: {path} is damaged: it has {digest['size']} bytes with the SHA-256 {digest['sha256']}, and"
+                f" not {expected['size']} with {expected['sha256']}. {advice}"
             )
 
 

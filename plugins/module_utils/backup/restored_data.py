@@ -58,10 +58,10 @@ def check(service: Service, delivered: list[Delivered]) -> None:
     for entry in delivered:
         path = os.path.join(service.delivered, entry["path"])
         try:
-            found: Optional[Digest] = digests.of_file(path)
+            digest: Optional[Digest] = digests.of_file(path)
         except OSError:
-            found = None
-        if found != Digest(size=entry["size"], sha256=entry["sha256"]):
+            digest = None
+        if digest != Digest(size=entry["size"], sha256=entry["sha256"]):
             raise BackupError(f"{service.name}: {entry['path']} did not arrive as it is in the backup. Run this again.")
     if os.path.exists(os.path.join(service.delivered, DATABASE)):
         database.check(os.path.join(service.delivered, DATABASE))

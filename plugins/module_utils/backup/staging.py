@@ -179,7 +179,7 @@ def _require_grafana(sources: Sources) -> None:
 
 def _configuration(sources: Sources) -> dict[str, str]:
     """The files of the configuration by their names in the backup."""
-    found = {}
+    files = {}
     for folder in sources.configuration:
         for path, folders, names in os.walk(folder):
             # Folders that begin with a dot are of a deployment that is at work.
@@ -187,10 +187,10 @@ def _configuration(sources: Sources) -> dict[str, str]:
             for name in names:
                 full = os.path.join(path, name)
                 if os.path.isfile(full) and not os.path.islink(full) and full != sources.secret_key:
-                    found["configuration" + full] = full
+                    files["configuration" + full] = full
     if "grafana" in sources.volumes and os.path.isfile(sources.secret_key):
-        found["grafana/secret_key"] = sources.secret_key
-    return found
+        files["grafana/secret_key"] = sources.secret_key
+    return files
 
 
 def _size(path: str) -> int:

@@ -59,9 +59,9 @@ def finish(folder: str, finished: Manifest, keep: int) -> list[str]:
     manifest.write(folder, replace(finished, complete=True))
     parent = os.path.dirname(folder)
     others = {
-        name: found.made
-        for name, found in _backups(parent, finished.host).items()
-        if name != os.path.basename(folder) and finished.has_all_of(found)
+        name: backup.made
+        for name, backup in _backups(parent, finished.host).items()
+        if name != os.path.basename(folder) and finished.has_all_of(backup)
     }
     newest_first = sorted(others, key=lambda name: others[name], reverse=True)
     removed = [os.path.join(parent, name) for name in (newest_first[keep - 1 :] if keep else [])]
@@ -75,7 +75,7 @@ def previous(folder: str, host: str) -> Optional[str]:
     parent = os.path.dirname(folder)
     if not os.path.isdir(parent):
         return None
-    complete = {name: found.made for name, found in _backups(parent, host).items() if found.complete}
+    complete = {name: backup.made for name, backup in _backups(parent, host).items() if backup.complete}
     newest = max(complete, key=lambda name: complete[name], default=None)
     return os.path.join(parent, newest) if newest else None
 
@@ -120,7 +120,7 @@ def _remove(folder: str) -> None:
 
 def _backups(parent: str, host: str) -> dict[str, Manifest]:
     """The backups of the host in a folder, by name. Folders that are not backups are left alone, and so are links."""
-    found = {}
+    backups = {}
     for entry in os.scandir(parent):
         if entry.is_dir(follow_symlinks=False) and manifest.is_ours(entry.path):
             try:
@@ -128,5 +128,5 @@ def _backups(parent: str, host: str) -> dict[str, Manifest]:
             except BackupError:
                 continue
             if read.host == host:
-                found[entry.name] = read
-    return found
+                backups[entry.name] = read
+    return backups

@@ -44,9 +44,9 @@ def gather(client: Client, warn: Callable[[str], None]) -> Gathered:
     """
     hits = client.search()
     elements: dict[str, Optional[Json]] = {}
-    found = [hit for hit in hits if hit["type"] == "dash-db"]
-    answered = client.get_each([f"/api/dashboards/uid/{hit['uid']}" for hit in found])
-    dashboards = [_dashboard(client, hit, answer, elements, warn) for hit, answer in zip(found, answered)]
+    dashboard_hits = [hit for hit in hits if hit["type"] == "dash-db"]
+    answered = client.get_each([f"/api/dashboards/uid/{hit['uid']}" for hit in dashboard_hits])
+    dashboards = [_dashboard(client, hit, answer, elements, warn) for hit, answer in zip(dashboard_hits, answered)]
     return {
         "datasources": _datasources(client, warn),
         "folders": [_folder(hit) for hit in hits if hit["type"] == "dash-folder"],

@@ -51,12 +51,12 @@ def ask(root: str = "/") -> AddressState:
     if not sys.platform.startswith("linux"):
         return {"own": [], "nonlocal_bind": False}
     own: list[InterfaceAddress] = []
-    for found in [*_ipv4(), *_ipv6(root)]:
-        address = ipaddress.ip_interface(found.network).ip
+    for entry in [*_ipv4(), *_ipv6(root)]:
+        address = ipaddress.ip_interface(entry.network).ip
         if not address.is_loopback and not address.is_link_local:
-            bridge = is_bridge_without_card(found.interface, root)
+            bridge = is_bridge_without_card(entry.interface, root)
             own.append(
-                {"address": str(address), "network": found.network, "interface": found.interface, "bridge": bridge}
+                {"address": str(address), "network": entry.network, "interface": entry.interface, "bridge": bridge}
             )
     switches = glob.glob(os.path.join(root, "proc/sys/net/ipv[46]/ip_nonlocal_bind"))
     return {"own": own, "nonlocal_bind": any(_text(switch).strip() == "1" for switch in switches)}

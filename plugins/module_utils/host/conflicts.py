@@ -119,25 +119,25 @@ def find(
 
     A port of a container of the collection is not a conflict: the run replaces the container, or frees its port.
     """
-    found = [
+    problems = [
         *_taken_names(host, planned, existing),
         *_shared_names(host, planned, existing),
         *_equal_ports(host, planned),
     ]
     for service in planned:
         if service.own_volume in foreign_volumes:
-            found.append(
+            problems.append(
                 f"{service.role}_volume on {host}: the volume {service.own_volume} exists, and the role {service.role} did not make it."
                 f" Choose another {service.role}_volume, or set {service.role}_adopt_volume: true to take its data over."
             )
         if service.port:
             taken = _taken_by(service, existing, holder)
             if taken:
-                found.append(
+                problems.append(
                     f"{service.role}_port on {host}: {taken} has port {service.port} of {service.address}, which the role"
                     f" {service.role} needs. {_fix(service.role)}"
                 )
-    return found
+    return problems
 
 
 def _taken_names(host: str, planned: Iterable[PlannedService], existing: Iterable[ExistingContainer]) -> Iterator[str]:

@@ -138,7 +138,7 @@ _NO_HANDLE = re.compile(r"device handle for gpu\s*(?:\d+:\s*)?([0-9a-f]{4,8}:[0-
 
 def lost_gpus(text: str) -> list[str]:
     """PCI addresses of the GPUs of which nvidia-smi says that it cannot reach them."""
-    return sorted({pci.address(found) for found in _NO_HANDLE.findall(text)})
+    return sorted({pci.address(bus_id) for bus_id in _NO_HANDLE.findall(text)})
 
 
 def reason(answer: Answer) -> str:

@@ -35,15 +35,15 @@ class PciGpu(NamedTuple):
 
 def gpus(devices: Path) -> list[PciGpu]:
     """NVIDIA's display controllers, without the virtual functions of one that serves virtual machines."""
-    found = []
+    pci_gpus = []
     for device in sorted(devices.glob("*")):
         try:
             vendor, kind = (device / "vendor").read_text().strip(), (device / "class").read_text().strip()
         except OSError:
             continue
         if vendor == _NVIDIA and kind.startswith(_DISPLAY) and not (device / "physfn").exists():
-            found.append(PciGpu(device.name, _driver(device)))
-    return found
+            pci_gpus.append(PciGpu(device.name, _driver(device)))
+    return pci_gpus
 
 
 def _driver(device: Path) -> str:

@@ -513,7 +513,7 @@ class Removal:
     networks: list[str]
     left: list[str] = field(default_factory=list)
 
-    def things(self) -> list[str]:
+    def descriptions(self) -> list[str]:
         """All of it in words, in the order in which it goes."""
         return [
             *(f"container {name}" for name in self.containers),

@@ -112,14 +112,15 @@ def _absent(
     """Remove a service. In check mode the services that are `removed` before are still there."""
     removal = apply.plan_removal(engine, options, removed)
     interrupted = journal.pending(options.name) or replaced_data.pending(options.name)
-    if (removal.things() or interrupted) and not check_mode:
+    if (removal.descriptions() or interrupted) and not check_mode:
         with shared.asked_again():
             removal = apply.remove(engine, options)
-    things = removal.things()
-    result["changed"], result["data"], result["warnings"] = bool(things), removal.data(), removal.left
-    result["actions"] = [f"remove {thing}" for thing in things]
+    descriptions = removal.descriptions()
+    result["changed"], result["data"], result["warnings"] = bool(descriptions), removal.data(), removal.left
+    result["actions"] = [f"remove {description}" for description in descriptions]
     result["diff"] = [
-        {"before_header": thing, "after_header": thing, "before": "present\n", "after": "absent\n"} for thing in things
+        {"before_header": description, "after_header": description, "before": "present\n", "after": "absent\n"}
+        for description in descriptions
     ]
 
 

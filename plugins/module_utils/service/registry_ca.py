@@ -80,10 +80,10 @@ def _changes(registry: str, wanted: list[str]) -> list[FileChange]:
 
 def _blocks(text: str) -> list[str]:
     """The certificates of a text, each in one form."""
-    found = []
+    certificates = []
     for part in text.split(_BEGIN)[1:]:
         body, end, _rest = part.partition(_END)
         if end:
             lines = [line.strip() for line in body.splitlines() if line.strip()]
-            found.append("\n".join([_BEGIN, *lines, _END]) + "\n")
-    return found
+            certificates.append("\n".join([_BEGIN, *lines, _END]) + "\n")
+    return certificates

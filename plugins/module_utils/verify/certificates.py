@@ -45,14 +45,14 @@ def owners(targets: Iterable[Target], urls: Mapping[str, str]) -> dict[tuple[str
 
     A target with a name is a container, which only Prometheus reaches.
     """
-    found: dict[tuple[str, int], str] = {}
+    owner_by_address: dict[tuple[str, int], str] = {}
     up = [(target["host"], target["url"]) for target in targets if target["health"] == "up" and target["job"] in _JOBS]
     for host, url in [*urls.items(), *up]:
         parts = urlsplit(url)
         with contextlib.suppress(ValueError):
             if parts.scheme == "https" and parts.hostname:
-                found.setdefault((str(ipaddress.ip_address(parts.hostname)), parts.port or 443), host)
-    return found
+                owner_by_address.setdefault((str(ipaddress.ip_address(parts.hostname)), parts.port or 443), host)
+    return owner_by_address
 
 
 def served(addresses: Mapping[tuple[str, int], str], ca_path: Optional[str], timeout: float) -> list[Served]:

@@ -65,11 +65,11 @@ def of_answers(variable: Json, answers: list[str], values: Values) -> list[Optio
     return _with_static(variable, _sorted(list(unique.values()), variable.get("sort")))
 
 
-def _with_static(variable: Json, found: list[Option]) -> list[Option]:
+def _with_static(variable: Json, options: list[Option]) -> list[Option]:
     """The options with the static ones, which go before unless the variable says otherwise."""
     given = objects(variable.get("staticOptions"))
     static = [Option(str(option.get("text")), str(option.get("value"))) for option in given]
-    others = [option for option in found if option.value not in [added.value for added in static]]
+    others = [option for option in options if option.value not in [added.value for added in static]]
     order = variable.get("staticOptionsOrder")
     if order == "sorted":
         return _sorted([*others, *static], variable.get("sort"))

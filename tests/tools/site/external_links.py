@@ -26,14 +26,14 @@ _EXAMPLES = ("example.com", "127.0.0.1", "localhost", "192.0.2.10")
 
 def addresses(site: Path) -> dict[str, list[str]]:
     """The pages by the address that they link to, without addresses of examples."""
-    found: dict[str, list[str]] = {}
+    pages_by_address: dict[str, list[str]] = {}
     for page in sorted(site.rglob("*.html")):
         for link in sorted(links_of(page)):
             parts = urlsplit(link)
             host = parts.hostname or ""
             if parts.scheme in ("http", "https") and not host.endswith(_EXAMPLES):
-                found.setdefault(urldefrag(link).url, []).append(page.relative_to(site).as_posix())
-    return found
+                pages_by_address.setdefault(urldefrag(link).url, []).append(page.relative_to(site).as_posix())
+    return pages_by_address
 
 
 def problem(address: str) -> str:
@@ -48,12 +48,14 @@ def problem(address: str) -> str:
         return str(error)
 
 
-def broken(found: dict[str, list[str]], ignored: Iterable[str] = ()) -> list[str]:
+def broken(pages_by_address: dict[str, list[str]], ignored: Iterable[str] = ()) -> list[str]:
     """A line for each address without a page. Addresses that begin with one of `ignored` are not asked."""
-    asked = [address for address in found if not address.startswith(tuple(ignored))]
+    asked = [address for address in pages_by_address if not address.startswith(tuple(ignored))]
     with ThreadPoolExecutor(8) as pool:
         problems = dict(zip(asked, pool.map(problem, asked)))
-    return [f"{address}: {text} (in {', '.join(found[address])})" for address, text in problems.items() if text]
+    return [
+        f"{address}: {text} (in {', '.join(pages_by_address[address])})" for address, text in problems.items() if text
+    ]
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def test_bars_that_are_met():
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("changes", "message"),
     [
         ({"cpu": 3.6}, "cpu: 0.360, the bar is 0.35"),
         ({"size": 3.1}, "bytes: 0.310, the bar is 0.3"),
@@ -44,8 +44,8 @@ def test_bars_that_are_met():
         ({"seen": 19}, "ours saw 19 of 20 containers"),
     ],
 )
-def test_a_bar_that_is_missed_is_named(found, message):
-    assert overhead.missed(costs(**found), light=20) == [message]
+def test_a_bar_that_is_missed_is_named(changes, message):
+    assert overhead.missed(costs(**changes), light=20) == [message]
 
 
 def test_costs_are_summed_over_turns_and_pulls_of_all_of_them_count():

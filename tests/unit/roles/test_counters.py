@@ -83,12 +83,12 @@ def test_every_row_is_one_that_the_exporter_takes(profiling, tmp_path):
     known = {"dcgm_exporter_profiling": profiling}
     inventory = fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, known)
     rendered = service("dcgm_exporter", "dcgm-exporter", inventory, "gpu1", tmp_path)
-    found = rows(rendered["files"][0]["content"])
-    assert {len(row) for row in found} == {3}
-    names = [row[0] for row in found]
+    counter_rows = rows(rendered["files"][0]["content"])
+    assert {len(row) for row in counter_rows} == {3}
+    names = [row[0] for row in counter_rows]
     assert len(set(names)) == len(names)
     assert set(names) <= set(FIELDS) | OF_EXPORTER
-    assert {row[1] for row in found} == {"gauge", "counter", "label"}
+    assert {row[1] for row in counter_rows} == {"gauge", "counter", "label"}
     assert any(name.startswith("DCGM_FI_PROF_") for name in names) == profiling
     assert ("DCGM_FI_DEV_PCIE_TX_THROUGHPUT" in names) == (not profiling)
     assert rendered["cap_add"] == (["SYS_ADMIN"] if profiling else [])

@@ -28,10 +28,10 @@ BUILT_IN = {"__interval", "__range", "__range_s", "__rate_interval"}
 
 def test_the_four_panels_are_word_for_word():
     asked = [
-        (one.title, one.expr, one.legend)
+        (query.title, query.expr, query.legend)
         for path in queries.FILES
         if path.stem == WORD_FOR_WORD
-        for one in queries.of(path)
+        for query in queries.of(path)
     ]
     assert asked == [
         (
@@ -73,9 +73,9 @@ def test_every_panel_says_how_to_read_it_and_has_a_unit(path):
 @EVERY
 def test_no_panel_lies_on_another(path):
     grids = [panel["gridPos"] for panel in queries.model(path)["panels"]]
-    for one, other in itertools.combinations(grids, 2):
-        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        assert beside or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+    for grid, other_grid in itertools.combinations(grids, 2):
+        beside = grid["x"] + grid["w"] <= other_grid["x"] or other_grid["x"] + other_grid["w"] <= grid["x"]
+        assert beside or grid["y"] + grid["h"] <= other_grid["y"] or other_grid["y"] + other_grid["h"] <= grid["y"]
 
 
 @EVERY

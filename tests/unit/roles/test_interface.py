@@ -140,13 +140,13 @@ def test_switches_are_read_as_booleans() -> None:
     read = re.compile(
         rf"(?:\b(?:if|not|and|or|when:|that:) (?:{names})\b(?! \| | is |: )|\b(?:{names}) (?:and|or|else)\b)"
     )
-    found = {
+    misread = {
         f"{path.relative_to(role_readme.ROLES)}: {match[0]}"
         for kind in ("defaults", "vars", "tasks", "templates")
         for path in role_readme.ROLES.glob(f"*/{kind}/**/*.*")
         for match in read.finditer(path.read_text())
     }
-    assert "grafana_adopt_volume" in switches and not found
+    assert "grafana_adopt_volume" in switches and not misread
 
 
 def test_no_look_at_a_host_is_skipped() -> None:

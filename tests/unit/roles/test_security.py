@@ -18,7 +18,7 @@ def test_the_page_is_current():
     assert security_page.PAGE.read_text() == security_page.page(), "run python tests/tools/security_page.py"
 
 
-@pytest.mark.parametrize("container", [one[0] for one in security_page.SERVICES])
+@pytest.mark.parametrize("container", [entry[0] for entry in security_page.SERVICES])
 def test_only_named_exceptions_go_beyond_the_rule(container):
     options, exceptions = security_page.rendered(container, profiling=True), security_page.EXCEPTIONS.get(container, {})
     assert options["cap_drop"] == ["ALL"]
@@ -63,7 +63,7 @@ def test_a_machine_that_watches_itself_publishes_nothing_beyond_itself(role, nam
 
 @pytest.mark.parametrize(
     ("role", "name", "address"),
-    [*((*one, "192.0.2.5") for one in OF_MONITORING_HOSTS), *((*one, "127.0.0.1") for one in EXPORTERS[1:])],
+    [*((*entry, "192.0.2.5") for entry in OF_MONITORING_HOSTS), *((*entry, "127.0.0.1") for entry in EXPORTERS[1:])],
 )
 def test_a_lone_machine_with_an_address_of_the_network_speaks_tls(role, name, address, tmp_path):
     lone = fleet({"machine": {"ansible_host": "192.0.2.5"}}, {"machine": {}})

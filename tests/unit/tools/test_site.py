@@ -118,8 +118,10 @@ def server() -> Iterator[str]:
 
 
 def test_addresses_of_other_sites_that_are_gone_are_named(server):
-    found = {f"{server}/{status}": ["index.html"] for status in (200, 403, 404, 500)}
-    assert external_links.broken(found, ignored=[f"{server}/500"]) == [f"{server}/404: HTTP 404 (in index.html)"]
+    pages_by_address = {f"{server}/{status}": ["index.html"] for status in (200, 403, 404, 500)}
+    assert external_links.broken(pages_by_address, ignored=[f"{server}/500"]) == [
+        f"{server}/404: HTTP 404 (in index.html)"
+    ]
 
 
 def test_addresses_of_examples_are_not_asked(tmp_path):

@@ -107,14 +107,14 @@ def test_a_backup_has_all_data_and_no_clear_secret_and_leaves_nothing_on_the_hos
     assert folder.parent == host / "backups" / "monitor%2F1"
     assert (result["missing"], result["removed"]) == ({}, [])
     assert names(folder) == sorted(name.format(etc=host / "etc") for name in [*CLEAR, *SECRETS])
-    found = manifest.read(str(folder))
-    manifest.check(str(folder), found)
-    assert (found.host, found.collection, found.services) == (
+    backup_manifest = manifest.read(str(folder))
+    manifest.check(str(folder), backup_manifest)
+    assert (backup_manifest.host, backup_manifest.collection, backup_manifest.services) == (
         "monitor/1",
         collection.VERSION,
         ["alertmanager", "grafana", "prometheus"],
     )
-    assert [(image["service"], image["image"], image["digests"]) for image in found.images] == [
+    assert [(image["service"], image["image"], image["digests"]) for image in backup_manifest.images] == [
         ("grafana", "grafana:1", ["docker.io/grafana/grafana@sha256:c132"])
     ]
     everything = b"".join((folder / name).read_bytes() for name in names(folder))

@@ -154,7 +154,7 @@ def test_hosts_at_the_same_time_share_one_ca(run, folder):
     hosts = [f"gpu{number}" for number in range(8)]
     with ProcessPoolExecutor(len(hosts), fork, initializer=fork.Barrier(len(hosts)).wait) as processes:
         made = [processes.submit(act, folder=str(folder), host=host) for host in hosts]
-    assert {one.result()["ca"] for one in made} == {(folder / "ca.crt").read_text()}
+    assert {certificate.result()["ca"] for certificate in made} == {(folder / "ca.crt").read_text()}
     assert not any(run(host=host)["changed"] for host in hosts)
 
 

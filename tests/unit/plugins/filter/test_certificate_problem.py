@@ -17,7 +17,9 @@ def authority():
 def issued(authority, *names, **options):
     """Certificate with chain, and key, as PEM texts."""
     made = authority.issue_cert(*names, **options)
-    return "".join(one.bytes().decode() for one in made.cert_chain_pems), made.private_key_pem.bytes().decode()
+    return "".join(
+        certificate.bytes().decode() for certificate in made.cert_chain_pems
+    ), made.private_key_pem.bytes().decode()
 
 
 @pytest.mark.parametrize("kind", [trustme.KeyType.RSA, trustme.KeyType.ECDSA])

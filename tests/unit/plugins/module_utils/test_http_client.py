@@ -202,7 +202,7 @@ def test_what_a_kept_connection_may_have_sent_is_sent_again_only_where_twice_is_
     connection = client()
     connection.request("GET", "/first")
     server.rule = lambda request: (
-        (200, {}, b"") if request["handler"].path in [one["path"] for one in server.requests[:-1]] else None
+        (200, {}, b"") if request["handler"].path in [earlier["path"] for earlier in server.requests[:-1]] else None
     )
     with contextlib.nullcontext() if times == 2 else pytest.raises(http_client.NotReachable) as caught:
         assert connection.request(method, "/second").status == 200

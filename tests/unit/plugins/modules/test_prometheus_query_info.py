@@ -217,7 +217,7 @@ class TestUntil:
     def test_waits_while_prometheus_starts_and_the_answer_is_not_there(self, server):
         server.answers = [(503, "Service Unavailable"), vector(), vector("0", "1"), vector("1", "1")]
         result = server.run(until={"min_series": 2, "min_value": 1, "interval": 0.01})
-        assert [one["value"] for one in result["series"]] == [1, 1]
+        assert [sample["value"] for sample in result["series"]] == [1, 1]
         assert len(server.requests) == 4
 
     def test_fails_with_the_last_answer(self, server):

@@ -32,7 +32,7 @@ class Library:
         return self.devices[handle.value - 1]
 
     def _give(self, pointer: Any, device: Device) -> int:
-        pointer._obj.value = next(position for position, one in enumerate(self.devices, 1) if one is device)
+        pointer._obj.value = next(position for position, candidate in enumerate(self.devices, 1) if candidate is device)
         return 0
 
     def nvmlDeviceGetCount_v2(self, count):

@@ -97,13 +97,13 @@ def create_app(
     def one_datasource(uid: str) -> Any:
         if request.method == "PUT":
             return datasources.update(uid, body())
-        there = datasources.get(uid)
-        return there if request.method == "GET" else datasources.delete(there)
+        datasource = datasources.get(uid)
+        return datasource if request.method == "GET" else datasources.delete(datasource)
 
     @app.route("/api/datasources/name/<path:name>", methods=["GET", "DELETE"])
     def datasource_by_name(name: str) -> Any:
-        there = datasources.by_name(name)
-        return there if request.method == "GET" else datasources.delete(there)
+        datasource = datasources.by_name(name)
+        return datasource if request.method == "GET" else datasources.delete(datasource)
 
     @app.get("/api/datasources/id/<path:name>")
     def datasource_id(name: str) -> Any:
@@ -111,30 +111,30 @@ def create_app(
 
     @app.route("/api/datasources/<int:identifier>", methods=["GET", "PUT", "DELETE"])
     def datasource_by_id(identifier: int) -> Any:
-        there = datasources.by_id(identifier)
+        datasource = datasources.by_id(identifier)
         if request.method == "PUT":
-            return datasources.update(there["uid"], body())
+            return datasources.update(datasource["uid"], body())
         if request.method == "GET":
-            return there
-        datasources.delete(there)
+            return datasource
+        datasources.delete(datasource)
         return {"message": "Data source deleted"}
 
     @app.get("/api/datasources/uid/<uid>/health")
     def datasource_health(uid: str) -> Any:
         try:
-            there = datasources.get(uid)
+            datasource = datasources.get(uid)
         except ApiError as error:
             raise ApiError(500, "Unable to load datasource metadata") from error
-        if there["type"] != "prometheus":
+        if datasource["type"] != "prometheus":
             raise ApiError(404, "Plugin not registered", statusCode=404, messageId="plugin.notRegistered")
-        return query.health(datasources.session(uid), there)
+        return query.health(datasources.session(uid), datasource)
 
     @app.route("/api/datasources/proxy/uid/<uid>/<path:path>", methods=["GET", "POST"])
     def datasource_proxy(uid: str, path: str) -> Any:
-        there = datasources.get(uid)
+        datasource = datasources.get(uid)
         try:
             given = (request.method, path, request.query_string, request.get_data(), request.content_type or "")
-            answer = query.proxy(datasources.session(uid), there, *given)
+            answer = query.proxy(datasources.session(uid), datasource, *given)
         except requests.RequestException:
             return Response("", 502)
         return Response(answer.content, answer.status_code, content_type=answer.headers.get("Content-Type"))

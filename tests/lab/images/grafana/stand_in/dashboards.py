@@ -29,25 +29,28 @@ class Dashboards:
         """One by uid, with what the server knows of it."""
         if uid not in self._all:
             raise ApiError(404, _NOT_FOUND)
-        one = self._all[uid]
-        if one.get("schema"):
-            place = f"/apis/dashboard.grafana.app/{one['schema']}/namespaces/default/dashboards/{uid}"
+        dashboard = self._all[uid]
+        if dashboard.get("schema"):
+            place = f"/apis/dashboard.grafana.app/{dashboard['schema']}/namespaces/default/dashboards/{uid}"
             raise ApiError(406, f"dashboard api version not supported, use {place} instead")
-        name = slug(one["model"]["title"])
-        folder = one["folderUid"]
+        name = slug(dashboard["model"]["title"])
+        folder = dashboard["folderUid"]
         meta = {
             "type": "db",
             "slug": name,
             "url": f"/d/{uid}/{name}",
-            "version": one["version"],
+            "version": dashboard["version"],
             "isFolder": False,
             "folderId": self._folders.number(folder),
             "folderUid": folder,
             "folderTitle": self._folders.title(folder) if folder else "General",
-            "provisioned": one["provisioned"],
-            "provisionedExternalId": one.get("provisionedExternalId", ""),
+            "provisioned": dashboard["provisioned"],
+            "provisionedExternalId": dashboard.get("provisionedExternalId", ""),
         }
-        return {"meta": meta, "dashboard": {**one["model"], "id": one["id"], "version": one["version"]}}
+        return {
+            "meta": meta,
+            "dashboard": {**dashboard["model"], "id": dashboard["id"], "version": dashboard["version"]},
+        }
 
     def save(self, body: Any) -> dict[str, Any]:
         """Add or replace one."""
@@ -69,25 +72,30 @@ class Dashboards:
             raise ApiError(404, 'folders.folder.grafana.app "general" not found')
         if folder and not self._folders.has(folder):
             raise ApiError(400, "folder not found")
-        there = self._all.get(uid)
-        if given.get("id") and not any(one["id"] == given["id"] for one in self._all.values()):
+        existing_dashboard = self._all.get(uid)
+        if given.get("id") and not any(dashboard["id"] == given["id"] for dashboard in self._all.values()):
             raise ApiError(404, _NOT_FOUND, status="not-found")
-        if given.get("id") and there and there["id"] != given["id"]:
+        if given.get("id") and existing_dashboard and existing_dashboard["id"] != given["id"]:
             raise ApiError(400, "A dashboard with the same uid already exists")
-        if there and there["provisioned"]:
+        if existing_dashboard and existing_dashboard["provisioned"]:
             raise ApiError(400, "Cannot save provisioned dashboard")
-        if there and not body.get("overwrite") and given.get("version") != there["version"]:
+        if existing_dashboard and not body.get("overwrite") and given.get("version") != existing_dashboard["version"]:
             raise ApiError(412, "The dashboard has been changed by someone else", status="version-mismatch")
-        return self._put(uid, {**_as_floats(model), "uid": uid}, folder, there, given.get("id"))
+        return self._put(uid, {**_as_floats(model), "uid": uid}, folder, existing_dashboard, given.get("id"))
 
     def _put(
-        self, uid: str, model: dict[str, Any], folder: str, there: dict[str, Any] | None, number: int | None
+        self,
+        uid: str,
+        model: dict[str, Any],
+        folder: str,
+        existing_dashboard: dict[str, Any] | None,
+        number: int | None,
     ) -> dict[str, Any]:
-        if there and (there["model"], there["folderUid"]) == (model, folder):
-            version = there["version"]
+        if existing_dashboard and (existing_dashboard["model"], existing_dashboard["folderUid"]) == (model, folder):
+            version = existing_dashboard["version"]
         else:
-            version = there["version"] + 1 if there else 1
-            identifier = there["id"] if there else number or self._store.next_id("dashboard")
+            version = existing_dashboard["version"] + 1 if existing_dashboard else 1
+            identifier = existing_dashboard["id"] if existing_dashboard else number or self._store.next_id("dashboard")
             self._all[uid] = {
                 "id": identifier,
                 "model": model,
@@ -102,8 +110,12 @@ class Dashboards:
 
     def save_v2(self, uid: str, spec: dict[str, Any], folder: str, schema: str) -> None:
         """Add or replace one in the v2 schema."""
-        there = self._all.get(uid)
-        number, version = (there["id"], there["version"]) if there else (self._store.next_id("dashboard"), 0)
+        existing_dashboard = self._all.get(uid)
+        number, version = (
+            (existing_dashboard["id"], existing_dashboard["version"])
+            if existing_dashboard
+            else (self._store.next_id("dashboard"), 0)
+        )
         kept = {"id": number, "version": version + 1, "folderUid": folder, "provisioned": False}
         self._all[uid] = {**kept, "model": spec, "schema": schema}
         self._store.save()
@@ -112,12 +124,12 @@ class Dashboards:
         """One as the API below /apis gives it in its classic version: of a v2 schema, what both schemas have."""
         if uid not in self._all:
             raise ApiError(404, _NOT_FOUND)
-        one = self._all[uid]
-        spec = one["model"]
-        if one.get("schema"):
+        dashboard = self._all[uid]
+        spec = dashboard["model"]
+        if dashboard.get("schema"):
             spec = {"panels": [], "schemaVersion": 42, **{key: spec[key] for key in ("title", "tags") if key in spec}}
-        folder = {"grafana.app/folder": one["folderUid"]} if one["folderUid"] else {}
-        return {"metadata": {"generation": one["version"], "annotations": folder}, "spec": spec}
+        folder = {"grafana.app/folder": dashboard["folderUid"]} if dashboard["folderUid"] else {}
+        return {"metadata": {"generation": dashboard["version"], "annotations": folder}, "spec": spec}
 
     def delete(self, uid: str) -> dict[str, Any]:
         """Remove one."""

@@ -30,8 +30,10 @@ class Datasources:
     def listed(self) -> list[dict[str, Any]]:
         """All of them, in the short form of the list."""
         hidden = ("basicAuthUser", "withCredentials", "secureJsonFields", "version", "apiVersion")
-        short = [{key: value for key, value in one.items() if key not in hidden} for one in self._all.values()]
-        return sorted(short, key=lambda one: one["name"].lower())
+        short = [
+            {key: value for key, value in datasource.items() if key not in hidden} for datasource in self._all.values()
+        ]
+        return sorted(short, key=lambda datasource: datasource["name"].lower())
 
     def get(self, uid: str) -> dict[str, Any]:
         """One by uid."""
@@ -55,9 +57,9 @@ class Datasources:
         return self._first("id", identifier)
 
     def _first(self, key: str, value: Any) -> dict[str, Any]:
-        for one in self._all.values():
-            if one[key] == value:
-                return one
+        for datasource in self._all.values():
+            if datasource[key] == value:
+                return datasource
         raise ApiError(404, _NOT_FOUND)
 
     def create(self, body: Any) -> dict[str, Any]:
@@ -70,7 +72,7 @@ class Datasources:
             raise ApiError(400, "Invalid datasource name.", statusCode=400, messageId="datasource.nameInvalid")
         if body.get("url"):
             _check_url(body["url"])
-        if any(one["name"] == name for one in self._all.values()):
+        if any(datasource["name"] == name for datasource in self._all.values()):
             raise ApiError(409, "data source with the same name already exists")
         if uid in self._all:
             raise ApiError(409, "data source with the same uid already exists")
@@ -87,8 +89,8 @@ class Datasources:
     def update(self, uid: str, body: Any) -> dict[str, Any]:
         """Replace one; its secrets are merged."""
         body = _checked(body, ("name", "type", "access"))
-        there = self.get(uid)
-        if there["readOnly"]:
+        existing_datasource = self.get(uid)
+        if existing_datasource["readOnly"]:
             raise ApiError(403, "Cannot update read-only data source")
         if body["type"] in _NEEDS_URL or body.get("url"):
             _check_url(body.get("url") or "")
@@ -96,35 +98,40 @@ class Datasources:
             raise ApiError(500, "Failed to update datasource")
         if body.get("secureJsonData") and not self._encryption.can_encrypt():
             raise ApiError(500, "Failed to update datasource")
-        if any(one["name"] == body["name"] for one in self._all.values() if one["uid"] != uid):
+        if any(datasource["name"] == body["name"] for datasource in self._all.values() if datasource["uid"] != uid):
             raise ApiError(409, "Failed to update datasource: data source with the same name already exists")
         version = body.get("version") or 0
-        if version and version < there["version"]:
+        if version and version < existing_datasource["version"]:
             raise ApiError(409, "Datasource has already been updated by someone else. Please reload and try again")
-        changed = _model(body, there, there["id"], uid)
+        changed = _model(body, existing_datasource, existing_datasource["id"], uid)
         changed["version"] = version + 1 if version else 1
         self._put(changed, body)
-        return {"datasource": changed, "id": there["id"], "message": "Datasource updated", "name": changed["name"]}
+        return {
+            "datasource": changed,
+            "id": existing_datasource["id"],
+            "message": "Datasource updated",
+            "name": changed["name"],
+        }
 
-    def delete(self, there: dict[str, Any]) -> dict[str, Any]:
+    def delete(self, datasource: dict[str, Any]) -> dict[str, Any]:
         """Remove one."""
-        if there["readOnly"]:
+        if datasource["readOnly"]:
             raise ApiError(403, "Cannot delete read-only data source")
-        del self._all[there["uid"]]
-        self._secrets.pop(there["uid"], None)
-        self._encryption.removed(there["uid"])
+        del self._all[datasource["uid"]]
+        self._secrets.pop(datasource["uid"], None)
+        self._encryption.removed(datasource["uid"])
         self._store.save()
-        return {"id": there["id"], "message": "Data source deleted"}
+        return {"id": datasource["id"], "message": "Data source deleted"}
 
-    def _put(self, one: dict[str, Any], body: dict[str, Any]) -> None:
-        if one["isDefault"]:
+    def _put(self, datasource: dict[str, Any], body: dict[str, Any]) -> None:
+        if datasource["isDefault"]:
             for other in self._all.values():
                 other["isDefault"] = False
-        self._all[one["uid"]] = one
-        merged = {**self._secrets.get(one["uid"], {}), **(body.get("secureJsonData") or {})}
-        self._secrets[one["uid"]] = {key: value for key, value in merged.items() if value}
+        self._all[datasource["uid"]] = datasource
+        merged = {**self._secrets.get(datasource["uid"], {}), **(body.get("secureJsonData") or {})}
+        self._secrets[datasource["uid"]] = {key: value for key, value in merged.items() if value}
         if body.get("secureJsonData"):
-            self._encryption.encrypted(one["uid"])
+            self._encryption.encrypted(datasource["uid"])
         self._store.save()
 
 
@@ -146,11 +153,11 @@ def _check_url(url: str) -> None:
         raise ApiError(400, "Validation error, invalid URL")
 
 
-def _model(body: dict[str, Any], there: dict[str, Any], identifier: int, uid: str) -> dict[str, Any]:
+def _model(body: dict[str, Any], existing_datasource: dict[str, Any], identifier: int, uid: str) -> dict[str, Any]:
     """A datasource as the server keeps it. An empty url and an empty basicAuthUser do not replace the stored ones, as
     in the real one.
     """
-    fields = {key for key, is_set in there.get("secureJsonFields", {}).items() if is_set}
+    fields = {key for key, is_set in existing_datasource.get("secureJsonFields", {}).items() if is_set}
     for key, value in (body.get("secureJsonData") or {}).items():
         (fields.add if value else fields.discard)(key)
     kind = plugins.datasource_type(body["type"])
@@ -163,11 +170,11 @@ def _model(body: dict[str, Any], there: dict[str, Any], identifier: int, uid: st
         "type": kind,
         "typeLogoUrl": logo,
         "access": body["access"],
-        "url": body.get("url") or there.get("url", ""),
+        "url": body.get("url") or existing_datasource.get("url", ""),
         "user": body.get("user") or "",
         "database": body.get("database") or "",
         "basicAuth": bool(body.get("basicAuth")),
-        "basicAuthUser": body.get("basicAuthUser") or there.get("basicAuthUser", ""),
+        "basicAuthUser": body.get("basicAuthUser") or existing_datasource.get("basicAuthUser", ""),
         "withCredentials": bool(body.get("withCredentials")),
         "isDefault": bool(body.get("isDefault")),
         "jsonData": body.get("jsonData") or {},

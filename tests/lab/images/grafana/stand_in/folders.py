@@ -45,21 +45,28 @@ class Folders:
 
     def listed(self, parent: str) -> list[dict[str, Any]]:
         """Those of one level, in the short form of the list."""
-        level = [one for one in self._all.values() if one["parentUid"] == parent]
+        level = [folder for folder in self._all.values() if folder["parentUid"] == parent]
         more = {"parentUid": parent} if parent else {}
-        return [{"id": one["id"], "uid": one["uid"], "title": one["title"], **more} for one in level]
+        return [{"id": folder["id"], "uid": folder["uid"], "title": folder["title"], **more} for folder in level]
 
     def get(self, uid: str) -> dict[str, Any]:
         """One by uid, with its parents."""
-        one = self._find(uid)
-        url = f"/dashboards/f/{uid}/{slug(one['title'])}"
-        shown = {"id": one["id"], "uid": uid, "orgId": 1, "title": one["title"], "url": url, "version": one["version"]}
+        folder = self._find(uid)
+        url = f"/dashboards/f/{uid}/{slug(folder['title'])}"
+        shown = {
+            "id": folder["id"],
+            "uid": uid,
+            "orgId": 1,
+            "title": folder["title"],
+            "url": url,
+            "version": folder["version"],
+        }
         parents: list[dict[str, str]] = []
-        above = one["parentUid"]
+        above = folder["parentUid"]
         while above in self._all:
             parents.insert(0, {"uid": above, "title": self._all[above]["title"]})
             above = self._all[above]["parentUid"]
-        return {**shown, **({"parentUid": one["parentUid"], "parents": parents} if one["parentUid"] else {})}
+        return {**shown, **({"parentUid": folder["parentUid"], "parents": parents} if folder["parentUid"] else {})}
 
     def create(self, body: Any) -> dict[str, Any]:
         """Add one."""
@@ -91,19 +98,19 @@ class Folders:
 
     def update(self, uid: str, body: Any) -> dict[str, Any]:
         """Rename one; needs its version, or `overwrite`."""
-        one = self._find(uid)
+        folder = self._find(uid)
         if not body.get("title"):
             raise ApiError(400, "Dashboard title cannot be empty")
-        if not body.get("overwrite") and body.get("version") != one["version"]:
+        if not body.get("overwrite") and body.get("version") != folder["version"]:
             raise ApiError(412, "The dashboard has been changed by someone else")
-        if one["title"] != body["title"]:
-            one["title"], one["version"] = body["title"], one["version"] + 1
+        if folder["title"] != body["title"]:
+            folder["title"], folder["version"] = body["title"], folder["version"] + 1
         self._store.save()
         return self.get(uid)
 
     def move(self, uid: str, body: Any) -> dict[str, Any]:
         """Put one into another, or to the top level."""
-        one, parent = self._find(uid), body.get("parentUid") or ""
+        folder, parent = self._find(uid), body.get("parentUid") or ""
         above = parent
         while above:
             if above == uid:
@@ -111,8 +118,8 @@ class Folders:
                     500, "cannot move folder under its own descendant, this would create a circular reference"
                 )
             above = self._all.get(above, {}).get("parentUid", "")
-        if one["parentUid"] != parent:
-            one["parentUid"], one["version"] = parent, one["version"] + 1
+        if folder["parentUid"] != parent:
+            folder["parentUid"], folder["version"] = parent, folder["version"] + 1
         self._store.save()
         return self.get(uid)
 
@@ -120,10 +127,10 @@ class Folders:
         """Remove one with all that is in it."""
         if uid not in self._all:
             raise ApiError(404, f'folders.folder.grafana.app "{uid}" not found')
-        for child in [one["uid"] for one in self._all.values() if one["parentUid"] == uid]:
+        for child in [folder["uid"] for folder in self._all.values() if folder["parentUid"] == uid]:
             self.delete(child)
         dashboards = self._store.state["dashboards"]
-        for dashboard in [key for key, one in dashboards.items() if one["folderUid"] == uid]:
+        for dashboard in [key for key, model in dashboards.items() if model["folderUid"] == uid]:
             del dashboards[dashboard]
         del self._all[uid]
         self._store.save()
@@ -134,9 +141,11 @@ class Folders:
         self._find(uid)
         held = {
             "folders": [folder for folder in self._all.values() if folder["parentUid"] == uid],
-            "dashboards": [one for one in self._store.state["dashboards"].values() if one["folderUid"] == uid],
+            "dashboards": [
+                dashboard for dashboard in self._store.state["dashboards"].values() if dashboard["folderUid"] == uid
+            ],
             "library_elements": [
-                one for one in self._store.state["library_elements"].values() if one["folderUid"] == uid
+                element for element in self._store.state["library_elements"].values() if element["folderUid"] == uid
             ],
         }
         return {"alertrules": 0, **{kind: len(objects) for kind, objects in held.items()}}

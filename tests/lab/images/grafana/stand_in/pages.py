@@ -21,10 +21,13 @@ td{padding:2px 12px;border-bottom:1px solid #333}.note{color:#f90}a{color:#6e9ff
 <ul>{% for link, name in links %}<li><a href="{{ link }}">{{ name }}</a>{% endfor %}</ul>"""
 
 
-def listing(found: list[dict[str, Any]]) -> str:
+def listing(dashboards: list[dict[str, Any]]) -> str:
     """All dashboards, as links."""
     return render_template_string(
-        PAGE, title="Dashboards", panels=[], links=[(f"/d/{one['uid']}", one["title"]) for one in found]
+        PAGE,
+        title="Dashboards",
+        panels=[],
+        links=[(f"/d/{dashboard['uid']}", dashboard["title"]) for dashboard in dashboards],
     )
 
 

@@ -56,29 +56,36 @@ class Search:
             raise ApiError(
                 422, f"Limit is above maximum allowed ({MOST}), use page parameter to access hits beyond limit"
             )
-        found = [hit for hit in (*self._folder_hits(), *self._dashboard_hits()) if wanted.fits(hit)]
-        found.sort(key=lambda hit: (hit["type"] != FOLDER, hit["title"].lower(), hit["uid"]))
-        return found[limit * (page - 1) : limit * page]
+        hits = [hit for hit in (*self._folder_hits(), *self._dashboard_hits()) if wanted.fits(hit)]
+        hits.sort(key=lambda hit: (hit["type"] != FOLDER, hit["title"].lower(), hit["uid"]))
+        return hits[limit * (page - 1) : limit * page]
 
     def _folder_hits(self) -> list[dict[str, Any]]:
         """Without those in a folder that does not exist, which no listing of a real server has."""
         return [
-            self._hit(FOLDER, uid, one, one["title"], one["parentUid"], [])
-            for uid, one in self._all_folders.items()
-            if not one["parentUid"] or self._folders.has(one["parentUid"])
+            self._hit(FOLDER, uid, folder, folder["title"], folder["parentUid"], [])
+            for uid, folder in self._all_folders.items()
+            if not folder["parentUid"] or self._folders.has(folder["parentUid"])
         ]
 
     def _dashboard_hits(self) -> list[dict[str, Any]]:
         return [
-            self._hit(DASHBOARD, uid, one, one["model"]["title"], one["folderUid"], one["model"].get("tags"))
-            for uid, one in self._all_dashboards.items()
+            self._hit(
+                DASHBOARD,
+                uid,
+                dashboard,
+                dashboard["model"]["title"],
+                dashboard["folderUid"],
+                dashboard["model"].get("tags"),
+            )
+            for uid, dashboard in self._all_dashboards.items()
         ]
 
-    def _hit(self, kind: str, uid: str, one: dict[str, Any], title: str, folder: str, tags: Any) -> dict[str, Any]:
+    def _hit(self, kind: str, uid: str, item: dict[str, Any], title: str, folder: str, tags: Any) -> dict[str, Any]:
         name = slug(title)
         url = f"/d/{uid}/{name}" if kind == DASHBOARD else f"/dashboards/f/{uid}/{name}"
         hit = {
-            "id": one["id"],
+            "id": item["id"],
             "uid": uid,
             "orgId": 1,
             "title": title,
@@ -93,5 +100,5 @@ class Search:
     def _place(self, folder: str) -> dict[str, Any]:
         if not self._folders.has(folder):
             return {}
-        there = self._folders.get(folder)
-        return {"folderId": there["id"], "folderUid": folder, "folderTitle": there["title"], "folderUrl": there["url"]}
+        place = self._folders.get(folder)
+        return {"folderId": place["id"], "folderUid": folder, "folderTitle": place["title"], "folderUrl": place["url"]}

@@ -23,13 +23,15 @@ class ServiceAccounts:
     def search(self, query: str, size: int, page: int) -> dict[str, Any]:
         """Those whose name or login holds the query, one page of them."""
         wanted = query.lower()
-        found = [one for one in self._all.values() if wanted in one["name"].lower() or wanted in one["login"]]
+        matches = [
+            account for account in self._all.values() if wanted in account["name"].lower() or wanted in account["login"]
+        ]
         shown = [
-            {**_short(one), "tokens": self._tokens.count(one["id"])}
-            for one in sorted(found, key=lambda one: one["login"])
+            {**_short(account), "tokens": self._tokens.count(account["id"])}
+            for account in sorted(matches, key=lambda account: account["login"])
         ]
         return {
-            "totalCount": len(found),
+            "totalCount": len(matches),
             "serviceAccounts": shown[size * (page - 1) : size * page],
             "page": page,
             "perPage": size,
@@ -37,10 +39,10 @@ class ServiceAccounts:
 
     def get(self, identifier: int) -> dict[str, Any]:
         """One by id."""
-        one = self._all.get(str(identifier))
-        if one is None:
+        account = self._all.get(str(identifier))
+        if account is None:
             raise ApiError(404, "service account not found", statusCode=404, messageId="serviceaccounts.ErrNotFound")
-        return {**_short(one), "createdAt": one["createdAt"], "updatedAt": one["updatedAt"], "teams": None}
+        return {**_short(account), "createdAt": account["createdAt"], "updatedAt": account["updatedAt"], "teams": None}
 
     def create(self, body: Any) -> dict[str, Any]:
         """Add one."""
@@ -48,16 +50,16 @@ class ServiceAccounts:
         if not body.get("name"):
             raise ApiError(400, "Bad request data")
         login = f"sa-1-{body['name'].lower().replace(' ', '-')}"
-        if any(one["login"] == login for one in self._all.values()):
+        if any(account["login"] == login for account in self._all.values()):
             raise ApiError(
                 400, "service account already exists", statusCode=400, messageId="serviceaccounts.ErrAlreadyExists"
             )
         identifier, now = self._store.next_id("user"), written()
-        one = {"id": identifier, "name": body["name"], "login": login, "role": body.get("role") or "Viewer"}
-        one = {**one, "isDisabled": bool(body.get("isDisabled")), "createdAt": now, "updatedAt": now}
-        self._all[str(identifier)] = one
+        account = {"id": identifier, "name": body["name"], "login": login, "role": body.get("role") or "Viewer"}
+        account = {**account, "isDisabled": bool(body.get("isDisabled")), "createdAt": now, "updatedAt": now}
+        self._all[str(identifier)] = account
         self._store.save()
-        return {**_short(one), "tokens": 0}
+        return {**_short(account), "tokens": 0}
 
     def update(self, identifier: int, body: Any) -> dict[str, Any]:
         """Change what is given of name, role and isDisabled."""
@@ -87,6 +89,12 @@ def _checked(body: Any) -> dict[str, Any]:
     return body
 
 
-def _short(one: dict[str, Any]) -> dict[str, Any]:
-    shown = {"id": one["id"], "uid": f"generated-{one['id']}", "name": one["name"], "login": one["login"], "orgId": 1}
-    return {**shown, "isDisabled": one["isDisabled"], "role": one["role"], "avatarUrl": ""}
+def _short(account: dict[str, Any]) -> dict[str, Any]:
+    shown = {
+        "id": account["id"],
+        "uid": f"generated-{account['id']}",
+        "name": account["name"],
+        "login": account["login"],
+        "orgId": 1,
+    }
+    return {**shown, "isDisabled": account["isDisabled"], "role": account["role"], "avatarUrl": ""}

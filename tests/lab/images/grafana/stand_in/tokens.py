@@ -28,13 +28,13 @@ class Tokens:
         if not _KEY.fullmatch(key):
             raise ApiError(401, "Invalid API key", extra=None, messageId="api-key.invalid", statusCode=401, traceID="")
         digest = _digest(key)
-        for one in self._all.values():
-            if one["hash"] == digest:
-                if _has_expired(one):
+        for token in self._all.values():
+            if token["hash"] == digest:
+                if _has_expired(token):
                     raise ApiError(
                         401, "Expired API key", extra=None, messageId="api-key.expired", statusCode=401, traceID=""
                     )
-                return one["account"]
+                return token["account"]
         raise ApiError(401, "Unauthorized", traceID="")
 
     def count(self, account: int) -> int:
@@ -43,7 +43,7 @@ class Tokens:
 
     def listed(self, account: int) -> list[dict[str, Any]]:
         """Those of a service account, without their keys. When one was last used is not kept."""
-        return [_shown(one) for one in sorted(self._of(account), key=lambda one: one["name"])]
+        return [_shown(token) for token in sorted(self._of(account), key=lambda token: token["name"])]
 
     def create(self, account: int, body: Any) -> dict[str, Any]:
         """Add one; its key is shown here only."""
@@ -58,13 +58,13 @@ class Tokens:
             raise ApiError(
                 400, "invalid SecondsToLive value", statusCode=400, messageId="serviceaccounts.ErrInvalidInput"
             )
-        if any(one["name"] == body["name"] for one in self._all.values()):
+        if any(token["name"] == body["name"] for token in self._all.values()):
             message = "service account token with given name already exists in the organization"
             raise ApiError(400, message, statusCode=400, messageId="serviceaccounts.ErrTokenAlreadyExists")
         key = f"glsa_{''.join(secrets.choice(_LETTERS) for _letter in range(32))}_{secrets.token_hex(4)}"
         identifier, now = self._store.next_id("token"), time.time()
-        one = {"id": identifier, "account": account, "name": body["name"], "hash": _digest(key), "created": now}
-        self._all[str(identifier)] = {**one, "expires": now + seconds if seconds else None}
+        token = {"id": identifier, "account": account, "name": body["name"], "hash": _digest(key), "created": now}
+        self._all[str(identifier)] = {**token, "expires": now + seconds if seconds else None}
         self._store.save()
         return {"id": identifier, "name": body["name"], "key": key}
 
@@ -80,30 +80,30 @@ class Tokens:
 
     def delete_all(self, account: int) -> None:
         """Remove those of a service account."""
-        for one in self._of(account):
-            del self._all[str(one["id"])]
+        for token in self._of(account):
+            del self._all[str(token["id"])]
         self._store.save()
 
     def _of(self, account: int) -> list[dict[str, Any]]:
-        return [one for one in self._all.values() if one["account"] == account]
+        return [token for token in self._all.values() if token["account"] == account]
 
 
-def _shown(one: dict[str, Any]) -> dict[str, Any]:
-    expires = one["expires"]
+def _shown(token: dict[str, Any]) -> dict[str, Any]:
+    expires = token["expires"]
     return {
-        "id": one["id"],
-        "name": one["name"],
-        "created": written(one["created"]),
+        "id": token["id"],
+        "name": token["name"],
+        "created": written(token["created"]),
         "lastUsedAt": None,
         "expiration": written(expires) if expires else None,
         "secondsUntilExpiration": max(expires - time.time(), 0) if expires else 0,
-        "hasExpired": _has_expired(one),
+        "hasExpired": _has_expired(token),
         "isRevoked": False,
     }
 
 
-def _has_expired(one: dict[str, Any]) -> bool:
-    return one["expires"] is not None and time.time() >= one["expires"]
+def _has_expired(token: dict[str, Any]) -> bool:
+    return token["expires"] is not None and time.time() >= token["expires"]
 
 
 def _digest(key: str) -> str:

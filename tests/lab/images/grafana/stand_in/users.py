@@ -23,13 +23,13 @@ class Users:
         self, login: str, password: str, role: str, name: str = "", email: str = "", server_admin: bool = False
     ) -> None:
         """Add one."""
-        one = {"id": self._store.next_id("user"), "login": login, "name": name, "email": email or login, "role": role}
-        self._all[login] = {**one, "serverAdmin": server_admin}
+        user = {"id": self._store.next_id("user"), "login": login, "name": name, "email": email or login, "role": role}
+        self._all[login] = {**user, "serverAdmin": server_admin}
         self._set_password(self._all[login], password)
 
     def add_administrator(self, login: str, password: str) -> None:
         """Add the administrator if missing; the login and password of a later start do not count."""
-        if not any(one["serverAdmin"] for one in self._all.values()):
+        if not any(user["serverAdmin"] for user in self._all.values()):
             self.add(login, password, "Admin", email=f"{login}@localhost", server_admin=True)
 
     def get(self, login: str) -> dict[str, Any]:
@@ -38,16 +38,16 @@ class Users:
 
     def shown(self, login: str) -> dict[str, Any]:
         """One as /api/user shows it."""
-        one = self._all[login]
+        user = self._all[login]
         shown = {
-            "id": one["id"],
-            "uid": f"generated-{one['id']}",
-            "email": one["email"],
-            "name": one["name"],
+            "id": user["id"],
+            "uid": f"generated-{user['id']}",
+            "email": user["email"],
+            "name": user["name"],
             "login": login,
             "orgId": 1,
         }
-        return {**shown, "isGrafanaAdmin": one["serverAdmin"], "isDisabled": False, "isExternal": False}
+        return {**shown, "isGrafanaAdmin": user["serverAdmin"], "isDisabled": False, "isExternal": False}
 
     def knows(self, login: str, password: str) -> bool:
         """Whether there is one of this login with this password."""
@@ -75,15 +75,15 @@ class Users:
         password = body.get("password") if isinstance(body, dict) else None
         if not isinstance(password, str) or not password:
             raise ApiError(400, "bad request data")
-        one = next((one for one in self._all.values() if one["id"] == identifier), None)
-        if one is None or len(password) < SHORTEST_PASSWORD:
+        user = next((user for user in self._all.values() if user["id"] == identifier), None)
+        if user is None or len(password) < SHORTEST_PASSWORD:
             raise ApiError(500, "Failed to update user password")
-        self._set_password(one, password)
-        return one["login"]
+        self._set_password(user, password)
+        return user["login"]
 
-    def _set_password(self, one: dict[str, Any], password: str) -> None:
+    def _set_password(self, user: dict[str, Any], password: str) -> None:
         salt = secrets.token_hex(16)
-        one["password"] = {"salt": salt, "hash": _digest(password, salt)}
+        user["password"] = {"salt": salt, "hash": _digest(password, salt)}
         self._store.save()
 
 

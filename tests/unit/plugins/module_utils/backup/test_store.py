@@ -29,9 +29,13 @@ def back_up(parent, made, keep=0, host="monitor1", services=("prometheus",), nam
 def test_a_backup_is_complete_after_its_files_were_compared(tmp_path):
     folder, removed = back_up(tmp_path / "backups", TIMES[0])
     assert (folder.name, removed) == ("20261121T100000Z", [])
-    found = manifest.read(str(folder))
-    manifest.check(str(folder), found)
-    assert (found.host, found.size(), found.complete) == ("monitor1", len("samples"), True)
+    backup_manifest = manifest.read(str(folder))
+    manifest.check(str(folder), backup_manifest)
+    assert (backup_manifest.host, backup_manifest.size(), backup_manifest.complete) == (
+        "monitor1",
+        len("samples"),
+        True,
+    )
     assert folder.stat().st_mode & 0o777 == folder.parent.stat().st_mode & 0o777 == 0o700
 
 

@@ -236,13 +236,20 @@ def assert_whole(made):
     """Loading into Grafana's own types loses nothing, and they know no option that is missing."""
     plugins.register_default_plugins()
     # The query as Grafana's list of variables shows it, which its schema leaves out.
-    listed = [{key: value for key, value in one.items() if key != "definition"} for one in made["templating"]["list"]]
+    listed = [
+        {key: value for key, value in variable.items() if key != "definition"}
+        for variable in made["templating"]["list"]
+    ]
     # What an annotation of Prometheus has beyond its query, which Grafana's schema leaves to the plugin.
     own = {"target", "tagKeys", "textFormat", "titleFormat", "useValueForTime"}
-    marked = [{key: one[key] for key in one.keys() - own} for one in made["annotations"]["list"]]
+    marked = [{key: annotation[key] for key in annotation.keys() - own} for annotation in made["annotations"]["list"]]
     made = {**made, "templating": {"list": listed}, "annotations": {"list": marked}}
     loaded = keys(as_json(schema.Dashboard.from_json(made)))
-    assert [key for key in keys(made) if not any(one == key or one.startswith(f"{key}.") for one in loaded)] == []
+    assert [
+        key
+        for key in keys(made)
+        if not any(loaded_key == key or loaded_key.startswith(f"{key}.") for loaded_key in loaded)
+    ] == []
     for panel in made["panels"]:
         if panel["type"] != "row":
             assert_panel_whole(panel)

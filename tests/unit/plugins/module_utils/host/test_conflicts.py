@@ -16,7 +16,7 @@ PROMETHEUS = PlannedService("prometheus", "prometheus", address="10.0.0.9", port
 NODE = PlannedService("node_exporter", "node-exporter", address="10.0.0.9", port=9100)
 
 
-def found(*existing, planned=(PROMETHEUS, NODE), programs=()):
+def conflicts_with(*existing, planned=(PROMETHEUS, NODE), programs=()):
     return conflicts.find(
         "monitor1",
         planned,
@@ -28,12 +28,12 @@ def found(*existing, planned=(PROMETHEUS, NODE), programs=()):
 def test_a_free_host_and_containers_of_the_collection_are_no_conflict():
     own = ExistingContainer("prometheus", "prometheus", "prom", (("10.0.0.9", 9090),))
     moved = ExistingContainer("grafana", "grafana", "graf", (("0.0.0.0", 9100),))
-    assert found() == []
-    assert found(own, moved, programs=(9090, 9100)) == []
+    assert conflicts_with() == []
+    assert conflicts_with(own, moved, programs=(9090, 9100)) == []
 
 
 def test_a_foreign_container_of_the_name_names_the_prefix():
-    [problem] = found(ExistingContainer("prometheus", "", "prom/prometheus:v2"))
+    [problem] = conflicts_with(ExistingContainer("prometheus", "", "prom/prometheus:v2"))
     assert problem == (
         "gpu_monitoring_container_prefix on monitor1: a container named prometheus exists, and the collection did not make it"
         " (image prom/prometheus:v2). Rename or remove the container, or set a prefix such as gpu-."
@@ -41,7 +41,7 @@ def test_a_foreign_container_of_the_name_names_the_prefix():
 
 
 def test_a_site_can_keep_an_alertmanager_of_its_own_that_has_the_name():
-    [problem] = found(
+    [problem] = conflicts_with(
         ExistingContainer("alertmanager", "", "am"), planned=(PlannedService("alertmanager", "alertmanager"),)
     )
     assert problem.endswith(
@@ -54,7 +54,7 @@ def test_a_site_can_keep_an_alertmanager_of_its_own_that_has_the_name():
     ("address", "taken"), [("10.0.0.9", True), ("0.0.0.0", True), ("127.0.0.1", False), ("::", False)]
 )
 def test_a_port_of_a_foreign_container(address, taken):
-    problems = found(ExistingContainer("other", "", "app", ((address, 9100),)))
+    problems = conflicts_with(ExistingContainer("other", "", "app", ((address, 9100),)))
     assert problems == (
         [
             "node_exporter_port on monitor1: the container other has port 9100 of 10.0.0.9, which the role node_exporter needs."
@@ -67,7 +67,7 @@ def test_a_port_of_a_foreign_container(address, taken):
 
 
 def test_every_conflict_is_named():
-    problems = found(ExistingContainer("node-exporter", "", "node"), programs=(9090, 9100))
+    problems = conflicts_with(ExistingContainer("node-exporter", "", "node"), programs=(9090, 9100))
     assert [problem.partition(" on monitor1: ")[0] for problem in problems] == [
         "gpu_monitoring_container_prefix",
         "prometheus_port",
@@ -87,7 +87,7 @@ def test_every_conflict_is_named():
 def test_a_foreign_container_with_the_name_of_a_service_on_its_network(network, aliases, shared):
     planned = PlannedService("prometheus", "gpu-prometheus", "prometheus", "monitoring")
     foreign = ExistingContainer("stack-prometheus-1", "", "prom", networks=(network,), aliases=aliases)
-    problems = found(foreign, planned=[planned])
+    problems = conflicts_with(foreign, planned=[planned])
     assert ["prometheus_network on monitor1: the container stack-prometheus-1" in problem for problem in problems] == [
         True
     ] * shared
@@ -95,11 +95,13 @@ def test_a_foreign_container_with_the_name_of_a_service_on_its_network(network, 
 
 def test_two_services_with_one_port():
     grafana = PlannedService("grafana", "grafana", address="0.0.0.0", port=9090)
-    assert found(planned=(PROMETHEUS, grafana)) == [
+    assert conflicts_with(planned=(PROMETHEUS, grafana)) == [
         "grafana_port on monitor1: prometheus_port is 9090 too. Choose another port for one of them."
     ]
-    assert found(planned=(PROMETHEUS, PlannedService("grafana", "grafana", address="127.0.0.1", port=9090))) == []
-    assert found(planned=(PROMETHEUS, PlannedService("cadvisor", "cadvisor"))) == []
+    assert (
+        conflicts_with(planned=(PROMETHEUS, PlannedService("grafana", "grafana", address="127.0.0.1", port=9090))) == []
+    )
+    assert conflicts_with(planned=(PROMETHEUS, PlannedService("cadvisor", "cadvisor"))) == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::"])

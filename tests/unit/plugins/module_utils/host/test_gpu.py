@@ -108,7 +108,7 @@ def test_work_runs_on_instances_where_mig_is_on():
 
 
 @pytest.mark.parametrize(
-    ("there", "seen", "difference"),
+    ("existing_gpus", "seen", "difference"),
     [
         ([make_gpu("GPU-aaaa"), make_gpu("GPU-bbbb")], {"GPU-aaaa": [], "GPU-bbbb": []}, ""),
         ([make_gpu("GPU-aaaa"), make_gpu("GPU-bbbb")], {"GPU-bbbb": []}, "does not see GPU-aaaa"),
@@ -124,8 +124,8 @@ def test_work_runs_on_instances_where_mig_is_on():
         ([make_gpu("GPU-aaaa", "Enabled")], {}, ""),
     ],
 )
-def test_what_a_container_sees_is_compared_with_what_the_host_has(there, seen, difference):
-    assert gpu.difference(there, seen) == difference
+def test_what_a_container_sees_is_compared_with_what_the_host_has(existing_gpus, seen, difference):
+    assert gpu.difference(existing_gpus, seen) == difference
 
 
 def test_the_message_counts_instances():

@@ -70,8 +70,8 @@ def test_a_message_of_nvidia_smi_is_no_gpu():
     ],
 )
 def test_vgpus_are_known_by_their_name(name, virtual):
-    [found] = nvidia_smi.parse_gpus(f"0, GPU-aaaa, {name}, 580.95.05, 16384, 00000000:02:00.0, [N/A]\n")
-    assert found["virtual"] is virtual
+    [vgpu] = nvidia_smi.parse_gpus(f"0, GPU-aaaa, {name}, 580.95.05, 16384, 00000000:02:00.0, [N/A]\n")
+    assert vgpu["virtual"] is virtual
 
 
 @pytest.mark.parametrize("code", [0, 15, 255])
@@ -79,7 +79,7 @@ def test_vgpus_are_known_by_their_name(name, virtual):
 def test_gpus_that_answer_are_taken_though_another_is_lost(code, errors):
     output = OUTPUT if errors else OUTPUT + LOST
     answer = nvidia_smi.query(Smi(Answer(code, output, errors)))
-    assert [found["uuid"] for found in answer.gpus] == ["GPU-aaaa", "GPU-bbbb"]
+    assert [answering_gpu["uuid"] for answering_gpu in answer.gpus] == ["GPU-aaaa", "GPU-bbbb"]
     assert answer.lost == ["0000:ba:00.0"]
     assert (answer.error == LOST.strip()) is (code != 0)
 
@@ -118,10 +118,10 @@ def test_every_form_of_a_lost_gpu(text, addresses):
     ],
 )
 def test_each_failure_says_what_to_do_and_whether_a_driver_is_loaded(answer, start):
-    found = nvidia_smi.query(Smi(answer))
-    assert found.gpus == []
-    assert found.driver_failed is not start.startswith(("Install", "The driver is loaded"))
-    assert found.fix.startswith(start)
+    result = nvidia_smi.query(Smi(answer))
+    assert result.gpus == []
+    assert result.driver_failed is not start.startswith(("Install", "The driver is loaded"))
+    assert result.fix.startswith(start)
 
 
 LISTED = """\

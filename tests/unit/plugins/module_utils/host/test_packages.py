@@ -14,15 +14,16 @@ half-installed\tlibnvidia-container-tools\t\tinstall
 
 
 def test_packages_that_were_removed_do_not_count_and_those_that_are_halfway_do():
-    found = packages.parse(DPKG)
-    assert found == [
+    parsed = packages.parse(DPKG)
+    assert parsed == [
         {"name": "libnvidia-container-tools", "version": "", "held": False, "state": "half-installed"},
         {"name": "libnvidia-container1", "version": "1:1.20.1~rc.1", "held": False, "state": "installed"},
         {"name": "nvidia-container-toolkit", "version": "1.20.1", "held": True, "state": "installed"},
     ]
-    assert packages.incomplete(found) == found[:1]
+    assert packages.incomplete(parsed) == parsed[:1]
     assert (
-        packages.describe(found[:2]) == "libnvidia-container-tools (half-installed), libnvidia-container1=1:1.20.1~rc.1"
+        packages.describe(parsed[:2])
+        == "libnvidia-container-tools (half-installed), libnvidia-container1=1:1.20.1~rc.1"
     )
 
 

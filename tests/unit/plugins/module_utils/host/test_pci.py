@@ -26,7 +26,7 @@ def device(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("vendor", "kind", "found"),
+    ("vendor", "kind", "is_gpu"),
     [
         ("0x10de", "0x030200", True),
         ("0x10de", "0x030000", True),
@@ -37,8 +37,8 @@ def device(tmp_path):
     ],
     ids=["3D", "VGA", "USB", "audio", "NVSwitch", "of Intel"],
 )
-def test_only_display_controllers_of_nvidia_count(device, vendor, kind, found):
-    assert device(vendor=vendor, kind=kind) == ([pci.PciGpu("0000:3b:00.0", "")] if found else [])
+def test_only_display_controllers_of_nvidia_count(device, vendor, kind, is_gpu):
+    assert device(vendor=vendor, kind=kind) == ([pci.PciGpu("0000:3b:00.0", "")] if is_gpu else [])
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_only_display_controllers_of_nvidia_count(device, vendor, kind, found):
     [("nvidia", False, True), ("", False, True), ("vfio-pci", True, False), ("nouveau", False, False)],
 )
 def test_the_kernel_driver_says_whose_a_gpu_is(device, driver, passed_through, expected):
-    [found] = device(driver=driver)
-    assert (found.driver, found.passed_through, found.expected) == (driver, passed_through, expected)
+    [gpu] = device(driver=driver)
+    assert (gpu.driver, gpu.passed_through, gpu.expected) == (driver, passed_through, expected)
 
 
 def test_virtual_functions_are_no_gpus_of_the_host(device):
     device("0000:3b:00.0", driver="nvidia")
-    assert [found.address for found in device("0000:3b:00.4", physical="0000:3b:00.0")] == ["0000:3b:00.0"]
+    assert [gpu.address for gpu in device("0000:3b:00.4", physical="0000:3b:00.0")] == ["0000:3b:00.0"]
 
 
 @pytest.mark.parametrize(

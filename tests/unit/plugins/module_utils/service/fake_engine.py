@@ -50,22 +50,27 @@ class FakeEngine:
             raise EngineRefusal("The Docker engine could not do it: the disk is full.")
 
     def _find(self, name):
-        return next((one for one in self.containers.values() if name in (one["Name"][1:], one["Id"])), None)
+        return next(
+            (container for container in self.containers.values() if name in (container["Name"][1:], container["Id"])),
+            None,
+        )
 
     def wait_for_answer(self, seconds):
         return
 
     def container(self, name):
-        found = self._find(name)
-        return copy.deepcopy(found) if found else None
+        container = self._find(name)
+        return copy.deepcopy(container) if container else None
 
     def owned(self, service):
         return sorted(
-            one["Name"][1:] for one in self.containers.values() if one["Config"]["Labels"].get(OWNER_LABEL) == service
+            container["Name"][1:]
+            for container in self.containers.values()
+            if container["Config"]["Labels"].get(OWNER_LABEL) == service
         )
 
     def image(self, reference):
-        return next((one for name, one in self.images.items() if reference in (name, one["Id"])), None)
+        return next((image for name, image in self.images.items() if reference in (name, image["Id"])), None)
 
     def pull(self, reference):
         self._called("pull", reference)
@@ -82,8 +87,12 @@ class FakeEngine:
     def network_users(self, name):
         if name not in self.ids or name == "bridge":
             return None
-        users = [one for one in self.containers.values() if name in one["NetworkSettings"]["Networks"]]
-        return {one["Name"].lstrip("/"): one["Config"]["Labels"].get(OWNER_LABEL, "") for one in users}
+        users = [
+            container for container in self.containers.values() if name in container["NetworkSettings"]["Networks"]
+        ]
+        return {
+            container["Name"].lstrip("/"): container["Config"]["Labels"].get(OWNER_LABEL, "") for container in users
+        }
 
     def remove_network(self, name):
         self._called("remove_network", name)
@@ -97,13 +106,13 @@ class FakeEngine:
     def users_of_volume(self, name):
         return [
             {
-                "Names": [one["Name"]],
-                "Image": one["Config"]["Image"],
-                "Labels": one["Config"]["Labels"],
-                "State": one["State"]["Status"],
+                "Names": [container["Name"]],
+                "Image": container["Config"]["Image"],
+                "Labels": container["Config"]["Labels"],
+                "State": container["State"]["Status"],
             }
-            for one in self.containers.values()
-            if name in [mount["Source"] for mount in one["Mounts"]]
+            for container in self.containers.values()
+            if name in [mount["Source"] for mount in container["Mounts"]]
         ]
 
     def owned_volume(self, name):
@@ -145,13 +154,13 @@ class FakeEngine:
             "HostConfig": {**copy.deepcopy(body["HostConfig"]), "Runtime": "runc"},
             "Mounts": [
                 {
-                    "Type": one["Type"],
-                    "Source": one["Source"],
-                    "Name": one["Source"],
-                    "Destination": one["Target"],
-                    "RW": not one["ReadOnly"],
+                    "Type": mount["Type"],
+                    "Source": mount["Source"],
+                    "Name": mount["Source"],
+                    "Destination": mount["Target"],
+                    "RW": not mount["ReadOnly"],
                 }
-                for one in body["HostConfig"]["Mounts"]
+                for mount in body["HostConfig"]["Mounts"]
             ],
             "NetworkSettings": {
                 "Networks": {
@@ -184,9 +193,9 @@ class FakeEngine:
 
     def remove(self, name, unnamed_volumes=False):
         self._called("remove", name)
-        found = self._find(name)
-        if found:
-            del self.containers[found["Id"]]
+        container = self._find(name)
+        if container:
+            del self.containers[container["Id"]]
 
     def signal(self, name, signal):
         self._called("signal", name, signal)

@@ -31,7 +31,9 @@ def deploy(engine, options):
 
 def state(engine, options):
     """Containers by name with id and whether they run, and the files."""
-    containers = {one["Name"]: (one["Id"], one["State"]["Running"]) for one in engine.containers.values()}
+    containers = {
+        container["Name"]: (container["Id"], container["State"]["Running"]) for container in engine.containers.values()
+    }
     paths = [Path(item["path"]) for item in options["files"] + options["secret_files"]]
     return containers, [path.read_text() if path.exists() else None for path in paths]
 
@@ -374,7 +376,7 @@ def test_check_mode_without_an_engine(options):
     service = apply.read(None, wanted_service(options), SharedAnswers(None), check_mode=True)
     assert service.plan.actions()[0] == "pull image"
     assert service.plan.actions()[-1] == "create container"
-    assert "<secret changed>\n" in [one["after"] for one in service.diff()]
+    assert "<secret changed>\n" in [change["after"] for change in service.diff()]
 
 
 def test_check_mode_does_not_fail_for_what_an_earlier_task_would_bring(engine, options):
@@ -423,7 +425,7 @@ def test_removal_leaves_foreign_containers(engine, options, deployed):
     assert apply.plan_removal(engine, parse(options)) == apply.Removal(["app"], paths, [], [], ["monitoring"])
     next(iter(engine.containers.values()))["Config"]["Labels"] = {}
     apply.remove(engine, parse(options))
-    assert [one["Name"] for one in engine.containers.values()] == ["/app"]
+    assert [container["Name"] for container in engine.containers.values()] == ["/app"]
 
 
 def nothing_asked(options, **changes):
@@ -433,14 +435,14 @@ def nothing_asked(options, **changes):
 
 def test_what_was_put_there_is_remembered_and_removed(engine, options, deployed, tmp_path):
     removal = apply.remove(engine, parse(nothing_asked(options)))
-    assert removal.things() == [
+    assert removal.descriptions() == [
         "container app",
         f"{tmp_path}/etc/app.conf",
         f"{tmp_path}/etc/secret",
         "network monitoring",
     ]
     assert [path.name for path in tmp_path.rglob("*")] == ["locks", "app.lock"]
-    assert apply.plan_removal(engine, parse(nothing_asked(options))).things() == []
+    assert apply.plan_removal(engine, parse(nothing_asked(options))).descriptions() == []
 
 
 def test_a_folder_with_something_else_in_it_stays(engine, options, deployed, tmp_path):
@@ -475,9 +477,9 @@ def test_a_file_of_several_services_goes_with_the_last_of_them(engine, options, 
 
 
 def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_path):
-    there = tmp_path / "etc" / "app.conf"
-    there.parent.mkdir()
-    there.write_text("of the admin\n")
+    foreign_file = tmp_path / "etc" / "app.conf"
+    foreign_file.parent.mkdir()
+    foreign_file.write_text("of the admin\n")
     engine.sick = {"sha256:1"}
     with pytest.raises(ServiceError, match="not healthy"):
         deploy(
@@ -486,7 +488,7 @@ def test_a_failed_deployment_makes_nothing_of_others_ours(engine, options, tmp_p
                 options, files=[*options["files"], dict(options["files"][0], path=str(tmp_path / "new" / "more.conf"))]
             ),
         )
-    assert there.read_text() == "of the admin\n"
+    assert foreign_file.read_text() == "of the admin\n"
     assert apply.plan_removal(engine, parse(nothing_asked(options, remove_data=True))).files == []
     assert not (tmp_path / "new").exists()
 
@@ -518,7 +520,7 @@ def test_without_an_engine_the_files_of_a_service_go(engine, options, deployed, 
     assert not result["failed"]
     assert result["actions"] == [f"remove {tmp_path}/etc/app.conf", f"remove {tmp_path}/etc/secret"]
     assert not (tmp_path / "etc").exists()
-    assert apply.plan_removal(None, parse(nothing_asked(options))).things() == []
+    assert apply.plan_removal(None, parse(nothing_asked(options))).descriptions() == []
 
 
 def test_what_a_removal_without_an_engine_left_goes_when_the_engine_is_back(engine, options):
@@ -598,7 +600,7 @@ def test_a_file_that_is_made_once_stays_as_it_is_and_counts_as_data(engine, opti
     assert key.read_text() == "first\n"
     assert engine.volumes == {"data"}
     removal = apply.remove(engine, parse(nothing_asked(options, remove_data=True)))
-    assert removal.things() == [str(key), "volume data"]
+    assert removal.descriptions() == [str(key), "volume data"]
     assert not key.parent.exists()
     assert engine.volumes == set()
 

@@ -55,7 +55,7 @@ def test_no_difference(views):
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "found"),
+    ("path", "value", "differences"),
     [
         (("Image",), "sha256:2", ["image"]),
         (("Config", "Image"), "app:0", ["image"]),
@@ -86,8 +86,8 @@ def test_no_difference(views):
     ],
     ids=str,
 )
-def test_drift(views, path, value, found):
-    assert views(setter(*path, value=value)) == found
+def test_drift(views, path, value, differences):
+    assert views(setter(*path, value=value)) == differences
 
 
 def test_what_the_engine_writes_in_its_own_way_is_no_drift(views):

@@ -40,7 +40,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.startswith("/containers/json"):
             known = self.server.containers.values()
-            self.answer(200, [{"Id": one["Id"], "Labels": one["Config"]["Labels"]} for one in known])
+            self.answer(200, [{"Id": container["Id"], "Labels": container["Config"]["Labels"]} for container in known])
         else:
             self.answer(200, self.server.containers[self.path.split("/")[2].removeprefix("id-")])
 
@@ -87,7 +87,7 @@ def run(tmp_path: Path) -> str:
 
 
 def know(engine: Server, *containers: dict) -> None:
-    engine.containers.update({one["Name"].lstrip("/"): copy.deepcopy(one) for one in containers})
+    engine.containers.update({container["Name"].lstrip("/"): copy.deepcopy(container) for container in containers})
 
 
 def test_the_script_knows_the_containers_of_deployments():

@@ -109,6 +109,6 @@ def test_packages_of_a_former_bundle_are_found_for_a_return(archive):
         "1.20.0",
         archive(**{"a-1.20.0-1.x86_64.rpm": "", "pool__a-base-1.20.0-1.x86_64.rpm": "", "b-1.20.0-1.x86_64.rpm": ""}),
     )
-    found = sorted(os.path.basename(path) for path in bundled_folder.package_files(PACKAGES))
-    assert found == ["a-1.20.0-1.x86_64.rpm", "a-base-1.20.0-1.x86_64.rpm"]
+    names = sorted(os.path.basename(path) for path in bundled_folder.package_files(PACKAGES))
+    assert names == ["a-1.20.0-1.x86_64.rpm", "a-base-1.20.0-1.x86_64.rpm"]
     assert bundled_folder.package_files([{**PACKAGES[0], "version": "1.19.0"}]) == []

@@ -76,8 +76,8 @@ def test_what_does_not_answer_or_is_not_trusted_is_reported_by_other_checks(auth
 
 
 def test_an_authority_that_ends(authority, trusted):
-    (found,) = certificates.authorities(trusted)
-    assert "trustme" in found.name
+    (trusted_authority,) = certificates.authorities(trusted)
+    assert "trustme" in trusted_authority.name
     end = certificates.Authority("CN=Example", NOW + 29.5 * DAY)
     sentences = [problem.message.partition(". ")[0] for problem in certificates.problems([], [end], NOW, 30)]
     assert sentences == ["The authority CN=Example ends on 2027-02-13, in 29 days"]

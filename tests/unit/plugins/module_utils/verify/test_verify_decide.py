@@ -77,7 +77,7 @@ class Fleet:
         )
 
     def target(self, job: str, host: str) -> dict[str, Any]:
-        return next(one for one in self.prometheus["targets"] if (one["job"], one["host"]) == (job, host))
+        return next(target for target in self.prometheus["targets"] if (target["job"], target["host"]) == (job, host))
 
     def down(self, host: str, *jobs: str, error: str = "connect: connection refused") -> None:
         """As Prometheus shows it a scrape later."""
@@ -401,8 +401,8 @@ VGPU, UNIFIED = {"virtual": True}, {"memory_mib": None}
 def test_what_no_gpu_of_a_fleet_measures_cannot_be_drawn(fleet, query, kind, asked):
     for host in UUIDS:
         measures_less(fleet, host, **kind)
-    found = panels.Query(0, "P", "prom", query, query, "")
-    assert panels.is_optional("ml", found, drawable(fleet.wanted, fleet.prometheus).absent) is not asked
+    panel_query = panels.Query(0, "P", "prom", query, query, "")
+    assert panels.is_optional("ml", panel_query, drawable(fleet.wanted, fleet.prometheus).absent) is not asked
 
 
 def test_dashboards_of_one_host_are_opened_with_one_whose_gpus_measure_most(fleet):
@@ -501,7 +501,9 @@ def test_a_container_that_is_not_seen(fleet):
 def test_a_container_that_has_just_been_started_is_not_missed(fleet, age, missed):
     for key in ("containers", "containers_lately"):
         fleet.prometheus[key]["gpu1"].remove("training")
-    next(one for one in fleet.engines["gpu1"]["engine"]["containers"] if one["name"] == "training")["age"] = age
+    next(container for container in fleet.engines["gpu1"]["engine"]["containers"] if container["name"] == "training")[
+        "age"
+    ] = age
     assert bool(fleet.messages) is missed
 
 
