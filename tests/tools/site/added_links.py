@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 _ANSIBLE_DOC = re.compile(r"`ansible-doc\s[^`]*`")
 _NAME = re.compile(r"`(\w+)`")
-_PICTURE = re.compile(r"!\[[^]]*\]\(([^)]*\.png)\)")
+_PICTURE = re.compile(r"!\[[^]]*\]\(([^)]*\.(?:png|svg))\)")
 
 
 def add(text: str, page: str, reference: Container[str]) -> str:

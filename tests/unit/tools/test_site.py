@@ -70,7 +70,7 @@ def test_links_of_the_repository_lead_to_pages_of_the_site(source, link, expecte
         ("fleet.md", "`one`", "`one`"),
         ("roles/tls.md", "`ansible-doc -t role\nx.tls`", "[`ansible-doc -t role\nx.tls`](../reference/tls_role.md)"),
         ("fleet.md", "![A](images/a.png)", "[![A](images/a.png)](images/a.png)"),
-        ("fleet.md", "![A](images/a.svg)", "![A](images/a.svg)"),
+        ("fleet.md", "![A](images/a.svg)", "[![A](images/a.svg)](images/a.svg)"),
     ],
 )
 def test_the_site_links_names_to_the_reference_and_pictures_to_themselves(page, text, expected):
