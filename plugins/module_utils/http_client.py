@@ -101,7 +101,7 @@ class Response:
     body: bytes
     url: str
     # An earlier try of the request may have arrived, and be what the server answers about.
-    may_meet_itself: bool = False
+    may_be_duplicate: bool = False
 
     @property
     def text(self) -> str:
@@ -317,7 +317,7 @@ class Client:
             try:
                 answer = self._redirected(request)
                 if attempt >= policy.tries or not policy.again(answer):
-                    answer.may_meet_itself = may_have_arrived or self._sent_twice
+                    answer.may_be_duplicate = may_have_arrived or self._sent_twice
                     return answer
                 may_have_arrived = may_have_arrived or not (policy.also and policy.also(answer))
             except NotReachable as error:
@@ -410,13 +410,13 @@ class Client:
         target = quote(split.path, safe=_SAFE_IN_PATH) + request.path
         host = split.netloc if split.netloc.isascii() else split.netloc.encode("idna").decode()
         headers = {"Host": host, **request.headers}
-        whole = request.body is None or isinstance(request.body, bytes)
+        in_one_piece = request.body is None or isinstance(request.body, bytes)
         while True:
             connection, was_kept = self._connected(split, request.timeout)
             self.count += 1
             through_proxy = connection.proxy_login is not None
             try:
-                with _answer_before_end(whole):
+                with _answer_before_end(in_one_piece):
                     connection.request(
                         request.method,
                         f"{split.scheme}://{host}{target}" if through_proxy else target,
@@ -427,7 +427,7 @@ class Client:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 connection.close()
                 # A server may close a kept connection at any moment. What changes nothing twice is sent again.
-                idempotent = whole and request.method in _IDEMPOTENT
+                idempotent = in_one_piece and request.method in _IDEMPOTENT
                 if was_kept and idempotent and isinstance(error, (ConnectionError, ssl.SSLEOFError)):
                     self._sent_twice = True
                     continue
@@ -537,12 +537,12 @@ def _naming(option: str, path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _answer_before_end(whole: bool) -> Iterator[None]:
+def _answer_before_end(in_one_piece: bool) -> Iterator[None]:
     """A server that refuses a body of pieces closes the connection while they are sent: its answer tells why."""
     try:
         yield
     except (BrokenPipeError, ConnectionResetError):
-        if whole:
+        if in_one_piece:
             raise
 
 

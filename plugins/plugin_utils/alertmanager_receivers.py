@@ -36,9 +36,8 @@ _DEFAULTS: Mapping[str, Settings] = {
 }
 
 
-def expanded(receiver: Mapping[str, Any], tells_the_end: bool = True, http_config: Any = None) -> Settings:
-    """A receiver in Alertmanager's own form. Without `tells_the_end`, an integration says so itself where it tells that
-    alerts end.
+def expanded(receiver: Mapping[str, Any], send_resolved: bool = True, http_config: Any = None) -> Settings:
+    """A receiver in Alertmanager's own form. `send_resolved` is the value for integrations that do not set it.
 
     `http_config` is that of `global`, which Alertmanager does not add to one of an integration.
     """
@@ -46,11 +45,11 @@ def expanded(receiver: Mapping[str, Any], tells_the_end: bool = True, http_confi
     made: Settings = {}
     for key, value in receiver.items():
         if key in SHORT_FORMS:
-            convert = _CONVERTERS.get(key, _as_it_is)
-            configs = [convert({**defaults[key], "send_resolved": tells_the_end, **entry}) for entry in entries(value)]
+            convert = _CONVERTERS.get(key, _as_given)
+            configs = [convert({**defaults[key], "send_resolved": send_resolved, **entry}) for entry in entries(value)]
             made.setdefault(f"{SHORT_FORMS[key]}_configs", []).extend(configs)
         elif key.endswith("_configs"):
-            common = {} if tells_the_end else {"send_resolved": False}
+            common = {} if send_resolved else {"send_resolved": False}
             made.setdefault(key, []).extend({**common, **entry} for entry in value)
         else:
             made[key] = value
@@ -62,7 +61,7 @@ def entries(value: Any) -> Sequence[Mapping[str, Any]]:
     return [value] if isinstance(value, Mapping) else value
 
 
-def _as_it_is(entry: Settings) -> Settings:
+def _as_given(entry: Settings) -> Settings:
     return entry
 
 

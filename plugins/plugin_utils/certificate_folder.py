@@ -86,7 +86,7 @@ class CertificateFolder:
             ca = old_ca
         else:
             ca = certificates.renewed_authority(old_ca, now, days.ca_valid)
-        if old is not None and certificates.still_good(old, ca, names, now, days.renew):
+        if old is not None and certificates.is_still_valid(old, ca, names, now, days.renew):
             host = old
         else:
             host = certificates.issued(ca, names, now, days.valid)

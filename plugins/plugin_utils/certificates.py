@@ -168,7 +168,7 @@ def authority_problem(authority: Authority, now: datetime) -> str:
     return "" if is_ca else "the certificate is not that of an authority (basicConstraints CA:TRUE)"
 
 
-def still_good(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> bool:
+def is_still_valid(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> bool:
     """Whether a host's certificate has its key, exactly these names, this authority and more than so many days to come."""
     return (
         _fits(pair)

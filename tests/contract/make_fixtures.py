@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from replay import GROUPS, what_matters
+from replay import GROUPS, compared_answer
 
 OTHER_APIS = re.compile(r"/api/(orgs|user/using)\b")
 _POLL = re.compile(r" \(poll \d+, \d+ s\)$")
@@ -43,7 +43,7 @@ def main(transcripts: Path, fixtures: Path) -> None:
         if request.get("auth") == "Bearer <token>":
             request["auth"] = f"Bearer <{_token(exchange)}>"
         _name_id(request.get("body"), dashboards)
-        expected = what_matters(request["method"], request["path"], exchange["status"], answer)
+        expected = compared_answer(request["method"], request["path"], exchange["status"], answer)
         kept.append({"name": name, "request": request, **expected})
     fixtures.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
 

@@ -46,9 +46,9 @@ def answer(status: int, body: Any = None, **headers: str) -> Answer:
     return Answer(status, content.encode(), [("Content-Type", kind), *named])
 
 
-def cut(whole: Answer) -> Answer:
+def cut(answer: Answer) -> Answer:
     """The answer, whose body breaks off in the middle."""
-    return Answer(whole.status, whole.body, whole.headers, sent=len(whole.body) // 2)
+    return Answer(answer.status, answer.body, answer.headers, sent=len(answer.body) // 2)
 
 
 def uids(body: Any) -> set[str]:
@@ -119,8 +119,8 @@ class Wire:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request."""
-        is_whole = handler.path.startswith("http://")
-        url = handler.path if is_whole else f"http://{handler.headers['Host']}{handler.path}"
+        is_absolute = handler.path.startswith("http://")
+        url = handler.path if is_absolute else f"http://{handler.headers['Host']}{handler.path}"
         content = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         body = json.loads(content) if content else {}
         self.requests.append((handler.command, urlsplit(url).path))

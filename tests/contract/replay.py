@@ -41,7 +41,7 @@ def _pick(answer: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: answer[key] for key in keys if key in answer}
 
 
-def what_matters(method: str, path: str, status: int, answer: Any) -> dict[str, Any]:
+def compared_answer(method: str, path: str, status: int, answer: Any) -> dict[str, Any]:
     """The status and the fields that a client decides on; uids that the server made up are `<generated>`."""
     fields = _without_generated(_fields(method, path, status, answer))
     return {"status": status, "answer": sorted(fields, key=str) if isinstance(fields, list) else fields}

@@ -91,7 +91,7 @@ def declared(model, **more):
     return {"uid": "ct-e", "model": model, "datasource_uid": "ct-p", **more}
 
 
-def brought_about(server, model, **more):
+def applied_model(server, model, **more):
     """The stored model. Check mode planned the same, and a rerun changes nothing and asks for nothing more."""
     given = declared(model, **more)
     planned = server.run(grafana_dashboard, check=True, **given)
@@ -123,12 +123,12 @@ def test_an_input_of_another_plugin_is_never_the_prometheus_datasource(server):
     message = refusal(server, model)
     assert message.startswith("dashboard 'ct-e': inputs: the model needs DS_LOKI (a datasource of the type loki)")
     assert "'ct-p' as loki, and the type of 'ct-p' is prometheus" in refusal(server, model, inputs={"DS_LOKI": "ct-p"})
-    saved = brought_about(server, model, inputs={"DS_LOKI": "ct-loki"})
+    saved = applied_model(server, model, inputs={"DS_LOKI": "ct-loki"})
     assert [shown["datasource"] for shown in saved["panels"]] == [
         {"type": "loki", "uid": "ct-loki"},
         {"type": "prometheus", "uid": "ct-p"},
     ]
-    assert brought_about(
+    assert applied_model(
         server, export(panel(1, datasource="${DS_LOKI}"), __inputs=inputs[1:]), datasource_uid="ct-loki"
     )
 
@@ -136,14 +136,14 @@ def test_an_input_of_another_plugin_is_never_the_prometheus_datasource(server):
 @pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)
 def test_the_dashboards_of_the_role_can_be_imported(server, path):
     exported = export_dashboards.export(path)
-    saved = brought_about(server, exported, inputs={export_dashboards.INPUT: "ct-p"})
+    saved = applied_model(server, exported, inputs={export_dashboards.INPUT: "ct-p"})
     assert references.datasources(saved) == {("ct-p", "prometheus")}
     assert [shown["title"] for shown in saved["panels"]] == [shown["title"] for shown in exported["panels"]]
 
 
 def test_an_input_that_nothing_uses_is_not_asked_for(server):
     inputs = [*export()["__inputs"], {"name": "DS_LOKI", "type": "datasource", "pluginId": "loki"}]
-    assert brought_about(server, export(panel(1, datasource="${DS_PROM}"), __inputs=inputs))
+    assert applied_model(server, export(panel(1, datasource="${DS_PROM}"), __inputs=inputs))
 
 
 def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server):
@@ -183,7 +183,7 @@ def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server
     assert "dashboard 'ct-e': it refers to the datasource 'PBFA97CFB590B2093', which does not exist" in message
     assert "Give the uid of another datasource: inputs: {PBFA97CFB590B2093: uid}." in message
     assert "'EKS Prom', which does not exist" in message
-    saved = brought_about(
+    saved = applied_model(
         server, model, inputs={"PBFA97CFB590B2093": "ct-p", "EKS Prom": "ct-p", "P8E80F9AEF21F6940": "ct-loki"}
     )
     wanted = {"type": "prometheus", "uid": "ct-p"}
@@ -254,7 +254,7 @@ def test_datasources_that_every_grafana_has_and_names_are_taken(server):
         "Expression",
         {},
     ]
-    saved = brought_about(
+    saved = applied_model(
         server,
         {"title": "CT Export", "panels": [panel(number, datasource=source) for number, source in enumerate(taken)]},
     )
@@ -265,7 +265,7 @@ def test_datasources_that_every_grafana_has_and_names_are_taken(server):
 def test_a_variable_that_is_lost_may_be_mapped(server, reference):
     model = {"title": "CT Export", "panels": [panel(1, datasource=reference, targets=[{"refId": "A", "expr": "up"}])]}
     assert "Give the uid of a datasource: inputs: {gone: uid}." in refusal(server, model)
-    saved = brought_about(server, model, inputs={"gone": "ct-p"})
+    saved = applied_model(server, model, inputs={"gone": "ct-p"})
     assert saved["panels"][0]["datasource"] == {"type": "prometheus", "uid": "ct-p"}
 
 
@@ -273,7 +273,7 @@ def test_a_datasource_whose_name_has_a_variable_is_taken(server):
     variable = {"name": "letter", "type": "custom", "query": "P,Loki", "current": {"text": "P", "value": "P"}}
     sources = ["CT $letter", "CT ${letter:raw}", {"type": "prometheus", "uid": "ct-[[letter]]"}]
     panels = [panel(number, datasource=source) for number, source in enumerate(sources)]
-    saved = brought_about(server, {"title": "CT Export", "panels": panels, "templating": {"list": [variable]}})
+    saved = applied_model(server, {"title": "CT Export", "panels": panels, "templating": {"list": [variable]}})
     assert [shown["datasource"] for shown in saved["panels"]] == sources
 
 
@@ -281,7 +281,7 @@ def test_a_uid_is_looked_for_before_a_name(server):
     named_like_a_uid = {"uid": "ct-q", "name": "ct-p", "type": "loki", "url": "http://loki.example.com:3100"}
     server.run(grafana_resources, datasources=[named_like_a_uid])
     source = {"type": "prometheus", "uid": "ct-p"}
-    assert brought_about(server, {"title": "CT Export", "panels": [panel(1, datasource=source)]})
+    assert applied_model(server, {"title": "CT Export", "panels": [panel(1, datasource=source)]})
 
 
 def test_one_datasource_of_an_unknown_type_is_not_taken_for_two_plugins(server):
@@ -332,7 +332,7 @@ def test_library_panels_of_an_export_are_part_of_the_dashboard(server, as_list):
         __elements=list(elements.values()) if as_list else elements,
     )
     assert "'PBFA97CFB590B2093', which does not exist" in refusal(server, model)
-    saved = brought_about(server, model, inputs={"PBFA97CFB590B2093": "ct-p"})
+    saved = applied_model(server, model, inputs={"PBFA97CFB590B2093": "ct-p"})
     shown, in_row = saved["panels"][1], saved["panels"][2]["panels"][0]
     assert (shown["id"], shown["gridPos"]["y"], shown["type"], shown["title"]) == (2, 16, "stat", "From the library")
     assert shown["targets"][0] == {"refId": "A", "datasource": {"type": "prometheus", "uid": "ct-p"}, "expr": "up"}
@@ -347,7 +347,7 @@ def test_library_panels_of_an_export_are_part_of_the_dashboard(server, as_list):
     changed = copy.deepcopy(model)
     changed["__elements"] = {**elements, "ct-lib": element(expr="down")}
     assert (
-        brought_about(server, changed, inputs={"PBFA97CFB590B2093": "ct-p"})["panels"][1]["targets"][0]["expr"]
+        applied_model(server, changed, inputs={"PBFA97CFB590B2093": "ct-p"})["panels"][1]["targets"][0]["expr"]
         == "down"
     )
 
@@ -369,7 +369,7 @@ def test_a_library_panel_of_the_server_stays_one(server):
     server.api("POST", "/api/library-elements", element(source="ct-p"))
     model = export(library_panel(1), library_panel(2, "ct-none"))
     assert "(ct-lib)" not in refusal(server, model)
-    saved = brought_about(server, export(library_panel(1)))
+    saved = applied_model(server, export(library_panel(1)))
     assert saved["panels"] == [library_panel(1)]
 
 
@@ -420,4 +420,4 @@ def test_a_published_dashboard_is_taken_whole_or_refused_by_name(server, path):
     if path.stem in REFUSED:
         assert REFUSED[path.stem] in refusal(server, path.read_text(), inputs=inputs)
     else:
-        brought_about(server, path.read_text(), inputs=inputs)
+        applied_model(server, path.read_text(), inputs=inputs)

@@ -19,14 +19,14 @@ def in_one_table(grafana):
     def rule(method, url, send):
         if url.endswith("/api/health"):
             return answer(200, {"database": "ok", "version": "10.4.3"})
-        if url.endswith("/api/dashboards/uid/ct-f") and folder_is_there():
+        if url.endswith("/api/dashboards/uid/ct-f") and folder_exists():
             if method == "DELETE":
                 return send(url.replace("/api/dashboards/uid/", "/api/folders/"))
             meta = {"isFolder": True, "url": "/dashboards/f/ct-f/ct-f", "version": 1, "folderUid": ""}
             return answer(200, {"meta": meta, "dashboard": {"id": 2, "title": "CT F", "uid": "ct-f", "version": 1}})
         return None
 
-    def folder_is_there():
+    def folder_exists():
         return "title" in (grafana.api("GET", "/api/folders/ct-f", expect=False) or {})
 
     if int(grafana.api("GET", "/api/health")["version"].partition(".")[0]) >= 12:

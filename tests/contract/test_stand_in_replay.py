@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from replay import what_matters
+from replay import compared_answer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab" / "images" / "grafana"))
 
@@ -75,7 +75,7 @@ class Replay:
         content = answer.get_json(silent=True)
         if isinstance(content, dict) and "key" in content:
             self.tokens[content["name"]] = content["key"]
-        return what_matters(request["method"], request["path"], answer.status_code, content)
+        return compared_answer(request["method"], request["path"], answer.status_code, content)
 
     def _authorization(self, recorded: str | None) -> dict[str, str]:
         if recorded is None:
@@ -93,7 +93,7 @@ class Replay:
             dashboard["id"] = self.store.state["dashboards"][dashboard["id"][len("<id of ") : -1]]["id"]
         return {"json": body} if body is not None else {}
 
-    def save_what_was_imported(self) -> None:
+    def save_imported_dashboard(self) -> None:
         imported = next(exchange for exchange in FIXTURES if exchange["name"] == "dashboard: get imported")["answer"]
         body = {"dashboard": imported["dashboard"], "folderUid": imported["meta"]["folderUid"], "overwrite": True}
         assert self.client.post("/api/dashboards/db", json=body, headers=basic("admin:admin")).status_code == 200
@@ -105,7 +105,7 @@ class Replay:
 
 # What stands for endpoints that the stand-in lacks, and for time that passes; done before the request of this name.
 BEFORE = {
-    "dashboard: import with inputs": Replay.save_what_was_imported,
+    "dashboard: import with inputs": Replay.save_imported_dashboard,
     "serviceaccount: expired token": Replay.let_tokens_expire,
     "password: create pwuser": lambda replay: replay.users.add("pwuser", "first-pw1", "Viewer"),
 }

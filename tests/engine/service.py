@@ -104,7 +104,7 @@ class Service:
         new["secret_files"][0]["content"] = "password: a-new-secret-word\n"
         return new
 
-    def whole(self) -> str:
+    def settled_version(self) -> str:
         """Wait until the service runs, as the old one or as the new one with all that belongs to it, and return which."""
         states = {
             self._of(self.old): "old",
@@ -144,9 +144,9 @@ class Service:
         assert (again["changed"], again["actions"]) == (False, [])
         wait_until(lambda: self._state() == self._of(options), self._state)
         self.keeps_data()
-        self.left_clean()
+        self.assert_no_leftovers()
 
-    def left_clean(self) -> None:
+    def assert_no_leftovers(self) -> None:
         """There is one container and nothing beside the service's folder."""
         assert [container["Names"] for container in self.api.containers(all=True, filters={"name": PREFIX})] == [
             [f"/{self.name}"]

@@ -596,7 +596,7 @@ def test_through_ansible(options, tmp_path):
         "ANSIBLE_NOCOLOR": "1",
     }
 
-    def play_it(*arguments):
+    def run_play(*arguments):
         done = subprocess.run(
             [ansible, "-i", "localhost,", "-vvvv", "--diff", path, *arguments],
             capture_output=True,
@@ -608,11 +608,11 @@ def test_through_ansible(options, tmp_path):
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    assert "changed=1" in play_it("--check")
-    output = play_it()
+    assert "changed=1" in run_play("--check")
+    output = run_play()
     assert "changed=1" in output
     assert "<secret changed>" in output
-    assert "changed=0" in play_it()
+    assert "changed=0" in run_play()
     options["files"][0]["content"] = "invalid\n"
     options["secret_files"][0]["content"] = "token=another-secret-word"
     path.write_text(json.dumps(play))

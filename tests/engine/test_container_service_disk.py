@@ -54,11 +54,11 @@ def test_a_disk_that_is_full_while_files_are_staged(api, run, service, disk, mea
     disk.fill()
     with pytest.raises(Failed, match="files: .*No space left on device"):
         run(**service.wanted())
-    assert service.whole() == "old"
+    assert service.settled_version() == "old"
     assert api.inspect_container(service.name)["Id"] == service.id
     measured("old", service.watch.longest())
     disk.free()
-    service.left_clean()
+    service.assert_no_leftovers()
     assert not run(**service.old)["changed"]
     service.converges(service.wanted())
 
@@ -68,7 +68,7 @@ def test_a_disk_that_the_new_container_fills(run, service, disk, measured):
     service.proxy.before = lambda words: disk.fill() if words == "start app" else None
     with pytest.raises(Failed, match="it ended .*are as they were before"):
         run(**service.wanted("crash\n"))
-    assert service.whole() == "old"
+    assert service.settled_version() == "old"
     measured("old", service.watch.longest())
     service.proxy.before = lambda words: None
     disk.free()

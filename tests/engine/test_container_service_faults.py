@@ -46,10 +46,10 @@ def refused(service, run, measured):
         with pytest.raises(Failed, match=words) as failure:
             run(**wanted)
         assert "a-new-secret-word" not in str(failure.value)
-        assert service.whole() == "old"
+        assert service.settled_version() == "old"
         assert service.api.inspect_container(service.name)["Id"] == service.id
         measured("old", service.watch.longest())
-        service.left_clean()
+        service.assert_no_leftovers()
         assert not run(**service.old)["changed"]
         service.converges(with_content(service.old, NEW))
 
@@ -201,9 +201,9 @@ def test_an_engine_that_comes_back(service, run, measured, moment, monkeypatch):
     gone_at(service.proxy, moment)
     with pytest.raises(Failed, match="The Docker engine did not .* are as they were before"):
         run(**service.wanted())
-    assert service.whole() == "old"
+    assert service.settled_version() == "old"
     measured("old", service.watch.longest())
-    service.left_clean()
+    service.assert_no_leftovers()
     service.converges(with_content(service.old, NEW))
 
 
@@ -217,7 +217,7 @@ def test_an_engine_that_does_not_come_back(service, run, measured, moment, monke
     back(service.proxy)
     with pytest.raises(Failed, match="image: none:v9"):
         run(**service.wanted(image="none:v9", pull="never"))
-    measured(service.whole(), service.watch.longest())
+    measured(service.settled_version(), service.watch.longest())
     service.converges(with_content(service.old, NEW))
 
 
@@ -242,6 +242,6 @@ def test_two_runs_at_once(service, run, measured):
     assert service.watch.answer() == OLD
     go_on.set()
     assert first.wait() == 0
-    assert service.whole() == "new"
+    assert service.settled_version() == "new"
     measured("new", service.watch.longest())
     assert not run(**service.wanted())["changed"]

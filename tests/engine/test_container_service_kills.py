@@ -74,7 +74,7 @@ def recovers(service, measured, number):
         wanted = service.old
     else:
         service.run(**wanted)
-    measured(service.whole(), service.watch.longest())
+    measured(service.settled_version(), service.watch.longest())
     service.converges(wanted)
 
 

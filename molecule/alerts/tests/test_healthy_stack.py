@@ -17,7 +17,7 @@ TRUE_ALERTS = {"HostRebooted"}
 JOBS = 'container_start_time_seconds{name=~"job-.+"}'
 
 
-def everything_is_up(prometheus):
+def wait_for_targets(prometheus):
     wait_until(lambda: set(prometheus.health().values()) == {"up"}, "every target is up", seconds=120)
 
 
@@ -29,7 +29,7 @@ def fresh_stack(site, prometheus):
     assert run.code == 0, run.output
     run = site()
     assert run.code == 0, run.output
-    everything_is_up(prometheus)
+    wait_for_targets(prometheus)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_nothing_fires_for_a_quarter_of_an_hour(fresh_stack, site, prometheus, s
         for name, services in SERVICES.items():
             for service in services:
                 on(name, f"docker restart {service}")
-        everything_is_up(prometheus)
+        wait_for_targets(prometheus)
         stay_quiet(16)
         [seen] = prometheus.query(f"count(count by (host, name) (count_over_time({JOBS}[15m])))")
         [watchdog] = prometheus.query('count_over_time(ALERTS{alertname="Watchdog",alertstate="firing"}[15m])')
@@ -75,5 +75,5 @@ def test_nothing_fires_for_a_quarter_of_an_hour(fresh_stack, site, prometheus, s
 def test_nothing_fires_after_a_reboot(fresh_stack, prometheus, stay_quiet):
     """Nor for longer than the alerts of an exporter that is down wait."""
     reboot("gpu2")
-    everything_is_up(prometheus)
+    wait_for_targets(prometheus)
     stay_quiet(4)

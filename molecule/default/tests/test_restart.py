@@ -9,7 +9,7 @@ from tests.stack import PANELS, SERVICES, TARGETS, container_state, on, reboot, 
 LATE_ADDRESS = "10.213.78.1"
 
 
-def everything_is_back(prometheus, grafana) -> None:
+def wait_for_recovery(prometheus, grafana) -> None:
     wait_until(
         lambda: prometheus.health() == dict.fromkeys(TARGETS, "up"),
         lambda: f"targets are {prometheus.health()}",
@@ -39,7 +39,7 @@ def kept(prometheus, grafana):
 @pytest.mark.parametrize("name", SERVICES)
 def test_restarted_services_come_back_with_their_data(host, prometheus, grafana, kept, name):
     host(name).check_output(f"docker restart {' '.join(SERVICES[name])}")
-    everything_is_back(prometheus, grafana)
+    wait_for_recovery(prometheus, grafana)
 
 
 @pytest.fixture
@@ -72,4 +72,4 @@ def test_the_monitoring_host_comes_back_from_a_reboot(prometheus, grafana, kept,
     )
     on("monitor1", f"ip address add {LATE_ADDRESS}/32 dev lo")
     wait_until(lambda: container_state("monitor1", "late")["Running"], "the service is started without Ansible")
-    everything_is_back(prometheus, grafana)
+    wait_for_recovery(prometheus, grafana)

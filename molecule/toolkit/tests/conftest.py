@@ -20,17 +20,17 @@ def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoleOnSpare]:
 
 
 @pytest.fixture
-def bare(spare: RoleOnSpare, jobs_go_on: Callable[[str, str], str]) -> None:
+def bare(spare: RoleOnSpare, undisturbed_jobs: Callable[[str, str], str]) -> None:
     """gpu3 without a toolkit. The host is created again where another test left something."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     if packages(HOST) or "nvidia" in configuration or "live-restore" in configuration:
-        end_jobs(jobs_go_on)
+        end_jobs(undisturbed_jobs)
         hosts.remove(LAB_NAME, HOST)
         start_spare()
 
 
 @pytest.fixture(autouse=True)
-def jobs_go_on() -> Iterator[Callable[[str, str], str]]:
+def undisturbed_jobs() -> Iterator[Callable[[str, str], str]]:
     """After each test every job that was there before it runs since the same moment, and its counter never stood still
     for a second.
 

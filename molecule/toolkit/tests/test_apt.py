@@ -76,9 +76,9 @@ def hooked_job(installed):
 
 
 @pytest.fixture
-def idle(installed, jobs_go_on):
+def idle(installed, undisturbed_jobs):
     """gpu3 with the toolkit, where no container has GPUs."""
-    end_jobs(jobs_go_on, "job")
+    end_jobs(undisturbed_jobs, "job")
 
 
 @pytest.fixture
@@ -232,7 +232,9 @@ def test_a_stale_specification_that_gives_a_device_is_named(role, by_hand):
     )
 
 
-def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_come_and_go(role, jobs_go_on, no_service):
+def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_come_and_go(
+    role, undisturbed_jobs, no_service
+):
     """Up, down, out and in again, with the role's own specification."""
     before = engine("gpu2")
     assert_done(role("gpu2"), changed=True)
@@ -256,7 +258,7 @@ def test_with_cdi_the_engine_is_left_alone_while_a_job_has_gpus_and_packages_com
     assert_done(role("gpu2"), changed=True)
     assert on("gpu2", "docker exec cdi-job nvidia-smi -L") == seen
     assert engine("gpu2") == before
-    jobs_go_on("gpu2", "cdi-job")
+    undisturbed_jobs("gpu2", "cdi-job")
 
 
 def test_the_runtime_that_the_engine_has_is_left_as_it_is(role):
@@ -636,7 +638,7 @@ def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(spare, in
     )
 
 
-def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, jobs_go_on):
+def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, undisturbed_jobs):
     """Neither the program of its runtime, nor packages whose scripts can take its GPUs. The engine has --gpus only
     where it started with the toolkit.
     """
@@ -646,8 +648,8 @@ def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, job
     before = state_of(HOST)
     assert_refused(spare(nvidia_container_toolkit_state="absent"), "gpu-job, hooked-job of", "Stop them first")
     assert state_of(HOST) == before
-    jobs_go_on(HOST, "gpu-job")
-    jobs_go_on(HOST, "hooked-job")
+    undisturbed_jobs(HOST, "gpu-job")
+    undisturbed_jobs(HOST, "hooked-job")
     assert_refused(
         spare(nvidia_container_toolkit_state="absent"),
         "gpus-job, which got them by NVIDIA's hook",

@@ -45,7 +45,7 @@ def told(verify):
 
 
 @pytest.fixture(autouse=True)
-def whole_again(verify):
+def no_fault_left(verify):
     """After each test nothing is left of its fault."""
     yield
     run, _report = verify(verify_wait="150s")

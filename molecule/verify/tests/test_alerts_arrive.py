@@ -77,7 +77,7 @@ def receivers(deploy) -> Iterator[Receivers]:
 
 
 @pytest.fixture(autouse=True)
-def whole_again():
+def no_fault_left():
     """The last test of this file runs verify, which must report no fault."""
 
 

@@ -47,7 +47,7 @@ class ImageLoad:
                 # What an interrupted run left is no longer of use.
                 shutil.rmtree(self._folder, ignore_errors=True)
             return []
-        transferred = [digest for digest in digests if self._is_whole(digest)]
+        transferred = [digest for digest in digests if self._is_intact(digest)]
         size = sum(os.path.getsize(self._path(digest)) for digest in transferred)
         problem = room.problem(
             self._host,
@@ -65,7 +65,7 @@ class ImageLoad:
     def carry_out(self) -> None:
         """Load the missing images from the transfer folder one after the other, check them, and remove the folder."""
         for image, platform in self.missing:
-            broken = [digest for digest in archive.blobs(platform) if not self._is_whole(digest)]
+            broken = [digest for digest in archive.blobs(platform) if not self._is_intact(digest)]
             if broken:
                 raise BundleError(
                     f"{image.name} on {self._host}: {broken[0]} arrived incomplete. Run the playbook load again."
@@ -138,7 +138,7 @@ class ImageLoad:
     def _path(self, digest: str) -> str:
         return os.path.join(self._folder, layout.blob_in_images(digest))
 
-    def _is_whole(self, digest: str) -> bool:
+    def _is_intact(self, digest: str) -> bool:
         path = self._path(digest)
         return os.path.isfile(path) and not os.path.islink(path) and f"sha256:{of_file(path)}" == digest
 

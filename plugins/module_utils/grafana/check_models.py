@@ -32,7 +32,7 @@ def refuse_bad_models(changes: list[Change], wanted: declared.Declared, present:
 
 def _given(item: declared.Item) -> Json:
     model = cast(declared.Dashboard, item)["model"]
-    return {} if model is None else given.whole(model)
+    return {} if model is None else given.parse_with_library_panels(model)
 
 
 def shortest_refresh(changes: list[Change]) -> Optional[Change]:

@@ -71,7 +71,7 @@ def refuse_circles(changes: list[Change], present: Present) -> None:
             above = parents.get(above, "")
 
 
-def keep_folders_that_hold_something(removed: list[Change], kept: list[Change], present: Present) -> None:
+def keep_nonempty_folders(removed: list[Change], kept: list[Change], present: Present) -> None:
     """Give an error to every removal of a folder that would take something along that is not removed by itself."""
     going = {change.uid for change in removed if change.kind != "datasource"}
     # What cannot be read or moved stays where it is.

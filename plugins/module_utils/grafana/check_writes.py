@@ -36,12 +36,12 @@ class _Findings:
 
 def check(client: Client, changes: list[Change], existing: Present, warn: Callable[[str], None]) -> None:
     """Raise GrafanaError with all that is a typing error, and warn of what may be one."""
-    about_to_be_written = [change for change in changes if change.body and not change.error]
-    datasources = [change for change in about_to_be_written if change.kind == "datasource"]
+    changes_to_write = [change for change in changes if change.body and not change.error]
+    datasources = [change for change in changes_to_write if change.kind == "datasource"]
     findings = _Findings()
     _check_types(client, datasources, findings)
     _check_urls(datasources, existing, findings)
-    dashboards = [change for change in about_to_be_written if change.kind == "dashboard"]
+    dashboards = [change for change in changes_to_write if change.kind == "dashboard"]
     if dashboards:
         settings = client.web_settings()
         shortest = check_models.shortest_refresh(dashboards)

@@ -109,7 +109,7 @@ class Client:
         readers = min(MOST_READERS, max(1, len(paths) // PATHS_PER_READER))
         others = [self._beside() for _reader in range(readers - 1)]
         try:
-            return parallel.each([self.get, *(other.get for other in others)], paths, _goes_on)
+            return parallel.each([self.get, *(other.get for other in others)], paths, _is_tolerated)
         finally:
             for other in others:
                 self._http.count += other._http.count
@@ -181,7 +181,7 @@ class Client:
 
     def _decode(self, answer: http_client.Response, method: str, path: str) -> Any:
         if answer.status == 404 and (refusals.is_of_grafana(answer) or not answer.body):
-            return {} if method == "DELETE" and answer.may_meet_itself else None
+            return {} if method == "DELETE" and answer.may_be_duplicate else None
         if answer.status < 300:
             # A write needs no body to have been done, nor a whole one.
             is_done = method != "GET" and (not answer.body.strip() or retries.is_cut(answer))
@@ -216,7 +216,7 @@ class Client:
             raise missing
 
 
-def _goes_on(error: Exception) -> bool:
+def _is_tolerated(error: Exception) -> bool:
     """Whether other objects can be read after this error."""
     return isinstance(error, GrafanaError) and not isinstance(error, (NotAllowed, NotReachable))
 

@@ -126,20 +126,20 @@ def same(wanted: Any, present: Any, key: str = "") -> bool:
 
 def telling_keys(wanted: Json, present: Json, key: str) -> set[str]:
     """The keys that only one of two objects has and that say something; `key` holds the objects."""
-    alone = {name for name in set(wanted) - set(present) if not _says_nothing(name, wanted[name])}
+    alone = {name for name in set(wanted) - set(present) if not _is_default(name, wanted[name])}
     for name in set(present) - set(wanted):
-        if not _says_nothing(name, present[name]) and not _is_added(name, key, wanted):
+        if not _is_default(name, present[name]) and not _is_added(name, key, wanted):
             alone.add(name)
     return alone
 
 
-def _says_nothing(name: str, value: Any) -> bool:
+def _is_default(name: str, value: Any) -> bool:
     if value is False:
         return name not in _TRUE_WHERE_ABSENT
     if value is True:
         return name in _TRUE_WHERE_ABSENT
     if isinstance(value, dict) and name not in _DEFAULTS:
-        return all(_says_nothing(key, inner) for key, inner in value.items())
+        return all(_is_default(key, inner) for key, inner in value.items())
     return value in ("", []) or (name in _DEFAULTS and value == _DEFAULTS[name])
 
 

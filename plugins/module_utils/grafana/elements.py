@@ -14,7 +14,7 @@ IDENTITIES = ("title", "name", "uid", "refId", "id")
 def pairs(before: list[Any], after: list[Any]) -> dict[int, int]:
     """Indexes in `after` with those in `before`: elements of one identity, then the others in their order."""
     known = by_identity(before, after, IDENTITIES)
-    return _with_the_others(known, range(len(before)), range(len(after)))
+    return _with_remaining(known, range(len(before)), range(len(after)))
 
 
 def same(before: list[Any], after: list[Any], identities: Sequence[str]) -> dict[int, int]:
@@ -24,7 +24,7 @@ def same(before: list[Any], after: list[Any], identities: Sequence[str]) -> dict
         [index for index, element in enumerate(listed) if not _has_identity(element, identities)]
         for listed in (before, after)
     ]
-    return _with_the_others(known, *nameless)
+    return _with_remaining(known, *nameless)
 
 
 def by_identity(before: list[Any], after: list[Any], identities: Sequence[str]) -> dict[int, int]:
@@ -37,7 +37,7 @@ def by_identity(before: list[Any], after: list[Any], identities: Sequence[str]) 
     return known
 
 
-def _with_the_others(known: dict[int, int], before: Sequence[int], after: Sequence[int]) -> dict[int, int]:
+def _with_remaining(known: dict[int, int], before: Sequence[int], after: Sequence[int]) -> dict[int, int]:
     taken = set(known.values())
     rest = (index for index in before if index not in taken)
     others = zip((index for index in after if index not in known), rest)

@@ -66,7 +66,7 @@ def _refuse_other_json(value: Json) -> None:
         raise GrafanaError(f"model: its title is a {type(value['title']).__name__}. Give text.")
 
 
-def whole(value: Any) -> Json:
+def parse_with_library_panels(value: Any) -> Json:
     """The dashboard with the models of an export's library panels in the place of every reference to one."""
     return _with_library_panels(parse(value))
 

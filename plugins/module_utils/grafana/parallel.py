@@ -15,11 +15,11 @@ _LEFT_OUT = RuntimeError("left out")
 
 
 def each(
-    workers: Sequence[Callable[[Value], Result]], values: Sequence[Value], goes_on: Callable[[Exception], bool]
+    workers: Sequence[Callable[[Value], Result]], values: Sequence[Value], is_tolerated: Callable[[Exception], bool]
 ) -> list[Union[Result, Exception]]:
     """The results for the values in their order, with the error where a worker raised one; a thread for each worker.
 
-    An error that `goes_on` denies ends the work and is raised.
+    An error for which `is_tolerated` returns False ends the work and is raised.
     """
     results: list[Union[Result, Exception]] = [_LEFT_OUT] * len(values)
     fatal: list[Exception] = []
@@ -39,7 +39,7 @@ def each(
                 results[number] = worker(values[number])
             except Exception as error:
                 results[number] = error
-                if not goes_on(error):
+                if not is_tolerated(error):
                     fatal.append(error)
 
     threads = [Thread(target=work, args=(worker,), daemon=True) for worker in workers[1:]]

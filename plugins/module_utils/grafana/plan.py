@@ -42,7 +42,7 @@ def make(wanted: declared.Declared, present: Present) -> list[Change]:
         key=lambda change: -len(folder.lineage(change.uid, present)),
     )
     removed = [change for change in removed if change.kind != "folder" and change not in first] + folders
-    check_plan.keep_folders_that_hold_something(removed, kept, present)
+    check_plan.keep_nonempty_folders(removed, kept, present)
     return first + kept + removed
 
 

@@ -84,10 +84,10 @@ def error(answer: http_client.Response, request: Request, account: Account) -> G
     if answer.status == 412 and _status(answer) == "name-exists":
         return TitleTaken(text)
     if answer.status in (409, 412):
-        return Conflict(text, answer.may_meet_itself)
+        return Conflict(text, answer.may_be_duplicate)
     is_bad_request = any(words in message.lower() for words in BAD_REQUESTS_WITH_500)
     may_have_written = answer.status == 500 and request.method != "GET" and not is_bad_request
-    return Unclear(text, answer.may_meet_itself) if may_have_written else GrafanaError(text)
+    return Unclear(text, answer.may_be_duplicate) if may_have_written else GrafanaError(text)
 
 
 def is_of_grafana(answer: http_client.Response) -> bool:

@@ -13,12 +13,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.prese
 
 def kept_names(wanted: declared.Declared, present: Present) -> dict[str, str]:
     """Uids by name of the datasources that are neither removed nor renamed in this run."""
-    going = {item["uid"] for item in wanted.datasources if _gives_name_up(item, present)}
+    going = {item["uid"] for item in wanted.datasources if _frees_name(item, present)}
     going |= set(prune.datasources(wanted, present))
     return {name: uid for name, uid in present.names().items() if uid not in going}
 
 
-def _gives_name_up(item: declared.Datasource, present: Present) -> bool:
+def _frees_name(item: declared.Datasource, present: Present) -> bool:
     stored = present.datasources.get(item["uid"])
     if not stored or stored.get("readOnly"):
         return False

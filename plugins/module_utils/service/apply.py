@@ -374,7 +374,7 @@ def carry_out(engine: Engine, service: Service) -> Container:
         manifest.begin(options)
         for network in planned.networks:
             engine.create_network(network)
-        staged = staging.stage(planned.files, whole=bool(options.validate))
+        staged = staging.stage(planned.files, with_folders=bool(options.validate))
         _validate(engine, service, staged)
         for file in options.files:
             files.make_folder(os.path.dirname(file.path))
@@ -429,8 +429,8 @@ def _outcome(service: Service, record: journal.Journal, problems: list[str]) -> 
             " again, or restore a backup of the data before you start that container."
         )
     if service.inspected:
-        data_too = " and its data" if record.data else ""
-        return f"The files and the container {service.name}{data_too} are as they were before."
+        and_data = " and its data" if record.data else ""
+        return f"The files and the container {service.name}{and_data} are as they were before."
     return f"There was no container {service.name} before, and none is left."
 
 

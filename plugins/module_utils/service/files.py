@@ -227,11 +227,11 @@ class Staging:
         """Where the files are kept that are there now, by path; None for one that is not."""
         return {change.path: self._within(change, "previous") if change.present else None for change in changed}
 
-    def stage(self, changed: list[FileChange], whole: bool) -> dict[str, str]:
+    def stage(self, changed: list[FileChange], with_folders: bool) -> dict[str, str]:
         """Write the changed files, keep the present ones, and return the staged folders by the folders that they stand
         for.
 
-        With `whole`, mounted folders are copied first, so that a validator sees all that will be there.
+        With `with_folders`, mounted folders are copied first, so that a validator sees all that will be there.
         """
         staged = {base: self._beside(base, "staged") for base in {self._base[change.path] for change in changed}}
         for base, folder in staged.items():
@@ -240,9 +240,9 @@ class Staging:
                 for made in (folder, self._beside(base, "previous")):
                     shutil.rmtree(made, ignore_errors=True)
                     os.mkdir(made, 0o700)
-                if whole and base in self._mounted and os.path.isdir(base):
+                if with_folders and base in self._mounted and os.path.isdir(base):
                     _copy_folder(base, folder)
-                elif whole:
+                elif with_folders:
                     os.chmod(folder, 0o755)
         for change in changed:
             _put_into(self._within(change, "staged"), change.wanted)

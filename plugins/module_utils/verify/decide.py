@@ -91,9 +91,9 @@ def drawable(wanted: Wanted, prometheus: Measured) -> Drawable:
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
     absent = [metrics for job, metrics in _METRICS.items() if not any(job in host.jobs for host in hosts)]
     absent += [] if any(host.has_collector for host in hosts) else [container_gpus.METRICS]
-    whole = _whole(hosts)
-    fewest = min((len(host.unmeasured) for host in whole), default=0)
-    chosen = [host for host in whole if len(host.unmeasured) == fewest]
+    fully_measured = _fully_measured(hosts)
+    fewest = min((len(host.unmeasured) for host in fully_measured), default=0)
+    chosen = [host for host in fully_measured if len(host.unmeasured) == fewest]
     unmeasured = sorted(set().union(*(host.unmeasured for host in chosen or hosts)))
     return Drawable([host.name for host in chosen], [*absent, *unmeasured])
 
@@ -117,7 +117,7 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     problems += lost
     stopped = not_running(wanted, "grafana")
     problems += _future_samples(wanted, prometheus)
-    blind = not _whole(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS)
+    blind = not _fully_measured(hosts) or any(_blind(hosts, job) for job in wanted.jobs if job != SERVERS)
     problems += dashboard_faults.problems(grafana, stopped, blind)
     unknown = [host.name for host in hosts if host.states and host.skew is None]
     still = [host.name for host in hosts if host.nothing_moves]
@@ -512,7 +512,7 @@ def _instances(gpu: Gpu) -> int:
     return shared.count(False) + any(shared)
 
 
-def _whole(hosts: list[_Host]) -> list[_Host]:
+def _fully_measured(hosts: list[_Host]) -> list[_Host]:
     """The hosts that deliver for every exporter, of those that have the most."""
     exporters = {host.name: [job for job in _EXPORTERS if job in host.jobs] for host in hosts}
     most = max(map(len, exporters.values()), default=0)

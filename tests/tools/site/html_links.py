@@ -38,11 +38,11 @@ def broken(site: Path) -> list[str]:
         for name, page in sorted(pages.items())
         if name != "404.html"
         for link in sorted(page.links)
-        if not _leads_somewhere(link, name, pages, site)
+        if not _has_target(link, name, pages, site)
     ]
 
 
-def _leads_somewhere(link: str, name: str, pages: dict[str, _Page], site: Path) -> bool:
+def _has_target(link: str, name: str, pages: dict[str, _Page], site: Path) -> bool:
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return True

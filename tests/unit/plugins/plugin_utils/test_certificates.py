@@ -160,7 +160,7 @@ def test_a_tls_client_that_trusts_the_ca_alone(tmp_path):
 def test_a_renewed_ca_and_the_old_one_accept_the_same_hosts(tmp_path):
     renewed = certificates.renewed_authority(CA, NOW, 2 * 3650)
     assert renewed.certificate.not_valid_after_utc == NOW + 2 * 3650 * DAY
-    assert certificates.still_good(HOST, renewed, NAMES, NOW, 30)
+    assert certificates.is_still_valid(HOST, renewed, NAMES, NOW, 30)
     new_host = certificates.issued(renewed, NAMES, NOW, 365)
     for ca, host in ((CA, new_host), (renewed, HOST), (renewed, new_host)):
         assert openssl_verify(tmp_path, ca, host, "-verify_ip", "127.0.0.1") == 0
@@ -176,25 +176,25 @@ def test_good_until_so_many_days_before_the_end():
         (NOW + 335 * DAY - second, True),
         (NOW + 335 * DAY, False),
     ):
-        assert certificates.still_good(HOST, CA, NAMES, now, 30) is good
+        assert certificates.is_still_valid(HOST, CA, NAMES, now, 30) is good
 
 
 def test_the_order_of_names_does_not_matter_and_each_of_them_does():
-    assert certificates.still_good(HOST, CA, NAMES[::-1], NOW, 30)
-    assert not certificates.still_good(HOST, CA, NAMES[1:], NOW, 30)
-    assert not certificates.still_good(HOST, CA, [*NAMES, certificates.general_name("192.0.2.1")], NOW, 30)
+    assert certificates.is_still_valid(HOST, CA, NAMES[::-1], NOW, 30)
+    assert not certificates.is_still_valid(HOST, CA, NAMES[1:], NOW, 30)
+    assert not certificates.is_still_valid(HOST, CA, [*NAMES, certificates.general_name("192.0.2.1")], NOW, 30)
 
 
 def test_another_key_or_authority():
     other = certificates.issued(CA, NAMES, NOW, 365)
-    assert not certificates.still_good(HOST._replace(key=other.key), CA, NAMES, NOW, 30)
-    assert not certificates.still_good(HOST, certificates.new_authority(NOW, 3650), NAMES, NOW, 30)
+    assert not certificates.is_still_valid(HOST._replace(key=other.key), CA, NAMES, NOW, 30)
+    assert not certificates.is_still_valid(HOST, certificates.new_authority(NOW, 3650), NAMES, NOW, 30)
     impostor = certificates.renewed_authority(CA._replace(key=other.key), NOW, 3650)
-    assert not certificates.still_good(HOST, impostor, NAMES, NOW, 30)
+    assert not certificates.is_still_valid(HOST, impostor, NAMES, NOW, 30)
 
 
 def test_from_pem_and_back():
-    assert certificates.still_good(
+    assert certificates.is_still_valid(
         certificates.loaded(certificates.certificate_pem(HOST), certificates.key_pem(HOST)), CA, NAMES, NOW, 30
     )
 

@@ -129,13 +129,13 @@ def test_all_files_are_on_the_disk_before_the_backup_counts(tmp_path, monkeypatc
         synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
         fsync(descriptor)
 
-    def after_the_files(folder, written):
+    def write_after_files(folder, written):
         if written.complete:
             assert {os.path.join(folder, "prometheus", "blocks", "index"), folder} <= set(map(os.path.normpath, synced))
         write(folder, written)
 
     monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.setattr(manifest, "write", after_the_files)
+    monkeypatch.setattr(manifest, "write", write_after_files)
     folder, _removed = back_up(tmp_path, TIMES[0])
     assert manifest.read(str(folder)).complete
 

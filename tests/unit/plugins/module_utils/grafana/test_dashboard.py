@@ -232,7 +232,7 @@ def as_json(value):
     return json.loads(JSONEncoder(sort_keys=True).encode(value))
 
 
-def assert_whole(made):
+def assert_dashboard_in_schema(made):
     """Loading into Grafana's own types loses nothing, and they know no option that is missing."""
     plugins.register_default_plugins()
     # The query as Grafana's list of variables shows it, which its schema leaves out.
@@ -252,10 +252,10 @@ def assert_whole(made):
     ] == []
     for panel in made["panels"]:
         if panel["type"] != "row":
-            assert_panel_whole(panel)
+            assert_panel_in_schema(panel)
 
 
-def assert_panel_whole(panel):
+def assert_panel_in_schema(panel):
     module = KINDS[panel["type"]]
     defaults = as_json(module.Options())
     assert {key for key, value in defaults.items() if value is not None} <= set(panel["options"])
@@ -295,13 +295,13 @@ def test_a_panel_is_whole_by_grafanas_schema(kind):
             panels=[panel],
         )
     )
-    assert_whole(made)
+    assert_dashboard_in_schema(made)
     assert made["panels"][0]["type"] == kind
 
 
 @pytest.mark.parametrize("path", queries.FILES, ids=lambda path: path.stem)
 def test_a_dashboard_of_the_role_is_whole_by_grafanas_schema(path):
-    assert_whole(queries.model(path))
+    assert_dashboard_in_schema(queries.model(path))
 
 
 def test_template_variables():

@@ -57,8 +57,8 @@ def test_lost_gpus(answer, devices, lost):
 
 
 def test_a_lost_gpu_changes_nothing_of_what_a_container_is_given():
-    whole = [make_gpu(f"GPU-{address}", address=address) for address in EIGHT]
-    assert gpu.devices(whole, []) == gpu.devices(SEVEN, [EIGHT[2]]) == EIGHT
+    all_gpus = [make_gpu(f"GPU-{address}", address=address) for address in EIGHT]
+    assert gpu.devices(all_gpus, []) == gpu.devices(SEVEN, [EIGHT[2]]) == EIGHT
 
 
 def test_what_a_container_is_given_changes_with_the_instances_and_the_gpus():

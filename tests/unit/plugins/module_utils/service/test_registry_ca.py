@@ -16,7 +16,7 @@ def trust(tmp_path, monkeypatch):
     """Trusts an authority for two registries, in a folder of the test; returns what changed."""
     monkeypatch.setattr(registry_ca, "FOLDER", str(tmp_path))
     # Files of root would need root.
-    monkeypatch.setattr(files, "wanted_state", lambda file: as_the_tests_user(file, tmp_path))
+    monkeypatch.setattr(files, "wanted_state", lambda file: owned_by_test_user(file, tmp_path))
 
     def run(text, check_mode=False):
         options = {
@@ -29,7 +29,7 @@ def trust(tmp_path, monkeypatch):
     return run
 
 
-def as_the_tests_user(file: ManagedFile, folder):
+def owned_by_test_user(file: ManagedFile, folder):
     status = folder.stat()
     return files.FileState(file.content.encode(), 0o644, status.st_uid, status.st_gid)
 

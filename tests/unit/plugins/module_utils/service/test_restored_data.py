@@ -141,12 +141,12 @@ def test_the_data_is_on_the_disk_before_the_service_stops(service, engine, monke
         synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
         fsync(descriptor)
 
-    def stop_after_that(name):
+    def stop_after_sync(name):
         assert {os.path.join(service.delivered, path) for path in ("secret_key", "plugins/a")} <= set(synced)
         stop(name)
 
     monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.setattr(engine, "stop", stop_after_that)
+    monkeypatch.setattr(engine, "stop", stop_after_sync)
     restored_data.replace(engine, service, "1")
     assert state_of(service) == ["restored", "restored"]
 

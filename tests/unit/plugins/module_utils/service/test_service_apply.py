@@ -139,15 +139,15 @@ def test_what_ran_runs_again_even_if_the_next_run_is_refused(
     assert state(engine, options) == deployed
 
 
-def kill_after_a_file(patch):
+def kill_after_first_file(patch):
     """The process dies when the first file is in place."""
     put = apply.files.Staging.put
 
-    def put_and_die(self, change):
+    def killed_put(self, change):
         put(self, change)
         raise Killed
 
-    patch.setattr(apply.files.Staging, "put", put_and_die)
+    patch.setattr(apply.files.Staging, "put", killed_put)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_kill_between_files_and_reload_is_taken_back_first(engine, options, de
     if not runs:
         engine.stop("app")
     with killed(monkeypatch) as patch:
-        kill_after_a_file(patch)
+        kill_after_first_file(patch)
         deploy(engine, new)
     assert (
         apply.read(engine, wanted_service(new), SharedAnswers(engine), check_mode=True).plan.actions()[0]
@@ -246,7 +246,7 @@ def test_a_fault_in_one_service_does_not_end_the_others(engine, options, monkeyp
 
 def test_a_removal_clears_up_first(engine, options, deployed, changed, tmp_path, monkeypatch):
     with killed(monkeypatch) as patch:
-        kill_after_a_file(patch)
+        kill_after_first_file(patch)
         deploy(
             engine,
             dict(

@@ -53,7 +53,7 @@ def test_staged_files_are_complete_before_they_are_put_in_place(folder, file_opt
     (folder / "app.conf").write_text("one\n")
     changed = changes([file_options("etc/app.conf", "two\n"), file_options("etc/targets/a.json", "[]\n")])
     staging = staging_of(changed, folder)
-    assert staging.stage(changed, whole=False) == {str(folder): str(folder.parent / ".etc.app.staged")}
+    assert staging.stage(changed, with_folders=False) == {str(folder): str(folder.parent / ".etc.app.staged")}
     assert (folder / "app.conf").read_text() == "one\n"
     staged = folder.parent / ".etc.app.staged"
     assert (staged / "app.conf").read_text() == "two\n"
@@ -83,7 +83,7 @@ def test_a_validator_sees_the_whole_folder_with_its_modes(folder, file_options):
     (folder / "app.conf").write_text("one\n")
     changed = changes([file_options("etc/app.conf", "two\n")])
     staging = staging_of(changed, folder)
-    staging.stage(changed, whole=True)
+    staging.stage(changed, with_folders=True)
     staged = folder.parent / ".etc.app.staged"
     assert (staged / "app.conf").read_text() == "two\n"
     assert (staged / "link").read_text() == "groups: []\n"
@@ -96,7 +96,7 @@ def test_what_a_killed_run_staged_is_replaced(folder, file_options):
     staged.mkdir()
     (staged / "half").write_text("written")
     changed = changes([file_options("etc/app.conf", "two\n")])
-    staging_of(changed, folder).stage(changed, whole=False)
+    staging_of(changed, folder).stage(changed, with_folders=False)
     assert [path.name for path in staged.iterdir()] == ["app.conf"]
 
 
@@ -111,7 +111,7 @@ def test_what_is_restored_has_its_mode_and_needs_no_rename_within_one_disk(folde
     (folder / "app.conf").chmod(0o640)
     changed = changes([file_options("etc/app.conf", "two\n")])
     staging = staging_of(changed, folder)
-    staging.stage(changed, whole=False)
+    staging.stage(changed, with_folders=False)
     rename = os.replace
 
     def other_disk(source, target):

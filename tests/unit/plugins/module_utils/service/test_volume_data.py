@@ -213,7 +213,7 @@ def test_a_kill_at_any_step_of_an_upgrade(program, at, folder, step, rerun, monk
     assert not deploy(program, at(rerun))[0].plan.changed
 
 
-def kill_before_the_end(program, at, monkeypatch):
+def kill_before_healthy(program, at, monkeypatch):
     """A run that dies after the start of version 2.0.0, before it knows that this version is healthy."""
 
     def die(*given):
@@ -233,7 +233,7 @@ def test_an_upgrade_that_became_healthy_after_a_kill_keeps_what_users_changed(
     deploy(program, at("1.9.0"))
     if not visible:
         program.mountpoints.clear()
-    kill_before_the_end(program, at, monkeypatch)
+    kill_before_healthy(program, at, monkeypatch)
     with (folder / "app.db").open("a") as database:
         database.write("of a user since 2.0.0\n")
     program.calls.clear()
@@ -253,7 +253,7 @@ def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back
     program, at, folder, rerun, monkeypatch
 ):
     deploy(program, at("1.9.0"))
-    kill_before_the_end(program, at, monkeypatch)
+    kill_before_healthy(program, at, monkeypatch)
     program.sick = {"sha256:2.0.0"} if rerun == "2.0.0" else set()
     if rerun == "2.0.0":
         with pytest.raises(ServiceError, match="are as they were before"):
