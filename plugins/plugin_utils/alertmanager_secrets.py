@@ -43,8 +43,8 @@ def problem_of(
     for secret in GLOBAL_SECRETS:
         if settings.get(secret):
             return "alertmanager_global", inline_secrets.inline(secret, f"{secret}_file", _PROGRAM)
-    rest = {name: value for name, value in settings.items() if name not in GLOBAL_SECRETS}
-    general = inline_secrets.problem_of(rest, files, _PROGRAM) or next(_unknown_files(rest, "", files, mounts), None)
+    other_settings = {name: value for name, value in settings.items() if name not in GLOBAL_SECRETS}
+    general = inline_secrets.problem_of(other_settings, files, _PROGRAM) or next(_unknown_files(other_settings, "", files, mounts), None)
     return ("alertmanager_global", general) if general else None
 
 

@@ -231,7 +231,7 @@ def test_inputs_replace_the_uids_and_names_of_another_servers_datasources(server
         ),
     ],
 )
-def test_a_datasource_that_is_not_there_or_of_another_type_is_refused_by_name(server, parts, problem):
+def test_a_missing_datasource_or_one_of_another_type_is_refused_by_name(server, parts, problem):
     assert problem in refusal(server, {"title": "CT Export", **parts})
 
 

@@ -102,7 +102,7 @@ def test_a_port_that_asks_for_tls_is_named_at_once(page, words):
     assert words in result["msg"]
 
 
-def test_a_file_that_is_not_there_is_named(grafana):
+def test_a_missing_file_is_named(grafana):
     message = grafana.run(grafana_resources, folders=FOLDERS, ca_path="/nonexistent/ca.pem")["msg"]
     assert "/nonexistent/ca.pem" in message
 

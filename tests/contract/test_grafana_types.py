@@ -189,7 +189,7 @@ def test_a_database_without_a_url_is_a_warning(grafana, warnings):
     assert warnings == []
 
 
-def test_a_variable_that_is_not_there_is_a_warning(grafana, warnings):
+def test_a_missing_variable_is_a_warning(grafana, warnings):
     variables = [{"name": "host", "type": "custom", "values": ["a"]}]
     queries = [
         {

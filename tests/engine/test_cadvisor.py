@@ -133,7 +133,7 @@ def test_only_containers_are_reported_and_none_of_their_labels(watched):
         "container_spec_memory_limit_bytes",
     ],
 )
-def test_what_dashboards_ask_for_is_there(watched, name):
+def test_metrics_of_dashboards_exist(watched, name):
     assert watched.of(name, f"{PREFIX}-greedy") is not None
 
 

@@ -402,7 +402,7 @@ def test_a_password_that_grafana_refuses_is_given_once(fleet, request):
     assert wire.requests == [("GET", "/api/health"), ("GET", "/api/datasources")]
 
 
-def test_a_fault_that_passes_within_the_wait_is_none(fleet):
+def test_a_fault_that_passes_within_the_wait_is_not_reported(fleet):
     exporter = fleet.hosts["gpu1"].exporters["node"]
     exporter.stop()
     fleet.until("The node exporter of gpu1 does not answer Prometheus: ")

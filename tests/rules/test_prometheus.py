@@ -17,7 +17,7 @@ from tests.rules.exporters import answer, serve
 from tests.rules.servers import wait_until
 from tests.unit.roles.rendering import fleet, service
 
-WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
+MONITORING_HOST = {"monitor1": {"ansible_host": "10.0.0.9"}}
 SECOND = {
     "gpu_monitoring_scrape_interval": "1s",
     "prometheus_cadvisor_targets": [],
@@ -38,7 +38,7 @@ def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus)
             host: stack.enter_context(serve({"/metrics": answer(release, host)})) for host, release in releases.items()
         }
         targets = [group(port, host) for host, port in ports.items()]
-        server = prometheus(config(fleet({}, WATCHER, {**SECOND, "prometheus_gpu_targets": targets})))
+        server = prometheus(config(fleet({}, MONITORING_HOST, {**SECOND, "prometheus_gpu_targets": targets})))
 
         def legacy(host):
             own = {"host", "instance", "UUID"}
@@ -62,7 +62,7 @@ def test_every_generation_of_the_exporter_comes_out_the_same(config, prometheus)
 
 def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
     with serve({"/metrics": "up_and_running 1\n", "/v2/metrics": "requests 3\n"}) as port:
-        folder = config(fleet({}, WATCHER, {**SECOND, "prometheus_node_targets": [group(port, "gpu1")]}))
+        folder = config(fleet({}, MONITORING_HOST, {**SECOND, "prometheus_node_targets": [group(port, "gpu1")]}))
         sender = prometheus(folder)
         wait_until(lambda: sender.query('up{job="node",host="gpu1"} == 1'), "gpu1 is not up")
         reloaded, series = (
@@ -103,7 +103,7 @@ def test_a_removed_container_is_missing_at_once_and_an_empty_answer_is_no_failur
             "prometheus_cadvisor_targets": [group(port, "gpu1")],
             "prometheus_gpu_targets": [group(port, "gpu1", __metrics_path__="/empty")],
         }
-        server = prometheus(config(fleet({}, WATCHER, {**SECOND, **variables})))
+        server = prometheus(config(fleet({}, MONITORING_HOST, {**SECOND, **variables})))
         wait_until(lambda: len(server.query("container_memory_usage_bytes")) == 2, "the containers are not there")
         pages["/metrics"] = containers("web")
         wait_until(
@@ -150,7 +150,7 @@ def test_samples_and_alerts_reach_others_with_the_labels_of_the_site(
             "prometheus_external_url": "https://monitoring.example.com/prometheus",
             "prometheus_flags_extra": ["--rules.alert.resend-delay=1s"],
         }
-        inventory = fleet({}, WATCHER, variables)
+        inventory = fleet({}, MONITORING_HOST, variables)
         command = service("prometheus", "prometheus", inventory, "monitor1", tmp_path)["command"]
         flags = [flag for flag in command if flag.startswith(("--web.external-url", "--web.route-prefix", "--rules."))]
         sender = prometheus(config(inventory), *flags, path="/prometheus")

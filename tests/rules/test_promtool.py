@@ -19,7 +19,7 @@ GPU_HOSTS = {
     "gpu2": {"ansible_host": "10.0.0.2", "dcgm_exporter_port": 9500},
     "gpu3": {"ansible_host": "10.0.0.3", "dcgm_exporter_enabled": False},
 }
-WATCHER = {"monitor1": {"ansible_host": "10.0.0.9"}}
+MONITORING_HOST = {"monitor1": {"ansible_host": "10.0.0.9"}}
 MODEL_SERVERS = [
     {"name": "llama", "port": 8000},
     {"name": "ranker", "port": 8443, "scheme": "https", "path": "/v2/metrics", "address": "ranker.lan"},
@@ -63,15 +63,15 @@ SECTIONS = {
 @pytest.mark.parametrize(
     "inventory",
     [
-        fleet({}, WATCHER),
-        fleet({"gpu1": GPU_HOSTS["gpu1"]}, WATCHER),
-        fleet(GPU_HOSTS, WATCHER),
+        fleet({}, MONITORING_HOST),
+        fleet({"gpu1": GPU_HOSTS["gpu1"]}, MONITORING_HOST),
+        fleet(GPU_HOSTS, MONITORING_HOST),
         fleet({"monitor1": {}}, {"monitor1": {}}, {"gpu_monitoring_address": "127.0.0.1"}),
-        fleet({**GPU_HOSTS, "gpu1": {**GPU_HOSTS["gpu1"], "model_servers": MODEL_SERVERS}}, WATCHER),
-        fleet(GPU_HOSTS, WATCHER, {"prometheus_scrape_configs": JOBS, "prometheus_rules_extra": RULES}),
-        fleet(GPU_HOSTS, WATCHER, SECTIONS),
-        fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "1s"}),
-        fleet(GPU_HOSTS, WATCHER, {"gpu_monitoring_scrape_interval": "60s"}),
+        fleet({**GPU_HOSTS, "gpu1": {**GPU_HOSTS["gpu1"], "model_servers": MODEL_SERVERS}}, MONITORING_HOST),
+        fleet(GPU_HOSTS, MONITORING_HOST, {"prometheus_scrape_configs": JOBS, "prometheus_rules_extra": RULES}),
+        fleet(GPU_HOSTS, MONITORING_HOST, SECTIONS),
+        fleet(GPU_HOSTS, MONITORING_HOST, {"gpu_monitoring_scrape_interval": "1s"}),
+        fleet(GPU_HOSTS, MONITORING_HOST, {"gpu_monitoring_scrape_interval": "60s"}),
     ],
     ids=[
         "no host",
@@ -107,8 +107,8 @@ def examples():
 @pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))
 def test_every_example_of_the_documentation_is_accepted(config, promtool, tmp_path, example):
     for role in ("prometheus", "cadvisor"):
-        check(host_variables(tmp_path, GPU_HOSTS, WATCHER, example), [role], ["monitor1"])
-    checked = promtool(config(fleet(GPU_HOSTS, WATCHER, example)), "check", "config", "prometheus.yml")
+        check(host_variables(tmp_path, GPU_HOSTS, MONITORING_HOST, example), [role], ["monitor1"])
+    checked = promtool(config(fleet(GPU_HOSTS, MONITORING_HOST, example)), "check", "config", "prometheus.yml")
     assert checked.returncode == 0, checked.stdout
 
 
@@ -123,7 +123,7 @@ def test_every_example_of_the_documentation_is_accepted(config, promtool, tmp_pa
     ids=["target file", "job of the same name", "rule", "timeout"],
 )
 def test_a_mistake_is_refused(config, promtool, variables, words):
-    checked = promtool(config(fleet(GPU_HOSTS, WATCHER, variables)), "check", "config", "prometheus.yml")
+    checked = promtool(config(fleet(GPU_HOSTS, MONITORING_HOST, variables)), "check", "config", "prometheus.yml")
     assert checked.returncode != 0
     assert words in checked.stdout
 

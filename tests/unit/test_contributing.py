@@ -33,7 +33,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_every_named_file_is_there() -> None:
+def test_every_named_file_exists() -> None:
     assert len(IN_TABLES) > 30
     assert [path for path in IN_TABLES if not (ROOT / path).is_file()] == []
 

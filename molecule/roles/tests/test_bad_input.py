@@ -41,7 +41,7 @@ def assert_refused(run, *words):
         assert word in run.error, run.output
 
 
-def test_an_interval_that_is_none(site):
+def test_an_invalid_interval(site):
     assert_refused(
         site(variables={"gpu_monitoring_scrape_interval": "5 sec"}), "gpu_monitoring_scrape_interval", "5 sec", "5s"
     )

@@ -70,7 +70,7 @@ def test_nvidia_container_toolkit(play, bare_inventory, versions):
     assert run_role(play, bare_inventory, "gpu1", "nvidia_container_toolkit", own).recap["gpu1"]["changed"] == 0
 
 
-def test_a_reload_that_fails_puts_the_configuration_back(play, bare_inventory, versions, host):
+def test_a_reload_that_fails_restores_the_configuration(play, bare_inventory, versions, host):
     own = {key: value for key, value in versions.items() if key.startswith("nvidia_container_toolkit_")}
     gpu1, drop_in = host("gpu1"), "/run/systemd/system/docker.service.d/no-reload.conf"
     complete = json.loads(gpu1.file("/etc/docker/daemon.json").content_string)
@@ -128,14 +128,14 @@ def test_service(play, bare_inventory, versions, removed, host, addresses, role,
         removed((target, name.replace("_", "-")))
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] > 0
     assert run_role(play, bare_inventory, target, role, own).recap[target]["changed"] == 0
-    port, _slash, rest = path.partition("/")
+    port, _slash, path_below = path.partition("/")
     password = (
         (SECRETS / ("prometheus_password" if role in ("alertmanager", "prometheus") else "exporter_password"))
         .read_text()
         .strip()
     )
     ask = "curl --silent --fail --insecure --output /dev/null --user prometheus:%s https://%s:%s/%s"
-    host(target).check_output(ask, password, addresses[target], port, rest)
+    host(target).check_output(ask, password, addresses[target], port, path_below)
 
 
 def test_dcgm_exporter_with_variables_of_its_own(play, bare_inventory, versions, host, addresses, site):

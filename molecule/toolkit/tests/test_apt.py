@@ -507,7 +507,7 @@ def test_the_version_goes_down_and_up_and_is_held(spare, installed):
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
 
 
-def test_a_version_that_is_not_there_leaves_what_is(spare, installed):
+def test_a_missing_version_leaves_the_installed_packages(spare, installed):
     before = state_of(HOST)
     assert_refused(spare(nvidia_container_toolkit_version="9.9.9"), "nvidia_container_toolkit_version", "9.9.9")
     assert state_of(HOST) == before

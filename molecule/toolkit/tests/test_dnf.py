@@ -181,7 +181,7 @@ def test_another_version_up_and_down(role, older):
     assert packages() == dict.fromkeys(PACKAGES, OLDER)
 
 
-def test_a_version_that_is_not_there_leaves_what_is(role, older):
+def test_a_missing_version_leaves_the_installed_packages(role, older):
     before = on_host("rpm --query --all | sort; cat /etc/yum.repos.d/*")
     assert_refused(
         role(nvidia_container_toolkit_version="9.9.9"),

@@ -346,8 +346,8 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 def _unix_time(moment: str) -> str:
     """A time of the engine's form, 2026-01-31T12:00:00.123456789Z, as the API takes it: seconds with nine decimals."""
-    seconds, _dot, rest = moment.rstrip("Z").partition(".")
-    return f"{calendar.timegm(time.strptime(seconds, '%Y-%m-%dT%H:%M:%S'))}.{rest:0<9}"
+    seconds, _dot, fraction = moment.rstrip("Z").partition(".")
+    return f"{calendar.timegm(time.strptime(seconds, '%Y-%m-%dT%H:%M:%S'))}.{fraction:0<9}"
 
 
 def _text(content: bytes) -> str:

@@ -248,7 +248,7 @@ def test_templates_of_a_site_come_beside_that_of_the_role(deployed):
     assert rendered["templates/site.tmpl"]["content"] == '{{ define "site.title" }}x{{ end }}'
 
 
-def test_a_host_that_shall_have_none_loses_it(tmp_path):
+def test_alertmanager_is_removed_from_a_host_that_disables_alertmanager(tmp_path):
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"alertmanager_enabled": "no"})
     given = arguments("alertmanager", "Deploy Alertmanager", inventory, "monitor1", tmp_path)
     assert given["services"] == [{"name": "alertmanager", "state": "absent"}]

@@ -104,7 +104,7 @@ def test_plugins_are_fetched_only_where_a_site_names_some(grafana):
         ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "localhost"}, "localhost,prometheus,alertmanager"),
     ],
 )
-def test_a_proxy_for_grafana_is_none_for_prometheus_and_alertmanager(grafana, extra, no_proxy):
+def test_a_proxy_for_grafana_is_not_used_for_prometheus_and_alertmanager(grafana, extra, no_proxy):
     assert grafana(grafana_environment_extra=extra)["env"]["NO_PROXY"] == no_proxy
 
 

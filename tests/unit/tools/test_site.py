@@ -117,7 +117,7 @@ def server() -> Iterator[str]:
         served.shutdown()
 
 
-def test_addresses_of_other_sites_that_are_gone_are_named(server):
+def test_missing_addresses_of_other_sites_are_named(server):
     pages_by_address = {f"{server}/{status}": ["index.html"] for status in (200, 403, 404, 500)}
     assert external_links.broken(pages_by_address, ignored=[f"{server}/500"]) == [
         f"{server}/404: HTTP 404 (in index.html)"

@@ -21,9 +21,9 @@ def parse(text: str) -> Any:
     lines = [line for line in lines if line[1] and not line[1].startswith("#") and line[1] not in ("---", "...")]
     if not lines:
         return None
-    value, rest = _value(lines, 0)
-    if rest < len(lines):
-        raise ValueError(f"'{lines[rest][1]}' is not understood")
+    value, next_index = _value(lines, 0)
+    if next_index < len(lines):
+        raise ValueError(f"'{lines[next_index][1]}' is not understood")
     return value
 
 

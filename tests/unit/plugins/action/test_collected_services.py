@@ -54,11 +54,11 @@ def play(tmp_path):
             "check_mode": True,
             "vars": {"ansible_python_interpreter": sys.executable},
         }
-        whole = [
+        playbook = [
             {**base, "name": f"Play {number}", **(given if isinstance(given, dict) else {"tasks": given})}
             for number, given in enumerate(plays, 1)
         ]
-        (tmp_path / "play.json").write_text(json.dumps(whole))
+        (tmp_path / "play.json").write_text(json.dumps(playbook))
         environment = {
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),

@@ -208,12 +208,12 @@ def test_a_volume_that_is_missing_is_refused_before_anything_is_written(back_up,
 
 @needs_root
 def test_a_damaged_database_fails_the_backup_and_leaves_nothing(back_up, host):
-    whole = back_up(keep=1)
+    complete_backup = back_up(keep=1)
     before = names(host / "volumes")
     (host / "volumes" / "grafana" / "grafana.db").write_text("no database" * 1000)
     output = back_up(keep=1)
     assert "grafana.db cannot be copied: file is not a database" in output
-    assert list((host / "backups" / "monitor%2F1").iterdir()) == [Path(whole["backup"])]
+    assert list((host / "backups" / "monitor%2F1").iterdir()) == [Path(complete_backup["backup"])]
     assert names(host / "volumes") == before
 
 

@@ -20,7 +20,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address impor
         ("101", None),
     ],
 )
-def test_an_address_is_itself_and_a_name_is_none(text, address):
+def test_an_address_is_a_literal_and_a_name_is_not(text, address):
     assert literal(text) == address
 
 

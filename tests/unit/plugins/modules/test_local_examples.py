@@ -43,6 +43,6 @@ def test_the_examples_change_the_configuration_of_the_engine(run, tmp_path):
 
 
 def test_the_examples_look_at_this_machine(run, tmp_path):
-    whole, files = run("host_info", docker_host=f"unix://{tmp_path}/docker.sock")
-    assert whole["engine"]["reachable"] is False and "gpus" in whole["gpu"]
+    host_info, files = run("host_info", docker_host=f"unix://{tmp_path}/docker.sock")
+    assert host_info["engine"]["reachable"] is False and "gpus" in host_info["gpu"]
     assert list(files["files"]) == ["/etc/gpu_monitoring/grafana/admin_password"]

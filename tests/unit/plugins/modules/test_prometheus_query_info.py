@@ -257,9 +257,9 @@ class TestUntil:
         ],
     )
     def test_conditions(self, until, values, holds):
-        whole = dict.fromkeys(("min_series", "max_series", "min_value", "max_value"), None)
+        unset = dict.fromkeys(("min_series", "max_series", "min_value", "max_value"), None)
         series = [{"labels": {}, "value": value, "timestamp": 0.0} for value in values]
-        assert (unmet({**whole, **until}, series) == "") is holds
+        assert (unmet({**unset, **until}, series) == "") is holds
 
     def test_many_series_are_not_all_shown(self):
         series = [{"labels": {"host": f"gpu{number}"}, "value": None, "timestamp": 0.0} for number in range(12)]
@@ -294,7 +294,7 @@ def test_a_private_authority_is_trusted_when_named(secure):
     assert secure.run(validate_certs=False)["series"]
 
 
-def test_a_file_that_is_not_there_is_named(secure):
+def test_a_missing_file_is_named(secure):
     assert "ca_path: there is no file /nonexistent/ca.pem" in secure.run(ca_path="/nonexistent/ca.pem")["msg"]
 
 

@@ -40,9 +40,9 @@ def run(hosts, variables=None, reached=None, asked=None, deploys_prometheus=True
 
 
 def test_a_whole_run_reports_nothing():
-    whole = run([*FLEET], {"monitor1": {"gpu_monitoring_host": {**GPU, **files("gpu1")}}})
-    assert problems(whole) == {}
-    assert warnings(whole) == []
+    complete_run = run([*FLEET], {"monitor1": {"gpu_monitoring_host": {**GPU, **files("gpu1")}}})
+    assert problems(complete_run) == {}
+    assert warnings(complete_run) == []
 
 
 def test_hosts_with_the_same_reason_share_a_line():

@@ -16,7 +16,7 @@ from tests.unit.roles.collector.nvml_stand_in import Device as Entity
 from tests.unit.roles.collector.recorded import container
 
 GPUS = (Gpu(0, "GPU-a", 0), Gpu(1, "GPU-b", 1))
-WHOLE = Inventory(GPUS)
+WHOLE_GPUS = Inventory(GPUS)
 TRAINING, NOTEBOOK = container("26.1", "cdi-0"), container("26.1", "rt-1")
 # Ids of processes, with the container of each.
 OWNERS = {1: TRAINING, 2: TRAINING, 3: NOTEBOOK, 4: None}
@@ -30,7 +30,7 @@ def use(tmp_path, monkeypatch):
         (tmp_path / str(pid) / "cgroup").write_text(f"0::/docker/{owner.id}\n" if owner else "0::/user.slice\n")
     measure = Measure(str(tmp_path))
 
-    def ask(*gpus, given=(), inventory=WHOLE):
+    def ask(*gpus, given=(), inventory=WHOLE_GPUS):
         monkeypatch.setattr(Nvml, "load", lambda: Nvml(Library(*gpus)))
         measure._nvml = None
         uses = measure.update(inventory, given, [TRAINING, NOTEBOOK])
@@ -89,7 +89,7 @@ def test_memory_that_is_not_reported_of_one_process_is_not_reported_of_the_conta
 
 
 def test_instances_are_reported_or_missing_and_never_zero(use):
-    inventory = replace(WHOLE, instances=frozenset({(1, 7), (1, 8)}))
+    inventory = replace(WHOLE_GPUS, instances=frozenset({(1, 7), (1, 8)}))
     hidden, told = (
         Entity("MIG-1", 7, compute=NO_PERMISSION),
         Entity("MIG-2", 8, compute=[(3, 5)], samples=NOT_SUPPORTED),
@@ -101,7 +101,7 @@ def test_instances_are_reported_or_missing_and_never_zero(use):
 
 
 def test_compute_instances_of_a_gpu_instance_are_one_device(use):
-    inventory = replace(WHOLE, instances=frozenset({(0, 7)}))
+    inventory = replace(WHOLE_GPUS, instances=frozenset({(0, 7)}))
     parts = [Entity("MIG-1", 7, compute=[(1, 100)]), Entity("MIG-2", 7, compute=[(2, 50), (3, 5)])]
     divided = Entity("GPU-a", instances=[replace(part, samples=NOT_SUPPORTED) for part in parts])
     measured = use(divided, inventory=inventory)
@@ -142,7 +142,7 @@ def test_without_the_library_nothing_is_reported(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Nvml, "load", fail)
     measure = Measure(str(tmp_path))
-    assert (measure.update(WHOLE, [], [TRAINING]), measure.failures) == (
+    assert (measure.update(WHOLE_GPUS, [], [TRAINING]), measure.failures) == (
         [],
         ["libnvidia-ml.so.1: cannot open shared object file"],
     )

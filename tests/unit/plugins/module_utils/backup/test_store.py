@@ -77,13 +77,13 @@ def test_only_old_backups_of_the_host_are_removed(tmp_path):
     ids=["one service", "without secrets"],
 )
 def test_a_backup_removes_none_that_has_more(tmp_path, smaller):
-    whole = {"services": ["grafana", "prometheus"], "name": "grafana/secret_key.gz.vault"}
-    folder, _removed = back_up(tmp_path, TIMES[0], **whole)
+    larger = {"services": ["grafana", "prometheus"], "name": "grafana/secret_key.gz.vault"}
+    folder, _removed = back_up(tmp_path, TIMES[0], **larger)
     first, removed = back_up(tmp_path, TIMES[1], keep=1, **smaller)
     assert removed == []
     second, removed = back_up(tmp_path, TIMES[2], keep=1, **smaller)
     assert removed == [str(first)]
-    _newest, removed = back_up(tmp_path, TIMES[3], keep=1, **whole)
+    _newest, removed = back_up(tmp_path, TIMES[3], keep=1, **larger)
     assert sorted(removed) == [str(folder), str(second)]
 
 

@@ -89,7 +89,7 @@ def test_what_is_no_longer_asked_for_goes(bundle, site, vendor):
     )
 
 
-def test_a_version_that_is_not_there_is_named_with_those_that_are(bundle):
+def test_a_missing_version_is_named_with_the_existing_versions(bundle):
     with pytest.raises(
         BundleError, match=rf"{bundle.kind}_url: http://.*it has no libnvidia.* 1.9.0-1, but 1.20.0-1, 1.20.1-1\. Check"
     ):

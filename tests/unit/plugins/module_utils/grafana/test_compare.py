@@ -59,7 +59,7 @@ def test_what_does_not(wanted, present):
     assert not same(wanted, present)
 
 
-def test_merging_keeps_what_is_not_named_and_takes_away_what_is_null():
+def test_merging_keeps_unnamed_keys_and_removes_null_values():
     assert compare.merged({"a": {"x": 1, "y": 2}, "b": 3}, {"a": {"x": None, "z": {"n": None}}, "c": 4}) == {
         "a": {"y": 2, "z": {}},
         "b": 3,

@@ -26,7 +26,7 @@ def test_paths_that_are_kept(path, kept):
 
 
 @pytest.mark.parametrize("path", ["", "a[x]", "[", "a..b[", "$.time", "/time"])
-def test_a_path_that_is_none(path):
+def test_an_invalid_path(path):
     with pytest.raises(GrafanaError, match="ignore_paths: "):
         ignored.keep({}, {}, [path])
 

@@ -93,7 +93,7 @@ def test_a_uid_may_begin_with_a_hyphen():
     assert filled({"panels": panels}, given={"-x7Yz": "p"})["panels"][0]["datasource"]["uid"] == "p"
 
 
-def test_a_value_for_a_uid_is_none_for_the_variable_of_the_same_name():
+def test_a_value_for_a_uid_does_not_count_for_the_variable_of_the_same_name():
     variable = {"name": "prometheus", "type": "datasource", "query": "prometheus", "current": {"value": "prometheus"}}
     of_variable = {"type": "prometheus", "uid": "${prometheus}"}
     panels = [{"datasource": {"type": "prometheus", "uid": "prometheus"}}, {"datasource": of_variable}]

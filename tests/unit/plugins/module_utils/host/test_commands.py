@@ -28,7 +28,7 @@ def test_a_program_gets_its_input_and_environment(commands):
 
 
 @pytest.mark.parametrize("run", ["run", "run_within"])
-def test_a_program_that_is_not_there_is_an_answer(commands, run):
+def test_a_missing_program_is_an_answer(commands, run):
     """So that earlier changes are reverted."""
     arguments: list[Any] = [["no-such-program", "status"]] if run == "run" else [5, ["no-such-program", "status"]]
     answer = getattr(commands, run)(*arguments)

@@ -13,7 +13,7 @@ half-installed\tlibnvidia-container-tools\t\tinstall
 """
 
 
-def test_packages_that_were_removed_do_not_count_and_those_that_are_halfway_do():
+def test_removed_packages_do_not_count_and_incomplete_packages_do():
     parsed = packages.parse(DPKG)
     assert parsed == [
         {"name": "libnvidia-container-tools", "version": "", "held": False, "state": "half-installed"},

@@ -146,7 +146,7 @@ def test_a_lock_that_is_not_given_back_is_reported_with_its_holder(monkeypatch):
         engine_package.install(Programs(update=[LOCKED]), "docker.io")
 
 
-def test_packages_of_others_that_were_left_halfway_are_not_finished():
+def test_incomplete_packages_of_others_are_not_finished():
     programs = Programs(audit=[HALFWAY])
     with pytest.raises(PackageError, match="nvidia-dkms-580 .half-configured.*dpkg --configure nvidia-dkms-580"):
         engine_package.install(programs, "docker.io")
@@ -158,7 +158,7 @@ def test_an_interrupted_dpkg_is_quoted():
         engine_package.install(Programs(install=[INTERRUPTED]), "docker.io")
 
 
-def test_what_a_failed_installation_left_halfway_is_named():
+def test_packages_that_a_failed_installation_left_incomplete_are_named():
     left = Answer(0, "docker.io half-configured\n", "")
     failed = Answer(100, "", "dpkg: error processing package docker.io (--configure):\n")
     with pytest.raises(

@@ -89,7 +89,7 @@ def test_a_registry_without_ranges_starts_from_the_beginning(fake, registry, tmp
     fetch(registry, tmp_path / "blob")
 
 
-def test_wrong_bytes_are_asked_for_once_more_and_never_kept(fake, registry, tmp_path):
+def test_wrong_bytes_are_requested_again_and_never_kept(fake, registry, tmp_path):
     (tmp_path / "blob.part").write_bytes(b"x" * 1000)
     fetch(registry, tmp_path / "blob")
     fake.stored["a/b", DIGEST] = b"y" * len(BLOB)

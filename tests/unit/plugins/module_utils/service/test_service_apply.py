@@ -577,7 +577,7 @@ def test_a_file_that_is_made_once_moves_along_to_another_place(engine, options, 
     assert apply.plan_removal(engine, parse(dict(nothing_asked(options), remove_data=True))).kept == [str(new)]
 
 
-def test_a_network_of_before_goes_with_the_service(engine, options, deployed):
+def test_a_previous_network_is_removed_with_the_service(engine, options, deployed):
     deploy(engine, dict(options, networks=["other"]))
     assert apply.plan_removal(engine, parse(nothing_asked(dict(options, networks=[])))).networks == [
         "monitoring",

@@ -372,7 +372,7 @@ def test_a_login_that_docker_login_left(home, auths, reference, expected):
     "content",
     ["{", "[]", '{"auths": ["x"]}', '{"auths": {"r.example": {"auth": "%%%"}}}', '{"auths": {"r.example": 5}}'],
 )
-def test_a_configuration_that_is_none(home, content):
+def test_an_invalid_configuration(home, content):
     (home / ".docker" / "config.json").write_text(content)
     assert "is not a configuration of Docker" in login_for("r.example/x", None).problem
 

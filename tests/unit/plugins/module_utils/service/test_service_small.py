@@ -139,7 +139,7 @@ def test_health_over_http(server):
         wait(OneContainer(), http=probe(server, "/other", 200))
 
 
-def test_a_port_that_is_none_is_a_reason_and_no_crash():
+def test_an_invalid_port_is_a_reason_and_no_crash():
     with pytest.raises(ServiceError, match="GET / on port 70000: the host or port is missing or wrong"):
         wait(OneContainer(), http=probe(70000, "/", 200))
 

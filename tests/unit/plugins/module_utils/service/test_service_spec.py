@@ -177,12 +177,12 @@ def test_the_validator_runs_as_the_service_would_without_data_and_network(option
 
 def test_a_folder_without_what_is_mounted_below_it(options):
     mount = {"type": "bind", "source": "/var/lib/docker/containers", "target": "/containers", "read_only": True}
-    whole, alone = (
+    recursive_mount, single_mount = (
         body_of({**options, "mounts": [{**mount, "recursive": recursive}]})["HostConfig"]["Mounts"][0]
         for recursive in (True, False)
     )
-    assert "BindOptions" not in whole
-    assert alone == {**whole, "BindOptions": {"NonRecursive": True}}
+    assert "BindOptions" not in recursive_mount
+    assert single_mount == {**recursive_mount, "BindOptions": {"NonRecursive": True}}
 
 
 def test_a_folder_that_the_engine_creates_at_each_start(options):

@@ -128,7 +128,7 @@ def test_an_older_version_starts_on_a_new_volume(engine, at):
         deploy(engine, at("1.9.0"))
 
 
-def test_a_failed_upgrade_puts_the_data_back(program, at, folder):
+def test_a_failed_upgrade_restores_the_data(program, at, folder):
     deploy(program, at("1.9.0"))
     program.sick = {"sha256:2.0.0"}
     with pytest.raises(ServiceError, match="The files and the container app and its data are as they were before"):

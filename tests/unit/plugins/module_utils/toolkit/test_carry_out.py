@@ -396,7 +396,7 @@ def test_packages_are_not_restored_while_a_container_has_gpus_by_the_hook(stand)
     assert "restore" not in host.done
 
 
-def test_what_dpkg_left_halfway_is_finished_by_name(stand):
+def test_packages_that_dpkg_left_incomplete_are_finished_by_name(stand):
     settled = installed("1.20.1")
     before: Any = {**settled, "packages": {**settled["packages"], "toolkit": halfway(settled)}}
     host = stand(before, settled)
