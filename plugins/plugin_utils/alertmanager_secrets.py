@@ -44,7 +44,9 @@ def problem_of(
         if settings.get(secret):
             return "alertmanager_global", inline_secrets.inline(secret, f"{secret}_file", _PROGRAM)
     other_settings = {name: value for name, value in settings.items() if name not in GLOBAL_SECRETS}
-    general = inline_secrets.problem_of(other_settings, files, _PROGRAM) or next(_unknown_files(other_settings, "", files, mounts), None)
+    general = inline_secrets.problem_of(other_settings, files, _PROGRAM) or next(
+        _unknown_files(other_settings, "", files, mounts), None
+    )
     return ("alertmanager_global", general) if general else None
 
 

@@ -189,7 +189,9 @@ def verify(check=False, **given):
     return problems, [note for note in result["notes"] if "test alert" in note]
 
 
-def test_the_module_reports_faults_and_sends_a_test_alert_where_there_are_no_faults(watched, start_alertmanager, tmp_path):
+def test_the_module_reports_faults_and_sends_a_test_alert_where_there_are_no_faults(
+    watched, start_alertmanager, tmp_path
+):
     _first, example = examples.of("monitoring_verify")
     options = examples.rendered(example, {"grafana_admin_password": "pw-of-the-test"}, tmp_path)
     rules = [{"alert": name, "expr": "vector(0) > 1"} for name in options["alerts"]]
