@@ -117,7 +117,7 @@ def users(where: dict[str, Any]) -> Iterator[dict[str, Requests]]:
 
 
 def scrapes(where: dict[str, Any], seconds: float) -> tuple[int, int, float]:
-    """Scrapes of the last seconds, those that failed, and the longest time over the interval between two of a target."""
+    """Scrapes of the last seconds, failed scrapes, and the longest time over the interval between two of a target."""
     prometheus = session(where, "prometheus")
     query = {"query": f"up[{int(seconds)}s]"}
     answer = prometheus.get(f"{where['prometheus']}/api/v1/query", params=query, timeout=TIMEOUT_SECONDS)

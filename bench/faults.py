@@ -66,7 +66,7 @@ def plan(measured: Sequence[tuple[str, str]], count: int) -> list[list[Fault]]:
 
 @dataclass(frozen=True)
 class World:
-    """What faults need: setting a field, what arrived, a clock, waiting, and the wait before the next fault of a GPU."""
+    """What faults need: setting a field, arrivals, a clock, waiting, and the wait before the next fault of a GPU."""
 
     change: Callable[[Fault, int], None]
     notifications: Callable[[], Sequence[Notification]]

@@ -122,7 +122,7 @@ class World:
 
 
 def follow(world: World, keys: list[Key], each: int) -> list[Stream]:
-    """Change every value so many times, each as soon as the one before has come through and a random time has passed."""
+    """Change every value so many times, each when the previous value has arrived and a random time has passed."""
     streams = [Stream(key, world.now() + world.phase()) for key in keys]
     while any(len(stream.delays) < each for stream in streams):
         for stream in streams:

@@ -353,7 +353,8 @@ def table(result: dict[str, Any]) -> str:
             f"{result['changed'][tool]:9}"
         )
     lines.append(
-        f"{result['ratio']:.1f} times faster; the bar is {case['least_ratio']:.0f}, and no change: {'met' if result['met'] else 'MISSED'}"
+        f"{result['ratio']:.1f} times faster; the bar is {case['least_ratio']:.0f}, and no change:"
+        f" {'met' if result['met'] else 'MISSED'}"
     )
     return "\n".join(lines)
 

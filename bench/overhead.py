@@ -249,10 +249,11 @@ def table(costs: dict[str, dict[str, float]], seconds: float, idle: float) -> st
     """The costs as text; `seconds` is how long each contender was measured, `idle` what dockerd used in the median turn
     with all of them paused.
     """
-    head = f"\n{'':24}{'CPU s':>8}{'% of core':>11}{'dockerd s/turn':>16}{'MiB':>6}{'series':>8}{'bytes':>10}{'on the wire':>13}{'oldest s':>10}"
-    lines = [head]
+    head = f"\n{'':24}{'CPU s':>8}{'% of core':>11}{'dockerd s/turn':>16}{'MiB':>6}"
+    lines = [f"{head}{'series':>8}{'bytes':>10}{'on the wire':>13}{'oldest s':>10}"]
     for contender, cost in costs.items():
-        start = f"{contender:24}{cost['cpu']:8.2f}{100 * cost['cpu'] / seconds:11.2f}{cost['dockerd']:16.2f}{cost['memory']:6.0f}"
+        share = 100 * cost["cpu"] / seconds
+        start = f"{contender:24}{cost['cpu']:8.2f}{share:11.2f}{cost['dockerd']:16.2f}{cost['memory']:6.0f}"
         lines.append(f"{start}{cost['series']:8.0f}{cost['bytes']:10.0f}{cost['wire']:13.0f}{cost['oldest']:10.1f}")
     for peer in (DEFAULTS, ONLY_DOCKER):
         shares = ratios(costs, peer)

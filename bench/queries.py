@@ -187,7 +187,8 @@ def main() -> int:
         version = prometheus.version()
         results = measure(prometheus, given.runs)
     print(
-        f"\nPrometheus {version}, the last hour of a day, a point every {queries.step(RANGE)} s, medians of {given.runs} runs"
+        f"\nPrometheus {version}, the last hour of a day, a point every {queries.step(RANGE)} s,"
+        f" medians of {given.runs} runs"
     )
     print(f"The slowest of {len(results)} queries")
     print(table(results, given.slowest))

@@ -182,7 +182,8 @@ def main() -> int:
     met = result.median <= BAR
     print(f"Prometheus {version}, {given.hosts} hosts, {result.series} series, {len(taken)} evaluations of all rules")
     print(
-        f"median {1000 * result.median:.0f} ms, worst {1000 * result.worst:.0f} ms; the bar is {1000 * BAR:.0f} ms: {'met' if met else 'MISSED'}"
+        f"median {1000 * result.median:.0f} ms, worst {1000 * result.worst:.0f} ms; the bar is {1000 * BAR:.0f} ms:"
+        f" {'met' if met else 'MISSED'}"
     )
     shutil.rmtree(folder)
     return 0 if met else 1

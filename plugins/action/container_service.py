@@ -95,5 +95,6 @@ def _add(collected: collected_services.Collected, services: list[dict[str, Any]]
     for name, value in options.items():
         if collected.options.setdefault(name, value) != value:
             raise AnsibleActionFail(
-                f"{name} on {collected.host}: this differs between the tasks of one deployment. Give all the same value."
+                f"{name} on {collected.host}: this differs between the tasks of one deployment."
+                " Give all the same value."
             )

@@ -25,7 +25,8 @@ class ActionModule(ActionBase):
         if "gpu_monitoring_fleet" not in variables:
             raise AnsibleActionFail(
                 "The run began after the tasks that check the variables and look at the hosts. What it deployed is"
-                " incomplete. Run the playbook without --start-at-task. Choose roles with --tags, and hosts with --limit."
+                " incomplete. Run the playbook without --start-at-task."
+                " Choose roles with --tags, and hosts with --limit."
             )
         play = self._task.get_play()
         finished = deployment_report.Run(

@@ -41,7 +41,8 @@ type:
   description:
     - Id of the datasource's plugin. Both ids of a renamed plugin, such as V(testdata) and
       V(grafana-testdata-datasource), mean the same.
-    - An id that resembles the id of an installed plugin is refused. Any other plugin that is not installed is a warning.
+    - An id that resembles the id of an installed plugin is refused. Any other plugin that is not installed is a
+      warning.
   type: str
   default: prometheus
 access:
@@ -92,8 +93,8 @@ parent_uid:
 _FIELD = """
 unit:
   description: >-
-    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores). Grafana shows other text after the number. Text
-    that resembles an id is refused. In a time series, a query with a unit of its own has its axis on the right.
+    Unit id of Grafana, such as V(percent), V(mbytes) or V(suffix:cores). Grafana shows other text after the number.
+    Text that resembles an id is refused. In a time series, a query with a unit of its own has its axis on the right.
   type: str
 min:
   description: Minimum of the axis.
@@ -253,8 +254,8 @@ panels:
       required: true
     type:
       description: >-
-        Type of the panel. A V(row) is a heading for the panels after it, and has no query. A V(table) has a line for each
-        set of labels. Its columns are the labels and the queries.
+        Type of the panel. A V(row) is a heading for the panels after it, and has no query. A V(table) has a line for
+        each set of labels. Its columns are the labels and the queries.
       type: str
       choices: [bargauge, gauge, row, stat, state-timeline, table, timeseries]
       default: timeseries
@@ -263,7 +264,8 @@ panels:
       type: str
     legend:
       description: >-
-        Legend of C(query), such as C({{name}}). Write C(!unsafe "{{name}}") in YAML, so that Ansible leaves the braces to Grafana.
+        Legend of C(query), such as C({{name}}). Write C(!unsafe "{{name}}") in YAML, so that Ansible leaves the braces
+        to Grafana.
       type: str
     queries:
       description: Several queries in one panel.
@@ -289,8 +291,8 @@ panels:
       type: str
     soft_max:
       description: >-
-        End of the axis of a time series whose values are all lower, in the panel's unit. Without C(soft_max) and C(max),
-        Grafana draws an axis to 100 if all values are 0.
+        End of the axis of a time series whose values are all lower, in the panel's unit. Without C(soft_max) and
+        C(max), Grafana draws an axis to 100 if all values are 0.
       type: float
     columns:
       description: Labels in the order in which a table shows them. List all labels that the queries return.
@@ -310,8 +312,8 @@ panels:
           type: str
         width:
           description: >-
-            Width of the column in pixels. Columns without a width share what is left, and each of them is 150 pixels wide
-            at least.
+            Width of the column in pixels. Columns without a width share what is left, and each of them is 150 pixels
+            wide at least.
           type: int
     sort:
       description: Column by which a table is sorted, in descending order.
@@ -363,16 +365,16 @@ model:
     - A JSON model instead of C(panels), as a dict or as text. An export with C(__inputs) and an answer of Grafana's API
       are accepted. A dashboard in the v2 schema of Grafana 12 and newer is refused.
     - Load a file with V(lookup('ansible.builtin.file', ...\\)), which keeps the braces in the file.
-    - Library panels in C(__elements) become panels of the dashboard. A library panel that the dashboard in Grafana already
-      shows stays a library panel, and is not changed.
+    - Library panels in C(__elements) become panels of the dashboard. A library panel that the dashboard in Grafana
+      already shows stays a library panel, and is not changed.
     - A datasource or a library panel that the model refers to and Grafana does not have is an error.
   type: raw
 inputs:
   description:
-    - Values for an exported C(model). A key is the name of one of its C(__inputs), or the uid or the name of a datasource
-      in the model. A key may also be a variable that the model uses as a datasource and does not define.
-    - The value for a datasource is the uid of a datasource of the same type. The value for a constant is text, by default
-      that of the export.
+    - Values for an exported C(model). A key is the name of one of its C(__inputs), or the uid or the name of a
+      datasource in the model. A key may also be a variable that the model uses as a datasource and does not define.
+    - The value for a datasource is the uid of a datasource of the same type. The value for a constant is text, by
+      default that of the export.
     - A datasource input that is not listed becomes C(datasource_uid) if the type fits. Otherwise it is an error.
   type: dict
   default: {}
@@ -499,8 +501,8 @@ options:
     description: >-
       A mark for all that the task declares, of 1 to 40 letters, digits, C(-) and C(_). A dashboard gets two tags: the
       owner, and C(managed-by:OWNER:DIGEST), which is valid only for this uid in this folder. A datasource gets a key in
-      its C(jsonData). A folder has the mark if its uid is the owner, or begins with the owner and a C(-). No owner should
-      therefore be the beginning of another.
+      its C(jsonData). A folder has the mark if its uid is the owner, or begins with the owner and a C(-). No owner
+      should therefore be the beginning of another.
     type: str
 """
 

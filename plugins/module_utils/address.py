@@ -14,7 +14,7 @@ _ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?", re.IGNORECASE)
 
 
 def literal(text: str) -> Optional[str]:
-    """The IP address that a text is, None for a name. Raises ValueError for an address at which no host can be reached."""
+    """The IP address that a text is, None for a name. Raises ValueError for an address that no host can have."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

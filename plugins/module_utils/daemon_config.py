@@ -16,7 +16,8 @@ def parse(text: str, path: str) -> dict[str, Any]:
         config = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, path))
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}). The file was left unchanged. Fix the file."
+            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})."
+            " The file was left unchanged. Fix the file."
         ) from error
     if not isinstance(config, dict):
         raise ValueError(
@@ -30,7 +31,8 @@ def _object(pairs: list[tuple[str, Any]], path: str) -> dict[str, Any]:
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
         raise ValueError(
-            f"{path}: the key '{twice}' occurs twice in one object, and one would be lost. The file was left unchanged. Fix the file."
+            f"{path}: the key '{twice}' occurs twice in one object, and one would be lost."
+            " The file was left unchanged. Fix the file."
         )
     return dict(pairs)
 

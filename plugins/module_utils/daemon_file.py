@@ -45,8 +45,8 @@ def plan(path: str, config: dict[str, Any], state: str) -> Optional[DaemonChange
         return None
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise ValueError(
-            f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects the file. It was left"
-            " unchanged."
+            f"path: {path} cannot be written: it is on a read-only file system, or chattr +i protects the file."
+            " It was left unchanged."
         )
     diff: Diff = {
         "before_header": path,

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, mlops.gpu_monitoring contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Secrets of Grafana's datasources in the wrong place: `json_data`, which everybody who may read a datasource can see."""
+"""Secrets of Grafana's datasources in the wrong place: `json_data`, which every reader of a datasource can see."""
 
 from __future__ import annotations
 

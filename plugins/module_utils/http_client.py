@@ -136,7 +136,7 @@ class Retries:
         return answer.status in self.statuses or bool(self.also and self.also(answer))
 
     def pause(self, attempt: int, answer: Optional[Response]) -> float:
-        """Seconds to wait after a try, the first being number 1: longer each time, or as long as the server asks for."""
+        """Seconds to wait after a try, numbered from 1: longer each time, or as long as the server asks for."""
         growing = self.pause_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)
         return min(max(growing, retry_after(answer.headers) if answer else 0.0), self.longest_pause_seconds)
 

@@ -34,7 +34,8 @@ def keys(text: str) -> dict[str, str]:
     blocks = _ARMOR.findall(text)
     if not blocks:
         raise ValueError(
-            "it has no -----BEGIN PGP PUBLIC KEY BLOCK-----; a binary key FILE becomes such text by gpg --no-default-keyring --keyring ./FILE --armor --export"
+            "it has no -----BEGIN PGP PUBLIC KEY BLOCK-----;"
+            " a binary key FILE becomes such text by gpg --no-default-keyring --keyring ./FILE --armor --export"
         )
     packets: dict[str, bytes] = {}
     try:

@@ -23,6 +23,6 @@ def removal(names: Collection[str]) -> str:
     """What is left on a host, and how to remove it."""
     listed = ", ".join(names)
     return (
-        f"Containers of an earlier deployment still run: {listed}. Their services belong to a group that the host is not in."
-        f" Run 'docker rm --force {' '.join(names)}' on the host. The volumes stay."
+        f"Containers of an earlier deployment still run: {listed}. Their services belong to a group that the host is"
+        f" not in. Run 'docker rm --force {' '.join(names)}' on the host. The volumes stay."
     )

@@ -927,11 +927,13 @@ def _connect(module):
             return None
         if module.get_bin_path("dockerd") and not module.check_mode:
             raise ServiceError(
-                f"{error.reason} A Docker engine is installed, and may have containers of the services. Nothing was removed."
+                f"{error.reason} A Docker engine is installed, and may have containers of the services."
+                " Nothing was removed."
             ) from error
         module.warn(
-            "No Docker engine answers on this host, so that containers, networks and volumes of the services could not be"
-            " looked for. What of them is in the folder of an engine, such as /var/lib/docker, stays. The files go."
+            "No Docker engine answers on this host, so that containers, networks and volumes of the services could"
+            " not be looked for. What of them is in the folder of an engine, such as /var/lib/docker,"
+            " stays. The files go."
         )
         return None
 

@@ -48,8 +48,14 @@ object:
     kind: {description: "V(folder), V(datasource) or V(dashboard).", type: str, sample: folder}
     uid: {description: The uid., type: str, sample: gpus}
     name: {description: Name or title., type: str, sample: GPUs}
-    action: {description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted).", type: str, sample: created}
-    url: {description: Address of the object in the web interface., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
+    action:
+      description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted)."
+      type: str
+      sample: created
+    url:
+      description: Address of the object in the web interface.
+      type: str
+      sample: "http://127.0.0.1:3000/d/gpus/gpus"
     version: {description: Version of a dashboard. Null for other objects., type: int, sample: 1}
     folder_uid: {description: Uid of the parent folder. Empty at the top level., type: str, sample: gpu}
 requests:

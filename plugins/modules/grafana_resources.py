@@ -129,8 +129,14 @@ objects:
     kind: {description: "V(folder), V(datasource) or V(dashboard).", type: str, sample: dashboard}
     uid: {description: The uid., type: str, sample: gpus}
     name: {description: Name or title., type: str, sample: GPUs}
-    action: {description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted).", type: str, sample: created}
-    url: {description: Address of the object in the web interface., type: str, sample: "http://127.0.0.1:3000/d/gpus/gpus"}
+    action:
+      description: "V(created), V(updated), V(moved), V(renamed), V(unchanged) or V(deleted)."
+      type: str
+      sample: created
+    url:
+      description: Address of the object in the web interface.
+      type: str
+      sample: "http://127.0.0.1:3000/d/gpus/gpus"
     version: {description: Version of a dashboard. Null for other objects., type: int, sample: 1}
     folder_uid: {description: Uid of the parent folder. Empty at the top level., type: str, sample: gpu}
 spared:
@@ -193,7 +199,8 @@ def _gather(module):
     gathered = gather(client, module.warn)
     if any(secret in json.dumps(gathered, ensure_ascii=False) for secret in module.no_log_values):
         raise GrafanaError(
-            "password: it occurs in what was gathered, where Ansible would replace it by asterisks. Use a token, or a password that is not a common word."
+            "password: it occurs in what was gathered, where Ansible would replace it by asterisks."
+            " Use a token, or a password that is not a common word."
         )
     return {"changed": False, "gathered": gathered, "requests": client.count, "grafana_version": version}
 

@@ -93,7 +93,10 @@ gpu:
   type: dict
   contains:
     present: {description: Whether the driver shows a GPU., type: bool, sample: true}
-    hardware: {description: "Whether the host has a GPU of its own, with a driver that works or without.", type: bool, sample: true}
+    hardware:
+      description: "Whether the host has a GPU of its own, with a driver that works or without."
+      type: bool
+      sample: true
     gpus:
       description: The GPUs.
       type: list
@@ -138,9 +141,19 @@ gpu:
       type: list
       elements: str
       sample: []
-    lost_devices: {description: PCI addresses of the GPUs that do not answer although others do., type: list, elements: str, sample: []}
-    msg: {description: "A sentence about the GPUs and the driver, or what to do.", type: str, sample: "2 NVIDIA GPUs, driver 580.95.05."}
-    hostengine: {description: Command line of an C(nv-hostengine) that runs on the host; empty if none does., type: str, sample: ""}
+    lost_devices:
+      description: PCI addresses of the GPUs that do not answer although others do.
+      type: list
+      elements: str
+      sample: []
+    msg:
+      description: "A sentence about the GPUs and the driver, or what to do."
+      type: str
+      sample: "2 NVIDIA GPUs, driver 580.95.05."
+    hostengine:
+      description: Command line of an C(nv-hostengine) that runs on the host; empty if none does.
+      type: str
+      sample: ""
     error: {description: Why the driver does not list the MIG instances; empty if it does., type: str, sample: ""}
 engine:
   description: The Docker engine.
@@ -165,7 +178,10 @@ engine:
       sample: []
     apparmor: {description: Whether AppArmor confines containers., type: bool, sample: true}
     selinux: {description: Whether SELinux confines containers (C(selinux-enabled))., type: bool, sample: false}
-    user_remapping: {description: Whether the engine maps users of containers to others (C(userns-remap))., type: bool, sample: false}
+    user_remapping:
+      description: Whether the engine maps users of containers to others (C(userns-remap)).
+      type: bool
+      sample: false
     cgroup_version: {description: Version of the control groups., type: str, sample: "2"}
     cgroup_driver: {description: What makes the control groups of containers., type: str, sample: systemd}
     cgroup_parent:
@@ -188,12 +204,20 @@ engine:
           type: list
           elements: str
           sample: [GPU-0d1e2f3a-0000-0000-0000-000000000000]
-        drivers: {description: Versions of the driver whose files it mounts., type: list, elements: str, sample: [580.95.05]}
+        drivers:
+          description: Versions of the driver whose files it mounts.
+          type: list
+          elements: str
+          sample: [580.95.05]
     runtimes:
       description: The program of each runtime by its name; empty if it has none, as those of containerd's shims.
       type: dict
       sample: {nvidia: nvidia-container-runtime, runc: runc}
-    nvidia_runtimes: {description: "Names of those that run NVIDIA's C(nvidia-container-runtime).", type: list, elements: str, sample: [nvidia]}
+    nvidia_runtimes:
+      description: "Names of those that run NVIDIA's C(nvidia-container-runtime)."
+      type: list
+      elements: str
+      sample: [nvidia]
     default_runtime: {description: Name of the default runtime., type: str, sample: runc}
     live_restore: {description: Whether containers outlive a restart of the engine., type: bool, sample: false}
     containers:
@@ -201,7 +225,10 @@ engine:
       type: list
       elements: dict
       contains:
-        service: {description: The service of this collection that it runs; empty if it is another's., type: str, sample: dcgm-exporter}
+        service:
+          description: The service of this collection that it runs; empty if it is another's.
+          type: str
+          sample: dcgm-exporter
         name: {description: Name., type: str, sample: training}
         id: {description: Id., type: str, sample: 4f66ad9a0b2e}
         image: {description: "Image, as it was asked for.", type: str, sample: "pytorch/pytorch:2.9.0"}
@@ -230,7 +257,10 @@ engine:
         service: {description: Name of the service., type: str, sample: prometheus}
         container: {description: Name of the container., type: str, sample: prometheus}
         status: {description: "V(created), V(exited), V(dead) or V(paused).", type: str, sample: exited}
-        error: {description: Why the start failed; empty if the container was stopped., type: str, sample: "cannot assign requested address"}
+        error:
+          description: Why the start failed; empty if the container was stopped.
+          type: str
+          sample: "cannot assign requested address"
     proxies:
       description: >-
         Proxies of the engine for pulls, by their keys in C(daemon.json). The engine replaces credentials by C(xxxxx).
@@ -273,7 +303,10 @@ repositories:
       contains:
         path: {description: The file., type: str, sample: /etc/apt/sources.list.d/debian.sources}
         line: {description: The line of the URI., type: int, sample: 2}
-        uri: {description: "The URI as it is written, without credentials.", type: str, sample: "http://deb.debian.org/debian"}
+        uri:
+          description: "The URI as it is written, without credentials."
+          type: str
+          sample: "http://deb.debian.org/debian"
     file:
       description: The repository file of the role nvidia_container_toolkit; null if the package manager is unknown.
       type: dict
@@ -283,7 +316,11 @@ repositories:
         sha256: {description: Hash of its content; empty if missing., type: str, sample: ""}
         mode: {description: Its mode in octal digits; empty if missing., type: str, sample: "0644"}
         written_by_role: {description: Whether the role wrote it., type: bool, sample: true}
-        installed_before: {description: "Packages that were there before the role, as name=version.", type: list, elements: str, sample: []}
+        installed_before:
+          description: "Packages that were there before the role, as name=version."
+          type: list
+          elements: str
+          sample: []
         set_aside: {description: Files that the role set aside., type: list, elements: str, sample: []}
     key:
       description: The key of that repository; null if the package manager is unknown.
@@ -303,20 +340,32 @@ toolkit:
   type: dict
   contains:
     version: {description: Its version; empty if missing., type: str, sample: 1.20.1}
-    programs: {description: Path of each of its programs that is in the search path., type: dict, sample: {nvidia-ctk: /usr/bin/nvidia-ctk}}
-    cdi_refresh_service: {description: Whether the host has the service C(nvidia-cdi-refresh)., type: bool, sample: true}
+    programs:
+      description: Path of each of its programs that is in the search path.
+      type: dict
+      sample: {nvidia-ctk: /usr/bin/nvidia-ctk}
+    cdi_refresh_service:
+      description: Whether the host has the service C(nvidia-cdi-refresh).
+      type: bool
+      sample: true
     cdi_folders:
       description: Folders with CDI specifications of GPUs, those that the engine does not read among them.
       type: list
       elements: str
       sample: [/var/run/cdi]
-    own_cdi_file: {description: Whether the CDI specification of the role nvidia_container_toolkit exists., type: bool, sample: false}
+    own_cdi_file:
+      description: Whether the CDI specification of the role nvidia_container_toolkit exists.
+      type: bool
+      sample: false
     runtime_program:
       description: >-
         Path of the program that the engine runs for the runtime C(nvidia); empty if the program does not exist.
       type: str
       sample: /usr/bin/nvidia-container-runtime
-    daemon_runtime: {description: Program of the runtime C(nvidia) in C(daemon.json); empty if it has none., type: str, sample: nvidia-container-runtime}
+    daemon_runtime:
+      description: Program of the runtime C(nvidia) in C(daemon.json); empty if it has none.
+      type: str
+      sample: nvidia-container-runtime
     daemon_error: {description: Why C(daemon.json) cannot be read; empty if it can., type: str, sample: ""}
 kernel:
   description: What the kernel measures.
@@ -330,7 +379,10 @@ capacity:
   type: dict
   contains:
     memory: {description: Its memory., type: int, sample: 270463938560}
-    engine_disk: {description: Size of the file system with the volumes of the Docker engine., type: int, sample: 982900588544}
+    engine_disk:
+      description: Size of the file system with the volumes of the Docker engine.
+      type: int
+      sample: 982900588544
 addresses:
   description: The addresses of the host.
   returned: without O(only_files)
@@ -344,8 +396,14 @@ addresses:
         address: {description: The address., type: str, sample: 192.0.2.11}
         network: {description: The address with the length of its prefix., type: str, sample: 192.0.2.11/24}
         interface: {description: Name of the interface., type: str, sample: eth0}
-        bridge: {description: "Whether that is a bridge without a network card, as those of containers are.", type: bool, sample: false}
-    nonlocal_bind: {description: Whether programs may bind to an address that the host does not have (C(ip_nonlocal_bind))., type: bool, sample: false}
+        bridge:
+          description: "Whether that is a bridge without a network card, as those of containers are."
+          type: bool
+          sample: false
+    nonlocal_bind:
+      description: Whether programs may bind to an address that the host does not have (C(ip_nonlocal_bind)).
+      type: bool
+      sample: false
 files:
   description: The state of each file of O(files) by its path.
   returned: success
@@ -363,7 +421,8 @@ json_files:
   description: The content of each file of O(json_files) by its path; null for a file that is missing or has no JSON.
   returned: success
   type: dict
-  sample: {"/etc/gpu_monitoring/prometheus/targets/node.json": [{"labels": {"host": gpu1}, "targets": ["10.0.0.1:9100"]}]}
+  sample:
+    /etc/gpu_monitoring/prometheus/targets/node.json: [{"labels": {"host": gpu1}, "targets": ["10.0.0.1:9100"]}]
 """
 
 import platform

@@ -71,7 +71,11 @@ hosts:
     there.
   returned: success
   type: dict
-  sample: {"gpu1": {"address": "192.0.2.11", "labels": {"team": "vision"}, "exporters": {"cadvisor": 8088, "dcgm_exporter": 9400, "node_exporter": 9100}}}
+  sample:
+    "gpu1":
+      "address": "192.0.2.11"
+      "labels": {"team": "vision"}
+      "exporters": {"cadvisor": 8088, "dcgm_exporter": 9400, "node_exporter": 9100}
 model_servers:
   description: Target groups of the model servers of all hosts, in the form of Prometheus' C(file_sd_config).
   returned: success

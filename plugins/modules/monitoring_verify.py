@@ -248,7 +248,10 @@ problems:
       type: str
       sample: gpus
     host: {description: The host; empty for a fault of no host., type: str, sample: gpu2}
-    message: {description: One sentence., type: str, sample: "The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd."}
+    message:
+      description: One sentence.
+      type: str
+      sample: "The containers of gpu2 have no name: cAdvisor cannot reach the socket of Docker or containerd."
 notes:
   description: What could not be checked, and why.
   returned: success
@@ -262,15 +265,24 @@ hosts:
   elements: dict
   contains:
     host: {description: The host., type: str, sample: gpu1}
-    jobs: {description: "State of each job that should be there: V(up), V(down), V(unknown) or V(missing).", type: dict, sample: {cadvisor: up, nvidia-gpu: up}}
+    jobs:
+      description: "State of each job that should be there: V(up), V(down), V(unknown) or V(missing)."
+      type: dict
+      sample: {cadvisor: up, nvidia-gpu: up}
     sample_age: {description: Seconds since the value that stood still longest changed., type: float, sample: 3.2}
     gpus_seen: {description: Number of GPUs that Prometheus sees., type: int, sample: 8}
     gpus_there: {description: Number of GPUs that the host has., type: int, sample: 8}
     mig_seen: {description: Number of MIG instances that Prometheus sees., type: int, sample: 0}
     mig_there: {description: Number of MIG instances that the host has., type: int, sample: 0}
-    containers_seen: {description: Number of the host's running containers that Prometheus sees with name and image., type: int, sample: 12}
+    containers_seen:
+      description: Number of the host's running containers that Prometheus sees with name and image.
+      type: int
+      sample: 12
     containers_there: {description: Number of running containers., type: int, sample: 12}
-    clock_skew: {description: "Seconds by which the host's clock is ahead, negative if it is behind.", type: float, sample: 0.1}
+    clock_skew:
+      description: "Seconds by which the host's clock is ahead, negative if it is behind."
+      type: float
+      sample: 0.1
 table:
   description: The same as lines for people.
   returned: success
@@ -401,7 +413,8 @@ def jobs_of(targets):
             if not labels.get("host"):
                 example = f"{{targets: {json.dumps(group.get('targets', []))}, labels: {{host: gpu1}}}}"
                 raise ValueError(
-                    f"targets: the group {json.dumps(group)} of the job {job} has no label host. Write it like {example}."
+                    f"targets: the group {json.dumps(group)} of the job {job} has no label host."
+                    f" Write it like {example}."
                 )
             jobs.setdefault(job, []).append((labels["host"], labels.get("server", "")))
     return jobs

@@ -147,7 +147,8 @@ _WAYS = {
     "runtime": (
         "by the runtime nvidia",
         "--runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all",
-        "correct the program of runtimes.nvidia in daemon.json and its mode in /etc/nvidia-container-runtime/config.toml",
+        "correct the program of runtimes.nvidia in daemon.json and its mode in"
+        " /etc/nvidia-container-runtime/config.toml",
     ),
 }
 

@@ -118,9 +118,18 @@ series:
   type: list
   elements: dict
   contains:
-    labels: {description: "The labels, C(__name__) among them if the query keeps it.", type: dict, sample: {__name__: up, host: gpu1, job: cadvisor}}
-    value: {description: "The value; null if it is not a finite number, which JSON does not have.", type: float, sample: 1.0}
-    timestamp: {description: "The moment that the query was evaluated for, in seconds since 1970.", type: float, sample: 1772366400.0}
+    labels:
+      description: "The labels, C(__name__) among them if the query keeps it."
+      type: dict
+      sample: {__name__: up, host: gpu1, job: cadvisor}
+    value:
+      description: "The value; null if it is not a finite number, which JSON does not have."
+      type: float
+      sample: 1.0
+    timestamp:
+      description: "The moment that the query was evaluated for, in seconds since 1970."
+      type: float
+      sample: 1772366400.0
 infos:
   description: >-
     What Prometheus remarks on the query, such as a rate of something that is not a counter. Its warnings are shown as

@@ -108,7 +108,7 @@ def _matchers(route: Mapping[str, Any]) -> Iterator[Matcher]:
 
 
 def _with_absolute_files(value: Any) -> Any:
-    """The same with whole paths of secret files, since Alertmanager takes some of them relative to its folder of data."""
+    """The same with full paths of secret files: Alertmanager takes some of them relative to its data folder."""
     if isinstance(value, Mapping):
         return {
             key: _file(item) if _names_file(str(key)) else _with_absolute_files(item) for key, item in value.items()

@@ -18,7 +18,10 @@ _TEXT = '{{ template "gpu_monitoring.text" . }}'
 # JSON.
 _JSON_TITLE = '{{ template "gpu_monitoring.json_title" . }}'
 _JSON_TEXT = '{{ template "gpu_monitoring.json_text" . }}'
-_PAGERDUTY_SEVERITY = '{{ if eq .CommonLabels.severity "page" }}critical{{ else if eq .CommonLabels.severity "info" }}info{{ else }}warning{{ end }}'
+_PAGERDUTY_SEVERITY = (
+    '{{ if eq .CommonLabels.severity "page" }}critical'
+    '{{ else if eq .CommonLabels.severity "info" }}info{{ else }}warning{{ end }}'
+)
 # https://docs.ntfy.sh/publish/#message-priority: 5 is the highest, 3 the default.
 _NTFY_PRIORITY = '{{ if and (eq .Status "firing") (eq .CommonLabels.severity "page") }}5{{ else }}3{{ end }}'
 # Of these Alertmanager takes one.

@@ -122,7 +122,8 @@ def _pair(path: str) -> certificates.Pair | None:
         return certificates.loaded(certificate, key)
     except ValueError as error:
         raise ValueError(
-            f"{path}.crt and {path}.key cannot be used: {error}. Restore them from a backup, or move both away, and the next run makes new ones"
+            f"{path}.crt and {path}.key cannot be used: {error}."
+            " Restore them from a backup, or move both away, and the next run makes new ones"
         ) from error
 
 
@@ -134,12 +135,14 @@ def _authority(path: str) -> certificates.Pair | None:
     if len(suffixes) == 1:
         raise ValueError(
             f"{path}.{suffixes[0]} exists without its {'key' if suffixes == ['crt'] else 'certificate'}."
-            " Restore that from a backup. Or move the file away: the next run makes a new CA, which all clients must trust"
+            " Restore that from a backup. Or move the file away:"
+            " the next run makes a new CA, which all clients must trust"
         )
     pair = _pair(path)
     if pair and not certificates.is_authority(pair):
         raise ValueError(
-            f"{path}.crt was not signed with {path}.key. Restore the right one from a backup, or move both away, and the next run makes a new CA"
+            f"{path}.crt was not signed with {path}.key. Restore the right one from a backup, or move both away,"
+            " and the next run makes a new CA"
         )
     return pair
 
@@ -160,6 +163,7 @@ def _described(pair: certificates.Pair | None, authority: certificates.Pair | No
         ]
     if authority:
         lines.append(
-            f"CA: {authority.certificate.subject.rfc4514_string()}, not after {certificates.ends(authority.certificate):%Y-%m-%dT%H:%M:%SZ}"
+            f"CA: {authority.certificate.subject.rfc4514_string()}, not after"
+            f" {certificates.ends(authority.certificate):%Y-%m-%dT%H:%M:%SZ}"
         )
     return lines

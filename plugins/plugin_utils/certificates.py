@@ -127,7 +127,7 @@ def key_pem(pair: Pair) -> bytes:
 
 
 def lasts(certificate: x509.Certificate, now: datetime, days: int) -> bool:
-    """Whether a certificate is valid now and for more than so many days to come."""
+    """Whether a certificate is valid now and for more than so many days left."""
     return begins(certificate) <= now and ends(certificate) > now + timedelta(days=days)
 
 
@@ -169,7 +169,7 @@ def authority_problem(authority: Authority, now: datetime) -> str:
 
 
 def is_still_valid(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> bool:
-    """Whether a host's certificate has its key, exactly these names, this authority and more than so many days to come."""
+    """Whether a host's certificate has its key, exactly these names, this authority and more than so many days left."""
     return (
         _fits(pair)
         and _signed_by(pair.certificate, authority.certificate)
@@ -231,7 +231,8 @@ def _signed_alike(builder: x509.CertificateBuilder, authority: Authority) -> x50
         return builder.sign(authority.key, hashes.SHA256(), ecdsa_deterministic=True)
     except (TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(
-            "the key is for ECDSA, and the controller's Python package cryptography is too old to sign the same way twice with such a key"
+            "the key is for ECDSA, and the controller's Python package cryptography is too old to sign the"
+            " same way twice with such a key"
         ) from error
 
 

@@ -141,8 +141,9 @@ def _left_hosts(run: Run) -> Iterator[str]:
         left = sorted({host for targets in known.values() for host in targets} - members)
         if left:
             yield (
-                f"Prometheus on {monitoring} had targets on {_listed(left)}, which the groups gpu_hosts and monitoring no longer have."
-                f" The services there may still run. Run the playbook remove with an inventory that still has {_listed(left)}."
+                f"Prometheus on {monitoring} had targets on {_listed(left)}, which the groups gpu_hosts and monitoring"
+                " no longer have. The services there may still run."
+                f" Run the playbook remove with an inventory that still has {_listed(left)}."
             )
 
 

@@ -34,7 +34,8 @@ def check_groups(variables: HostVariables) -> None:
     for group in ("gpu_hosts", "monitoring"):
         if not variables.in_groups(group):
             raise ValueError(
-                f"The inventory group {group} is empty: put at least one host into it (see inventories/fleet; one machine may be in both groups)."
+                f"The inventory group {group} is empty: put at least one host into it (see inventories/fleet;"
+                " one machine may be in both groups)."
             )
 
 
@@ -150,8 +151,8 @@ def _check_addresses(variables: HostVariables, addresses: dict[str, str], member
     for host, ip in addresses.items():
         if ip in owners:
             raise ValueError(
-                f"The hosts {owners[ip]} and {host} have the same address, {ip}. Give each its own gpu_monitoring_address or ansible_host."
-                " One machine has the same name in both groups."
+                f"The hosts {owners[ip]} and {host} have the same address, {ip}. Give each its own"
+                " gpu_monitoring_address or ansible_host. One machine has the same name in both groups."
             )
         owners[ip] = host
         others = [member for member in members if member != host]

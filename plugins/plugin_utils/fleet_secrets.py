@@ -153,7 +153,10 @@ class SecretMaker:
         except VariableError:
             raise
         except ValueError as error:
-            fix = f"Set tls_ca_private_key to the key of the first certificate of tls_ca_certificate, for RSA or ECDSA, without a passphrase. {_UNCHANGED}"
+            fix = (
+                "Set tls_ca_private_key to the key of the first certificate of tls_ca_certificate, for RSA or ECDSA,"
+                f" without a passphrase. {_UNCHANGED}"
+            )
             raise VariableError("tls_ca_private_key", host, f"it cannot be used: {error}", fix) from error
 
     def _issue(self, path: str, days: Days, inputs: dict[str, TlsInputs], secrets: dict[str, HostSecrets]) -> None:
@@ -259,7 +262,10 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
                 if not certificate_problem(inputs.own[0], inputs.own[1], others)
                 else ""
             )
-            fix = f"Set another tls_certificate with its tls_private_key, or leave both and tls_ca_certificate empty{without}. {_UNCHANGED}"
+            fix = (
+                "Set another tls_certificate with its tls_private_key, or leave both and tls_ca_certificate"
+                f" empty{without}. {_UNCHANGED}"
+            )
             raise VariableError("tls_certificate", host, problem, fix)
 
 

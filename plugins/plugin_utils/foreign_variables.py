@@ -123,7 +123,8 @@ def _collectors(value: Any) -> tuple[str, str] | None:
         form = f"an entry is a dictionary, as in node_exporter_enabled_collectors of {_PROMETHEUS}"
         return (
             form,
-            "Give only the names of collectors, like [cpu, meminfo], and further arguments like filesystem.mount-timeout=5s",
+            "Give only the names of collectors, like [cpu, meminfo], and further arguments like"
+            " filesystem.mount-timeout=5s",
         )
     flags = [str(entry) for entry in entries if not re.fullmatch(r"[a-z][a-z0-9_]*([.][a-z0-9.-]+(=.*)?)?", str(entry))]
     return (
@@ -144,7 +145,8 @@ def _alertmanagers(value: Any) -> tuple[str, str] | None:
 _DATASOURCES = _entries_with(
     _PROVISIONING_KEYS,
     f"Grafana's provisioning files, as in {_GRAFANA}",
-    "Write the entry as the module grafana_datasource takes it, like {uid: x, name: X, type: prometheus, url: ..., json_data: {}}",
+    "Write the entry as the module grafana_datasource takes it, like {uid: x, name: X, type: prometheus,"
+    " url: ..., json_data: {}}",
 )
 _DASHBOARDS = _entries_with(
     {"dashboard_id", "revision_id"},

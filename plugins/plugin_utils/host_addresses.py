@@ -94,7 +94,7 @@ class HostAddresses:
         return str(given or self._variables.get(host, "ansible_host") or host)
 
     def _choose(self, host: str, text: str) -> Choice:
-        """The address that a text is, or one of a name. A name that has one of the loopback is that of this controller."""
+        """The address that a text is, or an address of a name. A name with a loopback address is the controller's."""
         literal, is_local = address.literal(text), self._variables.get(host, "ansible_connection") in _LOCAL
         if literal is not None and (
             not is_local

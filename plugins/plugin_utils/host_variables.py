@@ -11,7 +11,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.template import Templar, trust_as_template
 
 ROLES = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "roles"))
-_FACTS = "The value reads facts of the host, which this run has not gathered. Gather them in a play before this one, or set a value that needs no facts"
+_FACTS = (
+    "The value reads facts of the host, which this run has not gathered."
+    " Gather them in a play before this one, or set a value that needs no facts"
+)
 
 
 class VariableError(ValueError):

@@ -32,11 +32,13 @@ def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> st
     text = str(password)
     if not text or "\0" in text or len(text.encode()) > 72:
         raise AnsibleFilterError(
-            f"The password of {user} is empty, has a null character or more than the 72 bytes that bcrypt reads. Set another one."
+            f"The password of {user} is empty, has a null character or more than the 72 bytes that bcrypt reads."
+            " Set another one."
         )
     if text != text.strip():
         raise AnsibleFilterError(
-            f"The password of {user} begins or ends with white space, which who shows it from a file leaves out. Take it away."
+            f"The password of {user} begins or ends with white space, which who shows it from a"
+            " file leaves out. Take it away."
         )
     if algorithm not in _ALGORITHMS:
         raise AnsibleFilterError(f"algorithm: there is no '{algorithm}'. Set {' or '.join(_ALGORITHMS)}.")
@@ -46,7 +48,8 @@ def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> st
         return _libcrypt(text, prefix + salt) or do_encrypt(text, algorithm, salt=salt, rounds=rounds)
     except AnsibleError as error:
         raise AnsibleFilterError(
-            f"The controller cannot make a {algorithm} hash. Install libxcrypt there, or the Python packages passlib and bcrypt<5 beside Ansible."
+            f"The controller cannot make a {algorithm} hash."
+            " Install libxcrypt there, or the Python packages passlib and bcrypt<5 beside Ansible."
         ) from error
 
 

@@ -67,8 +67,8 @@ def _check_published(variables: HostVariables, facts: HostFacts, host: str, own:
                 name if variables.is_set(host, name) else "gpu_monitoring_address",
                 host,
                 f"{address} is not an address of the host, so Docker cannot publish a port on it",
-                f"Set it to an address of the host{_such_as(shown)}. If another machine forwards {address} to the host, leave it"
-                f" and set {name} and the addresses of the other services of the host to 0.0.0.0",
+                f"Set it to an address of the host{_such_as(shown)}. If another machine forwards {address} to the"
+                f" host, leave it and set {name} and the addresses of the other services of the host to 0.0.0.0",
             )
 
 

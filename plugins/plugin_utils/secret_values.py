@@ -26,7 +26,7 @@ def is_inline(name: str, value: str) -> bool:
 
 
 def password_problem(password: str, longest: int = 0) -> Optional[Problem]:
-    """Why a password cannot be used, without the password; None if all is well. `longest` is in bytes, 0 for no limit."""
+    """Why a password cannot be used, without the password; None if it can. `longest` is in bytes, 0 for no limit."""
     if not password.strip():
         return Problem("the password is empty or has only white space", _ANOTHER)
     if password != password.strip():

@@ -20,7 +20,7 @@ SECRETS = ("hunter22-secret", "hunter23-secret", "hunter24-secret")
 
 
 class Grafana:
-    """The server, as its administrator uses it by hand, and the way to run modules against it, through `wire` if given."""
+    """The server, used by hand as administrator, and the way to run modules against it, through `wire` if given."""
 
     def __init__(self, url: str, username: str, password: str, wire: Wire | None = None) -> None:
         self.server, self.username, self.password = url, username, password

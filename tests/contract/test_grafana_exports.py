@@ -300,7 +300,8 @@ def test_one_datasource_of_an_unknown_type_is_not_taken_for_two_plugins(server):
     [
         (
             {"DS_TYPO": "ct-p"},
-            "inputs: 'DS_TYPO' is neither an input of the model nor a datasource that it refers to. The model has: DS_PROM, PBFA97CFB590B2093.",
+            "inputs: 'DS_TYPO' is neither an input of the model nor a datasource that it refers to. The model has:"
+            " DS_PROM, PBFA97CFB590B2093.",
         ),
         ({"DS_PROM": None}, "inputs: the value of 'DS_PROM' is null. Give text"),
         (

@@ -272,7 +272,8 @@ def test_a_number_that_json_lacks_fails_its_object_alone(grafana, check):
     bad = {"uid": "ct-bad", "model": '{"title": "CT Bad", "panels": [{"title": "Up", "gridPos": {"x": NaN}}]}'}
     result = grafana.run(grafana_resources, check, **{**DECLARED, "dashboards": [bad, DASHBOARD]})
     assert result["msg"] == (
-        "dashboard 'ct-bad': dashboard.panels[0].gridPos.x is nan, which JSON does not have. Give a finite number or null."
+        "dashboard 'ct-bad': dashboard.panels[0].gridPos.x is nan, which JSON does not have."
+        " Give a finite number or null."
     )
     assert actions(result) == dict.fromkeys(("ct-f", "ct-p", "ct-d"), "created")
     assert len(grafana.wire.writes) == (0 if check else 3)

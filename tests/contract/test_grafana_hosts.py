@@ -37,7 +37,7 @@ def short_pauses(monkeypatch):
 
 
 def another_host_first(trouble=None):
-    """A rule by which another host sends each write just before this one; then this one's first try may meet a trouble."""
+    """A rule: another host sends each write just before this host. The first try of this host may then fail."""
     seen = set()
 
     def rule(method, url, send):

@@ -567,7 +567,7 @@ def test_a_folders_title_in_place_of_its_uid_is_answered_with_the_uid(grafana):
 
 
 def test_folders_move_and_nest(grafana, declared):
-    """Nested folders need Grafana 11, or 10 with a feature flag; older servers refuse the parent and the task says so."""
+    """Nested folders need Grafana 11, or 10 with a feature flag. The task reports the refusal of older servers."""
     version = grafana.api("GET", "/api/health").get("version", "12")
     if int(version.split(".")[0]) < 11:
         return

@@ -129,7 +129,8 @@ def test_a_folder_that_the_account_may_not_read_is_named(grafana):
     [
         (
             "Access denied to the folder",
-            "Access denied to the folder. Permissions needed: dashboards:create or dashboards:write, for the folder too.",
+            "Access denied to the folder. Permissions needed:"
+            " dashboards:create or dashboards:write, for the folder too.",
         ),
         ("Cannot save here", "Cannot save here. Use"),
     ],

@@ -193,7 +193,10 @@ def test_a_missing_variable_is_a_warning(grafana, warnings):
     variables = [{"name": "host", "type": "custom", "values": ["a"]}]
     queries = [
         {
-            "expr": 'label_replace(up{host=~"$host",job="${hots:regex}"}[$__rate_interval], "gpu", "$1", "x", "([[:digit:]]+)$")'
+            "expr": (
+                'label_replace(up{host=~"$host",job="${hots:regex}"}[$__rate_interval], "gpu", "$1", "x",'
+                ' "([[:digit:]]+)$")'
+            )
         },
         {"expr": 'up{host="[[hots]]"}'},
     ]

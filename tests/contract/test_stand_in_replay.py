@@ -26,7 +26,9 @@ OTHER_API = "an endpoint that the collection does not call"
 CACHE = "the real server's cache of permissions still had the old ones"
 ONE_ORGANISATION = "the stand-in has one organisation"
 NOT_CLAIMED = {
-    "datasource: health reachable (fake Prometheus)": "the recorded server's Prometheus is not here; test_stand_in_queries has one",
+    "datasource: health reachable (fake Prometheus)": (
+        "the recorded server's Prometheus is not here; test_stand_in_queries has one"
+    ),
     "datasource: proxy query reachable": "the recorded server's Prometheus is not here; test_stand_in_queries has one",
     "folder: get general": OTHER_API,
     "folder: permissions": OTHER_API,

@@ -1,4 +1,4 @@
-"""The report about a dashboard matches what Grafana shows when somebody opens it. The Prometheus belongs to the test."""
+"""The report about a dashboard matches what Grafana shows to a user. The Prometheus belongs to the test."""
 
 from __future__ import annotations
 

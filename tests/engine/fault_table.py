@@ -1,4 +1,4 @@
-"""A Markdown table of what each fault did to a service, as a client saw it. Tests marked with the fault's name make it."""
+"""A Markdown table of what a client saw of each fault. Tests marked with the fault's name make the table."""
 
 from __future__ import annotations
 

@@ -176,14 +176,15 @@ class Prometheus:
     def backfill(self, moment: float) -> None:
         """Put a sample of an earlier moment into the volume."""
         (self._folder / "old.txt").write_text(f"# TYPE old gauge\nold 1 {moment:.0f}\nold 1 {moment + 60:.0f}\n# EOF\n")
-        self._docker("run", "--rm", "--network", "none", "--tmpfs", "/tmp", "--entrypoint", "/bin/promtool", *self._mounts(), self._image,
-                     "tsdb", "create-blocks-from", "openmetrics", "/etc/prometheus/old.txt", "/prometheus")  # fmt: skip
+        self._docker("run", "--rm", "--network", "none", "--tmpfs", "/tmp", "--entrypoint", "/bin/promtool",
+                     *self._mounts(), self._image, "tsdb", "create-blocks-from", "openmetrics",
+                     "/etc/prometheus/old.txt", "/prometheus")  # fmt: skip
 
     def start(self) -> None:
         """Run it and wait until it is ready."""
         self._docker("run", "--detach", "--name", self._name, "--network", "host", *self._mounts(), self._image,
-                     "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", "--web.enable-lifecycle",
-                     f"--web.listen-address=127.0.0.1:{self._port}")  # fmt: skip
+                     "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus",
+                     "--web.enable-lifecycle", f"--web.listen-address=127.0.0.1:{self._port}")  # fmt: skip
         wait_until(self._ready, "Prometheus is ready")
 
     def remove(self) -> None:

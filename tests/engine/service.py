@@ -105,7 +105,7 @@ class Service:
         return new
 
     def settled_version(self) -> str:
-        """Wait until the service runs, as the old one or as the new one with all that belongs to it, and return which."""
+        """Wait until the old service runs, or the new one with all that belongs to it. Return which."""
         states = {
             self._of(self.old): "old",
             self._of(self.wanted()): "new",

@@ -236,7 +236,10 @@ def test_two_runs_at_once(service, run, measured):
     for other in (service.old, service.wanted(), {**service.old, "state": "absent"}):
         with pytest.raises(
             Failed,
-            match=f"name: another run is changing {service.name} on this host right now. Run this again when it has ended.",
+            match=(
+                f"name: another run is changing {service.name} on this host right now."
+                " Run this again when it has ended."
+            ),
         ):
             run(**{**other, "docker_host": "unix:///var/run/docker.sock"})
     assert service.watch.answer() == OLD

@@ -204,9 +204,15 @@ def test_a_frozen_gpu_exporter(fleet):
 
 def test_an_idle_vgpu_is_not_frozen(fleet, monkeypatch):
     """Of it DCGM reads memory and clocks alone, which stand still; some drivers report 0 W."""
-    text = 'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-b0"} 0\nDCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-b0"} 1590\nDCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-b0"} 0\n'
+    text = (
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-b0"} 0\nDCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-b0"}'
+        ' 1590\nDCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-b0"} 0\n'
+    )
     monkeypatch.setattr(fleet.hosts["gpu2"].exporters["nvidia-gpu"], "text", lambda: text)
-    note = "Whether values of GPUs of gpu2 are frozen was not checked, since these GPUs measure no energy, power or temperature."
+    note = (
+        "Whether values of GPUs of gpu2 are frozen was not checked, since these GPUs measure no energy,"
+        " power or temperature."
+    )
     wait_until(lambda: fleet.verify()["notes"] == [note], lambda: fleet.verify()["notes"])
     fleet.until()
 
@@ -321,7 +327,8 @@ def test_an_unreachable_host(fleet, host):
         exporter.stop()
     fleet.gpu_info[host], fleet.engine_info[host] = UNREACHABLE, UNREACHABLE
     fleet.until(
-        f"{host} cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh"
+        f"{host} cannot be reached by Ansible, and Prometheus gets nothing from it either:"
+        " Failed to connect to the host via ssh"
     )
 
 
@@ -376,9 +383,9 @@ def test_a_model_server_on_a_host_of_its_own(fleet):
     given = {job: [{"targets": ["x"], "labels": {"host": name}} for name in GPUS] for job in fleet.ports}
     targets = {**given, "model-server": [{"targets": ["x"], "labels": {"host": "served", "server": "llama"}}]}
     [message] = fleet.messages(targets=targets)
-    assert (
-        message
-        == "Prometheus does not scrape llama of served for the job model-server, which the inventory asks for. Run the playbook site."
+    assert message == (
+        "Prometheus does not scrape llama of served for the job model-server, which the inventory asks for."
+        " Run the playbook site."
     )
     assert [row["host"] for row in fleet.verify(targets=targets)["hosts"]] == ["gpu1", "gpu2", "served"]
 

@@ -87,7 +87,7 @@ class Grafana:
         self.watch.begin()
 
     def runs(self, version: str) -> None:
-        """Wait until a version answers, with all data and its own database, and with nothing left beside the database."""
+        """Wait until a version answers, with all data and its own database, and no other file beside the database."""
         wait_until(lambda: self._version() == version, lambda: f"{self._version()} is {version}")
         kept = requests.get(f"{self.url}/api/folders/kept", auth=("admin", PASSWORD), timeout=10)
         assert kept.json()["title"] == "Kept"

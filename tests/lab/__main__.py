@@ -36,7 +36,8 @@ def main() -> int:
         images.push(built, services.start(built["services"], built["toolkit"]))
         addresses = hosts.up(given.name, built, images.variables(built))
         print(
-            f"The lab {given.name} is up after {time.monotonic() - begin:.0f} s: {', '.join(f'{host} {ip}' for host, ip in addresses.items())}"
+            f"The lab {given.name} is up after {time.monotonic() - begin:.0f} s:"
+            f" {', '.join(f'{host} {ip}' for host, ip in addresses.items())}"
         )
         print(images.table(built))
     elif given.command == "down":

@@ -57,11 +57,15 @@ def gpus(host: str) -> list[Gpu]:
 
 # Fields that DCGM does not read of a vGPU, and of a GPU that shares the host's memory.
 NOT_OF_VGPU = tuple(
-    "DCGM_FI_DEV_GPU_UTIL DCGM_FI_DEV_MEM_COPY_UTIL DCGM_FI_DEV_ENC_UTIL DCGM_FI_DEV_DEC_UTIL DCGM_FI_DEV_GPU_TEMP DCGM_FI_DEV_MEMORY_TEMP"
-    " DCGM_FI_DEV_POWER_USAGE DCGM_FI_DEV_ENFORCED_POWER_LIMIT DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION DCGM_EXP_CLOCK_EVENTS_COUNT"
-    " DCGM_FI_DEV_POWER_VIOLATION DCGM_FI_DEV_THERMAL_VIOLATION DCGM_FI_DEV_PCIE_REPLAY_COUNTER DCGM_FI_DEV_PCIE_TX_THROUGHPUT"
-    " DCGM_FI_DEV_PCIE_RX_THROUGHPUT DCGM_FI_DEV_ECC_SBE_VOL_TOTAL DCGM_FI_DEV_ECC_DBE_VOL_TOTAL DCGM_FI_DEV_XID_ERRORS"
-    " DCGM_EXP_XID_ERRORS_COUNT DCGM_FI_DEV_ROW_REMAP_FAILURE DCGM_FI_DEV_ROW_REMAP_PENDING".split()
+    (
+        "DCGM_FI_DEV_GPU_UTIL DCGM_FI_DEV_MEM_COPY_UTIL DCGM_FI_DEV_ENC_UTIL DCGM_FI_DEV_DEC_UTIL"
+        " DCGM_FI_DEV_GPU_TEMP DCGM_FI_DEV_MEMORY_TEMP DCGM_FI_DEV_POWER_USAGE DCGM_FI_DEV_ENFORCED_POWER_LIMIT"
+        " DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION DCGM_EXP_CLOCK_EVENTS_COUNT DCGM_FI_DEV_POWER_VIOLATION"
+        " DCGM_FI_DEV_THERMAL_VIOLATION DCGM_FI_DEV_PCIE_REPLAY_COUNTER DCGM_FI_DEV_PCIE_TX_THROUGHPUT"
+        " DCGM_FI_DEV_PCIE_RX_THROUGHPUT DCGM_FI_DEV_ECC_SBE_VOL_TOTAL DCGM_FI_DEV_ECC_DBE_VOL_TOTAL"
+        " DCGM_FI_DEV_XID_ERRORS DCGM_EXP_XID_ERRORS_COUNT DCGM_FI_DEV_ROW_REMAP_FAILURE"
+        " DCGM_FI_DEV_ROW_REMAP_PENDING"
+    ).split()
 )
 NOT_OF_SHARED_MEMORY = (
     "DCGM_FI_DEV_FB_USED",
@@ -101,7 +105,8 @@ def state(
     lines = []
     for gpu in gpus:
         lines.append(
-            f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id} {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}"
+            f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id}"
+            f" {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}"
         )
         lines += [
             f"instance {gpu.minor} {instance.gi} {instance.ci} {instance.profile} {instance.uuid}"

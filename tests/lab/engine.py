@@ -31,7 +31,8 @@ def ensure() -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         lacking = ", ".join(missing + ([] if answers else ["a running Docker engine"]))
         raise LabError(
-            f"The lab needs {lacking}. On Debian and Ubuntu it installs them itself when run as root; elsewhere install them first."
+            f"The lab needs {lacking}. On Debian and Ubuntu it installs them itself when run as root;"
+            " elsewhere install them first."
         )
     if missing or not shutil.which("dockerd"):
         wanted = [package for package in PACKAGES if not (answers and package == "docker.io")]

@@ -90,7 +90,8 @@ def need_go() -> None:
     """LabError where there is no Go to build with."""
     if not shutil.which("go"):
         raise LabError(
-            "The lab builds the NVIDIA container toolkit and stand-ins with Go 1.24 or newer, which is not in the search path: install it first."
+            "The lab builds the NVIDIA container toolkit and stand-ins with Go 1.24 or newer,"
+            " which is not in the search path: install it first."
         )
 
 

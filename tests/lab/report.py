@@ -124,7 +124,8 @@ def main() -> int:
     for host in sorted({host for job in health.values() for host in job}):
         job = {name: hosts.get(host, "-") for name, hosts in health.items()}
         print(
-            f"{host:<10} {job['node']:<6} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f} {containers.get(host, 0):>16.0f}"
+            f"{host:<10} {job['node']:<6} {job['cadvisor']:<10} {job['nvidia-gpu']:<11} {gpus.get(host, 0):>9.0f}"
+            f" {containers.get(host, 0):>16.0f}"
         )
     print("\nML system monitoring, through Grafana's datasource")
     for title, count, values in panels(where):
@@ -133,7 +134,8 @@ def main() -> int:
         f"\nGrafana     {where['grafana']}  user {where['grafana_user']}, password in {where['grafana_password_file']}"
     )
     print(
-        f"Prometheus  {where['prometheus']}  user {where['prometheus_user']}, password in {where['prometheus_password_file']}"
+        f"Prometheus  {where['prometheus']}  user {where['prometheus_user']},"
+        f" password in {where['prometheus_password_file']}"
     )
     print(f"Both have certificates of the authority in {where['ca_certificate']}")
     return 0

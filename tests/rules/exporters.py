@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 GPU = 'gpu="0",UUID="GPU-{host}",pci_bus_id="00000000:01:00.0",device="nvidia0",modelName="NVIDIA H100"'
-LINK = 'nvlink="3",gpu="0",gpu_uuid="GPU-{host}",pci_bus_id="00000000:01:00.0",device="nvidia0",model_name="NVIDIA H100",hostname="4f0c1a"'
+LINK = (
+    'nvlink="3",gpu="0",gpu_uuid="GPU-{host}",pci_bus_id="00000000:01:00.0",device="nvidia0",model_name="NVIDIA'
+    ' H100",hostname="4f0c1a"'
+)
 LEGACY = {
     "DCGM_FI_DEV_GPU_UTIL": 37,
     "DCGM_FI_DEV_FB_USED": 4096,

@@ -242,7 +242,10 @@ def test_failed_notifications_raise_one_alert_for_each_receiver(test_rules):
 
 
 IDLE = next(fault for fault in OF_GPUS if fault.raises == ("GpuAllocatedIdle",))
-NAMED = 'group by (name, gpu, modelName, team, container_label_job) (ALERTS{alertstate="firing",alertname="GpuAllocatedIdle"})'
+NAMED = (
+    "group by (name, gpu, modelName, team, container_label_job)"
+    ' (ALERTS{alertstate="firing",alertname="GpuAllocatedIdle"})'
+)
 OF_GPU = 'gpu="0",modelName="NVIDIA H100",team="vision"'
 
 

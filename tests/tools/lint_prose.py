@@ -1,4 +1,4 @@
-"""Checks the prose of all files in git, or of the named ones, with Vale: `python tests/tools/lint_prose.py [FILE...]`."""
+"""Check the prose of all files in git, or of named files, with Vale: `python tests/tools/lint_prose.py [FILE...]`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ link_collection()
 
 
 def rendered(role: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """Options of a role's service, on a machine that only watches itself, with the role's defaults and these variables."""
+    """Options of a role's service, on a machine that monitors itself, with the role's defaults and these variables."""
     machine = {"this-machine": {"gpu_monitoring_address": "127.0.0.1", **variables}}
     with tempfile.TemporaryDirectory() as folder:
         return service(role, name, fleet(machine, {"this-machine": {}}), "this-machine", Path(folder))

@@ -41,13 +41,20 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "DAC_READ_SEARCH": "to read the folders of containers that belong to other users; it cannot write to them",
         "AppArmor": "`apparmor=unconfined` if the engine uses AppArmor: Docker's profile takes SYS_PTRACE back"
         " towards privileged and unconfined containers, and fills the kernel's log",
-        "SYSLOG": "to read from the kernel's log what was killed for lack of memory; gone without `oom_event` in `cadvisor_metrics`",
+        "SYSLOG": (
+            "to read from the kernel's log what was killed for lack of memory;"
+            " gone without `oom_event` in `cadvisor_metrics`"
+        ),
         "device": "`/dev/kmsg`, read-only, for the same",
     },
     "dcgm-exporter": {
         "user": "root, as NVIDIA runs it; DCGM's library gives profiling fields only to root",
-        "SYS_ADMIN": "only with `dcgm_exporter_profiling: true`: the driver gives the hardware's counters to nobody else",
-        "read_only": "its root file system is not read-only, since a hook of the NVIDIA container toolkit runs `ldconfig` there",
+        "SYS_ADMIN": (
+            "only with `dcgm_exporter_profiling: true`: the driver gives the hardware's counters to nobody else"
+        ),
+        "read_only": (
+            "its root file system is not read-only, since a hook of the NVIDIA container toolkit runs `ldconfig` there"
+        ),
     },
     "container-gpu-collector": {
         "user": "root, since only root can read Docker's files of containers; without any capability",

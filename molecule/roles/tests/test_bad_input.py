@@ -1,4 +1,4 @@
-"""Bad input ends with one message that names the variable or host, the value and the fix, and what ran before runs on."""
+"""Bad input ends with one message that names the variable or host, the value and the fix. Services keep running."""
 
 from __future__ import annotations
 
@@ -208,8 +208,10 @@ def alerts_of_a_site(*names, expression="up == 0"):
                 **alerts_of_a_site("GpuHot"),
             },
             [
-                "alertmanager_receivers on monitor1: oncall.slack has no api_url_file or app_token_file. Put the secret into alertmanager_secret_files",
-                "prometheus_rules_extra on monitor1: the alert GpuHot is one of the role. Choose another name, or add GpuHot to",
+                "alertmanager_receivers on monitor1: oncall.slack has no api_url_file or app_token_file."
+                " Put the secret into alertmanager_secret_files",
+                "prometheus_rules_extra on monitor1: the alert GpuHot is one of the role."
+                " Choose another name, or add GpuHot to",
             ],
         ),
         (
@@ -218,20 +220,23 @@ def alerts_of_a_site(*names, expression="up == 0"):
                 **alerts_of_a_site("Mine", "Mine"),
             },
             [
-                "alertmanager_receivers on monitor1: oncall.slack.api_url is a secret in the configuration. Put it into alertmanager_secret_files",
+                "alertmanager_receivers on monitor1: oncall.slack.api_url is a secret in the configuration."
+                " Put it into alertmanager_secret_files",
                 "prometheus_rules_extra on monitor1: the alert Mine is declared 2 times. Give each alert its own name",
             ],
         ),
         (
             {"alertmanager_route": {"receiver": "pager"}},
             [
-                "alertmanager_route on monitor1: receiver is pager, which alertmanager_receivers does not have. Use one of nobody, or add it to"
+                "alertmanager_route on monitor1: receiver is pager, which alertmanager_receivers does not have."
+                " Use one of nobody, or add it to"
             ],
         ),
         (
             {"alertmanager_route": {"receiver": "nobody", "routes": [{"matchers": ["severity"]}]}},
             [
-                "alertmanager_route on monitor1: routes[0].matchers[0] is not a matcher: severity. Write it like 'severity=\"page\"'"
+                "alertmanager_route on monitor1: routes[0].matchers[0] is not a matcher: severity."
+                " Write it like 'severity=\"page\"'"
             ],
         ),
     ],

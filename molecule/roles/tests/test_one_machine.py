@@ -85,8 +85,10 @@ def test_no_engine_is_installed_unasked(no_engine, engine_role):
 # A stand-in that answers at the engine's socket as Podman 4.3 does.
 PODMAN = """
 import http.server, json, os, socketserver
-ANSWERS = {"version": {"Version": "4.3.1", "ApiVersion": "1.41", "MinAPIVersion": "1.24", "Components": [{"Name": "Podman Engine"}]},
-           "info": {"SecurityOptions": ["name=seccomp,profile=default"], "DockerRootDir": "/var/lib/containers/storage"}}
+ANSWERS = {"version": {"Version": "4.3.1", "ApiVersion": "1.41", "MinAPIVersion": "1.24",
+                       "Components": [{"Name": "Podman Engine"}]},
+           "info": {"SecurityOptions": ["name=seccomp,profile=default"],
+                    "DockerRootDir": "/var/lib/containers/storage"}}
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = json.dumps(ANSWERS.get(self.path.rpartition("/")[2], [])).encode()

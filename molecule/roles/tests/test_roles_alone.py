@@ -76,7 +76,8 @@ def test_a_reload_that_fails_restores_the_configuration(play, bare_inventory, ve
     complete = json.loads(gpu1.file("/etc/docker/daemon.json").content_string)
     without = json.dumps({key: value for key, value in complete.items() if key != "runtimes"})
     gpu1.check_output(
-        f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n' >{drop_in} && systemctl daemon-reload"
+        f"mkdir -p $(dirname {drop_in}) && printf '[Service]\\nExecReload=\\nExecReload=/bin/false\\n'"
+        f" >{drop_in} && systemctl daemon-reload"
     )
     gpu1.check_output(f"printf '%s' '{without}' >/etc/docker/daemon.json")
     try:

@@ -61,7 +61,8 @@ def ask(addresses):
         url = f"{scheme}://{addresses[target]}:{port}{path}"
         return on(
             "gpu2",
-            f"curl --silent --output /dev/null --write-out '%{{http_code}}' --max-time 5 {options} {trusting} {credentials} {url} || true",
+            f"curl --silent --output /dev/null --write-out '%{{http_code}}' --max-time 5 {options} {trusting}"
+            f" {credentials} {url} || true",
         )
 
     return status
@@ -146,7 +147,8 @@ def test_published_ports_pass_by_the_chain_of_ufw(ask):
 def test_a_certificate_is_for_its_host_alone(addresses):
     shown = on(
         "gpu2",
-        f"openssl s_client -connect {addresses['gpu1']}:9400 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName -enddate",
+        f"openssl s_client -connect {addresses['gpu1']}:9400 </dev/null 2>/dev/null | openssl x509 -noout"
+        " -ext subjectAltName -enddate",
     )
     assert f"IP Address:{addresses['gpu1']}" in shown
     assert "DNS:gpu1" in shown
@@ -157,7 +159,8 @@ def serial(addresses, name: str, service: str) -> str:
     """Serial number of the certificate that a service shows."""
     return on(
         "gpu2",
-        f"openssl s_client -connect {addresses[name]}:{PORTS[service]} </dev/null 2>/dev/null | openssl x509 -noout -serial",
+        f"openssl s_client -connect {addresses[name]}:{PORTS[service]} </dev/null 2>/dev/null |"
+        " openssl x509 -noout -serial",
     )
 
 
@@ -263,7 +266,8 @@ def test_an_image_may_be_given_by_its_digest(site, variables):
     reference = f"{variables['gpu_monitoring_registry']}/prom/node-exporter"
     digest = on(
         "gpu1",
-        f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {reference}:v{variables['node_exporter_version']}",
+        "docker image inspect --format '{{index .RepoDigests 0}}'"
+        f" {reference}:v{variables['node_exporter_version']}",
     ).strip()
     assert digest.startswith(f"{reference}@sha256:")
     try:
@@ -402,7 +406,8 @@ def test_no_secret_is_in_the_output(planted_run, secrets):
 def test_no_secret_is_seen_on_a_host(name, secrets):
     seen = on(
         name,
-        "docker inspect $(docker ps --all --quiet); for one in $(docker ps --all --quiet); do docker logs $one 2>&1; done",
+        "docker inspect $(docker ps --all --quiet); for one in $(docker ps --all --quiet);"
+        " do docker logs $one 2>&1; done",
     )
     seen += on(name, "ps -eo args; journalctl --no-pager; cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")
     seen += on(name, "find /tmp /var/tmp /root/.ansible /run/gpu_monitoring -type f -exec cat {} + 2>/dev/null || true")
@@ -415,7 +420,8 @@ def test_every_file_with_a_secret_is_one_of_the_page_and_closed_to_others(name, 
     folders = "--exclude-dir=netns /etc /var/lib /var/log /root /home /opt /srv /tmp /run"
     listed_paths = on(
         name,
-        f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns} {folders} 2>/dev/null || true",
+        f"grep --recursive --files-with-matches --fixed-strings --binary-files=text {patterns}"
+        f" {folders} 2>/dev/null || true",
     )
     files = {path for path in listed_paths.splitlines() if "/overlay2/" not in path}
     own = {path for path in files if path.endswith(("/tls.key", "/secret_key"))}

@@ -179,7 +179,8 @@ def no_service():
     yield
     on(
         "gpu2",
-        f"rm -f /etc/cdi/mlops.gpu_monitoring.yaml && mv /root/nvidia-cdi-refresh.service {unit} && systemctl start nvidia-cdi-refresh.service",
+        f"rm -f /etc/cdi/mlops.gpu_monitoring.yaml && mv /root/nvidia-cdi-refresh.service {unit} && systemctl"
+        " start nvidia-cdi-refresh.service",
     )
 
 
@@ -338,7 +339,8 @@ def test_mig_instances_are_exposed_by_the_runtime(role):
             assert uuid in run.output
             seen = on(
                 "gpu1",
-                f"docker run --rm --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES={uuid} --entrypoint nvidia-smi {image()} -L",
+                f"docker run --rm --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES={uuid}"
+                f" --entrypoint nvidia-smi {image()} -L",
             )
             assert [device for device in (*instances, gpus[1].uuid) if device in seen] == [uuid]
     finally:
@@ -353,7 +355,8 @@ def test_hardware_without_a_working_driver_is_a_warning_that_says_what_to_do(spa
     pci = "/sys/bus/pci/devices"
     on(
         HOST,
-        f"mount -t tmpfs none {pci} && mkdir {pci}/0000:3b:00.0 && echo 0x10de >{pci}/0000:3b:00.0/vendor && echo 0x030200 >{pci}/0000:3b:00.0/class",
+        f"mount -t tmpfs none {pci} && mkdir {pci}/0000:3b:00.0 && echo 0x10de >{pci}/0000:3b:00.0/vendor && echo"
+        f" 0x030200 >{pci}/0000:3b:00.0/class",
     )
     on(HOST, "mount --bind /bin/false /usr/bin/nvidia-smi")
     try:
@@ -375,7 +378,8 @@ def test_nothing_is_taken_out_where_the_role_put_nothing_in(spare, bare):
     site = {**json.loads(configuration), "runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}
     on(
         HOST,
-        f"echo '{json.dumps(site)}' >/etc/docker/daemon.json && mkdir -p /var/run/cdi && touch /var/run/cdi/nvidia.yaml",
+        f"echo '{json.dumps(site)}' >/etc/docker/daemon.json && mkdir -p /var/run/cdi &&"
+        " touch /var/run/cdi/nvidia.yaml",
     )
     before = state_of(HOST)
     run = spare(nvidia_container_toolkit_state="absent")
@@ -398,7 +402,8 @@ def test_an_entry_beside_others_is_named_and_left(spare, bare):
     site = "/etc/apt/sources.list.d/site.list"
     on(
         HOST,
-        f"printf 'deb http://apt.lab/debian trixie main\\n# ours\\ndeb [trusted=yes] http://apt.lab/nvidia/ /\\n' >{site}",
+        "printf 'deb http://apt.lab/debian trixie main\\n# ours\\ndeb [trusted=yes]"
+        f" http://apt.lab/nvidia/ /\\n' >{site}",
     )
     before = state_of(HOST)
     assert_refused(spare(), f"{site}, line 3: http://apt.lab/nvidia/", "Nothing was changed")
@@ -594,7 +599,8 @@ def test_a_toolkit_that_works_is_left_alone(spare, installed):
     site, own = "/etc/apt/sources.list.d/site.list", "/etc/apt/sources.list.d/nvidia-container-toolkit.sources"
     on(
         HOST,
-        f"apt-mark unhold {' '.join(PACKAGES)} && mv {own} /root && echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{site}",
+        f"apt-mark unhold {' '.join(PACKAGES)} && mv {own} /root && echo 'deb [trusted=yes]"
+        f" http://apt.lab/nvidia /' >{site}",
     )
     before = state_of(HOST)
     given = {"nvidia_container_toolkit_version": "", "nvidia_container_toolkit_default_version": OLDER}
@@ -701,7 +707,8 @@ def test_removal_leaves_what_was_there_before_the_role(spare, bare):
     wanted = " ".join(f"{package}={OLDER}-1" for package in PACKAGES)
     on(
         HOST,
-        f"echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{guide} && apt-get update -q && apt-get install -q -y --no-install-recommends {wanted}",
+        f"echo 'deb [trusted=yes] http://apt.lab/nvidia /' >{guide} && apt-get update -q && apt-get install -q -y"
+        f" --no-install-recommends {wanted}",
     )
     lists = on(HOST, "cd /etc/apt/sources.list.d && head -v *")
     assert_done(spare(), changed=True)

@@ -31,11 +31,13 @@ FAILING = r"""
 set -e
 for name in libnvidia-container1 libnvidia-container-tools nvidia-container-toolkit-base nvidia-container-toolkit; do
     {
-        printf 'Name: %s\nVersion: 99.0.0\nRelease: 1\nSummary: failing\nLicense: none\n%%description\nfailing\n' "$name"
+        printf 'Name: %s\nVersion: 99.0.0\nRelease: 1\nSummary: failing\nLicense: none\n' "$name"
+        printf '%%description\nfailing\n'
         [ "$name" != nvidia-container-toolkit-base ] || printf '%%pre\necho this host does not do >&2\nexit 1\n'
         echo %files
     } >/root/spec
-    rpmbuild -bb --quiet --target x86_64 --define "_topdir /root/rpm" --define "_rpmdir /srv/failing" --define 'debug_package %{nil}' /root/spec
+    rpmbuild -bb --quiet --target x86_64 --define "_topdir /root/rpm" --define "_rpmdir /srv/failing" \
+        --define 'debug_package %{nil}' /root/spec
 done
 rm -rf /srv/failing/repodata
 createrepo_c --quiet --general-compress-type=gz /srv/failing
@@ -59,8 +61,8 @@ def packages() -> dict[str, str]:
 def state() -> str:
     """All that the role could change for dnf on the host, as text."""
     return on_host(
-        "rpm --query --all | sort; find /etc/yum.repos.d /etc/pki /etc/dnf -type f -exec sha256sum {} + -exec stat --format '%A %U %G %n' {} +;"
-        "find /var/cache/dnf -name 'nvidia*'"
+        "rpm --query --all | sort; find /etc/yum.repos.d /etc/pki /etc/dnf -type f -exec sha256sum {} + -exec stat"
+        " --format '%A %U %G %n' {} +;find /var/cache/dnf -name 'nvidia*'"
     )
 
 

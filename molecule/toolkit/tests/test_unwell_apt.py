@@ -33,7 +33,8 @@ def broken_driver(spare):
     on(
         HOST,
         "mkdir -p /root/driver/DEBIAN && cd /root/driver/DEBIAN"
-        r" && printf 'Package: driver\nVersion: 1\nArchitecture: all\nMaintainer: lab <lab@localhost>\nDescription: driver\n' >control"
+        r" && printf 'Package: driver\nVersion: 1\nArchitecture: all\n' >control"
+        r" && printf 'Maintainer: lab <lab@localhost>\nDescription: driver\n' >>control"
         r" && printf '#!/bin/sh\necho finished >>/root/driver-log\nexit 1\n' >postinst && chmod 755 postinst"
         " && dpkg-deb --build /root/driver /root/driver.deb && ! dpkg --install /root/driver.deb",
     )
@@ -58,8 +59,9 @@ def dpkg_state() -> str:
     """The toolkit's packages with their states and selections, its files, and the repositories."""
     return on(
         HOST,
-        "dpkg-query --show --showformat '${db:Status-Abbrev} ${Package} ${Version}\\n' | grep nvidia;"
-        "find /usr/bin/nvidia-* /usr/lib/systemd/system/nvidia-* /etc/apt /etc/nvidia-container-toolkit -type f -exec sha256sum {} + 2>/dev/null",
+        "dpkg-query --show --showformat '${db:Status-Abbrev} ${Package} ${Version}\\n' | grep nvidia;find"
+        " /usr/bin/nvidia-* /usr/lib/systemd/system/nvidia-* /etc/apt /etc/nvidia-container-toolkit -type f"
+        " -exec sha256sum {} + 2>/dev/null",
     )
 
 
@@ -72,7 +74,8 @@ def test_the_toolkit_comes_whatever_ails_apt_and_the_python_of_the_host(spare, b
         on(HOST, f"echo 'deb [signed-by=/etc/{Path(path).stem}.gpg] http://apt.lab/nvidia /' >{path}")
     on(
         HOST,
-        f"printf '{CONTRADICTION % 'a'}\\ndeb http://apt.lab/none /\\n' >{LISTS}/a.list; echo '{CONTRADICTION % 'b'}' >{LISTS}/b.list",
+        f"printf '{CONTRADICTION % 'a'}\\ndeb http://apt.lab/none /\\n' >{LISTS}/a.list;"
+        f" echo '{CONTRADICTION % 'b'}' >{LISTS}/b.list",
     )
     on(
         HOST,
@@ -138,7 +141,10 @@ def test_incomplete_packages_are_finished_by_name_or_removed(spare, broken_drive
         "nvidia_container_toolkit_key": str(repository / "key.asc"),
     }
     assert_done(spare(**no_network), changed=True)
-    halfway = "cd /root && apt-get download nvidia-container-toolkit-base nvidia-container-toolkit && dpkg --unpack nvidia-*.deb"
+    halfway = (
+        "cd /root && apt-get download nvidia-container-toolkit-base nvidia-container-toolkit"
+        " && dpkg --unpack nvidia-*.deb"
+    )
     on(HOST, halfway)
     assert_done(spare(**no_network), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
@@ -147,7 +153,8 @@ def test_incomplete_packages_are_finished_by_name_or_removed(spare, broken_drive
     assert (
         on(
             HOST,
-            "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n' | grep nvidia | grep -v ^config-files || true",
+            "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n' | grep nvidia |"
+            " grep -v ^config-files || true",
         )
         == ""
     )

@@ -41,7 +41,8 @@ def engine(name: str) -> str:
     """The engine's process, and how often it was told to reload."""
     return on(
         name,
-        "systemctl show docker --property MainPID; journalctl --unit docker --no-pager | grep --count 'Got signal to reload' || true",
+        "systemctl show docker --property MainPID; journalctl --unit docker --no-pager | grep --count"
+        " 'Got signal to reload' || true",
     )
 
 
@@ -57,7 +58,8 @@ def jobs() -> dict[tuple[str, str], str]:
         if shell.succeeds("docker", "container", "inspect", hosts.container(LAB_NAME, name)):
             listed = on(
                 name,
-                "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.StartedAt}}'",
+                "docker ps --quiet --filter name=job | xargs --no-run-if-empty docker inspect --format"
+                " '{{.Name}} {{.State.StartedAt}}'",
             )
             started |= {(name, line.split()[0].lstrip("/")): line.split()[1] for line in listed.splitlines()}
     return started

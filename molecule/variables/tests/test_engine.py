@@ -10,7 +10,10 @@ from tests.stack import on, wait_until
 
 HOST = "monitor1"
 DAEMON = "/etc/docker/daemon.json"
-FILES = "cd /etc/gpu_monitoring && stat -c '%n %u' grafana/secret_key alertmanager/web/tls.key prometheus/web/tls.key node_exporter/tls.key"
+FILES = (
+    "cd /etc/gpu_monitoring && stat -c '%n %u' grafana/secret_key alertmanager/web/tls.key"
+    " prometheus/web/tls.key node_exporter/tls.key"
+)
 
 pytestmark = pytest.mark.long
 

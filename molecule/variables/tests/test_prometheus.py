@@ -114,7 +114,7 @@ def test_a_host_comes_and_goes_without_a_reload(site, prometheus, own, started, 
 
 @pytest.fixture
 def model_server(host):
-    """Something on port 8500 of gpu1 whose metrics come without a content type that Prometheus knows; returns its name."""
+    """The name of a server on port 8500 of gpu1. Its metrics have no content type that Prometheus knows."""
     host("gpu1").check_output("mkdir -p /tmp/llama && echo 'llama_requests_total 3' >/tmp/llama/metrics")
     host("gpu1").check_output("systemd-run --unit=llama python3 -m http.server 8500 --directory /tmp/llama")
     yield "llama"

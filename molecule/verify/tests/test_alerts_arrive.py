@@ -20,7 +20,7 @@ from tests.webhooks import Notification, webhook
 
 @dataclass(frozen=True)
 class Receivers:
-    """What the webhook and the mail server got, the URL of the webhook, and the variables of the role that name both."""
+    """What the webhook and the mail server got, the webhook's URL, and the role variables that name both."""
 
     notifications: list[Notification]
     mails: list[Message]

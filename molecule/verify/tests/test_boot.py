@@ -19,7 +19,8 @@ def late_specification():
     yield
     on(
         "gpu2",
-        f"rm -r $(dirname {CDI_CONDITION}); touch /run/late && systemctl start nvidia-cdi-refresh; docker start dcgm-exporter training-job",
+        f"rm -r $(dirname {CDI_CONDITION}); touch /run/late && systemctl start nvidia-cdi-refresh;"
+        " docker start dcgm-exporter training-job",
     )
 
 
@@ -30,7 +31,8 @@ def test_a_gpu_host_comes_back_when_its_cdi_specification_comes_late(told, prome
         "the engine gave up on the exporter",
     )
     told(
-        "The DCGM exporter of gpu2 does not run: its container dcgm-exporter is exited, and its start failed: CDI device injection failed"
+        "The DCGM exporter of gpu2 does not run: its container dcgm-exporter is exited, and its start failed:"
+        " CDI device injection failed"
     )
     assert container_state("gpu2", "container-gpu-collector")["Running"], "the folders of specifications are in /run"
     on("gpu2", "touch /run/late && systemctl start nvidia-cdi-refresh")

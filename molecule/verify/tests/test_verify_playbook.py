@@ -90,7 +90,8 @@ def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, 
         run = site("--limit=gpu1", "--tags=nvidia_container_toolkit,dcgm_exporter")
         assert run.code == 0, run.output
         told(
-            "GPUs of gpu1 were not compared: The host has NVIDIA hardware but its driver shows no GPU: Failed to initialize NVML: "
+            "GPUs of gpu1 were not compared: The host has NVIDIA hardware but its driver shows no GPU:"
+            " Failed to initialize NVML: "
         )
         assert host("gpu1").check_output("docker inspect --format '{{.State.StartedAt}}' dcgm-exporter") == started
     finally:
@@ -98,7 +99,7 @@ def test_a_gpu_that_fell_off_the_bus_and_a_driver_that_waits_for_a_reboot(told, 
 
 
 def of_kind(kind, gpus):
-    """The state of a host whose GPUs are of another kind. Of vGPUs memory and clocks are read alone, which stand still."""
+    """The state of a host whose GPUs are of another kind. vGPUs give only memory and clocks, which stand still."""
     if kind == "no GPU":
         return driver.state([])
     if kind == "shared memory":

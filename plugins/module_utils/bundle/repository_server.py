@@ -142,7 +142,8 @@ class RepositoryServer:
     def _failed(self, path: str, reason: str) -> BundleError:
         return BundleError(
             f"{self._option}: {self.shown(path)} cannot be fetched: {reason}. Check the URL, that this machine reaches"
-            " the server, and its proxy (https_proxy). What was fetched is kept, and a further run continues from there."
+            " the server, and its proxy (https_proxy). What was fetched is kept,"
+            " and a further run continues from there."
         )
 
 

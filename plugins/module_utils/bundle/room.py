@@ -44,8 +44,8 @@ def problem(host: str, images: Sequence[PlatformImage], transferred: int, transf
             named = "bundle_transfer_dir" if folder == transfer else "Docker's data folder"
             free = f"{megabytes(folder.free)} ({folder.free} bytes)"
             return (
-                f"{named} on {host}: {folder.path} has {free} free, and the"
-                f" images need {megabytes(needed)} with {megabytes(SPARE_BYTES)} to spare ({needed + SPARE_BYTES} bytes)."
+                f"{named} on {host}: {folder.path} has {free} free, and the images need {megabytes(needed)} with"
+                f" {megabytes(SPARE_BYTES)} to spare ({needed + SPARE_BYTES} bytes)."
                 f" Free space there{', or name a folder of another file system' if folder == transfer else ''}."
             )
     return ""

@@ -52,6 +52,6 @@ def refuse_refresh(change: Change, minimum: str) -> None:
     least, refresh = desired.seconds(minimum), _refresh(change)
     if least is not None and refresh is not None and refresh < least:
         raise GrafanaError(
-            f"dashboard '{change.uid}': refresh {change.body['dashboard']['refresh']} is below the server's minimum of {minimum}."
-            " Raise it, or lower min_refresh_interval in Grafana's section [dashboards]."
+            f"dashboard '{change.uid}': refresh {change.body['dashboard']['refresh']} is below the server's minimum of"
+            f" {minimum}. Raise it, or lower min_refresh_interval in Grafana's section [dashboards]."
         )

@@ -63,8 +63,9 @@ def refuse_circles(changes: list[Change], present: Present) -> None:
         while change.kind == "folder" and above and above not in passed:
             if above == change.uid:
                 change.error = (
-                    f"folder '{change.uid}': parent_uid '{change.folder_uid}' is in '{change.uid}' itself, which makes a circular"
-                    f" reference. Declare '{change.folder_uid}' with another parent_uid, or give another parent."
+                    f"folder '{change.uid}': parent_uid '{change.folder_uid}' is in '{change.uid}' itself, which makes"
+                    f" a circular reference. Declare '{change.folder_uid}' with another parent_uid,"
+                    " or give another parent."
                 )
                 break
             passed.add(above)

@@ -44,7 +44,7 @@ EXACT_INTEGERS = 2**53
 
 
 def non_finite(value: Any) -> str:
-    """Where a value has a number that JSON does not have, as in `.panels[0].max is nan`; empty without such a number."""
+    """Path of a number that JSON does not have, as in `.panels[0].max is nan`; empty without such a number."""
     if isinstance(value, float) and not math.isfinite(value):
         return f" is {value}"
     inner: list[tuple[str, Any]] = []

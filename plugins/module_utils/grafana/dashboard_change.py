@@ -60,7 +60,8 @@ def change(item: declared.Dashboard, wanted: declared.Declared, present: Present
     if planned.changed and answers.is_of_file(meta, planned.action == "deleted"):
         planned.error = (
             f"dashboard '{uid}': it comes from the provisioning file"
-            f" {meta.get('provisionedExternalId') or 'of the server'} and cannot be changed over the API. Change it there."
+            f" {meta.get('provisionedExternalId') or 'of the server'} and cannot be changed over the API."
+            " Change it there."
         )
     return planned
 

@@ -60,7 +60,10 @@ def read_only(uid: str, stored: Optional[answers.Datasource]) -> str:
     """What stands against a change of the datasource, if anything does."""
     if not (stored or {}).get("readOnly"):
         return ""
-    return f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API. Change it there."
+    return (
+        f"datasource '{uid}': it comes from a provisioning file of the server and cannot be changed over the API."
+        " Change it there."
+    )
 
 
 def repeated(stored: answers.Datasource) -> Json:

@@ -89,7 +89,8 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
     item["uid"] = item["uid"] or str(model.get("uid") or "")
     if not item["uid"]:
         raise GrafanaError(
-            f"{where}.uid: missing, and the model has none. Give one, since without it each run would make another dashboard."
+            f"{where}.uid: missing, and the model has none."
+            " Give one, since without it each run would make another dashboard."
         )
     if item["folder_uid"] == TOP_LEVEL:
         item["folder_uid"] = ""
@@ -106,7 +107,8 @@ def _complete_dashboard(where: str, item: declared.Dashboard) -> None:
     title = (item["title"] or str(model.get("title") or "")).strip()
     if not 1 <= len(title) <= LONGEST_TITLE:
         raise GrafanaError(
-            f"{where}.title: '{title[:40]}' has {len(title)} characters. Give the dashboard a title of 1 to {LONGEST_TITLE}."
+            f"{where}.title: '{title[:40]}' has {len(title)} characters."
+            f" Give the dashboard a title of 1 to {LONGEST_TITLE}."
         )
     if item["refresh"] and item["refresh"] != "auto" and seconds(item["refresh"]) is None:
         raise GrafanaError(

@@ -130,7 +130,7 @@ def _check(
     wanted: declared.Declared,
     existing: present.Present,
 ) -> None:
-    """Raise GrafanaError for a typing error. Set the error of each change that cannot be made or would lose something."""
+    """Raise GrafanaError for a typing error. Set the error of each change that is impossible or loses something."""
     check_organization.check(client, module.params["org_id"], changes)
     check_folders.check_removals(client, changes)
     check_folders.refuse_to_nest(client, version, changes)
@@ -146,7 +146,8 @@ def _warn_of_missing_permissions(module: AnsibleModule, wanted: declared.Declare
     for item in wanted.folders:
         if item["state"] == "absent" and item["uid"] in existing.hidden:
             module.warn(
-                f"folder '{item['uid']}': taken as absent, since Grafana does not say whether it exists: {existing.hidden[item['uid']]}"
+                f"folder '{item['uid']}': taken as absent, since Grafana does not say whether it exists:"
+                f" {existing.hidden[item['uid']]}"
             )
     if existing.forbids_datasources and not wanted.datasources:
         left_out = "references to them are not checked" + (", and none is removed" if wanted.prune else "")

@@ -45,7 +45,7 @@ class ServiceAccount:
         return self._client.count + self._requests_with_token
 
     def reconcile(self, is_answered: bool = True) -> None:
-        """Bring the account and its token about. Where no Grafana answers yet, the plan is that for an empty Grafana."""
+        """Create the account and its token. If no Grafana answers yet, the plan is that for an empty Grafana."""
         if not self._options["name"].strip():
             raise GrafanaError("name: empty. Give the service account a name.")
         token = token_file.read(self._token_file)

@@ -45,7 +45,7 @@ class PlannedService:
 
 @dataclass(frozen=True)
 class ExistingContainer:
-    """A container of the host, with its names on its networks. `service` is empty where the collection did not make it."""
+    """A container of the host, with its names on its networks. `service` is empty if the collection did not make it."""
 
     name: str
     service: str
@@ -127,15 +127,16 @@ def find(
     for service in planned:
         if service.own_volume in foreign_volumes:
             problems.append(
-                f"{service.role}_volume on {host}: the volume {service.own_volume} exists, and the role {service.role} did not make it."
-                f" Choose another {service.role}_volume, or set {service.role}_adopt_volume: true to take its data over."
+                f"{service.role}_volume on {host}: the volume {service.own_volume} exists, and the role {service.role}"
+                f" did not make it. Choose another {service.role}_volume, or set {service.role}_adopt_volume:"
+                " true to take its data over."
             )
         if service.port:
             taken = _taken_by(service, existing, holder)
             if taken:
                 problems.append(
-                    f"{service.role}_port on {host}: {taken} has port {service.port} of {service.address}, which the role"
-                    f" {service.role} needs. {_fix(service.role)}"
+                    f"{service.role}_port on {host}: {taken} has port {service.port} of {service.address},"
+                    f" which the role {service.role} needs. {_fix(service.role)}"
                 )
     return problems
 
@@ -145,8 +146,9 @@ def _taken_names(host: str, planned: Iterable[PlannedService], existing: Iterabl
     for container in existing:
         if container.name in roles and not container.service:
             yield (
-                f"gpu_monitoring_container_prefix on {host}: a container named {container.name} exists, and the collection did not make it"
-                f" (image {container.image}). Rename or remove the container, or set a prefix such as gpu-{_instead(roles[container.name])}."
+                f"gpu_monitoring_container_prefix on {host}: a container named {container.name} exists, and the"
+                f" collection did not make it (image {container.image})."
+                f" Rename or remove the container, or set a prefix such as gpu-{_instead(roles[container.name])}."
             )
 
 
@@ -155,16 +157,19 @@ def _shared_names(host: str, planned: Iterable[PlannedService], existing: Iterab
     for container, service in itertools.product(existing, planned):
         if not container.service and service.service in container.aliases and service.network in container.networks:
             yield (
-                f"{service.role}_network on {host}: the container {container.name}, which the collection did not make, is"
-                f" on the network {service.network} under the name {service.service}, which the role {service.role}"
-                " needs there. Set gpu_monitoring_network to another name."
+                f"{service.role}_network on {host}: the container {container.name}, which the collection did not make,"
+                f" is on the network {service.network} under the name {service.service},"
+                f" which the role {service.role} needs there. Set gpu_monitoring_network to another name."
             )
 
 
 def _equal_ports(host: str, planned: Iterable[PlannedService]) -> Iterator[str]:
     for first, second in itertools.combinations([service for service in planned if service.port], 2):
         if first.port == second.port and overlap(first.address, second.address):
-            yield f"{second.role}_port on {host}: {first.role}_port is {first.port} too. Choose another port for one of them."
+            yield (
+                f"{second.role}_port on {host}: {first.role}_port is {first.port} too."
+                " Choose another port for one of them."
+            )
 
 
 def _taken_by(service: PlannedService, existing: Iterable[ExistingContainer], holder: Holder) -> str:

@@ -105,9 +105,9 @@ def _kind(version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
 def _problem(kind: str, version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     if kind == "podman":
         return (
-            f"Podman {version.get('Version', '')} answers there, not Docker. {_SUPPORTED}. The package podman-docker and"
-            " podman.socket have the same socket: remove the package, or disable the socket, first. Podman's containers"
-            " continue to run."
+            f"Podman {version.get('Version', '')} answers there, not Docker. {_SUPPORTED}. The package podman-docker"
+            " and podman.socket have the same socket: remove the package, or disable the socket, first."
+            " Podman's containers continue to run."
         )
     if kind == "rootless":
         return f"The engine that answers there is rootless. {_ROOTLESS} {_ROOTLESS_FIX}"

@@ -58,7 +58,7 @@ class Query(NamedTuple):
 
     @property
     def driver_failed(self) -> bool:
-        """Whether a driver is loaded that shows no GPU: then the host has GPUs, whatever else is known of its hardware."""
+        """Whether a driver is loaded that shows no GPU. Such a host has GPUs, whatever its other hardware says."""
         return not self.gpus and self.fix in _OF_A_LOADED_DRIVER
 
 

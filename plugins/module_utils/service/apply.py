@@ -147,7 +147,8 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
             _pull(engine, reference, options, shared)
     if image and options.health.image and not health.has_healthcheck(image):
         raise ServiceError(
-            f"health: image is true, but {options.image} has no health check of its own. Set health.http or health.command."
+            f"health: image is true, but {options.image} has no health check of its own."
+            " Set health.http or health.command."
         )
     inspected = _inspect(engine, options)
     known = shared.networks()
@@ -210,8 +211,8 @@ def _replaced_mounts(inspected: Container, name: str, warnings: list[str]) -> di
         return held_mounts.replaced(inspected)
     except PermissionError as error:
         warnings.append(
-            f"mounts: whether {name} still has the folders and files of the host mounted is not known: {error.filename}: {error.strerror}."
-            " Run this as root of the host."
+            f"mounts: whether {name} still has the folders and files of the host mounted is not known:"
+            f" {error.filename}: {error.strerror}. Run this as root of the host."
         )
         return {}
 
@@ -323,8 +324,8 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
             volume = engine.volume(mount.source)
             if volume and (volume.get("Labels") or {}).get(spec.OWNER_LABEL) != options.name:
                 raise ServiceError(
-                    f"mounts: the volume {mount.source} exists, and mlops.gpu_monitoring did not make it for {options.name}. It is left unchanged."
-                    " Choose another name, or set adopt: true for the mount."
+                    f"mounts: the volume {mount.source} exists, and mlops.gpu_monitoring did not make it for"
+                    f" {options.name}. It is left unchanged. Choose another name, or set adopt: true for the mount."
                 )
 
 
@@ -344,7 +345,8 @@ def _last_version(engine: Engine, options: ServiceSpec) -> str:
             if user.get("State") == "running" and (user.get("Labels") or {}).get(spec.OWNER_LABEL) != options.name:
                 container = user["Names"][0].lstrip("/")
                 raise ServiceError(
-                    f"data: the container {container} runs on the volume {options.data.volume}. Stop that container first."
+                    f"data: the container {container} runs on the volume {options.data.volume}."
+                    " Stop that container first."
                 )
         last = volume_data.version_of(user["Image"] for user in users)
     volume_data.refuse_older(options.data, last, noted.readers.get(options.data.volume, ""))
@@ -398,7 +400,8 @@ def carry_out(engine: Engine, service: Service) -> Container:
         manifest.settle(options)
     except ServiceError as error:
         raise ServiceError(
-            f"{error.reason} {service.name} runs as declared. The next run removes the remains of the previous container."
+            f"{error.reason} {service.name} runs as declared."
+            " The next run removes the remains of the previous container."
         ) from error
     return container
 

@@ -75,7 +75,10 @@ def _unexpected(error: Exception) -> str:
     """A text for a bug report about an unexpected error."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     reason = traceback.format_exception_only(type(error), error)[-1].strip()
-    return f"Unexpected error: {reason} ({os.path.basename(place.filename)}, line {place.lineno}). Report it as a fault of mlops.gpu_monitoring."
+    return (
+        f"Unexpected error: {reason} ({os.path.basename(place.filename)}, line {place.lineno})."
+        " Report it as a fault of mlops.gpu_monitoring."
+    )
 
 
 def failure(results: list[Result]) -> str:

@@ -88,7 +88,7 @@ def files_of_others(name: str, removed: Collection[str] = ()) -> set[str]:
 
 
 def _made_above(paths: list[str]) -> list[str]:
-    """Folders above the paths that the module made, for whatever service: the last one that is removed takes them away."""
+    """Folders above the paths, made by the module for any service. The removal of the last service removes them."""
     made = {folder for name in state.names(KIND) for folder in read(name).folders}
     return [folder for folder in made if any(path.startswith(folder + "/") for path in paths)]
 

@@ -83,5 +83,8 @@ def advice(name: str, refusal: str, options: NetworkOptions) -> str:
             f" `{_BY_HAND} {name}`."
         )
     if _OVERLAP in refusal and options.subnet:
-        return f" Another network of this host has addresses of {options.subnet}. Set gpu_monitoring_network_subnet to a free subnet."
+        return (
+            f" Another network of this host has addresses of {options.subnet}."
+            " Set gpu_monitoring_network_subnet to a free subnet."
+        )
     return ""

@@ -23,9 +23,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.spec 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 # What container_service never sets: a container that has one of them was made or changed by somebody else.
 _FOREIGN = (
-    "Privileged UTSMode CgroupParent CpuShares CpuPeriod CpuQuota CpusetCpus CpusetMems"
-    " MemoryReservation BlkioWeight AutoRemove PublishAllPorts VolumesFrom Links Dns DnsOptions DnsSearch ExtraHosts GroupAdd"
-    " Sysctls StorageOpt DeviceCgroupRules OomScoreAdj Init"
+    "Privileged UTSMode CgroupParent CpuShares CpuPeriod CpuQuota CpusetCpus CpusetMems MemoryReservation BlkioWeight"
+    " AutoRemove PublishAllPorts VolumesFrom Links Dns DnsOptions DnsSearch ExtraHosts GroupAdd Sysctls StorageOpt"
+    " DeviceCgroupRules OomScoreAdj Init"
 ).split()
 _SPEC_HASH = "spec"
 # Settings of a container by the names of the options, each in the one form in which two containers can be compared.

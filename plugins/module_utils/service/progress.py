@@ -42,7 +42,10 @@ class Progress:
     def advice(self) -> str:
         """What a person can do where the time-out passed; empty where the log never showed progress."""
         if not self._readable:
-            return f" The log cannot be read for progress. If the start needs more time, set {self._health.variable} to more."
+            return (
+                " The log cannot be read for progress. If the start needs more time,"
+                f" set {self._health.variable} to more."
+            )
         if not self._step:
             return ""
         return (

@@ -33,7 +33,8 @@ _ADVICE = (
     (
         ("x509", "certificate"),
         "The Docker engine does not trust the certificate of {registry}. Set gpu_monitoring_registry_ca to the"
-        " certificate of its authority. If that is known, check the clock of this host and the name in the certificate.",
+        " certificate of its authority. If that is known, check the clock of this host and"
+        " the name in the certificate.",
     ),
     (
         ("http response to https client",),

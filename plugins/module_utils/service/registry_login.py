@@ -34,7 +34,7 @@ _HELPER_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
 
 @dataclass(frozen=True)
 class Login:
-    """What is sent with a pull. `source` says where it comes from; `problem` says why a login that is meant is missing."""
+    """What is sent with a pull. `source` says where it comes from; `problem` says why a declared login is missing."""
 
     source: str = ""
     problem: str = ""

@@ -36,7 +36,7 @@ def _number(name: str) -> Optional[int]:
 
 
 def _process(container: Container, proc: str) -> Optional[int]:
-    """The first process of a running container. Seen from another PID namespace, its number may be of another process."""
+    """The first process of a running container. In another PID namespace, its number may be that of another process."""
     process = container["State"].get("Pid")
     try:
         with open(os.path.join(proc, str(process), "cgroup"), encoding="utf-8") as file:

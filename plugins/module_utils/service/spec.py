@@ -90,7 +90,8 @@ def _check_conditions(service: ServiceSpec) -> None:
     reloadable = [file.path for file in service.files if file.on_change == "reload"]
     if reloadable and not (service.reload.signal or service.reload.http):
         raise ServiceError(
-            f"reload: {reloadable[0]} has on_change 'reload' but reload does not say how. Set reload.signal or reload.http."
+            f"reload: {reloadable[0]} has on_change 'reload' but reload does not say how."
+            " Set reload.signal or reload.http."
         )
     _check_expression("health.progress", service.health.progress)
     for hint in service.health.log_hints:
@@ -189,8 +190,8 @@ def gpu_mechanism(wanted: str, cdi_enabled: bool, cdi_spec: bool, runtimes: list
         raise ServiceError(f"gpus: 'cdi' was asked for, but {missing}. {TOOLKIT_HINT}, or set gpus to auto.")
     if wanted == "runtime" and "nvidia" not in runtimes:
         raise ServiceError(
-            f"gpus: 'runtime' was asked for, but the Docker engine has no runtime named nvidia (it has {', '.join(runtimes)})."
-            f" {TOOLKIT_HINT}, or set gpus to auto."
+            "gpus: 'runtime' was asked for, but the Docker engine has no runtime named nvidia (it has"
+            f" {', '.join(runtimes)}). {TOOLKIT_HINT}, or set gpus to auto."
         )
     return wanted
 

@@ -57,8 +57,9 @@ def load_steps(name: str, kind: str, parse: Callable[[dict[str, Any]], T]) -> Op
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         problem = f"the key {error} is missing" if isinstance(error, KeyError) else error
         raise ServiceError(
-            f"name: {path(name, kind)} has an interrupted change of version {writer or 'unknown'} of the collection, and"
-            f" version {VERSION} cannot complete the change: {problem}. Run the playbook site of the newer version once."
+            f"name: {path(name, kind)} has an interrupted change of version {writer or 'unknown'} of the collection,"
+            f" and version {VERSION} cannot complete the change: {problem}."
+            " Run the playbook site of the newer version once."
         ) from error
 
 

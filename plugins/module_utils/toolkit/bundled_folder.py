@@ -38,7 +38,7 @@ def package_files(present: Sequence[Package]) -> list[str]:
 
 
 class BundledFolder:
-    """The folder of a repository, whose previous content can be restored. `archive` is a tar of its files on the host."""
+    """A repository's folder, whose previous content can be restored. `archive` is a tar of its files on the host."""
 
     def __init__(self, repository_url: str, archive: str) -> None:
         self._path = repository_url[len(_SCHEME) :] if is_bundled(repository_url) else ""

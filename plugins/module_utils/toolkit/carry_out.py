@@ -244,7 +244,8 @@ class Toolkit:
         if not before:
             raise ToolkitError(f"apt would not read the repositories of the host with it: {text}")
         self._warnings.append(
-            f"apt does not read the repositories of {self._wanted.name}: {text} The toolkit needs its own repository only."
+            f"apt does not read the repositories of {self._wanted.name}: {text}"
+            " The toolkit needs its own repository only."
         )
 
     def _change_packages(
@@ -290,7 +291,10 @@ class Toolkit:
             now = ask_packages(self._commands)["toolkit"]
         if now == before:
             return f"The host has the same packages as before: {describe(before) or 'none'}."
-        return f"The host has now {describe(now) or 'none of the packages'}, and had {describe(before) or 'none'}.{problem}"
+        return (
+            f"The host has now {describe(now) or 'none of the packages'},"
+            f" and had {describe(before) or 'none'}.{problem}"
+        )
 
     def _key(self) -> str:
         """The repository's key, which has the wanted fingerprint."""
@@ -340,8 +344,8 @@ class Toolkit:
         except PackageError as error:
             raise ToolkitError(
                 f"dpkg left {', '.join(action.names)} of {self._wanted.name} halfway, and cannot finish the"
-                f" installation: {_sentence(error)} Set nvidia_container_toolkit_version to another version, or remove the"
-                f" packages with dpkg --remove {' '.join(action.names)}."
+                f" installation: {_sentence(error)} Set nvidia_container_toolkit_version to another version,"
+                f" or remove the packages with dpkg --remove {' '.join(action.names)}."
             ) from error
 
     @_carry_out.register

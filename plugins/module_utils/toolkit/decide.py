@@ -364,8 +364,8 @@ def _absent(host: Host, wanted: Wanted) -> Plan:
         return Plan(refusal=f"{problem} {NOTHING_CHANGED}")
     going_on = guard.with_devices(engine["containers"]) if packages_go else []
     note = (
-        f"The containers {', '.join(going_on)} of {wanted.name} keep their GPUs and continue to run. Once stopped they do"
-        " not start again without the toolkit."
+        f"The containers {', '.join(going_on)} of {wanted.name} keep their GPUs and continue to run."
+        " Once stopped they do not start again without the toolkit."
         if going_on
         else ""
     )

@@ -79,7 +79,7 @@ class EngineRuntime:
         return change
 
     def _take(self) -> None:
-        """Reload the engine, which disturbs no container, or restart it where only that helps and no container stops."""
+        """Reload the engine, which disturbs no container. Restart it if only that helps and no container stops."""
         _checked(self._systemctl("reload"))
         answered = _wait(
             lambda: not (state := self.state())["reachable"] or "nvidia" in state["runtimes"], _RELOAD_SECONDS

@@ -49,10 +49,11 @@ class Wanted(NamedTuple):
     """What there should be. Times are seconds.
 
     - hosts: names in the order of the table.
-    - jobs: for each job the host and the server, which is empty but for model servers, of what Prometheus should scrape.
+    - jobs: for each job the host and the server of what Prometheus should scrape. Only model servers name a server.
     - gpus, engines: for each host what host_info reports about its GPUs and its engine, or how host_info failed.
     - groups: the hosts of the groups gpu_hosts and monitoring, which say which services a host has.
-    - data_since: since when Prometheus keeps its data, None where that is not known; data_since_file: the file that says so.
+    - data_since: since when Prometheus keeps its data, None if that is not known.
+    - data_since_file: the file with data_since.
     """
 
     hosts: list[str]
@@ -312,12 +313,14 @@ class _Host:
         if job == CONTAINERS and target and "502 Bad Gateway" in target["error"]:
             return self._fault(
                 "targets",
-                f"{exporter} of {self.name} does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See the logs of its container there.",
+                f"{exporter} of {self.name} does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs."
+                " See the logs of its container there.",
             )
         if job == GPUS and self._gpu_info.get("present") is False:
             return self._fault(
                 "targets",
-                f"{exporter} of {self.name} does not run, since the driver shows no GPU: {self._gpu_info.get('msg', '')}",
+                f"{exporter} of {self.name} does not run, since the driver shows no GPU:"
+                f" {self._gpu_info.get('msg', '')}",
             )
         if target is None:
             place = f"{server} of {self.name}" if server else self.name
@@ -361,7 +364,8 @@ class _Host:
         return [
             self._fault(
                 "clock",
-                f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host. Set both by NTP.",
+                f"The clock of {self.name} is {abs(self.skew):.0f} s {side} that of the monitoring host."
+                " Set both by NTP.",
             )
         ]
 
@@ -381,7 +385,10 @@ class _Host:
         frozen = sorted(uuid for uuid, age in ages.items() if age >= self._wanted.frozen_after)
         if not frozen:
             return faults
-        still = f"no energy, power or temperature has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
+        still = (
+            f"no energy, power or temperature has changed for {self._wanted.frozen_after:.0f} s or more,"
+            " though Prometheus scrapes it"
+        )
         if len(frozen) == len(ages):
             return [*faults, self._fault("age", f"The DCGM exporter of {self.name} is frozen: {still}.")]
         return [
@@ -428,15 +435,22 @@ class _Host:
                 return [
                     self._fault(
                         "containers",
-                        f"The containers of {self.name} have no name: cAdvisor cannot reach the socket of Docker or containerd.",
+                        f"The containers of {self.name} have no name: cAdvisor cannot reach the"
+                        " socket of Docker or containerd.",
                     )
                 ]
-            silent = f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')}, though Prometheus scrapes it."
+            silent = (
+                f"cAdvisor of {self.name} says nothing of {_count(len(running), 'running container')},"
+                " though Prometheus scrapes it."
+            )
             text = f"{silent} It may not reach the socket of Docker or containerd: see the logs of its container there."
             return [self._fault("containers", text)]
         age = self._container_age
         if self._series and (age is None or age >= self._wanted.frozen_after) and not self._wrong_clock():
-            text = f"no container's CPU time has changed for {self._wanted.frozen_after:.0f} s or more, though Prometheus scrapes it"
+            text = (
+                f"no container's CPU time has changed for {self._wanted.frozen_after:.0f} s or more,"
+                " though Prometheus scrapes it"
+            )
             doubt = (
                 ""
                 if self.skew is not None
@@ -553,14 +567,19 @@ def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str
     if database["size_limit"] and database["size"] >= _LEAST_OF_SIZE_LIMIT * database["size_limit"]:
         return (
             [],
-            f"Whether Prometheus lost data was not checked, since its size limit may have dropped what is older than {_moment(oldest)}.",
+            "Whether Prometheus lost data was not checked, since its size limit may have dropped what is"
+            f" older than {_moment(oldest)}.",
         )
-    text = f"it has been keeping it since {_moment(since)} and its oldest sample is of {_moment(oldest)}. Its volume was emptied or replaced"
+    text = (
+        f"it has been keeping it since {_moment(since)} and its oldest sample is of {_moment(oldest)}."
+        " Its volume was emptied or replaced"
+    )
     return [
         Problem(
             "data",
             "",
-            f"Prometheus lost its data: {text}. If that is accepted, remove {wanted.data_since_file} and run the playbook site.",
+            f"Prometheus lost its data: {text}. If that is accepted, remove"
+            f" {wanted.data_since_file} and run the playbook site.",
         )
     ], ""
 
@@ -574,7 +593,10 @@ def _future_samples(wanted: Wanted, prometheus: Measured) -> list[Problem]:
     if newest is None or newest - now <= ahead:
         return []
     text = f"Prometheus has samples of {_moment(newest)}, and its clock says {_moment(now)}: a clock was ahead."
-    fix = "It drops newer samples of the same series until then. Set the clocks by NTP, and wait, or remove the volume of Prometheus with all its data."
+    fix = (
+        "It drops newer samples of the same series until then."
+        " Set the clocks by NTP, and wait, or remove the volume of Prometheus with all its data."
+    )
     return [Problem("clock", "", f"{text} {fix}")]
 
 

@@ -7,8 +7,8 @@ import pytest
 from bench import overhead
 
 METRICS = """# HELP container_cpu_usage_seconds_total Cumulative cpu time consumed in seconds.
-container_cpu_usage_seconds_total{cpu="total",id="/docker/aa",image="base",name="gpu-monitoring-bench-light-1"} 0.5 1000000
-container_cpu_usage_seconds_total{cpu="cpu00",id="/docker/ab",image="base",name="gpu-monitoring-bench-light-2"} 0.5 1002500
+container_cpu_usage_seconds_total{cpu="total",id="/docker/aa",name="gpu-monitoring-bench-light-1"} 0.5 1000000
+container_cpu_usage_seconds_total{cpu="cpu00",id="/docker/ab",name="gpu-monitoring-bench-light-2"} 0.5 1002500
 container_cpu_usage_seconds_total{cpu="total",id="/docker/ac",image="other",name="somebody-else"} 0.5 900000
 container_start_time_seconds{id="/system.slice",image="",name=""} 1 1002500
 container_start_time_seconds{id="/docker/aa",image="base",name="gpu-monitoring-bench-light-1"} 1 1002500

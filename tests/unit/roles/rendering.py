@@ -34,7 +34,9 @@ _SECRETS = {
     "certificate": "a certificate",
     "private_key": "a private key",
     "ca_certificate": "an authority",
-    "certificate_metrics": 'gpu_monitoring_certificate_expiry_timestamp_seconds{kind="server",subject="CN=gpu1"} 1800000000\n',
+    "certificate_metrics": (
+        'gpu_monitoring_certificate_expiry_timestamp_seconds{kind="server",subject="CN=gpu1"} 1800000000\n'
+    ),
     "exporter_password": "a password of the exporters",
     "exporter_password_bcrypt": "a hash of it",
     "exporter_password_sha512": "another hash of it",

@@ -16,7 +16,8 @@ GRAFANA = [
         'msg="Starting DB migrations"',
     ),
     (
-        'logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Executing migration" id="create index IDX_a - v1"',
+        'logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Executing migration"'
+        ' id="create index IDX_a - v1"',
         'msg="Executing migration" id="create index IDX_a - v1"',
     ),
     (
@@ -25,10 +26,10 @@ GRAFANA = [
         'msg="Migration progress" org_id=1 count=27 message="[v: 8] abc (size:154065 / 27|27)"',
     ),
     (
-        '{"count":27,"level":"info","logger":"storage.unified.migration_runner.folders-dashboards","message":"[v: 8] abc",'
-        '"msg":"Migration progress","org_id":1,"t":"2026-02-27T08:55:32.48+01:00"}',
-        '{"count":27,"level":"info","logger":"storage.unified.migration_runner.folders-dashboards","message":"[v: 8] abc",'
-        '"msg":"Migration progress"',
+        '{"count":27,"level":"info","logger":"storage.unified.migration_runner.folders-dashboards","message":"[v:'
+        ' 8] abc","msg":"Migration progress","org_id":1,"t":"2026-02-27T08:55:32.48+01:00"}',
+        '{"count":27,"level":"info","logger":"storage.unified.migration_runner.folders-dashboards","message":"[v:'
+        ' 8] abc","msg":"Migration progress"',
     ),
     (
         "logger=storage.unified.migration_runner.folders-dashboards t=2026-02-27T08:55:32.48+01:00 level=warn"
@@ -36,23 +37,26 @@ GRAFANA = [
         'msg="SQLite migration failed, retrying with parquet buffer" error="database is locked"',
     ),
     (
-        'logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Migration successfully executed" id="a" duration=1ms',
+        'logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Migration successfully'
+        ' executed" id="a" duration=1ms',
         None,
     ),
     (
-        'logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Database locked on migration, retrying transaction"',
+        'logger=migrator t=2026-02-27T08:55:32.48+01:00 level=info msg="Database locked on migration,'
+        ' retrying transaction"',
         None,
     ),
     ('logger=context t=2026-02-27T08:55:32.48+01:00 level=info msg="Request Completed" method=GET path=/', None),
 ]
 PROMETHEUS = [
     (
-        'time=2026-02-05T21:32:00.271Z level=INFO source=head.go:833 msg="WAL segment loaded" component=tsdb segment=3 maxSegment=9 duration=4.2ms',
+        'time=2026-02-05T21:32:00.271Z level=INFO source=head.go:833 msg="WAL segment loaded" component=tsdb'
+        " segment=3 maxSegment=9 duration=4.2ms",
         'WAL segment loaded" component=tsdb segment=3 maxSegment=9',
     ),
     (
-        '{"time":"2026-02-05T21:32:00.271Z","level":"INFO","source":"head.go:833","msg":"WAL segment loaded","component":"tsdb",'
-        '"segment":3,"maxSegment":9,"duration":4200000}',
+        '{"time":"2026-02-05T21:32:00.271Z","level":"INFO","source":"head.go:833","msg":"WAL segment'
+        ' loaded","component":"tsdb","segment":3,"maxSegment":9,"duration":4200000}',
         'WAL segment loaded","component":"tsdb","segment":3,"maxSegment":9',
     ),
     (
@@ -60,7 +64,8 @@ PROMETHEUS = [
         "WAL checkpoint loaded",
     ),
     (
-        'time=2026-02-05T21:32:00.271Z level=INFO source=repair.go:57 msg="Found healthy block" component=tsdb mint=1 maxt=2 ulid=01G1JAPXH0A2',
+        'time=2026-02-05T21:32:00.271Z level=INFO source=repair.go:57 msg="Found healthy block" component=tsdb'
+        " mint=1 maxt=2 ulid=01G1JAPXH0A2",
         'Found healthy block" component=tsdb mint=1 maxt=2 ulid=01G1JAPXH0A2',
     ),
     (

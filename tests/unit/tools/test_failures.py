@@ -30,7 +30,10 @@ def test_failed_tests_are_named_with_what_they_said():
 
 
 def test_a_fixture_that_fails_is_reported():
-    log = "_ ERROR at setup of test_the_stack _\nE   FileNotFoundError: hosts.json\n===== 3 deselected, 3 errors in 0.83s\n"
+    log = (
+        "_ ERROR at setup of test_the_stack _\nE   FileNotFoundError:"
+        " hosts.json\n===== 3 deselected, 3 errors in 0.83s\n"
+    )
     assert failures.summary(log).splitlines() == [
         "===== 3 deselected, 3 errors in 0.83s",
         "ERROR at setup of test_the_stack",

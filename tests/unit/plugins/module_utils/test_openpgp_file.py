@@ -18,7 +18,10 @@ def armoured(number: int) -> tuple[str, str]:
     """Text and fingerprint of a made-up version 4 key."""
     body = b"\x04" + number.to_bytes(4, "big") + b"\x16" + bytes(40)
     packet = b"\x98" + bytes([len(body)]) + body
-    text = f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{base64.b64encode(packet).decode()}\n-----END PGP PUBLIC KEY BLOCK-----"
+    text = (
+        f"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{base64.b64encode(packet).decode()}\n-----END PGP"
+        " PUBLIC KEY BLOCK-----"
+    )
     return text, hashlib.new("sha1", b"\x99" + len(body).to_bytes(2, "big") + body).hexdigest().upper()
 
 

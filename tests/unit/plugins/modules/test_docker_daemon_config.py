@@ -46,7 +46,10 @@ UNCHANGED = {
     "the runtime": json.dumps(WANTED),
     "the runtime in another layout": '{"runtimes":{"nvidia":{"path":"nvidia-container-runtime"}}}',
     "the runtime with arguments": '{"runtimes": {"nvidia": {"path": "nvidia-container-runtime", "args": ["--debug"]}}}',
-    "the runtime beside others": '{"runtimes": {"kata": {"runtimeType": "io.containerd.kata.v2"}, "nvidia": {"path": "nvidia-container-runtime"}}}',
+    "the runtime beside others": (
+        '{"runtimes": {"kata": {"runtimeType": "io.containerd.kata.v2"}, "nvidia": {"path":'
+        ' "nvidia-container-runtime"}}}'
+    ),
 }
 REFUSED = {
     "a comment": '{\n  // our proxy\n  "debug": true\n}',
@@ -232,7 +235,8 @@ def dockerd(tmp_path, monkeypatch):
 
 def test_what_dockerd_refuses_is_not_put_in_place(file, dockerd):
     dockerd(
-        """case "$*" in --help) echo ' --validate' ;; *) echo "unable to configure the Docker daemon" >&2; cat "$3" >&2; exit 1 ;; esac"""
+        """case "$*" in --help) echo ' --validate' ;;"""
+        """ *) echo "unable to configure the Docker daemon" >&2; cat "$3" >&2; exit 1 ;; esac"""
     )
     path = file('{"debug": true}')
     result = run(path)

@@ -23,7 +23,7 @@ BROKEN = "*) echo 'NVIDIA-SMI has failed.'; exit 9 ;;"
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch):
-    """The module's answer, with an nvidia-smi of these cases and this hardware; `ask.warnings` are what it warned of."""
+    """The module's answer, with an nvidia-smi of these cases and this hardware; `ask.warnings` are its warnings."""
     warnings = []
     monkeypatch.setattr(host_info.AnsibleModule, "warn", lambda _module, text: warnings.append(text))
 
@@ -53,7 +53,8 @@ def test_a_driver_from_before_mig_says_its_version(ask):
 
 def test_mig_instances(ask):
     answer = ask(
-        f"{NEW}\n-L) echo 'GPU 0: NVIDIA A100 (UUID: GPU-aaaa)'; echo '  MIG 3g.40gb     Device  0: (UUID: MIG-1111)' ;;"
+        f"{NEW}\n-L) echo 'GPU 0: NVIDIA A100 (UUID: GPU-aaaa)'; echo '  MIG 3g.40gb     Device  0:"
+        " (UUID: MIG-1111)' ;;"
     )
     assert answer["gpu"]["uuids"] == ["MIG-1111"]
 

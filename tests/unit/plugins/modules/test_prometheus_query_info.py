@@ -224,7 +224,8 @@ class TestUntil:
         server.answers = [vector("1", "0")]
         message = server.run(until={"min_value": 1, "timeout": 0.5, "interval": 0.01})["msg"]
         assert message == (
-            "query: after 0.5 s 'up' is not as until asks: 1 of 2 series are not at least 1. The last answer: up{host=\"gpu2\"} 0."
+            "query: after 0.5 s 'up' is not as until asks: 1 of 2 series are not at least 1. The last answer:"
+            ' up{host="gpu2"} 0.'
         )
         assert len(server.requests) > 1
 

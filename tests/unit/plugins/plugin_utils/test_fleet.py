@@ -96,7 +96,10 @@ def test_an_address_from_gathered_facts(fleet):
 def test_an_address_from_facts_that_were_not_gathered_is_refused_with_the_fix(fleet):
     with pytest.raises(
         ValueError,
-        match="^gpu_monitoring_address on gpu1: the value cannot be evaluated: .*default_ipv4.*Gather them in a play before",
+        match=(
+            "^gpu_monitoring_address on gpu1: the value cannot be evaluated:"
+            " .*default_ipv4.*Gather them in a play before"
+        ),
     ):
         fleet({"gpu1": {}}, {"monitor1": {}}, FROM_FACTS)
 
@@ -329,7 +332,8 @@ def test_labels_of_a_host_are_on_all_its_targets_as_text(fleet):
         ({"gpu": "a"}, "the label gpu is one of the metrics or of the collection. Choose another name."),
         (
             {"spare": True},
-            "the label spare has no text as value. Write it like {team: vision, rack: r12}, true and false in quotation marks.",
+            "the label spare has no text as value. Write it like {team: vision, rack:"
+            " r12}, true and false in quotation marks.",
         ),
         ({"team": ""}, "the label team has no text as value."),
     ],

@@ -287,7 +287,8 @@ def test_a_host_with_a_certificate_of_its_own_takes_that_before_the_authority_fr
         ({"tls_certificate": "x"}, "tls_certificate on gpu1: .* only tls_certificate and tls_ca_certificate is set"),
         (
             {"tls_valid_days": 30},
-            "tls_renew_days on gpu1: 30 is out of range. Set it to 0 or more, and to less than tls_valid_days, which is 30",
+            "tls_renew_days on gpu1: 30 is out of range. Set it to 0 or more,"
+            " and to less than tls_valid_days, which is 30",
         ),
         ({"tls_valid_days": 4000}, "tls_valid_days on gpu1: 4000 is out of range"),
     ],

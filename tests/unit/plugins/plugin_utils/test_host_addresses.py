@@ -86,7 +86,10 @@ def test_the_own_name_with_all_local_addresses_is_never_that_of_a_bridge(control
 
 def test_a_controller_that_shows_no_address_is_refused_with_the_fix(controller, address):
     controller({"localhost": ["127.0.0.1"]}, own=[])
-    refusal = "^gpu_monitoring_address on localhost: 'localhost' has 127.0.0.1 on this controller.* Set it to an address of localhost"
+    refusal = (
+        "^gpu_monitoring_address on localhost: 'localhost' has 127.0.0.1 on this controller.* Set"
+        " it to an address of localhost"
+    )
     with pytest.raises(ValueError, match=refusal):
         address(GPU1, {"localhost": LOCAL})
 
@@ -96,9 +99,9 @@ def test_a_machine_that_monitors_itself_alone_stays_closed_and_that_is_said(cont
     for name in ("workstation", "localhost"):
         ip, said = address({name: LOCAL}, {name: LOCAL})
         assert ip == "127.0.0.1"
-        assert (
-            said
-            == f"Addresses: {name} 127.0.0.1, closed to other machines unless gpu_monitoring_address is an address on the network."
+        assert said == (
+            f"Addresses: {name} 127.0.0.1, closed to other machines unless gpu_monitoring_address"
+            " is an address on the network."
         )
 
 

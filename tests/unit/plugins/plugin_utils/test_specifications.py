@@ -294,7 +294,8 @@ WORD = "word-of-mine"
         (
             "prometheus_node_targets",
             [{"targets": ["192.0.2.7:9100"], "labels": {"host": "gpu1", "__scheme__": "http"}}],
-            "Prometheus would send the password of the exporters to 192.0.2.7:9100 in clear text (__scheme__: http). Take the targets out",
+            "Prometheus would send the password of the exporters to 192.0.2.7:9100 in clear text (__scheme__: http)."
+            " Take the targets out",
         ),
         ("prometheus_external_labels", {"data-center": "a"}, "'data-center' is not a name of a label. Use letters"),
         ("prometheus_external_labels", {"production": True}, "the label production has no text as value."),
@@ -476,7 +477,8 @@ def test_variables_that_other_collections_alone_have_are_named_once(tmp_path):
     others = {"node_exporter_enabled_collectors": ["systemd"], "prometheus_targets": {}, "prometheus_port": 9091}
     variables = host_variables(tmp_path, {"gpu1": {}, "gpu2": {}}, MONITOR, others)
     assert without_effect(variables, "node_exporter", ["gpu1", "gpu2", "monitor1"]) == [
-        "node_exporter_enabled_collectors on gpu1 is a variable of prometheus.prometheus, and has no effect here. Use node_exporter_collectors."
+        "node_exporter_enabled_collectors on gpu1 is a variable of prometheus.prometheus, and has no effect here."
+        " Use node_exporter_collectors."
     ]
     assert [warning.partition(" ")[0] for warning in without_effect(variables, "prometheus", ["monitor1"])] == [
         "prometheus_targets"

@@ -188,7 +188,10 @@ def test_yaml_is_read_as_a_whole_reader_reads_it():
 
 
 def test_comments_in_yaml_are_left_out():
-    text = "# it's a site's own\nkind: nvidia.com/gpu  # of GPUs\nname: 'gpu #1'\nnext: \"a # b\"\nlist: # all\n  # two\n- x#y\n"
+    text = (
+        "# it's a site's own\nkind: nvidia.com/gpu  # of GPUs\nname: 'gpu #1'\nnext: \"a # b\"\nlist:"
+        " # all\n  # two\n- x#y\n"
+    )
     assert block_yaml.parse(text) == yaml.load(text, yaml.BaseLoader)  # noqa: S506 - gives text alone
 
 

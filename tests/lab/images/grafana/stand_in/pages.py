@@ -12,9 +12,11 @@ from stand_in.errors import ApiError
 
 PAGE = """<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="5">
 <title>{{ title }} - stand-in for Grafana</title>
-<style>body{font:14px sans-serif;background:#181b1f;color:#ccc;margin:2em}h2{font-size:15px}table{border-collapse:collapse}
-td{padding:2px 12px;border-bottom:1px solid #333}.note{color:#f90}a{color:#6e9fff}</style>
-<p class="note">This is a stand-in for Grafana in a test lab: the queries and values are real, the page is not Grafana's.</p>
+<style>body{font:14px sans-serif;background:#181b1f;color:#ccc;margin:2em}h2{font-size:15px}
+table{border-collapse:collapse}td{padding:2px 12px;border-bottom:1px solid #333}
+.note{color:#f90}a{color:#6e9fff}</style>
+<p class="note">This is a stand-in for Grafana in a test lab: the queries and values are real,
+the page is not Grafana's.</p>
 <h1>{{ title }}</h1>
 {% for panel in panels %}<h2>{{ panel.title }}</h2><table>
 {% for name, value in panel.rows %}<tr><td>{{ name }}<td>{{ value }}{% endfor %}</table>{% endfor %}

@@ -81,7 +81,7 @@ def legend(pattern: str, metric: dict[str, str]) -> str:
 def frames(
     session: requests.Session, target: dict[str, Any], datasource: dict[str, Any], start: float, end: float
 ) -> list[dict[str, Any]]:
-    """A panel target's answer as Grafana's data frames: a time field in milliseconds and a value field for each series."""
+    """A panel target's answer as Grafana's data frames, each with times in milliseconds and the values of a series."""
     instant = bool(target.get("instant")) and not target.get("range")
     step = 0 if instant else max(float(target.get("intervalMs", 15000)) / 1000, (end - start) / 1000)
     interval = datasource["jsonData"].get("timeInterval", "15s")

@@ -1,4 +1,4 @@
-"""Serving below a sub-path, as the real server does with serve_from_sub_path: other paths are redirected to root_url."""
+"""Serving below a sub-path, as with serve_from_sub_path of Grafana: other paths are redirected to root_url."""
 
 from __future__ import annotations
 

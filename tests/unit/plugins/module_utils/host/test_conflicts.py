@@ -35,8 +35,8 @@ def test_a_free_host_and_containers_of_the_collection_are_no_conflict():
 def test_a_foreign_container_of_the_name_names_the_prefix():
     [problem] = conflicts_with(ExistingContainer("prometheus", "", "prom/prometheus:v2"))
     assert problem == (
-        "gpu_monitoring_container_prefix on monitor1: a container named prometheus exists, and the collection did not make it"
-        " (image prom/prometheus:v2). Rename or remove the container, or set a prefix such as gpu-."
+        "gpu_monitoring_container_prefix on monitor1: a container named prometheus exists, and the collection did not"
+        " make it (image prom/prometheus:v2). Rename or remove the container, or set a prefix such as gpu-."
     )
 
 
@@ -57,9 +57,9 @@ def test_a_port_of_a_foreign_container(address, taken):
     problems = conflicts_with(ExistingContainer("other", "", "app", ((address, 9100),)))
     assert problems == (
         [
-            "node_exporter_port on monitor1: the container other has port 9100 of 10.0.0.9, which the role node_exporter needs."
-            " Stop it, or choose another node_exporter_port, or set node_exporter_enabled: false"
-            " and put the target of that program into prometheus_node_targets."
+            "node_exporter_port on monitor1: the container other has port 9100 of 10.0.0.9, which the role"
+            " node_exporter needs. Stop it, or choose another node_exporter_port, or set node_exporter_enabled:"
+            " false and put the target of that program into prometheus_node_targets."
         ]
         if taken
         else []
@@ -117,7 +117,10 @@ def test_the_program_at_a_port_of_this_host(address):
 
 def test_a_socket_unit_is_distinguished_from_its_service(tmp_path):
     (tmp_path / "net").mkdir()
-    row = "   0: 00000000:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 {inode} 1 0000 100 0 0 10 0"
+    row = (
+        "   0: 00000000:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0"
+        " {inode} 1 0000 100 0 0 10 0"
+    )
     rows = [row.format(port=9090, state="0A", inode=42), row.format(port=9100, state="01", inode=43)]
     (tmp_path / "net" / "tcp").write_text("  sl  local_address\n" + "\n".join(rows) + "\n")
     descriptors = tmp_path / "1" / "fd"

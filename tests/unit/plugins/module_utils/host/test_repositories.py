@@ -7,7 +7,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import r
 
 GUIDE = """\
 # The guide's
-deb [signed-by=/usr/share/keyrings/nvidia.gpg arch=amd64] https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /
+deb [signed-by=/usr/share/keyrings/nvidia.gpg arch=amd64] \
+https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /
 #deb [signed-by=/usr/share/keyrings/nvidia.gpg] https://nvidia.github.io/libnvidia-container/experimental/deb/$(ARCH) /
 """
 SITE = """\
@@ -67,7 +68,10 @@ def test_credentials_of_a_uri_are_left_out(entries):
 
 
 def test_a_repository_file_says_what_was_there_before_the_role():
-    text = f"{repositories.MARK}\n# Installed before: libnvidia-container1=1.18.0\n# Set aside: /etc/apt/sources.list.d/guide.list\nTypes: deb\n"
+    text = (
+        f"{repositories.MARK}\n# Installed before: libnvidia-container1=1.18.0\n# Set aside:"
+        " /etc/apt/sources.list.d/guide.list\nTypes: deb\n"
+    )
     answer = repositories.repository_file("/file", text)
     assert answer["written_by_role"]
     assert answer["installed_before"] == ["libnvidia-container1=1.18.0"]

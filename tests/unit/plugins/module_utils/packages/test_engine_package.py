@@ -122,9 +122,9 @@ def test_entries_of_others_that_contradict_each_other_are_named_with_their_lines
 
 def test_a_repository_that_does_not_answer_is_a_warning():
     (warning,) = engine_package.install(Programs(update=[UNREAD]), "docker.io")
-    assert (
-        warning
-        == "apt could not read all repositories: E: The repository 'http://x.example/y Release' does not have a Release file."
+    assert warning == (
+        "apt could not read all repositories: E: The repository 'http://x.example/y Release'"
+        " does not have a Release file."
     )
 
 

@@ -1,4 +1,4 @@
-"""Packages that are made again from installed ones: with real dpkg in a database of its own, and from what it prints."""
+"""Packages that are rebuilt from installed ones: with real dpkg in a database of its own, and from its output."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class Dpkg:
             target.write_text(text)
         (root / "DEBIAN").mkdir(mode=0o755)
         (root / "DEBIAN" / "control").write_text(
-            f"Package: tool\nVersion: {version}\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: a tool\n"
+            f"Package: tool\nVersion: {version}\nArchitecture: all\nMaintainer:"
+            " a <a@example.org>\nDescription: a tool\n"
         )
         (root / "DEBIAN" / "conffiles").write_text("".join(f"{path}\n" for path in paths.values()))
         subprocess.run(["dpkg-deb", "--build", root], capture_output=True, check=True)

@@ -62,5 +62,6 @@ def test_a_file_system_that_changes_its_size_a_little_changes_nothing():
 def test_a_disk_that_is_too_small_is_named_with_the_days_that_it_holds():
     text = size(100, disk=100 * GIB)["retention_problem"]
     assert text.startswith(
-        "Prometheus writes about 10.0 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB. So it keeps about 6.4 days."
+        "Prometheus writes about 10.0 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB."
+        " So it keeps about 6.4 days."
     )

@@ -47,7 +47,8 @@ def test_a_network_that_differs_is_reported_and_not_recreated():
     [
         # Docker 20.10 and 28.
         (
-            "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+            "could not find an available, non-overlapping IPv4 address pool among the"
+            " defaults to assign to the network",
             "docker network create --subnet",
         ),
         ("all predefined address pools have been fully subnetted", "gpu_monitoring_network_subnet"),

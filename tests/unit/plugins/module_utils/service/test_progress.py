@@ -13,7 +13,7 @@ PATTERN = "step .*"
 
 
 class Starting:
-    """An engine with one container, and a clock: the program writes lines at given seconds, and is healthy from one on."""
+    """An engine with one container, and a clock. The program writes lines at given seconds, and becomes healthy."""
 
     def __init__(self, lines, healthy=1e9, ends=1e9):
         self.lines, self.healthy, self.ends, self.now = lines, healthy, ends, 0.0

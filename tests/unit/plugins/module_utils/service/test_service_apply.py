@@ -620,8 +620,15 @@ def test_a_journal_and_a_manifest_of_an_earlier_version_are_read(engine, options
     assert manifest_kept.pop("versions") == manifest_kept.pop("readers") == {}
     assert sorted(manifest_kept) == ["files", "folders", "kept", "networks", "volumes"]
     (folder / "app.manifest").write_text(json.dumps(manifest_kept))
-    kept = {"service": {"name": "app", "networks": ["monitoring"], "reload": {"signal": None, "http": probe}}, "container": "reload", "ran": True,
-            "files": {}, "folders": [], "manifest": manifest_kept, "phase": "changing"}  # fmt: skip
+    kept = {
+        "service": {"name": "app", "networks": ["monitoring"], "reload": {"signal": None, "http": probe}},
+        "container": "reload",
+        "ran": True,
+        "files": {},
+        "folders": [],
+        "manifest": manifest_kept,
+        "phase": "changing",
+    }
     (folder / "app.journal").write_text(json.dumps(kept))
     assert journal.read("app").service.reload.http == HttpProbe(80, "/-/reload")
     (folder / "app.journal").write_text(

@@ -18,8 +18,8 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service impor
 
 # `docker inspect` of Docker 26.1.5 and 28.5.2 after a restart of the engine, cut to what the script reads.
 ADDRESS = (
-    "driver failed programming external connectivity on endpoint prometheus (8302beafc678): Error starting userland proxy:"
-    " listen tcp4 10.99.0.1:9090: bind: cannot assign requested address"
+    "driver failed programming external connectivity on endpoint prometheus (8302beafc678):"
+    " Error starting userland proxy: listen tcp4 10.99.0.1:9090: bind: cannot assign requested address"
 )
 CDI = "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=all"
 

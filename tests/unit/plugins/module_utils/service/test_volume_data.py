@@ -269,7 +269,7 @@ def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back
     ("previous", "new"), [("latest", "1.9.0"), ("1.9.0", "latest"), ("latest", "main"), ("1.9.0", "1.9.0")]
 )
 def test_another_image_of_an_unknown_version_counts_as_another_version(engine, at, folder, previous, new, monkeypatch):
-    """A tag such as `latest`, and a tag that was moved. The option `version` is the same one then, that of a variable."""
+    """A tag such as `latest`, and a tag that was moved. The option `version` is unchanged then, that of a variable."""
     engine.mountpoints["data"] = str(folder)
     database = folder / "app.db"
     database.write_text("of the previous image")
@@ -448,7 +448,10 @@ def test_a_failed_upgrade_of_data_that_the_older_version_reads(reads_all, readab
 def test_an_older_version_that_does_not_read_the_data_is_refused(reads_all, readable):
     """Also where the older version itself writes what others read, and after the service was removed."""
     deploy(reads_all, readable("4.0.0", "4.0"))
-    words = f"version 4.0.0 ran on the volume data last, and 3.13.5 does not read the data of that version, which needs 4.0 or newer. {ADVICE}"
+    words = (
+        "version 4.0.0 ran on the volume data last, and 3.13.5 does not read the data of that version,"
+        f" which needs 4.0 or newer. {ADVICE}"
+    )
     with pytest.raises(ServiceError, match=words):
         deploy(reads_all, readable("3.13.5", "2.55"))
     apply.remove(reads_all, parse(readable("4.0.0", "4.0", state="absent")))

@@ -42,7 +42,7 @@ def package(name: str, state: str = "installed", version: str = "1.20.1", held: 
 
 
 def halfway(host: Host, state: str = "half-configured", version: str = "1.20.1") -> Host:
-    """A host on which dpkg failed in the package with the programs, so that the package that needs it is only unpacked."""
+    """A host on which dpkg failed in the package with the programs. The package that needs it is only unpacked."""
     states = dict.fromkeys(TOOLKIT_PACKAGES, "installed")
     states |= {"nvidia-container-toolkit-base": state, "nvidia-container-toolkit": "unpacked"}
     return changed(host, packages={"toolkit": [package(name, state, version) for name, state in states.items()]})

@@ -117,7 +117,10 @@ def test_what_was_not_there_goes_before_the_kept_packages_come_back(folder, monk
     monkeypatch.setattr(
         package_manager, "repack", lambda _commands, name, path: open(f"{path}/{name}.deb", "w").close()
     )
-    after = "installed\tnvidia-container-toolkit\t1.20.1-1\tinstall\nhalf-configured\tnvidia-container-toolkit-base\t1.20.1-1\tinstall\n"
+    after = (
+        "installed\tnvidia-container-toolkit\t1.20.1-1\tinstall\n"
+        "half-configured\tnvidia-container-toolkit-base\t1.20.1-1\tinstall\n"
+    )
     programs = Programs(Answer(1, after, ""))
     manager = package_manager.of("apt", programs, "")
     manager.keep([kept])
@@ -194,7 +197,10 @@ def test_a_lock_is_no_reason_to_continue_without_copies(folder):
         manager.keep([{"name": "nvidia-container-toolkit", "version": "1.20.0", "held": False, "state": "installed"}])
 
 
-RPM_AFTER = "installed\tnvidia-container-toolkit\t1.20.1-1\tinstall\ninstalled\tnvidia-container-toolkit-base\t1.20.1-1\tinstall\n"
+RPM_AFTER = (
+    "installed\tnvidia-container-toolkit\t1.20.1-1\tinstall\n"
+    "installed\tnvidia-container-toolkit-base\t1.20.1-1\tinstall\n"
+)
 
 
 def test_rpm_puts_back_without_the_packages_of_others_that_need_the_toolkit(folder):

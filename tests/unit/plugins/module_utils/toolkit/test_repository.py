@@ -64,8 +64,8 @@ def test_only_a_copy_in_a_folder_may_be_older_than_its_list_says() -> None:
 def test_a_dnf_repository_is_limited_to_the_packages_in_one_version() -> None:
     text = repository.text("dnf", "1.20.1", "http://mirror/nvidia", repositories.places("dnf"), [])
     assert (
-        "includepkgs=libnvidia-container-tools-1.20.1-1, libnvidia-container1-1.20.1-1, nvidia-container-toolkit-1.20.1-1,"
-        in text
-    )
+        "includepkgs=libnvidia-container-tools-1.20.1-1, libnvidia-container1-1.20.1-1,"
+        " nvidia-container-toolkit-1.20.1-1,"
+    ) in text
     assert {"priority=1", "repo_gpgcheck=1", "skip_if_unavailable=0"} <= set(text.splitlines())
     assert repositories.repository_file("", text)["written_by_role"]

@@ -190,7 +190,8 @@ def test_model_servers_are_reported_by_name(fleet):
     assert fleet.messages == [
         "The model server ranker of gpu1 does not answer Prometheus: connection refused.",
         "The model server resnet of gpu1 has not been scraped yet.",
-        "Prometheus does not scrape whisper of gpu2 for the job model-server, which the inventory asks for. Run the playbook site.",
+        "Prometheus does not scrape whisper of gpu2 for the job model-server, which the inventory asks for."
+        " Run the playbook site.",
     ]
     assert [row["jobs"].get("model-server") for row in fleet.verdict().rows] == ["down", "missing", None]
 
@@ -281,7 +282,8 @@ def test_what_a_collector_measures_can_be_drawn_where_one_runs(fleet):
 def test_a_frozen_exporter_though_it_is_up(fleet):
     fleet.prometheus["gpu_age"]["gpu1"] = {"GPU-a0": 75.0, "GPU-a1": 75.0}
     assert fleet.messages == [
-        "The DCGM exporter of gpu1 is frozen: no energy, power or temperature has changed for 60 s or more, though Prometheus scrapes it."
+        "The DCGM exporter of gpu1 is frozen: no energy, power or temperature has changed for 60 s or more,"
+        " though Prometheus scrapes it."
     ]
     assert fleet.verdict().rows[0]["sample_age"] == 75
 
@@ -296,7 +298,8 @@ def test_one_frozen_gpu(fleet):
 def test_a_frozen_cadvisor_whose_samples_stand_still_or_end(fleet, ages):
     fleet.prometheus["container_age"] = ages
     assert fleet.messages == [
-        "cAdvisor of gpu2 is frozen: no container's CPU time has changed for 60 s or more, though Prometheus scrapes it."
+        "cAdvisor of gpu2 is frozen: no container's CPU time has changed for 60 s or more,"
+        " though Prometheus scrapes it."
     ]
 
 
@@ -374,7 +377,8 @@ def test_a_gpu_of_which_nothing_moves_is_a_note_and_no_fault(fleet):
     verdict = fleet.verdict()
     assert verdict.problems == []
     assert verdict.notes == [
-        "Whether values of GPUs of gpu2 are frozen was not checked, since these GPUs measure no energy, power or temperature."
+        "Whether values of GPUs of gpu2 are frozen was not checked, since these GPUs measure no energy,"
+        " power or temperature."
     ]
 
 
@@ -416,7 +420,8 @@ def test_dashboards_of_one_host_are_opened_with_one_whose_gpus_measure_most(flee
 def test_a_cadvisor_that_stopped_behind_its_proxy_is_named(fleet):
     fleet.down("gpu2", "cadvisor", error="server returned HTTP status 502 Bad Gateway")
     assert fleet.messages == [
-        "cAdvisor of gpu2 does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs. See the logs of its container there."
+        "cAdvisor of gpu2 does not answer its TLS proxy (502 Bad Gateway): it is stopped or hangs."
+        " See the logs of its container there."
     ]
 
 
@@ -463,7 +468,8 @@ def test_a_driver_that_shows_no_gpu(fleet):
     fleet.gpus["gpu2"].update(present=False, gpus=[], msg="The host has NVIDIA hardware but its driver shows no GPU.")
     fleet.down("gpu2", "nvidia-gpu")
     assert fleet.messages == [
-        "The DCGM exporter of gpu2 does not run, since the driver shows no GPU: The host has NVIDIA hardware but its driver shows no GPU."
+        "The DCGM exporter of gpu2 does not run, since the driver shows no GPU:"
+        " The host has NVIDIA hardware but its driver shows no GPU."
     ]
 
 
@@ -539,7 +545,8 @@ def test_an_unreachable_host(fleet):
     unreachable(fleet)
     fleet.down("gpu2", *JOBS, error="context deadline exceeded")
     assert fleet.messages == [
-        "gpu2 cannot be reached by Ansible, and Prometheus gets nothing from it either: Failed to connect to the host via ssh: Connection timed out."
+        "gpu2 cannot be reached by Ansible, and Prometheus gets nothing from it either:"
+        " Failed to connect to the host via ssh: Connection timed out."
     ]
     assert table.lines(fleet.verdict().rows, list(JOBS))[2].split() == [
         "gpu2",
@@ -596,7 +603,8 @@ def test_another_interval_in_the_running_configuration(fleet):
     for target in fleet.prometheus["targets"]:
         target["interval"] = 15.0
     assert fleet.messages == [
-        "The running configuration of Prometheus scrapes every 15 s, and gpu_monitoring_scrape_interval is 5 s. Run the playbook site."
+        "The running configuration of Prometheus scrapes every 15 s, and gpu_monitoring_scrape_interval is 5 s."
+        " Run the playbook site."
     ]
 
 
@@ -604,7 +612,8 @@ def test_another_interval_of_one_job(fleet):
     for host in UUIDS:
         fleet.target("cadvisor", host)["interval"] = 30.0
     assert fleet.messages == [
-        "Prometheus scrapes the job cadvisor every 30 s, and gpu_monitoring_scrape_interval is 5 s. Run the playbook site."
+        "Prometheus scrapes the job cadvisor every 30 s, and gpu_monitoring_scrape_interval is 5 s."
+        " Run the playbook site."
     ]
 
 
@@ -658,7 +667,8 @@ def test_without_the_mark_nothing_can_be_said_of_the_data_which_is_said(fleet):
     verdict = fleet.verdict()
     assert verdict.problems == []
     assert verdict.notes == [
-        "Whether Prometheus lost data was not checked, since it is not known since when it keeps it. Run the playbook site."
+        "Whether Prometheus lost data was not checked, since it is not known since when it keeps it."
+        " Run the playbook site."
     ]
 
 
@@ -749,8 +759,8 @@ def test_a_stopped_prometheus_is_reported_with_the_reason(fleet):
     fleet.prometheus = {"error": "connection refused."}
     stop(fleet, "m1", "prometheus", LATE_ADDRESS)
     assert fleet.messages == [
-        "Prometheus cannot be asked: connection refused. Prometheus does not run on m1: its container prometheus is exited, and its"
-        f" start failed: {LATE_ADDRESS}. Run the playbook site."
+        "Prometheus cannot be asked: connection refused. Prometheus does not run on m1:"
+        f" its container prometheus is exited, and its start failed: {LATE_ADDRESS}. Run the playbook site."
     ]
 
 
@@ -758,7 +768,8 @@ def test_a_stopped_grafana_is_reported_with_the_reason(fleet):
     fleet.grafana = {"error": "connection refused.", "dashboards": {}}
     stop(fleet, "m1", "grafana")
     assert fleet.messages == [
-        "Grafana cannot be asked: connection refused. Grafana does not run on m1: its container grafana is exited. Run the playbook site."
+        "Grafana cannot be asked: connection refused. Grafana does not run on m1: its container grafana is exited."
+        " Run the playbook site."
     ]
 
 
