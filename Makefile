@@ -13,11 +13,13 @@ PYTEST := python -m pytest --numprocesses=auto --dist=loadgroup
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
 # Scenarios with tests that guard a promise of the README; `make test-all` runs the others too.
 SCENARIOS := default roles security toolkit verify
+BENCHMARKS := $(addprefix bench-,grafana rerun hosts overhead collector freshness alerts backup queries rules)
 DEMO := ansible-playbook -i .lab/demo/inventory.yml
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements-dev.txt
 	$$(tests/tools/find-python.sh) -m venv .venv
@@ -59,7 +61,7 @@ unit: tools ## Run the unit and contract tests; they need no Docker
 
 .PHONY: contract
 contract: tools ## Test the Grafana modules, on a real Grafana with GRAFANA_URL=... GRAFANA_PASSWORD=...
-	python -m pytest tests/contract/test_grafana_present.py tests/contract/test_grafana_robust.py tests/contract/test_grafana_secrets.py
+	python -m pytest $(addprefix tests/contract/test_grafana_,present.py robust.py secrets.py)
 
 .PHONY: lint
 lint: tools $(VALE) site ## Run all linters, import all tests, and build the site
@@ -67,6 +69,7 @@ lint: tools $(VALE) site ## Run all linters, import all tests, and build the sit
 	$(PART) checks/ruff-format ruff format --check
 	$(PART) checks/codespell codespell
 	$(PART) checks/prose python tests/tools/lint_prose.py
+	$(PART) checks/lines python tests/tools/lint_lines.py
 	$(PART) checks/changelog antsibull-changelog lint
 	$(PART) checks/yamllint yamllint --strict .
 	$(PART) checks/collect python -m pytest --collect-only -qqq -m "" tests
@@ -111,7 +114,7 @@ test: forget-parts tools ## Run lint, sanity, molecule and all tests
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
 test-all: SCENARIOS += variables alerts remove offline
-test-all: test bench-grafana bench-rerun bench-hosts bench-overhead bench-collector bench-freshness bench-alerts bench-backup bench-queries bench-rules ## Run `test`, the longer tests and the benchmarks
+test-all: test $(BENCHMARKS) ## Run `test`, the longer tests and the benchmarks
 
 ##@ Measure
 

@@ -51,14 +51,10 @@ def section(rule: dict[str, Any]) -> str:
     waits += f", fires {rule['keep_firing_for']} longer than its cause" if "keep_firing_for" in rule else ""
     threshold = f", [threshold](#settings) {threshold_of(rule)}" if threshold_of(rule) else ""
     annotations = rule["annotations"]
-    lines = [
-        f"### {rule['alert']}",
-        "",
-        f"`{rule['labels']['severity']}`, {waits}{threshold}. {_plain(annotations['summary'])}.",
-        "",
-    ]
-    description = textwrap.fill(annotations["description"], 120, break_on_hyphens=False)
-    return "\n".join([*lines, description, "", "```promql", _expression(rule["expr"]), "```"])
+    summary = f"`{rule['labels']['severity']}`, {waits}{threshold}. {_plain(annotations['summary'])}."
+    texts = [textwrap.fill(text, 120, break_on_hyphens=False) for text in (summary, annotations["description"])]
+    lines = [f"### {rule['alert']}", "", texts[0], "", texts[1], ""]
+    return "\n".join([*lines, "```promql", _expression(rule["expr"]), "```"])
 
 
 def row(rule: dict[str, Any]) -> str:

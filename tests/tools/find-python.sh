@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints the newest Python here that ansible-core runs on (3.11 to 3.13) and that can make a virtual environment.
-for python in python3.13 python3.12 "$HOME"/.pyenv/versions/3.13*/bin/python3 "$HOME"/.pyenv/versions/3.12*/bin/python3 python3.11 python3; do
+pyenv=$HOME/.pyenv/versions
+for python in python3.13 python3.12 "$pyenv"/3.13*/bin/python3 "$pyenv"/3.12*/bin/python3 python3.11 python3; do
     if "$python" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
         echo "$python"
         exit 0

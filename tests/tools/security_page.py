@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,12 @@ def tables() -> str:
         "",
     ]
     for container, reasons in EXCEPTIONS.items():
-        lines += [f"- {container}, {exception}: {why}." for exception, why in reasons.items()]
+        lines += [_item(f"- {container}, {exception}: {why}.") for exception, why in reasons.items()]
     return "\n".join(lines)
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(text, 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def page() -> str:
