@@ -2,7 +2,7 @@
 
 On the hosts of the demo (`make demo`) emulated GPUs get faults, each at a random moment. Alertmanager has one receiver,
 a webhook on this machine, and the routes and times that a site gets by default. A fault ends when its message
-arrived, and the next one of the GPU comes after the message that the alert ended. Exits with 1 where the bar is missed.
+arrived, and the next one of the GPU comes after the message that the alert ended. Exits with 1 if the bar is missed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 On the monitoring host of the demo (`make demo`) Grafana gets 300 dashboards and Prometheus a block of 5 GB. Then
 playbooks/backup.yml makes a first backup. The peer is the backup that is written by hand: stop the containers, send the
-volumes by tar, start the containers. Meanwhile Grafana and Prometheus are asked all the time. Exits with 1 where a bar
+volumes by tar, start the containers. Meanwhile Grafana and Prometheus are asked all the time. Exits with 1 if a bar
 is missed.
 """
 

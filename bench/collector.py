@@ -1,7 +1,7 @@
 """Measures what the container GPU collector costs on a host with 8 GPUs and 50 containers.
 
 One container starts or ends every 5 s. The program runs on this machine as it runs in its container, on files as Docker
-and the driver write them. NVML is not asked: what its answers cost depends on the driver. Exits with 1 where a bar is
+and the driver write them. NVML is not asked: what its answers cost depends on the driver. Exits with 1 if a bar is
 missed.
 """
 

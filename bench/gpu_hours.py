@@ -1,6 +1,6 @@
 """Measures the tables of GPU hours on a real Prometheus with a month of recorded series: 100 hosts of eight GPUs.
 
-Each GPU has a container of its own, and a new one after some hours. Exits with 1 where all queries of the table by
+Each GPU has a container of its own, and a new one after some hours. Exits with 1 if all queries of the table by
 label together take longer than the bar. The table by container, which has a series for each, is measured without a bar.
 """
 
@@ -102,7 +102,7 @@ def measure(prometheus: server.Prometheus, title: str, runs: int) -> Result:
     chosen = {
         "by": "container_label_team",
         "host": [f"gpu{host:03}" for host in range(HOSTS)],
-        # What "All" is where a dashboard has so many containers.
+        # What "All" is if a dashboard has so many containers.
         "container": ".+",
     }
     [path] = [path for path in queries.FILES if path.stem == "gpu-by-container"]

@@ -1,7 +1,7 @@
 """Measures `grafana_resources` against community.grafana on one Grafana, without anything to change.
 
 Each tool declares the same folder, datasource and dashboards, under uids of its own, with a playbook of its own. After
-a first run that creates them the two take turns. Both run on the same ansible-core and Python. Exits with 1 where a bar
+a first run that creates them the two take turns. Both run on the same ansible-core and Python. Exits with 1 if a bar
 is missed.
 """
 
@@ -210,7 +210,7 @@ def write_playbook(tool: str, case: Case) -> Path:
 
 
 def install_peer() -> str:
-    """Have the peer's collection; returns its version."""
+    """Install the peer's collection, and return its version."""
     manifest = PACKAGES / "ansible_collections" / "community" / "grafana" / "MANIFEST.json"
     if not manifest.exists():
         pip = [
@@ -281,7 +281,7 @@ class Bench:
         return Run(wall, cpu, counted["requests"], counted["writes"], counted["seconds"], int(recap[1]))
 
     def require(self, tool: str, count: int) -> None:
-        """Raise where a tool's folder does not hold so many dashboards."""
+        """Raise if a tool's folder does not hold so many dashboards."""
         dashboards = self._ask(f"/api/search?type=dash-db&folderUIDs={uid(tool)}&limit=5000")
         if len(dashboards) != count:
             raise SystemExit(f"{NAMES[tool]} left {len(dashboards)} dashboards in its folder instead of {count}.")

@@ -2,7 +2,7 @@
 Docker engine.
 
 All contenders run from one image beside the same light containers and take turns: those whose turn it is not are
-paused. Each is pulled as Prometheus pulls it. Exits with 1 where a bar is missed.
+paused. Each is pulled as Prometheus pulls it. Exits with 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def pull(address: str) -> Pull:
 
 
 def cpu_seconds(process: Optional[int]) -> float:
-    """CPU time of a process and its threads so far; 0 where the process is not known."""
+    """CPU time of a process and its threads so far; 0 if the process is not known."""
     if not process:
         return 0.0
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
@@ -120,7 +120,7 @@ def memory_mib(process: int) -> float:
 
 
 def dockerd() -> Optional[int]:
-    """The engine's process, where it runs on this machine in the usual way."""
+    """The engine's process, if it runs on this machine in the usual way."""
     try:
         return int(Path("/var/run/docker.pid").read_text())
     except (OSError, ValueError):

@@ -91,7 +91,7 @@ def backfill(host_series: list[series.Series], folder: Path) -> int:
 
 
 def merge(folder: Path) -> None:
-    """Have Prometheus make one block of those of the same time, which it does by itself after a minute."""
+    """Make Prometheus merge the blocks of the same time, which it does by itself after a minute."""
     deadline = time.monotonic() + 1800
     with server.served(folder):
         while len(list(folder.glob("*/meta.json"))) > BLOCKS:
@@ -124,7 +124,7 @@ def blocks() -> Path:
 
 
 def opened(dashboard: str) -> dict[str, Any]:
-    """What the variables are when a dashboard is opened: all where it has "all", else the first."""
+    """What the variables are when a dashboard is opened: all if it has "all", else the first."""
     hosts = {
         variable["name"]: variable
         for path in queries.FILES

@@ -2,7 +2,7 @@
 
 Each has a lab of three hosts of its own. After the first deployment and one rerun that counts remote executions the
 two take turns.
-Exits with 1 where a bar is missed or a rerun reports a change.
+Exits with 1 if a bar is missed or a rerun reports a change.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def run(contender: Contender, playbook: Path, environment: dict[str, str] | None
 
 
 def bring_up(lab: str) -> None:
-    """Have the hosts of a lab running."""
+    """Start the hosts of a lab."""
     command = [sys.executable, "-m", "tests.lab", "up", "--name", lab]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
@@ -107,7 +107,7 @@ def write_models(lab: str) -> list[str]:
 
 
 def require_peer(lab: str, dashboards: list[str]) -> None:
-    """Raise where the peer's tasks for Grafana left something out."""
+    """Raise if the peer's tasks for Grafana left something out."""
     session = requests.Session()
     session.trust_env, session.auth = False, PEER_LOGIN
     url = f"http://{hosts.address(lab, 'monitor1')}:3000"

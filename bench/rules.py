@@ -1,6 +1,6 @@
 """Measures how long the role's rules take on a real Prometheus for 100 hosts of eight GPUs, measured every 5 s.
 
-The series are those that the rules read, for as long as the rules look back. Exits with 1 where the median of all
+The series are those that the rules read, for as long as the rules look back. Exits with 1 if the median of all
 groups together is over the bar.
 """
 
@@ -126,7 +126,7 @@ def rules(folder: Path) -> str:
     (folder / "rules").mkdir()
     for file in service("prometheus", "prometheus", inventory, "monitor1", folder)["files"]:
         if "/rules/" in file["path"]:
-            # The samples would be too old where a group is first evaluated after ten minutes.
+            # The samples would be too old if a group is first evaluated after ten minutes.
             content = file["content"].replace("interval: 10m", "interval: 1m")
             (folder / "rules" / Path(file["path"]).name).write_text(content)
     return json.dumps({"global": {"evaluation_interval": f"{INTERVAL}s"}, "rule_files": ["rules/*.yml"]})

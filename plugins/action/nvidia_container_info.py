@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 
 class ActionModule(ActionBase):
-    """Runs the module, with the image of a bundle where the controller has one."""
+    """Runs the module, with the image of a bundle if the controller has one."""
 
     _supports_check_mode = True
 

@@ -20,7 +20,7 @@ _URL_OR_TEXT = re.compile(r"\s*https?://|.*-----BEGIN PGP", re.DOTALL)
 
 
 class ActionModule(ActionBase):
-    """Decides on the controller from what is known of the host, and runs the module where there is something to do."""
+    """Decides on the controller from what is known of the host, and runs the module if there is something to do."""
 
     _supports_check_mode = True
     _supports_diff = True
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
             options["key"] = bundled_toolkit.key(bundle, bundled_toolkit.kind_of(manager))
 
     def _bring(self, bundle: str, host: dict[str, Any], plan: Plan) -> str:
-        """Bring the packages of a plan to the host. Returns the path of their archive; empty where none is needed."""
+        """Bring the packages of a plan to the host. Returns the path of their archive; empty if none is needed."""
         installation = next((action for action in plan.actions if isinstance(action, InstallPackages)), None)
         if installation is None:
             return ""

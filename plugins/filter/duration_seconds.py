@@ -11,7 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration impo
 def duration_seconds(
     value: Any, variable: str = "", minimum: float | None = None, maximum: float | None = None
 ) -> float:
-    """Seconds of a duration in Prometheus' notation, an int where they are whole.
+    """Seconds of a duration in Prometheus' notation, an int if they are whole.
 
     `variable` is what an error names; `minimum` and `maximum` are seconds.
     """

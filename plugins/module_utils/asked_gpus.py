@@ -18,7 +18,7 @@ _QUALIFIED = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w.-]*=[A-Za-z0-9][\w.:-]*", 
 _PLAIN_RUNTIMES = ("runc", "io.containerd.runc.v2")
 # Any of them among the names means that no GPU is given (nvidia-container-toolkit, internal/config/image/devices.go).
 _NOTHING = {"void", "none"}
-# Docker's names for NVIDIA's driver of devices, and the capabilities by which Docker chooses the driver where a request
+# Docker's names for NVIDIA's driver of devices, and the capabilities by which Docker chooses the driver if a request
 # names none (moby, daemon/devices_nvidia_linux.go).
 _DRIVERS = ("nvidia", "nvidia.cdi", "nvidia.runtime-hook")
 _CAPABILITIES = {"gpu", "nvidia", "compute", "compat32", "graphics", "utility", "video", "display"}

@@ -23,7 +23,7 @@ class Diff(TypedDict):
 
 @dataclass(frozen=True)
 class DaemonChange:
-    """A change of the engine's configuration file. `backup_file` is empty where no copy was made.
+    """A change of the engine's configuration file. `backup_file` is empty if no copy was made.
 
     `secret` says that the change brings a password, which only root and the file's group may read.
     """
@@ -59,7 +59,7 @@ def plan(path: str, config: dict[str, Any], state: str) -> Optional[DaemonChange
 
 
 def write(module: AnsibleModule, change: DaemonChange, backup: bool) -> DaemonChange:
-    """Check the file by dockerd and put it in its place. Raises ValueError where dockerd refuses it."""
+    """Check the file by dockerd and put it in its place. Raises ValueError if dockerd refuses it."""
     os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
     descriptor, staged = tempfile.mkstemp(dir=module.tmpdir, suffix=".json")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -94,7 +94,7 @@ def _read(path: str) -> str:
 
 
 def _validate(module: AnsibleModule, staged: str, path: str) -> None:
-    """Have the engine's own program check the staged file, where it can."""
+    """Check the staged file with the engine's own program, if it can."""
     dockerd = module.get_bin_path("dockerd")
     if not dockerd:
         return

@@ -68,7 +68,7 @@ class Api:
         return self._request("GET", path, query)
 
     def post(self, path: str, query: Optional[Query] = None, body: Any = None, timeout: Optional[float] = None) -> Any:
-        """The answer to POST `path`; None where there is nothing in it."""
+        """The answer to POST `path`; None if there is nothing in it."""
         return self._request("POST", path, query, body, timeout)
 
     def delete(self, path: str, query: Optional[Query] = None) -> None:

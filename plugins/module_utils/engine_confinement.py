@@ -40,7 +40,7 @@ def security_options(info: Mapping[str, Any]) -> list[str]:
 
 
 def remapping(info: Mapping[str, Any]) -> Optional[Remapping]:
-    """Whom userns-remap makes of root; None where the engine has no userns-remap."""
+    """Whom userns-remap makes of root; None if the engine has no userns-remap."""
     if "userns" not in security_options(info):
         return None
     match = _REMAPPED_ROOT.fullmatch(os.path.basename(str(info.get("DockerRootDir", "")).rstrip("/")))

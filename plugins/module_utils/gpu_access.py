@@ -30,7 +30,7 @@ def of_bundle(config: dict[str, Any]) -> str:
     (https://github.com/opencontainers/runtime-spec/blob/main/config.md).
 
     `hook`: by NVIDIA's hook, behind the back of the container runtime, so that `systemctl daemon-reload` can take them
-    away where systemd keeps the cgroups (https://github.com/NVIDIA/nvidia-container-toolkit/issues/1227). `devices`: by
+    away if systemd keeps the cgroups (https://github.com/NVIDIA/nvidia-container-toolkit/issues/1227). `devices`: by
     device nodes that the runtime knows of, as CDI does it. `none`: it has none.
     """
     hooks = (config.get("hooks") or {}).get("prestart") or []
@@ -43,7 +43,7 @@ def of_bundle(config: dict[str, Any]) -> str:
 
 
 def of_request(inspected: dict[str, Any]) -> str:
-    """The same for a container whose bundle is not in the expected folder, from the engine's report: a hook where one
+    """The same for a container whose bundle is not in the expected folder, from the engine's report: a hook if one
     is possible.
     """
     host = inspected.get("HostConfig") or {}

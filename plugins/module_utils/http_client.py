@@ -112,7 +112,7 @@ class Response:
             return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON; ValueError where it is not."""
+        """The body as JSON; ValueError if it is not."""
         return json.loads(self.body)
 
 
@@ -120,7 +120,7 @@ class Response:
 class Retries:
     """When a request is repeated. A repeated write may meet its own first try, so only some callers want this.
 
-    `also` are answers of a server that has done nothing. `connect_tries` count instead of `tries` where no connection
+    `also` are answers of a server that has done nothing. `connect_tries` count instead of `tries` if no connection
     comes about, as while the server restarts.
     """
 
@@ -340,7 +340,7 @@ class Client:
     ) -> Iterator[Stream]:
         """The answer to a request piece by piece, neither repeated nor redirected.
 
-        Other requests may be made meanwhile. A body of pieces is sent as they come, in chunks where the headers name no
+        Other requests may be made meanwhile. A body of pieces is sent as they come, in chunks if the headers name no
         Content-Length.
         """
         request = self._request(
@@ -484,7 +484,7 @@ class Client:
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection that its client opens. `proxy_login` is not None where a proxy takes whole URLs."""
+    """A connection that its client opens. `proxy_login` is not None if a proxy takes whole URLs."""
 
     def __init__(self, host: str, origin: tuple[str, str]) -> None:
         super().__init__(host, 80)
@@ -570,7 +570,7 @@ def _split(url: str) -> SplitResult:
 def redirect(url: str, answer: Stream) -> str:
     """The URL to which a server redirects a client without login; empty for another answer.
 
-    Raises RedirectRefused where the redirect leaves TLS.
+    Raises RedirectRefused if the redirect leaves TLS.
     """
     if answer.status not in _REDIRECTS:
         return ""
@@ -691,7 +691,7 @@ def _decoded(content: bytes, encoding: str) -> bytes:
 
 
 def retry_after(headers: Message) -> float:
-    """Seconds that the server asks to wait, which it may say as a date; 0 where it asks for none."""
+    """Seconds that the server asks to wait, which it may say as a date; 0 if it asks for none."""
     asked = headers.get("Retry-After", "").strip()
     if asked.isdecimal():
         return float(asked)

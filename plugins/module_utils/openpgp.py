@@ -17,7 +17,7 @@ _PARTS = (2, PUBLIC_KEY, 13, 14, 17)
 
 
 def fingerprint(text: str) -> str:
-    """A fingerprint in upper-case digits without white space. Raises ValueError where it is not one."""
+    """A fingerprint in upper-case digits without white space. Raises ValueError if it is not one."""
     digits = re.sub(r"\s", "", text).upper()
     if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
         raise ValueError(f"'{text}' is not a fingerprint. Write the 40 or 64 digits that gpg --show-keys prints.")
@@ -77,7 +77,7 @@ def dearmored(block: str) -> bytes:
 
 
 def packets_of(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Tag, body and whole of each packet. Raises IndexError where the data ends too early or is not of a public key."""
+    """Tag, body and whole of each packet. Raises IndexError if the data ends too early or is not of a public key."""
     position = 0
     while position < len(data):
         start, first, position = position, data[position], position + 1

@@ -13,7 +13,7 @@ def is_url(key: str) -> bool:
 
 
 def armored(module: AnsibleModule, key: str, wanted: str, timeout: int) -> str:
-    """The key with this fingerprint, from a URL or from text. Raises ValueError where it is not that key alone."""
+    """The key with this fingerprint, from a URL or from text. Raises ValueError if it is not that key alone."""
     if is_url(key):
         return alone(_fetched(module, key, timeout), key, wanted)
     return alone(key, "the given text", wanted)

@@ -53,7 +53,7 @@ def clear_signed(message: bytes) -> tuple[str, Signed]:
 
 
 def check(signed: Signed, armored_key: str) -> None:
-    """Raises ValueError where the primary key did not sign the content, and OtherKind where that is not known."""
+    """Raises ValueError if the primary key did not sign the content, and OtherKind if that is not known."""
     problems: list[str] = []
     for body in _signatures(signed.signature):
         try:

@@ -14,7 +14,7 @@ NEXT, PREVIOUS, VALIDATOR = ".next", ".previous", ".validation"
 
 
 class StoppedService(TypedDict):
-    """A service whose container does not run. `error` says why its start failed, and is empty where it was stopped."""
+    """A service whose container does not run. `error` says why its start failed, and is empty if it was stopped."""
 
     service: str
     container: str

@@ -11,7 +11,7 @@ _NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)")
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """The version for comparisons; empty where it is not known."""
+    """The version for comparisons; empty if it is not known."""
     match = _NUMBERS.match(version)
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 

@@ -916,7 +916,7 @@ ARGUMENTS = {
 
 
 def _connect(module):
-    """The engine; None on a host that has none: in check mode, and where services are only removed."""
+    """The engine; None on a host that has none: in check mode, and if services are only removed."""
     try:
         return Engine(module.params["docker_host"], registry_login.given(module.params), networks.given(module.params))
     except EngineUnreachable as error:

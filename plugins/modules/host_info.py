@@ -194,7 +194,7 @@ engine:
     cdi_gpus: {description: Whether one of them is of kind C(nvidia.com/gpu)., type: bool, sample: true}
     cdi_specifications:
       description: >-
-        Those from which containers get devices. Where several have a device, it comes from the one in the last folder.
+        Those from which containers get devices. If several have a device, it comes from the one in the last folder.
       type: list
       elements: dict
       contains:

@@ -200,7 +200,7 @@ _NICENESS = 10
 
 
 def _refuse_restore(given):
-    """Raise BackupError where the data of a service is being replaced: a volume may have none of it."""
+    """Raise BackupError if the data of a service is being replaced: a volume may have none of it."""
     for service in options.volumes(given):
         if replaced_data.pending(service):
             raise BackupError(

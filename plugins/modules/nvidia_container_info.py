@@ -137,7 +137,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.engin
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.service.errors import ServiceError
 
 LINES = 200
-# How the container got the GPUs, by which option of docker run, and what to do where it does not see them.
+# How the container got the GPUs, by which option of docker run, and what to do if it does not see them.
 _WAYS = {
     "cdi": (
         "by CDI",

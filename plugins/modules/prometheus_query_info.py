@@ -162,7 +162,7 @@ ARGUMENTS = {
 
 
 def ask(parameters):
-    """The answer to the query, waited for where `until` says so."""
+    """The answer to the query, waited for if `until` says so."""
     prometheus = client.Client(parameters)
     until = parameters["until"]
     if until is None:

@@ -18,7 +18,7 @@ FOLDER = "/etc/alertmanager"
 NOBODY = "nobody"
 # Routes inherit these from the root. The times are Alertmanager's own defaults.
 _ROOT: Settings = {"group_by": ["host"], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "12h"}
-# A page comes at once, also where another alert of the host was sent a moment ago.
+# A page comes at once, also if another alert of the host was sent a moment ago.
 _PAGES: Settings = {
     "matchers": ['severity="page"'],
     "group_wait": "5s",
@@ -63,7 +63,7 @@ def routes(route: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapp
 
 
 def first_receiver(receivers: Sequence[Mapping[str, Any]], watchdog_receiver: str) -> str:
-    """The receiver of all alerts where the site declares no route."""
+    """The receiver of all alerts if the site declares no route."""
     return next((receiver["name"] for receiver in receivers if receiver["name"] != watchdog_receiver), NOBODY)
 
 

@@ -42,7 +42,7 @@ class Contents:
                 self._add_secret(entry["name"], content)
 
     def add_controller(self, folder: str, secrets: bool) -> None:
-        """Add the certificate authority and the passwords of the controller, where these are links too."""
+        """Add the certificate authority and the passwords of the controller, if these are links too."""
         for path in sorted(Path(folder).rglob("*")):
             name = f"controller/{path.relative_to(folder)}"
             if not path.is_file() or path.name in _NOT_OF_CONTROLLER:

@@ -23,7 +23,7 @@ class Target(Protocol):
     """The folder of a new backup."""
 
     def require_room(self, host: str, staged: list[StagedFile], more: int) -> None:
-        """Raise an error where the disk has no room for the files that no earlier backup has, and for more bytes."""
+        """Raise an error if the disk has no room for the files that no earlier backup has, and for more bytes."""
 
     def locked(self) -> contextlib.AbstractContextManager[None]:
         """Keep other runs from writing to the folders of the host."""
@@ -53,7 +53,7 @@ class ControllerTarget:
         self._earlier: str | None = None
 
     def require_room(self, host: str, staged: list[StagedFile], more: int) -> None:
-        """Raise BackupError where the disk of the controller has no room."""
+        """Raise BackupError if the disk of the controller has no room."""
         store.require_room(self._folder, host, staged, more)
 
     @contextlib.contextmanager
@@ -111,7 +111,7 @@ class HostTarget:
         self._run_step = run_step
 
     def require_room(self, host: str, staged: list[StagedFile], more: int) -> None:
-        """Fail where the disk of the host has no room."""
+        """Fail if the disk of the host has no room."""
         self._run_step("room", folder=self._folder, staged=staged, more=more)
 
     @contextlib.contextmanager

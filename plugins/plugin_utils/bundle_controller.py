@@ -14,13 +14,13 @@ _LOGIN = ("gpu_monitoring_registry_ca", "gpu_monitoring_registry_username", "gpu
 
 
 def check(variables: HostVariables, host: str) -> None:
-    """Raises VariableError where a variable of the role bundle differs from that of the first host of the play."""
+    """Raises VariableError if a variable of the role bundle differs from that of the first host of the play."""
     of_role = [name for name in variables.read_of_role("bundle", "defaults", "main.yml") if name not in _OF_EACH_HOST]
     _check_same(variables, host, variables.play_hosts[0], ["gpu_monitoring_bundle", *of_role])
 
 
 def check_login(variables: HostVariables, hosts: Sequence[str]) -> None:
-    """Raises VariableError where the login or the authority of a registry is not the same for all hosts."""
+    """Raises VariableError if the login or the authority of a registry is not the same for all hosts."""
     for host in hosts[1:]:
         _check_same(variables, host, hosts[0], _LOGIN)
 

@@ -15,7 +15,7 @@ VARIABLE = "gpu_monitoring_bundle"
 
 
 def check(variables: HostVariables, role: str, host: str) -> None:
-    """Raises VariableError where the bundle of a host cannot be read or lacks an image of the role."""
+    """Raises VariableError if the bundle of a host cannot be read or lacks an image of the role."""
     path = variables.get(host, VARIABLE) if site_images.names(variables, role) else ""
     if not path:
         return

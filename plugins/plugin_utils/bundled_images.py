@@ -34,7 +34,7 @@ def local_name(reference: str) -> str:
 
 
 def wanted(path: str, contents: Contents, images: Sequence[SiteImage]) -> list[WantedImage]:
-    """The images of a bundle that variables make, each once. Raises BundleError where the bundle lacks one."""
+    """The images of a bundle that variables make, each once. Raises BundleError if the bundle lacks one."""
     bundled = {image["reference"]: image for image in contents["images"]}
     missing = [image for image in images if image.upstream not in bundled]
     if missing:

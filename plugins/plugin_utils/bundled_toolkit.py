@@ -25,9 +25,9 @@ def kind_of(manager: str) -> str:
 
 
 def key(bundle: str, kind: str) -> str:
-    """The key of a repository; empty where the bundle has no such packages, which a host may not need.
+    """The key of a repository; empty if the bundle has no such packages, which a host may not need.
 
-    Raises BundleError where the file is not a key: its content would count as the path of one, and be shown in the
+    Raises BundleError if the file is not a key: its content would count as the path of one, and be shown in the
     error.
     """
     path = os.path.join(bundle, toolkit_packages.FOLDERS[kind], toolkit_packages.KEY)
@@ -42,7 +42,7 @@ def key(bundle: str, kind: str) -> str:
 
 
 def check(bundle: str, kind: str) -> None:
-    """Raises BundleError where a folder is not a bundle, or one without packages of a kind."""
+    """Raises BundleError if a folder is not a bundle, or one without packages of a kind."""
     if not any(entry["distribution"] == kind for entry in contents.read(bundle)["packages"]):
         raise BundleError(
             f"{bundle} has no {kind} packages of the NVIDIA container toolkit. Make the bundle with {kind} packages."
@@ -63,7 +63,7 @@ def files(bundle: str, kind: str, machine: str, version: str) -> tuple[str, list
 
 
 def former_files(folder: str, kind: str, present: Sequence[Package]) -> list[str]:
-    """The files of the packages that a host has, for its return to them; none where the bundle lacks these.
+    """The files of the packages that a host has, for its return to them; none if the bundle lacks these.
 
     apt makes copies of installed packages, and dnf cannot.
     """
@@ -84,7 +84,7 @@ def pack(folder: str, paths: list[str], archive: str) -> None:
 
 
 def room_problem(free: dict[str, int], archive_bytes: int) -> str:
-    """Why a host has no room; empty where it has. `free` are the free bytes by folder."""
+    """Why a host has no room; empty if it has. `free` are the free bytes by folder."""
     needed = archive_bytes * _COPIES + _RESERVE_BYTES
     return " ".join(
         f"{folder} has {available >> 20} MiB free, and {needed >> 20} MiB are needed, of which"

@@ -27,7 +27,7 @@ class Days(NamedTuple):
     ca_valid: int = 3650
 
     def problem(self, prefix: str = "") -> tuple[str, str, str] | None:
-        """The option that is out of range, whose name begins with `prefix`, the problem and the fix; None where all is
+        """The option that is out of range, whose name begins with `prefix`, the problem and the fix; None if all is
         well.
         """
         if not 1 <= self.valid < self.ca_valid:
@@ -40,7 +40,7 @@ class Days(NamedTuple):
 
 
 class Issued(NamedTuple):
-    """The certificate of a host and that of its CA, with what a diff shows where a run made one of them."""
+    """The certificate of a host and that of its CA, with what a diff shows if a run made one of them."""
 
     changed: bool
     host: certificates.Pair
@@ -114,7 +114,7 @@ def _file_name(host_name: str) -> str:
 
 
 def _pair(path: str) -> certificates.Pair | None:
-    """Certificate and key of a host; None where one is missing, as after a run that was killed between the two."""
+    """Certificate and key of a host; None if one is missing, as after a run that was killed between the two."""
     certificate, key = private_files.read(f"{path}.crt", secret=False), private_files.read(f"{path}.key", secret=True)
     if certificate is None or key is None:
         return None

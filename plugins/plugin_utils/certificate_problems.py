@@ -19,7 +19,7 @@ else:
 
 
 def certificate_problem(certificate: str, private_key: str, names: Sequence[str]) -> str:
-    """What stands against a server using this certificate with this key under these names, in one sentence; empty where
+    """What stands against a server using this certificate with this key under these names, in one sentence; empty if
     nothing does.
     """
     if MISSING:

@@ -47,7 +47,7 @@ def general_name(text: str) -> x509.GeneralName:
     """An IP address or a DNS name, in lower case, as a certificate has it. Raises ValueError for anything else.
 
     Underscores are let through, as inventories have them and as Go does
-    (https://pkg.go.dev/crypto/x509#Certificate.VerifyHostname, validHostname). Where the last label is a number,
+    (https://pkg.go.dev/crypto/x509#Certificate.VerifyHostname, validHostname). If the last label is a number,
     programs take the whole for an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
     """
     try:
@@ -70,7 +70,7 @@ def names_of(certificate: x509.Certificate) -> list[x509.GeneralName]:
 
 
 def certificates_of(text: str) -> list[x509.Certificate]:
-    """The certificates in a PEM text; none where one of them cannot be read. cryptography before 39 reads one alone."""
+    """The certificates in a PEM text; none if one of them cannot be read. cryptography before 39 reads one alone."""
     try:
         return [x509.load_pem_x509_certificate(block) for block in _PEM.findall(text.encode())]
     except ValueError:
@@ -155,7 +155,7 @@ def is_authority(pair: Pair) -> bool:
 
 
 def authority_problem(authority: Authority, now: datetime) -> str:
-    """Why a CA of a site cannot sign; empty where it can."""
+    """Why a CA of a site cannot sign; empty if it can."""
     certificate = authority.certificate
     if certificate.public_key() != authority.key.public_key():
         return "the key is not that of the certificate, which must be the first of the text"

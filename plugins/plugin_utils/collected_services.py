@@ -56,7 +56,7 @@ class Collected:
 
 
 def load(host: str, play: Play) -> Collected:
-    """What an earlier task of this run has collected for a host; nothing of this play where none has."""
+    """What an earlier task of this run has collected for a host; nothing of this play if none has."""
     try:
         with open(_path(host), encoding="utf-8") as file:
             return Collected(**json.load(file))

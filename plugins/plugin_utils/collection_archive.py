@@ -106,7 +106,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes | None, mode: int) 
 
 
 def _lists(path: str) -> list[bytes]:
-    """The lists of an archive, with the sums of all its files; none where it is damaged."""
+    """The lists of an archive, with the sums of all its files; none if it is damaged."""
     try:
         with tarfile.open(path) as archive:
             members = [archive.extractfile(name) for name in (_MANIFEST, _FILES)]

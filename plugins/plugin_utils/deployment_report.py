@@ -35,7 +35,7 @@ class Run:
     asked: Mapping[str, Mapping[str, Any]]
 
     def look(self, host: str) -> Mapping[str, Any]:
-        """The look at a host; empty where the run did not look."""
+        """The look at a host; empty if the run did not look."""
         look: Mapping[str, Any] = self.variables_of(host).get("gpu_monitoring_host", {})
         return look
 

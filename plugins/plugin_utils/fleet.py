@@ -30,7 +30,7 @@ class Fleet(TypedDict):
 
 
 def check_groups(variables: HostVariables) -> None:
-    """Raises ValueError where there is nothing to monitor, or nothing that monitors."""
+    """Raises ValueError if there is nothing to monitor, or nothing that monitors."""
     for group in ("gpu_hosts", "monitoring"):
         if not variables.in_groups(group):
             raise ValueError(
@@ -40,7 +40,7 @@ def check_groups(variables: HostVariables) -> None:
 
 
 def check_limit(hosts: Sequence[str]) -> None:
-    """Raises ValueError where a run has no host of the groups."""
+    """Raises ValueError if a run has no host of the groups."""
     if not hosts:
         raise ValueError(
             "--limit: the run has no host of the groups gpu_hosts and monitoring. Name at least one of these hosts."

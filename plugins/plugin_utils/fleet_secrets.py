@@ -74,7 +74,7 @@ class Fleet(NamedTuple):
 
 
 def inputs_of(variables: HostVariables, fleet: Fleet, host: str) -> TlsInputs | None:
-    """What the variables of a host say; None where nothing of it speaks TLS. Raises VariableError for what cannot be
+    """What the variables of a host say; None if nothing of it speaks TLS. Raises VariableError for what cannot be
     used.
     """
     grafana_https = variables.is_set(host, "grafana_protocol") and variables.get(host, "grafana_protocol") == "https"
@@ -270,7 +270,7 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
 
 
 def _certificate_names(host: str, inputs: TlsInputs) -> list[x509.GeneralName]:
-    """The names in the certificate of a host. The name in the inventory is a label, which belongs there only where it
+    """The names in the certificate of a host. The name in the inventory is a label, which belongs there only if it
     is a DNS name or an address.
     """
     names = _general_names(host, [*inputs.names, "localhost", "127.0.0.1", *inputs.alternative_names])

@@ -31,7 +31,7 @@ class GivenAuthority:
         problem = certificates.authority_problem(self._authority, now)
         if problem:
             raise ValueError(problem)
-        # A period ends where a certificate has so many days left that it is replaced.
+        # A period ends if a certificate has so many days left that it is replaced.
         period = timedelta(days=days.valid - days.renew)
         self._begin = now - (now - _EPOCH) % period
         self._end = min(

@@ -26,7 +26,7 @@ class AddressError(VariableError):
 
 
 class Choice(NamedTuple):
-    """The address of a host. `names` are the addresses of its name, none where the variable is an address itself."""
+    """The address of a host. `names` are the addresses of its name, none if the variable is an address itself."""
 
     address: str
     names: list[str]
@@ -136,7 +136,7 @@ class HostAddresses:
         return ""
 
     def _find_only_address(self, host: str) -> str:
-        """The address of a host; empty where the host has several, or none that is known."""
+        """The address of a host; empty if the host has several, or none that is known."""
         with contextlib.suppress(ValueError):
             text = self._text(host)
             literal = address.literal(text)
@@ -146,7 +146,7 @@ class HostAddresses:
 
 
 def _source(destination: str) -> str:
-    """The address from which this controller would send to another. Nothing is sent. Empty where there is no route."""
+    """The address from which this controller would send to another. Nothing is sent. Empty if there is no route."""
     if not destination:
         return ""
     family = socket.AF_INET6 if ":" in destination else socket.AF_INET

@@ -36,7 +36,7 @@ class HostSteps(ActionBase):
             self._remove_tmp_path(self._connection._shell.tmpdir)
 
     def _step(self, step: str, **arguments: Any) -> dict[str, Any]:
-        """The result of a step on the host. Raises AnsibleActionFail where it failed."""
+        """The result of a step on the host. Raises AnsibleActionFail if it failed."""
         options = {name: value for name, value in self._given.items() if name not in self._of_controller}
         answer: dict[str, Any] = self._execute_module(
             module_name=self._module_name,

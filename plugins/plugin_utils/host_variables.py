@@ -53,7 +53,7 @@ class HostVariables:
         return list(dict.fromkeys(host for group in groups for host in self.groups.get(group, [])))
 
     def use_defaults(self, *roles: str) -> None:
-        """Let the defaults of roles count where neither inventory nor play sets a variable."""
+        """Let the defaults of roles count if neither inventory nor play sets a variable."""
         for role in roles:
             self._defaults.update(self.read_of_role(role, "defaults", "main.yml"))
         self._current = ""
@@ -83,7 +83,7 @@ class HostVariables:
         return name in variables and variables[name] is None and self._defaults.get(name) is not None
 
     def get(self, host: str, name: str) -> Any:
-        """The value of a variable; None if missing. Raises VariableError where it cannot be evaluated."""
+        """The value of a variable; None if missing. Raises VariableError if it cannot be evaluated."""
         return self._evaluate(host, name, lambda variables: self._templar.template(variables.get(name)))
 
     def is_true(self, host: str, name: str) -> bool:

@@ -64,7 +64,7 @@ def _salt(user: str) -> str:
 
 
 def _libcrypt(password: str, setting: str) -> str:
-    """The hash by crypt(3), empty where the C library has none or does not know bcrypt."""
+    """The hash by crypt(3), empty if the C library has none or does not know bcrypt."""
     try:
         crypt = ctypes.CDLL(ctypes.util.find_library("crypt")).crypt
     except (AttributeError, OSError):

@@ -43,7 +43,7 @@ def write(path: str, content: bytes, secret: bool) -> None:
 
 @contextlib.contextmanager
 def locked(folder: str) -> Iterator[None]:
-    """Makes the folder where it is missing, and keeps other processes out of it.
+    """Makes the folder if it is missing, and keeps other processes out of it.
 
     The lock is a file of its own, opened for writing, because NFS, where homes may be, locks nothing else
     (https://man7.org/linux/man-pages/man2/flock.2.html).

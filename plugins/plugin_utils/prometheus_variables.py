@@ -24,7 +24,7 @@ _CONFIGURATION = (
     "prometheus_rules_extra",
     "prometheus_flags_extra",
 )
-# Of jobs that send the password of the exporters where TLS is on.
+# Of jobs that send the password of the exporters if TLS is on.
 _TARGETS = ("prometheus_cadvisor_targets", "prometheus_gpu_targets", "prometheus_node_targets")
 # Prometheus 2 does not take fallback_scrape_protocol, which the role's jobs have.
 _OLDEST = "3.0"

@@ -24,7 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def registries(options: Mapping[str, Any], tell: Callable[[str], None]) -> Iterator[Callable[[str], Registry]]:
     """Gives the client for a registry's name. Raises ServiceError for options that contradict each other.
 
-    A registry gets the login of the options where it is that of the options, and else what `docker login` left.
+    A registry gets the login of the options if it is that of the options, and else what `docker login` left.
     """
     given = registry_login.given(options)
     clients: dict[str, Registry] = {}
@@ -45,7 +45,7 @@ def registries(options: Mapping[str, Any], tell: Callable[[str], None]) -> Itera
 
 @contextmanager
 def _authority(certificates: str) -> Iterator[str]:
-    """The path of a file with PEM text; empty where there is no text."""
+    """The path of a file with PEM text; empty if there is no text."""
     if not certificates.strip():
         yield ""
         return

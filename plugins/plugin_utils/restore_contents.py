@@ -41,7 +41,7 @@ class ServiceData:
 def of_service(source: Source, manifest: Manifest, service: str, vault: VaultFiles | None) -> ServiceData:
     """What the backup has of a service.
 
-    Raises BackupError where the data is not in the backup, or cannot be decrypted.
+    Raises BackupError if the data is not in the backup, or cannot be decrypted.
     """
     if service not in manifest.services:
         raise BackupError(

@@ -29,7 +29,7 @@ def selects(tag: str, run: Collection[str], skip: Collection[str], inherited: Co
 
 
 def check(tags: Sequence[str], run: Collection[str], skip: Collection[str], inherited: Collection[str]) -> None:
-    """Raises ValueError where --tags and --skip-tags select none of the tags."""
+    """Raises ValueError if --tags and --skip-tags select none of the tags."""
     if not any(selects(tag, run, skip, inherited) for tag in tags):
         options = (("--tags", sorted({*run} - {"all"})), ("--skip-tags", sorted(skip)))
         given = " and ".join(f"{option} {','.join(values)}" for option, values in options if values)

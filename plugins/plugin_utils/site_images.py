@@ -30,7 +30,7 @@ class SiteImage(NamedTuple):
 
 
 def images(variables: HostVariables, hosts: Sequence[str] = ()) -> list[SiteImage]:
-    """The images of hosts of the groups gpu_hosts and monitoring; of all of them where none is named.
+    """The images of hosts of the groups gpu_hosts and monitoring; of all of them if none is named.
 
     Raises ValueError for an empty group and for a variable that cannot be evaluated.
     """

@@ -21,7 +21,7 @@ _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\S*")
 
 
 class Wanted(NamedTuple):
-    """Versions of the packages, none where no host gets the toolkit, and a key as a URL, a path or text."""
+    """Versions of the packages, none if no host gets the toolkit, and a key as a URL, a path or text."""
 
     versions: list[str]
     key: str

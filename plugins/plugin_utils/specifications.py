@@ -63,7 +63,7 @@ class _SecretVariable(TypedDict):
 class Secret(_SecretVariable, total=False):
     """A variable with a password or a dictionary of secrets, whose messages do not show the secrets.
 
-    `file` is the variable with the path of the password's file on the controller, which counts where no password is
+    `file` is the variable with the path of the password's file on the controller, which counts if no password is
     set. `longest` is how many bytes the password has at most.
     """
 

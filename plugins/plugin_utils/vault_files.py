@@ -23,7 +23,7 @@ class VaultFiles:
         return encrypted
 
     def decrypt(self, encrypted: bytes, name: str) -> bytes:
-        """The content. Raises BackupError where the password is another one, or the file is damaged."""
+        """The content. Raises BackupError if the password is another one, or the file is damaged."""
         try:
             return gzip.decompress(self._vault.decrypt(encrypted))
         except (AnsibleError, OSError, EOFError) as error:

@@ -4,7 +4,7 @@ The numbers are those of Grafana 12.4.0, checked against screenshots of windows 
 - A dashboard has 24 columns, 8 pixels apart, and 16 pixels on each side of the page (constants.ts of public/app/core).
 - Beside its title, a panel needs 98 pixels: border, padding, gaps, the icon of the description and the menu
   (PanelChrome.tsx of @grafana/ui). A title that is wider ends in three dots.
-- Around a table are 18 pixels of border and padding, and 8 of a scrollbar where there are many lines.
+- Around a table are 18 pixels of border and padding, and 8 of a scrollbar if there are many lines.
 - Columns without a width share what is left, each of them with `custom.minWidth`, or 150 pixels, at least
   (computeColWidths in TableNG/utils.ts).
 - Around the text of a cell are 13 pixels of padding and border. The arrow of the sorted column takes 18.

@@ -24,7 +24,7 @@ MOST_POINTS = 300
 class Query:
     """One query of a panel, with its variables still in it.
 
-    `panel` is the number that its dashboard knows it by, and `no_value` what it shows where it has no data.
+    `panel` is the number that its dashboard knows it by, and `no_value` what it shows if it has no data.
     """
 
     dashboard: str
@@ -37,7 +37,7 @@ class Query:
 
 
 def item(path: Path) -> Dashboard:
-    """A dashboard of the role as the module takes it; AssertionError where the module would refuse it."""
+    """A dashboard of the role as the module takes it; AssertionError if the module would refuse it."""
     wanted = {"dashboards": {"type": "list", "elements": "dict", "options": options.DASHBOARD}}
     checked = ArgumentSpecValidator(wanted).validate({"dashboards": [yaml.safe_load(path.read_text())]})
     assert not checked.error_messages, checked.error_messages

@@ -23,7 +23,7 @@ def image() -> str:
 
 
 def promtool(folder: Path, *arguments: str) -> str:
-    """Output of promtool in a folder; LabError with what it said where it fails."""
+    """Output of promtool in a folder; LabError with what it said if it fails."""
     user = f"{os.getuid()}:{os.getgid()}"
     start = [
         "docker",

@@ -39,7 +39,7 @@ def start(options: dict[str, Any], kill_at: int = 0, operations: Sequence[str] =
 
 
 def _operate(kill_at: int, operations: Sequence[str], done: list[str]) -> None:
-    """Have the file operations of this process counted."""
+    """Count the file operations of this process."""
 
     def counted(name: str) -> None:
         original = getattr(os, name)

@@ -24,7 +24,7 @@ class FaultTable:
         self._measured.setdefault(fault, []).append((runs, seconds))
 
     def text(self) -> str:
-        """The table; empty where nothing was measured."""
+        """The table; empty if nothing was measured."""
         rows = []
         for fault, tried in self._measured.items():
             ran = " or ".join(sorted({runs for runs, _seconds in tried}, reverse=True))

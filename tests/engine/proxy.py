@@ -94,7 +94,7 @@ class EngineProxy:
         self._server.server_close()
 
     def _words(self, method: str, path: str) -> str:
-        """What a request changes, with `app` for the name of the service; empty where it only asks."""
+        """What a request changes, with `app` for the name of the service; empty if it only asks."""
         if method not in ("POST", "DELETE"):
             return ""
         url = urlsplit(path)

@@ -42,7 +42,7 @@ GPU_HOSTS = {
 # The driver's values for some kinds of GPUs.
 GPUS = {"vgpu": {"virtual": True}, "shared memory": {"memory_mib": None}}
 WITHOUT_GPU = "without-gpus"
-# What verify does not miss where it is empty: the part of the defaults that is about containers with GPUs.
+# What verify does not miss if it is empty: the part of the defaults that is about containers with GPUs.
 OPTIONAL = [
     pattern
     for pattern in role_readme.defaults_of(role_readme.ROLES / "verify")["verify_optional_panels"]

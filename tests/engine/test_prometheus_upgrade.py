@@ -43,7 +43,7 @@ def ask(url, path, **parameters):
 
 
 def value(url, query):
-    """The value of the query's only series; 0 where it has none."""
+    """The value of the query's only series; 0 if it has none."""
     result = ask(url, "query", query=query).get("result")
     return float(result[0]["value"][1]) if result else 0.0
 

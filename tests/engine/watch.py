@@ -30,7 +30,7 @@ class Watch:
         self._thread.start()
 
     def answer(self) -> str | None:
-        """The page as it is now; None where there is no answer."""
+        """The page as it is now; None if there is no answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
         try:
             connection.request("GET", self._path)

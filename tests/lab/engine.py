@@ -23,7 +23,7 @@ def allow_labs() -> None:
 
 
 def ensure() -> None:
-    """Have an engine that answers: the one that is there, else Debian's, installed and started."""
+    """Make sure that an engine answers: the present one, else Debian's, which is installed and started."""
     missing = [tool for tool in ("docker", "debootstrap", "gcc", "gpg", "ssh-keygen") if not shutil.which(tool)]
     answers = succeeds("docker", "info")
     if answers and not missing:

@@ -65,7 +65,7 @@ def address(lab: str, host: str) -> str:
 
 
 def up(lab: str, built: dict[str, str], variables: dict[str, str]) -> dict[str, str]:
-    """Have the three hosts running and answering, from what `images.build_all` built; returns their addresses."""
+    """Start the three hosts from the images of `images.build_all`, wait for answers, and return their addresses."""
     where = folder(lab)
     where.mkdir(parents=True, exist_ok=True)
     key = where / "id_ed25519"

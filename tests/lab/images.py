@@ -1,4 +1,4 @@
-"""The lab's images and packages: built when their sources change, pushed to its registry, the upstream images where
+"""The lab's images and packages: built when their sources change, pushed to its registry, the upstream images if
 their registries answer.
 """
 
@@ -87,7 +87,7 @@ def build(name: str, environment: dict[str, str]) -> str:
 
 
 def need_go() -> None:
-    """LabError where there is no Go to build with."""
+    """LabError if there is no Go to build with."""
     if not shutil.which("go"):
         raise LabError(
             "The lab builds the NVIDIA container toolkit and stand-ins with Go 1.24 or newer,"
@@ -114,7 +114,7 @@ def bases() -> dict[str, str]:
 
 
 def service(folder: str, on: dict[str, str]) -> str:
-    """Name of a service's image: the upstream one where its registry answers, otherwise built on these bases."""
+    """Name of a service's image: the upstream one if its registry answers, otherwise built on these bases."""
     service_image = next(candidate for candidate in SERVICES if candidate.folder == folder)
     if not service_image.needs_gpu and upstream_answers(service_image.image.repository.partition("/")[0]):
         reference = f"{service_image.image.repository}:{service_image.image.tag_of(service_image.image.version)}"

@@ -21,7 +21,7 @@ def ensure_network() -> None:
 
 
 def start(image: str, apt_folder: str) -> str:
-    """Have the services running from this image, and return the registry's address for this machine's engine."""
+    """Run the services from this image, and return the registry's address for this machine's engine."""
     ensure_network()
     labels = f"{image} {apt_folder}"
     if run("docker", "inspect", "--format", '{{index .Config.Labels "lab"}}', NAME, check=False) != labels:
@@ -50,13 +50,13 @@ def start(image: str, apt_folder: str) -> str:
 
 
 def publish(folder: str, name: str) -> None:
-    """Have the web server give a folder as http://apt.lab/NAME/."""
+    """Serve a folder as http://apt.lab/NAME/."""
     run("docker", "exec", NAME, "rm", "-rf", f"/srv/{name}")
     run("docker", "cp", folder, f"{NAME}:/srv/{name}")
 
 
 def registry_answers(address: str, status: int = 200) -> bool:
-    """Whether a registry answers with a status: 200, or 401 where it wants a login."""
+    """Whether a registry answers with a status: 200, or 401 if it wants a login."""
     connection = http.client.HTTPConnection(address, timeout=2)
     try:
         connection.request("GET", "/v2/")

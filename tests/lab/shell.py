@@ -17,7 +17,7 @@ class LabError(Exception):
 
 
 def run(*command: str, environment: dict[str, str] | None = None, check: bool = True) -> str:
-    """Output of a command; LabError with what it said where it fails."""
+    """Output of a command; LabError with what it said if it fails."""
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -62,7 +62,7 @@ def deployed(tmp_path):
 
 
 def validated(image, options, folder):
-    """What the first command that refuses the files says; empty where all accept them."""
+    """What the first command that refuses the files says; empty if all accept them."""
     for command in [options["validate"]["command"], *options["validate"]["further_commands"]]:
         start = [
             "docker",
@@ -126,7 +126,7 @@ def examples():
     """The variables of each example of the documentation with receivers, and the secrets that they name."""
     text = (ROOT / "docs" / "alertmanager.md").read_text()
     loader = type("Loader", (yaml.SafeLoader,), {})
-    # The inventory of the test is plain YAML, where a text is a template.
+    # The inventory of the test is plain YAML, in which a text is a template.
     loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
     secrets = dict.fromkeys(re.findall(r"\bvault_\w+", text), "x")
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)

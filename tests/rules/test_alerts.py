@@ -216,7 +216,7 @@ def test_a_summary_names_host_gpu_and_model(test_rules):
 
 
 def test_failed_notifications_raise_one_alert_for_each_receiver(test_rules):
-    """Alertmanager counts each reason alone, and names the receiver where the role deployed it."""
+    """Alertmanager counts each reason alone, and names the receiver if the role deployed it."""
     labels = {"job": "alertmanager", "host": "monitor1", "integration": "email"}
     receivers = {"to oncall": {"receiver_name": "oncall"}, "to vision": {"receiver_name": "vision"}, "": {}}
     failed = [

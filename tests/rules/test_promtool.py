@@ -98,7 +98,7 @@ def examples():
         block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "alertmanager_receivers:" not in block
     ]
     loader = type("Loader", (yaml.SafeLoader,), {})
-    # The inventory of the test is plain YAML, where a text is a template.
+    # The inventory of the test is plain YAML, in which a text is a template.
     loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
     contents = [yaml.load(block, loader) for block in blocks]  # noqa: S506
     return [{**content, "vault_alertmanager_password": "x", "vault_metrics_token": "x"} for content in contents]

@@ -17,7 +17,7 @@ _NUMBERS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class DefaultImage:
-    """An image as the table has it. `digest` is empty where the image is taken by its tag alone."""
+    """An image as the table has it. `digest` is empty if the image is taken by its tag alone."""
 
     name: str
     repositories: tuple[str, ...]
@@ -36,7 +36,7 @@ class DefaultImage:
         return self.tag.replace("{version}", version)
 
     def newest(self, tags: Iterable[str]) -> str:
-        """The newest version of the image's line among tags of a registry; the table's own where there is no newer one.
+        """The newest version of the image's line among tags of a registry; the table's own if there is no newer one.
 
         Versions have the form of the table's version with other numbers, so a release candidate or a variant does not
         count.

@@ -81,7 +81,7 @@ def _variable(name: str, option: Mapping[str, Any], default: Any, example: Any) 
 
 
 def shown_lines(name: str, shown: Optional[list[Any]]) -> list[str]:
-    """The lines of a default; none where the README does not show it."""
+    """The lines of a default; none if the README does not show it."""
     return _yaml(name, shown[0]) if shown else []
 
 
@@ -90,7 +90,7 @@ def _commented(name: str, example: Any) -> list[str]:
 
 
 def _shown(default: Any) -> Optional[list[Any]]:
-    """The default in a list, or None where it is computed or long."""
+    """The default in a list, or None if it is computed or long."""
     if isinstance(default, str):
         default = _OF_IMAGE.sub(lambda name: image_table.read()[name[1]].version, default)
         computed = "{{" in default and ("|" in default or " if " in default or "(" in default)

@@ -115,7 +115,7 @@ def _tell(text: str) -> None:
 
 
 def main() -> int:
-    """Rewrites the table; 1 where a registry gave no answer."""
+    """Rewrites the table; 1 if a registry gave no answer."""
     connections = Connections()
     update = updated(image_table.FILE.read_text(), Registries(connections).look_up)
     connections.close()

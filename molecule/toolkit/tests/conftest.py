@@ -21,7 +21,7 @@ def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoleOnSpare]:
 
 @pytest.fixture
 def bare(spare: RoleOnSpare, undisturbed_jobs: Callable[[str, str], str]) -> None:
-    """gpu3 without a toolkit. The host is created again where another test left something."""
+    """gpu3 without a toolkit. The host is created again if another test left something."""
     configuration = on(HOST, "cat /etc/docker/daemon.json")
     if packages(HOST) or "nvidia" in configuration or "live-restore" in configuration:
         end_jobs(undisturbed_jobs)

@@ -77,7 +77,7 @@ def hooked_job(installed):
 
 @pytest.fixture
 def idle(installed, undisturbed_jobs):
-    """gpu3 with the toolkit, where no container has GPUs."""
+    """gpu3 with the toolkit, and no container with GPUs."""
     end_jobs(undisturbed_jobs, "job")
 
 
@@ -98,7 +98,7 @@ def unit():
 
 
 def configure(name: str, configuration: dict[str, Any], shown: str) -> None:
-    """Have the engine of a host take a configuration, until it shows this."""
+    """Write the configuration of a host's engine, and wait until the engine shows this."""
     on(name, f"echo '{json.dumps(configuration)}' >/etc/docker/daemon.json && {RELOAD}")
     wait_until(
         lambda: shown in on(name, "docker info --format '{{json .Runtimes}} live-restore: {{.LiveRestoreEnabled}}'"),
@@ -646,7 +646,7 @@ def test_packages_do_not_change_while_a_container_has_gpus_by_the_hook(spare, in
 
 def test_what_a_container_needs_is_not_removed(spare, installed, hooked_job, undisturbed_jobs):
     """Neither the program of its runtime, nor packages whose scripts can take its GPUs. The engine has --gpus only
-    where it started with the toolkit.
+    if it started with the toolkit.
     """
     configure(HOST, {**json.loads(on(HOST, "cat /etc/docker/daemon.json")), "live-restore": True}, "live-restore: true")
     on(HOST, "systemctl restart docker")

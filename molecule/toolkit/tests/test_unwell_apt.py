@@ -1,4 +1,4 @@
-"""The toolkit where apt is not well, and after installations that fail: only its own packages are touched, and the
+"""The toolkit if apt is not well, and after installations that fail: only its own packages are touched, and the
 former ones come back.
 """
 

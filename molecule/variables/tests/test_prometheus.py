@@ -25,7 +25,7 @@ def own(prometheus):
 
 @pytest.fixture
 def inventory_with(tmp_path):
-    """The lab's inventory with variables for a host, which is new where the group does not have it yet."""
+    """The lab's inventory with variables for a host, which is new if the group does not have it yet."""
 
     def write(host, **variables):
         inventory = yaml.safe_load(INVENTORY.read_text())

@@ -37,7 +37,7 @@ class Receivers:
         ]
 
     def mail(self, subject: str) -> str:
-        """The text of the first mail with this subject; empty where none came."""
+        """The text of the first mail with this subject; empty if none came."""
         bodies = [part for mail in self.mails if mail["Subject"] == subject for part in mail.walk()]
         return next((part.get_payload(decode=True).decode() for part in bodies if not part.is_multipart()), "")
 

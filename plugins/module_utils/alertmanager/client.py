@@ -48,7 +48,7 @@ class Client:
         return silences
 
     def write(self, silence: Silence) -> str:
-        """The id of the silence, which is another one where its old silence ended meanwhile."""
+        """The id of the silence, which is another one if its old silence ended meanwhile."""
         body: dict[str, Any] = {
             "matchers": [
                 {"name": name, "value": value, "isRegex": is_regex, "isEqual": is_equal}

@@ -22,7 +22,7 @@ class Requests(NamedTuple):
 
 
 def requests(metrics: str, receivers: list[str]) -> dict[str, Requests]:
-    """The requests of each integration, such as webhook, of these receivers where the metrics have receivers.
+    """The requests of each integration, such as webhook, of these receivers if the metrics have receivers.
 
     An Alertmanager has them with --enable-feature=receiver-name-in-metrics.
     """

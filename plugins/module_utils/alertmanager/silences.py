@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A silence before and after. None means no silence; `before` and `after` are the same where nothing changes."""
+    """A silence before and after. None means no silence; `before` and `after` are the same if nothing changes."""
 
     before: Optional[Silence]
     after: Optional[Silence]

@@ -41,7 +41,7 @@ class _TooLong(Exception):
 
 
 def require_sqlite() -> None:
-    """Raise BackupError where Python on this host cannot copy a database."""
+    """Raise BackupError if Python on this host cannot copy a database."""
     if not SQLITE:
         raise BackupError(MISSING.format(python=sys.executable))
 

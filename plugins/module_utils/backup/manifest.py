@@ -100,14 +100,14 @@ def read(folder: str) -> Manifest:
 
 
 def check(folder: str, manifest: Manifest) -> None:
-    """Raise BackupError where a backup is not complete, or a file is not what the manifest says."""
+    """Raise BackupError if a backup is not complete, or a file is not what the manifest says."""
     if not manifest.complete:
         raise BackupError(f"{folder} is half a backup: the run that made it did not end. Use another backup.")
     check_files(folder, manifest)
 
 
 def check_files(folder: str, manifest: Manifest, advice: str = "Use another backup.") -> None:
-    """Raise BackupError where a file is not what the manifest says."""
+    """Raise BackupError if a file is not what the manifest says."""
     for path, expected in manifest.files.items():
         try:
             digest = digests.of_file(os.path.join(folder, path))

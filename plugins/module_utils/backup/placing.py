@@ -13,7 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.backup.digest
 
 
 def place(folder: str, host: str, staged: list[dict[str, Any]]) -> None:
-    """Put the files into a backup: as hard links where they are on the same file system, so that they take no room."""
+    """Put the files into a backup: as hard links if they are on the same file system, so that they take no room."""
     earlier = store.previous(folder, host)
     for entry in staged:
         path = store.make_folder_of(folder, entry["name"])

@@ -46,7 +46,7 @@ def prepare(service: Service) -> None:
 
 
 def check(service: Service, delivered: list[Delivered]) -> None:
-    """Raise BackupError where a file did not arrive as it is in the backup, or the database is damaged.
+    """Raise BackupError if a file did not arrive as it is in the backup, or the database is damaged.
 
     The caller has the lock of the service, so that no other restore changes the files after this.
     """

@@ -38,7 +38,7 @@ class Service:
 
 
 def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Service:
-    """The service on this host. Raises BackupError where it is not deployed, or is being changed."""
+    """The service on this host. Raises BackupError if it is not deployed, or is being changed."""
     containers = [container for container in map(engine.container, engine.owned(name)) if container]
     existing_volume = engine.volume(volume)
     if len(containers) != 1 or existing_volume is None:
@@ -59,9 +59,9 @@ def find(engine: Engine, name: str, volume: str, secret_key_file: str) -> Servic
 
 
 def refuse_older(service: Service, images: Sequence[str]) -> None:
-    """Raise BackupError where the data is of a newer version than the one that is deployed.
+    """Raise BackupError if the data is of a newer version than the one that is deployed.
 
-    `images` are those of the service's containers at the backup, which are several where an upgrade was interrupted.
+    `images` are those of the service's containers at the backup, which are several if an upgrade was interrupted.
     """
     made, deployed = volume_data.version_of(images), volume_data.version_of([service.container["Config"]["Image"]])
     count = _NUMBERS_OF_FORMAT[service.name]
@@ -73,7 +73,7 @@ def refuse_older(service: Service, images: Sequence[str]) -> None:
 
 
 def require_room(services: list[Service], needed: Mapping[str, int]) -> None:
-    """Raise BackupError where the data does not fit beside the present data, which stays. Volumes may share a disk."""
+    """Raise BackupError if the data does not fit beside the present data, which stays. Volumes may share a disk."""
     disks: dict[int, list[Service]] = {}
     for service in services:
         disks.setdefault(room.device(service.folder), []).append(service)
@@ -84,7 +84,7 @@ def require_room(services: list[Service], needed: Mapping[str, int]) -> None:
 
 
 def _require_sole_user(engine: Engine, name: str, volume: str) -> None:
-    """Raise BackupError where the service does not use the volume, or a running container of somebody else does."""
+    """Raise BackupError if the service does not use the volume, or a running container of somebody else does."""
     users = {user["Names"][0].lstrip("/"): user for user in engine.users_of_volume(volume) if user.get("Names")}
     own = engine.owned(name)
     if not set(own) & set(users):

@@ -14,7 +14,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def require(folder: str, needed: int, subject: str) -> None:
-    """Raise BackupError where the disk of a folder, which may not exist yet, has no room for so many bytes."""
+    """Raise BackupError if the disk of a folder, which may not exist yet, has no room for so many bytes."""
     existing = folder
     while not os.path.isdir(existing):
         existing = os.path.dirname(existing)

@@ -81,7 +81,7 @@ def measure(sources: Sources) -> Measured:
 
 
 def require_room(sources: Sources) -> None:
-    """Raise BackupError where the host has no room for the copy of Grafana's database."""
+    """Raise BackupError if the host has no room for the copy of Grafana's database."""
     folder = sources.volumes.get("grafana")
     if folder and not _no_database(sources):
         room.require(folder, database.size(os.path.join(folder, DATABASE)), "the copy of Grafana's database")
@@ -154,14 +154,14 @@ def _linked(service: str, folder: str) -> list[str]:
 
 
 def _no_database(sources: Sources) -> str:
-    """Why Grafana's database is not in the backup; empty where it is."""
+    """Why Grafana's database is not in the backup; empty if it is."""
     if not sources.database_in_volume:
         return ELSEWHERE
     return "" if sources.secrets else EXCLUDED
 
 
 def _require_grafana(sources: Sources) -> None:
-    """Raise BackupError where there is no database or secret key: no backup without these may replace another."""
+    """Raise BackupError if there is no database or secret key: no backup without these may replace another."""
     folder = sources.volumes.get("grafana")
     if not folder or not sources.secrets:
         return

@@ -81,7 +81,7 @@ def previous(folder: str, host: str) -> Optional[str]:
 
 
 def require_room(folder: str, host: str, staged: Sequence[Mapping[str, Any]], more: int) -> None:
-    """Raise BackupError where the disk has no room for the files that no earlier backup has, and for `more` bytes."""
+    """Raise BackupError if the disk has no room for the files that no earlier backup has, and for `more` bytes."""
     earlier = previous(folder, host)
     known = manifest.read(earlier).files if earlier else {}
     reused = {(name, digest["sha256"]) for name, digest in known.items()}

@@ -38,7 +38,7 @@ def blobs(image: PlatformImage) -> list[str]:
 
 
 def _tar(members: Mapping[str, Union[bytes, str]]) -> Iterator[bytes]:
-    """A tar with texts, and with the content of files where a member is a path."""
+    """A tar with texts, and with the content of files if a member is a path."""
     for name, member in members.items():
         entry = tarfile.TarInfo(name)
         entry.size = len(member) if isinstance(member, bytes) else os.path.getsize(member)

@@ -88,7 +88,7 @@ def _fetch(registry: Registry, repository: str, digest: str, size: int, partial:
 
 
 def upload(registry: Registry, repository: str, digest: str, path: str, arrived: Arrived) -> bool:
-    """Send the blob of a file, and return False where the registry had it already."""
+    """Send the blob of a file, and return False if the registry had it already."""
     if registry.has(repository, "blobs", digest):
         arrived(os.path.getsize(path))
         return False

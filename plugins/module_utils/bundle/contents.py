@@ -20,7 +20,7 @@ class PlatformImage(TypedDict):
     """An image for one platform, such as linux/amd64.
 
     `manifest` and `config` are digests, `blobs` the digests of the config and the layers. `size` counts the bytes of
-    the blobs, `unpacked_size` those of the layers after decompression (0 where it is not known).
+    the blobs, `unpacked_size` those of the layers after decompression (0 if it is not known).
     """
 
     platform: str
@@ -135,9 +135,9 @@ def begin(folder: str, collection: str) -> Contents:
 
 
 def update(folder: str, collection: str, **changed: Any) -> Contents:
-    """Set keys of the bundle in a folder, which is made where it is missing. Raises BundleError or OSError.
+    """Set keys of the bundle in a folder, which is made if it is missing. Raises BundleError or OSError.
 
-    Where the keys are as they were, the file is left as it is.
+    If the keys are as they were, the file is left as it is.
     """
     fresh = new(collection)
     old = read(folder) if exists(folder) else None

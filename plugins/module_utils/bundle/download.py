@@ -57,7 +57,7 @@ class ImageDownload:
         return {"reference": text, "digest": top.digest, "reduced": reduced, "platforms": images}
 
     def _reduced(self, index: dict[str, Any], kept: Sequence[oci.Descriptor], top: Manifest) -> str:
-        """The digest of what stands for the index where only some of its platforms are kept."""
+        """The digest of what stands for the index if only some of its platforms are kept."""
         if len(kept) == len(index["manifests"]):
             return top.digest
         if len(kept) == 1:

@@ -29,7 +29,7 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file by its path in the repository, with the size (-1 where it is not listed) and the hash in the list."""
+    """A file by its path in the repository, with the size (-1 if it is not listed) and the hash in the list."""
 
     path: str
     size: int
@@ -37,13 +37,13 @@ class ListedFile:
     digest: str
 
     def problem(self, content: bytes) -> str:
-        """What is wrong with a content; empty where nothing is."""
+        """What is wrong with a content; empty if nothing is."""
         if self.size not in (-1, len(content)):
             return f"{self.path} has {len(content)} bytes, and the signed list says {self.size}"
         return self.digest_problem(hashlib.new(self.algorithm, content).hexdigest())
 
     def digest_problem(self, digest: str) -> str:
-        """What is wrong with a content of this hash; empty where nothing is."""
+        """What is wrong with a content of this hash; empty if nothing is."""
         if digest == self.digest:
             return ""
         return f"{self.path} is not the file of the signed list: {self.algorithm} {digest} instead of {self.digest}"

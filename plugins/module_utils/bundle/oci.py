@@ -49,7 +49,7 @@ def platform_name(platform: dict[str, str]) -> str:
 
 
 def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], reference: str) -> list[Descriptor]:
-    """The manifests of an index for platforms, in this order. Raises BundleError where one is missing."""
+    """The manifests of an index for platforms, in this order. Raises BundleError if one is missing."""
     chosen = []
     for platform in platforms:
         names = [platform_name(manifest.get("platform") or {}) for manifest in manifests]

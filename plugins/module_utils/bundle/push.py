@@ -14,7 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.clie
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.errors import RegistryError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.registry.reference import Reference
 
-# Registries answer one of these where an index names manifests that they do not have.
+# Registries answer one of these if an index names manifests that they do not have.
 _INCOMPLETE = (400, 404)
 
 
@@ -50,7 +50,7 @@ def push(
 
 
 def _digest(registry: Registry, repository: str, tag: str) -> str:
-    """What the registry calls by a tag; empty where it has none."""
+    """What the registry calls by a tag; empty if it has none."""
     try:
         return registry.manifest(repository, tag, PUSH).digest
     except RegistryError as error:

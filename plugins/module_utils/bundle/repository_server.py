@@ -86,7 +86,7 @@ class RepositoryServer:
             client.close()
 
     def _chunks(self, path: str, offset: int) -> Iterator[tuple[int, bytes]]:
-        """The content from an offset on, each piece with its own offset, which is 0 where the server starts over."""
+        """The content from an offset on, each piece with its own offset, which is 0 if the server starts over."""
         attempt = 1
         while True:
             answer, reason = None, ""

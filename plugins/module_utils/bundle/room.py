@@ -12,7 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.progre
 
 # A disk that is nearly full stops jobs.
 SPARE_BYTES = 1000**3
-# By how much layers grow at most where it is not known.
+# By how much layers grow at most if it is not known.
 _GROWTH = 5
 
 
@@ -25,12 +25,12 @@ class Folder(NamedTuple):
 
 
 def unpacked_size(image: PlatformImage) -> int:
-    """The bytes of an image's layers after decompression, guessed where they are not known."""
+    """The bytes of an image's layers after decompression, guessed if they are not known."""
     return image["unpacked_size"] or image["size"] * _GROWTH
 
 
 def problem(host: str, images: Sequence[PlatformImage], transferred: int, transfer: Folder, data: Folder) -> str:
-    """What is too small, as a sentence; empty where nothing is.
+    """What is too small, as a sentence; empty if nothing is.
 
     `transferred` are the bytes that the transfer folder has already. An engine keeps a copy of the archive in its data
     folder while it loads, or for as long as it has the image.

@@ -39,7 +39,7 @@ def write(folder: str) -> bool:
 
 
 def check(folder: str, needed: Collection[str]) -> None:
-    """Raises BundleError where files of the bundle are missing, differ from SHA256SUMS or lie elsewhere.
+    """Raises BundleError if files of the bundle are missing, differ from SHA256SUMS or lie elsewhere.
 
     SHA256SUMS must have the `needed` files, since a copy that was interrupted may have a part of it.
     """
@@ -72,7 +72,7 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _problem(folder: str, line: str) -> str:
-    """What is wrong with the file that a line names; empty where nothing is."""
+    """What is wrong with the file that a line names; empty if nothing is."""
     expected, _spaces, path = line.partition("  ")
     source = os.path.join(folder, path)
     if os.path.realpath(source) != f"{os.path.realpath(folder)}/{path}":

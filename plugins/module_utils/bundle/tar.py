@@ -15,7 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.bundle.progre
 
 
 def write(folder: str, path: str) -> bool:
-    """Write the tar of a bundle; returns False where it is newer than SHA256SUMS already.
+    """Write the tar of a bundle; returns False if it is newer than SHA256SUMS already.
 
     The blobs are compressed, so the tar is not. Raises BundleError or OSError.
     """

@@ -128,7 +128,7 @@ def files_of(folder: str, kind: str, version: str) -> list[str]:
 
 
 def _check_key(contents: repository.Repository, path: str) -> None:
-    """Raises BadRepository where the key in a file did not sign the indices, and OSError."""
+    """Raises BadRepository if the key in a file did not sign the indices, and OSError."""
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
     try:

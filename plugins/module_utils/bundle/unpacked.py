@@ -10,7 +10,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def size_of(path: str, media_type: str) -> int:
-    """Bytes of a layer after decompression; 0 where it is not gzip alone."""
+    """Bytes of a layer after decompression; 0 if it is not gzip alone."""
     if not media_type.endswith("gzip"):
         return 0
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""Writes the changes of a plan, one after the other, one request each where the API allows."""
+"""Writes the changes of a plan, one after the other, one request each if the API allows."""
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import plan, present, writes
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.change import Change
@@ -34,7 +34,7 @@ def apply(
 
     Without `write`, an object in a folder that failed has its `error` set, as in a run, and nothing is written.
 
-    One object's failure does not stop the others, but the content of a folder that failed is left out. Where the server
+    One object's failure does not stop the others, but the content of a folder that failed is left out. If the server
     refuses the credentials or no longer answers, the rest is left out.
     """
     run = _Run(client, wanted, existing, write)
@@ -119,7 +119,7 @@ def _parent_before(change: Change) -> str:
 def _settle(client: Client, change: Change, wanted: Declared, existing: present.Present) -> None:
     """Write until the object is as declared: after a conflict again, after a server error with growing pauses.
 
-    Where somebody else, such as the same task on another host, has made the change, the change is theirs.
+    If somebody else, such as the same task on another host, has made the change, the change is theirs.
     """
     current, tries, is_own, repeats_own = change, 1, False, False
     while current.changed:

@@ -25,10 +25,10 @@ class Report(TypedDict):
 
 @dataclass
 class Change:
-    """What happens to one object, what is sent, and how the object looks before and after. `error` stands where it
+    """What happens to one object, what is sent, and how the object looks before and after. `error` says why it
     could not be done.
 
-    `item` is what was asked for; it is planned again where the server turns out to be different from what was read.
+    `item` is what was asked for; it is planned again if the server turns out to be different from what was read.
     `recreate` says that the server cannot update the object, so that it is removed and created. `takes_name_of` is the
     uid of a datasource that has the name until it is renamed later in the run.
     """
@@ -74,6 +74,6 @@ class Change:
 
 
 def _join(url: str, path: str) -> str:
-    """The address of a path, which Grafana gives with its sub-path where it has one."""
+    """The address of a path, which Grafana gives with its sub-path if it has one."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{path}" if parts.path and path.startswith(f"{parts.path}/") else url + path

@@ -42,13 +42,13 @@ def shortest_refresh(changes: list[Change]) -> Optional[Change]:
 
 
 def _refresh(change: Change) -> Optional[float]:
-    """Seconds after which the dashboard that is about to be written refreshes; None where it does not."""
+    """Seconds after which the dashboard that is about to be written refreshes; None if it does not."""
     refresh = (change.body.get("dashboard") or {}).get("refresh")
     return desired.seconds(refresh) if isinstance(refresh, str) else None
 
 
 def refuse_refresh(change: Change, minimum: str) -> None:
-    """Raise GrafanaError where a dashboard refreshes more often than the server allows."""
+    """Raise GrafanaError if a dashboard refreshes more often than the server allows."""
     least, refresh = desired.seconds(minimum), _refresh(change)
     if least is not None and refresh is not None and refresh < least:
         raise GrafanaError(

@@ -29,7 +29,7 @@ _SIMILARITY = 0.85
 
 
 def panel_types(settings: Json) -> set[str]:
-    """Ids of the panel plugins in the answer to /api/frontend/settings; empty where the server does not say."""
+    """Ids of the panel plugins in the answer to /api/frontend/settings; empty if the server does not say."""
     listed = settings.get("panels")
     if not isinstance(listed, dict):
         return set()
@@ -38,7 +38,7 @@ def panel_types(settings: Json) -> set[str]:
 
 
 def installed_datasource_types(plugins: Any) -> set[str]:
-    """Ids in the answer to /api/plugins?type=datasource; empty where the server does not say."""
+    """Ids in the answer to /api/plugins?type=datasource; empty if the server does not say."""
     listed = plugins if isinstance(plugins, list) else []
     return {plugin["id"] for plugin in listed if isinstance(plugin, dict) and isinstance(plugin.get("id"), str)}
 
@@ -62,7 +62,7 @@ def check_panels_of(every_panel: list[Json], types: set[str]) -> tuple[list[str]
 
 
 def known_datasource_type(datasource_type: str, types: set[str]) -> Optional[str]:
-    """The id by which the server knows a datasource plugin; None where the plugin is not installed."""
+    """The id by which the server knows a datasource plugin; None if the plugin is not installed."""
     return next((known for known in datasource_types.ids(datasource_type) if known in types), None)
 
 

@@ -31,6 +31,6 @@ def check(client: Client, changes: list[Change]) -> None:
 
 
 def _permissions(client: Client) -> dict[str, Any]:
-    """The scopes of each permission of the account; nothing where the server does not say."""
+    """The scopes of each permission of the account; nothing if the server does not say."""
     answer = client.get_if_allowed(_PATH)
     return answer if isinstance(answer, dict) else {}

@@ -55,7 +55,7 @@ class Client:
         return self._http.count
 
     def wait(self, seconds: int) -> str:
-        """Wait until Grafana and its database answer; returns Grafana's version, empty where the server hides it."""
+        """Wait until Grafana and its database answer; returns Grafana's version, empty if the server hides it."""
         deadline = time.monotonic() + seconds
         while True:
             is_of_proxy = False
@@ -85,7 +85,7 @@ class Client:
         return self._request("GET", path)
 
     def get_if_allowed(self, path: str) -> Any:
-        """GET `path`; None also where the server does not give it, such as to an account without the permission."""
+        """GET `path`; None also if the server does not give it, such as to an account without the permission."""
         try:
             return self.get(path)
         except (NotAllowed, NotReachable):
@@ -94,7 +94,7 @@ class Client:
             return None
 
     def web_settings(self) -> Json:
-        """The settings that the web pages get; empty where the server does not give them. They are read once."""
+        """The settings that the web pages get; empty if the server does not give them. They are read once."""
         if self._web_settings is None:
             answer = self.get_if_allowed("/api/frontend/settings")
             self._web_settings = answer if isinstance(answer, dict) else {}
@@ -159,7 +159,7 @@ class Client:
         tries: int = retries.TRIES,
         headers: Optional[dict[str, str]] = None,
     ) -> http_client.Response:
-        """The answer to a request. Raises GrafanaError where another try cannot help, and the HTTP client's error where
+        """The answer to a request. Raises GrafanaError if another try cannot help, and the HTTP client's error if
         it may.
         """
         policy = retries.policy(method, path, tries)
@@ -191,9 +191,9 @@ class Client:
         raise refusals.error(answer, refusals.Request(method, path, self.url, self._http.proxy), self._account)
 
     def _check_login(self) -> None:
-        """Raise NotAllowed where 403 does not mean a missing permission, or 401 a login that was not looked at.
+        """Raise NotAllowed if 403 does not mean a missing permission, or 401 a login that was not looked at.
 
-        Grafana also answers so where the organization does not exist, and where basic authentication is disabled and
+        Grafana also answers so if the organization does not exist, and if basic authentication is disabled and
         anonymous access enabled. The list of the account's organizations needs a login and no permission; it is read
         once.
         """

@@ -14,7 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.answe
 OF_THE_SERVER = ("id", "version", "iteration", "gnetId", "__inputs", "__requires", "__elements")
 # Grafana raises it when it migrates a dashboard, and what the dashboard means does not change by that.
 _MIGRATED = ("schemaVersion",)
-# What Grafana adds by itself, where it is not asked for: the version of a panel's plugin, ids, what was last chosen for
+# What Grafana adds by itself, if it is not asked for: the version of a panel's plugin, ids, what was last chosen for
 # a variable.
 _ADDED = ("id", "pluginVersion", "current", "options")
 _TRUE_WHERE_ABSENT = (

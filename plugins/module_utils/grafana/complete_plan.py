@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The plan with the facts that are asked for only where something changes. What they concern is planned again."""
+"""The plan with the facts that are asked for only if something changes. What they concern is planned again."""
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
     declared,
@@ -28,7 +28,7 @@ def make(client: Client, wanted: declared.Declared, existing: present.Present, a
 def _complete_datasources(
     client: Client, changes: list[Change], wanted: declared.Declared, existing: present.Present
 ) -> None:
-    """Plan again with the whole datasource where one changes of which only the list was read."""
+    """Plan again with the whole datasource if one changes of which only the list was read."""
     for number, change in enumerate(changes):
         is_written_over = change.kind == "datasource" and change.body and change.action != "created"
         if is_written_over and "version" not in existing.datasources[change.uid]:

@@ -19,7 +19,7 @@ _WHOLE = re.compile(r"\$(\w+)|\[\[(\w+)(?::\w+)?\]\]|\$\{([^}]+?)(?::\w+)?\}")
 
 
 def objects(value: Any) -> list[Json]:
-    """The objects of a list; none where it is not a list."""
+    """The objects of a list; none if it is not a list."""
     return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 

@@ -75,7 +75,7 @@ def _mark(item: declared.Dashboard, folder: str, stored_tags: Any, wanted: decla
     owner = wanted.owner or ""
     own = mark.of(owner, item["uid"], folder)
     kept = mark.kept(stored_tags, owner)
-    # Where the folder is left as it is, so is the mark: a dashboard that somebody moved is theirs to remove.
+    # If the folder is left as it is, so is the mark: a dashboard that somebody moved is theirs to remove.
     if kept and (kept == own or item["folder_uid"] is None):
         return kept
     folders = {other["uid"] for other in wanted.folders if other["state"] == "present"}

@@ -22,7 +22,7 @@ SECRETS_VERSION_KEY = "ansibleSecretsVersion"
 SECRET_KEY_KEY = "ansibleSecretKey"
 # Followed by a number that the name and the value of a header have in common.
 _HEADER_NAME, _HEADER_VALUE = "httpHeaderName", "httpHeaderValue"
-# What a PUT resets where it is left out.
+# What a PUT resets if it is left out.
 _REPEATED = (
     *("name", "type", "url", "access", "user", "database", "basicAuth", "basicAuthUser"),
     *("withCredentials", "isDefault", "jsonData", "version"),
@@ -83,7 +83,7 @@ def _wanted(item: declared.Datasource, owner: Optional[str], secret_key: Optiona
         "url": item["url"],
         "user": item["user"],
         "database": item["database"],
-        # Grafana keeps the name of a user where an empty one is sent, so that only basicAuth can be compared.
+        # Grafana keeps the name of a user if an empty one is sent, so that only basicAuth can be compared.
         "basicAuthUser": item["basic_auth_user"] or None,
         "isDefault": item["is_default"],
     }
@@ -115,9 +115,9 @@ def _compare(planned: Change, item: declared.Datasource, stored: Optional[answer
 
 
 def _secrets(item: declared.Datasource, stored: Optional[answers.Datasource], recreate: bool) -> dict[str, str]:
-    """What is done to which secret: set where it is missing, removed if null.
+    """What is done to which secret: set if it is missing, removed if null.
 
-    Rotated where secrets_version changes, or the user or header that the secret belongs to.
+    Rotated if secrets_version changes, or the user or header that the secret belongs to.
     """
     have = _names_of_secrets(stored or {})
     version = ((stored or {}).get("jsonData") or {}).get(SECRETS_VERSION_KEY)

@@ -182,7 +182,7 @@ Item = Union[Datasource, Folder, Dashboard]
 class Declared:
     """All that a task declares. `owner` marks it, and `prune` removes what has the mark and is not declared.
 
-    `secret_key` identifies the key with which Grafana encrypts secrets, where it is known.
+    `secret_key` identifies the key with which Grafana encrypts secrets, if it is known.
     """
 
     datasources: list[Datasource] = field(default_factory=list)

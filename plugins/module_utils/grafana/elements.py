@@ -49,7 +49,7 @@ def _has_identity(element: Any, identities: Sequence[str]) -> bool:
 
 
 def _unique(elements: list[Any], name: str, taken: set[int]) -> dict[str, int]:
-    """The indexes of elements by what they have as `name`, where no other element has the same."""
+    """The indexes of elements by what they have as `name`, if no other element has the same."""
     indexes: dict[str, list[int]] = {}
     for index, element in enumerate(elements):
         value = element.get(name) if isinstance(element, dict) else None

@@ -16,7 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.decla
 
 
 def limits(shown: ShownAs) -> Json:
-    """Ends of the axis and decimal places, where they are given."""
+    """Ends of the axis and decimal places, if they are given."""
     given = {"min": shown.get("min"), "max": shown.get("max"), "decimals": shown.get("decimals")}
     return {key: value for key, value in given.items() if value is not None}
 

@@ -110,7 +110,7 @@ def _dashboard(
 def _element(
     client: Client, uid: str, elements: dict[str, Optional[Json]], warn: Callable[[str], None]
 ) -> Optional[Json]:
-    """A library panel, read once; None where the server does not have it, or it cannot be read."""
+    """A library panel, read once; None if the server does not have it, or it cannot be read."""
     if uid not in elements:
         elements[uid] = None
         try:

@@ -55,7 +55,7 @@ def _placeholder(name: str) -> str:
 def fill(dashboard: Json, export: Json, given: Json, datasource_uid: str, types: Mapping[str, str]) -> Json:
     """The dashboard with every input of the export filled in and every datasource of `given` replaced.
 
-    A datasource input that is not given is `datasource_uid`, where the type fits. `export` has the library panels too
+    A datasource input that is not given is `datasource_uid`, if the type fits. `export` has the library panels too
     that stay references in the dashboard.
     """
     declared = _declared(export)
@@ -88,9 +88,9 @@ def fill(dashboard: Json, export: Json, given: Json, datasource_uid: str, types:
 def _refuse_other_types(
     dashboard: Json, unmapped: dict[str, str], datasource_uid: str, types: Mapping[str, str]
 ) -> None:
-    """Raise GrafanaError where `datasource_uid` cannot answer the queries of an input that is not given."""
+    """Raise GrafanaError if `datasource_uid` cannot answer the queries of an input that is not given."""
     known = {_DEFAULT: _DEFAULT, **types, **references.variable_types(dashboard)}
-    # Where the account may not read its type, the datasource has one type all the same: Prometheus if that is needed.
+    # If the account may not read its type, the datasource has one type all the same: Prometheus if that is needed.
     possible = sorted(unmapped.values(), key=lambda plugin: not references.fits(plugin, _DEFAULT))
     actual = known.get(datasource_uid) or next(iter(possible), "")
     needed = [

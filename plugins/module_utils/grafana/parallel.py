@@ -17,7 +17,7 @@ _LEFT_OUT = RuntimeError("left out")
 def each(
     workers: Sequence[Callable[[Value], Result]], values: Sequence[Value], is_tolerated: Callable[[Exception], bool]
 ) -> list[Union[Result, Exception]]:
-    """The results for the values in their order, with the error where a worker raised one; a thread for each worker.
+    """The results for the values in their order, with the error if a worker raised one; a thread for each worker.
 
     An error for which `is_tolerated` returns False ends the work and is raised.
     """

@@ -12,7 +12,7 @@ _DENIAL = re.compile("forbidden|denied|not authorized|permission", re.IGNORECASE
 
 
 def named(message: str, method: str, path: str) -> str:
-    """Grafana's message of a denial, with the permission where Grafana does not name it.
+    """Grafana's message of a denial, with the permission if Grafana does not name it.
 
     A check inside of Grafana, such as that of a folder, only says that the access is denied.
     """
@@ -23,7 +23,7 @@ def named(message: str, method: str, path: str) -> str:
 
 
 def of(method: str, path: str) -> str:
-    """The permission that a request needs; empty where it is not known."""
+    """The permission that a request needs; empty if it is not known."""
     parts = path.partition("?")[0].split("/")
     kind = parts[2] if len(parts) > 2 and parts[1] == "api" else ""
     if kind not in ("datasources", "folders", "dashboards") or method not in _VERBS:

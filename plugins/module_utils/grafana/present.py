@@ -32,7 +32,7 @@ class Present:
 
     `datasources` and `folders` are all there are, by uid, `dashboards` those that were asked for or may be pruned.
     Listed datasources lack their version and what concerns secrets; those that were asked for with either are whole.
-    `hits` are what Grafana's search finds: folders and dashboards where something may be removed, otherwise the
+    `hits` are what Grafana's search finds: folders and dashboards if something may be removed, otherwise the
     folders. `errors` are those of objects that cannot be read, by kind and uid. `hidden` are those of folders that are
     missing, or that the account may not read. `forbids_datasources` is the error if the account may not list the
     datasources. `managers` are the tools that manage objects that a change overwrites. `uids_of_folders` are the
@@ -87,7 +87,7 @@ def read(client: Client, wanted: declared.Declared) -> Present:
 
 
 def marked_hits(wanted: declared.Declared, hits: list[answers.Hit]) -> list[answers.Hit]:
-    """The dashboards that the search shows with their mark, where `prune` may remove them."""
+    """The dashboards that the search shows with their mark, if `prune` may remove them."""
     owner = wanted.owner if wanted.prune else None
     return [
         hit
@@ -167,7 +167,7 @@ def read_dashboard(client: Client, present: Present, uid: str) -> None:
 
 
 def _read_converted(client: Client, present: Present, uid: str, error: GrafanaError) -> None:
-    """Read a dashboard of Grafana's v2 schema as a classic one, where that is what the error says."""
+    """Read a dashboard of Grafana's v2 schema as a classic one, if that is what the error says."""
     converted: Optional[answers.Dashboard] = None
     try:
         converted = schema_v2.dashboard(client, uid, error)

@@ -96,7 +96,7 @@ def _undeclared_hits(wanted: declared.Declared, present: Present, asked: list[Ch
 
 
 def _reason_to_spare(owner: str, hit: answers.Hit, present: Present) -> str:
-    """Why the dashboard is left as it is; empty where it is the owner's.
+    """Why the dashboard is left as it is; empty if it is the owner's.
 
     The search may lag behind, so the dashboard itself counts.
     """

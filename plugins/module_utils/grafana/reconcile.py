@@ -42,7 +42,7 @@ class _Outcome(TypedDict):
 
 
 class Result(_Outcome, total=False):
-    """What the modules return. `failed` and `msg` are there where an object failed, `diff` where it was asked for."""
+    """What the modules return. If an object failed, they have `failed` and `msg`. `diff` is returned on request."""
 
     spared: list[prune.Spared]
     diff: list[dict[str, str]]

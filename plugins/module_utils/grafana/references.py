@@ -111,7 +111,7 @@ def _advice(name: str, replaceable_names: set[str]) -> str:
 
 
 def _holders(model: Json) -> list[Json]:
-    """What has a datasource, where it may be text: elsewhere a plugin may call something else `datasource`."""
+    """The parts of a model whose `datasource` may be text. Elsewhere, a plugin may give that name another use."""
     panels = contents.every_panel(model)
     targets = [target for panel in panels for target in contents.objects(panel.get("targets"))]
     annotations = model.get("annotations")

@@ -136,7 +136,7 @@ def _is_without_login(answer: http_client.Response) -> bool:
 
 
 def no_organization(org_id: int, organizations: list[Any], account: Account) -> Optional[NotAllowed]:
-    """The error where the account is in other organizations than the one that was asked for."""
+    """The error if the account is in other organizations than the one that was asked for."""
     if org_id in [organization.get("orgId") for organization in organizations]:
         return None
     names = [f"{organization.get('orgId')} ({organization.get('name')})" for organization in organizations]

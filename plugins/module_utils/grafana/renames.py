@@ -28,7 +28,7 @@ def _frees_name(item: declared.Datasource, present: Present) -> bool:
 def in_order(changes: list[Change]) -> list[Change]:
     """The changes of datasources in an order in which each name is free when it is taken.
 
-    Where names move in a circle, one change records whose name it takes before the other gives the name up.
+    If names move in a circle, one change records whose name it takes before the other gives the name up.
     """
     holders = {change.before["name"]: change for change in changes if _renames(change)}
     _fail_with_holder(changes, holders)
@@ -51,7 +51,7 @@ def _renames(change: Change) -> bool:
 
 
 def _holder(change: Change, holders: dict[str, Change]) -> Optional[Change]:
-    """The change of the datasource that has the name now; None where the name is free or the datasource's own."""
+    """The change of the datasource that has the name now; None if the name is free or the datasource's own."""
     holder = holders.get(change.name)
     return None if holder is change or change.error else holder
 

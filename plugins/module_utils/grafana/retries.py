@@ -23,7 +23,7 @@ def policy(method: str, path: str, tries: int = TRIES) -> http_client.Retries:
     if path.startswith(_PASSED_ON):
         statuses: tuple[int, ...] = (429,)
     elif method == "GET":
-        # Where SQLite is locked for longer than Grafana waits, a read gets 500 and no more than "InternalError".
+        # If SQLite is locked for longer than Grafana waits, a read gets 500 and no more than "InternalError".
         statuses = (*_STATUSES, 500)
     else:
         statuses = _STATUSES

@@ -14,7 +14,7 @@ _SALT = b"mlops.gpu_monitoring secret_key"
 
 
 def identify(path: Optional[str], may_be_missing: bool) -> Optional[str]:
-    """What tells the key in a file from another one without giving it away; None where there is no file."""
+    """What tells the key in a file from another one without giving it away; None if there is no file."""
     if path is None:
         return None
     try:

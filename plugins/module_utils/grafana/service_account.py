@@ -87,7 +87,7 @@ class ServiceAccount:
             made = self._client.post(PATH, dict(wanted), tries=1)
             account = made or self._existing()
         except NotReachable:
-            # The answer may be lost where Grafana made the account.
+            # The answer may be lost if Grafana made the account.
             account = self._existing()
         except GrafanaError as error:
             if ALREADY_EXISTS not in str(error):

@@ -24,7 +24,7 @@ _NO_CERTIFICATE = ("no required ssl certificate", "the ssl certificate error")
 
 
 def lasting(error: http_client.HttpError, method: str, path: str, url: str) -> Optional[GrafanaError]:
-    """The error where another try cannot help; None where it may."""
+    """The error if another try cannot help; None if it may."""
     if isinstance(error, http_client.BadFile):
         advice = f"Give {error.option} a PEM file on the host that runs the module."
         return NotReachable(f"{error.option}: {error}. {advice}")
@@ -55,7 +55,7 @@ def _refused_by_tls(problem: str, url: str) -> GrafanaError:
 
 
 def misdirected(answer: http_client.Response, url: str) -> Optional[GrafanaError]:
-    """The error where the answer says that the request has come to a port of HTTPS, or without a certificate."""
+    """The error if the answer says that the request has come to a port of HTTPS, or without a certificate."""
     text = answer.text.lower() if answer.status == 400 else ""
     if any(words in text for words in _PLAIN_HTTP):
         return GrafanaError(f"url: {url} speaks HTTPS. Write https:// in url, or give the port of HTTP.")
@@ -67,7 +67,7 @@ def misdirected(answer: http_client.Response, url: str) -> Optional[GrafanaError
 
 
 def after(seconds: int, problem: str, url: str, proxy: str, is_of_proxy: bool) -> GrafanaError:
-    """The error where Grafana did not answer in time. A proxy that takes no connection says nothing about Grafana."""
+    """The error if Grafana did not answer in time. A proxy that takes no connection says nothing about Grafana."""
     time = f"after {seconds} s: {problem}."
     advice = "Correct http_proxy, https_proxy or no_proxy in the module's environment, or set use_proxy to false."
     if is_of_proxy:

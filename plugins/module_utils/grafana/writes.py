@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""The requests that write one object. Each function returns whether it wrote: False where somebody else was first."""
+"""The requests that write one object. Each function returns whether it wrote: False if somebody else was first."""
 
 import time
 from typing import Any
@@ -29,7 +29,7 @@ def write(client: Client, change: Change, existing: Present) -> bool:
 
 
 def must_exist(answer: Any) -> Any:
-    """The answer; raises GrafanaError where the server answered 404."""
+    """The answer; raises GrafanaError if the server answered 404."""
     if answer is None:
         raise GrafanaError("the server answers that it no longer exists. Run again.")
     return answer
@@ -60,7 +60,7 @@ def _write_folder(client: Client, change: Change) -> bool:
 
 
 def _parent(client: Client, path: str, wanted: str) -> str:
-    """The parent of a folder that was just made; the wanted one where the account may not read the folder."""
+    """The parent of a folder that was just made; the wanted one if the account may not read the folder."""
     try:
         return must_exist(client.get(path)).get("parentUid") or ""
     except Forbidden:
@@ -68,7 +68,7 @@ def _parent(client: Client, path: str, wanted: str) -> str:
 
 
 def _refuse_to_lose(client: Client, uid: str) -> None:
-    """Raise GrafanaError where the folder holds what the search did not show, such as library panels.
+    """Raise GrafanaError if the folder holds what the search did not show, such as library panels.
 
     What was just removed may still count for a while.
     """
@@ -94,7 +94,7 @@ def _write_datasource(client: Client, change: Change, existing: Present) -> bool
 
 def _put_or_post(client: Client, change: Change, path: str, existing: Present) -> None:
     if change.action != "created" and not change.recreate:
-        # The version is another one than planned where the datasource gave its name up meanwhile.
+        # The version is another one than planned if the datasource gave its name up meanwhile.
         must_exist(client.put(path, {**change.body, "version": existing.datasources[change.uid].get("version")}))
         return
     if change.recreate:

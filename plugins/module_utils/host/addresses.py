@@ -15,7 +15,7 @@ from typing import NamedTuple, TypedDict
 
 # https://man7.org/linux/man-pages/man7/netdevice.7.html
 _SIOCGIFCONF, _SIOCGIFNETMASK = 0x8912, 0x891B
-# The size of `struct ifreq`, whose union is 24 bytes where pointers have 8.
+# The size of `struct ifreq`, whose union is 24 bytes if pointers have 8.
 _ENTRY = 40 if struct.calcsize("P") == 8 else 32
 
 
@@ -47,7 +47,7 @@ class _Found(NamedTuple):
 
 
 def ask(root: str = "/") -> AddressState:
-    """The addresses of this host; none where the system is not Linux."""
+    """The addresses of this host; none if the system is not Linux."""
     if not sys.platform.startswith("linux"):
         return {"own": [], "nonlocal_bind": False}
     own: list[InterfaceAddress] = []

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 
 class Capacity(TypedDict):
-    """What a host has, in bytes; 0 where it is not known."""
+    """What a host has, in bytes; 0 if it is not known."""
 
     memory: int
     engine_disk: int

@@ -11,7 +11,7 @@ from typing import IO, NamedTuple, Optional, Protocol
 
 from ansible.module_utils.basic import AnsibleModule
 
-# What timeout and shells end with where a program takes too long or cannot be run.
+# What timeout and shells end with if a program takes too long or cannot be run.
 TIMED_OUT, NOT_RUN = 124, 127
 _LOCALE = {"LC_ALL": "C.UTF-8"}
 

@@ -22,16 +22,16 @@ _TARGETS = {
     "dcgm_exporter": "prometheus_gpu_targets",
     "node_exporter": "prometheus_node_targets",
 }
-# Says who has a port of an address; empty where nobody has it.
+# Says who has a port of an address; empty if nobody has it.
 Holder = Callable[[str, int], str]
 
 
 @dataclass(frozen=True)
 class PlannedService:
-    """A container that a run is about to make, and the port that it publishes; `port` is 0 where it publishes none.
+    """A container that a run is about to make, and the port that it publishes; `port` is 0 if it publishes none.
 
     Other containers of the network reach it by the name of the service.
-    `own_volume` is the volume with its data, where it may not be another owner's.
+    `own_volume` is the volume with its data, if it may not be another owner's.
     """
 
     role: str
@@ -56,7 +56,7 @@ class ExistingContainer:
 
 
 def existing_containers(docker_host: str) -> list[ExistingContainer]:
-    """All containers of the host; none where no engine answers."""
+    """All containers of the host; none if no engine answers."""
     try:
         listed = docker_socket.Api(docker_host).get("/containers/json", {"all": True})
     except OSError:
@@ -96,7 +96,7 @@ def foreign_volumes(docker_host: str, planned: Iterable[PlannedService]) -> list
 
 
 def _remembered_volumes(service: str) -> list[str]:
-    """The volumes that a service had before; none where that is damaged, which its deployment says."""
+    """The volumes that a service had before; none if that is damaged, which its deployment says."""
     try:
         return manifest.read(service).volumes
     except ServiceError:
@@ -104,7 +104,7 @@ def _remembered_volumes(service: str) -> list[str]:
 
 
 def other_program(address: str, port: int) -> str:
-    """The program that keeps this host from listening at an address and port; empty where nothing does."""
+    """The program that keeps this host from listening at an address and port; empty if nothing does."""
     return listeners.program_at(port) if bind_error(address, port) == errno.EADDRINUSE else ""
 
 
@@ -184,6 +184,6 @@ def _fix(role: str) -> str:
 
 
 def _instead(role: str) -> str:
-    """How a site keeps its own program; empty where that cannot take the place of the role's."""
+    """How a site keeps its own program; empty if that cannot take the place of the role's."""
     targets: Optional[str] = _TARGETS.get(role)
     return f", or set {role}_enabled: false and put the target of that program into {targets}" if targets else ""

@@ -24,7 +24,7 @@ class Container(TypedDict):
     """A running container.
 
     `asked_gpus` are the GPUs that it asked for, by way. `service` is the service of this collection that it runs, empty
-    where it is another's.
+    if it is another's.
     """
 
     name: str
@@ -116,7 +116,7 @@ def _others() -> OtherEngines:
 
 
 def _daemon_settings() -> dict[str, Any]:
-    """daemon.json; empty where it is missing or broken, which the role nvidia_container_toolkit reports."""
+    """daemon.json; empty if it is missing or broken, which the role nvidia_container_toolkit reports."""
     try:
         with open(DAEMON_JSON, encoding="utf-8") as file:
             return daemon_config.parse(file.read(), DAEMON_JSON)

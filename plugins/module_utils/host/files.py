@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 
 class FileState(TypedDict):
-    """Whether a file is there, and the hash of its content; empty where it is not a regular file."""
+    """Whether a file is there, and the hash of its content; empty if it is not a regular file."""
 
     exists: bool
     sha256: str

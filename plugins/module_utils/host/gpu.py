@@ -73,7 +73,7 @@ def lost_devices(answer: Query, on_bus: list[pci.PciGpu]) -> list[str]:
 
 
 def computing(gpus: list[Gpu]) -> list[str]:
-    """UUIDs of what work can run on: MIG instances where a GPU is in MIG mode, and the other GPUs themselves."""
+    """UUIDs of what work can run on: MIG instances if a GPU is in MIG mode, and the other GPUs themselves."""
     return sorted(
         uuid
         for gpu in gpus
@@ -93,7 +93,7 @@ def devices(gpus: list[Gpu], lost: list[str]) -> list[str]:
 
 
 def difference(of_host: list[Gpu], of_container: dict[str, list[MigInstance]]) -> str:
-    """In plain words how the GPUs that a container sees differ from those of the host; empty where they do not."""
+    """In plain words how the GPUs that a container sees differ from those of the host; empty if they do not."""
     host_uuids = {gpu["uuid"] for gpu in of_host} | {
         instance["uuid"] for gpu in of_host for instance in gpu["mig_devices"]
     }

@@ -9,7 +9,7 @@ _NAME = "nv-hostengine"
 
 
 def command_line(processes: Path) -> str:
-    """The command line of DCGM's host engine where one runs on this host or in a container of it, else empty."""
+    """The command line of DCGM's host engine if one runs on this host or in a container of it, else empty."""
     for process in processes.glob("[0-9]*"):
         try:
             if (process / "comm").read_text().strip() == _NAME:

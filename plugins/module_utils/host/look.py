@@ -36,7 +36,7 @@ class Host(TypedDict):
 
 
 def look(commands: Commands, docker_host: str, paths: list[str], json_paths: list[str]) -> Host:
-    """All that the roles ask this host. Raises OSError where it cannot be known."""
+    """All that the roles ask this host. Raises OSError if it cannot be known."""
     package_state = packages.ask(commands)
     engine_state = engine.ask(docker_host, commands.path("dockerd") is not None)
     return {

@@ -157,7 +157,7 @@ _HANGS = (
     "The driver hangs, as it does for a GPU in a bad state: the kernel's log says more (journalctl -k --grep NVRM)."
     " Reboot the host when its jobs allow."
 )
-# Also where virtual machines have all GPUs, so that nothing follows for the hardware.
+# Also if virtual machines have all GPUs, so that nothing follows for the hardware.
 _NO_GPU = "The driver is loaded and starts no GPU. The kernel's log says why (journalctl -k --grep NVRM)."
 _OF_A_LOADED_DRIVER = (_REBOOT_PENDING, _LOST, _HANGS)
 # What nvidia-smi says, and what to do. Return codes: `man nvidia-smi`.
@@ -169,7 +169,7 @@ _FIXES = (
 
 
 def fix_of(answer: Answer) -> str:
-    """What to do where nvidia-smi does not show all GPUs."""
+    """What to do if nvidia-smi does not show all GPUs."""
     if answer.code == TIMED_OUT:
         return _HANGS
     return next((fix for pattern, fix in _FIXES if pattern.search(answer.text)), _INSTALL)

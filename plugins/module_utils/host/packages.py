@@ -55,7 +55,7 @@ def ask(commands: Commands) -> PackageState:
     if not manager:
         return {"manager": "", "toolkit": [], "error": ""}
     answer = commands.run([*_QUERIES["apt" if manager == "apt" else "dnf"], *TOOLKIT_PACKAGES])
-    # dpkg-query ends with 1 where a package is unknown, rpm with the number of those that are not installed.
+    # dpkg-query ends with 1 if a package is unknown, rpm with the number of those that are not installed.
     if answer.code not in range(len(TOOLKIT_PACKAGES) + 1) or (manager == "apt" and answer.code > 1):
         error = f"The installed packages cannot be queried ({answer.code}): {answer.text}"
         return {"manager": manager, "toolkit": [], "error": error}
@@ -96,7 +96,7 @@ def describe(packages: list[Package]) -> str:
 
 
 def package_manager(commands: Commands) -> str:
-    """`apt`, `dnf` or `dnf5`; empty where the host has another one. Some hosts have programs of both families."""
+    """`apt`, `dnf` or `dnf5`; empty if the host has another one. Some hosts have programs of both families."""
     has_apt = commands.path("apt-get") and commands.path("dpkg-query")
     if has_apt and not os.path.exists(RED_HAT_RELEASE):
         return "apt"

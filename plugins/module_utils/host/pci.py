@@ -17,7 +17,7 @@ _FOR_GUESTS = ("vfio-pci", "pci-stub", "nvgrace_gpu_vfio_pci", "xen-pciback")
 
 
 class PciGpu(NamedTuple):
-    """A GPU on the PCI bus and the kernel driver that has it, empty where none does."""
+    """A GPU on the PCI bus and the kernel driver that has it, empty if none does."""
 
     address: str
     driver: str

@@ -61,7 +61,7 @@ class RepositoryFile(TypedDict):
 
 
 class KeyFile(TypedDict):
-    """The file of the repository's key; `fingerprint` is empty where it does not hold one key alone."""
+    """The file of the repository's key; `fingerprint` is empty if it does not hold one key alone."""
 
     path: str
     exists: bool

@@ -51,7 +51,7 @@ def incomplete(commands: Commands) -> list[Status]:
 
 
 def sources_problem(commands: Commands, *options: str) -> str:
-    """Why apt cannot read its source files; empty where it can. No repository is asked."""
+    """Why apt cannot read its source files; empty if it can. No repository is asked."""
     answer = commands.run(["apt-get", "indextargets", *options, "--format=$(SITE)"])
     return "" if answer.code == 0 else _words(answer)
 

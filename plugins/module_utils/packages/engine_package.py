@@ -50,7 +50,7 @@ def _run(commands: Commands, arguments: list[str]) -> None:
 
 def _update(commands: Commands, options: list[str]) -> str:
     """Read the repositories; returns why some could not be read."""
-    # Without the second one, apt ends with 0 where a repository does not answer.
+    # Without the second one, apt ends with 0 if a repository does not answer.
     strict = ["--option=APT::Get::List-Cleanup=0", "--option=APT::Update::Error-Mode=any"]
     try:
         when_free(lambda: _run(commands, ["update", *strict, *options]))
@@ -62,7 +62,7 @@ def _update(commands: Commands, options: list[str]) -> str:
 
 
 def _refuse_incomplete(incomplete: list[apt.Status]) -> None:
-    """Refuse to run apt-get where it would finish packages of others, such as a driver, too."""
+    """Refuse to run apt-get if it would finish packages of others, such as a driver, too."""
     if incomplete:
         names = " ".join(status.name for status in incomplete)
         raise PackageError(

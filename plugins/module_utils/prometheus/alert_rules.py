@@ -23,7 +23,7 @@ def with_grace(text: str, grace: str) -> str:
 
 
 def threshold_of(rule: Mapping[str, Any]) -> str:
-    """The threshold of an alert as its file has it; empty where a site cannot set one."""
+    """The threshold of an alert as its file has it; empty if a site cannot set one."""
     return next((match["number"] for match in _MARKED.finditer(rule["expr"]) if match["name"] == "threshold"), "")
 
 

@@ -14,7 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.se
 
 
 class Series(TypedDict):
-    """A series of an answer. `value` is None where it is NaN or infinite, `timestamp` is seconds since 1970."""
+    """A series of an answer. `value` is None if it is NaN or infinite, `timestamp` is seconds since 1970."""
 
     labels: dict[str, str]
     value: Optional[float]
@@ -100,7 +100,7 @@ def wait_for(
     """The first answer of which `unmet` has nothing to say.
 
     Raises PrometheusError with the last answer after `timeout` seconds. `unmet` takes the series and returns what they
-    lack in plain words, empty where they lack nothing. A Prometheus that does not answer counts as not yet.
+    lack in plain words, empty if they lack nothing. A Prometheus that does not answer counts as not yet.
     """
     deadline = time.monotonic() + timeout
     while True:

@@ -64,7 +64,7 @@ class Server:
         headers: Optional[Mapping[str, str]] = None,
         json_body: Any = None,
     ) -> http_client.Response:
-        """The answer, which is a good one. Raises PrometheusError, or NotReady where another try may do."""
+        """The answer, which is a good one. Raises PrometheusError, or NotReady if another try may do."""
         try:
             answer = self._http.request(method, path, body, headers, json_body=json_body)
         except http_client.HttpError as error:
@@ -109,7 +109,7 @@ class Server:
 def _reason(answer: http_client.Response) -> str:
     """The server's message for an error, its first 500 characters.
 
-    Alertmanager answers with a text or, where the request has not the form of its API, with a `message`.
+    Alertmanager answers with a text or, if the request has not the form of its API, with a `message`.
     """
     try:
         body = answer.json()

@@ -22,9 +22,9 @@ _DISK_SHARE = 0.7
 
 
 class Size(TypedDict):
-    """Limits in the notation of Docker and Prometheus; empty where the time alone limits the data.
+    """Limits in the notation of Docker and Prometheus; empty if the time alone limits the data.
 
-    The problems say what the host is too small for, and are empty where it is large enough.
+    The problems say what the host is too small for, and are empty if it is large enough.
     """
 
     memory: str
@@ -36,7 +36,7 @@ class Size(TypedDict):
 def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -> Size:
     """Limits that fit `hosts` scraped each `interval` seconds and kept for `retention` seconds.
 
-    `memory` and `disk` are the bytes that the monitoring host has, 0 where they are not known. The limits grow in large
+    `memory` and `disk` are the bytes that the monitoring host has, 0 if they are not known. The limits grow in large
     steps, since each other limit restarts Prometheus.
     """
     needed = GIB + hosts * SERIES_PER_HOST * BYTES_PER_SERIES

@@ -21,7 +21,7 @@ class Until(TypedDict):
 
 
 def unmet(until: Until, series: list[Series]) -> str:
-    """What the series lack of the option `until` in plain words, with the series themselves; empty where they lack
+    """What the series lack of the option `until` in plain words, with the series themselves; empty if they lack
     nothing.
     """
     least, most = until["min_series"], until["max_series"]

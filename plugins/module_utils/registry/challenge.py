@@ -22,7 +22,7 @@ class Challenge:
 
 
 def of_headers(values: Iterable[str]) -> Optional[Challenge]:
-    """The challenge to answer: that with a token where a registry offers several; None where none is known."""
+    """The challenge to answer: that with a token if a registry offers several; None if none is known."""
     challenges = [challenge for challenge in map(_challenge, values) if challenge]
     return min(challenges, key=lambda challenge: challenge.scheme != "bearer", default=None)
 

@@ -38,7 +38,7 @@ class Manifest(NamedTuple):
 class Registry:
     """One registry. Raises RegistryError. `tell` gets sentences for a person who waits.
 
-    `longest_limit` is in seconds: how long a request waits in all where the registry limits requests.
+    `longest_limit` is in seconds: how long a request waits in all if the registry limits requests.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Registry:
         return Waits(self.name, self._tell, self._longest_limit)
 
     def wait_after(self, error: http_client.HttpError, waits: Waits) -> None:
-        """Wait after an answer that did not arrive whole. Raises RegistryError where another try is of no use."""
+        """Wait after an answer that did not arrive whole. Raises RegistryError if another try is of no use."""
         if not isinstance(error, http_client.NotReachable) or not waits.after_failure(str(error)):
             raise RegistryError(advice.unreachable(self.name, str(error))) from error
 
@@ -115,7 +115,7 @@ class Registry:
     ) -> Iterator[http_client.Stream]:
         """The answer to a request for a path or a URL, with a status that is allowed.
 
-        It authenticates, follows redirects of what is read, and waits where the registry limits requests. Without
+        It authenticates, follows redirects of what is read, and waits if the registry limits requests. Without
         `repeat`, a broken connection raises http_client.NotReachable.
         """
         waits = self.waits()
@@ -146,7 +146,7 @@ class Registry:
                 raise RegistryError(advice.refusal(self.name, repository, refusal, self._login), answer.status)
 
     def _log_in(self, answer: http_client.Stream, scope: str) -> bool:
-        """Get what the registry asks for; False where there is nothing to send."""
+        """Get what the registry asks for; False if there is nothing to send."""
         asked = challenge.of_headers(answer.headers.get_all("WWW-Authenticate") or [])
         if asked is None:
             return False

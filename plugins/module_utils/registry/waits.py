@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""How long to wait before a request is sent again: after a broken connection, and where a registry limits requests."""
+"""How long to wait before a request is sent again: after a broken connection, and if a registry limits requests."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ PAUSE_OF_A_LIMIT_SECONDS = 60.0
 class Waits:
     """The waits of one request. `tell` gets a sentence before each wait that a person would notice.
 
-    `longest_limit` is in seconds: how long the request waits in all where the registry limits requests.
+    `longest_limit` is in seconds: how long the request waits in all if the registry limits requests.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Waits:
         self._failures = 0
 
     def after_failure(self, problem: str) -> bool:
-        """Wait after a broken connection or an error of the server; False where another try is one too many."""
+        """Wait after a broken connection or an error of the server; False if another try is one too many."""
         self._failures += 1
         if self._failures >= TRIES:
             return False
@@ -47,7 +47,7 @@ class Waits:
         return True
 
     def after_limit(self, headers: Message) -> bool:
-        """Wait as long as a registry asks for that limits requests; False where it was too long already."""
+        """Wait as long as a registry asks for that limits requests; False if it was too long already."""
         pause = max(http_client.retry_after(headers), 0.0) or PAUSE_OF_A_LIMIT_SECONDS
         if self._limited_seconds + pause > self._longest_limit:
             return False

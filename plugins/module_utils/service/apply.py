@@ -295,7 +295,7 @@ def _inspect(engine: Engine, options: ServiceSpec) -> Optional[Container]:
 
 
 def _of_another_name(engine: Engine, service: str) -> Optional[Container]:
-    """The service's container where somebody renamed it, or its prefix was another one."""
+    """The service's container if somebody renamed it, or its prefix was another one."""
     temporary = {service + suffix for suffix in (NEXT, PREVIOUS, VALIDATOR)}
     names = [name for name in engine.owned(service) if name not in temporary]
     return engine.container(names[0]) if names else None
@@ -315,7 +315,7 @@ def _refuse_foreign(inspected: Container, options: ServiceSpec) -> None:
 
 
 def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
-    """Refuse a volume of another owner where the mount does not adopt it. A volume that the service has had already
+    """Refuse a volume of another owner if the mount does not adopt it. A volume that the service has had already
     counts as its own.
     """
     own = manifest.read(options.name).volumes
@@ -330,7 +330,7 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
 
 
 def _last_version(engine: Engine, options: ServiceSpec) -> str:
-    """The version that last ran on the data; empty where none is known.
+    """The version that last ran on the data; empty if none is known.
 
     Raises ServiceError for a version that does not read the data. Data that no older version reads may come from
     another owner, who must not use them meanwhile.
@@ -534,7 +534,7 @@ def plan_removal(engine: Optional[Engine], options: ServiceSpec, removed: Collec
     """Present parts of the service; its data only if asked for. `engine` is None on a host that no longer has one.
 
     A container of the name that somebody else made does not count, nor does such a volume. A file or a network counts
-    only where nobody but this service and those that are removed before has it.
+    only if nobody but this service and those that are removed before has it.
     """
     name, data = options.name, options.remove_data
     known = manifest.read(name).with_all_of(manifest.wanted(options))

@@ -40,10 +40,10 @@ _OLDEST_PYTHON = 9
 
 
 def settle(socket_path: str, lock_folder: str, services: list[ServiceSpec], check_mode: bool) -> list[dict[str, str]]:
-    """Have the unit where systemd runs and a service is deployed, and nowhere else.
+    """Keep the unit on a host with systemd and a deployed service, and remove the unit from others.
 
     `services` are those of this call, which check mode did not deploy or remove. Returns the changes in Ansible's form
-    of a diff. Raises ServiceError where a file cannot be written or removed.
+    of a diff. Raises ServiceError if a file cannot be written or removed.
     """
     deployed = {*manifest.deployed()}
     if check_mode:

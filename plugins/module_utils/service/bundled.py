@@ -28,18 +28,18 @@ def parse(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Bundled]:
 
 
 def accepted(image: Optional[Image], bundled: Optional[Bundled]) -> Optional[Image]:
-    """The image; None where the bundle has another one under this name."""
+    """The image; None if the bundle has another one under this name."""
     return image if image and (bundled is None or image["Id"] in bundled.digests) else None
 
 
 def missing(reference: str, present: Optional[Image]) -> str:
-    """What to do where a host lacks an image that no registry of the site has, as sentences."""
+    """What to do if a host lacks an image that no registry of the site has, as sentences."""
     other = f"is another one on this host ({present['Id']}) than in the bundle" if present else "is not on this host"
     return f"image: {reference} {other}, and gpu_monitoring_bundle lets no registry be asked. Run the playbook load."
 
 
 def refusal(reference: str, pulled: Image) -> str:
-    """What to do where a registry has another image than the bundle, as sentences."""
+    """What to do if a registry has another image than the bundle, as sentences."""
     return (
         f"image: {reference} of the registry is {pulled['Id']}, which is not in the bundle (gpu_monitoring_bundle)."
         " Push the bundle with the playbook load."

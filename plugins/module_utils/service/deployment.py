@@ -48,7 +48,7 @@ def refuse_duplicates(names: Iterable[str]) -> None:
 def deploy(engine: Optional[Engine], services: list[ServiceSpec], check_mode: bool) -> list[Result]:
     """Deploy the services in order, each as a transaction of its own; one that fails does not stop the next ones.
 
-    `engine` is None on a host that has none: in check mode, or where services are only removed.
+    `engine` is None on a host that has none: in check mode, or if services are only removed.
     """
     results: list[Result] = []
     removed: list[str] = []
@@ -82,7 +82,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def failure(results: list[Result]) -> str:
-    """One message that names every service that failed, with its reason; empty where none did."""
+    """One message that names every service that failed, with its reason; empty if none did."""
     failed = [result for result in results if result["failed"]]
     lines = [f"{result['name']}: {result['msg']}" for result in failed]
     others = [result["name"] for result in results if not result["failed"]]

@@ -186,7 +186,7 @@ class Engine:
     def network_users(self, name: str) -> Optional[dict[str, str]]:
         """The service of each container of a network by its name, empty for a container of others.
 
-        None where there is no such network, or this module did not make it.
+        None if there is no such network, or this module did not make it.
         """
         with _asking(f"report the network {name} (option networks)"):
             try:
@@ -336,7 +336,7 @@ class Engine:
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Repository and tag (or digest, which outweighs a tag) of an image reference; `latest` where it says none."""
+    """Repository and tag (or digest, which outweighs a tag) of an image reference; `latest` if it says none."""
     named, _at, digest = reference.partition("@")
     repository, colon, tag = named.rpartition(":")
     if not colon or "/" in tag:
@@ -351,7 +351,7 @@ def _unix_time(moment: str) -> str:
 
 
 def _text(content: bytes) -> str:
-    """What a container wrote: in frames for its two outputs, or as it is where it has a terminal."""
+    """What a container wrote: in frames for its two outputs, or as it is if it has a terminal."""
     parts, rest = [], content
     while len(rest) >= _FRAME_HEADER and rest[0] in (0, 1, 2) and rest[1:4] == b"\0\0\0":
         end = _FRAME_HEADER + int.from_bytes(rest[4:_FRAME_HEADER], "big")

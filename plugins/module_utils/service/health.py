@@ -25,7 +25,7 @@ def request(address: str, probe: HttpProbe, method: str, timeout: float) -> tupl
     """Status and body of one HTTP request to a container; `probe` has the options of `health.http` or `reload.http`.
 
     It is this host's own container at the address that the engine gave it. So it is there at once or not at all, and
-    its certificate is not checked. Raises OSError where there is no answer.
+    its certificate is not checked. Raises OSError if there is no answer.
     """
     host = f"[{address}]" if ":" in address else address
     try:
@@ -52,7 +52,7 @@ def _password(probe: HttpProbe) -> Optional[str]:
 
 
 def address_of(container: Container, networks: list[str]) -> str:
-    """The container's own IP address on its first network; raises OSError where it has none."""
+    """The container's own IP address on its first network; raises OSError if it has none."""
     settings = container["NetworkSettings"]["Networks"].get(networks[0] if networks else "bridge") or {}
     address = settings.get("IPAddress") or settings.get("GlobalIPv6Address")
     if not address:
@@ -67,7 +67,7 @@ def has_healthcheck(image: Image) -> bool:
 
 
 def _problem(engine: Engine, container: Container, health: Health, networks: list[str]) -> str:
-    """Why the running container is not healthy yet; empty where it is."""
+    """Why the running container is not healthy yet; empty if it is."""
     if health.http:
         probe = health.http
         asked = f"GET {probe.path} on port {probe.port}"
@@ -136,7 +136,7 @@ def wait(
 
 
 def _hint(health: Health, written: str) -> str:
-    """What the container's log means, where a hint knows more than the log says."""
+    """What the container's log means, if a hint knows more than the log says."""
     hints = (f" {hint.text}" for hint in health.log_hints if re.search(hint.pattern, written, re.MULTILINE))
     return next(hints, "")
 
@@ -158,5 +158,5 @@ def _written(engine: Engine, container: Container, name: str, ended: bool) -> st
 
 
 def steady_seconds(health: Health) -> float:
-    """How long a new container must stay up: a moment where nothing else says that it is healthy."""
+    """How long a new container must stay up: a moment if nothing else says that it is healthy."""
     return 0.0 if health.http or health.command or health.image else STEADY_SECONDS

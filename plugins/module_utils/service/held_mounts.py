@@ -19,7 +19,7 @@ def replaced(container: Container, proc: str = "/proc") -> dict[str, str]:
     """What a running container has mounted and the host has no longer at that path: targets with the reason.
 
     Engines mount by path when a container starts. What is renamed, restored or removed later stays mounted.
-    Raises PermissionError where this process cannot look into the container.
+    Raises PermissionError if this process cannot look into the container.
     """
     process = os.path.join(proc, str(container["State"].get("Pid") or "none"))
     try:
@@ -104,7 +104,7 @@ def _mount_points(process: str) -> dict[str, str]:
 
 
 def _host_root(process: str, proc: str) -> str:
-    """The root folder in which the engine resolves sources; empty where it is that of this process.
+    """The root folder in which the engine resolves sources; empty if it is that of this process.
 
     The container's parent starts it. As a snap, for example, the engine has mounts of its own.
     """

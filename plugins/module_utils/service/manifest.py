@@ -47,7 +47,7 @@ class Manifest:
         )
 
     def with_data_of(self, data: Optional[Data]) -> Manifest:
-        """With the version whose data it is, where that is known. The newest of the oldest readers counts."""
+        """With the version whose data it is, if that is known. The newest of the oldest readers counts."""
         if data is None or not numbers(data.version):
             return self
         reader = newest([self.readers.get(data.volume, ""), data.oldest_reader])
@@ -135,7 +135,7 @@ def forget_data(name: str, volume: str) -> None:
 def restore(name: str, before: Manifest, data_is_lost: bool) -> None:
     """Note the state before a change that was undone, and remove the folders that the change made.
 
-    Where `data_is_lost`, the data is that of the new version.
+    If `data_is_lost`, the data is that of the new version.
     """
     now = read(name)
     files.remove_empty([folder for folder in now.folders if folder not in before.folders])

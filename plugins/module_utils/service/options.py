@@ -91,7 +91,7 @@ class Data:
 
 @dataclass(frozen=True)
 class LogHint:
-    """What a line of the container's log means, where the line itself does not say so."""
+    """What a line of the container's log means, if the line itself does not say so."""
 
     pattern: str
     text: str

@@ -104,7 +104,7 @@ def _image_config(image: Optional[Image]) -> Config:
 
 
 def wanted_view(body: ContainerBody, name: str, networks: list[str], image: Optional[Image], image_id: str) -> View:
-    """The settings of the wanted container by option names; `image` as the engine reports it, None where it is not here
+    """The settings of the wanted container by option names; `image` as the engine reports it, None if it is not here
     yet.
     """
     view = _settings(body, body["HostConfig"], _image_config(image))
@@ -175,7 +175,7 @@ def _belongs_to_image(mount: Mount, image: Optional[Image]) -> bool:
 
 
 def differences(wanted: View, present: View) -> list[str]:
-    """Names of the options in which the container differs from the declared one; with the key, as in `env.TZ`, where
+    """Names of the options in which the container differs from the declared one; with the key, as in `env.TZ`, if
     the option has keys.
     """
     different: list[str] = []
@@ -246,7 +246,7 @@ class Plan:
 
 
 def decide(exists: bool, running: bool, different: list[str], effects: dict[str, str]) -> tuple[str, list[str]]:
-    """What to do with the container, and why it is recreated where it is; `effects` are the `on_change` of changed
+    """What to do with the container, and why it is recreated if it is; `effects` are the `on_change` of changed
     files by path.
     """
     recreating = [path for path, effect in effects.items() if effect == "recreate"]

@@ -22,7 +22,7 @@ class Published:
 
 
 def bind_error(address: str, port: int) -> Optional[int]:
-    """The errno with which this host refuses to listen at the address and port; None where it does not."""
+    """The errno with which this host refuses to listen at the address and port; None if it does not."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

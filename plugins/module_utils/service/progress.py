@@ -40,7 +40,7 @@ class Progress:
         return late
 
     def advice(self) -> str:
-        """What a person can do where the time-out passed; empty where the log never showed progress."""
+        """What a person can do if the time-out passed; empty if the log never showed progress."""
         if not self._readable:
             return (
                 " The log cannot be read for progress. If the start needs more time,"

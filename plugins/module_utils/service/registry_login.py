@@ -58,7 +58,7 @@ class GivenLogin:
 
 
 def given(options: Mapping[str, Any]) -> Optional[GivenLogin]:
-    """The login that OPTIONS name; None where they name none."""
+    """The login that OPTIONS name; None if they name none."""
     username, password = options["registry_username"], options["registry_password"]
     if bool(username) != bool(password):
         missing, other = ("password", "username") if username else ("username", "password")
@@ -125,7 +125,7 @@ def _of_config(registry: str, config: dict[str, Any], path: str) -> Login:
 
 
 def _of_entry(registry: str, entry: dict[str, str]) -> dict[str, str]:
-    """The credentials of an entry of `auths`; none where a helper keeps them."""
+    """The credentials of an entry of `auths`; none if a helper keeps them."""
     if entry.get("identitytoken"):
         return {"serveraddress": _address(registry), "identitytoken": entry["identitytoken"]}
     if entry.get("registrytoken"):

@@ -156,7 +156,7 @@ def _remove(path: str) -> None:
 
 
 def _wait_until_steady(engine: Engine, name: str) -> None:
-    """Raise ServiceError where the container ends on the new data."""
+    """Raise ServiceError if the container ends on the new data."""
     deadline = time.monotonic() + STEADY_SECONDS
     restarts: Optional[int] = None
     while True:

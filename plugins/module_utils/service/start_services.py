@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Start the services whose start failed when the engine started.
 
-The engine does not try again where a published address or a CDI specification comes after the engine
+The engine does not try again if a published address or a CDI specification comes after the engine
 (https://github.com/moby/moby/issues/39559). systemd runs this file at boot, so it needs Python alone:
 start_services.py SOCKET LOCK_FOLDER
 """
@@ -125,7 +125,7 @@ def start_failed(path: str, lock_folder: str) -> list[str]:
 
 
 def main(path: str, lock_folder: str) -> int:
-    """Start them, and try again until all run. Returns 1 where no engine answers for 15 minutes."""
+    """Start them, and try again until all run. Returns 1 if no engine answers for 15 minutes."""
     began = answered = time.monotonic()
     while True:
         try:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def load(name: str, kind: str) -> Optional[dict[str, Any]]:
-    """What is kept of a kind for a service; None where nothing is."""
+    """What is kept of a kind for a service; None if nothing is."""
     kept = files.read(path(name, kind))
     try:
         return dict(json.loads(kept.content)) if kept else None
@@ -35,7 +35,7 @@ def names(kind: str) -> list[str]:
 
 
 def build(made: Callable[..., T], kept: Mapping[str, Any]) -> T:
-    """A dataclass from its kept form. Raises ValueError where it has another key, which a newer version wrote."""
+    """A dataclass from its kept form. Raises ValueError if it has another key, which a newer version wrote."""
     unknown = sorted(set(kept) - {field.name for field in fields(made)})  # type: ignore[arg-type]
     if unknown:
         raise ValueError(f"the key '{unknown[0]}' is unknown")
@@ -43,7 +43,7 @@ def build(made: Callable[..., T], kept: Mapping[str, Any]) -> T:
 
 
 def load_steps(name: str, kind: str, parse: Callable[[dict[str, Any]], T]) -> Optional[T]:
-    """What a killed run left for a service; None where nothing is kept.
+    """What a killed run left for a service; None if nothing is kept.
 
     `parse` raises KeyError, TypeError or ValueError for steps of another version. To leave such a step out could lose
     data, so ServiceError is raised.

@@ -98,7 +98,7 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
 
 
 def _keep_unchanged_data(engine: Engine, failed: journal.Journal) -> None:
-    """Note that data without a copy is as it was, where the new version never ran."""
+    """Note that data without a copy is as it was, if the new version never ran."""
     new = engine.container(failed.service.container) if failed.data_is_lost else None
     if new and new["State"].get("StartedAt") == _NEVER:
         failed.data = None

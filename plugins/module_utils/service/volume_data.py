@@ -45,14 +45,14 @@ class Copy:
 
 
 def version_of(images: Iterable[str]) -> str:
-    """The newest version that tags of images name; empty where none does."""
+    """The newest version that tags of images name; empty if none does."""
     return newest(match[1] for match in map(_TAG.search, images) if match)
 
 
 def refuse_older(data: Data, last: str, reader: str) -> None:
-    """Raise ServiceError where the version does not read the data. Unknown versions are not compared.
+    """Raise ServiceError if the version does not read the data. Unknown versions are not compared.
 
-    `last` ran on the data, and `reader` is the oldest version that reads the data, where older versions may.
+    `last` ran on the data, and `reader` is the oldest version that reads the data, if older versions may.
     """
     if data.allow_older or not _is_older(data.version, reader if data.oldest_reader else last):
         return
@@ -67,7 +67,7 @@ def refuse_older(data: Data, last: str, reader: str) -> None:
 def changes_version(data: Data, last: str, differing_images: Sequence[str]) -> bool:
     """Whether the version is another one than the last one, and the last one may not read the data of the version.
 
-    `differing_images` are the references of the previous and the new image where the images differ. The versions differ
+    `differing_images` are the references of the previous and the new image if the images differ. The versions differ
     then too, as far as the references tell. Versions that are not known change nothing.
     """
     if not numbers(data.version) or not numbers(last):
@@ -109,7 +109,7 @@ def can_be_copied(data: Data, volume: Volume) -> bool:
 def _visible(data: Data, folder: str) -> dict[str, bool]:
     """Which of the files the host sees.
 
-    None where one is a link, which could lead to a file of the host that the container must not have.
+    None if one is a link, which could lead to a file of the host that the container must not have.
     """
     paths = {name: os.path.join(folder, name) for name in data.files}
     linked = any(map(os.path.islink, paths.values()))
@@ -117,7 +117,7 @@ def _visible(data: Data, folder: str) -> dict[str, bool]:
 
 
 def refuse_full_disk(data: Data, volume: Volume) -> None:
-    """Raise ServiceError where the copy, and what the new version writes, would fill the disk of the data."""
+    """Raise ServiceError if the copy, and what the new version writes, would fill the disk of the data."""
     folder = folder_of(volume)
     size = sum(
         os.path.getsize(os.path.join(folder, name)) for name, visible in _visible(data, folder).items() if visible

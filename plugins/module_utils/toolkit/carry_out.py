@@ -251,7 +251,7 @@ class Toolkit:
     def _change_packages(
         self, manager: package_manager.PackageManager, names: list[str], before: list[Package]
     ) -> None:
-        """Install packages. Where that fails, the former packages come back."""
+        """Install packages. If that fails, the former packages come back."""
         when_free(lambda: manager.download(names))
         when_free(lambda: manager.keep(before))
         changing = False

@@ -133,7 +133,7 @@ def usable(host: Host, minimum_version: str) -> bool:
 
 
 def _packages(host: Host, wanted: Wanted) -> Plan:
-    """The part of the plan that concerns packages; `mechanism` is empty where there is no toolkit afterwards."""
+    """The part of the plan that concerns packages; `mechanism` is empty if there is no toolkit afterwards."""
     halfway = incomplete(host["packages"]["toolkit"])
     present = tuple(
         f"{package['name']}={package['version']}" for package in host["packages"]["toolkit"] if package not in halfway

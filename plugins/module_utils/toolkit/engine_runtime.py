@@ -41,7 +41,7 @@ class EngineRuntime:
         self.diffs += [change.diff] if change else []
 
     def add(self, program: str) -> None:
-        """Have the engine run the runtime nvidia with this program, or with what it has where the program is empty."""
+        """Set the program of the engine's runtime nvidia. An empty program leaves that of the engine."""
         try:
             change = self._write(program, "present")
         except (OSError, ValueError) as error:
@@ -57,7 +57,7 @@ class EngineRuntime:
             raise ToolkitError(self._refused(str(error), changed=change is not None)) from error
 
     def remove(self, engine_gone: bool = False) -> None:
-        """Take the runtime nvidia out of daemon.json, if it is as the role wrote it, and have the engine read that."""
+        """Remove the runtime nvidia from daemon.json, if it is as the role wrote it, and reload the engine."""
         change = None
         try:
             change = self._write(DEFAULT_PROGRAM, "absent")

@@ -27,7 +27,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def wanted(params: Mapping[str, Any], check_mode: bool) -> Wanted:
-    """What the options ask for. Raises ValueError where one is not valid."""
+    """What the options ask for. Raises ValueError if one is not valid."""
     try:
         fingerprint = openpgp.fingerprint(params["key_fingerprint"])
     except ValueError as error:

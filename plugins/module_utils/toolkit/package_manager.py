@@ -34,7 +34,7 @@ class PackageManager(Protocol):
     """
 
     def sources_problem(self) -> str:
-        """Why the package manager cannot read the repositories of the host; empty where it can."""
+        """Why the package manager cannot read the repositories of the host; empty if it can."""
 
     def download(self, names: Sequence[str]) -> None:
         """Read the repository and fetch the packages, whatever ails other repositories. Nothing is installed."""
@@ -105,7 +105,7 @@ class Apt:
         self._folder = _Folder()
 
     def sources_problem(self) -> str:
-        """Why apt cannot read its source files; empty where it can."""
+        """Why apt cannot read its source files; empty if it can."""
         return apt.sources_problem(self._commands)
 
     def download(self, names: Sequence[str]) -> None:

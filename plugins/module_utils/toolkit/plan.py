@@ -82,7 +82,7 @@ class HoldPackages:
 
 @dataclass(frozen=True)
 class WriteCdi:
-    """Write the CDI specification, by the toolkit's service where there is one, else as a file of the role."""
+    """Write the CDI specification, by the toolkit's service if there is one, else as a file of the role."""
 
     by_service: bool
     remove_own_file: bool
@@ -95,7 +95,7 @@ class WriteCdi:
 
 @dataclass(frozen=True)
 class AddRuntime:
-    """Merge the runtime nvidia into daemon.json, if `program` is given, and have the engine read it."""
+    """Merge the runtime nvidia into daemon.json, if `program` is given, and reload the engine."""
 
     program: str
 
@@ -142,9 +142,9 @@ Action = Union[InstallPackages, ConfigurePackages, HoldPackages, WriteCdi, AddRu
 class Plan:
     """What to do on a host, in this order.
 
-    - refusal: why nothing can be done until a person acts; empty where there is no such reason.
+    - refusal: why nothing can be done until a person acts; empty if there is no such reason.
     - warnings: what is skipped or should be known. note: a message about the host.
-    - mechanism: how containers get the GPUs afterwards, cdi or runtime; empty where they get none.
+    - mechanism: how containers get the GPUs afterwards, cdi or runtime; empty if they get none.
     """
 
     actions: tuple[Action, ...] = ()

@@ -40,7 +40,7 @@ ESCAPES = (
 
 
 def order(version: str) -> Order:
-    """What a version is compared by. Raises ValueError where it is not a version."""
+    """What a version is compared by. Raises ValueError if it is not a version."""
     match = _NUMBERS.fullmatch(version.strip())
     if not match:
         raise ValueError(f"'{version}' is not a version. Write it like 1.20.1")

@@ -25,7 +25,7 @@ class Rule(NamedTuple):
 
     - health: ok, err or unknown.
     - state: that of an alert, empty for a recording rule.
-    - active_seconds: since when an alert of the rule is active, 0 where none is.
+    - active_seconds: since when an alert of the rule is active, 0 if none is.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Wanted(NamedTuple):
     """What there should be.
 
     - alerts: names of alerts. has_alertmanager: whether Prometheus has one.
-    - stopped: a clause that says that the container of Alertmanager does not run, empty where it runs.
+    - stopped: a clause that says that the container of Alertmanager does not run, empty if it runs.
     """
 
     alerts: list[str]
@@ -74,9 +74,9 @@ class Seen(NamedTuple):
     """What there is.
 
     - alertmanagers: addresses of those to which Prometheus sends.
-    - error: why Alertmanager cannot be asked, empty where it can or need not.
-    - arrived: whether Alertmanager has the alert Watchdog. None where it was not asked.
-    - alertmanager_age: seconds since Alertmanager started, 0 where it was not asked.
+    - error: why Alertmanager cannot be asked, empty if it can or need not.
+    - arrived: whether Alertmanager has the alert Watchdog. None if it was not asked.
+    - alertmanager_age: seconds since Alertmanager started, 0 if it was not asked.
     """
 
     groups: list[Group]

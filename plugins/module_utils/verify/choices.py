@@ -18,7 +18,7 @@ ALL, _ALL_TEXT = "$__all", "All"
 
 
 def chosen(variable: Json, options: list[Option], preferred: Callable[[Option], bool], values: Values) -> Value:
-    """What Grafana chooses: the saved value where it is an option, "All" where the variable has that, else an option.
+    """What Grafana chooses: the saved value if it is an option, "All" if the variable has that, else an option.
 
     Grafana takes the first option. One that is `preferred` goes before it.
     """

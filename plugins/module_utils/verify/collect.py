@@ -88,7 +88,7 @@ def from_prometheus(client: Prometheus, window: float) -> Measured:
 
 
 def last_change(samples: list[tuple[float, float]]) -> float:
-    """When the value of the samples, (time, value) in order, became what it is; the first sample's time where it was
+    """When the value of the samples, (time, value) in order, became what it is; the first sample's time if it was
     always so.
     """
     moment, value = samples[-1]

@@ -60,7 +60,7 @@ def try_alert(alertmanager: Alertmanager, name: str, severity: str, wait: float)
     annotations = {"summary": summary, "description": "The playbook verify sent this with verify_test_alert."}
     metrics = alertmanager.metrics()
     begin, starts_at = time.monotonic(), _in_seconds(0)
-    # Alertmanager resolves it by itself where this run ends before it does.
+    # Alertmanager resolves it by itself if this run ends before it does.
     alertmanager.send_alert(labels, annotations, starts_at, _in_seconds(wait + 300))
     try:
         while True:

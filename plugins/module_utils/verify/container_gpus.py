@@ -24,7 +24,7 @@ _MOST_NAMES = 3
 class Seen(NamedTuple):
     """What Prometheus has of the collector of a host.
 
-    - age: seconds since its last success, None where there are no metrics of it.
+    - age: seconds since its last success, None if there are no metrics of it.
     - gpus, lately: UUIDs of the GPUs of each container by its id, now and in the last minutes.
     """
 
@@ -62,7 +62,7 @@ def fault(host: str, engine: EngineState, gpus: list[Gpu], seen: Seen, least_age
 
 
 def _difference(container: Container, engine: EngineState, gpus: list[Gpu], seen: Seen) -> str:
-    """How the GPUs of a container differ; empty where they do not, or where that cannot be said."""
+    """How the GPUs of a container differ; empty if they do not, or if that cannot be said."""
     asked = [entry for entry in container["asked_gpus"] if _has_effect(entry, container, engine)]
     named = [_named(name, gpus) for entry in asked for name in entry["names"]]
     known = [uuids for uuids in named if uuids is not None]
@@ -89,7 +89,7 @@ def _without_instances(gpus: list[Gpu]) -> set[str]:
 
 
 def _named(name: str, gpus: list[Gpu]) -> Optional[set[str]]:
-    """The UUIDs of the GPUs that a name means, those of MIG instances too; None where that is not known."""
+    """The UUIDs of the GPUs that a name means, those of MIG instances too; None if that is not known."""
     if name == "all":
         return {gpu["uuid"] for gpu in gpus}
     index = re.fullmatch(r"(\d+)(:\d+)?", name)

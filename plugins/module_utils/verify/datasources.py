@@ -17,7 +17,7 @@ _OF_GRAFANA = ("-- Dashboard --", "-- Grafana --", "grafana")
 
 
 class Reference(NamedTuple):
-    """A reference, resolved: the datasource, None where Grafana has none, and what it was called by."""
+    """A reference, resolved: the datasource, None if Grafana has none, and what it was called by."""
 
     datasource: Optional[Datasource]
     name: str

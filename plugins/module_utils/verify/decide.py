@@ -140,7 +140,7 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
 
 
 def not_running(wanted: Wanted, service: str) -> str:
-    """A clause that says on which hosts a service does not run, and why; empty where it runs."""
+    """A clause that says on which hosts a service does not run, and why; empty if it runs."""
     return "".join(_Host(wanted, {}, name).not_running(service) for name in wanted.hosts)
 
 
@@ -175,7 +175,7 @@ class _Host:
         self.jobs = {
             job: servers for job, servers in jobs.items() if servers and not (job == GPUS and self._without_gpu())
         }
-        # Where a host has several targets of a kind, the one that is not up counts.
+        # If a host has several targets of a kind, the one that is not up counts.
         targets = [target for target in prometheus.get("targets", []) if target["host"] == name]
         targets.sort(key=lambda target: target["health"] != "up")
         self._targets = {(target["job"], target["server"]): target for target in targets}
@@ -228,7 +228,7 @@ class _Host:
 
     @property
     def _gpus(self) -> Optional[list[Gpu]]:
-        """The GPUs that the host has, None where that is not known or not asked for."""
+        """The GPUs that the host has, None if that is not known or not asked for."""
         return self._gpu_info.get("gpus") if GPUS in self.jobs else None
 
     @property
@@ -334,7 +334,7 @@ class _Host:
         )
 
     def _stopped(self, service: str) -> list[str]:
-        """Why the service does not run here; nothing where it runs, or where the host was not asked."""
+        """Why the service does not run here; nothing if it runs, or if the host was not asked."""
         engine = self._engine_info.get("engine")
         services = (engine.get("stopped_services") or []) if engine else []
         return [
@@ -349,7 +349,7 @@ class _Host:
         ]
 
     def not_running(self, service: str) -> str:
-        """A clause that says that the service does not run here, and why; empty where it runs."""
+        """A clause that says that the service does not run here, and why; empty if it runs."""
         return "".join(
             f" {service.capitalize()} does not run on {self.name}: {reason}" for reason in self._stopped(service)
         )
@@ -477,7 +477,7 @@ class _Host:
             text = f"The container GPU collector of {self.name} does not run: {stopped[0]}"
             return [self._fault("container_gpus", text)]
         engine, gpus = self._engine_info.get("engine"), self._gpu_info.get("gpus")
-        # What a name means changes where a GPU comes or is lost, which was told.
+        # What a name means changes if a GPU comes or is lost, which was told.
         changed = self._gpu_info.get("lost_devices") or (self._gpus is not None and self._gpus_missing())
         if not engine or not gpus or not self.has_collector or changed:
             return []

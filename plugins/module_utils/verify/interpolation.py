@@ -21,7 +21,7 @@ _REGEX_SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}/]")
 class Value(NamedTuple):
     """What a variable stands for.
 
-    - chosen: one value, or a list where several may be chosen.
+    - chosen: one value, or a list if several may be chosen.
     - text: the same as people see it.
     - many: whether several values may be chosen, so that queries compare by a regular expression.
     - verbatim: whether the value is put in as it is, whatever the format.
@@ -37,7 +37,7 @@ Values = dict[str, Value]
 
 
 def fill(text: str, values: Values, style: str = GLOB) -> str:
-    """The text with `$name`, `${name}`, `${name:format}` and `[[name]]` replaced where there is a value.
+    """The text with `$name`, `${name}`, `${name:format}` and `[[name]]` replaced if there is a value.
 
     `style` is the format of the references that name none.
     """
@@ -91,7 +91,7 @@ def _listed(chosen: Union[str, list[str]]) -> list[str]:
     return [chosen] if isinstance(chosen, str) else chosen
 
 
-# Grafana falls back on "glob" where it does not know a format.
+# Grafana falls back on "glob" if it does not know a format.
 _FORMATS: dict[str, Callable[[Union[str, list[str]]], str]] = {
     "raw": lambda chosen: ",".join(_listed(chosen)),
     "csv": lambda chosen: ",".join(_listed(chosen)),

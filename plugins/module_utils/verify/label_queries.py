@@ -4,7 +4,7 @@ from __future__ import annotations
 
 """What a query of a template variable finds in Prometheus (grafana-prometheus: metric_find_query.ts). Pure.
 
-Grafana asks for the values of the whole time range. Only those at its end are taken here, where panels are asked too.
+Grafana asks for the values of the whole time range. Only those at its end are taken here, if panels are asked too.
 """
 
 import math
@@ -16,7 +16,7 @@ _LABEL_NAMES = re.compile(r"label_names\((?P<metric>.*)\)\s*")
 _LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>[a-zA-Z_]\w*)\)\s*", re.DOTALL)
 _METRICS = re.compile(r"metrics\((?P<pattern>.+)\)\s*")
 _QUERY_RESULT = re.compile(r"query_result\((?P<expression>.+)\)\s*", re.DOTALL)
-# Prometheus refuses anything else where labels are asked for. Other servers that speak its API may take it.
+# Prometheus refuses anything else if labels are asked for. Other servers that speak its API may take it.
 _SELECTOR = re.compile(r"\s*(?:[a-zA-Z_:][\w:]*\s*(?:\{.*\})?|\{.*\})\s*", re.DOTALL)
 _EMPTY = ("label_values()", "metrics()", "query_result()")
 
@@ -24,7 +24,7 @@ _EMPTY = ("label_values()", "metrics()", "query_result()")
 class Sample(NamedTuple):
     """A series of an instant query's answer, or a scalar, which has no labels.
 
-    `value` is None where it is not a number, `timestamp` is milliseconds.
+    `value` is None if it is not a number, `timestamp` is milliseconds.
     """
 
     labels: dict[str, str]
@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
 
 class Prometheus(Protocol):
-    """The Prometheus of a variable. Both methods return None where the query failed."""
+    """The Prometheus of a variable. Both methods return None if the query failed."""
 
     def samples(self, expression: str) -> Optional[Sequence[Sample]]:
         """The answer to an instant query."""
@@ -44,13 +44,13 @@ class Prometheus(Protocol):
 
 
 def label_of(query: str) -> str:
-    """The label whose values a query asks for; empty where it asks for something else."""
+    """The label whose values a query asks for; empty if it asks for something else."""
     match = _LABEL_VALUES.fullmatch(query)
     return match["label"] if match else ""
 
 
 def answers(query: str, prometheus: Prometheus) -> Optional[list[str]]:
-    """The texts that a variable's query finds, None where it fails."""
+    """The texts that a variable's query finds, None if it fails."""
     if query in _EMPTY:
         return []
     names = _LABEL_NAMES.fullmatch(query)

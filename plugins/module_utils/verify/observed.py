@@ -60,18 +60,18 @@ class Database(TypedDict):
 
 
 class Measured(TypedDict, total=False):
-    """What Prometheus knows, or only `error` where it cannot be asked. Times and ages are seconds.
+    """What Prometheus knows, or only `error` if it cannot be asked. Times and ages are seconds.
 
     - now: its time. scrape_interval: that of the running configuration.
     - gpu_age: for each host and GPU, how long none of its restless values has changed.
     - container_age: for each host, how long no container's CPU time has changed. A host without a sample is left out.
-    - gpus: for each host and GPU the ids of its MIG instances, empty where it has none.
+    - gpus: for each host and GPU the ids of its MIG instances, empty if it has none.
     - container_series, containers, containers_lately: for each host the number of series, the names that have an image,
       and the names of the last minutes.
     - collector_age: for each host that has metrics of a container GPU collector, how old they are.
     - container_gpus, container_gpus_lately: for each host and id of a container the UUIDs of its GPUs, now and in the
       last minutes.
-    - clock_skew: for each host that has a node exporter, positive where its clock is ahead.
+    - clock_skew: for each host that has a node exporter, positive if its clock is ahead.
     """
 
     error: str
@@ -100,7 +100,7 @@ class _Panels(TypedDict):
 class ShownDashboard(_Panels, total=False):
     """A dashboard in Grafana. `panels` is how many panels were looked at.
 
-    Each fault is a panel's title and a problem, which is empty where the panel shows no data and that is not an error.
+    Each fault is a panel's title and a problem, which is empty if the panel shows no data and that is not an error.
     The `unchecked` panels need other datasources than Prometheus.
     """
 

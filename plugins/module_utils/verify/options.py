@@ -112,7 +112,7 @@ def _pattern(written: str) -> Optional[re.Pattern[str]]:
 
 
 def _matched(variable: Json, answers: list[str], pattern: Optional[re.Pattern[str]]) -> list[Option]:
-    """The parts of the answers that the groups of a regular expression match; the whole where there is no group."""
+    """The parts of the answers that the groups of a regular expression match; the whole if there is no group."""
     if pattern is None:
         return [Option(answer, answer) for answer in answers]
     every = str(variable.get("regex") or "").rpartition("/")[2].startswith("g")

@@ -91,7 +91,7 @@ def is_optional_title(uid: str, title: str, patterns: list[str]) -> bool:
 def _of_panel(
     query: Query, panel: Json, dashboard: Json, resolved: variables.Resolved, context: variables.Context
 ) -> Optional[list[Query]]:
-    """The queries of one panel, made of `query`; None where another datasource or its variables decide."""
+    """The queries of one panel, made of `query`; None if another datasource or its variables decide."""
     (values, unknown), known = resolved, context.datasources
     if panel.get("type") in _WITHOUT_QUERIES:
         return []

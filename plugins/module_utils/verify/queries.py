@@ -42,7 +42,7 @@ class Queries:
         return self._answers[key]
 
     def listed(self, uid: str, path: str, selector: str) -> Optional[list[str]]:
-        """The texts at a path of Prometheus' API, None where it does not answer."""
+        """The texts at a path of Prometheus' API, None if it does not answer."""
         chosen = f"?match[]={quote(selector)}" if selector else ""
         try:
             answer = self._grafana.get(f"/api/datasources/proxy/uid/{uid}/api/v1/{path}{chosen}")
@@ -82,12 +82,12 @@ class PrometheusOfDatasource:
         self._times = times
 
     def samples(self, expression: str) -> Optional[list[Sample]]:
-        """The answer to an instant query, None where it failed."""
+        """The answer to an instant query, None if it failed."""
         answer = self._queries.ask(self._uid, expression, self._times.start, self._times.end)
         return None if answer.error else [sample for frame in answer.frames for sample in _samples(frame)]
 
     def listed(self, path: str, selector: str) -> Optional[list[str]]:
-        """The texts at a path of its API, None where the query failed."""
+        """The texts at a path of its API, None if the query failed."""
         return self._queries.listed(self._uid, path, selector)
 
 

@@ -111,7 +111,7 @@ def written(seconds: float) -> str:
 
 
 class _Moment(NamedTuple):
-    """Seconds since 1970 where it is absolute, else seconds from now, negative in the past."""
+    """Seconds since 1970 if it is absolute, else seconds from now, negative in the past."""
 
     absolute: bool
     seconds: float

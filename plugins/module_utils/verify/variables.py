@@ -142,7 +142,7 @@ def _of_query(variable: Json, values: Values, dashboard: Json, context: Context)
 
 
 def _of_interval(variable: Json, query: str, span: float) -> Value:
-    """The saved interval where it is one of the list, else the first; "auto" follows the time range."""
+    """The saved interval if it is one of the list, else the first; "auto" follows the time range."""
     listed = [interval.strip().strip("\"'") for interval in query.split(",") if interval.strip()]
     current = variable.get("current")
     saved = current.get("value") if isinstance(current, dict) else ""

@@ -19,7 +19,7 @@ node() {
 for name in nvidiactl nvidia-modeset nvidia-uvm nvidia-uvm-tools; do
     node "/dev/$name"
 done
-# The driver keeps its tables in procfs, where nothing can be written. So a file system is mounted over procfs.
+# The driver keeps its tables in procfs, which is read-only. So a file system is mounted over procfs.
 mountpoint -q /proc/driver || mount -t tmpfs -o mode=755 gpu-lab-driver /proc/driver
 rm -rf /proc/driver/nvidia
 mkdir -p /proc/driver/nvidia-caps /proc/driver/nvidia/gpus /proc/driver/nvidia/capabilities

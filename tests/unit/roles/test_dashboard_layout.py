@@ -131,7 +131,7 @@ def test_variables_have_names_too(path):
 
 @EVERY
 def test_axes_begin_at_zero(path):
-    """Not where a value of 0 says nothing: of temperatures, and on a logarithmic axis."""
+    """Not if a value of 0 says nothing: of temperatures, and on a logarithmic axis."""
     begins = {
         panel["title"]: panel["min"]
         for panel in panels_of(path, "timeseries")

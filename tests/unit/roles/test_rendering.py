@@ -373,7 +373,7 @@ def test_a_further_collector_gets_what_it_reads_and_no_more(node_exporter):
 
 
 def test_a_collector_that_is_named_twice_is_one_flag(node_exporter):
-    """The exporter ends with an error where a switch is there twice."""
+    """The exporter ends with an error if a switch is there twice."""
     twice = {"node_exporter_collectors_extra": ["cpu", "textfile", "arp", "arp"]}
     command = node_exporter(fleet({"gpu1": {**GPU1, **twice}}, {"monitor1": MONITOR}), "gpu1")["command"]
     assert [command.count(f"--collector.{name}") for name in ("cpu", "textfile", "arp")] == [1, 1, 1]

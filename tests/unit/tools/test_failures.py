@@ -1,4 +1,4 @@
-"""What `.ci/run` prints at its end where a test failed."""
+"""What `.ci/run` prints at its end if a test failed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _CDI_KIND = "nvidia.com/gpu="
 _KINDS = re.compile(r"(?:runtime\.)?nvidia\.com/gpu=")
 # Any of them among the names means that no GPU is given (nvidia-container-toolkit, internal/config/image/devices.go).
 _NOTHING = {"void", "none"}
-# Docker's names for NVIDIA's driver of devices, and the capabilities by which Docker chooses the driver where a request
+# Docker's names for NVIDIA's driver of devices, and the capabilities by which Docker chooses the driver if a request
 # names none (moby, daemon/devices_nvidia_linux.go).
 _DRIVERS = ("nvidia", "nvidia.cdi", "nvidia.runtime-hook")
 _CAPABILITIES = frozenset(("gpu", "nvidia", "compute", "compat32", "graphics", "utility", "video", "display"))

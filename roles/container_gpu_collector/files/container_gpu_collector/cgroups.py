@@ -27,7 +27,7 @@ def _slice(name: str) -> str:
 
 
 def container_of(text: str, known: Collection[str]) -> Optional[str]:
-    """The id of the container of a process, from the text of /proc/PID/cgroup; None where no known container has it.
+    """The id of the container of a process, from the text of /proc/PID/cgroup; None if no known container has it.
 
     A container in a container shows the ids of both: the first that the engine knows counts.
     """

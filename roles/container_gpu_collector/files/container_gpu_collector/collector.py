@@ -36,7 +36,7 @@ class Collector:
         self._told: set[str] = set()
 
     def collect(self, now: float) -> None:
-        """Read the containers and the GPUs, and write what changed. Raises OSError where that is not possible."""
+        """Read the containers and the GPUs, and write what changed. Raises OSError if that is not possible."""
         containers, inventory = self._files.running(), self._inventory()
         given = self._allocations.update(containers, inventory)
         if self.options.usage_interval and not 0 <= now - self._measured_at < self.options.usage_interval:

@@ -27,7 +27,7 @@ class ContainerFiles:
     _known: dict[str, tuple[tuple[Stamp, Stamp], Container]] = field(default_factory=dict)
 
     def running(self) -> list[Container]:
-        """The running containers by name. Raises OSError where the folder cannot be read."""
+        """The running containers by name. Raises OSError if the folder cannot be read."""
         known, self.unreadable = {}, []
         for identifier in os.listdir(self.folder):
             try:

@@ -55,7 +55,7 @@ class Container:
 def parse(
     config: Mapping[str, Any], host_config: Mapping[str, Any], labels: Collection[str] = (), cgroup_parent: str = ""
 ) -> Container:
-    """The container of the two files, with the engine's parent of control groups where the container names none.
+    """The container of the two files, with the engine's parent of control groups if the container names none.
 
     Raises KeyError, TypeError or AttributeError for what is not Docker's.
     """
@@ -72,7 +72,7 @@ def parse(
         labels=tuple((label, str(container_labels[label])) for label in labels if label in container_labels),
         annotated_devices=_annotated(host_config.get("Annotations") or {}),
         visible_devices=_visible_devices(own.get("Env") or []),
-        # Docker writes the default runtime here where the container names none.
+        # Docker writes the default runtime here if the container names none.
         runtime=str(host_config.get("Runtime") or ""),
         cgroup_parent=str(host_config.get("CgroupParent") or cgroup_parent),
         requests=tuple(_request(request) for request in host_config.get("DeviceRequests") or []),

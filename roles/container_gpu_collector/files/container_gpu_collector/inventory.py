@@ -12,7 +12,7 @@ from typing import Optional
 from container_gpu_collector.asked import Asked
 
 _OLD_INSTANCE = re.compile(r"MIG-(GPU-[0-9a-f-]+)/(\d+)/\d+", re.IGNORECASE)
-# Where a container brings the driver, CDI specifications name nodes below its root, such as /run/nvidia/driver.
+# If a container brings the driver, CDI specifications name nodes below its root, such as /run/nvidia/driver.
 _GPU_NODE = re.compile(r"(?:/.+)?/dev/nvidia(\d+)")
 _CAPABILITY_NODE = re.compile(r"(?:/.+)?/dev/nvidia-caps/nvidia-cap(\d+)")
 _PCI_ADDRESS = re.compile(r"([0-9a-f]+):([0-9a-f]{1,2}):([0-9a-f]{1,2})\.0", re.IGNORECASE)

@@ -53,7 +53,7 @@ class Nvml:
 
     @staticmethod
     def load() -> Nvml:
-        """The library, ready for questions. Raises NvmlError where the library or a driver that fits is missing."""
+        """The library, ready for questions. Raises NvmlError if the library or a driver that fits is missing."""
         try:
             library = ctypes.CDLL(LIBRARY)
         except OSError as error:
@@ -74,7 +74,7 @@ class Nvml:
             yield from instances or [Entity(handle, uuid)]
 
     def processes(self, entity: Entity) -> Optional[dict[int, Optional[int]]]:
-        """Bytes of memory by process id, None for memory that is not told; None where processes are not told."""
+        """Bytes of memory by process id, None for memory that is not told; None if processes are not told."""
         processes: dict[int, Optional[int]] = {}
         for kind in ("Compute", "Graphics", "MPSCompute"):
             listed = self._processes(f"nvmlDeviceGet{kind}RunningProcesses", entity.handle)
@@ -89,7 +89,7 @@ class Nvml:
     def utilization(self, entity: Entity, since: int) -> Optional[tuple[dict[int, int], int]]:
         """Percent by process id, of the processes that worked since a time of NVML, and the newest time.
 
-        None where utilization is not told.
+        None if utilization is not told.
         """
         count = ctypes.c_uint(0)
         function, last = "nvmlDeviceGetProcessUtilization", ctypes.c_ulonglong(since)

@@ -17,7 +17,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a device: bytes of memory and percent of utilization by process id, None where not told.
+    """The processes of a device: bytes of memory and percent of utilization by process id, None if not told.
 
     `memory` has all processes. None means that the driver does not report processes.
     """

@@ -81,7 +81,7 @@ func (c *collector) observe(key string, all map[string]float64, moment time.Time
 	c.clocks[key] = slices.DeleteFunc(c.clocks[key], func(one event) bool { return moment.Sub(one.at).Milliseconds() > window })
 }
 
-// counted is how often each thing happened, at most `milliseconds` ago if that is not 0; one nameless 0 where nothing did.
+// counted is how often each thing happened, at most `milliseconds` ago if that is not 0; one nameless 0 if none did.
 func counted(events []event, moment time.Time, milliseconds int64) map[string]float64 {
 	counts := map[string]float64{}
 	for _, one := range events {

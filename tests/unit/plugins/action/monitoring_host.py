@@ -79,7 +79,7 @@ def backup_options(folder, address):
 
 
 def play(folder, module, options, *arguments):
-    """Runs a module by ansible-playbook over a local connection; its result, or the output where it failed."""
+    """Runs a module by ansible-playbook over a local connection; its result, or the output if it failed."""
     (folder / "result.json").unlink(missing_ok=True)
     task = {module: options, "register": "made"}
     shown = {

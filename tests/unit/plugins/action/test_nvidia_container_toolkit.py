@@ -20,7 +20,7 @@ import hosts
 from tests import examples
 
 (MODULE,) = examples.run_by(__file__)
-# TEST-NET-1 of RFC 5737, where no host is.
+# TEST-NET-1 of RFC 5737, which has no host.
 UNREACHABLE = {"ansible_host": "192.0.2.1", "ansible_ssh_common_args": "-o ConnectTimeout=1 -o BatchMode=yes"}
 OPTIONS = {
     "default_version": "1.20.1",

@@ -1,4 +1,4 @@
-"""How the playbook site ends where hosts cannot be reached, or a part of the deployment fails."""
+"""How the playbook site ends if hosts cannot be reached, or a part of the deployment fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module host_info, with an nvidia-smi of drivers old, new and broken, and where no engine answers."""
+"""The module host_info, with an nvidia-smi of new, old and broken drivers, and without an engine."""
 
 from __future__ import annotations
 

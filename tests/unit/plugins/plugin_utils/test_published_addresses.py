@@ -43,7 +43,7 @@ FORWARDED = {
     "monitor",
     [
         {"ansible_host": "192.168.1.10"},
-        # A forwarded address, where the services publish on all addresses.
+        # A forwarded address, if the services publish on all addresses.
         {"ansible_host": "203.0.113.5", **FORWARDED},
         {
             "ansible_host": "203.0.113.5",

@@ -1,4 +1,4 @@
-"""A stand-in for Grafana, for tests where no Grafana can be had. Part of the test lab only.
+"""A stand-in for Grafana, for tests on machines without a Grafana. Part of the test lab only.
 
 It answers the part of Grafana 12.4.0's HTTP API that the collection uses, as in recordings of a real server
 (tests/contract). It runs panel queries against the real Prometheus. It has

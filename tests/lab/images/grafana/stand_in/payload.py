@@ -8,7 +8,7 @@ from flask import request
 
 
 def body() -> Any:
-    """The request's JSON; None where it has none."""
+    """The request's JSON; None if it has none."""
     return request.get_json(silent=True) if request.is_json else None
 
 

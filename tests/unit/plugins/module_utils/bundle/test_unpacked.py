@@ -1,4 +1,4 @@
-"""The size of a layer after decompression, where Python's standard library can tell."""
+"""The size of a layer after decompression, if Python's standard library can tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a newer version of the collection left on a host, where an older version runs next."""
+"""What a newer version of the collection left on a host, on which an older version runs next."""
 
 from __future__ import annotations
 

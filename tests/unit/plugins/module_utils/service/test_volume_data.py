@@ -229,7 +229,7 @@ def kill_before_healthy(program, at, monkeypatch):
 def test_an_upgrade_that_became_healthy_after_a_kill_keeps_what_users_changed(
     program, at, folder, visible, monkeypatch
 ):
-    """Also where there is no copy of the data."""
+    """Also if there is no copy of the data."""
     deploy(program, at("1.9.0"))
     if not visible:
         program.mountpoints.clear()
@@ -291,7 +291,7 @@ def test_another_image_of_an_unknown_version_counts_as_another_version(engine, a
 
 
 def test_other_settings_of_the_same_image_copy_nothing(program, at):
-    """Also where no tag tells the version."""
+    """Also if no tag tells the version."""
     program.images["app:latest"] = program.images["app:1.9.0"]
     deploy(program, {**at("1.9.0"), "image": "app:latest"})
     service, _container = deploy(program, {**at("1.9.0", env={"TZ": "CET"}), "image": "app:latest"})
@@ -299,7 +299,7 @@ def test_other_settings_of_the_same_image_copy_nothing(program, at):
 
 
 def test_a_volume_that_somebody_removed_has_data_of_no_version(program, at, folder):
-    """Also where the first deployment on the new volume fails."""
+    """Also if the first deployment on the new volume fails."""
     deploy(program, at("2.0.0"))
     program.remove("app")
     program.volumes.clear()
@@ -352,7 +352,7 @@ def test_a_link_in_the_volume_is_not_followed(tmp_path, folder):
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_data_without_a_copy_is_unchanged_where_the_new_version_never_ran(program, at, folder, killed, monkeypatch):
-    """As where its port is taken in between: the engine knows that the container never ran."""
+    """For example, its port was taken in between. The engine knows that the container never ran."""
     deploy(program, at("1.9.0"))
     program.mountpoints.clear()
     start = program.start
@@ -446,7 +446,7 @@ def test_a_failed_upgrade_of_data_that_the_older_version_reads(reads_all, readab
 
 
 def test_an_older_version_that_does_not_read_the_data_is_refused(reads_all, readable):
-    """Also where the older version itself writes what others read, and after the service was removed."""
+    """Also if the older version itself writes what others read, and after the service was removed."""
     deploy(reads_all, readable("4.0.0", "4.0"))
     words = (
         "version 4.0.0 ran on the volume data last, and 3.13.5 does not read the data of that version,"
@@ -503,7 +503,7 @@ def other_program(engine, name, version, labels):
 
 
 def test_a_volume_of_another_newer_program(program, at):
-    """Where the collection never deployed the volume, images of containers tell the version."""
+    """If the collection never deployed the volume, images of containers tell the version."""
     other_program(program, "theirs", "2.0.0", {})
     with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
         deploy(program, at("1.10.0"))

@@ -62,7 +62,7 @@ FOREIGN = {"path": "/etc/cdi/nvidia.yaml", "uuids": hosts.UUIDS, "drivers": ["57
 CDI = {"cdi_enabled": True, "cdi_gpus": True}
 
 CASES = {
-    # What is installed where there is nothing.
+    # What is installed on a host without the toolkit.
     "fresh": Case(fresh(), wanted(), f"{INSTALL} AddRuntime"),
     "fresh-cdi": Case(fresh(cdi_enabled=True), wanted(), f"{INSTALL} WriteCdi", mechanism="cdi"),
     "fresh-dnf": Case(fresh("dnf"), wanted(), "InstallPackages AddRuntime"),
