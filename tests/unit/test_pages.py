@@ -26,6 +26,8 @@ ROLES = [
     *("alertmanager", "prometheus", "grafana"),
 ]
 
+NUMBERS = {5: "five", 6: "six", 7: "seven"}
+
 # Pages whose examples are variables of an inventory.
 WITH_EXAMPLES = ("alerts", "dashboards", "fleet", "getting-started", "gpu-by-container", "migration", "roles", "tls")
 
@@ -106,6 +108,16 @@ def test_the_page_of_modules_names_every_module():
 def test_the_page_of_playbooks_names_every_playbook():
     text = (ROOT / "docs" / "playbooks.md").read_text()
     assert {path.stem for path in (ROOT / "playbooks").glob("*.yml") if f"| `{path.stem}` |" not in text} == set()
+
+
+def test_the_drawing_has_the_plays_and_modules_of_a_run():
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", (ROOT / "docs" / "images" / "architecture.svg").read_text())
+    plays = [play["name"] for play in yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text())]
+    steps = [f"{number}. {name}" for number, name in enumerate(plays, 1)]
+    assert [step for step in steps if step not in " ".join(texts)] == []
+    assert f"has {NUMBERS[len(plays)]} plays" in (ROOT / "docs" / "architecture.md").read_text()
+    modules = {path.stem for folder in ("action", "modules") for path in (ROOT / "plugins" / folder).glob("*.py")}
+    assert set(re.findall(r"[a-z]+_[a-z_]+", " ".join(texts))) <= modules
 
 
 def test_messages_in_the_symptoms_are_those_of_the_code():
