@@ -24,8 +24,8 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         if "gpu_monitoring_fleet" not in variables:
             raise AnsibleActionFail(
-                "The run began after the tasks that check the variables and look at the hosts. What it deployed is"
-                " incomplete. Run the playbook without --start-at-task."
+                "The run began after the tasks that check the variables and inspect the hosts. The deployment"
+                " is incomplete. Run the playbook without --start-at-task."
                 " Choose roles with --tags, and hosts with --limit."
             )
         play = self._task.get_play()

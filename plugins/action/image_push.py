@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
             mirrored = [image for image in wanted if image.is_mirrored]
             if not mirrored:
                 raise BundleError(
-                    "gpu_monitoring_registry: it is empty, and so is gpu_monitoring_registries, so there is no registry"
+                    "gpu_monitoring_registry: it is empty, and gpu_monitoring_registries too, so no registry is known"
                     " to push to. Set one of them, or load the images on the hosts (bundle_target: hosts)."
                 )
             bundle_controller.check_login(variables, list(dict.fromkeys(image.host for image in images)))

@@ -106,7 +106,7 @@ class Api:
         try:
             return answer.json() if answer.body.strip() else None
         except ValueError as error:
-            raise EngineError("no JSON in the answer. Does something else listen at the socket?") from error
+            raise EngineError("the answer is not JSON. Check which program listens at the socket.") from error
 
     def _target(self, path: str, query: Optional[Query]) -> str:
         return self._prefix + path + (f"?{urlencode(query)}" if query else "")

@@ -931,9 +931,9 @@ def _connect(module):
                 " Nothing was removed."
             ) from error
         module.warn(
-            "No Docker engine answers on this host, so that containers, networks and volumes of the services could"
-            " not be looked for. What of them is in the folder of an engine, such as /var/lib/docker,"
-            " stays. The files go."
+            "No Docker engine answers on this host, so the containers, networks and volumes of the"
+            " services were not removed. Data in the folder of an engine, such as /var/lib/docker, stays."
+            " The files of the services are removed."
         )
         return None
 
@@ -944,7 +944,7 @@ def _settle_boot_unit(module, services):
     try:
         return boot_unit.settle(socket_path, state.MEMORY_FOLDER, services, module.check_mode)
     except ServiceError as error:
-        module.warn(f"{error} A service whose start fails at the next boot is not started again by itself.")
+        module.warn(f"{error} A service whose start fails at the next boot is not started again.")
         return []
 
 

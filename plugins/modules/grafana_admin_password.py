@@ -119,7 +119,7 @@ def _run(module):
         return False, client.count, version
     except WrongPassword as error:
         if not old and not params["login_help"]:
-            raise WrongPassword(f"{error} Give the password that the account has now as old_password.") from error
+            raise WrongPassword(f"{error} Give the current password of the account as old_password.") from error
         if not old or old == params["password"]:
             raise
     known = Client({**params, "password": old, "token": None})
@@ -127,7 +127,7 @@ def _run(module):
         known.get("/api/user")
     except WrongPassword as error:
         refusal = f"password, old_password: {params['url']} takes neither for '{params['username']}'."
-        advice = f"Give the one that it has now as old_password. {LOCKS} {params['login_help'] or ''}"
+        advice = f"Give the current password as old_password. {LOCKS} {params['login_help'] or ''}"
         raise WrongPassword(f"{refusal} {advice}".rstrip()) from error
     if not module.check_mode:
         try:

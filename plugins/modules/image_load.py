@@ -160,7 +160,7 @@ def main():
         module.fail_json(msg=str(error))
     except docker_socket.EngineError as error:
         module.fail_json(
-            msg=f"docker_host on {host}: the Docker engine at {options['docker_host']} does not do it ({error})."
+            msg=f"docker_host on {host}: the Docker engine at {options['docker_host']} cannot load images ({error})."
             " Install and start Docker before the playbook load."
         )
     except OSError as error:

@@ -37,8 +37,8 @@ def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> st
         )
     if text != text.strip():
         raise AnsibleFilterError(
-            f"The password of {user} begins or ends with white space, which who shows it from a"
-            " file leaves out. Take it away."
+            f"The password of {user} begins or ends with white space, which is lost if it is read"
+            " from a file. Remove the white space."
         )
     if algorithm not in _ALGORITHMS:
         raise AnsibleFilterError(f"algorithm: there is no '{algorithm}'. Set {' or '.join(_ALGORITHMS)}.")

@@ -65,7 +65,7 @@ def _is_there(path: str, kind: int, forbidden: int) -> bool:
         return False
     if stat.S_IFMT(mode) != kind:
         noun = "folder" if kind == stat.S_IFDIR else "file"
-        raise ValueError(f"{path} is a link or something else than a {noun}. Put the {noun} itself there")
+        raise ValueError(f"{path} is a link, or not a {noun}. Put the {noun} itself there")
     if mode & forbidden:
         rights = "w" if forbidden == _WRITE else "rwx"
         raise ValueError(

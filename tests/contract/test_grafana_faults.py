@@ -428,7 +428,7 @@ def test_a_wrong_password_is_tried_as_often_as_there_are_passwords(grafana):
     assert result["msg"].endswith(" Ask Ann.")
     assert [path for _method, path in grafana.wire.requests] == ["/api/health", "/api/user", "/api/user"]
     result = grafana.run(grafana_admin_password, **NOBODY)
-    assert result["msg"].endswith(" Give the password that the account has now as old_password.")
+    assert result["msg"].endswith(" Give the current password of the account as old_password.")
 
 
 @pytest.mark.parametrize(

@@ -488,7 +488,7 @@ def test_a_redirect_to_another_host_gets_no_credentials(grafana):
 def test_a_login_page_in_between_is_named(grafana):
     grafana.wire.rule = lambda method, url, send: answer(200, "<html>log in</html>") if "datasources" in url else None
     assert (
-        "text/html instead of JSON. Is there a proxy or a login page in between"
+        "text/html instead of JSON. Check for a proxy or a login page in between"
         in grafana.run(grafana_resources, **DECLARED)["msg"]
     )
 

@@ -311,7 +311,7 @@ def test_a_file_that_holds_no_token_is_not_lost(grafana, account, state, content
     other.parent.mkdir()
     other.write_bytes(content)
     message = grafana.run(grafana_service_account, **{**account, "token_file": str(other), "state": state})["msg"]
-    assert f"token_file: {other} holds something else than a token" in message
+    assert f"token_file: {other} holds other content than a token" in message
     assert other.read_bytes() == content
     assert grafana.wire.writes == []
     message = grafana.run(grafana_service_account, **{**account, "token_file": str(other.parent), "state": state})[

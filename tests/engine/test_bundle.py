@@ -219,7 +219,7 @@ def test_a_service_uses_the_loaded_image_without_a_pull(bundle, load, tmp_path, 
     assert "pull image" not in result["actions"]
     assert not service_of(run, name, load.name, image_layout.accepted(image))["changed"]
     with pytest.raises(
-        Failed, match=r"is another one on this host \(sha256:.*\) than in the bundle.*Run the playbook load"
+        Failed, match=r"differs on this host \(sha256:.*\) from the image in the bundle.*Run the playbook load"
     ):
         service_of(run, name, load.name, ["sha256:other"])
 

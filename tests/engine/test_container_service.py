@@ -391,7 +391,7 @@ def test_a_port_of_another_container(api, run, options, deployed):
 
 @pytest.mark.usefixtures("untouched")
 def test_an_address_of_another_host(run, options):
-    with pytest.raises(Failed, match=r"ports: 192.0.2.1, wanted for .* is not an address of this host"):
+    with pytest.raises(Failed, match=r"ports: 192.0.2.1 of .* is not an address of this host"):
         run(
             **with_content(
                 options, "two\n", ports=[{"container_port": 8080, "host_port": free_port(), "address": "192.0.2.1"}]

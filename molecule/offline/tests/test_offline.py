@@ -146,7 +146,7 @@ def test_without_the_images_nothing_changes_and_the_fix_is_named(site, older):
     well(site("bundle", prometheus_version=older))
     done = site("site", prometheus_version=older)
     assert done.code != 0
-    assert "gpu_monitoring_bundle lets no registry be asked. Run the playbook load." in done.error
+    assert "gpu_monitoring_bundle allows no registry. Run the playbook load." in done.error
     assert on("monitor1", "docker ps --all --quiet --filter name=prometheus").strip() == ""
 
 
@@ -179,7 +179,7 @@ def test_an_image_of_somebody_else_under_the_same_name_is_refused_and_replaced(s
     on("monitor1", f"docker tag {other} {name}")
     done = site("site", "--limit=monitor1", "--tags=alertmanager")
     assert done.code != 0
-    assert f"{name} is another one on this host" in done.error
+    assert f"{name} differs on this host" in done.error
     assert sent(well(site("load", "-v"))).keys() == {"monitor1"}
     well(site("site", "--limit=monitor1", "--tags=alertmanager"))
 

@@ -78,7 +78,7 @@ def test_a_host_whose_engine_is_missing_loses_the_files_and_the_rest_when_the_en
 ):
     run = remove("--limit=monitor1")
     assert changed(run) > 0
-    assert "could not be looked for" in run.error
+    assert "of the services were not removed" in run.error
     assert on("monitor1", f"find {FOLDERS} -type f").split() == [
         "/etc/gpu_monitoring/grafana/secret_key",
         *(f"/var/lib/gpu_monitoring/{service}.manifest" for service in ("alertmanager", "grafana", "prometheus")),

@@ -78,7 +78,7 @@ def test_a_lost_key_makes_the_secrets_be_sent_again(deploy, grafana):
     on("monitor1", f"rm {KEY}")
     run = deploy()
     assert run.code == 0, run.output
-    assert "secret_key is another one than at the last run" in run.output
+    assert "secret_key differs from that of the last run" in run.output
     assert grafana.frames("up")
     assert settled(deploy())
 

@@ -113,7 +113,7 @@ class Client:
     def _foreign(self, answer: Response) -> PrometheusError:
         return PrometheusError(
             f"url: {answer.url} was not answered as Alertmanager does."
-            " Is there a proxy or a login page in between, or is a sub-path missing?"
+            " Check for a proxy or a login page in between, and for a missing sub-path."
         )
 
     def _set_clock(self, answer: Response) -> None:

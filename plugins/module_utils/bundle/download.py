@@ -126,7 +126,7 @@ def _document(manifest: Manifest, text: str) -> dict[str, Any]:
             f"{text}: the registry answers with a manifest that is not JSON. Check the address."
         ) from error
     if not isinstance(document, dict):
-        raise BundleError(f"{text}: the registry answers with something else than a manifest. Check the address.")
+        raise BundleError(f"{text}: the registry answers, but not with a manifest. Check the address.")
     return document
 
 

@@ -35,7 +35,7 @@ def refuse_taken(client: Client, version: str, changes: list[Change]) -> None:
         elif _moves_in_a_circle(change, arriving):
             change.error = (
                 f"dashboard '{change.uid}': another dashboard has the title '{change.name}' and gives it up in a"
-                " circle, which Grafana before 11.3 refuses. Rename one of the dashboards in a run before."
+                " circle, which Grafana before 11.3 refuses. Rename one of the dashboards in an earlier run."
             )
 
 

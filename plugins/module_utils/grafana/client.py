@@ -237,5 +237,5 @@ def _json(answer: http_client.Response, method: str, path: str) -> Any:
         kind = answer.headers.get("Content-Type", "no content type")
         raise GrafanaError(
             f"url: {method} {answer.url} was answered with {kind} instead of JSON."
-            " Is there a proxy or a login page in between, or is a sub-path missing?"
+            " Check for a proxy or a login page in between, and for a missing sub-path."
         ) from error

@@ -29,7 +29,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.clien
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError, NotReachable
 
 LOST_KEY = (
-    "Grafana's secret_key is another one than at the last run. The secrets of the declared datasources are sent again."
+    "Grafana's secret_key differs from that of the last run. The secrets of the declared datasources are sent again."
     " Enter other secrets in Grafana again: those of other datasources, contact points and SSO settings."
 )
 

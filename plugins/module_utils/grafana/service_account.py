@@ -78,7 +78,7 @@ class ServiceAccount:
         name = self._options["name"]
         answer = self._client.get(f"{PATH}/search?perpage=1000&query={quote(name, safe='')}")
         if answer is None:
-            raise GrafanaError("this Grafana has no service accounts. Grafana 9 and newer have.")
+            raise GrafanaError("this Grafana has no service accounts. Upgrade Grafana to version 9 or newer.")
         return next((account for account in answer["serviceAccounts"] if account["name"] == name), None)
 
     def _create(self, wanted: Settings) -> ExistingAccount:

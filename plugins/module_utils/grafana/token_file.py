@@ -30,7 +30,7 @@ def read(path: str) -> str:
         token = "binary"
     if token and not _TOKEN.fullmatch(token):
         raise GrafanaError(
-            f"token_file: {path} holds something else than a token of Grafana, which would be lost."
+            f"token_file: {path} holds other content than a token of Grafana, which would be lost."
             " Give another file, or remove the file."
         )
     return token

@@ -87,8 +87,7 @@ _ROOTLESS = (
     " containers of other users."
 )
 _ROOTLESS_FIX = (
-    f"{_SUPPORTED} beside it by hand, if you want both: the rootless engine and its containers continue to run."
-    " Their containers are not monitored."
+    f"{_SUPPORTED} beside it by hand. The rootless engine and its containers continue to run, and are not monitored."
 )
 
 

@@ -84,7 +84,7 @@ class Client:
         except (ValueError, KeyError, TypeError) as error:
             raise PrometheusError(
                 f"url: {self.url}/api/v1/{path} was not answered as Prometheus does."
-                " Is there a proxy or a login page in between, or is a sub-path missing?"
+                " Check for a proxy or a login page in between, and for a missing sub-path."
             ) from error
         return body
 
@@ -113,7 +113,7 @@ def wait_for(
             problem = str(error)
         left = deadline - time.monotonic()
         if left <= 0:
-            raise PrometheusError(f"query: after {timeout:g} s '{expression}' is not as until asks: {problem}")
+            raise PrometheusError(f"query: after {timeout:g} s '{expression}' does not meet until: {problem}")
         time.sleep(min(interval, left))
 
 

@@ -82,7 +82,7 @@ class Server:
             advice = "Set url_username and url_password, or token, that it takes."
             return PrometheusError(f"{self.url} refuses the request with {status}: {reason}. {advice}")
         if status == 404:
-            advice = "Is a sub-path missing, or does something else listen there?"
+            advice = "Add a missing sub-path, or check which program listens there."
             return PrometheusError(f"url: there is no {path} at {self.url}. {advice}")
         if status == 400 and _NEEDS_TLS in reason:
             return PrometheusError(f"url: {self._name} at {self.url} speaks TLS. Begin url with https://.")

@@ -50,7 +50,7 @@ def fit(hosts: int, interval: float, retention: float, memory: int, disk: int) -
         memory_problem = (
             f"Prometheus needs about {_gib(needed)} of memory for {hosts} hosts,"
             f" and gets {_gib(limit)} of the {_gib(memory)} of this host."
-            " Move it to a host with more memory, or set prometheus_memory."
+            " Move Prometheus to a host with more memory, or set prometheus_memory."
         )
     written = hosts * SERIES_PER_HOST / interval * BYTES_PER_SAMPLE
     allowed = _rounded(int(disk * _DISK_SHARE))

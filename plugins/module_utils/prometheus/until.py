@@ -33,7 +33,7 @@ def unmet(until: Until, series: list[Series]) -> str:
     elif most is not None and len(series) > most:
         wanted = f"at most {most}"
     if wanted:
-        return f"there are {len(series)} series and {wanted} wanted. {describe(series)}"
+        return f"there are {len(series)} series, not {wanted}. {describe(series)}"
     low, high = until["min_value"], until["max_value"]
     if low is None and high is None:
         return ""

@@ -211,7 +211,7 @@ def _replaced_mounts(inspected: Container, name: str, warnings: list[str]) -> di
         return held_mounts.replaced(inspected)
     except PermissionError as error:
         warnings.append(
-            f"mounts: whether {name} still has the folders and files of the host mounted is not known:"
+            f"mounts: the mounts of {name} were not compared with the folders and files of the host:"
             f" {error.filename}: {error.strerror}. Run this as root of the host."
         )
         return {}

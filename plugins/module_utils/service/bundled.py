@@ -34,8 +34,8 @@ def accepted(image: Optional[Image], bundled: Optional[Bundled]) -> Optional[Ima
 
 def missing(reference: str, present: Optional[Image]) -> str:
     """What to do if a host lacks an image that no registry of the site has, as sentences."""
-    other = f"is another one on this host ({present['Id']}) than in the bundle" if present else "is not on this host"
-    return f"image: {reference} {other}, and gpu_monitoring_bundle lets no registry be asked. Run the playbook load."
+    other = f"differs on this host ({present['Id']}) from the image in the bundle" if present else "is not on this host"
+    return f"image: {reference} {other}, and gpu_monitoring_bundle allows no registry. Run the playbook load."
 
 
 def refusal(reference: str, pulled: Image) -> str:

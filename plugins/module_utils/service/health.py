@@ -148,7 +148,7 @@ def _written(engine: Engine, container: Container, name: str, ended: bool) -> st
     try:
         lines = engine.logs(container["Id"], MOST_LOG_LINES).splitlines()
     except EngineRefusal as error:
-        return f"What {name} wrote cannot be read with its log driver: {error.reason}"
+        return f"The log of {name} cannot be read with its log driver: {error.reason}"
     if not lines:
         return ""
     if not ended or len(lines) <= LOG_LINES or len(lines) >= MOST_LOG_LINES:

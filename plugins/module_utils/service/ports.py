@@ -63,8 +63,8 @@ def check(
         problem = None if holders else bind(address, number)
         if problem == errno.EADDRNOTAVAIL:
             raise ServiceError(
-                f"ports: {address}, wanted for {service}, is not an address of this host."
-                " Set it (gpu_monitoring_address) to one that is."
+                f"ports: {address} of {service} is not an address of this host."
+                " Set gpu_monitoring_address to an address of the host."
             )
         if problem == errno.EADDRINUSE:
             raise ServiceError(

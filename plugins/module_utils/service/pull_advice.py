@@ -55,7 +55,7 @@ _ADVICE = (
             "reset by peer",
             "did not pull",
         ),
-        f"This host does not reach {{registry}}. Open the way, {_MIRROR}, or set {_PROXY} if there is a proxy.",
+        f"This host does not reach {{registry}}. Allow the connection, {_MIRROR}, or set {_PROXY} if there is a proxy.",
     ),
     (
         ("manifest unknown", "not found", "does not exist"),

@@ -171,7 +171,7 @@ def _asked(helper: str, registry: str, path: str) -> Login:
         answered = json.loads(said)
         username, secret = answered["Username"], answered["Secret"]
     except (ValueError, TypeError, KeyError):
-        return Login(problem=f"{where} answered something else than credentials")
+        return Login(problem=f"{where} answered without credentials")
     if not secret:
         return Login()
     if username == _IDENTITY_TOKEN_USER:

@@ -102,7 +102,7 @@ def test_a_run_that_would_do_nothing_says_so(playbook, playbook_file, arguments,
 def test_a_run_that_begins_past_the_checks_says_so(playbook, task):
     code, output = playbook(SITE, f"--start-at-task={task}")
     assert code == 2, output
-    assert "The run began after the tasks that check the variables and look at the hosts." in output
+    assert "The run began after the tasks that check the variables and inspect the hosts." in output
     assert "is undefined" not in output and "indices" not in output
 
 

@@ -224,14 +224,14 @@ class TestUntil:
         server.answers = [vector("1", "0")]
         message = server.run(until={"min_value": 1, "timeout": 0.5, "interval": 0.01})["msg"]
         assert message == (
-            "query: after 0.5 s 'up' is not as until asks: 1 of 2 series are not at least 1. The last answer:"
+            "query: after 0.5 s 'up' does not meet until: 1 of 2 series are not at least 1. The last answer:"
             ' up{host="gpu2"} 0.'
         )
         assert len(server.requests) > 1
 
     def test_without_time_it_asks_once(self, server):
         server.answers = [vector()]
-        assert "there are 0 series and at least 1 wanted" in server.run(until={"timeout": 0})["msg"]
+        assert "there are 0 series, not at least 1" in server.run(until={"timeout": 0})["msg"]
         assert len(server.requests) == 1
 
     def test_a_query_that_cannot_be_read_is_not_asked_again(self, server):

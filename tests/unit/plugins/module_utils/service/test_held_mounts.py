@@ -52,7 +52,7 @@ def test_what_cannot_be_looked_at_is_said(engine, options, monkeypatch):
     monkeypatch.setattr(held_mounts, "replaced", refuse)
     deployed, _container = apply.deploy(engine, service, SharedAnswers(engine))
     assert not deployed.plan.changed
-    assert "whether app still has the folders and files of the host mounted is not known" in deployed.warnings[0]
+    assert "the mounts of app were not compared with the folders and files of the host" in deployed.warnings[0]
     assert "/proc/1/mountinfo: Operation not permitted" in deployed.warnings[0]
 
 

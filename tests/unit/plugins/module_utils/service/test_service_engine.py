@@ -396,7 +396,7 @@ def helper(folder, name, script):
         ("echo credentials not found in native keychain; exit 1", {}, ""),
         ("echo pass is not initialized; exit 1", {}, "ended with 1: pass is not initialized"),
         ("echo gpg failed >&2; exit 2", {}, "ended with 2: gpg failed"),
-        ("echo hello", {}, "answered something else than credentials"),
+        ("echo hello", {}, "answered without credentials"),
         ("sleep 5", {}, "gave no answer within 0.5 s"),
     ],
 )

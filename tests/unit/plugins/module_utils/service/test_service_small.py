@@ -218,7 +218,7 @@ def test_a_log_that_cannot_be_read_does_not_hide_the_reason():
     with pytest.raises(ServiceError, match="it ended with exit code 2") as failure:
         wait(engine)
     assert failure.value.output == (
-        "What app wrote cannot be read with its log driver: configured logging driver does not support reading"
+        "The log of app cannot be read with its log driver: configured logging driver does not support reading"
     )
 
 
