@@ -69,6 +69,6 @@ def _is_there(path: str, kind: int, forbidden: int) -> bool:
     if mode & forbidden:
         rights = "w" if forbidden == _WRITE else "rwx"
         raise ValueError(
-            f"{path} has the mode {stat.S_IMODE(mode):04o}. Take the rights of others away: chmod go-{rights} {path}"
+            f"{path} has the mode {stat.S_IMODE(mode):04o}. Remove the rights of others: chmod go-{rights} {path}"
         )
     return True

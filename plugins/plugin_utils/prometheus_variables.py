@@ -108,5 +108,5 @@ def _problem_of_targets(groups: Sequence[Any]) -> tuple[str, str] | None:
             problem = (
                 f"Prometheus would send the password of the exporters to {targets} in clear text (__scheme__: http)"
             )
-            return problem, "Take the targets out, and write a job for them in prometheus_scrape_configs"
+            return problem, "Remove the targets, and write a job for them in prometheus_scrape_configs"
     return None

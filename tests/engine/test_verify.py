@@ -476,7 +476,7 @@ def test_the_playbook_ends_well_and_writes_the_report(playbook):
     assert code == 0, output
     assert "changed=0" in output
     assert "GPUs seen/there" in output
-    assert "was not checked, since it is not known since when it keeps it" in output
+    assert "was not checked, since the beginning of its data is not known" in output
     assert [row["host"] for row in report["hosts"]] == ["gpu1", "gpu2", "m1"]
     assert (report["problems"], report["dashboards"]) == ([], {"ml": 3})
     assert PASSWORD not in output + json.dumps(report)
@@ -502,10 +502,10 @@ def test_the_playbook_asks_the_hosts(playbook):
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        ({"ansible_python_interpreter": "/usr/bin/no-such-python"}, "could not be asked what it has: "),
+        ({"ansible_python_interpreter": "/usr/bin/no-such-python"}, "could not be inspected: "),
         (
             {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"},
-            "could not be asked what it has: ",
+            "could not be inspected: ",
         ),
         (
             {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1},
@@ -546,7 +546,7 @@ def test_a_prometheus_with_an_empty_volume_and_a_missing_one(standing):
     assert len(standing.messages()) == 1
     assert standing.messages()[0].startswith("Prometheus cannot be asked: url: no Prometheus answers at ")
     standing.prometheus.start()
-    [message] = standing.until("Prometheus lost its data: it has been keeping it since ")
+    [message] = standing.until("Prometheus lost its data: it should have data since ")
     assert message.endswith(
         f"Its volume was emptied or replaced. If that is accepted, remove {standing.mark} and run the playbook site."
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 120
 ENDINGS = (".cfg", ".j2", ".md", ".sh", ".tmpl", ".toml", ".txt", ".c", ".go", ".h", "Dockerfile", "Makefile")
-# antsibull-changelog writes the changelog with one line for each entry. The lab has sources of other projects' style.
+# antsibull-changelog writes a line for each entry. A change of the lab's sources rebuilds its images.
 ELSEWHERE = ("CHANGELOG.md", "tests/lab/")
 
 

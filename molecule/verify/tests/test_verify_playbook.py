@@ -231,7 +231,7 @@ def test_a_prometheus_that_lost_its_data(told, host, site):
     host("monitor1").check_output("docker rm --force prometheus && docker volume rm prometheus-data")
     assert site("--limit=monitor1").code == 0
     try:
-        told("Prometheus lost its data: it has been keeping it since ")
+        told("Prometheus lost its data: it should have data since ")
     finally:
         host("monitor1").check_output("rm %s", MARK)
         assert site("--limit=monitor1").code == 0

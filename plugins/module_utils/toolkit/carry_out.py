@@ -415,7 +415,7 @@ class Toolkit:
             now = describe(ask_packages(self._commands)["toolkit"])
             raise ToolkitError(
                 f"{', '.join(action.packages)} of {self._wanted.name} cannot be removed: {_sentence(error)}"
-                f" The host has {now or 'none of the packages'}. Run again after fixing the reason."
+                f" The host has {now or 'none of the packages'}. Fix the cause, and run again."
             ) from error
 
     def _guard_removal(self, action: RemoveToolkit, left: str) -> None:

@@ -84,7 +84,8 @@ def _driver_problem(host: Host, wanted: Wanted) -> str:
             return ""
     return (
         f"The NVIDIA driver of {wanted.name} is {driver}, and the NVIDIA container toolkit needs"
-        f" {wanted.driver_minimum} or newer. Install a newer driver and reboot the host, or remove it from gpu_hosts."
+        f" {wanted.driver_minimum} or newer. Install a newer driver and reboot the host,"
+        " or remove the host from gpu_hosts."
         f" {NOTHING_CHANGED}"
     )
 
@@ -208,7 +209,7 @@ def _installation(
     mixed = repository.mixed(entries, where.repository, url)
     refusal = (
         f"apt would read no repository on {wanted.name} with two entries for nvidia_container_toolkit_repository_url."
-        " Remove it from the files that have other entries too: "
+        " Remove the entry from the files that have other entries too: "
         + " ".join(f"{entry['path']}, line {entry['line']}: {entry['uri']}." for entry in mixed)
         + f" {NOTHING_CHANGED}"
         if mixed
@@ -311,8 +312,9 @@ def cdi_problem(host: Host, wanted: Wanted) -> str:
     return (
         f"The toolkit has just written a CDI specification, but the specifications of {wanted.name} are not of its GPUs"
         f" {', '.join(host['gpu']['uuids'])} and its driver {host['gpu']['driver_version']}."
-        f" {' '.join(told) or 'no file gives a GPU.'} If several have a device, the one in the last folder counts,"
-        " and none if they are in one folder. Remove the one that is not of this host, or write it again with"
+        f" {' '.join(told) or 'no file gives a GPU.'}"
+        " If several files have a device, the file in the last folder counts."
+        " Of two files in one folder, none counts. Remove the file of another host, or write it again with"
         " nvidia-ctk cdi generate."
     )
 

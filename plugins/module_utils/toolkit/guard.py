@@ -43,7 +43,7 @@ def package_problem(name: str, containers: Sequence[Container]) -> str:
     if not names:
         return ""
     return (
-        f"The packages of the NVIDIA container toolkit on {name} are to change, and their scripts run systemctl"
+        f"The packages of the NVIDIA container toolkit on {name} would change, and their scripts run systemctl"
         f" daemon-reload. That can take the GPUs from the running containers {', '.join(names)}, which got them by"
         " NVIDIA's hook. Run again when these have ended (that of the DCGM exporter, which its role starts again, may"
         " be stopped by hand), or set nvidia_container_toolkit_allow_daemon_reload: true."

@@ -152,6 +152,6 @@ def _database(metrics: str) -> Database:
         }
     except KeyError as error:
         raise PrometheusError(
-            f"url: what answers has no metric prometheus_tsdb_{error.args[0]},"
-            " so it is not a Prometheus with a database of its own."
+            f"url: the server has no metric prometheus_tsdb_{error.args[0]},"
+            " so it is not a Prometheus with its own database. Set url to such a Prometheus."
         ) from error

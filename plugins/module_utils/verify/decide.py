@@ -293,7 +293,7 @@ class _Host:
                 ]
             if info.get("failed"):
                 return [
-                    self._fault("reachable", f"{self.name} could not be asked what it has: {reason}."),
+                    self._fault("reachable", f"{self.name} could not be inspected: {reason}."),
                     *self._down(),
                 ]
         return []
@@ -466,7 +466,7 @@ class _Host:
             return [
                 self._fault(
                     "containers",
-                    f"The Docker engine of {self.name} does not say what it runs: {engine.get('error', '')}.",
+                    f"The Docker engine of {self.name} does not list its containers: {engine.get('error', '')}.",
                 )
             ]
         return []
@@ -559,7 +559,7 @@ def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str
     """Whether Prometheus lost data that no retention dropped, and a note if that is not known."""
     since, now, database = wanted.data_since, prometheus["now"], prometheus["database"]
     if since is None:
-        return [], f"Whether Prometheus lost data was not checked, since it is not known since when it keeps it. {SITE}"
+        return [], f"Whether Prometheus lost data was not checked, since the beginning of its data is not known. {SITE}"
     oldest = now if database["oldest"] is None else database["oldest"]
     dropped_until = now - database["retention"] if database["retention"] else 0
     if oldest <= max(since, dropped_until) + _FIRST_SAMPLE_SECONDS:
@@ -571,7 +571,7 @@ def _lost_data(wanted: Wanted, prometheus: Measured) -> tuple[list[Problem], str
             f" older than {_moment(oldest)}.",
         )
     text = (
-        f"it has been keeping it since {_moment(since)} and its oldest sample is of {_moment(oldest)}."
+        f"it should have data since {_moment(since)}, and the oldest sample is of {_moment(oldest)}."
         " Its volume was emptied or replaced"
     )
     return [

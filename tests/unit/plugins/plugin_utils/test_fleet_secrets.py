@@ -234,7 +234,7 @@ def test_a_folder_that_others_can_write_to_is_refused_with_the_fix(inputs, maker
     maker().make(inputs())
     (tmp_path / "secrets" / "ca").chmod(0o777)
     with pytest.raises(
-        ValueError, match=r"tls_ca_dir on gpu1: .*/secrets/ca has the mode 0777\. Take the rights of others away: chmod"
+        ValueError, match=r"tls_ca_dir on gpu1: .*/secrets/ca has the mode 0777\. Remove the rights of others: chmod"
     ):
         maker().make(inputs())
 

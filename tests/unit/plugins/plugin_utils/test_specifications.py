@@ -295,7 +295,7 @@ WORD = "word-of-mine"
             "prometheus_node_targets",
             [{"targets": ["192.0.2.7:9100"], "labels": {"host": "gpu1", "__scheme__": "http"}}],
             "Prometheus would send the password of the exporters to 192.0.2.7:9100 in clear text (__scheme__: http)."
-            " Take the targets out",
+            " Remove the targets",
         ),
         ("prometheus_external_labels", {"data-center": "a"}, "'data-center' is not a name of a label. Use letters"),
         ("prometheus_external_labels", {"production": True}, "the label production has no text as value."),

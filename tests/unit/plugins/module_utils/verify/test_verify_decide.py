@@ -529,7 +529,7 @@ def test_an_engine_that_does_not_answer(fleet):
         "engine": {"reachable": False, "error": "unix:///var/run/docker.sock: Connection refused", "containers": []}
     }
     assert fleet.messages == [
-        "The Docker engine of gpu2 does not say what it runs: unix:///var/run/docker.sock: Connection refused."
+        "The Docker engine of gpu2 does not list its containers: unix:///var/run/docker.sock: Connection refused."
     ]
 
 
@@ -571,7 +571,7 @@ def test_a_host_that_ansible_alone_cannot_reach(fleet):
 def test_a_host_that_could_not_be_asked(fleet):
     fleet.gpus["gpu2"] = {"failed": True, "msg": "No python interpreters found."}
     fleet.engines["gpu2"] = {}
-    assert fleet.messages == ["gpu2 could not be asked what it has: No python interpreters found."]
+    assert fleet.messages == ["gpu2 could not be inspected: No python interpreters found."]
 
 
 @pytest.mark.parametrize(("skew", "words"), [(-120.0, "120 s behind that"), (120.0, "120 s ahead of that")])
@@ -621,7 +621,7 @@ def test_another_interval_of_one_job(fleet):
 def test_an_emptied_volume(fleet, oldest):
     fleet.prometheus["database"]["oldest"] = oldest
     [message] = fleet.messages
-    assert message.startswith("Prometheus lost its data: it has been keeping it since 2026-11-13 ")
+    assert message.startswith("Prometheus lost its data: it should have data since 2026-11-13 ")
     assert message.endswith(
         f"Its volume was emptied or replaced. If that is accepted, remove {MARK} and run the playbook site."
     )
@@ -667,7 +667,7 @@ def test_without_the_mark_nothing_can_be_said_of_the_data_which_is_said(fleet):
     verdict = fleet.verdict()
     assert verdict.problems == []
     assert verdict.notes == [
-        "Whether Prometheus lost data was not checked, since it is not known since when it keeps it."
+        "Whether Prometheus lost data was not checked, since the beginning of its data is not known."
         " Run the playbook site."
     ]
 
