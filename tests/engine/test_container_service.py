@@ -371,7 +371,8 @@ def test_a_port_of_another_process(run, options):
         holder.listen()
         port = holder.getsockname()[1]
         with pytest.raises(
-            Failed, match=rf"ports: port {port} of 127.0.0.1, wanted for {options['name']}, is taken by another process"
+            Failed,
+            match=rf"ports: port {port} of 127.0.0.1, which {options['name']} needs, is taken by another process",
         ):
             run(**with_content(options, "two\n", ports=[{"container_port": 8080, "host_port": port}]))
 
@@ -391,7 +392,7 @@ def test_a_port_of_another_container(api, run, options, deployed):
 
 @pytest.mark.usefixtures("untouched")
 def test_an_address_of_another_host(run, options):
-    with pytest.raises(Failed, match=r"ports: 192.0.2.1 of .* is not an address of this host"):
+    with pytest.raises(Failed, match=r"ports: 192.0.2.1, which .* needs, is not an address of this host"):
         run(
             **with_content(
                 options, "two\n", ports=[{"container_port": 8080, "host_port": free_port(), "address": "192.0.2.1"}]

@@ -57,17 +57,17 @@ def check(
         others = sorted(holders - own)
         if others:
             raise ServiceError(
-                f"ports: port {number} of {address}, wanted for {service}, is taken by the container {others[0]}."
+                f"ports: port {number} of {address}, which {service} needs, is taken by the container {others[0]}."
                 f" Stop that container or choose another {port.variable}."
             )
         problem = None if holders else bind(address, number)
         if problem == errno.EADDRNOTAVAIL:
             raise ServiceError(
-                f"ports: {address} of {service} is not an address of this host."
+                f"ports: {address}, which {service} needs, is not an address of this host."
                 " Set gpu_monitoring_address to an address of the host."
             )
         if problem == errno.EADDRINUSE:
             raise ServiceError(
-                f"ports: port {number} of {address}, wanted for {service}, is taken by another process"
+                f"ports: port {number} of {address}, which {service} needs, is taken by another process"
                 f" (`ss -ltnp sport = :{number}` names it). Stop it or choose another {port.variable}."
             )

@@ -44,7 +44,7 @@ def test_another_algorithm_is_refused():
 @pytest.mark.parametrize("password", ["secret\n", " secret"])
 def test_a_password_that_prometheus_would_read_without_its_ends(password):
     with pytest.raises(
-        AnsibleFilterError, match="The password of prometheus begins or ends with white space.* Take it away"
+        AnsibleFilterError, match="The password of prometheus begins or ends with white space.* Remove the white space"
     ):
         web_password_hash(password, "prometheus")
 

@@ -32,7 +32,7 @@ def free(_address, _port):
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_of_another_container_is_refused(address):
     with pytest.raises(
-        ServiceError, match="ports: port 9090 of 127.0.0.1, wanted for app, is taken by the container other"
+        ServiceError, match="ports: port 9090 of 127.0.0.1, which app needs, is taken by the container other"
     ):
         ports.check("app", {"app"}, WANTED, [ports.Published("other", address, 9090)], free)
 
@@ -55,7 +55,9 @@ def test_the_service_holds_its_own_port():
     [(errno.EADDRINUSE, "taken by another process"), (errno.EADDRNOTAVAIL, "is not an address of this host")],
 )
 def test_a_port_that_the_host_refuses(number, words):
-    with pytest.raises(ServiceError, match=f"ports: .*127.0.0.1, wanted for app, {words.replace('taken', 'is taken')}"):
+    with pytest.raises(
+        ServiceError, match=f"ports: .*127.0.0.1, which app needs, {words.replace('taken', 'is taken')}"
+    ):
         ports.check("app", {"app"}, WANTED, [], lambda address, port: number)
 
 
