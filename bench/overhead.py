@@ -207,18 +207,18 @@ def summary(turns: dict[str, list[Turn]]) -> dict[str, dict[str, float]]:
     """
     costs = {}
     for contender, taken in turns.items():
-        pulls = [pull for turn in taken for pull in turn.pulls]
+        pulls = [sample for turn in taken for sample in turn.pulls]
         if pulls:
             costs[contender] = {
                 "cpu": sum(turn.cpu for turn in taken),
                 "dockerd": median(turn.dockerd for turn in taken),
                 "memory": max(turn.memory for turn in taken),
-                "bytes": median(pull.text for pull in pulls),
-                "wire": median(pull.wire for pull in pulls),
-                "series": median(pull.series for pull in pulls),
-                "oldest": max(pull.oldest for pull in pulls),
-                "seen": min(pull.seen for pull in pulls),
-                "raw_groups": max(pull.raw_groups for pull in pulls),
+                "bytes": median(sample.text for sample in pulls),
+                "wire": median(sample.wire for sample in pulls),
+                "series": median(sample.series for sample in pulls),
+                "oldest": max(sample.oldest for sample in pulls),
+                "seen": min(sample.seen for sample in pulls),
+                "raw_groups": max(sample.raw_groups for sample in pulls),
             }
     return costs
 

@@ -46,9 +46,11 @@ def answer(status: int, body: Any = None, **headers: str) -> Answer:
     return Answer(status, content.encode(), [("Content-Type", kind), *named])
 
 
-def cut(answer: Answer) -> Answer:
+def cut(complete_answer: Answer) -> Answer:
     """The answer, whose body breaks off in the middle."""
-    return Answer(answer.status, answer.body, answer.headers, sent=len(answer.body) // 2)
+    return Answer(
+        complete_answer.status, complete_answer.body, complete_answer.headers, sent=len(complete_answer.body) // 2
+    )
 
 
 def uids(body: Any) -> set[str]:

@@ -226,15 +226,15 @@ def test_a_service_account_whose_answer_is_lost_is_made_once(grafana, tmp_path, 
     grafana.run(grafana_service_account, **given, state="absent")
 
 
-def half(answer):
+def half(complete_answer):
     """The first half, with a length that fits."""
-    return Answer(answer.status, answer.body[: len(answer.body) // 2], JSON)
+    return Answer(complete_answer.status, complete_answer.body[: len(complete_answer.body) // 2], JSON)
 
 
-def half_of_gzip(answer):
+def half_of_gzip(complete_answer):
     """The first half of the compressed answer, with a length that fits."""
-    packed = gzip.compress(answer.body)
-    return Answer(answer.status, packed[: len(packed) // 2], [*JSON, ("Content-Encoding", "gzip")])
+    packed = gzip.compress(complete_answer.body)
+    return Answer(complete_answer.status, packed[: len(packed) // 2], [*JSON, ("Content-Encoding", "gzip")])
 
 
 @pytest.mark.parametrize("cut", [half, half_of_gzip])

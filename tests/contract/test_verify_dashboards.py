@@ -95,9 +95,9 @@ def look(grafana):
         }
         grafana.save(model)
         grafana.wire.clear()
-        look = dashboards.look(["ct-d"], Drawable(list(hosts), []))
-        assert not look["error"]
-        return look["dashboards"]["ct-d"]
+        result = dashboards.look(["ct-d"], Drawable(list(hosts), []))
+        assert not result["error"]
+        return result["dashboards"]["ct-d"]
 
     yield shown
     server.shutdown()

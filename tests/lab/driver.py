@@ -85,7 +85,7 @@ def sliced(gpu: Gpu, *profiles: str) -> Gpu:
 
 
 def state(
-    gpus: Iterable[Gpu],
+    present_gpus: Iterable[Gpu],
     values: Mapping[str, Mapping[str, float]] | None = None,
     frozen: bool = False,
     lost: Iterable[Gpu] = (),
@@ -103,7 +103,7 @@ def state(
     host, MiB of memory and percent of utilization.
     """
     lines = []
-    for gpu in gpus:
+    for gpu in present_gpus:
         lines.append(
             f"gpu {gpu.minor} {gpu.uuid} {gpu.memory_mib} {gpu.pci_bus_id}"
             f" {'Enabled' if gpu.mig else 'Disabled'} {gpu.name}"

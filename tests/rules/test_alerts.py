@@ -150,13 +150,13 @@ def test_a_site_sets_thresholds_durations_severities_and_leaves_alerts_out(test_
     hot = Fault("hot memory", (), {"DCGM_FI_DEV_MEMORY_TEMP": ((120, 0, 600),)}, {"gpu": "0"}, 10)
     firing = 'group by (alertname, severity) (ALERTS{alertstate="firing",alertname!="Watchdog"})'
     raised = 'alertname="GpuHot",severity="page"'
-    of_hot = hot.applied(healthy(hot.samples()))
+    hot_series = hot.applied(healthy(hot.samples()))
     down = next(fault for fault in OF_TARGETS if fault.raises == ("HostDown",))
     of_down = [entry for entry in down.applied(healthy(down.samples())) if "GPU_TEMP" not in entry.name]
     tests = [
         case(
             "hot",
-            of_hot,
+            hot_series,
             expectation(firing, 1),
             expectation(firing, 2, raised),
             expectation(firing, BEGIN + 18, raised),
@@ -288,18 +288,18 @@ def test_an_idle_gpu_is_reported_while_its_host_gets_another_label(test_rules):
 def test_an_idle_instance_of_mig_is_reported_with_its_container(test_rules):
     samples = IDLE.samples()
     instances = {"1": 0.01, "2": 0.6}
-    of_instances = []
+    instance_series = []
     for instance, active in instances.items():
         labels = {**gpu_labels(0), "GPU_I_ID": instance, "GPU_I_PROFILE": "3g.40gb"}
-        of_instances += [
+        instance_series += [
             series("DCGM_FI_PROF_GR_ENGINE_ACTIVE", labels, (active, 0, samples)),
             series("DCGM_FI_DEV_FB_USED", labels, (9000, 0, samples)),
         ]
         given = {**container_labels(f"job-{instance}", 0), "GPU_I_ID": instance, "via": "cdi"}
-        of_instances.append(series("container_gpu_info", given, (1, 0, samples)))
+        instance_series.append(series("container_gpu_info", given, (1, 0, samples)))
     firing = 'group by (name, GPU_I_ID, GPU_I_PROFILE) (ALERTS{alertstate="firing",alertname="GpuAllocatedIdle"})'
     raised = expectation(firing, BEGIN + 62 * MINUTE, 'name="job-1",GPU_I_ID="1",GPU_I_PROFILE="3g.40gb"')
-    test_rules([case("MIG", of_instances, raised)])
+    test_rules([case("MIG", instance_series, raised)])
 
 
 def test_the_summary_of_an_idle_gpu_names_the_container(test_rules):
@@ -381,7 +381,7 @@ def test_an_alert_about_a_gpu_with_instances_of_mig_fires_once(test_rules):
 
 def test_the_memory_of_an_instance_of_mig_is_named(test_rules):
     labels = {**gpu_labels(0), "GPU_I_ID": "7", "GPU_I_PROFILE": "1g.10gb"}
-    of_instance = [
+    instance_series = [
         series(name, labels, (value, 0, 60))
         for name, value in {"DCGM_FI_DEV_FB_USED": 9900, "DCGM_FI_DEV_FB_FREE": 100}.items()
     ]
@@ -392,7 +392,7 @@ def test_the_memory_of_an_instance_of_mig_is_named(test_rules):
         "exp_annotations": {"summary": summary, "description": rule["annotations"]["description"]},
     }
     told = {"eval_time": "25m", "alertname": "GpuMemoryFull", "exp_alerts": [alert]}
-    test_rules([{**case("told", of_instance), "alert_rule_test": [told]}])
+    test_rules([{**case("told", instance_series), "alert_rule_test": [told]}])
 
 
 def test_no_alert_ends_between_the_xid_of_a_gpu_and_that_the_gpu_is_missing(test_rules):
@@ -416,9 +416,9 @@ def test_no_alert_ends_between_the_xid_of_a_gpu_and_that_the_gpu_is_missing(test
 def test_too_few_gpus_have_the_labels_of_their_host(test_rules):
     fault = next(fault for fault in OF_GPUS if fault.raises == ("GpuCountLow",))
     firing = 'group by (host, team) (ALERTS{alertstate="firing",alertname="GpuCountLow"})'
-    of_fault = fault.applied(healthy(fault.samples()))
+    fault_series = fault.applied(healthy(fault.samples()))
     test_rules(
-        [case("labels", of_fault, expectation(firing, BEGIN + fault.minutes * MINUTE, 'host="gpu1",team="vision"'))]
+        [case("labels", fault_series, expectation(firing, BEGIN + fault.minutes * MINUTE, 'host="gpu1",team="vision"'))]
     )
 
 

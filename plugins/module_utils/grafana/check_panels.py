@@ -108,13 +108,13 @@ def _units(panel: Json) -> set[str]:
     settings = panel.get("fieldConfig")
     settings = settings if isinstance(settings, dict) else {}
     defaults, overrides = settings.get("defaults"), settings.get("overrides")
-    units = [defaults.get("unit")] if isinstance(defaults, dict) else []
+    values = [defaults.get("unit")] if isinstance(defaults, dict) else []
     for override in overrides if isinstance(overrides, list) else []:
         properties = override.get("properties") if isinstance(override, dict) else None
         for setting in properties if isinstance(properties, list) else []:
             if isinstance(setting, dict) and setting.get("id") == "unit":
-                units.append(setting.get("value"))
-    return {unit for unit in units if isinstance(unit, str)}
+                values.append(setting.get("value"))
+    return {unit for unit in values if isinstance(unit, str)}
 
 
 def _problems(where: str, panel: Json) -> list[str]:

@@ -29,7 +29,7 @@ def listing(dashboards: list[dict[str, Any]]) -> str:
         PAGE,
         title="Dashboards",
         panels=[],
-        links=[(f"/d/{dashboard['uid']}", dashboard["title"]) for dashboard in dashboards],
+        links=[(f"/d/{item['uid']}", item["title"]) for item in dashboards],
     )
 
 

@@ -40,7 +40,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.startswith("/containers/json"):
             known = self.server.containers.values()
-            self.answer(200, [{"Id": container["Id"], "Labels": container["Config"]["Labels"]} for container in known])
+            self.answer(200, [{"Id": inspected["Id"], "Labels": inspected["Config"]["Labels"]} for inspected in known])
         else:
             self.answer(200, self.server.containers[self.path.split("/")[2].removeprefix("id-")])
 
@@ -87,7 +87,7 @@ def run(tmp_path: Path) -> str:
 
 
 def know(engine: Server, *containers: dict) -> None:
-    engine.containers.update({container["Name"].lstrip("/"): copy.deepcopy(container) for container in containers})
+    engine.containers.update({inspected["Name"].lstrip("/"): copy.deepcopy(inspected) for inspected in containers})
 
 
 def test_the_script_knows_the_containers_of_deployments():
