@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils import datasource_secrets
+
+try:
+    from ansible.module_utils.secrets import register_secrets
+except ImportError:  # before ansible-core 2.22
+    register_secrets = None
 
 HIDDEN = "NOT_LOGGING_PARAMETER"
 # A password may have a slash, and the scheme may be missing: the URL is invalid then, and the password no less secret.
@@ -49,15 +54,20 @@ class Module(AnsibleModule):
         return super().fail_json(msg, **kwargs)
 
     def _hide_secrets(self, result: dict[str, Any]) -> None:
-        self.no_log_values.update(logins(_LOGIN_OF_URL, self.params.get("url")))
+        self._hide(logins(_LOGIN_OF_URL, self.params.get("url")))
         listed = self.params.get("datasources")
         items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
         urls = [item.get("url") for item in items]
         for json_data in [self.params.get("json_data"), *(item.get("json_data") for item in items)]:
-            self.no_log_values.update(
-                datasource_secrets.misplaced(json_data).values() if isinstance(json_data, dict) else []
-            )
-        self.no_log_values.update(logins(_LOGIN_IN_TEXT, [self.params.get("ds_url"), urls, result.get("diff")]))
+            self._hide(datasource_secrets.misplaced(json_data).values() if isinstance(json_data, dict) else [])
+        self._hide(logins(_LOGIN_IN_TEXT, [self.params.get("ds_url"), urls, result.get("diff")]))
+
+    def _hide(self, secrets: Iterable[str]) -> None:
+        """Add secrets to those that Ansible masks. From 2.22 on, ansible-core masks only registered ones."""
+        hidden = [*secrets]
+        self.no_log_values.update(hidden)
+        if register_secrets:
+            register_secrets(hidden)
 
     def log(self, msg: str, log_args: Optional[dict[str, Any]] = None) -> None:
         """Write to the host's log."""

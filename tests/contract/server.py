@@ -14,6 +14,7 @@ import pytest
 import requests
 from ansible.module_utils.testing import patch_module_args
 from proxy import Wire, uids
+from secrets_of_core import controller_masks
 from werkzeug.serving import make_server
 
 SECRETS = ("hunter22-secret", "hunter23-secret", "hunter24-secret")
@@ -58,11 +59,14 @@ class Grafana:
         login = {} if "token" in given else {"username": self.username, "password": self.password}
         arguments = {"url": self.url, "wait": 5, **login, **given, "_ansible_check_mode": check, "_ansible_diff": True}
         output = io.StringIO()
-        with patch_module_args(arguments), contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+        with (
+            controller_masks() as masked,
+            patch_module_args(arguments),
+            contextlib.redirect_stdout(output),
+            pytest.raises(SystemExit),
+        ):
             module.main()
-        result = json.loads(output.getvalue())
-        # From 2.22 on, ansible-core takes this out of the result on the controller, and masks these values there.
-        result.pop("_ansible_new_secrets", None)
+        result = masked(json.loads(output.getvalue()))
         shown = json.dumps({key: value for key, value in result.items() if key != "invocation"})
         assert not [secret for secret in (*SECRETS, self.password) if len(secret) > 8 and secret in shown]
         return result
