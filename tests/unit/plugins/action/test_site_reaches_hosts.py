@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 NEW = ("--extra-vars", "tls_new_secrets=true")
 PLAYBOOKS = Path(__file__).resolve().parents[4] / "playbooks"
+PROMETHEUS = PLAYBOOKS.with_name("roles") / "prometheus"
 SITE, VERIFY, REMOVE = (PLAYBOOKS / f"{name}.yml" for name in ("site", "verify", "remove"))
 # Nothing listens on this port of the controller, so that SSH is refused at once.
 UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
@@ -41,6 +44,33 @@ def test_prometheus_and_grafana_are_deployed_where_no_gpu_host_answers(playbook)
     assert "gpu1, gpu2: Nothing was deployed: " in output
     assert "TASK [mlops.gpu_monitoring.grafana : Declare datasources, folders and dashboards]" in output
     assert recap(output)["monitor1"]["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("targets", "presence"),
+    [(None, {}), ([{"targets": [], "labels": {"host": "gpu1"}}], {"gpu1": False})],
+    ids=["first run", "later run"],
+)
+def test_the_targets_of_an_earlier_run_are_read_where_they_exist(playbook, tmp_path, targets, presence):
+    if targets is not None:
+        (tmp_path / "targets").mkdir()
+        (tmp_path / "targets" / "nvidia-gpu.json").write_text(json.dumps(targets))
+    tasks = [
+        {"mlops.gpu_monitoring.monitoring_fleet": {}, "register": "gpu_monitoring_fleet"},
+        {"ansible.builtin.include_vars": str(PROMETHEUS / "vars" / "main.yml")},
+        {"ansible.builtin.import_tasks": str(PROMETHEUS / "tasks" / "previous_targets.yml")},
+        {"ansible.builtin.debug": {"msg": "presence: {{ prometheus_gpu_presence | to_json }}"}},
+    ]
+    # The module reads the files of this machine.
+    monitor1 = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "prometheus_config_dir": str(tmp_path),
+    }
+    code, output = playbook([{"hosts": "monitoring", "tasks": tasks}], variables={"monitor1": monitor1})
+    assert code == 0, output
+    assert "skipping: [monitor1]" not in output
+    assert json.dumps(f"presence: {json.dumps(presence)}") in output
 
 
 def test_a_first_run_for_one_host_needs_no_answer_of_the_monitoring_host(playbook):
