@@ -106,7 +106,7 @@ def test_warnings_need_no_contact_either(told: tuple[dict[str, dict[str, Any]], 
     assert (
         "[WARNING]: Containers can escape from the NVIDIA container toolkit 1.17.7 of escape: CVE-2025-23266" in output
     )
-    assert "[WARNING]: The packages of the NVIDIA container toolkit on hooked are to change" in output
+    assert "[WARNING]: The packages of the NVIDIA container toolkit on hooked would change" in output
     assert "running containers job," in output
 
 
