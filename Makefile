@@ -105,8 +105,8 @@ forget-parts:
 	rm -f $(TEST_PARTS)
 
 .PHONY: test
-test: forget-parts tools ## Run lint, sanity, molecule and all tests
-	$(PART) checks $(MAKE) --jobs=2 --output-sync=target lint sanity
+test: forget-parts tools ## Run lint, sanity, molecule and all tests, and check the archive
+	$(PART) checks $(MAKE) --jobs=2 --output-sync=target lint sanity package
 	$(MAKE) molecule
 	python -m tests.lab ensure-engine
 	$(PYTEST) tests/unit tests/contract tests/engine tests/rules
@@ -186,7 +186,7 @@ update-images: tools ## Update versions and digests of the default images from t
 
 .PHONY: package
 package: .cache/release/installed ## Build the archive of the collection, and check it with galaxy-importer
-	tests/tools/package.sh
+	$(PART) checks/package tests/tools/package.sh
 
 .PHONY: execution-environment
 execution-environment: .cache/release/installed ## Write the build context of execution-environment.yml

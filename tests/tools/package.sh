@@ -1,5 +1,6 @@
 #!/bin/sh
 # Builds the archive of the collection into build, and checks the archive as Galaxy does. Any finding fails.
+# `make lint` runs ansible-lint with the profile production over the same files.
 set -eu
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -12,7 +13,7 @@ cat >"$config" <<CONFIG
 [galaxy-importer]
 CHECK_REQUIRED_TAGS=True
 RUN_ANSIBLE_DOC=True
-RUN_ANSIBLE_LINT=True
+RUN_ANSIBLE_LINT=False
 CONFIG
 # The importer writes its result into the working directory, and looks for ansible-lint and ansible-doc on PATH.
 mkdir -p "$root/.cache/importer"
