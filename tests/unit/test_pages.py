@@ -65,6 +65,15 @@ def test_blocks_in_lists_are_indented_as_the_site_needs_it(page):
     assert re.findall(r"\n\n {1,3}\S.*", text) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_names_an_inventory(page):
+    """Without `-i`, a playbook matches no host, does nothing and ends with exit code 0."""
+    # A backslash at the end of a line continues the command.
+    text = page.read_text().replace("\\\n", " ")
+    commands = re.findall(r"ansible-playbook [^\n`]*mlops\.gpu_monitoring\.\w+[^\n`]*", text)
+    assert [command for command in commands if not re.search(r" -i \S+", command)] == []
+
+
 def test_links_lead_from_the_readme_to_every_page():
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
