@@ -56,14 +56,24 @@ def needed_width(header: str, cell: str, is_sorted: bool) -> float:
     return max(pixels(header, 500) + _ARROW * is_sorted, pixels(cell, 400)) + _AROUND_CELL
 
 
-def grid_holes(panels: list[dict[str, Any]]) -> set[tuple[int, int]]:
-    """The cells of the grid, as x and y, that no panel covers."""
+def grid_holes(panels: list[dict[str, Any]]) -> list[str]:
+    """The rows of the grid with cells that no panel covers, each with the fix."""
     places = [panel["gridPos"] for panel in panels]
-    covered = {
-        (x, y)
-        for place in places
-        for x in range(place["x"], place["x"] + place["w"])
-        for y in range(place["y"], place["y"] + place["h"])
-    }
-    height = max(place["y"] + place["h"] for place in places)
-    return {(x, y) for x in range(COLUMNS) for y in range(height)} - covered
+    starts, ends = {place["y"] for place in places}, {place["y"] + place["h"] for place in places}
+    holes = []
+    for y in sorted({0, *starts, *ends} - {max(ends)}):
+        beside = [place for place in places if place["y"] <= y < place["y"] + place["h"]]
+        covered = {x for place in beside for x in range(place["x"], place["x"] + place["w"])}
+        empty = [x for x in range(COLUMNS) if x not in covered]
+        if empty:
+            fix = _wider(beside, empty) if y in starts else "Give all panels of the row the same `height`."
+            holes.append(f"the row at y={y} is empty from column {empty[0]}: rows are {COLUMNS} wide. {fix}")
+    return holes
+
+
+def _wider(beside: list[dict[str, int]], empty: list[int]) -> str:
+    """How to fill the empty columns of a row of panels."""
+    widths = [place["w"] for place in beside if place["x"] + place["w"] == empty[0]]
+    if not widths:
+        return f"Give the panels of the row widths that add up to {COLUMNS}."
+    return f"Give a panel of the row `width: {widths[0] + len(empty)}`."

@@ -71,7 +71,7 @@ def queries_of(panel):
 @AT_EVERY_WIDTH
 def test_titles_are_whole(path, window):
     cut = [
-        panel["title"]
+        f"{panel['title']!r} is cut off in a window of {window} pixels. Give the panel a shorter title or more width."
         for panel in panels_of(path, "stat", "table", "timeseries", "state-timeline")
         if not layout.title_fits(panel["title"], window, panel["width"])
     ]
@@ -110,23 +110,30 @@ def test_columns_are_wide_enough_and_none_is_beyond_the_edge(panel, window):
     least = defaults_of(panel).get("custom", {}).get("minWidth", layout.DEFAULT_LEAST_WIDTH)
     widths = layout.column_widths(given, least, window, panel["width"])
     needed = {header: layout.needed_width(header, cell, is_sorted) for header, cell, _width, is_sorted in columns}
-    narrow = {header: (round(widths[header]), round(need)) for header, need in needed.items() if widths[header] < need}
-    assert narrow == {}
-    assert sum(widths.values()) <= layout.table_width(window, panel["width"])
+    narrow = [
+        f"column {header!r} is {widths[header]:.0f} pixels wide. Give the column `width: {need:.0f}` or more."
+        for header, need in needed.items()
+        if widths[header] < need
+    ]
+    assert narrow == []
+    total, room = sum(widths.values()), layout.table_width(window, panel["width"])
+    assert total <= room, f"columns need {total:.0f} of {room:.0f} pixels. Widen the panel or make columns narrower."
 
 
 @pytest.mark.parametrize("panel", list(tables()))
 def test_headers_are_words_and_begin_with_a_capital_letter(panel):
     headers = [header for header, *_rest in columns_of(panel)]
-    assert len(set(headers)) == len(headers)
-    assert [header for header in headers if not re.fullmatch(r"[A-Z][A-Za-z]*( [A-Za-z]+)*", header)] == []
-    assert not {*headers} & {*WIDEST_LABEL}
+    twice = [header for header in headers if headers.count(header) > 1]
+    assert twice == [], "two columns have one header. Set `name` in `column_settings`, or another `legend`."
+    unclear = [header for header in headers if not re.fullmatch(r"[A-Z][A-Za-z]*( [A-Za-z]+)*", header)]
+    unclear += {*headers} & {*WIDEST_LABEL}
+    assert unclear == [], "these headers are no words with a capital letter. Set `name` in `column_settings`."
 
 
 @EVERY
 def test_variables_have_names_too(path):
     names = [variable["label"] or variable["name"] for variable in queries.item(path)["variables"]]
-    assert [name for name in names if not name[0].isupper()] == []
+    assert [name for name in names if not name[0].isupper()] == [], "set `label` of the variable, with a capital letter"
 
 
 @EVERY
@@ -137,21 +144,21 @@ def test_axes_begin_at_zero(path):
         for panel in panels_of(path, "timeseries")
         if panel["unit"] != "celsius" and "scaleDistribution" not in defaults_of(panel).get("custom", {})
     }
-    assert begins == dict.fromkeys(begins, 0)
+    assert [title for title, begin in begins.items() if begin != 0] == [], "set `min: 0` in these panels"
 
 
 @EVERY
 def test_a_count_of_zero_draws_no_axis_to_100(path):
     panels = [panel for panel in panels_of(path, "timeseries") if panel["unit"] in OFTEN_ZERO]
     ends = {panel["title"]: panel["max"] or panel["soft_max"] or 100 for panel in panels}
-    assert {title: end for title, end in ends.items() if end > 1} == {}
+    assert [title for title, end in ends.items() if end > 1] == [], "set `soft_max: 1` in these panels"
 
 
 @EVERY
 def test_decimals_hide_no_value(path):
     shown = [query for panel in panels_of(path, "stat", "table", "timeseries") for query in queries_of(panel)]
     fixed = [query for query in shown if query["unit"] in OFTEN_SMALL and query["decimals"] is not None]
-    assert fixed == []
+    assert fixed == [], f"remove `decimals`: values of the units {', '.join(OFTEN_SMALL)} are often far below 1"
 
 
 @EVERY
@@ -159,9 +166,24 @@ def test_an_axis_of_counts_has_no_fractions(path):
     for panel in panels_of(path, "timeseries"):
         shown = list(queries_of(panel))
         if all(query["unit"] == "none" and COUNTS.search(query["expr"]) for query in shown):
-            assert [query["decimals"] for query in shown] == [0] * len(shown), panel["title"]
+            whole = all(query["decimals"] == 0 for query in shown)
+            assert whole, f"set `decimals: 0` in the panel {panel['title']!r}, which counts"
 
 
 @EVERY
 def test_no_part_of_a_row_is_empty(path):
-    assert layout.grid_holes(queries.model(path)["panels"]) == set()
+    assert layout.grid_holes(queries.model(path)["panels"]) == []
+
+
+def test_a_row_that_is_not_filled_is_named_with_the_fix():
+    def panel(x, y, width, height):
+        return {"gridPos": {"x": x, "y": y, "w": width, "h": height}}
+
+    half_a_row = [panel(0, 0, 24, 8), panel(0, 8, 12, 8), panel(0, 16, 12, 8), panel(12, 16, 12, 8)]
+    assert layout.grid_holes(half_a_row) == [
+        "the row at y=8 is empty from column 12: rows are 24 wide. Give a panel of the row `width: 24`."
+    ]
+    shorter = [panel(0, 0, 6, 8), panel(6, 0, 12, 4), panel(18, 0, 6, 8)]
+    assert layout.grid_holes(shorter) == [
+        "the row at y=4 is empty from column 6: rows are 24 wide. Give all panels of the row the same `height`."
+    ]
