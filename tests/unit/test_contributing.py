@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.rules import alert_faults, alert_series
 from tests.unit.test_pages import anchors, links
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,3 +65,16 @@ def test_the_alert_of_the_guide_has_the_form_of_the_others() -> None:
     assert rule.keys() in [other.keys() for other in others["rules"]]
     assert rule["annotations"].keys() == others["rules"][0]["annotations"].keys()
     assert rule["alert"] not in {other["alert"] for other in others["rules"]}
+
+
+def test_the_python_of_the_guide_is_the_fault_of_its_alert() -> None:
+    """The blocks are evaluated as elements of `MACHINE` and of `OF_OTHERS`, with the names of their files."""
+    [rule] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", section("Add an alert"), re.DOTALL)[0])
+    values, faults = re.findall(r"```python\n(.*?)```", section("Add an alert"), re.DOTALL)
+    # The blocks are text of this repository, reviewed as its code is.
+    machine = eval(f"{{{values}}}", {**vars(alert_series)})
+    [fault] = eval(f"({faults})", {**vars(alert_faults)})
+    assert machine.keys() == {*re.findall(r"node_\w+", rule["expr"])} - alert_series.MACHINE.keys()
+    assert all(len(value) == 2 for value in machine.values())
+    assert isinstance(fault, alert_faults.Fault) and fault.raises == (rule["alert"],)
+    assert fault.changes.keys() <= machine.keys() and fault.samples() > alert_faults.BEGIN
