@@ -47,7 +47,8 @@ struct state {
     struct device instance[MAX_GPUS][MAX_INSTANCES];
 };
 
-// Reads the state; false where there is no driver. A GPU is there if its device node is, an instance if the nodes of its two capabilities are.
+// Reads the state; false without a driver. A GPU is visible if its device node exists, an instance if the nodes of its
+// two capabilities exist.
 bool state_read(struct state *state);
 
 #endif

@@ -354,6 +354,7 @@ def test_compressed_answers(server, client, encoding, pack):
 @pytest.mark.parametrize(
     ("content", "error"),
     [(b"not gzip", http_client.ProtocolError), (gzip.compress(b"text " * 999)[:-20], http_client.NotReachable)],
+    ids=["not gzip", "cut off"],
 )
 def test_a_broken_compressed_answer_is_an_error(server, client, content, error):
     server.rule = lambda request: (200, {"Content-Encoding": "gzip"}, content)
