@@ -304,7 +304,7 @@ panels:
       elements: dict
       suboptions:
         column:
-          description: A label in C(columns), or the legend of a query.
+          description: A label in C(columns), or the legend of a query. Without a legend, the column is C(Value).
           type: str
           required: true
         name:
@@ -316,7 +316,7 @@ panels:
             wide at least.
           type: int
     sort:
-      description: Column by which a table is sorted, in descending order.
+      description: Label or legend of the column by which a table is sorted, in descending order.
       type: str
     links:
       description: >-

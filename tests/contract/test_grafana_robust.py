@@ -104,7 +104,7 @@ def table(*settings):
         (table({"column": "host"}, {"column": "host"}), "column_settings[1].column: 'host' is given twice"),
         (
             table({"column": "Up", "name": "Is up"}),
-            "column_settings[0].name: 'Up' is the legend of a query. Change the legend",
+            "column_settings[0].name: 'Up' has the values of a query. Set the legend",
         ),
         (table({"column": "Up", "width": 0}), "column_settings[0].width: 0 is not a width. Give 1 pixel or more."),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 """Checks of the columns of tables, which no other panel has. Pure."""
 
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import panels, table_columns
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.declared import Panel
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
 
@@ -30,17 +31,17 @@ def _refuse_columns(where: str, panel: Panel) -> None:
 
 def _check_settings(where: str, panel: Panel) -> None:
     labels = panel["columns"] or []
-    legends = [query["legend"] or "" for query in panel["queries"] or []] or [panel["legend"] or ""]
+    values = [table_columns.name_of(query) for query in panels.queries_of(panel)]
     seen: set[str] = set()
     for index, setting in enumerate(panel["column_settings"] or []):
         name, at = setting["column"], f"{where}.column_settings[{index}]"
-        if name not in {*labels, *legends}:
-            listed = ", ".join([*labels, *legends])
+        if name not in {*labels, *values}:
+            listed = ", ".join([*labels, *values])
             raise GrafanaError(f"{at}.column: the table has no column '{name}'. It has: {listed}.")
         if name in seen:
             raise GrafanaError(f"{at}.column: '{name}' is given twice. Put its settings together.")
         if setting["name"] and name not in labels:
-            raise GrafanaError(f"{at}.name: '{name}' is the legend of a query. Change the legend instead.")
+            raise GrafanaError(f"{at}.name: '{name}' has the values of a query. Set the legend of the query instead.")
         width = setting["width"]
         if width is not None and width < 1:
             raise GrafanaError(f"{at}.width: {width} is not a width. Give 1 pixel or more.")

@@ -127,6 +127,11 @@ def build(panels: list[Panel], datasource_uid: str) -> list[Json]:
     return built
 
 
+def queries_of(panel: Panel) -> list[Query]:
+    """The queries of a panel, or its only one."""
+    return panel["queries"] or [{"expr": panel["query"] or "", "legend": panel["legend"]}]
+
+
 def _row(panel: Panel) -> Json:
     repeated = {"repeat": panel["repeat"]} if panel["repeat"] else {}
     return {"type": "row", "title": panel["title"], "collapsed": False, "panels": [], **repeated}
@@ -134,7 +139,7 @@ def _row(panel: Panel) -> Json:
 
 def _panel(panel: Panel, datasource: dict[str, str]) -> Json:
     kind = panel["type"]
-    queries: list[Query] = panel["queries"] or [{"expr": panel["query"] or "", "legend": panel["legend"]}]
+    queries = queries_of(panel)
     custom = copy.deepcopy(_CUSTOM.get(kind, {}))
     if kind == "timeseries" and panel["thresholds"]:
         custom["thresholdsStyle"]["mode"] = "dashed"
@@ -151,7 +156,7 @@ def _panel(panel: Panel, datasource: dict[str, str]) -> Json:
     defaults.update(field_settings.limits(panel))
     options = copy.deepcopy(_OPTIONS[kind])
     if panel["sort"]:
-        options["sortBy"] = [{"displayName": panel["sort"], "desc": True}]
+        options["sortBy"] = table_columns.sort_by(panel)
     overrides, transformations = _overrides(panel, queries), {}
     if kind == "table":
         references = [_reference(index) for index in range(len(queries))]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana import (
+    check_panels,
     dashboard,
     desired,
     options,
@@ -117,6 +118,31 @@ def test_a_table_shows_its_columns_with_names_and_widths_of_their_own():
     assert overrides["Power"]["properties"] == [{"id": "unit", "value": "watt"}, {"id": "custom.width", "value": 60}]
     assert overrides["gpu"]["properties"] == [{"id": "custom.width", "value": 45}]
     assert [setting["id"] for setting in overrides["host"]["properties"]] == ["links"]
+
+
+def test_a_table_sorted_by_a_renamed_label_names_the_heading():
+    settings = [{"column": "host", "name": "Host", "width": None}]
+    panel = a_panel(type="table", legend="Up", columns=["host"], column_settings=settings, sort="host")
+    (made,) = dashboard.model(a_dashboard(panels=[panel]))["panels"]
+    assert made["options"]["sortBy"] == [{"displayName": "Host", "desc": True}]
+
+
+def test_the_values_of_a_query_without_a_legend_have_a_width():
+    panel = a_panel(type="table", legend=None, column_settings=[{"column": "Value", "name": None, "width": 60}])
+    check_panels.check("panels[0]", panel)
+    (made,) = dashboard.model(a_dashboard(panels=[panel]))["panels"]
+    width = {"id": "custom.width", "value": 60}
+    assert made["fieldConfig"]["overrides"] == [
+        {"matcher": {"id": "byName", "options": "Value"}, "properties": [width]}
+    ]
+
+
+def test_links_of_a_column_do_not_change_the_settings_of_its_query():
+    asked = [a_query(expr="a", legend="Power", unit="watt")]
+    panel = a_panel(type="table", query=None, queries=asked, links=[a_link(column="Power")])
+    (made,) = dashboard.model(a_dashboard(panels=[panel]))["panels"]
+    settings = [[setting["id"] for setting in override["properties"]] for override in made["fieldConfig"]["overrides"]]
+    assert settings == [["unit"], ["links"]]
 
 
 def test_an_axis_ends_at_the_soft_maximum_where_all_values_are_lower():
