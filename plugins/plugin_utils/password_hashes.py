@@ -12,9 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.utils.encrypt import do_encrypt
 
-# Prefix and rounds of each algorithm. One thousand rounds of SHA-512, the least, take a millisecond: nginx makes the
-# hash at each request.
-_ALGORITHMS = {"bcrypt": ("$2b$10$", 10), "sha512": ("$6$rounds=1000$", 1000)}
+# Prefix, rounds and Ansible's name of each algorithm. One thousand rounds of SHA-512, the least, take a millisecond:
+# nginx makes the hash at each request.
+_ALGORITHMS = {"bcrypt": ("$2b$10$", 10, "bcrypt"), "sha512": ("$6$rounds=1000$", 1000, "sha512_crypt")}
 _CONTEXT = "mlops.gpu_monitoring.web_password_hash"
 _ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _TO_BCRYPT = str.maketrans(f"{_ALPHABET}+/", f"./{_ALPHABET}")
@@ -42,10 +42,10 @@ def web_password_hash(password: Any, user: str, algorithm: str = "bcrypt") -> st
         )
     if algorithm not in _ALGORITHMS:
         raise AnsibleFilterError(f"algorithm: there is no '{algorithm}'. Set {' or '.join(_ALGORITHMS)}.")
-    prefix, rounds = _ALGORITHMS[algorithm]
+    prefix, rounds, name = _ALGORITHMS[algorithm]
     salt = _salt(user) if algorithm == "bcrypt" else _salt(user)[:16]
     try:
-        return _libcrypt(text, prefix + salt) or do_encrypt(text, algorithm, salt=salt, rounds=rounds)
+        return _libcrypt(text, prefix + salt) or do_encrypt(text, name, salt=salt, rounds=rounds)
     except AnsibleError as error:
         raise AnsibleFilterError(
             f"The controller cannot make a {algorithm} hash."

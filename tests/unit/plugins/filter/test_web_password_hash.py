@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.utils.encrypt import BaseHash
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import password_hashes as module
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
@@ -62,7 +63,7 @@ def poor_libc(request, monkeypatch):
     if request.param == "without crypt":
         monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libm.so.6")
     else:
-        monkeypatch.setattr(module, "_ALGORITHMS", {"bcrypt": ("$none$", 10)})
+        monkeypatch.setattr(module, "_ALGORITHMS", {"bcrypt": ("$none$", 10, "bcrypt")})
 
 
 def test_ansible_hashes_where_the_c_library_does_not(poor_libc, monkeypatch):
@@ -70,6 +71,13 @@ def test_ansible_hashes_where_the_c_library_does_not(poor_libc, monkeypatch):
         module, "do_encrypt", lambda password, kind, salt, rounds: f"{kind} of {password}, {salt}, {rounds}"
     )
     assert web_password_hash("secret", "prometheus") == f"bcrypt of secret, {ACCEPTED[0][2][7:29]}, 10"
+
+
+@pytest.mark.parametrize("algorithm", ["bcrypt", "sha512"])
+def test_ansible_knows_the_algorithm_by_the_name_that_it_gets(algorithm, monkeypatch):
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _name: "libm.so.6")
+    monkeypatch.setattr(module, "do_encrypt", lambda _password, name, **_options: name)
+    assert web_password_hash("secret", "prometheus", algorithm) in BaseHash.algorithms
 
 
 def test_a_controller_that_cannot_hash(poor_libc, monkeypatch):
