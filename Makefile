@@ -164,10 +164,11 @@ bench-rules: tools ## Each Prometheus rule for a hundred 8-GPU hosts
 ##@ Write generated files
 
 .PHONY: docs
-docs: tools ## Write the READMEs of the roles and the pages of alerts and images
+docs: tools ## Write the READMEs of the roles, and the pages of alerts, images and security
 	python tests/tools/role_readme.py
 	python tests/tools/alerts_page.py
 	python tests/tools/images_page.py
+	python tests/tools/security_page.py
 
 .PHONY: dashboards
 dashboards: tools ## Write the dashboards as JSON for the import of any Grafana, into build/dashboards

@@ -1,6 +1,6 @@
 """Writes the tables of docs/security.md from what the roles ask of `container_service`.
 
-`python tests/tools/security_page.py` writes them; a unit test asks `page()` whether they are current, and the lab's
+`make docs` writes them; a unit test asks `page()` whether they are current, and the lab's
 containers are held to `EXCEPTIONS`.
 """
 

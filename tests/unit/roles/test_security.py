@@ -15,7 +15,7 @@ OF_MONITORING_HOSTS = [(name, name) for name in ("alertmanager", "prometheus", "
 
 
 def test_the_page_is_current():
-    assert security_page.PAGE.read_text() == security_page.page(), "run python tests/tools/security_page.py"
+    assert security_page.PAGE.read_text() == security_page.page(), "run `make docs`"
 
 
 @pytest.mark.parametrize("container", [entry[0] for entry in security_page.SERVICES])
