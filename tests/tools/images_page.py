@@ -71,4 +71,3 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    sys.exit(0)

@@ -133,4 +133,3 @@ def roles() -> list[Path]:
 if __name__ == "__main__":
     for path in roles():
         (path / "README.md").write_text(render(path))
-    sys.exit(0)

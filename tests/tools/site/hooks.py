@@ -17,8 +17,10 @@ from tests.tools.site import added_links, html_links, reference_pages, repositor
 
 log = logging.getLogger("mkdocs.site")
 KINDS = {"module": "Modules", "role": "Variables of roles", "filter": "Filters", "lookup": "Lookups"}
-OUTSIDE = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "bench/README.md": "benchmarks.md"}
-OPTIONAL = {
+OUTSIDE = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "bench/README.md": "benchmarks.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "vulnerabilities.md",
     "CODE_OF_CONDUCT.md": "conduct.md",
@@ -27,7 +29,6 @@ OPTIONAL = {
 
 def sources() -> dict[str, str]:
     """The page of each Markdown file of the repository that has one."""
-    named = {**OUTSIDE, **{source: page for source, page in OPTIONAL.items() if (ROOT / source).exists()}}
     roles = {
         f"roles/{path.parent.name}/README.md": f"roles/{path.parent.name}.md" for path in ROOT.glob("roles/*/README.md")
     }
@@ -35,7 +36,7 @@ def sources() -> dict[str, str]:
         path.relative_to(ROOT).as_posix(): path.relative_to(ROOT / "docs").as_posix()
         for path in ROOT.glob("docs/**/*.md")
     }
-    return {**named, **dict(sorted(roles.items())), **docs}
+    return {**OUTSIDE, **dict(sorted(roles.items())), **docs}
 
 
 PAGES = sources()
