@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_addresses import HostAddresses
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
 from tests.tools import alerts_page
@@ -95,6 +96,19 @@ def test_the_inventory_of_the_readme_is_accepted(tmp_path):
     check(hosts, ROLES, ["gpu1", "gpu2", "monitor1"])
 
 
+def test_a_machine_with_a_name_of_its_own_is_closed_to_the_network_too(tmp_path):
+    """The inventory of the page is `inventories/localhost` with another name and an address of the loopback."""
+    text = (ROOT / "docs" / "getting-started.md").read_text()
+    (block,) = re.findall(r"```yaml\n(# hosts.yml\n.*?)```", text, re.DOTALL)
+    given = yaml.safe_load((ROOT / "inventories" / "localhost" / "hosts.yml").read_text().replace("localhost", "own"))
+    given["all"]["hosts"]["own"]["ansible_host"] = "127.0.0.1"
+    ((name, variables),) = yaml.safe_load(block)["all"]["hosts"].items()
+    assert yaml.safe_load(block.replace(name, "own")) == given
+    hosts = host_variables(tmp_path, {name: variables}, {name: variables})
+    assert HostAddresses(hosts, [name]).of(name) == "127.0.0.1"
+    check(hosts, ROLES, [name])
+
+
 def test_the_readme_counts_dashboards_and_alerts():
     text = (ROOT / "README.md").read_text()
     alerts = sum(len(alerts_page.rules(subject, "alert")) for subject in alerts_page.SUBJECTS)
@@ -164,7 +178,8 @@ def examples() -> list[dict[str, Any]]:
     texts = [(ROOT / "docs" / f"{name}.md").read_text() for name in WITH_EXAMPLES]
     blocks = [block for text in texts for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
     read = [yaml.load(textwrap.dedent(block), _Loader) for block in blocks]  # noqa: S506 - a subclass of SafeLoader
-    return [example for example in read if isinstance(example, dict)]
+    # An example with `all` is an inventory.
+    return [example for example in read if isinstance(example, dict) and "all" not in example]
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))
