@@ -88,6 +88,25 @@ def _listening(options: dict[str, Any]) -> tuple[str, str]:
     return port, f"TLS; the user `prometheus` with the {password}"
 
 
+def _connections(services: dict[str, dict[str, Any]]) -> list[str]:
+    """The table of connections between machines, with the default ports of the roles."""
+    ports = {name: str(options["ports"][0]["host_port"]) for name, options in services.items() if options.get("ports")}
+    exporters = ", ".join(ports[name] for name in ("cadvisor-proxy", "node-exporter", "dcgm-exporter"))
+    pages = f"{ports['grafana']}; {ports['prometheus']} and {ports['alertmanager']} for their own pages"
+    return [
+        "| From | To | TCP ports |",
+        "| --- | --- | --- |",
+        "| controller | all hosts | 22, or `ansible_port` |",
+        f"| monitoring host | GPU hosts | {exporters}; those of `model_servers` |",
+        f"| monitoring host | other monitoring hosts, if there are several | {ports['node-exporter']} |",
+        f"| people | monitoring host | {pages} |",
+        "| all hosts | registries of the images | 443, or that of `gpu_monitoring_registry` |",
+        "| GPU hosts without a toolkit | NVIDIA's repository, `nvidia_container_toolkit_repository_url` | 443 |",
+        "| monitoring host | receivers of alerts | such as 443, and 587 for mail |",
+        "| monitoring host | receivers of samples, `prometheus_remote_write` | as in their URLs |",
+    ]
+
+
 def _mounts(options: dict[str, Any]) -> str:
     return (
         ", ".join(f"`{mount['source']}`{'' if mount.get('read_only') else ' (writes)'}" for mount in options["mounts"])
@@ -110,6 +129,8 @@ def tables() -> str:
     for container, options in services.items():
         port, who = _listening(options)
         lines.append(f"| {container} | {port} | {who} |")
+    lines += ["", "A firewall between the machines of a fleet must let these connections pass:", ""]
+    lines += _connections(services)
     lines += ["", "Each container has these rights:", ""]
     lines.append("| Service | User | Capabilities | Root file system | Memory | Of the host it sees |")
     lines.append("| --- | --- | --- | --- | --- | --- |")
