@@ -15,7 +15,7 @@ from tests.tools import prose
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache" / "prose"
-ENDINGS = (".c", ".conf", ".go", ".md", ".py", ".sh", ".toml", ".yaml", ".yml", "Dockerfile", "Makefile")
+ENDINGS = (".c", ".conf", ".go", ".j2", ".md", ".py", ".sh", ".toml", ".yaml", ".yml", "Dockerfile", "Makefile")
 
 
 def check(paths: list[str]) -> Iterator[str]:
