@@ -25,8 +25,10 @@ def is_inline(name: str, value: str) -> bool:
     return bool((_SECRET_NAME.search(name) and not _HARMLESS.fullmatch(value)) or _LOGIN_IN_VALUE.search(value))
 
 
-def password_problem(password: str, longest: int = 0) -> Optional[Problem]:
-    """Why a password cannot be used, without the password; None if it can. `longest` is in bytes, 0 for no limit."""
+def password_problem(password: str, longest: int = 0, shortest: int = 0) -> Optional[Problem]:
+    """Why a password cannot be used, without the password; None if it can. `longest` is in bytes, 0 for no limit.
+    `shortest` is in characters.
+    """
     if not password.strip():
         return Problem("the password is empty or has only white space", _ANOTHER)
     if password != password.strip():
@@ -36,6 +38,8 @@ def password_problem(password: str, longest: int = 0) -> Optional[Problem]:
         )
     if any(ord(character) < 32 or ord(character) == 127 for character in password):
         return Problem("the password has a control character, such as a line break", _ANOTHER)
+    if len(password) < shortest:
+        return Problem(f"the password has fewer than {shortest} characters", "Give a longer password")
     if longest and len(password.encode()) > longest:
         return Problem(f"the password has more than the {longest} bytes that bcrypt reads", "Set a shorter one")
     return None

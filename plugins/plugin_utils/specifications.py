@@ -64,11 +64,12 @@ class Secret(_SecretVariable, total=False):
     """A variable with a password or a dictionary of secrets, whose messages do not show the secrets.
 
     `file` is the variable with the path of the password's file on the controller, which counts if no password is
-    set. `longest` is how many bytes the password has at most.
+    set. `longest` is how many bytes the password has at most, and `shortest` how many characters it has at least.
     """
 
     file: str
     longest: int
+    shortest: int
 
 
 def check(variables: HostVariables, roles: Sequence[str], hosts: Sequence[str], **rules: Any) -> None:
@@ -169,17 +170,18 @@ def _check_rule(variables: HostVariables, host: str, name: str, rule: Refusal) -
 
 
 def _check_secret(variables: HostVariables, host: str, name: str, secret: Secret) -> None:
-    value, file, longest = variables.get(host, name), secret.get("file"), secret.get("longest", 0)
+    value, file = variables.get(host, name), secret.get("file")
+    limits = secret.get("longest", 0), secret.get("shortest", 0)
     if isinstance(value, Mapping):
         _refuse(name, host, secret_values.contents_problem(value))
     elif isinstance(value, str) and (value or variables.is_set(host, name)):
-        _refuse(name, host, secret_values.password_problem(value, longest))
+        _refuse(name, host, secret_values.password_problem(value, *limits))
     elif value:
         raise VariableError(name, host, "the value is not text", "Put the value into quotation marks")
     elif file:
         path = os.path.expanduser(str(variables.get(host, file)))
         if os.path.isfile(path):
-            _refuse(f"{file} ({path})", host, secret_values.password_problem(_password_in(path, file, host), longest))
+            _refuse(f"{file} ({path})", host, secret_values.password_problem(_password_in(path, file, host), *limits))
 
 
 def _password_in(path: str, name: str, host: str) -> str:
