@@ -7,13 +7,21 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import deployment_report, selected_tags
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    deployment_report,
+    grafana_access,
+    selected_tags,
+)
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {"asked": {"type": "list", "elements": "dict", "default": []}}
 
 
 class ActionModule(ActionBase):
-    """Reports on the controller what a run did not deploy, and what it left; nothing runs on a host."""
+    """Reports on the controller what a run did not deploy, what it left, and where Grafana is.
+
+    Nothing runs on a host.
+    """
 
     _requires_connection = False
 
@@ -28,7 +36,11 @@ class ActionModule(ActionBase):
                 " is incomplete. Run the playbook without --start-at-task."
                 " Choose roles with --tags, and hosts with --limit."
             )
-        play = self._task.get_play()
+        play, inherited = self._task.get_play(), {*self._task.tags} - {"always"}
+        deploys = {
+            role: selected_tags.selects(role, play.only_tags or ["all"], play.skip_tags, inherited)
+            for role in ("prometheus", "grafana")
+        }
         finished = deployment_report.Run(
             hosts=variables["ansible_play_hosts_all"],
             reached=variables["ansible_play_hosts"],
@@ -36,11 +48,14 @@ class ActionModule(ActionBase):
             fleet=variables["gpu_monitoring_fleet"]["hosts"],
             # Ansible puts the variables of a host together each time.
             variables_of=functools.cache(variables["hostvars"].raw_get),
-            deploys_prometheus=selected_tags.selects(
-                "prometheus", play.only_tags or ["all"], play.skip_tags, {*self._task.tags} - {"always"}
-            ),
+            deploys_prometheus=deploys["prometheus"],
             asked={str(answer["item"]): answer for answer in options["asked"]},
         )
         problems, warnings = deployment_report.problems(finished), deployment_report.warnings(finished)
         result["warnings"] = [*warnings, *([deployment_report.text(problems)] if problems else [])]
+        # A dry run has deployed no Grafana.
+        if deploys["grafana"] and not self._task.check_mode:
+            known = HostVariables(self._loader, variables, play, self._task)
+            for message in grafana_access.messages(known, deployment_report.deployed(finished, "monitoring")):
+                self._display.display(message)
         return {**result, "changed": False, "problems": problems}

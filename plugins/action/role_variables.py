@@ -6,7 +6,11 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import foreign_variables, specifications
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    foreign_variables,
+    misspelt_variables,
+    specifications,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _OPTIONS = {"roles": {"type": "dict", "required": True}}
@@ -29,7 +33,9 @@ class ActionModule(ActionBase):
             hosts = [host for host in variables.play_hosts if host in wanted]
             rules = variables.read_of_role(role, "meta", "variable_rules.yml")
             problems.update(dict.fromkeys(specifications.problems(variables, [role], hosts, **rules)))
-            warnings += foreign_variables.without_effect(variables, role, hosts)
+            first_hosts = misspelt_variables.first_hosts(variables, role, hosts)
+            warnings += foreign_variables.without_effect(role, first_hosts)
+            warnings += misspelt_variables.warnings(variables, role, first_hosts)
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         return {**result, "changed": False, "warnings": warnings}

@@ -17,11 +17,14 @@ description:
   - >-
     Warns of services of earlier deployments that still run on hosts of the play. Warns of hosts with targets in
     Prometheus that the inventory no longer has.
+  - >-
+    Names the address of Grafana, the user, and the file on the controller with a generated password. The password is
+    not shown. A dry run and a run without the role C(grafana) name nothing.
   - Fails in a run that began after the tasks that register C(gpu_monitoring_fleet).
   - It runs only on the controller. Run it once for all hosts.
 attributes:
   check_mode:
-    description: Reports the same.
+    description: Reports the same, without the address of Grafana.
     support: full
   diff_mode:
     description: There is nothing to show.

@@ -15,6 +15,9 @@ description:
   - >-
     It evaluates each variable in the context of its own host. The error names variable, host, value and fix of all
     wrong variables.
+  - >-
+    Warns of variables with the prefix of a role that no role has and whose names are close to a variable of the role.
+    Warns of variables that only other collections have.
   - It runs only on the controller. Run it once for all hosts.
 attributes:
   check_mode:

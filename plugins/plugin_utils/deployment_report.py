@@ -57,6 +57,12 @@ def problems(run: Run) -> dict[str, list[str]]:
     return reasons_by_host
 
 
+def deployed(run: Run, *groups: str) -> list[str]:
+    """The hosts of groups on which the run deployed everything."""
+    hosts, failed = {*run.hosts}, problems(run)
+    return [host for host in run.in_groups(*groups) if host in hosts and host not in failed]
+
+
 def text(reasons_by_host: Mapping[str, Sequence[str]]) -> str:
     """The problems, a line for each."""
     hosts_of: dict[str, list[str]] = {}
@@ -80,13 +86,13 @@ def _unreachable(look: Mapping[str, Any]) -> str:
 
 def _unknown_targets(run: Run) -> Iterator[str]:
     failed, hosts = problems(run), {*run.hosts}
-    deployed = [host for host in run.in_groups("gpu_hosts", "monitoring") if host in hosts and host not in failed]
+    without_problems = deployed(run, "gpu_hosts", "monitoring")
     for monitoring in run.in_groups("monitoring"):
         if monitoring in hosts and (run.deploys_prometheus or monitoring in failed):
             # The run has deployed these targets, or has reported that it could not.
             continue
         answer = run.asked.get(monitoring) or run.look(monitoring)
-        others = [host for host in deployed if host != monitoring]
+        others = [host for host in without_problems if host != monitoring]
         if "json_files" not in answer:
             reason = answer.get("msg", "the run did not look at the host")
             if others:

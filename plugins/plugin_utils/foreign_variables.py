@@ -9,7 +9,7 @@ cloudalchemy) and https://github.com/grafana/grafana-ansible-collection.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
@@ -77,22 +77,18 @@ def check(variables: HostVariables, role: str, host: str) -> None:
                 raise VariableError(name, host, *problem)
 
 
-def without_effect(variables: HostVariables, role: str, hosts: Sequence[str]) -> list[str]:
-    """A warning for each variable of another collection that one of the hosts has, and that this collection does not
-    read.
-    """
-    foreign = _WITHOUT_EFFECT.get(role, {})
-    first: dict[str, str] = {}
-    # A change of the host costs more than a look at one more of its variables.
-    for host in hosts:
-        for name in foreign:
-            if name not in first and variables.is_set(host, name):
-                first[name] = host
+def without_effect(role: str, first_hosts: Mapping[str, str]) -> list[str]:
+    """A warning for each variable of another collection, of variables of the role by the first host that sets each."""
     return [
-        f"{name} on {first[name]} is a variable of {collection}, and has no effect here. Use {ours}."
-        for name, (collection, ours) in foreign.items()
-        if name in first
+        f"{name} on {first_hosts[name]} is a variable of {collection}, and has no effect here. Use {ours}."
+        for name, (collection, ours) in _WITHOUT_EFFECT.get(role, {}).items()
+        if name in first_hosts
     ]
+
+
+def is_foreign(role: str, name: str) -> bool:
+    """Whether a variable is one that only another collection has."""
+    return name in _WITHOUT_EFFECT.get(role, {})
 
 
 def _is_of_role(name: str, role: str) -> bool:

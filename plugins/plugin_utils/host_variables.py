@@ -58,6 +58,12 @@ class HostVariables:
             self._defaults.update(self.read_of_role(role, "defaults", "main.yml"))
         self._current = ""
 
+    def use_variables(self, *roles: str) -> None:
+        """Let the other variables of roles count too, if neither inventory nor play sets a variable."""
+        for role in roles:
+            self._defaults.update(self.read_of_role(role, "vars", "main.yml"))
+        self._current = ""
+
     def override(self, **values: Any) -> None:
         """Let these values count, whatever inventory and play set."""
         self._overrides = values
@@ -76,6 +82,16 @@ class HostVariables:
         """Whether the inventory or the play sets a variable, other than to the default of its role."""
         variables = self._of(host)
         return name in variables and variables[name] is not None and not _same(self._defaults, name, variables[name])
+
+    def set_names(self, host: str, prefix: str) -> list[str]:
+        """The variables with a prefix that the inventory or the play sets, other than to the default of their role."""
+        return [name for name in self._of(host) if name.startswith(prefix) and self.is_set(host, name)]
+
+    def is_read(self, host: str, name: str) -> bool:
+        """Whether the value of another variable has the name of a variable in it."""
+        # hostvars and vars have copies of all variables.
+        skipped = {name, "hostvars", "vars"}
+        return any(name in str(value) for other, value in self._of(host).items() if other not in skipped)
 
     def is_null(self, host: str, name: str) -> bool:
         """Whether the inventory or the play sets a variable to null, which is not a default of its role."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_the_first_play_refuses_a_value_of_any_role_before_anything_is_made(play
     assert f"{variable} on {host}: " in output
     assert output.count("PLAY [") == 1
     assert not (tmp_path / "secrets").exists()
+
+
+def test_a_misspelt_variable_is_a_warning_of_the_first_play_and_a_run_without_grafana_names_no_address(playbook):
+    code, output = playbook(SITE, *NEW, "--tags=common", "--extra-vars", "grafana_prot=3001")
+    assert code == 0, output
+    warning = "grafana_prot on monitor1: is not a variable of this collection. Did you mean grafana_port?"
+    assert " ".join(output.split()).count(warning) == 1
+    assert "Grafana: " not in output
 
 
 def test_a_role_is_checked_for_no_host_that_does_not_get_it(playbook):
@@ -196,3 +205,38 @@ def test_the_look_plans_the_services_that_a_tag_of_the_whole_playbook_selects(pl
     code, output = playbook([{"tasks": [look], "vars": variables}], *arguments)
     assert code == (2 if refused else 0), output
     assert ("cadvisor_network on gpu1: the value cannot be evaluated" in output) is refused, output
+
+
+@pytest.mark.parametrize("deployed", [False, True])
+def test_a_first_run_looks_for_an_earlier_deployment_without_a_warning(playbook, tmp_path, deployed):
+    folders = {"gpu1": str(tmp_path / "gpu1"), "monitor1": str(tmp_path / "monitor1")}
+    if deployed:
+        (tmp_path / "monitor1" / "grafana").mkdir(parents=True)
+        (tmp_path / "monitor1" / "grafana" / "tls.crt").touch()
+    tasks = [
+        {"mlops.gpu_monitoring.monitoring_fleet": {}, "register": "gpu_monitoring_fleet"},
+        {"ansible.builtin.include_tasks": str(ROOT / "roles" / "tls" / "tasks" / "first_deployment.yml")},
+    ]
+    # The modules read the files of this machine.
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
+    found = {"config_dirs": folders, "missing": ["ca.key"]}
+    code, output = playbook(
+        [{"hosts": "monitoring", "tasks": tasks, "vars": {"tls_secrets": found, "tls_secrets_dir": str(tmp_path)}}],
+        variables=dict.fromkeys(folders, local),
+    )
+    assert "is not a directory" not in output and "Skipped" not in output
+    message = "monitor1 was deployed with secrets that this controller does not have: there is no ca.key."
+    assert (message in " ".join(output.split())) == deployed, output
+    assert ("Make the first certificates and passwords" in output) != deployed
+    assert (code == 0) != deployed, output
+
+
+def test_a_removal_says_that_the_data_stays(playbook):
+    code, output = playbook(SITE.with_name("remove.yml"), "--skip-tags=nvidia_container_toolkit")
+    assert code == 0, output
+    assert output.count("The volumes of Prometheus, Alertmanager and Grafana stay.") == 1
+    code, output = playbook(
+        SITE.with_name("remove.yml"), "--skip-tags=nvidia_container_toolkit", "-e", "gpu_monitoring_remove_data=true"
+    )
+    assert code == 0, output
+    assert "Alertmanager and Grafana stay" not in output

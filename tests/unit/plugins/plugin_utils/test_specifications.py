@@ -9,6 +9,7 @@ import pytest
 import yaml
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import foreign_variables
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.foreign_variables import without_effect
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.misspelt_variables import first_hosts
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.specifications import check
 
 from tests.unit.plugins.plugin_utils.inventory import host_variables
@@ -54,6 +55,15 @@ def test_a_value_of_another_type_is_refused(tmp_path, value):
     message = refused(tmp_path, "prometheus", "monitor1", {"prometheus_scrape_configs": value})
     assert message.startswith("prometheus_scrape_configs on monitor1: ")
     assert "Set it to a value of the type list" in message
+
+
+@pytest.mark.parametrize("given", ["grafana_admin_password", "grafana_admin_password_file"])
+def test_a_password_that_grafana_refuses_later_is_refused_without_its_value(tmp_path, given):
+    (tmp_path / "password").write_text("xyz\n")
+    values = {"grafana_admin_password": "xyz"} if given == "grafana_admin_password" else {given: f"{tmp_path}/password"}
+    message = refused(tmp_path, "grafana", "monitor1", values, **rules_of("grafana"))
+    assert message.startswith(given) and "xyz" not in message
+    assert message.endswith(" on monitor1: the password has fewer than 4 characters. Give a longer password.")
 
 
 def test_a_secret_of_another_type_is_refused_without_its_value(tmp_path):
@@ -476,11 +486,14 @@ def test_a_value_of_the_form_of_another_collection_is_refused(tmp_path, variable
 def test_variables_that_other_collections_alone_have_are_named_once(tmp_path):
     others = {"node_exporter_enabled_collectors": ["systemd"], "prometheus_targets": {}, "prometheus_port": 9091}
     variables = host_variables(tmp_path, {"gpu1": {}, "gpu2": {}}, MONITOR, others)
-    assert without_effect(variables, "node_exporter", ["gpu1", "gpu2", "monitor1"]) == [
+    first = {
+        role: first_hosts(variables, role, ["gpu1", "gpu2", "monitor1"]) for role in ("node_exporter", "prometheus")
+    }
+    assert without_effect("node_exporter", first["node_exporter"]) == [
         "node_exporter_enabled_collectors on gpu1 is a variable of prometheus.prometheus, and has no effect here."
         " Use node_exporter_collectors."
     ]
-    assert [warning.partition(" ")[0] for warning in without_effect(variables, "prometheus", ["monitor1"])] == [
+    assert [warning.partition(" ")[0] for warning in without_effect("prometheus", first["prometheus"])] == [
         "prometheus_targets"
     ]
 
