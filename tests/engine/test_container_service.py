@@ -243,7 +243,7 @@ def test_a_network_left_by_hand_is_joined_again(api, run, options, deployed):
         ({"stop_timeout": 3}, "stop_timeout"),
         ({"networks": [PREFIX, "bridge"]}, "networks"),
     ],
-    # The processes of `pytest -n` have to agree on the names of tests, and PREFIX has the number of a process.
+    # The processes of `pytest -n` must agree on the names of tests, and PREFIX has the number of a process.
     ids=lambda value: str(value).replace(PREFIX, "PREFIX"),
 )
 def test_a_changed_option_recreates_once(run, options, deployed, changes, reasons):
