@@ -26,7 +26,7 @@ def _message(variables: HostVariables, host: str) -> Optional[str]:
         given = variables.get(host, "grafana_admin_password")
         path = str(variables.get(host, "grafana_admin_password_path"))
     except VariableError:
-        # The deployment is complete without the message, so a value that only the role can evaluate is no error.
+        # The deployment is complete without the message, so a value that only the role can evaluate causes no error.
         return None
     return message if given or not os.path.isfile(path) else f"{message}, password in {_shortened(path)}"
 

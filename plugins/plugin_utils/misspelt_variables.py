@@ -4,8 +4,8 @@ from __future__ import annotations
 
 """Variables that no role knows, and whose names are close to a variable of a role.
 
-A site may have variables of its own with the prefix of a role. So a name without a close match is no mistake. A name
-that another value reads is no mistake either.
+A site may have variables of its own with the prefix of a role. So a name without a close match causes no
+warning. A name that another value reads causes no warning either.
 """
 
 import difflib
@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 # The role that all others depend on checks the variables that all roles share.
 _PREFIXES = {"docker_engine": ("docker_engine_", "gpu_monitoring_")}
-# How alike names are without their prefix: "prot" and "port" have 0.75.
+# Least similarity of names without their prefix: "prot" and "port" have 0.75.
 _CLOSE = 0.75
 
 

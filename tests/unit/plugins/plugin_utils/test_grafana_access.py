@@ -1,4 +1,4 @@
-"""What a run says of the Grafana that it deployed."""
+"""What a run reports about the Grafana that it deployed."""
 
 from __future__ import annotations
 
