@@ -553,12 +553,6 @@ def test_a_prometheus_with_an_empty_volume_and_a_missing_one(standing):
     standing.mark.touch()
 
 
-def test_a_clock_two_minutes_ahead(fleet):
-    """The last test: Prometheus takes no samples of cAdvisor for two minutes after it."""
-    fleet.hosts["gpu2"].skew = 120
-    fleet.until("The clock of gpu2 is 120 s ahead of that of the monitoring host. ")
-
-
 @pytest.mark.parametrize("module", examples.run_by(__file__))
 def test_the_example_finds_no_problem_of_a_sound_host(fleet, module, tmp_path):
     """A test of alerts runs the other example, with an Alertmanager."""
@@ -575,3 +569,9 @@ def test_the_example_finds_no_problem_of_a_sound_host(fleet, module, tmp_path):
     }
     result = run(monitoring_verify, examples.rendered(example, variables, tmp_path))
     assert (result.get("problems"), list(result.get("dashboards", []))) == ([], ["ml"]), result
+
+
+def test_a_clock_two_minutes_ahead(fleet):
+    """The last test: Prometheus takes no samples of cAdvisor for two minutes after it."""
+    fleet.hosts["gpu2"].skew = 120
+    fleet.until("The clock of gpu2 is 120 s ahead of that of the monitoring host. ")
