@@ -13,8 +13,7 @@ def messages(variables: HostVariables, hosts: Sequence[str]) -> list[str]:
     """The address and the login of Grafana on each of the hosts, without the password."""
     variables.use_defaults("common", "tls", "grafana")
     variables.use_variables("tls", "grafana")
-    found = [_message(variables, host) for host in hosts]
-    return [message for message in found if message]
+    return [message for host in hosts if (message := _message(variables, host))]
 
 
 def _message(variables: HostVariables, host: str) -> Optional[str]:
