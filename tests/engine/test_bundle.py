@@ -209,9 +209,7 @@ def service_of(run, name, image, digests, pull=False):
 
 def test_a_service_uses_the_loaded_image_without_a_pull(bundle, load, tmp_path, run, name):
     folder, image = bundle
-    with pytest.raises(
-        Failed, match=f"{load.name} is not on this host, and gpu_monitoring_bundle allows no registry."
-    ):
+    with pytest.raises(Failed, match=f"{load.name} is not on this host, and gpu_monitoring_bundle allows no registry."):
         service_of(run, name, load.name, image_layout.accepted(image))
     transfer(folder, load("prepare")["blobs"], tmp_path)
     load("load")
