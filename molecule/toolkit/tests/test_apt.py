@@ -229,7 +229,7 @@ def test_a_stale_specification_that_gives_a_device_is_named(role, by_hand):
     assert_refused(
         role("gpu2"),
         "/etc/cdi/nvidia.yaml gives GPU-00000009-0000-4000-8000-000000000000 with driver",
-        "Remove the one that is not of this host",
+        "Remove the file of another host",
     )
 
 
