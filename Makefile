@@ -8,8 +8,8 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export NO_MKDOCS_2_WARNING := 1
 export TEST_PARTS := $(CURDIR)/.cache/test-parts
 PART := python tests/tools/parts.py run
-# One process of tests per processor. Tests that change this machine share a process.
-PYTEST := python -m pytest --numprocesses=auto --dist=loadgroup
+# One process of tests per processor. Tests that change the same parts of this machine share a process.
+PYTEST := python -m pytest --numprocesses=auto
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
 # Scenarios with tests that guard a promise of the README; `make test-all` runs the others too.
 SCENARIOS := default roles security toolkit verify

@@ -10,6 +10,7 @@ import pytest
 from ansible.plugins.loader import init_plugin_loader
 from ansible.utils.display import Display
 
+from tests.shared_machine import SharedMachineScheduling
 from tests.tools import parts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,14 +41,9 @@ def pytest_sessionstart(session):
     session.config.stash[BEGIN] = time.monotonic()
 
 
-def pytest_collection_modifyitems(items):
-    """With `pytest -n`, one process has all tests that change this machine. The other tests of a file stay together."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            changes_machine = item.path.is_relative_to(ROOT / "tests" / "engine") or item.path.is_relative_to(
-                ROOT / "tests" / "rules"
-            )
-            item.add_marker(pytest.mark.xdist_group("machine" if changes_machine else item.path.stem))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return SharedMachineScheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -38,9 +38,6 @@ from tests.unit.plugins.action.monitoring_host import (
     volumes,
 )
 
-# The module runs in processes of its own, which write to /var/lib/gpu_monitoring.
-pytestmark = pytest.mark.xdist_group("monitoring_host")
-
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
 
 

@@ -27,11 +27,7 @@ from tests.unit.plugins.action.monitoring_host import (
     write,
 )
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root"),
-    # The module runs in processes of its own, which write to /var/lib/gpu_monitoring.
-    pytest.mark.xdist_group("monitoring_host"),
-]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
 IMAGES = {"grafana": "grafana:12.4.10", "prometheus": "prometheus:v3.5.3", "alertmanager": "alertmanager:v0.35.0"}
 
 

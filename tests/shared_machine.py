@@ -1,0 +1,33 @@
+"""Which tests share a process of `pytest --numprocesses`, since they change the same parts of this machine.
+
+The option `--dist=loadgroup` would do, but pytest-xdist 3.8 cannot mark the groups with pytest 9.2.
+"""
+
+from __future__ import annotations
+
+from xdist.scheduler import LoadScopeScheduling
+
+# Tests with the Docker engine of this machine.
+ENGINE = ("tests/engine/", "tests/rules/")
+# Tests that run modules in processes of their own, which write to /var/lib/gpu_monitoring.
+MONITORING_HOST = (
+    "tests/unit/plugins/action/test_backup_examples.py",
+    "tests/unit/plugins/action/test_monitoring_backup.py",
+    "tests/unit/plugins/action/test_monitoring_restore.py",
+)
+
+
+def group(nodeid: str) -> str:
+    """The name of the tests that share a process with a test: those of its file, or of the same parts."""
+    if nodeid.startswith(ENGINE):
+        return "engine"
+    if nodeid.startswith(MONITORING_HOST):
+        return "monitoring host"
+    return nodeid.partition("::")[0]
+
+
+class SharedMachineScheduling(LoadScopeScheduling):
+    """Sends each group to one process, the group with most tests first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
