@@ -41,6 +41,7 @@ def pytest_sessionstart(session):
     session.config.stash[BEGIN] = time.monotonic()
 
 
+# The hook does not exist with `-p no:xdist`.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return SharedMachineScheduling(config, log)

@@ -5,7 +5,7 @@ The option `--dist=loadgroup` would do, but pytest-xdist 3.8 cannot mark the gro
 
 from __future__ import annotations
 
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadFileScheduling
 
 # Tests with the Docker engine of this machine.
 ENGINE = ("tests/engine/", "tests/rules/")
@@ -17,17 +17,13 @@ MONITORING_HOST = (
 )
 
 
-def group(nodeid: str) -> str:
-    """The name of the tests that share a process with a test: those of its file, or of the same parts."""
-    if nodeid.startswith(ENGINE):
-        return "engine"
-    if nodeid.startswith(MONITORING_HOST):
-        return "monitoring host"
-    return nodeid.partition("::")[0]
-
-
-class SharedMachineScheduling(LoadScopeScheduling):
-    """Sends each group to one process, the group with most tests first."""
+class SharedMachineScheduling(LoadFileScheduling):
+    """Sends the tests of a file, or of the same parts of the machine, to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return group(nodeid)
+        """The name of the tests that share a process with a test."""
+        if nodeid.startswith(ENGINE):
+            return "engine"
+        if nodeid.startswith(MONITORING_HOST):
+            return "monitoring host"
+        return super()._split_scope(nodeid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleTemplateSyntaxError
@@ -54,14 +54,15 @@ class HostVariables:
 
     def use_defaults(self, *roles: str) -> None:
         """Let the defaults of roles count if neither inventory nor play sets a variable."""
-        for role in roles:
-            self._defaults.update(self.read_of_role(role, "defaults", "main.yml"))
-        self._current = ""
+        self._use("defaults", roles)
 
     def use_variables(self, *roles: str) -> None:
         """Let the other variables of roles count too, if neither inventory nor play sets a variable."""
+        self._use("vars", roles)
+
+    def _use(self, folder: str, roles: Sequence[str]) -> None:
         for role in roles:
-            self._defaults.update(self.read_of_role(role, "vars", "main.yml"))
+            self._defaults.update(self.read_of_role(role, folder, "main.yml"))
         self._current = ""
 
     def override(self, **values: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.tools.git_files import ROOT, in_git
+
 COLUMNS = 120
 ENDINGS = (".cfg", ".j2", ".md", ".sh", ".tmpl", ".toml", ".txt", ".c", ".go", ".h", "Dockerfile", "Makefile")
 # antsibull-changelog writes a line for each entry. A change of the lab's sources rebuilds its images.
@@ -31,8 +33,7 @@ def can_be_broken(line: str, path: str) -> bool:
 
 def main() -> int:
     """1 with faults, which are printed."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
-    paths = [path for path in listed.stdout.splitlines() if path.endswith(ENDINGS) and not path.startswith(ELSEWHERE)]
+    paths = [path for path in in_git() if path.endswith(ENDINGS) and not path.startswith(ELSEWHERE)]
     faults = [fault for path in paths for fault in check(path, (ROOT / path).read_text(encoding="utf-8"))]
     print(*faults, sep="\n", end="\n" if faults else "")
     return 1 if faults else 0

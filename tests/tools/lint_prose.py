@@ -12,8 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.tools import prose
+from tests.tools.git_files import ROOT, in_git
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache" / "prose"
 ENDINGS = (".c", ".conf", ".go", ".j2", ".md", ".py", ".sh", ".toml", ".yaml", ".yml", "Dockerfile", "Makefile")
 
@@ -43,14 +43,9 @@ def _write(path: str) -> list[int]:
     return lines
 
 
-def _in_git() -> list[str]:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
-    return [path for path in listed.stdout.splitlines() if path.endswith(ENDINGS)]
-
-
 def main() -> int:
     """1 with faults, which are printed."""
-    faults = list(check(sys.argv[1:] or _in_git()))
+    faults = list(check(sys.argv[1:] or [path for path in in_git() if path.endswith(ENDINGS)]))
     print(*faults, sep="\n", end="\n" if faults else "")
     return 1 if faults else 0
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.tools.git_files import ROOT, in_git
+
 SHIPPED = {"changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "roles"}
 # Docs link to ansible.cfg as an example.
 SHIPPED |= {"CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"}
@@ -18,8 +18,7 @@ IGNORED = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
 
 def shipped_files() -> list[str]:
     """The files in git that ansible-galaxy packs: a pattern stands for a file, or for a folder with all files in it."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
-    files = listed.stdout.splitlines()
+    files = in_git()
     parents = {file: [file, *map(str, Path(file).parents)] for file in files}
     return [file for file in files if not any(fnmatch(part, name) for part in parents[file] for name in IGNORED)]
 
