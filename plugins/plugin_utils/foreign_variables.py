@@ -40,7 +40,7 @@ _WITHOUT_EFFECT = {
         "prometheus_global": (_PROMETHEUS, "prometheus_scrape_interval"),
         "prometheus_storage_retention": (_PROMETHEUS, "prometheus_retention_time"),
         "prometheus_storage_retention_size": (_PROMETHEUS, "prometheus_retention_size"),
-        "prometheus_targets": (_PROMETHEUS, "prometheus_scrape_configs with static_configs"),
+        "prometheus_targets": (_PROMETHEUS, "prometheus_targets_extra, or prometheus_scrape_configs"),
         "prometheus_web_config": (_PROMETHEUS, "gpu_monitoring_tls"),
         "prometheus_web_external_url": (_PROMETHEUS, "prometheus_external_url"),
         "prometheus_web_listen_address": (_PROMETHEUS, "prometheus_address and prometheus_port"),

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import fnmatch
+import posixpath
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +20,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 # The parts of Prometheus' configuration that a site writes itself.
 _CONFIGURATION = (
     "prometheus_scrape_configs",
+    "prometheus_targets_extra",
     "prometheus_remote_write",
     "prometheus_remote_read",
     "prometheus_alertmanagers",
@@ -29,6 +32,8 @@ _TARGETS = ("prometheus_cadvisor_targets", "prometheus_gpu_targets", "prometheus
 # Prometheus 2 does not take fallback_scrape_protocol, which the role's jobs have.
 _OLDEST = "3.0"
 JOBS = ("cadvisor", "nvidia-gpu", "node", "model-server")
+_OWN_FILES = tuple(f"/etc/prometheus/targets/{job}.json" for job in JOBS)
+_DISCOVERY = ("file_sd_configs", "http_sd_configs", "static_configs")
 
 
 def check(variables: HostVariables, host: str) -> None:
@@ -58,6 +63,8 @@ def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[
     for name in () if without_tls else _TARGETS:
         if variables.is_set(host, name):
             yield name, _problem_of_targets(variables.get(host, name))
+    extra = variables.get(host, "prometheus_targets_extra") or []
+    yield "prometheus_targets_extra", _problem_of_discovery(extra, without_tls)
     yield (
         "prometheus_external_labels",
         target_labels.problem_of(variables.get(host, "prometheus_external_labels") or {}),
@@ -109,4 +116,24 @@ def _problem_of_targets(groups: Sequence[Any]) -> tuple[str, str] | None:
                 f"Prometheus would send the password of the exporters to {targets} in clear text (__scheme__: http)"
             )
             return problem, "Remove the targets, and write a job for them in prometheus_scrape_configs"
+    return None
+
+
+def _problem_of_discovery(entries: Sequence[Any], without_tls: bool) -> tuple[str, str] | None:
+    for index, entry in enumerate(entries):
+        if not any(entry.get(kind) for kind in _DISCOVERY):
+            return f"[{index}] has no targets", f"Add {' or '.join(_DISCOVERY)}"
+        files = [str(file) for config in entry.get("file_sd_configs") or [] for file in config.get("files") or []]
+        for file in files:
+            pattern = posixpath.normpath(posixpath.join("/etc/prometheus", file))
+            own = next((own for own in _OWN_FILES if fnmatch.fnmatchcase(own, pattern)), None)
+            if own:
+                problem = (
+                    f"[{index}].file_sd_configs: {file} is a name of {posixpath.basename(own)}, a file of the role"
+                )
+                return problem, "Choose another name, such as targets/site-racks.json or targets/site-*.json"
+        if entry["job"] != "model-server" and not without_tls:
+            problem_of_static = _problem_of_targets(entry.get("static_configs") or [])
+            if problem_of_static:
+                return problem_of_static
     return None

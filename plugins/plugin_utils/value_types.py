@@ -87,9 +87,13 @@ def _suboption_problem(value: Any, options: Mapping[str, Mapping[str, Any]]) -> 
         for name, option in options.items():
             if name not in element and option.get("required"):
                 return Problem(f"{place} has no {name}".lstrip(), "Set it, as in the README of its role")
-            problem = _specification_problem(name, element[name], option) if element.get(name) is not None else None
+            given = element.get(name)
+            problem = _element_problem(str(option["type"]), given, option) if isinstance(given, list) else None
             if problem:
-                return Problem(f"{place}.{name}: {_reason(element[name], option)}".lstrip("."), problem.fix)
+                return Problem(f"{place}.{name}: {problem.problem}".lstrip("."), problem.fix)
+            problem = _specification_problem(name, given, option) if given is not None else None
+            if problem:
+                return Problem(f"{place}.{name}: {_reason(given, option)}".lstrip("."), problem.fix)
     return None
 
 

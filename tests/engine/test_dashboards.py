@@ -105,7 +105,10 @@ def not_measured(host):
     collector = {"name": "container-gpu-collector", "service": "container-gpu-collector", "age": 3600}
     engines = {} if host == WITHOUT_GPU else {host: {"engine": {"reachable": True, "containers": [collector]}}}
     wanted = Wanted([host], jobs, info, engines, 5, 60, 5, None, None)
-    targets = [{"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5} for job in jobs]
+    targets = [
+        {"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5, "of_role": True}
+        for job in jobs
+    ]
     instances = ["1"] if kind == "mig" else []
     measured = {
         "targets": targets,

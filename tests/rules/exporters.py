@@ -64,7 +64,8 @@ def serve(pages: dict[str, str]) -> Iterator[int]:
             content = pages[self.path].encode()
             self.send_response(200)
             if content:
-                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                text = "text/plain; version=0.0.4; charset=utf-8"
+                self.send_header("Content-Type", "application/json" if self.path.endswith(".json") else text)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

@@ -91,6 +91,22 @@ def test_a_host_comes_and_goes_without_a_reload(config, prometheus):
         assert sender.own("prometheus_tsdb_head_series_created_total") > series
 
 
+def test_discovery_of_the_site_brings_targets_to_a_job_and_each_has_a_host(config, prometheus):
+    pages = {"/metrics": "up_and_running 1\n"}
+    with serve(pages) as port:
+        pages["/targets.json"] = json.dumps([group(port, "rack7", team="vision")])
+        extra = [
+            {"job": "node", "http_sd_configs": [{"url": f"http://127.0.0.1:{port}/targets.json"}]},
+            {"job": "node", "file_sd_configs": [{"files": ["targets/site-*.json"]}]},
+        ]
+        folder = config(fleet({}, MONITORING_HOST, {**SECOND, "prometheus_targets_extra": extra}))
+        (folder / "targets" / "site-rack.json").write_text(json.dumps([{"targets": [f"localhost:{port}"]}]))
+        server = prometheus(folder)
+        wait_until(lambda: len(server.query('up_and_running{job="node"} == 1')) == 2, "not all targets are there")
+        found = {labels["host"]: labels for labels, _value in server.query('up{job="node"}')}
+        assert set(found) == {"rack7", "localhost"} and found["rack7"]["team"] == "vision"
+
+
 def test_a_removed_container_is_missing_at_once_and_an_empty_answer_is_no_failure(config, prometheus):
     def containers(*names):
         now = int(time.time() * 1000)

@@ -101,7 +101,10 @@ def examples():
     # The inventory of the test is plain YAML, in which a text is a template.
     loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
     contents = [yaml.load(block, loader) for block in blocks]  # noqa: S506
-    return [{**content, "vault_alertmanager_password": "x", "vault_metrics_token": "x"} for content in contents]
+    return [
+        {**content, "vault_alertmanager_password": "x", "vault_metrics_token": "x", "vault_cmdb_token": "x"}
+        for content in contents
+    ]
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))

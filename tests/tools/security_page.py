@@ -104,6 +104,7 @@ def _connections(services: dict[str, dict[str, Any]]) -> list[str]:
         "| GPU hosts without a toolkit | NVIDIA's repository, `nvidia_container_toolkit_repository_url` | 443 |",
         "| monitoring host | receivers of alerts | such as 443, and 587 for mail |",
         "| monitoring host | receivers of samples, `prometheus_remote_write` | as in their URLs |",
+        "| monitoring host | services that list targets, `prometheus_targets_extra` | as in their URLs |",
     ]
 
 

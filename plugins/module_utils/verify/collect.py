@@ -116,15 +116,16 @@ def _uuid(labels: dict[str, str]) -> str:
 
 
 def _target(given: Any) -> Target:
-    labels = given["labels"]
+    labels, job = given["labels"], given["labels"].get("job", "")
     return {
-        "job": labels.get("job", ""),
+        "job": job,
         "host": labels.get("host", ""),
         "server": labels.get("server", ""),
         "url": given["scrapeUrl"],
         "health": given["health"],
         "error": given["lastError"],
         "interval": seconds(given["scrapeInterval"]),
+        "of_role": given["discoveredLabels"].get("__meta_filepath") == f"/etc/prometheus/targets/{job}.json",
     }
 
 

@@ -152,10 +152,8 @@ def _left_behind(wanted: Wanted, prometheus: Measured) -> list[Problem]:
         engine = (wanted.engines.get(host) or {}).get("engine")
         names = orphans(groups, engine["containers"] if groups and engine else [])
         problems += [Problem("left", host, f"{host}: {removal(names)}")] if names else []
-    targets = prometheus.get("targets", [])
-    hosts = sorted(
-        {target["host"] for target in targets if target["job"] in wanted.jobs and target["host"]} - {*wanted.hosts}
-    )
+    targets = [target for target in prometheus.get("targets", []) if target["of_role"] and target["job"] in wanted.jobs]
+    hosts = sorted({target["host"] for target in targets if target["host"]} - {*wanted.hosts})
     if hosts:
         strange = f"Prometheus has targets on {listed(hosts)}, which the inventory does not have. {SITE}"
         problems.append(Problem("left", "", strange))

@@ -34,7 +34,10 @@ class EngineInfo(_Asked, total=False):
 
 
 class Target(TypedDict):
-    """A target that Prometheus scrapes at `url` every `interval` seconds. Only model servers have a `server`."""
+    """A target that Prometheus scrapes at `url` every `interval` seconds. Only model servers have a `server`.
+
+    `of_role` says that the target is in a file of the role, and not from the site's own discovery.
+    """
 
     job: str
     host: str
@@ -43,6 +46,7 @@ class Target(TypedDict):
     health: str
     error: str
     interval: float
+    of_role: bool
 
 
 class Database(TypedDict):

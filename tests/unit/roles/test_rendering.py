@@ -116,6 +116,24 @@ def test_the_jobs_are_what_their_exporters_need(prometheus):
     }
 
 
+def test_a_job_finds_targets_beside_the_inventory_and_another_job_does_not(prometheus):
+    service_of_site, racks = {"url": "https://example.com/sd"}, {"files": ["targets/site-*.json"]}
+    static = {"targets": ["10.0.0.7:9100"]}
+    extra = [
+        {"job": "node", "http_sd_configs": [service_of_site], "file_sd_configs": None},
+        {"job": "node", "file_sd_configs": [racks], "static_configs": [static]},
+        {"job": "model-server", "static_configs": [static]},
+    ]
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_targets_extra": extra}))
+    jobs = {job["job_name"]: job for job in files["prometheus.yml"]["scrape_configs"]}
+    assert jobs["node"]["file_sd_configs"] == [{"files": ["targets/node.json"]}, racks]
+    assert jobs["node"]["http_sd_configs"] == [service_of_site]
+    assert jobs["node"]["static_configs"] == jobs["model-server"]["static_configs"] == [static]
+    assert jobs["node"]["relabel_configs"][-1] == {"target_label": "__scheme__", "replacement": "https"}
+    assert [rule["target_label"] for rule in jobs["model-server"]["relabel_configs"]] == ["host"]
+    assert "relabel_configs" not in jobs["cadvisor"] and jobs["cadvisor"]["scheme"] == "https"
+
+
 def test_every_rule_file_is_loaded_and_the_sites_rules_are_one(prometheus):
     rules = [{"name": "site", "rules": [{"record": "x", "expr": "1"}]}]
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_rules_extra": rules}))

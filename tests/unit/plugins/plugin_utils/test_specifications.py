@@ -267,6 +267,46 @@ WORD = "word-of-mine"
         ),
         ("prometheus_flags_extra", [f"--proxy=http://me:{WORD}@example.com"], "[0] is a URL with a login."),
         (
+            "prometheus_targets_extra",
+            [{"job": "node"}],
+            "[0] has no targets. Add file_sd_configs or http_sd_configs or",
+        ),
+        (
+            "prometheus_targets_extra",
+            [{"job": "nodes", "http_sd_configs": [{"url": "https://example.com"}]}],
+            "[0].job: 'nodes' is not valid. Set it to cadvisor or nvidia-gpu or node or model-server.",
+        ),
+        (
+            "prometheus_targets_extra",
+            [{"job": "node", "http_sd_config": [{"url": "https://example.com"}]}],
+            "[0] has the unknown key http_sd_config. Use job, file_sd_configs",
+        ),
+        (
+            "prometheus_targets_extra",
+            [{"job": "node", "http_sd_configs": ["https://example.com"]}],
+            "[0].http_sd_configs: an element of the list is text and not a mapping.",
+        ),
+        (
+            "prometheus_targets_extra",
+            [{"job": "node", "http_sd_configs": [{"url": f"https://me:{WORD}@example.com"}]}],
+            "[0].http_sd_configs[0].url is a URL with a login.",
+        ),
+        (
+            "prometheus_targets_extra",
+            [{"job": "node", "file_sd_configs": [{"files": ["./targets/*.json"]}]}],
+            "[0].file_sd_configs: ./targets/*.json is a name of cadvisor.json, a file of the role. Choose another name",
+        ),
+        (
+            "prometheus_targets_extra",
+            [{"job": "node", "file_sd_configs": [{"files": ["/etc/prometheus/targets/node.json"]}]}],
+            "[0].file_sd_configs: /etc/prometheus/targets/node.json is a name of node.json, a file of the role.",
+        ),
+        (
+            "prometheus_targets_extra",
+            [{"job": "node", "static_configs": [{"targets": ["10.0.0.7:9100"], "labels": {"__scheme__": "http"}}]}],
+            "Prometheus would send the password of the exporters to 10.0.0.7:9100 in clear text",
+        ),
+        (
             "prometheus_flags_extra",
             ["--web.enable-lifecycle"],
             "--web.enable-lifecycle is a flag that the role sets. Remove it.",
@@ -519,6 +559,16 @@ def test_settings_with_their_secrets_in_files_pass(tmp_path):
         "prometheus_scrape_configs": [{"job_name": "mine", "authorization": {"credentials_file": "secrets/remote"}}],
         "prometheus_remote_write": [
             {"url": "https://example.com/write", "basic_auth": {"username": "me", "password_file": "secrets/remote"}}
+        ],
+        "prometheus_targets_extra": [
+            {"job": "node", "file_sd_configs": [{"files": ["targets/site-*.json", "/srv/targets/node.json"]}]},
+            {
+                "job": "model-server",
+                "http_sd_configs": [
+                    {"url": "https://example.com/sd", "basic_auth": {"password_file": "secrets/remote"}}
+                ],
+                "static_configs": [{"targets": ["10.0.0.7:8000"], "labels": {"__scheme__": "http"}}],
+            },
         ],
         "prometheus_external_labels": {"site": "a", "rack": 12},
         "prometheus_external_url": "https://monitoring.example.com:8443/prometheus/",

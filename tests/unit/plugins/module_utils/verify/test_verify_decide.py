@@ -44,7 +44,7 @@ class Fleet:
         self.prometheus: dict[str, Any] = {
             "now": NOW,
             "targets": [
-                {"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5.0}
+                {"job": job, "host": host, "server": "", "health": "up", "error": "", "interval": 5.0, "of_role": True}
                 for job, hosts in self.jobs.items()
                 for host in hosts
             ],
@@ -73,7 +73,15 @@ class Fleet:
         """The inventory has a model server and Prometheus scrapes it."""
         self.servers.append((host, server))
         self.prometheus["targets"].append(
-            {"job": "model-server", "host": host, "server": server, "health": health, "error": error, "interval": 5.0}
+            {
+                "job": "model-server",
+                "host": host,
+                "server": server,
+                "health": health,
+                "error": error,
+                "interval": 5.0,
+                "of_role": True,
+            }
         )
 
     def target(self, job: str, host: str) -> dict[str, Any]:
@@ -176,9 +184,8 @@ def test_a_target_that_prometheus_does_not_have(fleet):
 
 
 def test_of_several_targets_of_a_job_the_one_that_is_down_counts(fleet):
-    fleet.prometheus["targets"].insert(
-        0, {"job": "node", "host": "m1", "server": "", "health": "down", "error": "no route to host", "interval": 5.0}
-    )
+    down = {**fleet.target("node", "m1"), "health": "down", "error": "no route to host"}
+    fleet.prometheus["targets"].insert(0, down)
     assert fleet.messages == ["The node exporter of m1 does not answer Prometheus: no route to host."]
 
 
@@ -807,3 +814,8 @@ def test_targets_of_a_host_that_the_inventory_does_not_have_are_a_problem(fleet)
     assert [problem.message for problem in fleet.verdict().problems] == [
         "Prometheus has targets on gpu7, which the inventory does not have. Run the playbook site."
     ]
+
+
+def test_a_target_that_the_sites_own_discovery_found_need_not_be_in_the_inventory(fleet):
+    fleet.prometheus["targets"].append({**fleet.target("cadvisor", "gpu1"), "host": "gpu7", "of_role": False})
+    assert not fleet.verdict().problems
