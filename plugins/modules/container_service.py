@@ -177,6 +177,13 @@ options:
                 U(https://docs.docker.com/reference/api/engine/version/v1.47/).
             type: bool
             default: false
+          owner:
+            description:
+              - User and group of the container, as C(UID:GID), to whom an empty volume is given before the container
+                starts. Set it if the image has no folder of that user at the path. A volume with data is left
+                unchanged.
+            type: str
+            default: ""
       tmpfs:
         description: Paths in the container that are kept in memory, as C(path[:options]).
         type: list
@@ -809,6 +816,7 @@ SERVICE = {
             "adopt": {"type": "bool", "default": True},
             "recursive": {"type": "bool", "default": True},
             "create_mountpoint": {"type": "bool", "default": False},
+            "owner": {"type": "str", "default": ""},
         },
     },
     "tmpfs": {"type": "list", "elements": "str", "default": []},

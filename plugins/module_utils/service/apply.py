@@ -481,6 +481,10 @@ def _replace(engine: Engine, service: Service, record: journal.Journal) -> None:
     """
     name = service.name
     engine.create(name + NEXT, service.body, service.options.networks)
+    for mount in service.options.mounts:
+        volume = engine.volume(mount.source) if mount.owner else None
+        if volume:
+            volume_data.give(volume, mount.owner)
     if service.inspected:
         engine.rename(_name(service.inspected), name + PREVIOUS)
     engine.rename(name + NEXT, service.options.container)

@@ -15,7 +15,7 @@ class Mount:
     """A folder of the host or a volume in the container; `adopt` says whether the volume may be another owner's.
 
     `recursive` says whether the container sees what is mounted below the folder too, `create_mountpoint` whether the
-    engine creates a missing folder at each start.
+    engine creates a missing folder at each start. `owner` is the user and group of a volume that is made, as uid:gid.
     """
 
     source: str
@@ -25,6 +25,7 @@ class Mount:
     adopt: bool = True
     recursive: bool = True
     create_mountpoint: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ CDI_REQUEST = {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}
 NVIDIA_ENVIRONMENT = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "utility,compute"}
 TOOLKIT_HINT = "Run the role mlops.gpu_monitoring.nvidia_container_toolkit on this host first"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_OWNER = re.compile(r"\d+:\d+")
 _SIZE = re.compile(r"(\d+)([bkmg]?)", re.IGNORECASE)
 _FACTORS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -70,14 +71,25 @@ def checked(service: ServiceSpec) -> ServiceSpec:
 
 
 def with_owners(service: ServiceSpec, confinement: Confinement) -> ServiceSpec:
-    """The service with its files owned by those whom its container's users are on the host.
+    """The service with its files and volumes owned by those whom its container's users are on the host.
 
     Owners that are numbers are users of the container, which userns-remap makes others on the host.
     """
     if confinement.remapping is None or service.userns_mode == "host":
         return service
     uid, gid = confinement.remapping
-    return replace(service, files=[_remapped(file, uid, gid) for file in service.files])
+    return replace(
+        service,
+        files=[_remapped(file, uid, gid) for file in service.files],
+        mounts=[_remapped_mount(mount, uid, gid) for mount in service.mounts],
+    )
+
+
+def _remapped_mount(mount: Mount, uid: int, gid: int) -> Mount:
+    if not mount.owner:
+        return mount
+    own_uid, own_gid = map(int, mount.owner.split(":"))
+    return replace(mount, owner=f"{own_uid + uid}:{own_gid + gid}")
 
 
 def _remapped(file: ManagedFile, uid: int, gid: int) -> ManagedFile:
@@ -132,6 +144,11 @@ def _absolute(option: str, path: str) -> None:
 
 def _mount(mount: Mount) -> Mount:
     _absolute("mounts: target", mount.target)
+    if mount.owner and (mount.type != "volume" or not _OWNER.fullmatch(mount.owner)):
+        raise ServiceError(
+            f"mounts: owner '{mount.owner}' of {mount.target} is not that of a volume."
+            " Write it like 65534:65534, and only with type: volume."
+        )
     source = mount.source
     if mount.type == "bind":
         _absolute("mounts: source", source)

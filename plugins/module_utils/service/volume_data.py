@@ -96,6 +96,15 @@ def folder_of(volume: Volume) -> str:
     return options["device"] if binds and options.get("device") else volume["Mountpoint"]
 
 
+def give(volume: Volume, owner: str) -> None:
+    """Give a volume that is empty to a user and group, as `uid:gid`. The engine gives a new one to root."""
+    folder = folder_of(volume)
+    with about(folder):
+        if os.path.isdir(folder) and not os.listdir(folder):
+            uid, gid = map(int, owner.split(":"))
+            os.chown(folder, uid, gid)
+
+
 def copies_to(folder: str) -> str:
     """The folder for copies: on the disk of the data, so that the copies are restored by renaming."""
     return os.path.join(folder, COPY_FOLDER)

@@ -223,6 +223,26 @@ def test_userns_remap_moves_the_owners_that_are_users_of_the_container(options):
     assert "UsernsMode" not in spec.create_body(service, "none", [], REMAPPED)["HostConfig"]
 
 
+def test_the_owner_of_a_volume_is_a_user_of_the_container(options):
+    mount = {"type": "volume", "source": "data", "target": "/data"}
+    owned = spec.checked(parse({**options, "mounts": [{**mount, "owner": "65534:65534"}]}))
+    assert [mount.owner for mount in spec.with_owners(owned, REMAPPED).mounts] == ["165534:265534"]
+    # A container that exists stays as it is.
+    assert spec.create_body(owned, "none", []) == body_of({**options, "mounts": [mount]})
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        {"type": "volume", "source": "data", "target": "/data", "owner": "nobody"},
+        {"type": "bind", "source": "/srv", "target": "/data", "owner": "65534:65534"},
+    ],
+)
+def test_an_owner_that_cannot_be_given_a_mount(options, mount):
+    with pytest.raises(ServiceError, match=f"owner '{mount['owner']}' of /data .* Write it like 65534:65534"):
+        spec.checked(parse({**options, "mounts": [mount]}))
+
+
 @pytest.mark.parametrize(
     ("given", "mounts", "expected"),
     [

@@ -548,6 +548,18 @@ def test_what_counts_as_older(wanted, last, refused):
         assert not refused
 
 
+@pytest.mark.parametrize("has_data", [False, True])
+def test_only_an_empty_volume_is_given_to_a_user(engine, at, folder, has_data, monkeypatch):
+    given = []
+    monkeypatch.setattr(volume_data.os, "chown", lambda path, uid, gid: given.append((path, uid, gid)))
+    engine.mountpoints["data"] = str(folder)
+    if has_data:
+        (folder / "app.db").touch()
+    mount = {"type": "volume", "source": "data", "target": "/data", "owner": "65534:65533"}
+    deploy(engine, {**at("1.10.0"), "image": "app:1", "files": [], "data": None, "mounts": [mount]})
+    assert given == ([] if has_data else [(str(folder), 65534, 65533)])
+
+
 def test_a_volume_that_binds_a_folder():
     bound = {
         "Mountpoint": "/var/lib/docker/volumes/data/_data",
