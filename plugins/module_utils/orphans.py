@@ -8,7 +8,7 @@ from typing import Any
 # The services that the playbook site deploys on the hosts of each group.
 SERVICES = {
     "gpu_hosts": {"cadvisor", "cadvisor-proxy", "container-gpu-collector", "dcgm-exporter", "node-exporter"},
-    "monitoring": {"alertmanager", "grafana", "node-exporter", "prometheus"},
+    "monitoring": {"alertmanager", "grafana", "node-exporter", "prometheus", "victoria-metrics"},
 }
 
 

@@ -49,7 +49,15 @@ options:
       - Roles that the tags of the run leave out do not count.
     type: list
     elements: str
-    choices: [alertmanager, cadvisor, container_gpu_collector, dcgm_exporter, grafana, node_exporter, prometheus]
+    choices:
+      - alertmanager
+      - cadvisor
+      - container_gpu_collector
+      - dcgm_exporter
+      - grafana
+      - node_exporter
+      - prometheus
+      - victoria_metrics
     default: []
   planned_services:
     description: The containers of O(roles). The action plugin sets the option from the variables of the roles.
@@ -441,6 +449,7 @@ ROLES = [
     "grafana",
     "node_exporter",
     "prometheus",
+    "victoria_metrics",
 ]
 PLANNED_SERVICE = {
     "role": {"type": "str", "required": True},

@@ -81,6 +81,15 @@ model_servers:
   returned: success
   type: list
   elements: dict
+victoria_metrics:
+  description: >-
+    The monitoring hosts with a VictoriaMetrics, and the URL by which the other monitoring hosts reach each.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - "host": "monitor1"
+      "url": "https://192.0.2.9:8428"
 addresses:
   description: The addresses of the monitoring hosts, and of other hosts whose name has several, in one line.
   returned: success

@@ -37,6 +37,20 @@ ALERTMANAGER = {
     "web.listen-address": "alertmanager_address and alertmanager_port",
     "web.route-prefix": "alertmanager_route_prefix",
 }
+VICTORIA_METRICS = {
+    "dedup.minScrapeInterval": "gpu_monitoring_scrape_interval and gpu_monitoring_topology",
+    "enableTCP6": "",
+    "http.pathPrefix": "",
+    "httpAuth.password": "gpu_monitoring_tls",
+    "httpAuth.username": "gpu_monitoring_tls",
+    "httpListenAddr": "victoria_metrics_address and victoria_metrics_port",
+    "retentionPeriod": "victoria_metrics_retention",
+    "storage.minFreeDiskSpaceBytes": "victoria_metrics_min_free_disk",
+    "storageDataPath": "victoria_metrics_volume",
+    "tls": "gpu_monitoring_tls",
+    "tlsCertFile": "gpu_monitoring_tls",
+    "tlsKeyFile": "gpu_monitoring_tls",
+}
 CADVISOR = {
     "allow_dynamic_housekeeping": "",
     "containerd": "cadvisor_containerd_socket",

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts, TargetGroup
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import target_labels
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import target_labels, victoria_metrics
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_addresses import AddressError, HostAddresses
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers import target_groups
@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers
 # The exporters, and the groups whose hosts get them.
 EXPORTERS = {"cadvisor": ["gpu_hosts"], "dcgm_exporter": ["gpu_hosts"], "node_exporter": ["gpu_hosts", "monitoring"]}
 # The roles whose variables are evaluated.
-ROLES = ("common", "tls", *EXPORTERS)
+ROLES = ("common", "tls", "victoria_metrics", *EXPORTERS)
 
 
 class Fleet(TypedDict):
@@ -25,6 +25,7 @@ class Fleet(TypedDict):
 
     hosts: dict[str, HostFacts]
     model_servers: list[TargetGroup]
+    victoria_metrics: list[victoria_metrics.Instance]
     tls: bool
     addresses: str
 
@@ -104,7 +105,14 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
     known = {host: facts[host]["address"] for host in members if host in facts}
     _check_addresses(variables, known, members)
     is_open = len(members) > 1 or not all(ipaddress.ip_address(host["address"]).is_loopback for host in facts.values())
-    return {"hosts": facts, "model_servers": servers, "tls": _tls(switches, is_open), "addresses": addresses.summary()}
+    tls = _tls(switches, is_open)
+    return {
+        "hosts": facts,
+        "model_servers": servers,
+        "victoria_metrics": victoria_metrics.instances(variables, known, tls),
+        "tls": tls,
+        "addresses": addresses.summary(),
+    }
 
 
 def _exporters(variables: HostVariables, host: str) -> dict[str, int]:

@@ -14,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     certificate_metrics,
     certificates,
     secret_values,
+    victoria_metrics,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import CertificateFolder, Days
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_problems import certificate_problem
@@ -210,8 +211,9 @@ def _containers(variables: HostVariables, host: str) -> list[str]:
     if host not in variables.groups.get("monitoring", [host]):
         return []
     alertmanager = [_ALERTMANAGER] if variables.is_true(host, "alertmanager_enabled") else []
+    store = [victoria_metrics.CONTAINER] if victoria_metrics.is_enabled(variables, host) else []
     exporters = ["cadvisor-proxy", "dcgm-exporter"] if host in variables.in_groups("gpu_hosts") else []
-    return [*alertmanager, "prometheus", "node-exporter", *exporters]
+    return [*alertmanager, "prometheus", *store, "node-exporter", *exporters]
 
 
 def _days(variables: HostVariables, host: str) -> Days:

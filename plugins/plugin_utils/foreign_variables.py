@@ -171,4 +171,5 @@ _FORMS: dict[str, Callable[[Any], tuple[str, str] | None]] = {
     "prometheus_alertmanagers": _alertmanagers,
     "prometheus_rules_extra": _RULES,
     "prometheus_version": _version,
+    "victoria_metrics_version": _version,
 }

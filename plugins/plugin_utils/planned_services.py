@@ -17,9 +17,10 @@ _CONTAINERS = {
     "grafana": ["grafana"],
     "node_exporter": ["node-exporter"],
     "prometheus": ["prometheus"],
+    "victoria_metrics": ["victoria-metrics"],
 }
 _PROXY = "cadvisor-proxy"
-_WITH_DATA = ("alertmanager", "grafana", "prometheus")
+_WITH_DATA = ("alertmanager", "grafana", "prometheus", "victoria_metrics")
 
 
 def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[dict[str, Any]]:

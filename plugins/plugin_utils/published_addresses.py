@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host.addresses import InterfaceAddress
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import victoria_metrics
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 # What dockerd calls its bridges. Other hosts never reach them, whatever their routes are.
@@ -82,6 +83,8 @@ def _published(variables: HostVariables, facts: HostFacts, host: str) -> Iterato
         yield from ("prometheus_address", "grafana_address")
         if variables.is_true(host, "alertmanager_enabled"):
             yield "alertmanager_address"
+        if victoria_metrics.is_enabled(variables, host):
+            yield "victoria_metrics_address"
 
 
 def _such_as(shown: str) -> str:

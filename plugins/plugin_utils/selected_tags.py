@@ -17,6 +17,7 @@ ROLES = (
     "nvidia_container_toolkit",
     "prometheus",
     "tls",
+    "victoria_metrics",
 )
 
 

@@ -51,6 +51,7 @@ SERVICES = {
     "grafana": Own(mounts=(_CONFIGURATION, "/var/lib/grafana", "/tmp")),
     "node_exporter": Own(mounts=("/host", "/procfs", "/textfile", _CONFIGURATION)),
     "prometheus": Own(mounts=("/etc/prometheus", "/prometheus")),
+    "victoria_metrics": Own(mounts=("/etc/victoria-metrics", "/victoria-metrics-data")),
 }
 
 

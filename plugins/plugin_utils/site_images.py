@@ -13,7 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import fleet
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
 
 _OF_GPU_HOSTS = ("node_exporter", "cadvisor", "nvidia_container_toolkit", "dcgm_exporter", "container_gpu_collector")
-_OF_MONITORING_HOSTS = ("node_exporter", "alertmanager", "prometheus", "grafana")
+_OF_MONITORING_HOSTS = ("node_exporter", "alertmanager", "victoria_metrics", "prometheus", "grafana")
 _ROLES = tuple(dict.fromkeys((*_OF_GPU_HOSTS, *_OF_MONITORING_HOSTS)))
 
 

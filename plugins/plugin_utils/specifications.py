@@ -19,6 +19,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     secret_values,
     service_extras,
     value_types,
+    victoria_metrics,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval, port_of
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
@@ -35,6 +36,7 @@ _CHECKS = {
     "container_gpu_collector": container_labels.check,
     "grafana": grafana_variables.check,
     "prometheus": prometheus_variables.check,
+    "victoria_metrics": victoria_metrics.check,
 }
 
 

@@ -22,6 +22,7 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 HOSTS = {
     **dict.fromkeys(("cadvisor", "container_gpu_collector", "dcgm_exporter", "nvidia_container_toolkit"), "gpu_hosts"),
     **dict.fromkeys(("alertmanager", "backup", "prometheus", "grafana", "restore", "silence", "verify"), "monitoring"),
+    "victoria_metrics": "monitoring",
     **dict.fromkeys(("node_exporter", "tls"), "gpu_hosts:monitoring"),
 }
 

@@ -30,6 +30,7 @@ SERVICES = (
     ("container-gpu-collector", "container_gpu_collector", "gpu1"),
     ("node-exporter", "node_exporter", "gpu1"),
     ("prometheus", "prometheus", "monitor1"),
+    ("victoria-metrics", "victoria_metrics", "monitor1"),
     ("alertmanager", "alertmanager", "monitor1"),
     ("grafana", "grafana", "monitor1"),
 )
@@ -67,7 +68,11 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
 def rendered(container: str, profiling: bool = False) -> dict[str, Any]:
     """The options of a service on the example fleet."""
     _container, role, host = next(entry for entry in SERVICES if entry[0] == container)
-    variables = {"dcgm_exporter_profiling": profiling, "gpu_monitoring_nofile": 65536}
+    variables = {
+        "dcgm_exporter_profiling": profiling,
+        "gpu_monitoring_nofile": 65536,
+        "victoria_metrics_enabled": True,
+    }
     inventory = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
     with tempfile.TemporaryDirectory() as folder:
         return service(role, container, inventory, host, Path(folder))
@@ -82,9 +87,8 @@ def _listening(options: dict[str, Any]) -> tuple[str, str]:
     port = str(options["ports"][0]["host_port"])
     if options["name"] == "grafana":
         return port, "TLS; who logs in"
-    password = (
-        "password of Prometheus" if options["name"] in ("alertmanager", "prometheus") else "password of the exporters"
-    )
+    of_prometheus = options["name"] in ("alertmanager", "prometheus", "victoria-metrics")
+    password = "password of Prometheus" if of_prometheus else "password of the exporters"
     return port, f"TLS; the user `prometheus` with the {password}"
 
 
@@ -99,6 +103,7 @@ def _connections(services: dict[str, dict[str, Any]]) -> list[str]:
         "| controller | all hosts | 22, or `ansible_port` |",
         f"| monitoring host | GPU hosts | {exporters}; those of `model_servers` |",
         f"| monitoring host | other monitoring hosts, if there are several | {ports['node-exporter']} |",
+        f"| monitoring host | monitoring hosts with VictoriaMetrics | {ports['victoria-metrics']} |",
         f"| people | monitoring host | {pages} |",
         "| all hosts | registries of the images | 443, or that of `gpu_monitoring_registry` |",
         "| GPU hosts without a toolkit | NVIDIA's repository, `nvidia_container_toolkit_repository_url` | 443 |",

@@ -14,7 +14,12 @@ OF_GPU_HOSTS = (
     ("dcgm_exporter", "dcgm-exporter"),
     ("container_gpu_collector", "container-gpu-collector"),
 )
-OF_MONITORING_HOSTS = (("alertmanager", "alertmanager"), ("prometheus", "prometheus"), ("grafana", "grafana"))
+OF_MONITORING_HOSTS = (
+    ("alertmanager", "alertmanager"),
+    ("prometheus", "prometheus"),
+    ("grafana", "grafana"),
+    ("victoria_metrics", "victoria-metrics"),
+)
 
 
 @pytest.fixture
@@ -22,7 +27,7 @@ def images(tmp_path):
     """Images by container, with these variables."""
 
     def render(**variables):
-        inventory = fleet(*INVENTORY, variables)
+        inventory = fleet(*INVENTORY, {"victoria_metrics_enabled": True, **variables})
         return {
             container: service(role, container, inventory, host, tmp_path)["image"]
             for host, services in (("gpu1", OF_GPU_HOSTS), ("monitor1", OF_MONITORING_HOSTS))
@@ -48,6 +53,7 @@ def test_a_mirror_of_all_has_the_paths_that_it_had(images):
         "r:5000/prom/alertmanager",
         "r:5000/prom/prometheus",
         "r:5000/grafana/grafana",
+        "r:5000/victoriametrics/victoria-metrics",
     }
 
 
@@ -58,6 +64,7 @@ def test_a_mirror_of_each_registry(images):
         "h.example.com/ghcr/google",
         "h.example.com/public/docker/library",
         "h.example.com/quay/prometheus",
+        "h.example.com/quay/victoriametrics",
         "h.example.com/nvcr/nvidia/k8s",
         "h.example.com/docker/grafana",
     }

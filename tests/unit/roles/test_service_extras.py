@@ -17,14 +17,16 @@ NAMES = {
     "grafana": "grafana",
     "node_exporter": "node-exporter",
     "prometheus": "prometheus",
+    "victoria_metrics": "victoria-metrics",
 }
 GPU1, MONITOR = {"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.9"}
 MOUNT = {"source": "/srv/site", "target": "/site", "read_only": True}
 
 
 def rendered(role, folder, name="", **variables):
-    host = "monitor1" if role in ("alertmanager", "grafana", "prometheus") else "gpu1"
-    return service(role, name or NAMES[role], fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables), host, folder)
+    host = "monitor1" if role in ("alertmanager", "grafana", "prometheus", "victoria_metrics") else "gpu1"
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"victoria_metrics_enabled": True, **variables})
+    return service(role, name or NAMES[role], inventory, host, folder)
 
 
 @pytest.mark.parametrize("role", SERVICES)

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""The VictoriaMetrics of a fleet, and the settings of one."""
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags, image_versions
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+
+# The name in the certificate of a host, and on the Docker network of its services.
+CONTAINER = "victoria-metrics"
+# Versions before do not see what newer ones wrote.
+_OLDEST = "1.133"
+_SECRET_FLAG = re.compile(r"--(?P<name>[^=]*(?:AuthKey|[pP]assword|[sS]ecret|[tT]oken|license))=(?!file://)")
+
+
+class Instance(TypedDict):
+    """A VictoriaMetrics, and where the other monitoring hosts reach it."""
+
+    host: str
+    url: str
+
+
+def is_enabled(variables: HostVariables, host: str) -> bool:
+    """Whether a host is to have a VictoriaMetrics."""
+    name = "victoria_metrics_enabled"
+    return variables.get(host, name) is not None and variables.is_true(host, name)
+
+
+def instances(variables: HostVariables, addresses: Mapping[str, str], tls: bool) -> list[Instance]:
+    """Each VictoriaMetrics of the monitoring hosts with these addresses."""
+    hosts = variables.in_groups("monitoring")
+    return [
+        {"host": host, "url": f"{'https' if tls else 'http'}://{_reached(variables, host, addresses[host], hosts)}"}
+        for host in hosts
+        if host in addresses and is_enabled(variables, host)
+    ]
+
+
+def _reached(variables: HostVariables, host: str, address: str, hosts: Sequence[str]) -> str:
+    """The address and port at which the other monitoring hosts reach the VictoriaMetrics of a host."""
+    port = int(variables.get(host, "victoria_metrics_port"))
+    if variables.is_set(host, "victoria_metrics_address"):
+        given = str(variables.get(host, "victoria_metrics_address"))
+        try:
+            ip = ipaddress.ip_address(given)
+        except ValueError:
+            # The check of published addresses says so.
+            return with_port(address, port)
+        others = [other for other in hosts if other != host]
+        if ip.is_loopback and others:
+            raise VariableError(
+                "victoria_metrics_address",
+                host,
+                f"{given} is an address of the loopback, which Prometheus on {others[0]} cannot reach",
+                f"Set it to an address of {host} on the network, or to 0.0.0.0",
+            )
+        address = address if ip.is_unspecified else given
+    return with_port(address, port)
+
+
+def check(variables: HostVariables, host: str) -> None:
+    """Raises VariableError for a setting of VictoriaMetrics that would not work, or that would show a secret."""
+    if not is_enabled(variables, host):
+        return
+    image = image_versions.problem_of(
+        str(variables.get(host, "victoria_metrics_image")), _OLDEST, "victoria_metrics", "1.153.0"
+    )
+    if image:
+        raise VariableError("victoria_metrics_image", host, *image)
+    problem = _problem_of_flags(variables.get(host, "victoria_metrics_flags_extra") or [])
+    if problem:
+        raise VariableError("victoria_metrics_flags_extra", host, *problem)
+
+
+def _problem_of_flags(given: Sequence[Any]) -> tuple[str, str] | None:
+    for flag in given:
+        secret = _SECRET_FLAG.match(str(flag))
+        if secret:
+            return f"--{secret['name']} is a secret, which everybody can read in a command line", (
+                f"Mount a file by victoria_metrics_mounts_extra, and write --{secret['name']}=file:///PATH"
+            )
+    return flags.problem_of(given, flags.VICTORIA_METRICS)
