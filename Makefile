@@ -109,7 +109,7 @@ test: forget-parts tools ## Run lint, sanity, molecule and all tests, and check 
 	$(PART) checks $(MAKE) --jobs=2 --output-sync=target lint sanity package
 	$(MAKE) molecule
 	python -m tests.lab ensure-engine
-	$(PYTEST) tests/unit tests/contract tests/engine tests/rules
+	$(PYTEST) tests/unit tests/contract tests/engine tests/rules tests/scale
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""

@@ -16,7 +16,7 @@ import requests
 from tests.lab import images
 from tests.rules.alert_series import STEP
 from tests.rules.servers import Prometheus, free_address, wait_until
-from tests.unit.roles.rendering import fleet, service
+from tests.unit.roles.rendering import fleet, prometheus_folder
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +31,7 @@ def config(tmp_path: Path) -> Callable[..., Path]:
     folder = tmp_path / "prometheus"
 
     def render(inventory: dict[str, Any], host: str = "monitor1") -> Path:
-        rendered = service("prometheus", "prometheus", inventory, host, tmp_path)
-        root = Path("/etc/gpu_monitoring/prometheus")
-        for file in rendered["files"] + rendered["secret_files"]:
-            if root not in Path(file["path"]).parents:
-                continue
-            path = folder / Path(file["path"]).relative_to(root)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file["content"])
-        return folder
+        return prometheus_folder(inventory, host, folder)
 
     folder.mkdir()
     folder.chmod(0o755)

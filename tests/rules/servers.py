@@ -9,8 +9,8 @@ import time
 import requests
 
 
-def wait_until(condition, problem, seconds=30):
-    """The first true answer of `condition`."""
+def wait_until(condition, problem, seconds=30, pause=0.1):
+    """The first true answer of `condition`, which is asked after each `pause`."""
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(requests.ConnectionError, requests.HTTPError):
@@ -18,7 +18,7 @@ def wait_until(condition, problem, seconds=30):
             if answer:
                 return answer
         assert time.monotonic() < deadline, f"after {seconds} s: {problem}"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def free_address():

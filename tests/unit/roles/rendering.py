@@ -109,6 +109,18 @@ def service(
     raise LookupError(f"{role} deploys no service {name} on {host}")
 
 
+def prometheus_folder(inventory: dict[str, Any], host: str, folder: Path) -> Path:
+    """The folder with the files that the role prometheus puts before Prometheus; beside it, the inventory."""
+    root = Path("/etc/gpu_monitoring/prometheus")
+    rendered = service("prometheus", "prometheus", inventory, host, folder.parent)
+    for file in rendered["files"] + rendered["secret_files"]:
+        if root in Path(file["path"]).parents:
+            path = folder / Path(file["path"]).relative_to(root)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file["content"])
+    return folder
+
+
 def _rendered(
     role: str,
     wanted: Callable[[Task], bool],
