@@ -93,7 +93,7 @@ def test_the_configuration_is_accepted(config, promtool, inventory):
 
 def examples():
     """The variables of each example of the documentation for Prometheus, with the secrets that they name."""
-    text = "".join((ROOT / "docs" / page).read_text() for page in ("prometheus.md", "alertmanager.md"))
+    text = "".join((ROOT / "docs" / page).read_text() for page in ("prometheus.md", "alertmanager.md", "scale.md"))
     blocks = [
         block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "alertmanager_receivers:" not in block
     ]
@@ -101,15 +101,12 @@ def examples():
     # The inventory of the test is plain YAML, in which a text is a template.
     loader.add_constructor("!unsafe", lambda _loader, node: "{% raw %}" + node.value + "{% endraw %}")
     contents = [yaml.load(block, loader) for block in blocks]  # noqa: S506
-    return [
-        {**content, "vault_alertmanager_password": "x", "vault_metrics_token": "x", "vault_cmdb_token": "x"}
-        for content in contents
-    ]
+    return [{**content, **dict.fromkeys(re.findall(r"vault_\w+", str(content)), "x")} for content in contents]
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: next(iter(example)))
 def test_every_example_of_the_documentation_is_accepted(config, promtool, tmp_path, example):
-    for role in ("prometheus", "cadvisor"):
+    for role in ("prometheus", "cadvisor", "grafana"):
         check(host_variables(tmp_path, GPU_HOSTS, MONITORING_HOST, example), [role], ["monitor1"])
     checked = promtool(config(fleet(GPU_HOSTS, MONITORING_HOST, example)), "check", "config", "prometheus.yml")
     assert checked.returncode == 0, checked.stdout

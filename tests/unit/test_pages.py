@@ -30,7 +30,9 @@ ROLES = [
 NUMBERS = {5: "five", 6: "six", 7: "seven"}
 
 # Pages whose examples are variables of an inventory.
-WITH_EXAMPLES = ("alerts", "dashboards", "fleet", "getting-started", "gpu-by-container", "migration", "roles", "tls")
+WITH_EXAMPLES = (
+    *("alerts", "dashboards", "fleet", "getting-started", "gpu-by-container", "migration", "roles", "scale", "tls"),
+)
 
 
 class _Loader(yaml.SafeLoader):
@@ -188,10 +190,9 @@ def test_an_example_of_variables_is_accepted(tmp_path, example):
     (tmp_path / "certificates").mkdir()
     for name in ("monitor1", "authority"):
         (tmp_path / "certificates" / f"{name}.pem").write_text("-----BEGIN CERTIFICATE-----")
-    variables = {"vault_monitor1_private_key": "-----BEGIN PRIVATE KEY-----", **example}
-    hosts = host_variables(
-        tmp_path, {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables
-    )
+    secrets = dict.fromkeys(re.findall(r"vault_\w+", str(example)), "-----BEGIN PRIVATE KEY-----")
+    gpu_host, monitoring_host = {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}
+    hosts = host_variables(tmp_path, gpu_host, monitoring_host, {**secrets, **example})
     check(hosts, ROLES, ["monitor1", "gpu1"])
 
 
