@@ -13,7 +13,7 @@ PYTEST := python -m pytest --numprocesses=auto
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
 # Scenarios with tests that guard a promise of the README; `make test-all` runs the others too.
 SCENARIOS := default roles security toolkit verify
-BENCHMARKS := $(addprefix bench-,grafana rerun hosts overhead collector freshness alerts backup queries rules)
+BENCHMARKS := $(addprefix bench-,grafana rerun hosts overhead collector freshness alerts backup queries rules fleet)
 DEMO := ansible-playbook -i .lab/demo/inventory.yml
 
 .PHONY: help
@@ -160,6 +160,11 @@ bench-queries: tools ## Each dashboard query for ten 8-GPU hosts, and a month of
 bench-rules: tools ## Each Prometheus rule for a hundred 8-GPU hosts
 	python -m tests.lab ensure-engine
 	python bench/rules.py
+
+.PHONY: bench-fleet
+bench-fleet: tools ## The cost of 50, 100 and 200 simulated 8-GPU hosts for Prometheus and VictoriaMetrics
+	python -m tests.lab ensure-engine
+	python bench/fleet.py
 
 ##@ Write generated files
 

@@ -1,0 +1,1 @@
+"""What the benchmark of a fleet starts, reads and asks."""
