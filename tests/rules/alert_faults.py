@@ -349,6 +349,15 @@ OF_OTHERS = (
     _own("alerts dropped", "PrometheusNotSending", "prometheus_notifications_dropped_total", _now(1, 1), 12),
     _own("alerts not taken", "PrometheusNotSending", "prometheus_notifications_errors_total", _now(1, 1), 12),
     _own("targets unreadable", "PrometheusTargetsUnreadable", "prometheus_sd_file_read_errors_total", _now(1, 1)),
+    _own("discovery down", "PrometheusTargetsUnreadable", "prometheus_sd_http_failures_total", _now(1, 1)),
+    *(
+        _own(f"too many {what}", "PrometheusScrapeTooLarge", f"prometheus_target_{metric}_total", _now(1, 1))
+        for what, metric in (
+            ("series", "scrapes_exceeded_sample_limit"),
+            ("bytes", "scrapes_exceeded_body_size_limit"),
+            ("labels", "scrape_pool_exceeded_label_limits"),
+        )
+    ),
     Fault(
         "samples wait",
         ("PrometheusRemoteWriteBehind",),

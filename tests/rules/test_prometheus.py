@@ -107,6 +107,27 @@ def test_discovery_of_the_site_brings_targets_to_a_job_and_each_has_a_host(confi
         assert set(found) == {"rack7", "localhost"} and found["rack7"]["team"] == "vision"
 
 
+@pytest.mark.parametrize(
+    ("limit", "metric"),
+    [
+        ({"prometheus_sample_limit": 2}, "scrapes_exceeded_sample_limit"),
+        ({"prometheus_body_size_limit": "40B"}, "scrapes_exceeded_body_size_limit"),
+        ({"prometheus_label_limit": 4}, "scrape_pool_exceeded_label_limits"),
+        ({"prometheus_label_value_length_limit": 20}, "scrape_pool_exceeded_label_limits"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_target_beyond_a_limit_is_down_alone_and_counted(config, prometheus, limit, metric):
+    pages = {"/small": "a 1\n", "/large": 'a{x="1"} 1\na{x="2"} 1\nb{y="a value of many characters"} 1\n'}
+    with serve(pages) as port:
+        targets = [group(port, host, __metrics_path__=f"/{host}") for host in ("small", "large")]
+        server = prometheus(config(fleet({}, MONITORING_HOST, {**SECOND, **limit, "prometheus_node_targets": targets})))
+        wait_until(lambda: server.query('up{job="node",host="small"} == 1'), "the small target is not up")
+        wait_until(lambda: server.query('up{job="node",host="large"} == 0'), "the large target is not refused")
+        assert server.own(f"prometheus_target_{metric}_total") > 0
+        assert not server.query('{host="large",__name__=~"a|b"}')
+
+
 def test_a_removed_container_is_missing_at_once_and_an_empty_answer_is_no_failure(config, prometheus):
     def containers(*names):
         now = int(time.time() * 1000)

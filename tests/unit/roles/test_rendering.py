@@ -134,6 +134,20 @@ def test_a_job_finds_targets_beside_the_inventory_and_another_job_does_not(prome
     assert "relabel_configs" not in jobs["cadvisor"] and jobs["cadvisor"]["scheme"] == "https"
 
 
+def test_every_job_of_the_role_has_the_limits_and_those_of_the_site_have_their_own(prometheus):
+    variables = {"prometheus_scrape_configs": [{"job_name": "mine"}], "prometheus_label_limit": 0}
+    _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables))
+    limits = {
+        "sample_limit": 50000,
+        "label_limit": 0,
+        "label_value_length_limit": 8192,
+        "body_size_limit": "100MB",
+    }
+    for job in files["prometheus.yml"]["scrape_configs"]:
+        expected = {} if job["job_name"] == "mine" else limits
+        assert {name: job[name] for name in limits if name in job} == expected, job["job_name"]
+
+
 def test_every_rule_file_is_loaded_and_the_sites_rules_are_one(prometheus):
     rules = [{"name": "site", "rules": [{"record": "x", "expr": "1"}]}]
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_rules_extra": rules}))

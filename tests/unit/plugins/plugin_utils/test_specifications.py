@@ -93,6 +93,8 @@ def rules_of(role):
         ("prometheus", "prometheus_memory", "4 GB", "Write it like 512m or 1g."),
         ("prometheus", "prometheus_retention_time", "15 days", "Write it like 15d."),
         ("prometheus", "prometheus_retention_size", "lots", "Write it like 100GB."),
+        ("prometheus", "prometheus_sample_limit", -1, "Set it to a number. 0 sets no limit."),
+        ("prometheus", "prometheus_body_size_limit", "100 MB", "Write it like 100MB."),
         (
             "nvidia_container_toolkit",
             "nvidia_container_toolkit_version",
@@ -155,6 +157,7 @@ def test_values_of_the_right_form_pass(tmp_path):
         "prometheus_memory": "4g",
         "prometheus_retention_time": "1y6w",
         "prometheus_retention_size": "512MB",
+        "prometheus_body_size_limit": "0",
         "gpu_monitoring_nofile": 20000,
     }
     values.update(gpu_monitoring_registry="registry.example.com:5000/mirror", nvidia_container_toolkit_version="1.17.8")
