@@ -36,6 +36,13 @@ options:
   prometheus_password:
     description: Its password.
     type: str
+  prometheus_agent:
+    description:
+      - >-
+        Whether Prometheus runs in agent mode, in which it answers no queries. Only the targets, the scrape interval and
+        what Grafana reports about its dashboards are checked then.
+    type: bool
+    default: false
   grafana_url:
     description: Address of Grafana.
     type: str
@@ -331,6 +338,7 @@ ARGUMENTS = {
     "prometheus_url": {"type": "str", "required": True},
     "prometheus_username": {"type": "str"},
     "prometheus_password": {"type": "str", "no_log": True},
+    "prometheus_agent": {"type": "bool", "default": False},
     "grafana_url": {"type": "str", "required": True},
     "grafana_username": {"type": "str", "required": True},
     "grafana_password": {"type": "str", "required": True, "no_log": True},
@@ -459,8 +467,11 @@ def look(params, wanted, sends_test_alert):
     while True:
         told = []
         try:
-            measured = collect.from_prometheus(metrics, wanted.frozen_after + SCRAPES * wanted.scrape_interval)
-            told = alerts.problems(wanted_alerts, collect_alerts.look(metrics, notifier, measured["now"]))
+            if params["prometheus_agent"]:
+                measured = collect.from_agent(metrics)
+            else:
+                measured = collect.from_prometheus(metrics, wanted.frozen_after + SCRAPES * wanted.scrape_interval)
+                told = alerts.problems(wanted_alerts, collect_alerts.look(metrics, notifier, measured["now"]))
         except PrometheusError as error:
             measured = {"error": str(error)}
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    agent_mode,
     alert_variables,
     flags,
     image_versions,
@@ -73,6 +74,7 @@ def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[
         "prometheus_flags_extra",
         flags.problem_of(variables.get(host, "prometheus_flags_extra") or [], flags.PROMETHEUS),
     )
+    yield from agent_mode.problems(variables, host)
     yield from _settings_of_alerts(variables, host)
 
 

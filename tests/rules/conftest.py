@@ -76,7 +76,7 @@ def running_prometheus(image: str) -> Iterator[Callable[..., Prometheus]]:
             command = ["docker", "run", "--rm", "--detach", "--network=host", "--mount", mount, image]
             flags = [
                 "--config.file=/etc/prometheus/prometheus.yml",
-                "--storage.tsdb.path=/prometheus",
+                *([] if "--agent" in further else ["--storage.tsdb.path=/prometheus"]),
                 f"--web.listen-address={address}",
                 *further,
             ]

@@ -11,6 +11,8 @@ import time
 
 import pytest
 import requests
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.client import Client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.collect import from_agent
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.password_hashes import web_password_hash
 
 from tests.rules.exporters import answer, serve
@@ -162,6 +164,39 @@ def receiver(prometheus, tmp_path):
     )
     flags = ["--web.enable-remote-write-receiver", "--web.config.file=/etc/prometheus/web.yml"]
     return prometheus(folder, *flags, login=("sender", "word of the sender"))
+
+
+def test_an_agent_sends_its_samples_and_verify_sees_its_targets(config, promtool, prometheus, receiver, tmp_path):
+    with serve({"/metrics": "gpu_busy 1\n"}) as port:
+        variables = {
+            **SECOND,
+            "prometheus_agent_mode": True,
+            "prometheus_alerts_enabled": False,
+            "alertmanager_enabled": False,
+            "prometheus_node_targets": [group(port, "gpu1")],
+            "prometheus_secret_files": {"receiver": "word of the sender"},
+            "prometheus_remote_write": [
+                {
+                    "url": f"{receiver.url}/api/v1/write",
+                    "basic_auth": {"username": "sender", "password_file": "secrets/receiver"},
+                }
+            ],
+        }
+        inventory = fleet({}, MONITORING_HOST, variables)
+        folder = config(inventory)
+        checked = promtool(folder, "check", "config", "--agent", "prometheus.yml")
+        assert checked.returncode == 0, checked.stdout
+        command = service("prometheus", "prometheus", inventory, "monitor1", tmp_path)["command"]
+        agent = prometheus(folder, *(flag for flag in command if "agent" in flag))
+        wait_until(lambda: receiver.query('gpu_busy{host="gpu1"} == 1'), "no sample reached the receiver")
+        unset = dict.fromkeys(("ca_path", "client_cert", "client_key", "token", "url_username", "url_password"))
+        known = from_agent(
+            Client({**unset, "url": agent.url, "validate_certs": True, "use_proxy": False, "timeout": 10})
+        )
+        assert [(target["job"], target["health"]) for target in known["targets"] if target["of_role"]] == [
+            ("node", "up")
+        ]
+        assert known["scrape_interval"] == 1
 
 
 @pytest.mark.long

@@ -71,8 +71,8 @@ def from_prometheus(client: Prometheus, window: float) -> Measured:
     skews = {series["labels"].get("host", ""): series["value"] for series in client.query(_SKEW).series}
     return {
         "now": now,
-        "targets": [_target(target) for target in client.get("targets?state=active")["activeTargets"]],
-        "scrape_interval": _global_interval(client.get("status/config")["yaml"]),
+        "targets": _targets(client),
+        "scrape_interval": _scrape_interval(client),
         "gpu_age": gpu_age,
         "container_age": container_age,
         "gpus": gpus,
@@ -85,6 +85,15 @@ def from_prometheus(client: Prometheus, window: float) -> Measured:
         "clock_skew": {host: skew for host, skew in skews.items() if skew is not None},
         "database": _database(client.text("/metrics")),
     }
+
+
+def from_agent(client: Prometheus) -> Measured:
+    """What a Prometheus in agent mode knows, which answers no queries."""
+    return {"targets": _targets(client), "scrape_interval": _scrape_interval(client)}
+
+
+def _targets(client: Prometheus) -> list[Target]:
+    return [_target(target) for target in client.get("targets?state=active")["activeTargets"]]
 
 
 def last_change(samples: list[tuple[float, float]]) -> float:
@@ -129,9 +138,9 @@ def _target(given: Any) -> Target:
     }
 
 
-def _global_interval(yaml: str) -> float:
+def _scrape_interval(client: Prometheus) -> float:
     """Prometheus writes its defaults out, so that the interval is always there."""
-    interval = _GLOBAL_INTERVAL.search(yaml)
+    interval = _GLOBAL_INTERVAL.search(client.get("status/config")["yaml"])
     if not interval:
         raise PrometheusError("The running configuration of Prometheus has no global scrape_interval.")
     return seconds(interval[1])

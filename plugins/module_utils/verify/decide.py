@@ -110,6 +110,8 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
         problems += [fault for host in hosts for fault in host.unreachable()]
         return Verdict([host.row() for host in hosts], problems, notes)
     hosts = [_Host(wanted, prometheus, name) for name in wanted.hosts]
+    if "database" not in prometheus:
+        return _of_agent(wanted, prometheus, grafana, hosts)
     for host in hosts:
         problems += host.problems()
     problems += _left_behind(wanted, prometheus)
@@ -142,6 +144,17 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
 def not_running(wanted: Wanted, service: str) -> str:
     """A clause that says on which hosts a service does not run, and why; empty if it runs."""
     return "".join(_Host(wanted, {}, name).not_running(service) for name in wanted.hosts)
+
+
+def _of_agent(wanted: Wanted, prometheus: Measured, grafana: Shown, hosts: list[_Host]) -> Verdict:
+    """The faults that a Prometheus in agent mode knows of. Empty panels may have their reason in what was not asked."""
+    problems = [fault for host in hosts for fault in host.scrape_faults()]
+    problems += _left_behind(wanted, prometheus)
+    problems += _intervals(wanted, prometheus)
+    problems += dashboard_faults.problems(grafana, not_running(wanted, "grafana"), blind=True)
+    unchecked = "GPUs, containers, ages of samples, clocks, rules, alerts and empty panels were not checked"
+    note = f"Prometheus runs as an agent, which answers no queries. So {unchecked}."
+    return Verdict([host.row() for host in hosts], problems, [note, *dashboard_faults.unchecked(grafana)])
 
 
 def _left_behind(wanted: Wanted, prometheus: Measured) -> list[Problem]:
@@ -259,6 +272,10 @@ class _Host:
         """Whether the job delivers what the dashboards draw."""
         delivers = {CONTAINERS: bool(self._containers) or not self._running, GPUS: bool(self._seen)}
         return self._up(job) and delivers.get(job, True)
+
+    def scrape_faults(self) -> list[Problem]:
+        """The faults of this host that need no query."""
+        return [*(self.unreachable() or self._down()), *self._lost()]
 
     def problems(self) -> list[Problem]:
         """The faults of this host."""

@@ -66,6 +66,8 @@ class Database(TypedDict):
 class Measured(TypedDict, total=False):
     """What Prometheus knows, or only `error` if it cannot be asked. Times and ages are seconds.
 
+    A Prometheus in agent mode knows only `targets` and `scrape_interval`.
+
     - now: its time. scrape_interval: that of the running configuration.
     - gpu_age: for each host and GPU, how long none of its restless values has changed.
     - container_age: for each host, how long no container's CPU time has changed. A host without a sample is left out.

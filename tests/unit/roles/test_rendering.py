@@ -148,6 +148,23 @@ def test_every_job_of_the_role_has_the_limits_and_those_of_the_site_have_their_o
         assert {name: job[name] for name in limits if name in job} == expected, job["job_name"]
 
 
+def test_an_agent_scrapes_and_sends_without_rules_and_database(prometheus):
+    write = [{"url": "https://example.com/write"}]
+    agent = {
+        "prometheus_agent_mode": True,
+        "prometheus_alerts_enabled": False,
+        "alertmanager_enabled": False,
+        "prometheus_remote_write": write,
+    }
+    options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, agent))
+    assert {"--agent", "--storage.agent.path=/prometheus/data-agent"} < {*options["command"]}
+    assert not [flag for flag in options["command"] if flag.startswith("--storage.tsdb")]
+    config = files["prometheus.yml"]
+    assert config["remote_write"] == write and not {"rule_files", "alerting", "remote_read"} & set(config)
+    assert not [name for name in files if name.startswith("rules/") or name.endswith("data_since")]
+    assert options["validate"]["command"][:4] == ["promtool", "check", "config", "--agent"]
+
+
 def test_every_rule_file_is_loaded_and_the_sites_rules_are_one(prometheus):
     rules = [{"name": "site", "rules": [{"record": "x", "expr": "1"}]}]
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_rules_extra": rules}))

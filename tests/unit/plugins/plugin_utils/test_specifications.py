@@ -555,6 +555,42 @@ def test_what_has_no_effect_is_no_variable_of_the_role_and_the_advice_is(role):
     assert advised - {"grafana_environment_extra"} <= set(options)
 
 
+AGENT = {
+    "prometheus_agent_mode": True,
+    "prometheus_alerts_enabled": False,
+    "alertmanager_enabled": False,
+    "prometheus_remote_write": [{"url": "https://example.com/write"}],
+    "gpu_monitoring_query_url": "https://example.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("prometheus_rules_extra", [{"name": "x", "rules": []}], "an agent evaluates no rules and sends no alerts ("),
+        ("prometheus_gpu_counts", {"gpu1": 8}, "an agent evaluates no rules and sends no alerts ("),
+        ("prometheus_alertmanagers", [{"static_configs": []}], "an agent evaluates no rules and sends no alerts ("),
+        ("prometheus_remote_read", [{"url": "https://example.com"}], "an agent answers no queries ("),
+        ("prometheus_retention_time", "31d", "an agent has no database (prometheus_agent_mode). Remove it."),
+        ("prometheus_flags_extra", ["--query.timeout=1m"], "--query.timeout is no flag of an agent ("),
+        ("prometheus_alerts_enabled", True, "an agent evaluates no rules and sends no alerts (prometheus_agent_mode)."),
+        ("alertmanager_enabled", True, "no Prometheus would send alerts to this Alertmanager (prometheus_agent_mode)."),
+        ("prometheus_remote_write", [], "the list is empty, and the fleet has no VictoriaMetrics. An agent keeps no"),
+        ("gpu_monitoring_query_url", "", "it is empty, and the fleet has no VictoriaMetrics. Grafana cannot query"),
+    ],
+)
+def test_what_an_agent_cannot_do_is_refused(tmp_path, variable, value, message):
+    refusal = refused(tmp_path, "prometheus", "monitor1", {**AGENT, variable: value})
+    assert refusal.startswith(f"{variable} on monitor1: {message}")
+
+
+@pytest.mark.parametrize(
+    "receiver", [AGENT, {**AGENT, "prometheus_remote_write": [], "victoria_metrics_enabled": True}]
+)
+def test_an_agent_with_a_receiver_and_a_query_place_passes(tmp_path, receiver):
+    check(host_variables(tmp_path, {}, MONITOR, receiver), ["prometheus"], ["monitor1"])
+
+
 def test_settings_with_their_secrets_in_files_pass(tmp_path):
     values = {
         "prometheus_secret_files": {"remote": "{{ remote_password }}"},

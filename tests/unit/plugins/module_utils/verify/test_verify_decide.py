@@ -816,6 +816,19 @@ def test_targets_of_a_host_that_the_inventory_does_not_have_are_a_problem(fleet)
     ]
 
 
+def test_of_an_agent_the_targets_and_dashboards_are_compared_and_a_note_says_what_is_not(fleet):
+    agent = {"targets": fleet.prometheus["targets"], "scrape_interval": 5.0}
+    fleet.grafana["dashboards"]["ml"]["faults"] = [("GPU utilization", ""), ("GPU memory", "no such datasource")]
+    fleet.down("gpu1", "cadvisor")
+    verdict = decide(fleet.wanted, agent, fleet.grafana)
+    assert [problem.message for problem in verdict.problems] == [
+        "cAdvisor of gpu1 does not answer Prometheus: connect: connection refused.",
+        "The dashboard ML system monitoring cannot draw GPU memory: no such datasource.",
+    ]
+    assert verdict.notes[0].startswith("Prometheus runs as an agent, which answers no queries. So GPUs, containers,")
+    assert {row["host"] for row in verdict.rows} == {"gpu1", "gpu2", "m1"}
+
+
 def test_a_target_that_the_sites_own_discovery_found_need_not_be_in_the_inventory(fleet):
     fleet.prometheus["targets"].append({**fleet.target("cadvisor", "gpu1"), "host": "gpu7", "of_role": False})
     assert not fleet.verdict().problems
