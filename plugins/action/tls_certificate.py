@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         )
         try:
             with folder.opened():
-                issued = folder.reconcile(str(names[0].value), names)
+                issued = folder.reconcile(str(names[0].value), certificates.Content(names))
         except ValueError as error:
             raise AnsibleActionFail(f"folder: {error}.") from error
         if self._task.diff and issued.changed:

@@ -11,6 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar, trust_as_template
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    alertmanager_cluster,
     certificate_folder,
     certificates,
     fleet_secrets,
@@ -40,7 +41,9 @@ class ActionModule(ActionBase):
         variables = HostVariables(self._loader, given, self._task.get_play(), self._task)
         variables.use_defaults("common", "tls", "grafana")
         known = fleet_secrets.Fleet(
-            fleet["tls"], {host: str(facts["address"]) for host, facts in fleet["hosts"].items()}
+            fleet["tls"],
+            {host: str(facts["address"]) for host, facts in fleet["hosts"].items()},
+            alertmanager_cluster.clustered(fleet["alertmanagers"]),
         )
         maker = fleet_secrets.SecretMaker(self._password, self._task.check_mode)
         secrets: dict[str, fleet_secrets.HostSecrets] = {}

@@ -95,6 +95,17 @@ addresses:
   returned: success
   type: str
   sample: "Addresses: monitor1 192.0.2.9; gpu1 192.0.2.11, its name has 192.0.2.11, 198.51.100.11."
+alertmanagers:
+  description: >-
+    The Alertmanagers of several monitoring hosts that speak TLS, to which each Prometheus sends. Two or more form a
+    cluster. Empty if a single host monitors.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - "host": monitor1
+      "peer": "192.0.2.9:9094"
+      "prometheus": {"static_configs": [{"targets": ["192.0.2.9:9093"]}]}
 tls:
   description: Whether exporters, Prometheus and Grafana speak TLS.
   returned: success

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    alertmanager_cluster,
     alertmanager_receiver_checks,
     alertmanager_route_checks,
     alertmanager_secrets,
@@ -31,6 +32,7 @@ def check(variables: HostVariables, host: str) -> None:
         return
     for name, problem, fix in _problems({name: variables.get(host, f"alertmanager_{name}") for name in _CHECKED}):
         raise VariableError(name, host, problem, fix)
+    alertmanager_cluster.check(variables, host)
 
 
 _CHECKED = (

@@ -6,15 +6,12 @@ import contextlib
 import difflib
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, private_files
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 MISSING_PACKAGE = "The controller has no Python package cryptography. Install it beside Ansible, which needs it."
 
@@ -72,8 +69,8 @@ class CertificateFolder:
                 f"{where}: {error.strerror}. Give a folder of the controller that you can read and write"
             ) from error
 
-    def reconcile(self, host_name: str, names: Sequence[x509.GeneralName]) -> Issued:
-        """The certificate for a host with these names, in a file named by `host_name`, which may be any text.
+    def reconcile(self, host_name: str, content: certificates.Content) -> Issued:
+        """The certificate for a host with this content, in a file named by `host_name`, which may be any text.
 
         A certificate is made if the present one is missing or no longer good.
         """
@@ -86,10 +83,10 @@ class CertificateFolder:
             ca = old_ca
         else:
             ca = certificates.renewed_authority(old_ca, now, days.ca_valid)
-        if old is not None and certificates.is_still_valid(old, ca, names, now, days.renew):
+        if old is not None and certificates.is_still_valid(old, ca, content, now, days.renew):
             host = old
         else:
-            host = certificates.issued(ca, names, now, days.valid)
+            host = certificates.issued(ca, content, now, days.valid)
         if not self._check_mode:
             if ca is not old_ca:
                 _write(ca_path, ca)
@@ -158,6 +155,7 @@ def _described(pair: certificates.Pair | None, authority: certificates.Pair | No
     if pair:
         lines += [
             f"names: {', '.join(str(name.value) for name in certificates.names_of(pair.certificate))}",
+            *(["usage: server and client"] if certificates.is_for_clients(pair.certificate) else []),
             f"not after: {certificates.ends(pair.certificate):%Y-%m-%dT%H:%M:%SZ}",
             f"serial: {pair.certificate.serial_number:x}",
         ]

@@ -36,6 +36,13 @@ class Pair(NamedTuple):
     key: ec.EllipticCurvePrivateKey
 
 
+class Content(NamedTuple):
+    """The names of a host, and whether its programs show the certificate as clients too."""
+
+    names: Sequence[x509.GeneralName]
+    client: bool = False
+
+
 class Authority(NamedTuple):
     """A CA of a site, whose key is one for ECDSA or RSA."""
 
@@ -168,12 +175,24 @@ def authority_problem(authority: Authority, now: datetime) -> str:
     return "" if is_ca else "the certificate is not that of an authority (basicConstraints CA:TRUE)"
 
 
-def is_still_valid(pair: Pair, authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> bool:
-    """Whether a host's certificate has its key, exactly these names, this authority and more than so many days left."""
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Whether a program may show a certificate as a client. One without extended key usages is for everything."""
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}.isdisjoint(usages)
+
+
+def is_still_valid(pair: Pair, authority: Pair, content: Content, now: datetime, days: int) -> bool:
+    """Whether a host's certificate has its key, exactly this content, this authority and more than so many days
+    left.
+    """
     return (
         _fits(pair)
         and _signed_by(pair.certificate, authority.certificate)
-        and set(names_of(pair.certificate)) == set(names)
+        and set(names_of(pair.certificate)) == set(content.names)
+        and is_for_clients(pair.certificate) == content.client
         and lasts(pair.certificate, now, days)
     )
 
@@ -193,18 +212,18 @@ def renewed_authority(authority: Pair, now: datetime, days: int) -> Pair:
     return _self_signed(authority.key, authority.certificate.subject, now, days)
 
 
-def issued(authority: Pair, names: Sequence[x509.GeneralName], now: datetime, days: int) -> Pair:
-    """A certificate for a server with these names, and a new key. The authority must last longer.
+def issued(authority: Pair, content: Content, now: datetime, days: int) -> Pair:
+    """A certificate for a server, and a new key. The authority must last longer.
 
     The common name is for people: servers are known by their alternative names alone
     (https://www.rfc-editor.org/rfc/rfc9525#section-2).
     """
     key = _new_key()
-    builder = _of_server(authority.certificate, names, key, now, now + timedelta(days=days))
+    builder = _of_server(authority.certificate, content, key, now, now + timedelta(days=days))
     return Pair(builder.serial_number(x509.random_serial_number()).sign(authority.key, hashes.SHA256()), key)
 
 
-def derived(authority: Authority, host: str, names: Sequence[x509.GeneralName], begin: datetime, end: datetime) -> Pair:
+def derived(authority: Authority, host: str, content: Content, begin: datetime, end: datetime) -> Pair:
     """A certificate for a server that is the same each time. Raises ValueError if the controller cannot sign the same
     way twice.
 
@@ -212,7 +231,9 @@ def derived(authority: Authority, host: str, names: Sequence[x509.GeneralName], 
     that can make certificates anyway. RSA signs the same way each time
     (https://www.rfc-editor.org/rfc/rfc8017#section-8.2).
     """
-    context = "\0".join([_CONTEXT, host, *(str(name.value) for name in names), begin.isoformat(), end.isoformat()])
+    names = [str(name.value) for name in content.names]
+    parts = [_CONTEXT, host, *names, begin.isoformat(), end.isoformat(), *(["client"] if content.client else [])]
+    context = "\0".join(parts)
     numbers = authority.key.private_numbers()
     secret = numbers.d if isinstance(numbers, rsa.RSAPrivateNumbers) else numbers.private_value
     length = (secret.bit_length() + 7) // 8
@@ -220,7 +241,7 @@ def derived(authority: Authority, host: str, names: Sequence[x509.GeneralName], 
     # 16 bytes more than the order has leave no bias (https://csrc.nist.gov/pubs/fips/186-5/final, A.2.1).
     key = ec.derive_private_key(int.from_bytes(material[:48], "big") % (_P256_ORDER - 1) + 1, ec.SECP256R1())
     serial = int.from_bytes(material[48:], "big") | 1
-    builder = _of_server(authority.certificate, names, key, begin, end).serial_number(serial)
+    builder = _of_server(authority.certificate, content, key, begin, end).serial_number(serial)
     return Pair(_signed_alike(builder, authority), key)
 
 
@@ -238,19 +259,20 @@ def _signed_alike(builder: x509.CertificateBuilder, authority: Authority) -> x50
 
 def _of_server(
     issuer: x509.Certificate,
-    names: Sequence[x509.GeneralName],
+    content: Content,
     key: ec.EllipticCurvePrivateKey,
     begin: datetime,
     end: datetime,
 ) -> x509.CertificateBuilder:
     """The certificate of a server, without serial number."""
-    unique = list(dict.fromkeys(names))
+    unique = list(dict.fromkeys(content.names))
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if content.client else [])]
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(unique[0].value)[:64])])
     return (
         _builder(subject, issuer.subject, key, begin, end)
         .add_extension(x509.SubjectAlternativeName(unique), critical=False)
         .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(_authority_key_identifier(issuer), critical=False)
     )
 

@@ -26,7 +26,10 @@ PROMETHEUS = {
     "web.route-prefix": "prometheus_route_prefix",
 }
 ALERTMANAGER = {
+    "cluster.advertise-address": "",
     "cluster.listen-address": "",
+    "cluster.peer": "",
+    "cluster.tls-config": "",
     "config.file": "",
     "data.maintenance-interval": "",
     "data.retention": "alertmanager_retention",

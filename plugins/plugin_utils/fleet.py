@@ -9,15 +9,23 @@ from typing import TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.duration import seconds
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.targets import HostFacts, TargetGroup
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import target_labels, victoria_metrics
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    alertmanager_cluster,
+    target_labels,
+    victoria_metrics,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_addresses import AddressError, HostAddresses
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import (
+    HostVariables,
+    VariableError,
+    port_of,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers import target_groups
 
 # The exporters, and the groups whose hosts get them.
 EXPORTERS = {"cadvisor": ["gpu_hosts"], "dcgm_exporter": ["gpu_hosts"], "node_exporter": ["gpu_hosts", "monitoring"]}
 # The roles whose variables are evaluated.
-ROLES = ("common", "tls", "victoria_metrics", *EXPORTERS)
+ROLES = ("common", "tls", "alertmanager", "victoria_metrics", *EXPORTERS)
 
 
 class Fleet(TypedDict):
@@ -28,6 +36,7 @@ class Fleet(TypedDict):
     victoria_metrics: list[victoria_metrics.Instance]
     tls: bool
     addresses: str
+    alertmanagers: list[alertmanager_cluster.Member]
 
 
 def check_groups(variables: HostVariables) -> None:
@@ -58,14 +67,6 @@ def check_interval(variables: HostVariables, host: str, name: str) -> None:
         raise VariableError(name, host, problem, fix) from error
     if not 1 <= duration <= 60:
         raise VariableError(name, host, f"{text} is out of range", "Set it to something from 1s to 60s")
-
-
-def port_of(variables: HostVariables, host: str, name: str) -> int:
-    """The value of a variable with a port. Raises VariableError for a value that is not a port."""
-    value = variables.get(host, name)
-    if not str(value).isdigit() or not 1 <= int(value) <= 65535:
-        raise VariableError(name, host, f"'{value}' is not a port number", "Set it to a number from 1 to 65535")
-    return int(value)
 
 
 def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
@@ -112,6 +113,7 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
         "victoria_metrics": victoria_metrics.instances(variables, known, tls),
         "tls": tls,
         "addresses": addresses.summary(),
+        "alertmanagers": alertmanager_cluster.members(variables, known) if tls else [],
     }
 
 

@@ -53,6 +53,7 @@ class TlsInputs(NamedTuple):
     ca_private_key: str
     days: Days
     names: list[str]
+    client: bool
     alternative_names: list[str]
     ca_dir: str
     exporter_password: str
@@ -72,6 +73,8 @@ class Fleet(NamedTuple):
 
     tls: bool
     addresses: dict[str, str]
+    # The hosts whose Alertmanagers show each other their certificates.
+    cluster: Sequence[str] = ()
 
 
 def inputs_of(variables: HostVariables, fleet: Fleet, host: str) -> TlsInputs | None:
@@ -98,6 +101,7 @@ def inputs_of(variables: HostVariables, fleet: Fleet, host: str) -> TlsInputs | 
         text("tls_ca_private_key"),
         _days(variables, host),
         [reached, *_containers(variables, host)],
+        host in fleet.cluster,
         [str(name) for name in variables.get(host, "tls_alternative_names")],
         os.path.expanduser(text("tls_ca_dir")),
         text("tls_exporter_password"),
@@ -148,9 +152,7 @@ class SecretMaker:
     def _derive(self, host: str, inputs: TlsInputs, secrets: HostSecrets) -> None:
         try:
             authority = self._authority(inputs.own[2], inputs.ca_private_key, inputs.days)
-            secrets["certificate"], secrets["private_key"] = authority.certificate(
-                host, _certificate_names(host, inputs)
-            )
+            secrets["certificate"], secrets["private_key"] = authority.certificate(host, _content(host, inputs))
         except VariableError:
             raise
         except ValueError as error:
@@ -165,7 +167,7 @@ class SecretMaker:
         try:
             with folder.opened():
                 for host, host_inputs in inputs.items():
-                    pair = folder.reconcile(host, _certificate_names(host, host_inputs))
+                    pair = folder.reconcile(host, _content(host, host_inputs))
                     self.changed = self.changed or pair.changed
                     self.diffs += [pair.diff] if pair.changed else []
                     secrets[host]["certificate"] = certificates.certificate_pem(pair.host).decode()
@@ -269,16 +271,23 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
                 f" empty{without}. {_UNCHANGED}"
             )
             raise VariableError("tls_certificate", host, problem, fix)
+        if inputs.client and not certificates.is_for_clients(certificates.certificates_of(inputs.own[0])[0]):
+            fix = (
+                "Set a tls_certificate with the extended key usages clientAuth and serverAuth, or set"
+                f" alertmanager_enabled to false on all monitoring hosts but one. {_UNCHANGED}"
+            )
+            problem = "it is not for clients, as which Alertmanager shows it to those of the other monitoring hosts"
+            raise VariableError("tls_certificate", host, problem, fix)
 
 
-def _certificate_names(host: str, inputs: TlsInputs) -> list[x509.GeneralName]:
-    """The names in the certificate of a host. The name in the inventory is a label, which belongs there only if it
+def _content(host: str, inputs: TlsInputs) -> certificates.Content:
+    """What the certificate of a host has. The name in the inventory is a label, which belongs there only if it
     is a DNS name or an address.
     """
     names = _general_names(host, [*inputs.names, "localhost", "127.0.0.1", *inputs.alternative_names])
     with contextlib.suppress(ValueError):
         names.insert(0, certificates.general_name(host))
-    return names
+    return certificates.Content(names, inputs.client)
 
 
 def _general_names(host: str, names: Sequence[str]) -> list[x509.GeneralName]:

@@ -2,15 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.certificate_folder import Days
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -38,9 +33,9 @@ class GivenAuthority:
             self._begin + timedelta(days=days.valid), certificates.ends(self._chain[0]).replace(microsecond=0)
         )
 
-    def certificate(self, host: str, names: Sequence[x509.GeneralName]) -> tuple[str, str]:
+    def certificate(self, host: str, content: certificates.Content) -> tuple[str, str]:
         """The certificate of a host, with those of intermediate authorities after it, and its key, as PEM."""
-        pair = certificates.derived(self._authority, host, names, self._begin, self._end)
+        pair = certificates.derived(self._authority, host, content, self._begin, self._end)
         intermediates = [certificate for certificate in self._chain if certificate.issuer != certificate.subject]
         texts = [certificates.certificate_pem(pair), *(certificates.pem(certificate) for certificate in intermediates)]
         return b"".join(texts).decode(), certificates.key_pem(pair).decode()

@@ -152,6 +152,14 @@ class HostVariables:
         return self._variables
 
 
+def port_of(variables: HostVariables, host: str, name: str) -> int:
+    """The value of a variable with a port. Raises VariableError for a value that is not a port."""
+    value = variables.get(host, name)
+    if not str(value).isdigit() or not 1 <= int(value) <= 65535:
+        raise VariableError(name, host, f"'{value}' is not a port number", "Set it to a number from 1 to 65535")
+    return int(value)
+
+
 def _same(variables: Mapping[str, Any], name: str, value: Any) -> bool:
     return name in variables and (variables[name] is value or variables[name] == value)
 

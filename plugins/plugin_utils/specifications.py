@@ -21,8 +21,12 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     value_types,
     victoria_metrics,
 )
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval, port_of
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import check_interval
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import (
+    HostVariables,
+    VariableError,
+    port_of,
+)
 
 # How many hosts with the same problem a message names.
 _NAMED_HOSTS = 5

@@ -65,15 +65,16 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
 }
 
 
-def rendered(container: str, profiling: bool = False) -> dict[str, Any]:
-    """The options of a service on the example fleet."""
+def rendered(container: str, profiling: bool = False, others: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The options of a service on the example fleet, which may have other monitoring hosts too."""
     _container, role, host = next(entry for entry in SERVICES if entry[0] == container)
     variables = {
         "dcgm_exporter_profiling": profiling,
         "gpu_monitoring_nofile": 65536,
         "victoria_metrics_enabled": True,
     }
-    inventory = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, {"monitor1": {"ansible_host": "192.0.2.10"}}, variables)
+    monitoring = {"monitor1": {"ansible_host": "192.0.2.10"}, **(others or {})}
+    inventory = fleet({"gpu1": {"ansible_host": "192.0.2.11"}}, monitoring, variables)
     with tempfile.TemporaryDirectory() as folder:
         return service(role, container, inventory, host, Path(folder))
 
@@ -92,17 +93,24 @@ def _listening(options: dict[str, Any]) -> tuple[str, str]:
     return port, f"TLS; the user `prometheus` with the {password}"
 
 
+def _cluster_port() -> str:
+    """The port of the host that only Alertmanagers of several monitoring hosts publish."""
+    options = rendered("alertmanager", others={"monitor2": {"ansible_host": "192.0.2.9"}})
+    return str(options["ports"][1]["host_port"])
+
+
 def _connections(services: dict[str, dict[str, Any]]) -> list[str]:
     """The table of connections between machines, with the default ports of the roles."""
     ports = {name: str(options["ports"][0]["host_port"]) for name, options in services.items() if options.get("ports")}
     exporters = ", ".join(ports[name] for name in ("cadvisor-proxy", "node-exporter", "dcgm-exporter"))
+    between = ", ".join([ports["alertmanager"], _cluster_port(), ports["node-exporter"]])
     pages = f"{ports['grafana']}; {ports['prometheus']} and {ports['alertmanager']} for their own pages"
     return [
         "| From | To | TCP ports |",
         "| --- | --- | --- |",
         "| controller | all hosts | 22, or `ansible_port` |",
         f"| monitoring host | GPU hosts | {exporters}; those of `model_servers` |",
-        f"| monitoring host | other monitoring hosts, if there are several | {ports['node-exporter']} |",
+        f"| monitoring host | other monitoring hosts, if there are several | {between} |",
         f"| monitoring host | monitoring hosts with VictoriaMetrics | {ports['victoria-metrics']} |",
         f"| people | monitoring host | {pages} |",
         "| all hosts | registries of the images | 443, or that of `gpu_monitoring_registry` |",
@@ -135,6 +143,8 @@ def tables() -> str:
     for container, options in services.items():
         port, who = _listening(options)
         lines.append(f"| {container} | {port} | {who} |")
+    peers = "Alertmanagers of the other monitoring hosts, by mutual TLS 1.3"
+    lines.append(f"| alertmanager, if there are several monitoring hosts | {_cluster_port()} too | {peers} |")
     lines += ["", "A firewall between the machines of a fleet must let these connections pass:", ""]
     lines += _connections(services)
     lines += ["", "Each container has these rights:", ""]

@@ -280,3 +280,52 @@ def test_the_alerts_that_inhibit_others_are_alerts_of_the_collection(deployed):
         for matcher in rule["target_matchers"]:
             for pattern in re.findall(r'^alertname=~?"(.*)"$', matcher):
                 assert any(re.fullmatch(pattern, alert) for alert in alerts)
+
+
+MONITORING = {"monitor1": MONITOR, "monitor2": {"ansible_host": "2001:db8::8", "alertmanager_cluster_port": 19094}}
+
+
+@pytest.fixture
+def member(tmp_path):
+    """The service of one of two monitoring hosts."""
+
+    def render(host="monitor1", **variables):
+        return service("alertmanager", "alertmanager", fleet({"gpu1": GPU1}, MONITORING, variables), host, tmp_path)
+
+    return render
+
+
+def cluster_flags(options):
+    return [flag for flag in options["command"] if flag.startswith("--cluster.")]
+
+
+def test_alertmanagers_of_several_hosts_form_a_cluster_over_mutual_tls(member):
+    tls = "--cluster.tls-config=/etc/alertmanager/web/cluster.yml"
+    first, second = member(), member("monitor2")
+    assert cluster_flags(first) == [
+        "--cluster.listen-address=0.0.0.0:9094",
+        "--cluster.advertise-address=10.0.0.9:9094",
+        tls,
+        "--cluster.peer=[2001:db8::8]:19094",
+    ]
+    assert cluster_flags(second) == [
+        "--cluster.listen-address=[::]:9094",
+        "--cluster.advertise-address=[2001:db8::8]:19094",
+        tls,
+        "--cluster.peer=10.0.0.9:9094",
+    ]
+    ports = [(port["address"], port["host_port"], port["container_port"]) for port in second["ports"]]
+    assert ports == [("2001:db8::8", 9093, 9093), ("2001:db8::8", 19094, 9094)]
+    config = yaml.safe_load(files(first)["web/cluster.yml"]["content"])
+    assert config["tls_server_config"]["client_auth_type"] == "RequireAndVerifyClientCert"
+    assert config["tls_client_config"]["server_name"] in config["tls_server_config"]["client_allowed_sans"]
+    # Alertmanager reads authorities at its start alone.
+    assert files(first)["web/ca.crt"]["on_change"] == "recreate"
+
+
+@pytest.mark.parametrize("variables", [{"gpu_monitoring_tls": False}, {"alertmanager_enabled": True}])
+def test_a_single_host_and_hosts_without_tls_have_no_cluster(deployed, member, variables):
+    for options in (deployed(**variables), *([member(**variables)] if "gpu_monitoring_tls" in variables else [])):
+        assert cluster_flags(options) == ["--cluster.listen-address="]
+        assert [port["container_port"] for port in options["ports"]] == [9093]
+        assert not {"web/ca.crt", "web/cluster.yml"} & set(files(options))

@@ -224,6 +224,28 @@ def test_prometheus_sends_alerts_to_the_alertmanager_of_its_host_and_watches_it(
     assert (job["metrics_path"], set(job) & set(login)) == ("/am/metrics", set())
 
 
+def test_prometheus_of_several_hosts_sends_equal_alerts_to_all_alertmanagers(prometheus):
+    monitoring = {"monitor1": MONITOR, "monitor2": {"ansible_host": "10.0.0.8", "alertmanager_route_prefix": "/am"}}
+
+    def alerting(host, **variables):
+        _options, files = prometheus(fleet({"gpu1": GPU1}, monitoring, variables), host)
+        return files["prometheus.yml"]["alerting"]
+
+    first = alerting("monitor1")
+    assert [(entry["static_configs"][0]["targets"], entry.get("path_prefix")) for entry in first["alertmanagers"]] == [
+        (["alertmanager:9093"], None),
+        (["10.0.0.8:9093"], "/am"),
+    ]
+    # The certificate of the other host has this name, whatever address it is reached at.
+    assert first["alertmanagers"][1]["tls_config"] == {"ca_file": "web/ca.crt", "server_name": "alertmanager"}
+    assert first["alertmanagers"][1]["basic_auth"] == first["alertmanagers"][0]["basic_auth"]
+    assert first["alert_relabel_configs"] == [{"action": "labeldrop", "regex": "prometheus_replica"}]
+    plain = alerting("monitor2", gpu_monitoring_tls=False)
+    assert [entry["static_configs"][0]["targets"] for entry in plain["alertmanagers"]] == [["alertmanager:9093"]]
+    _options, alone = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}))
+    assert set(alone["prometheus.yml"]["alerting"]) == {"alertmanagers"}
+
+
 def test_grafana_has_a_datasource_for_the_alertmanager_of_its_host(tmp_path):
     def datasource(**variables):
         needed = {"grafana_admin_password": "x", "tls_prometheus_password": "x"}

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 DAY = timedelta(days=1)
 NAMES = [certificates.general_name(name) for name in ("gpu_1", "gpu1.example.org", "127.0.0.1", "::1")]
+CONTENT = certificates.Content(NAMES)
 CA = certificates.new_authority(NOW, 3650)
-HOST = certificates.issued(CA, NAMES, NOW, 365)
+HOST = certificates.issued(CA, CONTENT, NOW, 365)
 
 
 @pytest.mark.parametrize(
@@ -76,11 +77,11 @@ def openssl_verify(folder, ca, host, *options):
 def test_openssl_accepts_the_chain(tmp_path, name):
     assert openssl_verify(tmp_path, CA, HOST, *name) == 0
     assert openssl_verify(tmp_path, certificates.new_authority(NOW, 3650), HOST, *name) != 0
-    assert openssl_verify(tmp_path, CA, certificates.issued(CA, NAMES[:1], NOW, 365), *name) != 0
+    assert openssl_verify(tmp_path, CA, certificates.issued(CA, certificates.Content(NAMES[:1]), NOW, 365), *name) != 0
 
 
 def test_a_host_cannot_sign(tmp_path):
-    assert openssl_verify(tmp_path, HOST, certificates.issued(HOST, NAMES, NOW, 365), "-partial_chain") != 0
+    assert openssl_verify(tmp_path, HOST, certificates.issued(HOST, CONTENT, NOW, 365), "-partial_chain") != 0
     assert openssl_verify(tmp_path, CA, HOST, "-partial_chain") == 0
 
 
@@ -108,7 +109,7 @@ def test_two_authorities_are_distinguished():
 
 def test_a_name_is_there_once_and_a_long_one_has_a_shorter_common_name():
     long = certificates.general_name(f"{'a' * 60}.{'b' * 60}")
-    host = certificates.issued(CA, [long, NAMES[0], long], NOW, 365)
+    host = certificates.issued(CA, certificates.Content([long, NAMES[0], long]), NOW, 365)
     assert certificates.names_of(host.certificate) == [long, NAMES[0]]
     assert host.certificate.subject.rfc4514_string() == f"CN={long.value[:64]}"
 
@@ -160,8 +161,8 @@ def test_a_tls_client_that_trusts_the_ca_alone(tmp_path):
 def test_a_renewed_ca_and_the_old_one_accept_the_same_hosts(tmp_path):
     renewed = certificates.renewed_authority(CA, NOW, 2 * 3650)
     assert renewed.certificate.not_valid_after_utc == NOW + 2 * 3650 * DAY
-    assert certificates.is_still_valid(HOST, renewed, NAMES, NOW, 30)
-    new_host = certificates.issued(renewed, NAMES, NOW, 365)
+    assert certificates.is_still_valid(HOST, renewed, CONTENT, NOW, 30)
+    new_host = certificates.issued(renewed, CONTENT, NOW, 365)
     for ca, host in ((CA, new_host), (renewed, HOST), (renewed, new_host)):
         assert openssl_verify(tmp_path, ca, host, "-verify_ip", "127.0.0.1") == 0
 
@@ -176,26 +177,28 @@ def test_good_until_so_many_days_before_the_end():
         (NOW + 335 * DAY - second, True),
         (NOW + 335 * DAY, False),
     ):
-        assert certificates.is_still_valid(HOST, CA, NAMES, now, 30) is good
+        assert certificates.is_still_valid(HOST, CA, CONTENT, now, 30) is good
 
 
 def test_the_order_of_names_does_not_matter_and_each_of_them_does():
-    assert certificates.is_still_valid(HOST, CA, NAMES[::-1], NOW, 30)
-    assert not certificates.is_still_valid(HOST, CA, NAMES[1:], NOW, 30)
-    assert not certificates.is_still_valid(HOST, CA, [*NAMES, certificates.general_name("192.0.2.1")], NOW, 30)
+    assert certificates.is_still_valid(HOST, CA, certificates.Content(NAMES[::-1]), NOW, 30)
+    assert not certificates.is_still_valid(HOST, CA, certificates.Content(NAMES[1:]), NOW, 30)
+    assert not certificates.is_still_valid(
+        HOST, CA, certificates.Content([*NAMES, certificates.general_name("192.0.2.1")]), NOW, 30
+    )
 
 
 def test_another_key_or_authority():
-    other = certificates.issued(CA, NAMES, NOW, 365)
-    assert not certificates.is_still_valid(HOST._replace(key=other.key), CA, NAMES, NOW, 30)
-    assert not certificates.is_still_valid(HOST, certificates.new_authority(NOW, 3650), NAMES, NOW, 30)
+    other = certificates.issued(CA, CONTENT, NOW, 365)
+    assert not certificates.is_still_valid(HOST._replace(key=other.key), CA, CONTENT, NOW, 30)
+    assert not certificates.is_still_valid(HOST, certificates.new_authority(NOW, 3650), CONTENT, NOW, 30)
     impostor = certificates.renewed_authority(CA._replace(key=other.key), NOW, 3650)
-    assert not certificates.is_still_valid(HOST, impostor, NAMES, NOW, 30)
+    assert not certificates.is_still_valid(HOST, impostor, CONTENT, NOW, 30)
 
 
 def test_from_pem_and_back():
     assert certificates.is_still_valid(
-        certificates.loaded(certificates.certificate_pem(HOST), certificates.key_pem(HOST)), CA, NAMES, NOW, 30
+        certificates.loaded(certificates.certificate_pem(HOST), certificates.key_pem(HOST)), CA, CONTENT, NOW, 30
     )
 
 

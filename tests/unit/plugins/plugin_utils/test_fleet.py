@@ -353,3 +353,22 @@ def test_labels_by_which_dashboards_and_rules_group_are_refused_for_hosts():
     grouped = {label.strip() for clause in clauses for label in clause.split(",")} - {"__name__", ""}
     assert {"host", "gpu", "name", "mountpoint"} <= grouped
     assert grouped <= target_labels.OF_SERIES
+
+
+def test_alertmanagers_of_several_hosts_know_where_they_reach_each_other(fleet):
+    second = {"ansible_host": "10.0.0.8", "alertmanager_external_url": "https://a.example.com/am/"}
+    published = {"alertmanager_address": "10.1.0.8", "alertmanager_port": 9193, "alertmanager_cluster_port": 9194}
+    evaluated = fleet({}, {**MONITOR, "monitor2": {**second, **published}})["alertmanagers"]
+    assert [(member["host"], member["peer"]) for member in evaluated] == [
+        ("monitor1", "10.0.0.9:9094"),
+        ("monitor2", "10.1.0.8:9194"),
+    ]
+    assert evaluated[1]["prometheus"] == {"static_configs": [{"targets": ["10.1.0.8:9193"]}], "path_prefix": "/am"}
+    everywhere = fleet({}, {**MONITOR, "monitor2": {**second, "alertmanager_address": "0.0.0.0"}})["alertmanagers"]
+    assert everywhere[1]["peer"] == "10.0.0.8:9094"
+
+
+@pytest.mark.parametrize("variables", [{"gpu_monitoring_tls": False}, {"alertmanager_enabled": False}])
+def test_hosts_without_tls_or_alertmanager_share_none(fleet, variables):
+    assert fleet({}, {**MONITOR, "monitor2": {"ansible_host": "10.0.0.8"}}, variables)["alertmanagers"] == []
+    assert fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, MONITOR)["alertmanagers"] == []

@@ -7,7 +7,11 @@ from datetime import datetime, timezone
 
 import pytest
 import trustme
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import certificates, fleet_secrets
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
+    alertmanager_cluster,
+    certificates,
+    fleet_secrets,
+)
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
 
 from tests.unit.plugins.plugin_utils.inventory import host_variables
@@ -26,7 +30,9 @@ def inputs(tmp_path):
         evaluated = evaluate(of_hosts)
         of_hosts.use_defaults("common", "tls", "grafana")
         known = fleet_secrets.Fleet(
-            evaluated["tls"], {host: facts["address"] for host, facts in evaluated["hosts"].items()}
+            evaluated["tls"],
+            {host: facts["address"] for host, facts in evaluated["hosts"].items()},
+            alertmanager_cluster.clustered(evaluated["alertmanagers"]),
         )
         return {host: fleet_secrets.inputs_of(of_hosts, known, host) for host in evaluated["hosts"]}
 
@@ -319,3 +325,42 @@ def test_the_ends_of_all_certificates_are_metrics(inputs, maker):
         "server": f"{certificates.ends(leaf).timestamp():.0f}",
         "ca": f"{certificates.ends(ca).timestamp():.0f}",
     }
+
+
+TWO_MONITORS = {**MONITOR, "monitor2": {"ansible_host": "10.0.0.8"}}
+
+
+def for_clients(pem):
+    return certificates.is_for_clients(certificates.certificates_of(pem)[0])
+
+
+def test_certificates_of_the_members_of_a_cluster_alone_are_for_clients(inputs, maker, vault):
+    for given in ({}, vault):
+        secrets = maker().make(inputs(monitoring=TWO_MONITORS, **given))
+        clients = {host: for_clients(of_host["certificate"]) for host, of_host in secrets.items()}
+        assert clients == {"gpu1": False, "gpu2": False, "monitor1": True, "monitor2": True}
+        alone = maker().make(
+            inputs(
+                monitoring={**MONITOR, "monitor2": {"ansible_host": "10.0.0.8", "alertmanager_enabled": False}}, **given
+            )
+        )
+        assert not any(for_clients(of_host["certificate"]) for of_host in alone.values())
+
+
+def test_a_certificate_of_the_site_that_is_not_for_clients_is_refused_for_a_member_of_a_cluster(inputs):
+    now, names = datetime.now(timezone.utc), ("10.0.0.9", "prometheus", "node-exporter", "alertmanager")
+    authority, general = certificates.new_authority(now, 30), [certificates.general_name(name) for name in names]
+
+    def given(client):
+        pair = certificates.issued(authority, certificates.Content(general, client), now, 20)
+        return {
+            "ansible_host": "10.0.0.9",
+            "tls_certificate": certificates.certificate_pem(pair).decode(),
+            "tls_private_key": certificates.key_pem(pair).decode(),
+            "tls_ca_certificate": certificates.certificate_pem(authority).decode(),
+        }
+
+    assert inputs(monitoring={"monitor1": given(client=False)})["monitor1"].own[0]
+    assert inputs(monitoring={**TWO_MONITORS, "monitor1": given(client=True)})["monitor1"].client
+    with pytest.raises(ValueError, match=r"^tls_certificate on monitor1: it is not for clients, .*clientAuth and"):
+        inputs(monitoring={**TWO_MONITORS, "monitor1": given(client=False)})

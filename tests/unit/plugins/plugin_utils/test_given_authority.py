@@ -16,6 +16,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.given_authori
 NOW = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=12)
 DAYS = Days()
 NAMES = [certificates.general_name(name) for name in ("gpu1", "10.0.0.1")]
+CONTENT = certificates.Content(NAMES)
 KEYS = {"rsa": ["rsa:2048"], "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-384"]}
 
 
@@ -60,7 +61,7 @@ def authority(made):
 
 @pytest.mark.parametrize("kind", KEYS)
 def test_openssl_accepts_the_chain(authority, tmp_path, kind):
-    certificate, key = GivenAuthority(*authority[kind], DAYS, NOW).certificate("gpu1", NAMES)
+    certificate, key = GivenAuthority(*authority[kind], DAYS, NOW).certificate("gpu1", CONTENT)
     for name, text in (("ca.crt", authority[kind][0]), ("host.crt", certificate), ("host.key", key)):
         (tmp_path / name).write_text(text)
     verify = [
@@ -90,13 +91,15 @@ def test_openssl_accepts_the_chain(authority, tmp_path, kind):
 @pytest.mark.parametrize("kind", KEYS)
 def test_each_run_of_a_period_makes_the_same_and_others_make_others(authority, kind):
     period = timedelta(days=335)
-    present = certificates.certificates_of(GivenAuthority(*authority[kind], DAYS, NOW).certificate("gpu1", NAMES)[0])[0]
+    present = certificates.certificates_of(GivenAuthority(*authority[kind], DAYS, NOW).certificate("gpu1", CONTENT)[0])[
+        0
+    ]
     # A certificate is valid from a day before its period. The authority was made in the present one.
     begin = certificates.begins(present) + timedelta(days=1) + period
     assert begin - period <= NOW < begin
 
     def certificate(host="gpu1", names=NAMES, days=DAYS, now=begin, of=authority[kind]):
-        return GivenAuthority(*of, days, now).certificate(host, names)
+        return GivenAuthority(*of, days, now).certificate(host, certificates.Content(names))
 
     first = certificate()
     assert certificate(now=begin + period - timedelta(seconds=1)) == first
@@ -115,18 +118,18 @@ def test_each_run_of_a_period_makes_the_same_and_others_make_others(authority, k
 def test_a_certificate_has_days_to_come_and_ends_no_later_than_its_authority(authority, made):
     for kind, days, least, most in (("rsa", Days(), 30, 365), ("rsa", Days(valid=10, renew=9), 9, 10)):
         ends = certificates.ends(
-            certificates.certificates_of(GivenAuthority(*authority[kind], days, NOW).certificate("gpu1", NAMES)[0])[0]
+            certificates.certificates_of(GivenAuthority(*authority[kind], days, NOW).certificate("gpu1", CONTENT)[0])[0]
         )
         assert timedelta(days=least) < ends - NOW <= timedelta(days=most)
     short = made(days=20)
-    leaf = certificates.certificates_of(GivenAuthority(*short, DAYS, NOW).certificate("gpu1", NAMES)[0])[0]
+    leaf = certificates.certificates_of(GivenAuthority(*short, DAYS, NOW).certificate("gpu1", CONTENT)[0])[0]
     assert certificates.ends(leaf) == certificates.ends(certificates.certificates_of(short[0])[0])
 
 
 def test_intermediate_authorities_come_after_the_certificate(authority):
     root = certificates.new_authority(NOW, 3650)
     assert (
-        len(certificates.certificates_of(GivenAuthority(*authority["rsa"], DAYS, NOW).certificate("gpu1", NAMES)[0]))
+        len(certificates.certificates_of(GivenAuthority(*authority["rsa"], DAYS, NOW).certificate("gpu1", CONTENT)[0]))
         == 1
     )
     key = certificates.authority_key(authority["rsa"][1])
@@ -135,7 +138,7 @@ def test_intermediate_authorities_come_after_the_certificate(authority):
     builder = builder.add_extension(certificates.x509.BasicConstraints(ca=True, path_length=0), critical=True)
     intermediate = certificates.pem(builder.sign(root.key, certificates.hashes.SHA256())).decode()
     chain = intermediate + certificates.certificate_pem(root).decode()
-    text, _key = GivenAuthority(chain, authority["rsa"][1], DAYS, NOW).certificate("gpu1", NAMES)
+    text, _key = GivenAuthority(chain, authority["rsa"][1], DAYS, NOW).certificate("gpu1", CONTENT)
     assert [certificates.pem(entry).decode() for entry in certificates.certificates_of(text)][1:] == [intermediate]
 
 
