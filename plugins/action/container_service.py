@@ -52,14 +52,22 @@ class ActionModule(ActionBase):
             return {**result, "changed": False, "services": []}
         arguments = {**collected.options, "services": collected.services}
         wrap_async = bool(self._task.async_val)
-        result.update(
-            self._execute_module(
-                module_name=collected_services.MODULE, module_args=arguments, task_vars=variables, wrap_async=wrap_async
+        again = False
+        try:
+            result.update(
+                self._execute_module(
+                    module_name=collected_services.MODULE,
+                    module_args=arguments,
+                    task_vars=variables,
+                    wrap_async=wrap_async,
+                )
             )
-        )
-        # Another attempt of this task deploys the same services.
-        if not result.get("failed") or not (self._task.until or self._task.retries):
-            collected.clear()
+            # Another attempt of this task deploys the same services.
+            again = bool(result.get("failed") and (self._task.until or self._task.retries))
+        finally:
+            # A host may stop answering, or the task may take longer than its timeout.
+            if not again:
+                collected.clear()
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result

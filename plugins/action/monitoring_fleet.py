@@ -43,7 +43,8 @@ class ActionModule(ActionBase):
                 fleet.check_limit(hosts)
             evaluated = fleet.evaluate(variables, hosts)
             published_addresses.check(variables, evaluated["hosts"], hosts)
-            specifications.check(variables, ["common", "tls"], hosts, intervals=["gpu_monitoring_scrape_interval"])
+            rules = variables.read_of_role("common", "meta", "variable_rules.yml")
+            specifications.check(variables, ["common", "tls"], hosts, **rules)
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
         if options["require_groups"] and evaluated["addresses"]:

@@ -49,8 +49,13 @@ def problems(run: Run) -> dict[str, list[str]]:
     reached = {*run.reached}
     reasons_by_host: dict[str, list[str]] = {}
     for host in run.hosts:
-        reasons = [str(reason) for reason in run.variables_of(host).get("gpu_monitoring_failures", [])]
-        if host not in reached and not reasons:
+        known = run.variables_of(host)
+        reasons = [str(reason) for reason in known.get("gpu_monitoring_failures", [])]
+        exporters = known.get("gpu_monitoring_exporters", {})
+        if exporters.get("unreachable"):
+            stopped = "The exporters were not deployed, because the host stopped answering"
+            reasons.insert(0, f"{stopped}: {exporters['msg']}")
+        elif host not in reached and not reasons:
             reasons = [_unreachable(run.look(host))]
         if reasons:
             reasons_by_host[host] = reasons

@@ -24,8 +24,7 @@ def playbook(tmp_path):
         "gpu_monitoring_secrets_dir": str(tmp_path / "secrets"),
         "grafana_admin_password": "a password of the test",
     }
-    gpu_hosts = {f"gpu{number}": {"ansible_host": f"10.0.0.{number}"} for number in (1, 2)}
-    children = {"gpu_hosts": {"hosts": gpu_hosts}, "monitoring": {"hosts": {"monitor1": {"ansible_host": "10.0.0.9"}}}}
+    children = {"gpu_hosts": {"hosts": {}}, "monitoring": {"hosts": {"monitor1": {"ansible_host": "10.0.0.9"}}}}
     hosts = {"switch1": {"ansible_host": "no-such-host.invalid", "model_servers": []}}
     inventory = {"all": {"vars": shared, "hosts": hosts, "children": children}}
     environment = {
@@ -36,7 +35,11 @@ def playbook(tmp_path):
         "ANSIBLE_FORCE_COLOR": "0",
     }
 
-    def run(source, *arguments, variables=None):
+    def run(source, *arguments, variables=None, gpu_hosts=2):
+        children["gpu_hosts"]["hosts"] = {
+            f"gpu{number}": {"ansible_host": f"10.0.0.{number if number < 9 else number + 1}"}
+            for number in range(1, gpu_hosts + 1)
+        }
         for members in (hosts, *(group["hosts"] for group in children.values())):
             for host in members:
                 members[host].update((variables or {}).get(host, {}))

@@ -45,6 +45,16 @@ def test_a_whole_run_reports_nothing():
     assert warnings(complete_run) == []
 
 
+def test_a_host_that_stopped_answering_before_its_exporters_were_deployed_is_named():
+    left = {"gpu_monitoring_exporters": {"unreachable": True, "msg": "no route to host"}}
+    failed = {**left, "gpu_monitoring_failures": ["Install the toolkit: no"]}
+    stopped = "The exporters were not deployed, because the host stopped answering: no route to host"
+    assert problems(run([*FLEET], {"gpu1": left, "gpu2": failed})) == {
+        "gpu1": [stopped],
+        "gpu2": [stopped, "Install the toolkit: no"],
+    }
+
+
 def test_hosts_with_the_same_reason_share_a_line():
     unreachable = {"gpu_monitoring_host": {"unreachable": True, "msg": "no route\n to host"}}
     partial = run(

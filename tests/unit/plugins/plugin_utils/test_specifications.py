@@ -87,6 +87,9 @@ def rules_of(role):
     ("role", "variable", "value", "fix"),
     [
         ("cadvisor", "cadvisor_memory", "lots", "Write it like 512m or 1g."),
+        ("common", "gpu_monitoring_batch_size", 0, "Write it like 20 or 10%."),
+        ("common", "gpu_monitoring_deploy_timeout", "0s", "Write it like 30m or 2h."),
+        ("common", "gpu_monitoring_inspect_timeout", "a minute", "Write it like 90s or 5m."),
         ("dcgm_exporter", "dcgm_exporter_remote_hostengine", "unix:///run/nv", HOSTENGINE_FIX),
         ("dcgm_exporter", "dcgm_exporter_remote_hostengine", "127.0.0.1:5555", HOSTENGINE_FIX),
         ("dcgm_exporter", "dcgm_exporter_remote_hostengine", "localhost:5555", HOSTENGINE_FIX),
