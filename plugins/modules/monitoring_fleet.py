@@ -17,8 +17,8 @@ description:
     It evaluates each variable in the context of its own host, so variables may use C(hostvars) and the variables of the
     play.
   - >-
-    It checks that hosts have different addresses that the other hosts can reach, that they agree on TLS, and that
-    shared variables are valid.
+    It checks that hosts have different addresses that the other hosts can reach, and that shared variables are valid.
+    It checks that all hosts agree on TLS, and the monitoring hosts on C(gpu_monitoring_topology).
   - >-
     If the result of M(mlops.gpu_monitoring.host_info) is registered as C(gpu_monitoring_host), the published addresses
     are checked too. They must belong to the host, and not to a container bridge.
@@ -90,6 +90,13 @@ victoria_metrics:
   sample:
     - "host": "monitor1"
       "url": "https://192.0.2.9:8428"
+scraped_by:
+  description: >-
+    With C(gpu_monitoring_topology=shards) and several monitoring hosts, the monitoring host that scrapes each host.
+    Empty if each monitoring host scrapes all hosts.
+  returned: success
+  type: dict
+  sample: {"gpu1": "monitor1", "gpu2": "monitor2"}
 addresses:
   description: The addresses of the monitoring hosts, and of other hosts whose name has several, in one line.
   returned: success

@@ -12,6 +12,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.ta
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     alertmanager_cluster,
     target_labels,
+    topology,
     victoria_metrics,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_addresses import AddressError, HostAddresses
@@ -34,6 +35,8 @@ class Fleet(TypedDict):
     hosts: dict[str, HostFacts]
     model_servers: list[TargetGroup]
     victoria_metrics: list[victoria_metrics.Instance]
+    # The monitoring host that scrapes a host; empty if each monitoring host scrapes all.
+    scraped_by: dict[str, str]
     tls: bool
     addresses: str
     alertmanagers: list[alertmanager_cluster.Member]
@@ -103,6 +106,7 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
         except AddressError:
             if needed:
                 raise
+    scraped_by = topology.scraped_by(variables, dict.fromkeys([*members, *facts, *variables.in_groups("all")]))
     known = {host: facts[host]["address"] for host in members if host in facts}
     _check_addresses(variables, known, members)
     is_open = len(members) > 1 or not all(ipaddress.ip_address(host["address"]).is_loopback for host in facts.values())
@@ -111,6 +115,7 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
         "hosts": facts,
         "model_servers": servers,
         "victoria_metrics": victoria_metrics.instances(variables, known, tls),
+        "scraped_by": scraped_by,
         "tls": tls,
         "addresses": addresses.summary(),
         "alertmanagers": alertmanager_cluster.members(variables, known) if tls else [],

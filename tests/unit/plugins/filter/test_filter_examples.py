@@ -20,10 +20,12 @@ HOSTS = {
     "gpu2": {**FACTS, "address": "192.0.2.12"},
     "monitor1": {"address": "192.0.2.9", "labels": {}, "exporters": {"node_exporter": 9100}},
 }
+# The two GPU hosts are divided between monitor1 and monitor2, and monitor2 scrapes monitor1.
+FLEET = {"hosts": HOSTS, "scraped_by": {"gpu1": "monitor1", "gpu2": "monitor2", "monitor1": "monitor2"}}
 TESTED = {
     *("alert_rules", "alertmanager_configuration", "alertmanager_route_test_commands", "certificate_problem"),
     *("duration_seconds", "gpu_presence", "image_reference", "prometheus_size", "prometheus_targets"),
-    "web_password_hash",
+    *("scraped_by", "scraped_elsewhere", "web_password_hash"),
 }
 
 
@@ -33,7 +35,7 @@ def values(tmp_path):
 
     def evaluate(name, **variables):
         read = examples.of_file(FILTERS / f"{name}.yml")
-        return examples.evaluated(read, {"gpu_monitoring_fleet": {"hosts": HOSTS}, **variables}, tmp_path)
+        return examples.evaluated(read, {"gpu_monitoring_fleet": FLEET, **variables}, tmp_path)
 
     return evaluate
 
@@ -98,6 +100,13 @@ def test_hosts(values):
     made = values("prometheus_targets", inventory_hostname="monitor1")
     assert made["targets"] == [{"targets": ["node-exporter:9100"], "labels": {"host": "monitor1"}}]
     assert [group["targets"] for group in made["targets_of_gpus"]] == [["192.0.2.11:9400"], []]
+
+
+def test_shards(values):
+    made = values("scraped_by", inventory_hostname="monitor1")
+    assert [[*hosts] for hosts in made.values()] == [["gpu1"], ["gpu2", "monitor1"]]
+    made = values("scraped_elsewhere", inventory_hostname="monitor1")
+    assert [*made.values()] == [["gpu2", "monitor1"], ["gpu1"]]
 
 
 def test_image_reference(values):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.gpu_presence import gpu_presence
 from ansible_collections.mlops.gpu_monitoring.plugins.filter.prometheus_targets import prometheus_targets
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.scraped_by import scraped_by
+from ansible_collections.mlops.gpu_monitoring.plugins.filter.scraped_elsewhere import scraped_elsewhere
 
 HOSTS = {
     "gpu1": {"address": "10.0.0.1", "labels": {}, "exporters": {"dcgm_exporter": 9400, "node_exporter": 9100}},
@@ -74,3 +76,13 @@ def test_previous_targets_of_a_user_say_nothing_of_hosts():
 
 def test_of_a_host_that_is_new_nothing_is_known():
     assert gpu_presence(HOSTS, HostVars()) == {}
+
+
+def test_each_monitoring_host_scrapes_all_hosts_unless_they_divide_them():
+    fleet = {"hosts": HOSTS, "scraped_by": {}}
+    assert (scraped_by(fleet, "monitor1"), scraped_elsewhere(fleet, "monitor1")) == (HOSTS, [])
+    # A host outside of the groups may have model servers.
+    divided = {"gpu1": "monitor1", "gpu2": "both", "both": "monitor1", "monitor1": "both", "other1": "both"}
+    fleet = {"hosts": HOSTS, "scraped_by": divided}
+    assert scraped_by(fleet, "monitor1") == {"gpu1": HOSTS["gpu1"], "both": HOSTS["both"]}
+    assert scraped_elsewhere(fleet, "monitor1") == ["gpu2", "monitor1", "other1"]
