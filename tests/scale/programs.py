@@ -40,7 +40,9 @@ def _of_module(name: str, module: str, version: str) -> Path:
     """The program, which the module has in cmd/NAME."""
     program = FOLDER / f"{name}-{version}"
     if not program.exists():
-        downloaded = json.loads(run("go", "mod", "download", "-json", f"{module}@v{version}"))
+        said = run("go", "mod", "download", "-json", f"{module}@v{version}")
+        # Go may say first what it downloads.
+        downloaded = json.loads(said[said.index("{") :])
         with _staging() as work:
             source, made = Path(work, "source"), Path(work, name)
             # Files of Go's cache are read-only.
@@ -68,9 +70,9 @@ def _download_from_sid(folder: Path, package: str) -> None:
     }
     apt = ["apt-get", "-q", *(f"--option={name}={value}" for name, value in settings.items())]
     run(*apt, "update")
-    [_action, name, *_rest] = run(*apt, "--print-uris", "download", package).splitlines()[-1].split()
     run("env", f"--chdir={folder}", *apt, "download", package)
-    run("dpkg", "-x", str(folder / name), str(folder / "root"))
+    [archive] = folder.glob("*.deb")
+    run("dpkg", "-x", str(archive), str(folder / "root"))
 
 
 def _staging() -> tempfile.TemporaryDirectory[str]:
