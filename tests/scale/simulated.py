@@ -77,8 +77,13 @@ def fleet(hosts: Sequence[str]) -> Iterator[dict[str, Any]]:
         def log_message(self, *_arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_arguments: object) -> None:
+            """A scrape that Prometheus gives up is no error of the test."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     address = f"127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
