@@ -57,7 +57,7 @@ class Receiver:
         command = [
             *(str(programs.thanos()), "receive", f"--tsdb.path={folder}/{name}-data"),
             *(f"--grpc-address={self.grpc}", f"--http-address={http}", f"--remote-write.address={self.write}"),
-            f'--label=receive_replica="{name}"',
+            *(f'--label=receive_replica="{name}"', f"--receive.capnproto-address={free_address()}"),
         ]
         self.server = Server(folder, name, f"http://{http}", "/-/ready", command)
 
@@ -72,6 +72,7 @@ def router(folder: Path, receivers: list[Receiver], *flags: str) -> tuple[Server
     command = [
         *(str(programs.thanos()), "receive", f"--receive.hashrings-file={ring}", '--label=receive="router"'),
         *(f"--grpc-address={free_address()}", f"--http-address={http}", f"--remote-write.address={write}"),
+        f"--receive.capnproto-address={free_address()}",
         *flags,
     ]
     return Server(folder, "router", f"http://{http}", "/-/ready", command), write

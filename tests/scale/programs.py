@@ -18,12 +18,14 @@ THANOS = "0.42.4"
 def prometheus() -> Path:
     """Prometheus of its Go module: the release 3.13.5 has the version v0.313.5."""
     major, minor, patch = PROMETHEUS.split(".")
-    return _of_module("prometheus", "github.com/prometheus/prometheus", f"0.{major}{minor:0>2}.{patch}")
+    return _of_module(
+        "prometheus", "github.com/prometheus/prometheus", f"0.{major}{minor:0>2}.{patch}", "remove_all_sd"
+    )
 
 
 def thanos() -> Path:
-    """Thanos of its Go module."""
-    return _of_module("thanos", "github.com/thanos-io/thanos", THANOS)
+    """Thanos of its Go module. A receiver panics without the tag that .promu.yml has for releases."""
+    return _of_module("thanos", "github.com/thanos-io/thanos", THANOS, "slicelabels,remove_all_sd")
 
 
 def victoria_metrics() -> Path:
@@ -36,7 +38,7 @@ def victoria_metrics() -> Path:
     return program
 
 
-def _of_module(name: str, module: str, version: str) -> Path:
+def _of_module(name: str, module: str, version: str, tags: str) -> Path:
     """The program, which the module has in cmd/NAME."""
     program = FOLDER / f"{name}-{version}"
     if not program.exists():
@@ -49,7 +51,7 @@ def _of_module(name: str, module: str, version: str) -> Path:
             shutil.copytree(downloaded["Dir"], source, copy_function=shutil.copyfile)
             run("chmod", "-R", "u+w", str(source))
             own = {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly -buildvcs=false"}
-            build = ["go", "build", "-C", str(source), "-trimpath", "-tags=remove_all_sd,netgo", "-ldflags=-s -w"]
+            build = ["go", "build", "-C", str(source), "-trimpath", f"-tags={tags},netgo", "-ldflags=-s -w"]
             run(*build, f"-o={made}", f"./cmd/{name}", environment={**os.environ, **own})
             os.replace(made, program)
     return program
