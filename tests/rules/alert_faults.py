@@ -375,6 +375,25 @@ OF_OTHERS = (
         _now(1, 1),
         12,
     ),
+    _own("a member is missing", "AlertmanagerMemberMissing", "alertmanager_cluster_members", _now(1), 22),
+    Fault(
+        "one of two Alertmanagers takes no alerts",
+        (),
+        {
+            "prometheus_notifications_errors_total": _now(1, 1),
+            "prometheus_notifications_alertmanagers_discovered": _now(2),
+        },
+        {"host": "monitor1"},
+        12,
+    ),
+    Fault(
+        "the host of a member is down",
+        ("HostDown",),
+        {"alertmanager_cluster_members": _now(1)},
+        {"host": "monitor1"},
+        40,
+        (series("up", {"job": "node", "host": "monitor2", "instance": "m"}, (1, 0, BEGIN), (0, 0, 600)),),
+    ),
     _own("Alertmanager refuses", "AlertmanagerConfigRefused", "alertmanager_config_last_reload_successful", _now(0)),
     _own("Alertmanager cannot send", "AlertmanagerNotSending", "alertmanager_notifications_failed_total", _now(1, 1)),
 )

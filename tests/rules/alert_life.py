@@ -47,23 +47,25 @@ def _down(entry: Series, samples: int) -> tuple[Part, ...]:
 
 def _rerun(entry: Series) -> tuple[Part, ...] | None:
     """The playbook recreates the exporters, which are away for a minute."""
-    if entry.name == "up" and entry.labels["job"] in ("nvidia-gpu", "cadvisor", "node"):
+    if entry.name == "up" and entry.labels.get("job") in ("nvidia-gpu", "cadvisor", "node"):
         return _down(entry, 2)
     return (
-        _break(entry, 2) if entry.name != "up" and entry.labels["job"] in ("nvidia-gpu", "cadvisor", "node") else None
+        _break(entry, 2)
+        if entry.name != "up" and entry.labels.get("job") in ("nvidia-gpu", "cadvisor", "node")
+        else None
     )
 
 
 def _empty_answer(entry: Series) -> tuple[Part, ...] | None:
     """The DCGM exporter reads its counters again and says nothing meanwhile."""
-    return _break(entry, 3) if entry.name != "up" and entry.labels["job"] == "nvidia-gpu" else None
+    return _break(entry, 3) if entry.name != "up" and entry.labels.get("job") == "nvidia-gpu" else None
 
 
 def _exporter_is_away() -> list[Series]:
     """The DCGM exporter is away for two minutes, and its first answer is empty. The GPUs had an ECC error long ago."""
 
     def away(entry: Series) -> tuple[Part, ...] | None:
-        if entry.labels["job"] != "nvidia-gpu":
+        if entry.labels.get("job") != "nvidia-gpu":
             return None
         return _down(entry, 4) if entry.name == "up" else _break(entry, 5)
 
@@ -82,7 +84,7 @@ def _mounted_read_only() -> list[Series]:
 
 def _service_restarts(entry: Series) -> tuple[Part, ...] | None:
     """A model server loads its model for five minutes."""
-    return _down(entry, 5 * MINUTE) if entry.labels["job"] == "model-server" else None
+    return _down(entry, 5 * MINUTE) if entry.labels.get("job") == "model-server" else None
 
 
 def _prometheus_restarts(entry: Series) -> tuple[Part, ...]:
@@ -100,13 +102,13 @@ def _job_ends(entry: Series) -> tuple[Part, ...] | None:
 
 def _reboot(entry: Series) -> tuple[Part, ...] | None:
     """A host is away for seven minutes. Its second GPU and its model server need some minutes more."""
-    late = entry.labels.get("gpu") == "1" or entry.labels["job"] == "model-server"
+    late = entry.labels.get("gpu") == "1" or entry.labels.get("job") == "model-server"
     return _restarted(entry, 12 * MINUTE if late else 7 * MINUTE)
 
 
 def _reboot_with_late_node_exporter(entry: Series) -> tuple[Part, ...] | None:
     """A host is away for seven minutes, and its node exporter for ten minutes more."""
-    return _restarted(entry, 17 * MINUTE if entry.labels["job"] == "node" else 7 * MINUTE)
+    return _restarted(entry, 17 * MINUTE if entry.labels.get("job") == "node" else 7 * MINUTE)
 
 
 def _restarted(entry: Series, away: int) -> tuple[Part, ...] | None:

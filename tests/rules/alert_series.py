@@ -87,6 +87,7 @@ PROMETHEUS: dict[str, tuple[float, float]] = {
     "prometheus_tsdb_reloads_failures_total": (0, 0),
     "prometheus_notifications_dropped_total": (0, 0),
     "prometheus_notifications_errors_total": (0, 0),
+    "prometheus_notifications_alertmanagers_discovered": (1, 0),
     "prometheus_sd_file_read_errors_total": (0, 0),
     "prometheus_sd_http_failures_total": (0, 0),
     "prometheus_target_scrapes_exceeded_sample_limit_total": (0, 0),
@@ -98,6 +99,7 @@ PROMETHEUS: dict[str, tuple[float, float]] = {
 }
 ALERTMANAGER: dict[str, tuple[float, float]] = {
     "alertmanager_config_last_reload_successful": (1, 0),
+    "alertmanager_cluster_members": (2, 0),
     'alertmanager_notifications_failed_total{integration="email",receiver_name="oncall",reason="other"}': (0, 0),
 }
 
@@ -188,6 +190,8 @@ def healthy(samples: int) -> list[Series]:
     ):
         labels = {"job": job, "host": host, "instance": f"{host}:{job}"}
         fleet_series += [series(key, labels, (start, step, samples)) for key, (start, step) in metrics.items()]
+    # The Alertmanager of another monitoring host is a member too.
+    fleet_series += [series("host:alertmanager:expected", {"host": f"monitor{n}"}, (1, 0, samples)) for n in (1, 2)]
     return [*fleet_series, *(allocated(name, gpu, samples) for name, gpus in ALLOCATED.items() for gpu in gpus)]
 
 

@@ -229,6 +229,9 @@ def test_prometheus_of_several_hosts_sends_equal_alerts_to_all_alertmanagers(pro
 
     def alerting(host, **variables):
         _options, files = prometheus(fleet({"gpu1": GPU1}, monitoring, variables), host)
+        members = files.get("rules/alertmanager_members.yml", {"groups": [{"rules": []}]})["groups"][0]["rules"]
+        expected = [] if "gpu_monitoring_tls" in variables else ["monitor1", "monitor2"]
+        assert [rule["labels"]["host"] for rule in members] == expected
         return files["prometheus.yml"]["alerting"]
 
     first = alerting("monitor1")
