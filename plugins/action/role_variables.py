@@ -27,9 +27,10 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(_OPTIONS)
         problems: dict[str, None] = {}
         warnings: list[str] = []
+        known = HostVariables(self._loader, task_vars or {}, self._task.get_play(), self._task)
         for role, wanted in options["roles"].items():
             # The defaults of a role do not count for another role.
-            variables = HostVariables(self._loader, task_vars or {}, self._task.get_play(), self._task)
+            variables = known.without_defaults()
             hosts = [host for host in variables.play_hosts if host in wanted]
             rules = variables.read_of_role(role, "meta", "variable_rules.yml")
             problems.update(dict.fromkeys(specifications.problems(variables, [role], hosts, **rules)))

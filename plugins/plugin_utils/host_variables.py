@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,8 +41,11 @@ class HostVariables:
         self._templar = Templar(loader=loader)
         self._current = ""
         self._variables: dict[str, Any] = {}
+        # Ansible puts the variables of a host together each time.
+        self._known: dict[str, Mapping[str, Any]] = {}
         # Defaults of roles read the table of images, which only tasks of roles have.
         self._defaults = {**self.read_of_role("common", "vars", "main", "images.yml"), **_role_defaults(play, task)}
+        self._first_defaults = dict(self._defaults)
         self._overrides: dict[str, Any] = {}
         self.play_hosts = [
             str(host) for host in task_vars.get("ansible_play_hosts_all", [task_vars["inventory_hostname"]])
@@ -51,6 +55,13 @@ class HostVariables:
     def in_groups(self, *groups: str) -> list[str]:
         """The hosts of groups, each once, in the order of the inventory."""
         return list(dict.fromkeys(host for group in groups for host in self.groups.get(group, [])))
+
+    def without_defaults(self) -> HostVariables:
+        """The same variables, without the defaults and overrides of this object."""
+        fresh = copy.copy(self)
+        fresh._defaults, fresh._overrides, fresh._current = dict(self._first_defaults), {}, ""
+        fresh._templar = Templar(loader=self._loader)
+        return fresh
 
     def use_defaults(self, *roles: str) -> None:
         """Let the defaults of roles count if neither inventory nor play sets a variable."""
@@ -136,20 +147,26 @@ class HostVariables:
 
     def _of(self, host: str) -> dict[str, Any]:
         if host != self._current:
-            manager = self._play.get_variable_manager()
-            known = manager.get_vars(
-                play=self._play,
-                host=manager._inventory.get_host(host),
-                task=self._task,
-                include_hostvars=False,
-                # Ansible would match the play's pattern against the inventory for each host.
-                _hosts=self.play_hosts,
-                _hosts_all=self.play_hosts,
-            )
-            variables = {**self._defaults, **known, **self._overrides, "hostvars": self._hostvars}
+            if host not in self._known:
+                self._known[host] = self._read(host)
+            variables = {**self._defaults, **self._known[host], **self._overrides, "hostvars": self._hostvars}
             self._templar.available_variables = variables
             self._current, self._variables = host, variables
         return self._variables
+
+    def _read(self, host: str) -> Mapping[str, Any]:
+        """What the inventory and the play set."""
+        manager = self._play.get_variable_manager()
+        known: Mapping[str, Any] = manager.get_vars(
+            play=self._play,
+            host=manager._inventory.get_host(host),
+            task=self._task,
+            include_hostvars=False,
+            # Ansible would match the play's pattern against the inventory for each host.
+            _hosts=self.play_hosts,
+            _hosts_all=self.play_hosts,
+        )
+        return known
 
 
 def port_of(variables: HostVariables, host: str, name: str) -> int:
