@@ -1,4 +1,4 @@
-"""Measures the playbook site on unchanged hosts, without the hosts: wall time of the checks, CPU time of the
+"""Measures the playbook site on unchanged hosts, without the hosts: wall time of the checks, CPU time and memory of the
 controller.
 
 A connection plugin answers for the hosts. A first run, which does not count, creates certificates and passwords. Exits
@@ -35,6 +35,8 @@ class Run:
     checks: float
     wall: float
     cpu: float
+    # MiB of the largest process.
+    memory: int
     hosts: int
     changed: int
     output: str
@@ -106,7 +108,8 @@ def run(source: Path, hosts: int, *arguments: str) -> Run:
     if process.returncode:
         raise RuntimeError(f"The playbook failed:\n{_failures(output)}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(look - first, wall, cpu, hosts, len(re.findall(r"changed=[1-9]", output)), output)
+    memory = after.ru_maxrss // 1024
+    return Run(look - first, wall, cpu, memory, hosts, len(re.findall(r"changed=[1-9]", output)), output)
 
 
 def _failures(output: str) -> str:
@@ -115,26 +118,28 @@ def _failures(output: str) -> str:
     return "\n".join(failed[:3]) or output[-2000:]
 
 
-def measure(hosts: int) -> Iterator[tuple[str, Run]]:
+def measure(hosts: int, batch: str) -> Iterator[tuple[str, Run]]:
     """A run that changes nothing, and a dry run of it."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "inventory.json"
         source.write_text(json.dumps(inventory(hosts, Path(folder) / "secrets")))
         run(source, hosts, "--tags=tls", "--extra-vars=tls_new_secrets=true")
-        yield "run", run(source, hosts)
-        yield "dry run", run(source, hosts, "--check")
+        batches = f"--extra-vars=gpu_monitoring_batch_size={batch}"
+        yield "run", run(source, hosts, batches)
+        yield "dry run", run(source, hosts, batches, "--check")
 
 
 def main() -> int:
     """Print a line for each run, and what it missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, default=200)
-    hosts = parser.parse_args().hosts
-    missed = []
-    for name, done in measure(hosts):
+    parser.add_argument("--batch", default="100%", help="GPU hosts that are deployed at a time, such as 50 or 10%%")
+    given = parser.parse_args()
+    hosts, missed = given.hosts, []
+    for name, done in measure(hosts, given.batch):
         print(
             f"{hosts} hosts, {name}: checks {done.checks:.1f} s, all {done.wall:.1f} s,"
-            f" CPU time {done.cpu_per_host:.2f} s a host",
+            f" CPU time {done.cpu_per_host:.2f} s a host, memory {done.memory} MiB",
             flush=True,
         )
         missed += [f"{name}: {text}" for text in done.missed()]
