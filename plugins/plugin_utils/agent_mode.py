@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import victoria_metrics
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 _WITHOUT_RULES = "an agent evaluates no rules and sends no alerts"
@@ -43,7 +44,7 @@ def problems(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[s
     if variables.is_true(host, "alertmanager_enabled"):
         problem = "no Prometheus would send alerts to this Alertmanager (prometheus_agent_mode)"
         yield "alertmanager_enabled", (problem, "Set it to false")
-    if _has_store(variables):
+    if any(victoria_metrics.is_enabled(variables, member) for member in variables.in_groups("monitoring")):
         return
     if not variables.get(host, "prometheus_remote_write"):
         problem = "the list is empty, and the fleet has no VictoriaMetrics. An agent keeps no samples"
@@ -53,8 +54,3 @@ def problems(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[s
         problem = "it is empty, and the fleet has no VictoriaMetrics. Grafana cannot query an agent"
         fix = "Set it to the URL where the samples can be queried"
         yield "gpu_monitoring_query_url", (problem, fix)
-
-
-def _has_store(variables: HostVariables) -> bool:
-    hosts = variables.in_groups("monitoring")
-    return any(boolean(variables.get(host, "victoria_metrics_enabled") or False) for host in hosts)

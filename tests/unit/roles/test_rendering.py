@@ -135,7 +135,11 @@ def test_a_job_finds_targets_beside_the_inventory_and_another_job_does_not(prome
 
 
 def test_every_job_of_the_role_has_the_limits_and_those_of_the_site_have_their_own(prometheus):
-    variables = {"prometheus_scrape_configs": [{"job_name": "mine"}], "prometheus_label_limit": 0}
+    variables = {
+        "prometheus_scrape_configs": [{"job_name": "mine"}],
+        "prometheus_label_limit": 0,
+        "victoria_metrics_enabled": True,
+    }
     _options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables))
     limits = {
         "sample_limit": 50000,
@@ -247,6 +251,23 @@ def test_prometheus_of_several_hosts_sends_equal_alerts_to_all_alertmanagers(pro
     assert [entry["static_configs"][0]["targets"] for entry in plain["alertmanagers"]] == [["alertmanager:9093"]]
     _options, alone = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}))
     assert set(alone["prometheus.yml"]["alerting"]) == {"alertmanagers"}
+
+
+@pytest.mark.parametrize(
+    ("place", "uid"),
+    [
+        ({"gpu_monitoring_query_url": "https://example.com"}, "query"),
+        ({"victoria_metrics_enabled": True}, "victoria-metrics"),
+    ],
+)
+def test_beside_an_agent_grafana_asks_the_query_place_alone(tmp_path, place, uid):
+    agent = {"prometheus_agent_mode": True, "prometheus_alerts_enabled": False, "alertmanager_enabled": False, **place}
+    needed = {"grafana_admin_password": "x", "tls_prometheus_password": "x"}
+    inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**agent, **needed})
+    task = "Declare datasources, folders and dashboards"
+    declared = arguments("grafana", task, inventory, "monitor1", tmp_path)
+    assert [(datasource["uid"], datasource["is_default"]) for datasource in declared["datasources"]] == [(uid, True)]
+    assert {dashboard["datasource_uid"] for dashboard in declared["dashboards"]} == {uid}
 
 
 def test_grafana_has_a_datasource_for_the_alertmanager_of_its_host(tmp_path):
