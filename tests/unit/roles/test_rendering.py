@@ -160,7 +160,9 @@ def test_an_agent_scrapes_and_sends_without_rules_and_database(prometheus):
         "alertmanager_enabled": False,
         "prometheus_remote_write": write,
     }
-    options, files = prometheus(fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, agent))
+    # The Alertmanager of another host gets nothing from an agent either.
+    monitoring = {"monitor1": {**MONITOR, **agent}, "monitor2": {"ansible_host": "10.0.0.8"}}
+    options, files = prometheus(fleet({"gpu1": GPU1}, monitoring))
     assert {"--agent", "--storage.agent.path=/prometheus/data-agent"} < {*options["command"]}
     assert not [flag for flag in options["command"] if flag.startswith("--storage.tsdb")]
     config = files["prometheus.yml"]
