@@ -13,7 +13,7 @@ SECTIONS = {section.splitlines()[0]: section for section in PAGE.read_text().spl
 
 
 def variables(engine: str, addresses: dict[str, str]) -> dict[str, Any]:
-    """The variables of a recipe, with secrets made up and with addresses of the test in place of those of the page."""
+    """The variables of a recipe, with secrets made up and addresses of the test instead of those of the page."""
     [block] = re.findall(r"```yaml\n(.*?)```", SECTIONS[engine], re.DOTALL)
     for address, own in addresses.items():
         assert address in block, address

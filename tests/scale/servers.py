@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,18 +23,26 @@ class Server:
         self._ready = url + ready
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
+        self._kept_port: socket.socket | None = None
 
     def start(self) -> None:
         """Start the program, and wait until it is ready."""
+        if self._kept_port:
+            self._kept_port.close()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         wait_until(self._is_ready, f"{' '.join(self._command[:2])} is not ready", 120)
 
     def stop(self) -> None:
-        """End the program as an administrator does."""
+        """End the program as an administrator does, and keep its port for a later start."""
         assert self._process
         self._process.terminate()
         self._process.wait(timeout=120)
+        # Nobody answers at a port that is bound alone. Another test would take a port that is free.
+        host, port = self.url.removeprefix("http://").split(":")
+        self._kept_port = socket.socket()
+        self._kept_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept_port.bind((host, int(port)))
 
     def kill(self) -> None:
         """End the program at once, as a loss of its machine does."""

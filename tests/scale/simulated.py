@@ -81,7 +81,7 @@ def fleet(hosts: Sequence[str]) -> Iterator[dict[str, Any]]:
         daemon_threads = True
 
         def handle_error(self, *_arguments: object) -> None:
-            """A scrape that Prometheus gives up is no error of the test."""
+            """Be silent: Prometheus gives up slow scrapes."""
 
     server = Server(("127.0.0.1", 0), Handler)
     address = f"127.0.0.1:{server.server_address[1]}"

@@ -1,5 +1,5 @@
-"""Remote write through an outage of the receiver: a real Prometheus with the role's configuration sends every sample to
-a real VictoriaMetrics, once VictoriaMetrics is back.
+"""Remote write through an outage of the receiver, a real VictoriaMetrics. A real Prometheus with the configuration of
+the role sends every sample once the receiver is back.
 
 An outage takes 30 minutes, or the seconds of REMOTE_WRITE_OUTAGE_SECONDS.
 """

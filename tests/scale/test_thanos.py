@@ -1,5 +1,6 @@
-"""Three real receivers of Thanos with three copies of each sample, of which one is killed under load: a real Prometheus
-with the recipe of docs/scale.md loses nothing, and the fleet dashboard reads the same through the querier.
+"""Three real receivers of Thanos with three copies of each sample. One is killed under load.
+
+A real Prometheus with the recipe of docs/scale.md loses nothing. The fleet dashboard is the same through the querier.
 """
 
 from __future__ import annotations
