@@ -1,5 +1,7 @@
-"""Measures what a fleet costs a real Prometheus with the role's configuration, alone and with remote write to a real
-VictoriaMetrics: CPU time, memory and disk for each host of eight GPUs, and whether all scrapes stay in the interval.
+"""Measures what a fleet of hosts of eight GPUs costs a real Prometheus with the role's configuration.
+
+Prometheus runs alone, and with remote write to a real VictoriaMetrics. The figures are CPU time, memory and disk for
+each host, and whether all scrapes stay in the interval.
 
 One process serves the hosts. Then both servers answer the queries of the fleet dashboard. Exits with 1 if scrapes were
 missed or a query is too slow.
@@ -12,6 +14,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -32,7 +35,7 @@ from bench.scale.servers import INTERVAL, Process, Site, prometheus, simulator, 
 WORK = ROOT / ".cache" / "bench" / "fleet"
 RESULTS = WORK.with_suffix(".json")
 BAR = 1.0
-# New series cost more than further samples of old ones.
+# New series cost more than further samples of series that exist.
 WARM_UP = 60
 PROMETHEUS, VICTORIA_METRICS, SIMULATOR = "Prometheus", "VictoriaMetrics", "simulator"
 HOSTS_ON_DISK = 1
@@ -209,6 +212,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=180, help="how long to measure each, after a minute")
     parser.add_argument("--runs", type=int, default=5, help="runs of each query after one to warm up; 0 for no queries")
     given = parser.parse_args()
+    # Servers end with the benchmark.
+    signal.signal(signal.SIGTERM, lambda *_received: sys.exit(1))
     steps: list[Step] = []
     answers: dict[str, list[panels.Answer]] = {}
     print(HEAD, flush=True)

@@ -31,6 +31,6 @@ def of_victoria_metrics(hosts: int, server: Process) -> float:
     put(samples(hosts, BEGIN, END, lambda _name: True), server.url)
     for action in ("force_flush", "force_merge"):
         requests.get(f"{server.url}/internal/{action}", timeout=600).raise_for_status()
-    wait_until(lambda: server.total("vm_active_force_merges") == 0, "VictoriaMetrics goes on to merge", 600)
+    wait_until(lambda: server.total("vm_active_force_merges") == 0, "VictoriaMetrics still merges", 600)
     size = server.total('vm_data_size_bytes{type="storage/') + server.total('vm_data_size_bytes{type="indexdb/')
     return size / server.total('vm_rows{type="storage/')

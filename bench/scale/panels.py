@@ -1,5 +1,6 @@
-"""The queries of the fleet dashboard over its default time range, on servers that get the hour before the present from
-here: the series that the dashboard asks for.
+"""The queries of the fleet dashboard over its default time range.
+
+The servers get the series that the dashboard asks for, of the hour before the run, from here.
 """
 
 from __future__ import annotations

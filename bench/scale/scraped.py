@@ -1,4 +1,4 @@
-"""What the Prometheus of the benchmark of a fleet says of its scrapes."""
+"""What the Prometheus of the benchmark of a fleet reports about its scrapes."""
 
 from __future__ import annotations
 

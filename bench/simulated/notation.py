@@ -1,7 +1,7 @@
 """The notation of the files beside this one: a series and how its value changes.
 
-The value is a number that stays; LOW..HIGH, which goes to and fro; +RATE, which grows by RATE a second; or now, which
-is the time. A value that changes has as many decimals as it has in the notation.
+The value is a number that stays, or LOW..HIGH, which goes to and fro. It may also be +RATE, which grows by RATE a
+second, or now, which is the time. A value that changes has as many decimals as it has in the notation.
 """
 
 from __future__ import annotations

@@ -8,13 +8,14 @@ from typing import TypedDict
 
 GIB = 1024**3
 _STEP = 256 * 1024**2
-# A host with 8 GPUs and 30 containers.
-SERIES_PER_HOST = 3100
+# A host with 8 GPUs, 30 containers and 128 CPUs, with what the rules record of it (bench/fleet.py).
+SERIES_PER_HOST = 3700
 # "About 3 kB" a series in memory (https://www.robustperception.io, on Prometheus 2), and as much for garbage and
 # queries.
 BYTES_PER_SERIES = 2 * 3000
-# "1-2 bytes per sample": https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects
-BYTES_PER_SAMPLE = 2
+# Of a block with its index (bench/fleet.py). cAdvisor's samples have irregular times, so they take more than the usual
+# "1-2 bytes": https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects
+BYTES_PER_SAMPLE = 3.1
 _LEAST_MEMORY = 4 * GIB
 # What Prometheus may take of the host's memory, and its data of a file system that images and logs share.
 _MEMORY_SHARE = 0.75

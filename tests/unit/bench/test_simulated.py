@@ -19,7 +19,7 @@ NOW = 1795999000
 SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:]\w*)(\{(?P<labels>[^{}]*)\})? (?P<value>-?[\d.]+)( (?P<time>\d+))?")
 # Fields that a Hopper GPU does not have: pages are retired up to Turing, NVLinks of Hopper count other errors.
 NOT_OF_HOPPER = re.compile("DCGM_FI_DEV_(RETIRED_.*|NVLINK_.*_COUNT_TOTAL)")
-# What the expressions ask for besides: other GPUs, exporter 4.9, profiling, and the use of GPUs by containers.
+# What the expressions also ask for: other GPUs, exporter 4.9, profiling, and the use of GPUs by containers.
 OTHERS = re.compile(
     "DCGM_FI_PROF_.*|DCGM_FI_DEV_RETIRED_PENDING|DCGM_EXP_XID_ERRORS_TOTAL|container_gpu_memory_used_bytes"
     "|DCGM_FI_DEV_.*_(RATIO|BYTES|HERTZ|JOULES_TOTAL|SECONDS_TOTAL|PER_SECOND)"

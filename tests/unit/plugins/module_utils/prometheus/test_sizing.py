@@ -14,7 +14,7 @@ def size(hosts, interval=5.0, retention=15 * DAY, memory=0, disk=0):
 
 @pytest.mark.parametrize(
     ("hosts", "memory"),
-    [(0, "4g"), (1, "4g"), (173, "4g"), (174, "8g"), (404, "8g"), (405, "16g"), (865, "16g"), (866, "32g")],
+    [(0, "4g"), (1, "4g"), (145, "4g"), (146, "8g"), (338, "8g"), (339, "16g"), (725, "16g"), (726, "32g")],
 )
 def test_memory_grows_with_the_hosts_in_large_steps(hosts, memory):
     assert size(hosts)["memory"] == memory
@@ -33,7 +33,7 @@ def test_a_host_with_too_little_memory_is_named_with_both_numbers():
     fitted = size(400, memory=8 * GIB)
     assert fitted["memory"] == "6g"
     assert fitted["memory_problem"].startswith(
-        "Prometheus needs about 7.9 GiB of memory for 400 hosts, and gets 6.0 GiB of the 8.0 GiB of this host."
+        "Prometheus needs about 9.3 GiB of memory for 400 hosts, and gets 6.0 GiB of the 8.0 GiB of this host."
     )
 
 
@@ -41,7 +41,7 @@ def test_a_host_with_too_little_memory_is_named_with_both_numbers():
     ("hosts", "interval", "retention", "disk", "limit"),
     [
         (2, 5.0, 15 * DAY, 100 * GIB, ""),
-        (40, 5.0, 15 * DAY, 100 * GIB, ""),
+        (23, 5.0, 15 * DAY, 100 * GIB, ""),
         (50, 5.0, 15 * DAY, 100 * GIB, "64GB"),
         (50, 15.0, 15 * DAY, 100 * GIB, ""),
         (50, 5.0, 5 * DAY, 100 * GIB, ""),
@@ -62,6 +62,6 @@ def test_a_file_system_that_changes_its_size_a_little_changes_nothing():
 def test_a_disk_that_is_too_small_is_named_with_the_days_that_it_holds():
     text = size(100, disk=100 * GIB)["retention_problem"]
     assert text.startswith(
-        "Prometheus writes about 10.0 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB."
-        " So it keeps about 6.4 days."
+        "Prometheus writes about 18.5 GiB a day for 100 hosts, and the disk of this host has 100.0 GiB."
+        " So it keeps about 3.5 days."
     )
