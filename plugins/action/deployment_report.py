@@ -46,6 +46,7 @@ class ActionModule(ActionBase):
             reached=variables["ansible_play_hosts"],
             groups=variables["groups"],
             fleet=variables["gpu_monitoring_fleet"]["hosts"],
+            scraped_by=variables["gpu_monitoring_fleet"]["scraped_by"],
             # Ansible puts the variables of a host together each time.
             variables_of=functools.cache(variables["hostvars"].raw_get),
             deploys_prometheus=deploys["prometheus"],

@@ -178,6 +178,17 @@ options:
         playbook C(mlops.gpu_monitoring.site) deploys on hosts of the other are a problem. Not checked by default.
     type: dict
     default: {}
+  query_datasource:
+    description: >-
+      The uid of Grafana's datasource that has the data of several Prometheus, such as V(victoria-metrics). It should
+      have data of O(query_hosts). Not checked if empty.
+    type: str
+    default: ""
+  query_hosts:
+    description: The hosts of which O(query_datasource) should have data.
+    type: list
+    elements: str
+    default: []
   data_since_file:
     description:
       - >-
@@ -251,7 +262,7 @@ problems:
       description: >-
         What was checked: V(prometheus), V(grafana), V(reachable), V(targets), V(age), V(gpus), V(containers),
         V(container_gpus), which is what GPUs containers have, V(clock), V(alerts), V(certificates), V(interval),
-        V(data), V(dashboards) or V(left), which is a service that was left behind.
+        V(data), V(dashboards), V(query) or V(left), which is a service that was left behind.
       type: str
       sample: gpus
     host: {description: The host; empty for a fault of no host., type: str, sample: gpu2}
@@ -324,6 +335,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import
     certificates,
     collect,
     collect_alerts,
+    query_place,
     table,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
@@ -364,6 +376,8 @@ ARGUMENTS = {
     "dashboards": {"type": "list", "elements": "dict", "default": []},
     "optional_panels": {"type": "list", "elements": "str", "default": []},
     "groups": {"type": "dict", "default": {}},
+    "query_datasource": {"type": "str", "default": ""},
+    "query_hosts": {"type": "list", "elements": "str", "default": []},
     "data_since_file": {"type": "path"},
     "certificate_days": {"type": "float", "default": 30},
 }
@@ -475,6 +489,9 @@ def look(params, wanted, sends_test_alert):
         except PrometheusError as error:
             measured = {"error": str(error)}
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))
+        if params["query_datasource"] and shown and not shown["error"]:
+            seen = query_place.look(graphs, params["query_datasource"])
+            told += query_place.problems(seen, params["query_datasource"], params["query_hosts"])
         verdict = decide(wanted, measured, shown)
         verdict = verdict._replace(problems=[*verdict.problems, *told])
         if not verdict.problems or time.monotonic() >= deadline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
@@ -33,6 +33,12 @@ class Run:
     # Whether the run deploys Prometheus, and what monitoring hosts outside of the run answered.
     deploys_prometheus: bool
     asked: Mapping[str, Mapping[str, Any]]
+    # The monitoring host that scrapes a host; empty if each monitoring host scrapes all.
+    scraped_by: Mapping[str, str] = field(default_factory=dict)
+
+    def scrapes(self, monitoring: str, host: str) -> bool:
+        """Whether the Prometheus of a monitoring host should have the targets of a host."""
+        return self.scraped_by.get(host, monitoring) == monitoring
 
     def look(self, host: str) -> Mapping[str, Any]:
         """The look at a host; empty if the run did not look."""
@@ -97,7 +103,7 @@ def _unknown_targets(run: Run) -> Iterator[str]:
             # The run has deployed these targets, or has reported that it could not.
             continue
         answer = run.asked.get(monitoring) or run.look(monitoring)
-        others = [host for host in without_problems if host != monitoring]
+        others = [host for host in without_problems if host != monitoring and run.scrapes(monitoring, host)]
         if "json_files" not in answer:
             reason = answer.get("msg", "the run did not look at the host")
             if others:
@@ -113,6 +119,16 @@ def _unknown_targets(run: Run) -> Iterator[str]:
             yield (
                 f"Prometheus on {monitoring} does not know {_listed(unknown)}, or knows another address or port."
                 f" Run the playbook site with --limit {monitoring}."
+            )
+        moved = [
+            host
+            for host in run.in_groups("gpu_hosts", "monitoring")
+            if not run.scrapes(monitoring, host) and any(targets.get(host) for targets in known.values())
+        ]
+        if moved:
+            yield (
+                f"Prometheus on {monitoring} still has targets on {_listed(moved)}, which another monitoring host"
+                f" scrapes now. Run the playbook site with --limit {monitoring}."
             )
 
 

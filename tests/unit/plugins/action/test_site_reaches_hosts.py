@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.template import Templar, trust_as_template
 
 NEW = ("--extra-vars", "tls_new_secrets=true")
 PLAYBOOKS = Path(__file__).resolve().parents[4] / "playbooks"
@@ -193,3 +195,18 @@ def test_proxies_that_a_new_engine_cannot_take_are_refused_before_it_is_installe
     )
     assert code == 0, output
     assert f"{problem}>" in output and (problem or "<>" in output)
+
+
+def test_replicas_do_not_restart_at_the_same_time():
+    [play] = [play for play in yaml.safe_load(SITE.read_text()) if play["name"].startswith("Deploy Alertmanager")]
+    [services] = [task for task in play["tasks"] if "block" in task]
+    [collected] = services["block"]
+    deploy = [*collected["always"], *yaml.safe_load((PROMETHEUS.with_name("grafana") / "tasks/main.yml").read_text())]
+    throttles = [task.get("throttle") for task in deploy if "mlops.gpu_monitoring.container_service" in task]
+    assert len(throttles) == 2
+    for throttle in throttles:
+        values = [
+            Templar(loader=None, variables={"gpu_monitoring_topology": topology}).template(trust_as_template(throttle))
+            for topology in ("replicas", "shards")
+        ]
+        assert values == [1, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.deployment_report import (
     Run,
@@ -146,3 +148,20 @@ def test_services_of_a_group_that_the_host_has_left_are_named():
         "gpu1: Containers of an earlier deployment still run: site-alertmanager, site-grafana, site-prometheus. "
     )
     assert "docker rm --force site-alertmanager site-grafana site-prometheus" in warning
+
+
+def test_with_shards_the_prometheus_that_scrapes_a_host_must_know_it():
+    scraped_by = {"gpu1": "monitor1", "gpu2": "monitor2", "monitor1": "monitor2"}
+    limited = dataclasses.replace(run(["gpu1", "gpu2"], asked=files()), scraped_by=scraped_by)
+    [warning] = warnings(limited)
+    assert warning.startswith("Prometheus on monitor1 does not know gpu1, or knows another address or port.")
+    assert warnings(dataclasses.replace(limited, asked={"monitor1": files("gpu1")})) == []
+
+
+def test_with_shards_a_prometheus_that_still_scrapes_a_host_of_another_one_is_named():
+    scraped_by = {"gpu1": "monitor1", "gpu2": "monitor2", "monitor1": "monitor2"}
+    limited = dataclasses.replace(run(["gpu1"], asked=files("gpu1", "gpu2")), scraped_by=scraped_by)
+    assert warnings(limited) == [
+        "Prometheus on monitor1 still has targets on gpu2, which another monitoring host scrapes now."
+        " Run the playbook site with --limit monitor1."
+    ]
