@@ -236,6 +236,7 @@ OF_TARGETS = (
     Fault("host down", ("HostDown",), {**_DOWN, **_ALL_OF_GPU}, {"host": "gpu1"}, 17),
     Fault("host no longer in the inventory", ("TargetLost",), dict.fromkeys(_MEASURED, _GONE), {"host": "gpu1"}, 6),
     Fault("target no longer in the files", ("TargetLost",), {"up": _GONE, **_ALL_OF_GPU}, {"job": "nvidia-gpu"}, 6),
+    Fault("VictoriaMetrics down", ("VictoriaMetricsDown",), _DOWN, {"job": "victoria-metrics"}, 6),
     Fault(
         "Alertmanager down",
         ("AlertmanagerDown",),
@@ -394,6 +395,7 @@ OF_OTHERS = (
         40,
         (series("up", {"job": "node", "host": "monitor2", "instance": "m"}, (1, 0, BEGIN), (0, 0, 600)),),
     ),
+    _own("VictoriaMetrics without space", "VictoriaMetricsReadOnly", "vm_storage_is_read_only", _now(1)),
     _own("Alertmanager refuses", "AlertmanagerConfigRefused", "alertmanager_config_last_reload_successful", _now(0)),
     _own("Alertmanager cannot send", "AlertmanagerNotSending", "alertmanager_notifications_failed_total", _now(1, 1)),
 )

@@ -102,6 +102,7 @@ ALERTMANAGER: dict[str, tuple[float, float]] = {
     "alertmanager_cluster_members": (2, 0),
     'alertmanager_notifications_failed_total{integration="email",receiver_name="oncall",reason="other"}': (0, 0),
 }
+VICTORIA_METRICS: dict[str, tuple[float, float]] = {"vm_storage_is_read_only": (0, 0)}
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ def healthy(samples: int) -> list[Series]:
             ("node", "monitor1", {}),
             ("prometheus", "monitor1", {}),
             ("alertmanager", "monitor1", {}),
+            ("victoria-metrics", "monitor1", {}),
         )
     ]
     for gpu in (0, 1):
@@ -187,6 +189,7 @@ def healthy(samples: int) -> list[Series]:
         ("node", "gpu1", MACHINE),
         ("prometheus", "monitor1", PROMETHEUS),
         ("alertmanager", "monitor1", ALERTMANAGER),
+        ("victoria-metrics", "monitor1", VICTORIA_METRICS),
     ):
         labels = {"job": job, "host": host, "instance": f"{host}:{job}"}
         fleet_series += [series(key, labels, (start, step, samples)) for key, (start, step) in metrics.items()]
