@@ -55,6 +55,7 @@ class Service:
 SERVICES = (
     Service("prometheus", "prometheus", "prometheus_version", "real, from its Go module; without its web page"),
     Service("alertmanager", "alertmanager", "alertmanager_version", "real, from its Go module; without its web page"),
+    Service("victoria_metrics", "victoria_metrics", "victoria_metrics_version", "real, from Debian"),
     Service("node_exporter", "node_exporter", "node_exporter_version", "real, from Debian"),
     Service("cadvisor", "cadvisor", "cadvisor_version", "the real library with a main of the lab"),
     Service("nginx", "nginx", "cadvisor_proxy_version", "real, from Debian"),
