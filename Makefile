@@ -113,7 +113,7 @@ test: forget-parts tools ## Run lint, sanity, molecule and all tests, and check 
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
-test-all: SCENARIOS += variables alerts remove offline
+test-all: SCENARIOS += variables alerts remove offline replicas
 test-all: test $(BENCHMARKS) ## Run `test`, the longer tests and the benchmarks
 
 ##@ Measure

@@ -19,11 +19,13 @@ LABS = {"demo": 10, "molecule": 20, "bench": 30, "peer": 40}
 HOSTS = ("monitor1", "gpu1", "gpu2")
 # The image of each host: gpu2's engine reads CDI specifications by itself.
 IMAGES = {"monitor1": "host", "gpu1": "host", "gpu2": "host_cdi"}
-# Additional hosts of some tests, one without a GPU and one with.
+# Additional hosts of some tests: one without a GPU, one with, and a second one that monitors.
 SPARE = "spare1"
 GPU_SPARE = "gpu3"
+SECOND_MONITOR = "monitor2"
 # Hosts of older Debian releases: Docker 20.10, with Python 3.11 and a GPU, and with Python 3.9 and none.
 RELEASES = {"debian12": "bookworm", "debian11": "bullseye"}
+ADDITIONAL = (SPARE, GPU_SPARE, *RELEASES, SECOND_MONITOR)
 ISOLATION = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "host", "--stop-signal", "SIGRTMIN+3"),
     *(
@@ -61,7 +63,7 @@ def container(lab: str, host: str) -> str:
 
 def address(lab: str, host: str) -> str:
     """A host's IP address, the same after a restart."""
-    return f"10.213.77.{LABS[lab] + (*HOSTS, SPARE, GPU_SPARE, *RELEASES).index(host)}"
+    return f"10.213.77.{LABS[lab] + (*HOSTS, *ADDITIONAL).index(host)}"
 
 
 def up(lab: str, built: dict[str, str], variables: dict[str, str]) -> dict[str, str]:
@@ -173,6 +175,6 @@ def remove(lab: str, host: str) -> None:
 
 def down(lab: str) -> None:
     """Remove the hosts with their data."""
-    for host in (*HOSTS, SPARE, GPU_SPARE, *RELEASES):
+    for host in (*HOSTS, *ADDITIONAL):
         remove(lab, host)
     shutil.rmtree(folder(lab), ignore_errors=True)
