@@ -52,6 +52,16 @@ def test_a_replica_scrapes_all_hosts(tmp_path):
     assert "rules/elsewhere.yml" not in files
 
 
+def test_rules_name_the_monitoring_hosts_in_one_order(tmp_path):
+    monitoring = {f"monitor{number}": {"ansible_host": f"10.0.1.{number}"} for number in range(8, 0, -1)}
+    inventory = fleet(GPU_HOSTS, monitoring, {"grafana_root_url": "https://grafana.example.com"})
+    files = service("prometheus", "prometheus", inventory, "monitor1", tmp_path)["files"]
+    [alerts] = [yaml.safe_load(file["content"]) for file in files if file["path"].endswith("alerts-gpu.yml")]
+    rules = [rule for group in alerts["groups"] for rule in group["rules"] if "alert" in rule]
+    links = {rule["annotations"]["dashboard_url"] for rule in rules}
+    assert links and all(f"^(?:{'|'.join(sorted(monitoring))})$" in link for link in links)
+
+
 def test_labels_of_the_site_win(tmp_path):
     labels = {"site": "berlin", "prometheus_replica": "a"}
     files = files_of("monitor1", {"prometheus_external_labels": labels}, tmp_path)
