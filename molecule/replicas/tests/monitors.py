@@ -33,6 +33,13 @@ class Monitor:
         """The addresses of the cluster's members that its Alertmanager sees, itself included."""
         return sorted(peer["address"] for peer in self.alertmanager.get("status")["cluster"].get("peers", []))
 
+    def shared_notifications(self) -> float:
+        """How many notifications of the other Alertmanager its own was told of."""
+        name = "alertmanager_nflog_gossip_messages_propagated_total "
+        return next(
+            float(line.split()[-1]) for line in self.alertmanager.metrics().splitlines() if line.startswith(name)
+        )
+
     def samples(self, series: str, seconds: int) -> list[float]:
         """When the only series that matches was scraped in the last seconds."""
         [found] = self.prometheus.query(f"{series}[{seconds}s]")
