@@ -133,7 +133,7 @@ def simulator(given: Site, folder: Path) -> Iterator[Process]:
     """The simulated hosts."""
     ports = [f"{job}={port}" for job, port in given.ports.items()]
     command = [sys.executable, "-m", "bench.simulated", "--hosts", str(given.hosts), "--ports", *ports]
-    first = served(next(iter(addresses(1).values())))
+    first = served(list(addresses(1).values())[0])
     os.environ["PYTHONPATH"] = str(ROOT)
     with _running(command, folder / "simulator", f"http://{first}:{given.ports['node']}", "/metrics") as process:
         yield process

@@ -15,11 +15,12 @@ def prometheus_targets(
     container: str,
     container_port: int,
     without: Collection[str] = (),
+    own_instance: bool = False,
 ) -> list[TargetGroup]:
     """Target groups for Prometheus' file_sd_config, one for each host that has the exporter; `hosts` are those of
     `gpu_monitoring_fleet`.
     """
-    return of_exporter(exporter, hosts, monitoring_host, container, container_port, without)
+    return of_exporter(exporter, hosts, monitoring_host, container, container_port, without, own_instance)
 
 
 class FilterModule:

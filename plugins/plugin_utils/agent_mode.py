@@ -36,7 +36,7 @@ def problems(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[s
             yield name, (f"{reason} (prometheus_agent_mode)", "Remove it")
     for flag in variables.get(host, "prometheus_flags_extra") or []:
         if str(flag).removeprefix("--").removeprefix("no-").startswith(_SERVER_FLAGS):
-            problem = f"{str(flag).partition('=')[0]} is no flag of an agent (prometheus_agent_mode)"
+            problem = f"{str(flag).partition('=')[0]} is not a flag of an agent (prometheus_agent_mode)"
             yield "prometheus_flags_extra", (problem, "Remove it")
     if variables.is_true(host, "prometheus_alerts_enabled"):
         fix = "Set it to false, and evaluate alerts where the samples go"

@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 CONTAINER = "victoria-metrics"
 # Versions before do not see what newer ones wrote.
 _OLDEST = "1.133"
-_SECRET_FLAG = re.compile(r"--(?P<name>[^=]*(?:AuthKey|[pP]assword|[sS]ecret|[tT]oken|license))=(?!file://)")
+_SECRET_FLAG = re.compile(r"--(?P<name>[^=]*(?:authkey|password|secret|token|license))=(?!file://)", re.IGNORECASE)
 
 
 class Instance(TypedDict):

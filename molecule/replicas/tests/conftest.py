@@ -16,7 +16,7 @@ from tests.lab.services import GATEWAY
 from tests.stack import INVENTORY, LAB_NAME, ROOT, Run, run_playbook, wait_until
 from tests.webhooks import Notification, webhook
 
-# A host that is down is told within the tests. A notification has one alert and comes soon.
+# HostDown fires within the tests. A notification has one alert and comes soon.
 NOTIFYING = {
     "alertmanager_receivers": [{"name": "test", "webhook": {"url_file": "secrets/webhook"}}],
     "alertmanager_route": {

@@ -32,16 +32,22 @@ def of_exporter(
     container: str,
     container_port: int,
     without: Collection[str] = (),
+    own_instance: bool = False,
 ) -> list[TargetGroup]:
     """One target group for each host that has the exporter, with the label `host` and the host's own labels.
 
     The monitoring host itself is reached as `container:container_port`, over the Docker network that they share. Hosts
-    in `without` get a group without targets: they are known not to have what the exporter measures.
+    in `without` get a group without targets: they are known not to have what the exporter measures. With
+    `own_instance`, the monitoring host's own target has the label `instance` that it has on other monitoring hosts.
     """
     groups: list[TargetGroup] = []
     for host, facts in hosts.items():
         if exporter in facts["exporters"]:
-            here = f"{container}:{container_port}"
-            target = here if host == monitoring_host else with_port(facts["address"], facts["exporters"][exporter])
-            groups.append({"targets": [] if host in without else [target], "labels": {**facts["labels"], "host": host}})
+            address = with_port(facts["address"], facts["exporters"][exporter])
+            is_own = host == monitoring_host
+            target = f"{container}:{container_port}" if is_own else address
+            labels = {**facts["labels"], "host": host}
+            if is_own and own_instance:
+                labels["instance"] = address
+            groups.append({"targets": [] if host in without else [target], "labels": labels})
     return groups

@@ -25,8 +25,8 @@ PAIR = {
 def store(tmp_path):
     """The options of the container on monitor1."""
 
-    def render(monitoring=ONE, **variables):
-        inventory = fleet({"gpu1": GPU1}, monitoring, variables)
+    def render(monitoring=None, **variables):
+        inventory = fleet({"gpu1": GPU1}, monitoring or ONE, variables)
         return service("victoria_metrics", "victoria-metrics", inventory, "monitor1", tmp_path)
 
     return render

@@ -34,6 +34,14 @@ def test_labels_of_the_host_are_those_of_its_target():
     assert group["labels"] == {"host": "gpu1", "team": "vision"}
 
 
+def test_the_own_target_has_the_instance_that_other_monitoring_hosts_give_it():
+    def instances(monitoring_host):
+        made = prometheus_targets(HOSTS, "dcgm_exporter", monitoring_host, "dcgm-exporter", 9400, own_instance=True)
+        return {group["labels"]["host"]: group["labels"].get("instance", *group["targets"]) for group in made}
+
+    assert instances("both") == instances("monitor1")
+
+
 class HostVars:
     """A stand-in for Ansible's hostvars: what the run found on hosts."""
 

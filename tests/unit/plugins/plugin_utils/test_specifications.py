@@ -575,7 +575,7 @@ AGENT = {
         ("prometheus_alertmanagers", [{"static_configs": []}], "an agent evaluates no rules and sends no alerts ("),
         ("prometheus_remote_read", [{"url": "https://example.com"}], "an agent answers no queries ("),
         ("prometheus_retention_time", "31d", "an agent has no database (prometheus_agent_mode). Remove it."),
-        ("prometheus_flags_extra", ["--query.timeout=1m"], "--query.timeout is no flag of an agent ("),
+        ("prometheus_flags_extra", ["--query.timeout=1m"], "--query.timeout is not a flag of an agent ("),
         ("prometheus_alerts_enabled", True, "an agent evaluates no rules and sends no alerts (prometheus_agent_mode)."),
         ("alertmanager_enabled", True, "no Prometheus would send alerts to this Alertmanager (prometheus_agent_mode)."),
         ("prometheus_remote_write", [], "the list is empty, and the fleet has no VictoriaMetrics. An agent keeps no"),
