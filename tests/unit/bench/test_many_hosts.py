@@ -9,7 +9,7 @@ from bench import many_hosts
 
 def done(**values):
     return many_hosts.Run(
-        **{"checks": 1.0, "wall": 2.0, "cpu": 10.0, "hosts": 10, "changed": 0, "output": "", **values}
+        **{"checks": 1.0, "wall": 2.0, "cpu": 10.0, "memory": 100, "hosts": 10, "changed": 0, "output": "", **values}
     )
 
 

@@ -36,10 +36,9 @@ def playbook(tmp_path):
     }
 
     def run(source, *arguments, variables=None, gpu_hosts=2):
-        children["gpu_hosts"]["hosts"] = {
-            f"gpu{number}": {"ansible_host": f"10.0.0.{number if number < 9 else number + 1}"}
-            for number in range(1, gpu_hosts + 1)
-        }
+        for number in range(1, gpu_hosts + 1):
+            address = f"10.0.0.{number if number < 9 else number + 1}"
+            children["gpu_hosts"]["hosts"].setdefault(f"gpu{number}", {"ansible_host": address})
         for members in (hosts, *(group["hosts"] for group in children.values())):
             for host in members:
                 members[host].update((variables or {}).get(host, {}))

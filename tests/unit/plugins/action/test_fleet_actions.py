@@ -219,9 +219,13 @@ def test_a_first_run_looks_for_an_earlier_deployment_without_a_warning(playbook,
     ]
     # The modules read the files of this machine.
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
-    found = {"config_dirs": folders, "missing": ["ca.key"]}
+    given = {
+        "gpu_monitoring_inspect_timeout": "5m",
+        "tls_secrets": {"config_dirs": folders, "missing": ["ca.key"]},
+        "tls_secrets_dir": str(tmp_path),
+    }
     code, output = playbook(
-        [{"hosts": "monitoring", "tasks": tasks, "vars": {"tls_secrets": found, "tls_secrets_dir": str(tmp_path)}}],
+        [{"hosts": "monitoring", "tasks": tasks, "vars": given}],
         variables=dict.fromkeys(folders, local),
     )
     assert "is not a directory" not in output and "Skipped" not in output
@@ -234,7 +238,7 @@ def test_a_first_run_looks_for_an_earlier_deployment_without_a_warning(playbook,
 def test_a_removal_says_that_the_data_stays(playbook):
     code, output = playbook(SITE.with_name("remove.yml"), "--skip-tags=nvidia_container_toolkit")
     assert code == 0, output
-    assert output.count("The volumes of Prometheus, Alertmanager and Grafana stay.") == 1
+    assert output.count("The volumes of Prometheus, VictoriaMetrics, Alertmanager and Grafana stay.") == 1
     code, output = playbook(
         SITE.with_name("remove.yml"), "--skip-tags=nvidia_container_toolkit", "-e", "gpu_monitoring_remove_data=true"
     )
