@@ -479,7 +479,7 @@ def look(params, wanted, sends_test_alert):
     uids = uids_of(params["dashboards"])
     deadline = time.monotonic() + params["wait"]
     while True:
-        told = []
+        told, unseen = [], []
         try:
             if params["prometheus_agent"]:
                 measured = collect.from_agent(metrics)
@@ -491,9 +491,9 @@ def look(params, wanted, sends_test_alert):
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))
         if params["query_datasource"] and shown and not shown["error"]:
             seen = query_place.look(graphs, params["query_datasource"])
-            told += query_place.problems(seen, params["query_datasource"], params["query_hosts"])
+            unseen = query_place.problems(seen, params["query_datasource"], params["query_hosts"])
         verdict = decide(wanted, measured, shown)
-        verdict = verdict._replace(problems=[*verdict.problems, *told])
+        verdict = verdict._replace(problems=[*verdict.problems, *told, *unseen])
         if not verdict.problems or time.monotonic() >= deadline:
             if sends_test_alert and not told and "error" not in measured:
                 verdict = with_test_alert(params, notifier, verdict)

@@ -35,8 +35,9 @@ class Member(TypedDict):
 def hosts_of(variables: HostVariables) -> list[str]:
     """The hosts whose Alertmanagers all Prometheus of the site use; none if a single host monitors."""
     monitoring = variables.in_groups("monitoring")
-    enabled = [host for host in monitoring if variables.is_true(host, "alertmanager_enabled")]
-    return enabled if len(monitoring) > 1 else []
+    if len(monitoring) < 2:
+        return []
+    return [host for host in monitoring if variables.is_true(host, "alertmanager_enabled")]
 
 
 def members(variables: HostVariables, addresses: Mapping[str, str]) -> list[Member]:

@@ -15,14 +15,14 @@ from collections.abc import Iterable, Sequence
 
 def divide(hosts: Iterable[str], monitoring: Sequence[str]) -> dict[str, str]:
     """The monitoring host of each host, by inventory names alone."""
-    watchers = watchers_of(monitoring)
-    return {host: watchers[host] if host in watchers else _heaviest(host, monitoring) for host in hosts}
+    neighbours = neighbours_of(monitoring)
+    return {host: neighbours[host] if host in neighbours else _heaviest(host, monitoring) for host in hosts}
 
 
-def watchers_of(monitoring: Sequence[str]) -> dict[str, str]:
-    """For each monitoring host another one, which notices that it is down: the next in the order of their names.
+def neighbours_of(monitoring: Sequence[str]) -> dict[str, str]:
+    """For each monitoring host the one that scrapes it, and notices that it is down: the next in the order of names.
 
-    A ring, since two hosts that watch each other could be down together, and nobody would notice.
+    From three hosts on, no two of them scrape each other. If both were down, no other host would notice.
     """
     ring = sorted(monitoring)
     return dict(zip(ring, [*ring[1:], *ring[:1]]))

@@ -11,7 +11,11 @@ from typing import Any, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import flags, image_versions
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables, VariableError
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import (
+    HostVariables,
+    VariableError,
+    port_of,
+)
 
 # The name in the certificate of a host, and on the Docker network of its services.
 CONTAINER = "victoria-metrics"
@@ -45,7 +49,7 @@ def instances(variables: HostVariables, addresses: Mapping[str, str], tls: bool)
 
 def _reached(variables: HostVariables, host: str, address: str, hosts: Sequence[str]) -> str:
     """The address and port at which the other monitoring hosts reach the VictoriaMetrics of a host."""
-    port = int(variables.get(host, "victoria_metrics_port"))
+    port = port_of(variables, host, "victoria_metrics_port")
     if variables.is_set(host, "victoria_metrics_address"):
         given = str(variables.get(host, "victoria_metrics_address"))
         try:

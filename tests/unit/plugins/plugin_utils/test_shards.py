@@ -69,18 +69,18 @@ def test_the_order_of_the_inventory_does_not_matter():
 
 
 @pytest.mark.parametrize(
-    ("count", "watchers"),
+    ("count", "neighbours"),
     [
         (1, {"monitor1": "monitor1"}),
         (2, {"monitor1": "monitor2", "monitor2": "monitor1"}),
         (3, {"monitor1": "monitor2", "monitor2": "monitor3", "monitor3": "monitor1"}),
     ],
 )
-def test_a_monitoring_host_is_scraped_by_another_one(count, watchers):
+def test_a_monitoring_host_is_scraped_by_another_one(count, neighbours):
     monitoring = monitors("monitor{}", count)
-    assert shards.watchers_of(monitoring) == watchers
+    assert shards.neighbours_of(monitoring) == neighbours
     # Also if the host has GPUs.
-    assert shards.divide([*monitoring, "gpu1"], monitoring).items() >= watchers.items()
+    assert shards.divide([*monitoring, "gpu1"], monitoring).items() >= neighbours.items()
 
 
 def test_the_division_is_that_of_earlier_versions():
