@@ -215,6 +215,20 @@ def test_a_summary_names_host_gpu_and_model(test_rules):
     test_rules([{**case("told", fault.applied(healthy(fault.samples()))), "alert_rule_test": [told]}])
 
 
+@pytest.mark.parametrize("has_cluster", [False, True])
+def test_one_of_two_alertmanagers_counts_if_they_form_no_cluster(test_rules, has_cluster):
+    labels = {"job": "prometheus", "host": "monitor1", "instance": "127.0.0.1:9090"}
+    found = [
+        series("prometheus_notifications_alertmanagers_discovered", labels, (2, 0, 300)),
+        series("prometheus_notifications_errors_total", {**labels, "alertmanager": "central"}, (0, 1, 300)),
+        series("prometheus_notifications_errors_total", {**labels, "alertmanager": "own"}, (0, 0, 300)),
+    ]
+    if has_cluster:
+        found += [series("host:alertmanager:expected", {"host": f"monitor{n}"}, (1, 0, 300)) for n in (1, 2)]
+    firing = 'group by (host) (ALERTS{alertstate="firing",alertname="PrometheusNotSending"})'
+    test_rules([case("sent", found, expectation(firing, 300, *([] if has_cluster else ['host="monitor1"'])))])
+
+
 def test_failed_notifications_raise_one_alert_for_each_receiver(test_rules):
     """Alertmanager counts each reason alone, and names the receiver if the role deployed it."""
     labels = {"job": "alertmanager", "host": "monitor1", "integration": "email"}

@@ -83,7 +83,7 @@ def test_alerts_of_shared_file_systems_are_the_same_from_each_shard(divided):
         dropped = files["prometheus.yml"]["alerting"]["alert_relabel_configs"][-1]
         assert dropped == {
             "source_labels": ["alertname"],
-            "regex": "SharedDisk.+",
+            "regex": "SharedDisk.+|VictoriaMetrics.+",
             "target_label": "prometheus_shard",
             "replacement": "",
         }
