@@ -108,7 +108,7 @@ def test_each_prometheus_writes_to_it_and_reads_its_state(prometheus, host, addr
         {
             "name": "victoria-metrics-monitor1",
             "url": f"https://{address}/api/v1/write",
-            "tls_config": {"ca_file": "web/ca.crt"},
+            "tls_config": {"ca_file": "web/ca.crt", "server_name": "victoria-metrics"},
             "basic_auth": {"username": "prometheus", "password_file": "web/password"},
             "write_relabel_configs": [{"action": "labeldrop", "regex": "prometheus_replica"}],
         }
@@ -149,6 +149,7 @@ def test_grafana_and_its_dashboards_ask_it_first(grafana, host, url):
     assert sources["victoria-metrics"]["url"] == url
     assert {uid for uid, source in sources.items() if source.get("is_default")} == {"victoria-metrics"}
     assert sources["prometheus"]["url"] == "https://prometheus:9090"
+    assert sources["victoria-metrics"]["json_data"]["serverName"] == "victoria-metrics"
     assert sources["victoria-metrics"]["secure_json_data"]["basicAuthPassword"] == "a password of Prometheus"
     assert {dashboard["datasource_uid"] for dashboard in declared["dashboards"]} == {"victoria-metrics"}
 
