@@ -32,6 +32,8 @@ NOTIFYING = {
 @pytest.fixture(scope="session")
 def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The lab's inventory with a second monitoring host, which is removed at the end."""
+    # A run that was aborted may have left one with its data.
+    hosts.remove(LAB_NAME, SECOND)
     start(SECOND)
     complete = yaml.safe_load(INVENTORY.read_text())
     complete["all"]["children"]["monitoring"]["hosts"][SECOND] = {"ansible_host": hosts.address(LAB_NAME, SECOND)}

@@ -40,6 +40,16 @@ class Monitor:
             float(line.split()[-1]) for line in self.alertmanager.metrics().splitlines() if line.startswith(name)
         )
 
+    def on_the_way(self, **labels: str) -> str:
+        """What its servers know of an alert, and how they send alerts, for the message of a failure."""
+        known = [
+            *self.alertmanager.alerts(**labels),
+            *self.prometheus.query('{__name__=~"prometheus_notifications_(sent|errors|dropped)_total"}'),
+        ]
+        metrics = ("alertmanager_notifications_failed_total", "alertmanager_notifications_total", "alertmanager_peer")
+        lines = [line for line in self.alertmanager.metrics().splitlines() if line.startswith(metrics)]
+        return "\n".join([*map(str, known), *(line for line in lines if not line.endswith(" 0"))])
+
     def samples(self, series: str, seconds: int) -> list[float]:
         """When the only series that matches was scraped in the last seconds."""
         [found] = self.prometheus.query(f"{series}[{seconds}s]")

@@ -142,7 +142,11 @@ def test_a_killed_host_costs_no_alert_and_no_data_and_rejoins_without_a_hand(fir
         with killed("monitor1"):
             dead = time.time()
             with row_remap_failed("gpu2") as late:
-                wait_until(lambda: told("firing", **late), "the alert after the kill", 120)
+                matchers = ",".join(f'{name}="{value}"' for name, value in late.items())
+                firing = f'ALERTS{{alertstate="firing",{matchers}}}'
+                wait_until(lambda: second.prometheus.query(firing), "the alert fires after the kill")
+                wait_until(lambda: second.alertmanager.alerts(**late), "the Alertmanager has the alert")
+                wait_until(lambda: told("firing", **late), lambda: f"not sent:\n{second.on_the_way(**late)}", 120)
                 wait_until(lambda: told("firing", alertname="HostDown", host="monitor1"), "HostDown", 180)
                 wait_until(lambda: len(second.peers()) == 1, "the cluster of one")
                 assert len(told("firing", **early)) == before + 1, "it was sent again"
