@@ -73,10 +73,13 @@ class Process:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path, url: str, ready: str) -> Iterator[Process]:
+def _running(command: list[str], folder: Path, url: str, ready: str, **environment: str) -> Iterator[Process]:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as started:
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment}) as started,
+    ):
         try:
 
             def answers() -> bool:
@@ -134,8 +137,8 @@ def simulator(given: Site, folder: Path) -> Iterator[Process]:
     ports = [f"{job}={port}" for job, port in given.ports.items()]
     command = [sys.executable, "-m", "bench.simulated", "--hosts", str(given.hosts), "--ports", *ports]
     first = served(list(addresses(1).values())[0])
-    os.environ["PYTHONPATH"] = str(ROOT)
-    with _running(command, folder / "simulator", f"http://{first}:{given.ports['node']}", "/metrics") as process:
+    url = f"http://{first}:{given.ports['node']}"
+    with _running(command, folder / "simulator", url, "/metrics", PYTHONPATH=str(ROOT)) as process:
         yield process
 
 

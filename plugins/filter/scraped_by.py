@@ -9,9 +9,8 @@ from typing import Any, Callable
 def scraped_by(fleet: Mapping[str, Any], monitoring_host: str) -> Mapping[str, Any]:
     """The hosts of the fleet that a monitoring host scrapes; `fleet` is `gpu_monitoring_fleet`."""
     hosts: Mapping[str, Any] = fleet["hosts"]
+    # Without shards, no host has an owner.
     owners = fleet["scraped_by"]
-    if not owners:
-        return hosts
     return {host: facts for host, facts in hosts.items() if owners.get(host, monitoring_host) == monitoring_host}
 
 

@@ -13,6 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
     HostVariables,
     VariableError,
     port_of,
+    tls_switch,
 )
 
 # What decides who is notified of an alert. Any member may send the notification.
@@ -55,7 +56,8 @@ def clustered(alertmanagers: Sequence[Member]) -> list[str]:
 def check(variables: HostVariables, host: str) -> None:
     """Raises VariableError if the Alertmanager of a host cannot be a member of the cluster of the monitoring hosts."""
     hosts = hosts_of(variables)
-    if len(hosts) < 2 or host not in hosts or not speaks_tls(variables, host):
+    # Several hosts speak TLS unless a variable says otherwise.
+    if len(hosts) < 2 or host not in hosts or tls_switch(variables, host) is False:
         return
     other = next(name for name in hosts if name != host)
     _check_address(variables, host, other)
@@ -64,14 +66,6 @@ def check(variables: HostVariables, host: str) -> None:
         if value != expected:
             problem = f"it is not the same as on {first}, and the Alertmanagers of {', '.join(hosts)} form a cluster"
             raise VariableError(name, host, problem, "Set it for the group monitoring")
-
-
-def speaks_tls(variables: HostVariables, host: str) -> bool:
-    """Whether a host of several speaks TLS, as it does unless a variable says otherwise."""
-    for name in ("tls_enabled", "gpu_monitoring_tls"):
-        if variables.is_set(host, name):
-            return variables.is_true(host, name)
-    return True
 
 
 def _member(variables: HostVariables, host: str, address: str) -> Member:

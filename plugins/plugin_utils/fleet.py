@@ -20,6 +20,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
     HostVariables,
     VariableError,
     port_of,
+    tls_switch,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.model_servers import target_groups
 
@@ -90,13 +91,13 @@ def evaluate(variables: HostVariables, others: Sequence[str] = ()) -> Fleet:
     for host in dict.fromkeys([*evaluated, *variables.in_groups("all")]):
         needed = needs_all or host in variables.play_hosts
         if not needed and host not in monitoring and addresses.needs_resolver(host):
-            switches.update({host: _switch(variables, host)} if host in evaluated else {})
+            switches.update({host: tls_switch(variables, host)} if host in evaluated else {})
             continue
         try:
             model_servers = variables.get(host, "model_servers") or []
             labels = _labels(variables, host) if host in evaluated or model_servers else {}
             if host in evaluated:
-                switches[host] = _switch(variables, host)
+                switches[host] = tls_switch(variables, host)
                 facts[host] = {
                     "address": addresses.of(host),
                     "labels": labels,
@@ -138,14 +139,6 @@ def _labels(variables: HostVariables, host: str) -> dict[str, str]:
     if problem:
         raise VariableError("gpu_monitoring_labels", host, *problem)
     return {str(name): str(value) for name, value in labels.items()}
-
-
-def _switch(variables: HostVariables, host: str) -> bool | None:
-    """Whether a host must speak TLS; None if no variable decides."""
-    for name in ("tls_enabled", "gpu_monitoring_tls"):
-        if variables.is_set(host, name):
-            return variables.is_true(host, name)
-    return None
 
 
 def _tls(switches: dict[str, bool | None], default: bool) -> bool:

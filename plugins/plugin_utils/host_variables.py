@@ -169,6 +169,14 @@ class HostVariables:
         return known
 
 
+def tls_switch(variables: HostVariables, host: str) -> bool | None:
+    """Whether a host must speak TLS; None if no variable decides."""
+    for name in ("tls_enabled", "gpu_monitoring_tls"):
+        if variables.is_set(host, name):
+            return variables.is_true(host, name)
+    return None
+
+
 def port_of(variables: HostVariables, host: str, name: str) -> int:
     """The value of a variable with a port. Raises VariableError for a value that is not a port."""
     value = variables.get(host, name)
