@@ -7,12 +7,15 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 # Material for MkDocs warns of MkDocs 2 at each build.
 export NO_MKDOCS_2_WARNING := 1
 export TEST_PARTS := $(CURDIR)/.cache/test-parts
+TEST_LOG := .cache/tests.log
 PART := python tests/tools/parts.py run
 # One process of tests per processor. Tests that change the same parts of this machine share a process.
 PYTEST := python -m pytest --numprocesses=auto
 LINK := .cache/collections/ansible_collections/mlops/gpu_monitoring
 # Scenarios with tests that guard a promise of the README; `make test-all` runs the others too.
 SCENARIOS := default roles security toolkit verify
+# Sanity tests whose place `make lint` takes: ruff, mypy and yamllint. They are half of the time of `make sanity`.
+SANITY_OF_LINT := pep8 pylint yamllint
 BENCHMARKS := $(addprefix bench-,grafana rerun hosts overhead collector freshness alerts backup queries rules fleet)
 DEMO := ansible-playbook -i .lab/demo/inventory.yml
 
@@ -88,12 +91,12 @@ external-links: site ## Ask other servers for the pages that the documentation l
 
 .PHONY: sanity
 sanity: tools ## Run ansible-test sanity
-	$(PART) checks/sanity tests/tools/sanity.sh
+	$(PART) checks/sanity tests/tools/sanity.sh $(addprefix --skip-test=,$(SANITY_SKIPPED))
 
 .PHONY: molecule
 molecule: tools ## Test the stack on three emulated hosts: make molecule SCENARIOS="toolkit verify"
 	molecule destroy
-	$(PART) molecule molecule test $(addprefix --scenario-name=,$(SCENARIOS))
+	$(PART) tests/molecule molecule test $(addprefix --scenario-name=,$(SCENARIOS))
 
 .PHONY: services
 services: tools ## Test the services, rules and dashboards on a Docker engine
@@ -104,15 +107,22 @@ services: tools ## Test the services, rules and dashboards on a Docker engine
 forget-parts:
 	rm -f $(TEST_PARTS)
 
+.PHONY: tests
+tests:
+	nice -n 10 python -m pytest >$(TEST_LOG) 2>&1; status=$$?; cat $(TEST_LOG); exit $$status
+
+# Molecule waits for hosts most of the time, so the other tests run beside it and show their output at their end.
 .PHONY: test
 test: forget-parts tools ## Run lint, sanity, molecule and all tests, and check the archive
-	$(PART) checks $(MAKE) --jobs=2 --output-sync=target lint sanity package
-	$(MAKE) molecule
+	$(PART) checks $(MAKE) --jobs=2 --output-sync=target SANITY_SKIPPED="$(SANITY_OF_LINT)" lint sanity package
 	python -m tests.lab ensure-engine
-	$(PYTEST) tests/unit tests/contract tests/engine tests/rules tests/scale
+	$(PART) tests $(MAKE) --jobs=2 SCENARIOS="$(SCENARIOS)" molecule tests
+	python tests/tools/parts.py table
+	tail --lines=1 $(TEST_LOG)
 
 .PHONY: test-all
 test-all: export PYTEST_ADDOPTS := -m ""
+test-all: SANITY_OF_LINT :=
 test-all: SCENARIOS += variables alerts remove offline replicas
 test-all: test $(BENCHMARKS) ## Run `test`, the longer tests and the benchmarks
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from tests.tools import parts
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
-BEGIN = pytest.StashKey[float]()
 
 
 def link_collection() -> None:
@@ -37,21 +35,13 @@ def _every_warning_is_shown():
     Display()._warns.clear()
 
 
-def pytest_sessionstart(session):
-    session.config.stash[BEGIN] = time.monotonic()
-
-
 # The hook does not exist with `-p no:xdist`.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return SharedMachineScheduling(config, log)
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    """After the other parts of `make test`, show what the tests took, and the tests of each folder."""
-    taken = parts.of_reports(report for reports in terminalreporter.stats.values() for report in reports)
-    noted = parts.noted()
-    if noted:
-        terminalreporter.section("what each part took")
-        tests = ("tests", time.monotonic() - config.stash[BEGIN])
-        terminalreporter.write_line(parts.table([*noted, *taken.items(), tests]))
+def pytest_terminal_summary(terminalreporter):
+    """Note what the tests of each folder took, for the table of `make test`."""
+    for part, seconds in parts.of_reports(terminalreporter.stats).items():
+        parts.note(part, seconds)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def noted() -> list[tuple[str, float]]:
     return [tuple(json.loads(line)) for line in lines]
 
 
-def of_reports(reports: Iterable[Any]) -> dict[str, float]:
-    """Seconds of the tests in each folder, as `tests/unit`, from pytest's reports."""
+def of_reports(stats: Mapping[str, Iterable[Any]]) -> dict[str, float]:
+    """Seconds of the tests in each folder, as `tests/unit`, from pytest's reports by their outcome."""
     taken: dict[str, float] = {}
-    for report in reports:
+    for report in itertools.chain.from_iterable(stats.values()):
         if hasattr(report, "duration"):
             folder = "/".join(report.nodeid.split("/")[:2])
             taken[folder] = taken.get(folder, 0.0) + report.duration
@@ -39,7 +40,7 @@ def of_reports(reports: Iterable[Any]) -> dict[str, float]:
 
 
 def table(parts: list[tuple[str, float]]) -> str:
-    """A line for each part, and the sum. Parts of another, as `molecule/toolkit` of `molecule`, are in the sum once."""
+    """A line for each part, and the sum. Parts of another, as `tests/unit` of `tests`, are in the sum once."""
     names = {part for part, _seconds in parts}
     total = sum(seconds for part, seconds in parts if part.partition("/")[0] not in names - {part})
     return "\n".join(_line(*part) for part in [*parts, ("all", total)])

@@ -22,10 +22,17 @@ def test_a_command_is_noted_and_its_exit_code_handed_on():
 
 
 def test_shares_of_a_part_are_shown_and_in_the_sum_once():
-    parts.note("molecule/toolkit", 50.0)
-    parts.note("molecule", 70.0)
-    lines = parts.table([*parts.noted(), ("tests/unit", 10.0)]).splitlines()
-    expected = ["molecule/toolkit 0 min 50 s", "molecule 1 min 10 s", "tests/unit 0 min 10 s", "all 1 min 20 s"]
+    parts.note("tests/unit", 60.0)
+    parts.note("tests/molecule/toolkit", 50.0)
+    parts.note("tests", 70.0)
+    lines = parts.table([*parts.noted(), ("checks", 10.0)]).splitlines()
+    expected = [
+        "tests/unit 1 min 0 s",
+        "tests/molecule/toolkit 0 min 50 s",
+        "tests 1 min 10 s",
+        "checks 0 min 10 s",
+        "all 1 min 20 s",
+    ]
     assert [" ".join(line.split()) for line in lines] == expected
 
 
