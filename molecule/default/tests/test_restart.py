@@ -36,6 +36,7 @@ def kept(prometheus, grafana):
     assert grafana.dashboard()["dashboard"]["version"] == version
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SERVICES)
 def test_restarted_services_come_back_with_their_data(host, prometheus, grafana, kept, name):
     host(name).check_output(f"docker restart {' '.join(SERVICES[name])}")

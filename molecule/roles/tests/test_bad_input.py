@@ -12,6 +12,8 @@ from tests.stack import INVENTORY
 
 # A secret that no output may show.
 WORD = "planted-hook-4a7d"
+# Unit tests have each of these refusals too, and other tests here show that a refused run touches nothing.
+checked_in_unit_tests = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +43,14 @@ def assert_refused(run, *words):
         assert word in run.error, run.output
 
 
+@checked_in_unit_tests
 def test_an_invalid_interval(site):
     assert_refused(
         site(variables={"gpu_monitoring_scrape_interval": "5 sec"}), "gpu_monitoring_scrape_interval", "5 sec", "5s"
     )
 
 
+@checked_in_unit_tests
 @pytest.mark.parametrize("interval", ["500ms", "2m"])
 def test_an_interval_out_of_range(site, interval):
     assert_refused(
@@ -58,12 +62,14 @@ def test_an_interval_out_of_range(site, interval):
     )
 
 
+@checked_in_unit_tests
 def test_a_wrong_type(site):
     run = site(variables={"prometheus_scrape_configs": "none"})
     assert_refused(run, "prometheus_scrape_configs", "list")
     assert "Deploy the exporters" not in run.output
 
 
+@checked_in_unit_tests
 def test_a_relative_folder_of_secrets(site):
     assert_refused(
         site(variables={"gpu_monitoring_secrets_dir": "secrets"}),
@@ -73,6 +79,7 @@ def test_a_relative_folder_of_secrets(site):
     )
 
 
+@checked_in_unit_tests
 def test_a_password_with_white_space_at_its_end(site):
     assert_refused(
         site(variables={"grafana_admin_password": "a secret word\n"}),
@@ -81,6 +88,7 @@ def test_a_password_with_white_space_at_its_end(site):
     )
 
 
+@checked_in_unit_tests
 def test_an_empty_monitoring_group(site, tmp_path):
     inventory = extended_inventory(tmp_path, lambda top: top["children"].update(monitoring={"hosts": {}}))
     assert_refused(site(inventory=inventory), "group monitoring is empty", "at least one host")
@@ -99,6 +107,7 @@ def test_two_hosts_with_one_address(site, tmp_path, addresses):
     )
 
 
+@checked_in_unit_tests
 def test_a_name_that_does_not_resolve(site, tmp_path):
     def change(top):
         top["children"]["gpu_hosts"]["hosts"]["gpu2"] = {"gpu_monitoring_address": "no-such-host.invalid"}
@@ -108,6 +117,7 @@ def test_a_name_that_does_not_resolve(site, tmp_path):
     )
 
 
+@checked_in_unit_tests
 def test_hosts_that_differ_in_tls(site, tmp_path):
     def change(top):
         top["children"]["gpu_hosts"]["hosts"]["gpu2"]["gpu_monitoring_tls"] = False
@@ -120,6 +130,7 @@ def test_hosts_that_differ_in_tls(site, tmp_path):
     )
 
 
+@checked_in_unit_tests
 def test_half_a_certificate(site):
     assert_refused(
         site(variables={"tls_certificate": "PEM"}),
@@ -129,6 +140,7 @@ def test_half_a_certificate(site):
     )
 
 
+@checked_in_unit_tests
 def test_a_certificate_for_another_host(site):
     authority = trustme.CA()
     made = authority.issue_cert("192.0.2.1")
@@ -145,6 +157,7 @@ def test_a_certificate_for_another_host(site):
     )
 
 
+@checked_in_unit_tests
 def test_a_secret_file_that_would_lie_elsewhere(site):
     assert_refused(
         site(variables={"prometheus_secret_files": {"../token": "x"}}),
@@ -214,7 +227,7 @@ def alerts_of_a_site(*names, expression="up == 0"):
                 " Choose another name, or add GpuHot to",
             ],
         ),
-        (
+        pytest.param(
             {
                 "alertmanager_receivers": [{"name": "oncall", "slack": {"api_url": f"https://{WORD}.example.com"}}],
                 **alerts_of_a_site("Mine", "Mine"),
@@ -224,20 +237,23 @@ def alerts_of_a_site(*names, expression="up == 0"):
                 " Put it into alertmanager_secret_files",
                 "prometheus_rules_extra on monitor1: the alert Mine is declared 2 times. Give each alert its own name",
             ],
+            marks=checked_in_unit_tests,
         ),
-        (
+        pytest.param(
             {"alertmanager_route": {"receiver": "pager"}},
             [
                 "alertmanager_route on monitor1: receiver is pager, which alertmanager_receivers does not have."
                 " Use one of nobody, or add it to"
             ],
+            marks=checked_in_unit_tests,
         ),
-        (
+        pytest.param(
             {"alertmanager_route": {"receiver": "nobody", "routes": [{"matchers": ["severity"]}]}},
             [
                 "alertmanager_route on monitor1: routes[0].matchers[0] is not a matcher: severity."
                 " Write it like 'severity=\"page\"'"
             ],
+            marks=checked_in_unit_tests,
         ),
     ],
     ids=["no secret and a name of the role", "inline secret and a name twice", "unknown receiver", "matcher"],
@@ -292,7 +308,7 @@ def test_a_password_that_grafana_does_not_take(site, grafana):
     ours, theirs = grafana.session.auth[1], "changed-by-hand"
     change_password(grafana, ours, theirs)
     try:
-        run = site()
+        run = site("--limit=monitor1", "--tags=grafana")
         assert_refused(run, "admin", "password")
         assert ours not in run.output
     finally:
@@ -309,7 +325,7 @@ def change_password(grafana, old, new):
 def test_a_controller_that_does_not_know_the_password(site, tmp_path):
     missing = tmp_path / "none"
     assert_refused(
-        site(variables={"grafana_admin_password_file": str(missing)}),
+        site("--limit=monitor1", "--tags=grafana", variables={"grafana_admin_password_file": str(missing)}),
         "grafana_admin_password_file",
         str(missing),
         "monitor1",

@@ -171,7 +171,9 @@ def test_an_engine_is_installed_on_request_once_whatever_repositories_there_are(
     assert (second.code, second.recap[hosts.SPARE]["changed"]) == (0, 0), second.output
 
 
-def test_the_example_inventory_of_one_machine(an_engine):
+@pytest.fixture
+def deploy(an_engine):
+    """Runs the playbook site on the host itself, by the example inventory with these variables."""
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     archive = subprocess.run(
         ["tar", "-cf", "-", "-T", "-"], cwd=ROOT, input=files.encode(), check=True, capture_output=True
@@ -187,12 +189,13 @@ def test_the_example_inventory_of_one_machine(an_engine):
     }
     daemon = json.dumps({"insecure-registries": ["registry.lab:5000"]})
     on_spare(f"mkdir -p /etc/docker && echo '{daemon}' >/etc/docker/daemon.json && systemctl restart docker")
-    command = (
-        f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
-    )
-    first = on_spare(command)
-    assert "no NVIDIA GPU" in first
-    assert "changed=0" in on_spare(command)
+    playbook = f"ansible-playbook -i {COLLECTION}/inventories/localhost mlops.gpu_monitoring.site"
+    return lambda **more: on_spare(f"{playbook} -e '{json.dumps({**variables, **more})}'")
+
+
+def test_the_example_inventory_of_one_machine(deploy):
+    assert "no NVIDIA GPU" in deploy()
+    assert "changed=0" in deploy()
 
     published = on_spare("docker ps --format '{{.Names}} {{.Ports}}'")
     assert all("127.0.0.1:" in line and "0.0.0.0" not in line for line in published.splitlines()), published
@@ -210,10 +213,11 @@ def test_the_example_inventory_of_one_machine(an_engine):
     }
     assert on_spare("stat -c %a ~/.config/gpu_monitoring/localhost/grafana_admin_password").strip() == "600"
 
-    variables.update(grafana_protocol="https", node_exporter_enabled=False)
-    on_spare(
-        f"ansible-playbook -i {COLLECTION}/inventories/localhost -e '{json.dumps(variables)}' mlops.gpu_monitoring.site"
-    )
+
+@pytest.mark.long
+def test_one_machine_with_other_variables(deploy):
+    deploy()
+    deploy(grafana_protocol="https", node_exporter_enabled=False)
     assert "ok" in on_spare(
         "curl --silent --cacert ~/.config/gpu_monitoring/ca/ca.crt https://127.0.0.1:3000/api/health"
     )

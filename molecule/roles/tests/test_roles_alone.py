@@ -118,8 +118,21 @@ def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide
             {"cadvisor": "google/cadvisor:v{cadvisor_version}", "cadvisor_proxy": NGINX},
             "8088/metrics",
         ),
-        ("alertmanager", "gpu1", {"alertmanager": "prom/alertmanager:v{alertmanager_version}"}, "9093/-/ready"),
-        ("prometheus", "gpu1", {"prometheus": "prom/prometheus:v{prometheus_version}"}, "9090/-/ready"),
+        pytest.param(
+            "alertmanager",
+            "gpu1",
+            {"alertmanager": "prom/alertmanager:v{alertmanager_version}"},
+            "9093/-/ready",
+            marks=pytest.mark.long,
+        ),
+        # `tests/engine/test_prometheus_role.py` deploys what this role renders too.
+        pytest.param(
+            "prometheus",
+            "gpu1",
+            {"prometheus": "prom/prometheus:v{prometheus_version}"},
+            "9090/-/ready",
+            marks=pytest.mark.long,
+        ),
         ("grafana", "gpu1", {"grafana": "grafana/grafana:{grafana_version}"}, "3000/api/health"),
     ],
 )
@@ -152,7 +165,7 @@ def test_dcgm_exporter_with_variables_of_its_own(play, bare_inventory, versions,
     assert "DCGM_FI_DEV_GPU_UTIL{" in metrics
     environment = json.loads(host("gpu2").check_output("docker inspect dcgm-exporter"))[0]["Config"]["Env"]
     assert "DCGM_EXPORTER_INTERVAL=1000" in environment
-    assert site().code == 0
+    assert site("--limit=gpu2", "--tags=dcgm_exporter").code == 0
 
 
 @pytest.mark.parametrize("role", ["dcgm_exporter", "nvidia_container_toolkit"])

@@ -174,6 +174,7 @@ def test_a_new_certificate_is_taken_without_a_restart(site, started, addresses, 
         (SECRETS / "ca" / "hosts" / f"gpu1.{kind}").unlink()
     run = site("--limit=gpu1")
     assert run.code == 0, run.output
+    assert "does not know" not in run.output
     new = {service: serial(addresses, "gpu1", service) for service in EXPORTERS}
     assert len({*new.values()}) == 1
     assert not {*new.values()} & {*old.values()}

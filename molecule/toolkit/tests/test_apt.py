@@ -161,8 +161,10 @@ def test_an_old_driver_is_refused_with_what_to_do(role):
 
 @pytest.mark.parametrize(
     "damage",
-    ["rm /var/run/cdi/nvidia.yaml", f"sed -i s/{driver.VERSION}/570.86.10/ /var/run/cdi/nvidia.yaml"],
-    ids=["none", "of another driver"],
+    [
+        pytest.param("rm /var/run/cdi/nvidia.yaml", id="none", marks=pytest.mark.long),
+        pytest.param(f"sed -i s/{driver.VERSION}/570.86.10/ /var/run/cdi/nvidia.yaml", id="of another driver"),
+    ],
 )
 def test_a_cdi_specification_that_is_not_current_is_written_again(role, damage):
     current = on("gpu2", "cat /var/run/cdi/nvidia.yaml")
@@ -184,12 +186,14 @@ def no_service():
     )
 
 
+@pytest.mark.long
 def test_without_the_toolkits_service_the_role_writes_the_specification(role, no_service):
     assert_done(role("gpu2"), changed=True)
     assert on("gpu2", "ls /etc/cdi") == "mlops.gpu_monitoring.yaml"
     assert_done(role("gpu2"), changed=False)
 
 
+@pytest.mark.long
 def test_with_the_service_back_its_specification_is_the_only_one(role):
     """The role wrote one of its own while there was no service."""
     on("gpu2", "mkdir -p /etc/cdi && cp /var/run/cdi/nvidia.yaml /etc/cdi/mlops.gpu_monitoring.yaml")
@@ -219,6 +223,7 @@ def test_a_specification_made_by_hand_is_not_overwritten(role, by_hand, no_servi
     assert on("gpu2", "cat /etc/cdi/nvidia.yaml") == stale
 
 
+@pytest.mark.long
 def test_a_stale_specification_that_gives_no_device_does_not_matter(role, by_hand):
     by_hand(f"s/{driver.VERSION}/570.86.10/")
     assert_done(role("gpu2"), changed=False)
@@ -411,7 +416,7 @@ def test_an_entry_beside_others_is_named_and_left(spare, bare):
     on(HOST, f"rm {site}")
 
 
-@pytest.mark.parametrize("repository", ["wrong-key", "tampered"])
+@pytest.mark.parametrize("repository", [pytest.param("wrong-key", marks=pytest.mark.long), "tampered"])
 def test_a_repository_that_is_not_what_was_signed_leaves_what_was_there(spare, bare, repository):
     """An entry of NVIDIA's guide, which was set aside, is there again."""
     guide = "/etc/apt/sources.list.d/guide.list"
@@ -534,6 +539,7 @@ def test_a_key_that_is_not_the_repositorys_leaves_the_former_one(spare, installe
     assert state_of(HOST) == before
 
 
+@pytest.mark.long
 def test_a_key_given_as_a_file_or_as_text(spare, installed, tmp_path):
     text = on(HOST, "cat /usr/share/keyrings/nvidia-container-toolkit-keyring.asc")
     path = tmp_path / "key.asc"
@@ -617,6 +623,7 @@ def test_a_toolkit_that_works_is_left_alone(spare, installed):
     assert packages(HOST) == dict.fromkeys(PACKAGES, PRESENT)
 
 
+@pytest.mark.long
 def test_a_role_that_is_not_enabled_touches_nothing(spare, installed):
     before = state_of(HOST)
     for state in ("present", "absent"):
@@ -691,6 +698,7 @@ def test_removal_takes_out_what_the_role_put_in_and_only_that(spare, idle):
     assert_done(spare(nvidia_container_toolkit_state="absent"), changed=False)
 
 
+@pytest.mark.long
 def test_a_default_version_is_installed_and_held(spare, bare):
     given = {"nvidia_container_toolkit_version": "", "nvidia_container_toolkit_default_version": OLDER}
     assert_done(spare(**given), changed=True)
@@ -700,6 +708,7 @@ def test_a_default_version_is_installed_and_held(spare, bare):
     assert_done(spare(nvidia_container_toolkit_state="absent"), changed=True)
 
 
+@pytest.mark.long
 def test_removal_leaves_what_was_there_before_the_role(spare, bare):
     """A toolkit by NVIDIA's guide, which the role upgrades and holds."""
     guide = "/etc/apt/sources.list.d/nvidia-container-toolkit.list"

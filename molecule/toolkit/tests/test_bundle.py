@@ -125,6 +125,7 @@ def test_the_packages_come_from_the_bundle_and_go_again(role):
     assert on(HOST, f"ls -d {FOLDER} 2>/dev/null || true") == ""
 
 
+@pytest.mark.long
 def test_an_upgrade_that_fails_leaves_the_former_packages_and_their_repository(role, bundle_of):
     assert_done(role(nvidia_container_toolkit_version=OLDER), changed=True)
     before = state()

@@ -131,6 +131,7 @@ def test_an_upgrade_that_fails_leaves_the_former_packages_without_any_repository
     assert_done(spare(nvidia_container_toolkit_version=OLDER), changed=False)
 
 
+@pytest.mark.long
 def test_incomplete_packages_are_finished_by_name_or_removed(spare, broken_driver):
     """As a host that lost its power leaves them. The host has no network: the repository is a folder."""
     driver = broken_driver()

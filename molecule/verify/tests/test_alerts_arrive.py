@@ -76,7 +76,7 @@ def receivers(deploy) -> Iterator[Receivers]:
         deploy("alertmanager")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_fault_left():
     """The last test of this file runs verify, which must report no fault."""
 

@@ -136,7 +136,7 @@ def test_a_fleet_of_other_gpus_is_whole(verify, site, prometheus, kind, gone):
         wait_until(
             lambda: not prometheus.query(f"count_over_time({gone}[40s])"), f"{gone} is still measured", seconds=120
         )
-        run, report = verify(verify_frozen_after="15s")
+        run, report = verify(verify_wait="60s", verify_frozen_after="15s")
         assert run.code == 0, run.output
         assert [row["gpus_there"] for row in report["hosts"][:2]] == ([None, None] if kind == "no GPU" else [2, 1])
     finally:
