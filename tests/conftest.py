@@ -9,6 +9,7 @@ import pytest
 from ansible.plugins.loader import init_plugin_loader
 from ansible.utils.display import Display
 
+from tests import compiled_templates
 from tests.shared_machine import SharedMachineScheduling
 from tests.tools import parts
 
@@ -27,6 +28,7 @@ def link_collection() -> None:
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
 init_plugin_loader([str(COLLECTIONS)])
+compiled_templates.keep()
 
 
 @pytest.fixture(autouse=True)
