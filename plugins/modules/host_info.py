@@ -71,6 +71,7 @@ options:
       network: {description: Docker network of the container., type: str, default: ""}
       address: {description: IP address on which the port is published., type: str, default: ""}
       port: {description: The port of the host. V(0) means that none is published., type: int, default: 0}
+      port_variable: {description: "The variable of the port, if it is not the role's.", type: str, default: ""}
       own_volume: {description: A volume that must not be another owner's., type: str, default: ""}
   inventory_hostname:
     description: Name of the host in errors. The action plugin sets the option.
@@ -458,6 +459,7 @@ PLANNED_SERVICE = {
     "network": {"type": "str", "default": ""},
     "address": {"type": "str", "default": ""},
     "port": {"type": "int", "default": 0},
+    "port_variable": {"type": "str", "default": ""},
     "own_volume": {"type": "str", "default": ""},
 }
 

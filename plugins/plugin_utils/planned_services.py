@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_cluster
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
 # The containers of each role. With TLS, a proxy of its own publishes cAdvisor's port.
@@ -20,6 +21,7 @@ _CONTAINERS = {
     "victoria_metrics": ["victoria-metrics"],
 }
 _PROXY = "cadvisor-proxy"
+_CLUSTER_PORT = "alertmanager_cluster_port"
 _WITH_DATA = ("alertmanager", "grafana", "prometheus", "victoria_metrics")
 
 
@@ -42,7 +44,17 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
                 services[-1] |= {"address": address, "port": int(variables.get(host, f"{role}_port"))}
             if role in _WITH_DATA and not variables.is_true(host, f"{role}_adopt_volume"):
                 services[-1]["own_volume"] = str(variables.get(host, f"{role}_volume"))
+            if address and role == "alertmanager" and _is_member(variables, host):
+                port = {"address": address, "port": int(variables.get(host, _CLUSTER_PORT))}
+                services.append({"role": role, "container": services[-1]["container"], **port})
+                services[-1]["port_variable"] = _CLUSTER_PORT
     return services
+
+
+def _is_member(variables: HostVariables, host: str) -> bool:
+    """Whether the host's Alertmanager is a member of a cluster."""
+    fleet = variables.get(host, "gpu_monitoring_fleet") or {}
+    return host in alertmanager_cluster.clustered(fleet.get("alertmanagers", []))
 
 
 def _address(value: Any) -> Optional[str]:

@@ -30,7 +30,8 @@ Holder = Callable[[str, int], str]
 class PlannedService:
     """A container that a run is about to make, and the port that it publishes; `port` is 0 if it publishes none.
 
-    Other containers of the network reach it by the name of the service.
+    Other containers of the network reach it by the name of the service. A further port is an entry of its own.
+    `port_variable` is the variable of the port, if it is not that of the role.
     `own_volume` is the volume with its data, if it may not be another owner's.
     """
 
@@ -40,7 +41,13 @@ class PlannedService:
     network: str = ""
     address: str = ""
     port: int = 0
+    port_variable: str = ""
     own_volume: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The variable of the port."""
+        return self.port_variable or f"{self.role}_port"
 
 
 @dataclass(frozen=True)
@@ -135,8 +142,8 @@ def find(
             taken = _taken_by(service, existing, holder)
             if taken:
                 problems.append(
-                    f"{service.role}_port on {host}: {taken} has port {service.port} of {service.address},"
-                    f" which the role {service.role} needs. {_fix(service.role)}"
+                    f"{service.variable} on {host}: {taken} has port {service.port} of {service.address},"
+                    f" which the role {service.role} needs. {_fix(service)}"
                 )
     return problems
 
@@ -167,7 +174,7 @@ def _equal_ports(host: str, planned: Iterable[PlannedService]) -> Iterator[str]:
     for first, second in itertools.combinations([service for service in planned if service.port], 2):
         if first.port == second.port and overlap(first.address, second.address):
             yield (
-                f"{second.role}_port on {host}: {first.role}_port is {first.port} too."
+                f"{second.variable} on {host}: {first.variable} is {first.port} too."
                 " Choose another port for one of them."
             )
 
@@ -179,8 +186,9 @@ def _taken_by(service: PlannedService, existing: Iterable[ExistingContainer], ho
     return holder(service.address, service.port)
 
 
-def _fix(role: str) -> str:
-    return f"Stop it, or choose another {role}_port{_instead(role)}."
+def _fix(service: PlannedService) -> str:
+    instead = "" if service.port_variable else _instead(service.role)
+    return f"Stop it, or choose another {service.variable}{instead}."
 
 
 def _instead(role: str) -> str:

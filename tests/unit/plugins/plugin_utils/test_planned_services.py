@@ -12,11 +12,17 @@ GPU1, MONITOR = {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_h
 ALL = ["node_exporter", "cadvisor", "dcgm_exporter", "alertmanager", "prometheus", "grafana"]
 
 
+def all_services(tmp_path, host, roles, monitoring=MONITOR, **variables):
+    fleet = evaluate(host_variables(tmp_path, GPU1, monitoring, variables), ["gpu1", *monitoring])
+    return planned(
+        host_variables(tmp_path, GPU1, monitoring, {**variables, "gpu_monitoring_fleet": fleet}), host, roles
+    )
+
+
 def services(tmp_path, host, roles, **variables):
-    fleet = evaluate(host_variables(tmp_path, GPU1, MONITOR, variables), ["gpu1", "monitor1"])
-    known = host_variables(tmp_path, GPU1, MONITOR, {**variables, "gpu_monitoring_fleet": fleet})
     return {
-        service["container"]: (service.get("address"), service.get("port")) for service in planned(known, host, roles)
+        service["container"]: (service.get("address"), service.get("port"))
+        for service in all_services(tmp_path, host, roles, **variables)
     }
 
 
@@ -45,6 +51,18 @@ def test_variables_count_as_the_roles_take_them(tmp_path):
     monitoring = {"alertmanager": ("10.0.0.9", 9093), "prometheus": ("10.0.0.9", 9090), "grafana": ("10.0.0.9", 3000)}
     assert services(tmp_path, "monitor1", ALL[3:]) == monitoring
     assert set(services(tmp_path, "monitor1", ALL[3:], alertmanager_enabled="off")) == {"prometheus", "grafana"}
+
+
+def test_a_member_of_the_cluster_of_alertmanager_has_a_further_port(tmp_path):
+    def ports(**variables):
+        monitoring = {**MONITOR, "monitor2": {"ansible_host": "2001:db8::8", "alertmanager_cluster_port": "19094"}}
+        of_role = all_services(tmp_path, "monitor2", ["alertmanager"], monitoring, **variables)
+        assert {service["container"] for service in of_role} == {"alertmanager"}
+        return [(service["address"], service["port"], service.get("port_variable")) for service in of_role]
+
+    own = ("2001:db8::8", 9093, None)
+    assert ports() == [own, ("2001:db8::8", 19094, "alertmanager_cluster_port")]
+    assert ports(gpu_monitoring_tls=False) == [own]
 
 
 def test_a_service_that_is_neither_wanted_nor_not_is_one_error(tmp_path):

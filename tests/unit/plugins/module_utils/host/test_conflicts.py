@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.host import conflicts, listeners
@@ -64,6 +65,27 @@ def test_a_port_of_a_foreign_container(address, taken):
         if taken
         else []
     )
+
+
+def test_a_further_port_of_a_service_names_its_variable():
+    alertmanager = PlannedService("alertmanager", "alertmanager", "alertmanager", "monitoring", "10.0.0.9", 9093)
+    cluster = PlannedService(
+        "alertmanager", "alertmanager", address="10.0.0.9", port=9094, port_variable="alertmanager_cluster_port"
+    )
+    planned = (alertmanager, cluster)
+    assert conflicts_with(planned=planned) == []
+    assert conflicts_with(planned=planned, programs=(9094,)) == [
+        "alertmanager_cluster_port on monitor1: the program cockpit-tls (process 7) has port 9094 of 10.0.0.9, which"
+        " the role alertmanager needs. Stop it, or choose another alertmanager_cluster_port."
+    ]
+    foreign = ExistingContainer("alertmanager", "", "am", networks=("monitoring",), aliases=("alertmanager", ""))
+    assert [problem.partition(" on ")[0] for problem in conflicts_with(foreign, planned=planned)] == [
+        "gpu_monitoring_container_prefix",
+        "alertmanager_network",
+    ]
+    assert conflicts_with(planned=(replace(alertmanager, port=9094), cluster)) == [
+        "alertmanager_cluster_port on monitor1: alertmanager_port is 9094 too. Choose another port for one of them."
+    ]
 
 
 def test_every_conflict_is_named():
