@@ -68,6 +68,12 @@ options:
   alertmanager_password:
     description: Its password.
     type: str
+  alertmanager_members:
+    description: >-
+      The Alertmanagers of other hosts with which this one should form a cluster. For each host the address with the
+      port of the cluster, such as V(192.0.2.10:9094).
+    type: dict
+    default: {}
   alerts:
     description: Names of the alerts for which Prometheus should have rules.
     type: list
@@ -95,7 +101,9 @@ options:
     type: str
     default: page
   test_alert_wait:
-    description: Seconds within which the test alert must arrive. More than the C(group_wait) of its route.
+    description: >-
+      Seconds within which the test alert must arrive. More than the C(group_wait) of its route. Each of
+      O(alertmanager_members) adds 15 seconds, which a member of a cluster waits for each member before it.
     type: float
     default: 60
   validate_certs:
@@ -113,11 +121,24 @@ options:
     description: Seconds within which a fault may pass, as after a deployment. Not spent if all is well.
     type: int
     default: 0
+  monitoring_host:
+    description: >-
+      Name of the host on which Prometheus, Alertmanager and Grafana run. If one of them does not answer,
+      its O(host_info) says why. By default, that of all O(hosts) is read.
+    type: str
+    default: ""
   hosts:
-    description: Names of all hosts, in the order of the table. Hosts of O(targets) that are not among them come last.
+    description: >-
+      Names of all hosts that Prometheus should scrape, in the order of the table. Hosts of O(targets) that are not
+      among them come last.
     type: list
     elements: str
     required: true
+  hosts_elsewhere:
+    description: Names of the hosts that the Prometheus of another monitoring host should scrape instead.
+    type: list
+    elements: str
+    default: []
   targets:
     description: >-
       What Prometheus should scrape: for each job its target groups, as in Prometheus' C(file_sd_config), with the label
@@ -333,6 +354,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.er
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import (
     alerts,
     certificates,
+    cluster,
     collect,
     collect_alerts,
     query_place,
@@ -343,6 +365,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide
     Wanted,
     decide,
     drawable,
+    is_unreachable,
     not_running,
 )
 
@@ -358,6 +381,7 @@ ARGUMENTS = {
     "alertmanager_url": {"type": "str"},
     "alertmanager_username": {"type": "str"},
     "alertmanager_password": {"type": "str", "no_log": True},
+    "alertmanager_members": {"type": "dict", "default": {}},
     "alerts": {"type": "list", "elements": "str", "default": []},
     "test_alert": {"type": "bool", "default": False},
     "test_alert_name": {"type": "str", "default": "verify"},
@@ -367,7 +391,9 @@ ARGUMENTS = {
     "ca_path": {"type": "path"},
     "timeout": {"type": "int", "default": 10},
     "wait": {"type": "int", "default": 0},
+    "monitoring_host": {"type": "str", "default": ""},
     "hosts": {"type": "list", "elements": "str", "required": True},
+    "hosts_elsewhere": {"type": "list", "elements": "str", "default": []},
     "targets": {"type": "dict", "required": True},
     "host_info": {"type": "dict", "default": {}},
     "scrape_interval": {"type": "float", "required": True},
@@ -430,6 +456,7 @@ def jobs_of(targets):
     """For each job the host and the server of each target group; ValueError names a group that has no host."""
     jobs = {}
     for job, groups in targets.items():
+        jobs[job] = []
         for group in groups:
             labels = group.get("labels") or {}
             if not labels.get("host"):
@@ -438,7 +465,7 @@ def jobs_of(targets):
                     f"targets: the group {json.dumps(group)} of the job {job} has no label host."
                     f" Write it like {example}."
                 )
-            jobs.setdefault(job, []).append((labels["host"], labels.get("server", "")))
+            jobs[job].append((labels["host"], labels.get("server", "")))
     return jobs
 
 
@@ -462,7 +489,17 @@ def wanted_of(params):
         data_since=changed_at(params["data_since_file"] or ""),
         data_since_file=params["data_since_file"],
         groups=params["groups"],
+        hosts_elsewhere=params["hosts_elsewhere"],
+        monitoring_host=params["monitoring_host"],
     )
+
+
+def members_of(params, wanted):
+    """The other members that the cluster of Alertmanager should have, with what is known of them."""
+    return [
+        cluster.Member(host, address, is_unreachable(wanted, host), not_running(wanted, "alertmanager", host))
+        for host, address in params["alertmanager_members"].items()
+    ]
 
 
 def uids_of(dashboards):
@@ -475,6 +512,7 @@ def look(params, wanted, sends_test_alert):
     """Ask until there is no fault or `wait` is over; what Grafana said and the verdict."""
     metrics, notifier, graphs = clients(params)
     wanted_alerts = alerts.Wanted(params["alerts"], notifier is not None, not_running(wanted, "alertmanager"))
+    members = members_of(params, wanted)
     dashboards = Dashboards(graphs, params["optional_panels"])
     uids = uids_of(params["dashboards"])
     deadline = time.monotonic() + params["wait"]
@@ -485,13 +523,15 @@ def look(params, wanted, sends_test_alert):
                 measured = collect.from_agent(metrics)
             else:
                 measured = collect.from_prometheus(metrics, wanted.frozen_after + SCRAPES * wanted.scrape_interval)
-                told = alerts.problems(wanted_alerts, collect_alerts.look(metrics, notifier, measured["now"]))
+                of_alerts = collect_alerts.look(metrics, notifier, measured["now"])
+                told = alerts.problems(wanted_alerts, of_alerts)
+                unseen = cluster.problems(members, of_alerts.cluster)
         except PrometheusError as error:
             measured = {"error": str(error)}
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))
         if params["query_datasource"] and shown and not shown["error"]:
             seen = query_place.look(graphs, params["query_datasource"])
-            unseen = query_place.problems(seen, params["query_datasource"], params["query_hosts"])
+            unseen += query_place.problems(seen, params["query_datasource"], params["query_hosts"])
         verdict = decide(wanted, measured, shown)
         verdict = verdict._replace(problems=[*verdict.problems, *told, *unseen])
         if not verdict.problems or time.monotonic() >= deadline:
@@ -505,6 +545,7 @@ def look(params, wanted, sends_test_alert):
 def with_test_alert(params, notifier, verdict):
     """The verdict with what became of a test alert."""
     name, severity, wait = (params[f"test_alert_{part}"] for part in ("name", "severity", "wait"))
+    wait += cluster.TURN_SECONDS * len(params["alertmanager_members"])
     try:
         trial = collect_alerts.try_alert(notifier, name, severity, wait)
     except PrometheusError as error:
@@ -543,7 +584,7 @@ def main():
         problems=[problem._asdict() for problem in verdict.problems],
         notes=verdict.notes,
         hosts=verdict.rows,
-        table=table.lines(verdict.rows, list(wanted.jobs)),
+        table=table.lines(verdict.rows, [job for job, places in wanted.jobs.items() if places]),
         dashboards={uid: dashboard and dashboard["panels"] for uid, dashboard in shown.items()},
         checked_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )

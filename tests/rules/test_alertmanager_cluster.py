@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager import client
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import cluster
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import alertmanager_cluster, fleet_secrets
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.fleet import evaluate
 
@@ -66,6 +68,15 @@ class Member:
 
     def peers(self):
         return {peer["address"] for peer in self._get("api/v2/status").json()["cluster"]["peers"]}
+
+    def missing(self):
+        """The members that verify would report."""
+        given = {"url": f"https://{self._address}:9093", "ca_path": self._session.verify, "timeout": 10}
+        login = dict(zip(("url_username", "url_password"), self._session.auth))
+        options = dict.fromkeys(("token", "client_cert", "client_key"), None) | {"use_proxy": False}
+        status = client.Client({**options, **given, **login, "validate_certs": True}).status()
+        others = [cluster.Member(address, address) for address in sorted(TOGETHER - {f"{self.peer}:9094"})]
+        return [problem.host for problem in cluster.problems(others, cluster.Cluster(status.cluster, status.peers))]
 
     def metric(self, name):
         lines = self._get("metrics").text.splitlines()
@@ -170,6 +181,7 @@ def members(networks, told, secrets, tmp_path_factory):
 def wait_for_all(members):
     for member in members:
         wait_until(lambda member=member: member.peers() == TOGETHER, f"{member.peer} does not see the other", 60)
+        assert member.missing() == []
 
 
 def arrived(told, name):
@@ -222,6 +234,7 @@ def test_the_other_member_tells_when_one_is_dead_which_comes_back_by_itself(memb
     second.silence("WhileOneIsDead2")
     wait_until(lambda: arrived(told, "WhileOneIsDead"), "the living member told nobody", 60)
     wait_until(lambda: second.peers() == {f"{second.peer}:9094"}, "the dead member is still there", 60)
+    assert second.missing() == [f"{first.peer}:9094"]
     first.start()
     wait_for_all(members)
     wait_until(lambda: first.silences() == second.silences(), "the silences are not the same")

@@ -64,6 +64,7 @@ def test_the_whole_way_is_seen(watched, start_alertmanager):
         "Prometheus has no rule for the alert GpuHot. Run the playbook site."
     ]
     seen = collect_alerts.look(metrics, notifier, time.time())
+    assert seen.cluster == ("disabled", [])
     assert seen.alertmanagers == [url] and [sent.url for sent in seen.sent] == [url]
     assert seen.groups[0].interval == 1 and seen.groups[0].age < 30
 
@@ -204,7 +205,10 @@ def test_the_module_reports_faults_and_sends_a_test_alert_where_there_are_no_fau
         missing = ["Prometheus has no rule for the alert NoSuchAlert. Run the playbook site."]
         assert verify(**{**given, "alerts": ["NoSuchAlert"]}) == (missing, [])
         assert verify(check=True, **given) == ([], []) and not got
-        told, [note] = verify(**given)
-        assert not told and "the receiver page took it by webhook." in note
+        # A test alert is sent though members of the cluster are missing.
+        [told], [note] = verify(**given, alertmanager_members={"monitor2": "10.0.0.9:9094"})
+        assert (
+            told.startswith("Alertmanager runs without a cluster") and "the receiver page took it by webhook." in note
+        )
         assert [notification.content["receiver"] for notification in got] == ["page"]
         assert verify(prometheus_url=metrics.url) == ([], [])

@@ -32,6 +32,21 @@ class ReceivedAlert(NamedTuple):
     inhibited_by: list[str]
 
 
+class Status(NamedTuple):
+    """What Alertmanager reports about itself.
+
+    - configuration: the running one as YAML, without secrets.
+    - seconds_since_start: how long it has been running.
+    - cluster: ready, settling or disabled.
+    - peers: addresses with ports of the members of the cluster, its own among them.
+    """
+
+    configuration: str
+    seconds_since_start: float
+    cluster: str
+    peers: list[str]
+
+
 class Client:
     """One Alertmanager, or what speaks its API. `now` is its time, that of this machine before the first answer."""
 
@@ -86,17 +101,20 @@ class Client:
         """Its own metrics as text."""
         return self._server.send("GET", "/metrics").text
 
-    def configuration(self) -> str:
-        """The running configuration as YAML, without secrets."""
+    def status(self) -> Status:
+        """Its configuration, its age and its cluster."""
         answer = self._server.send("GET", "/api/v2/status")
-        return self._read(answer, lambda given: str(given["config"]["original"]), self._json(answer))
-
-    def seconds_since_start(self) -> float:
-        """How long Alertmanager has been running."""
-        answer = self._server.send("GET", "/api/v2/status")
-        started = self._read(answer, lambda given: moment(given["uptime"]), self._json(answer))
         self._set_clock(answer)
-        return (self.now - started).total_seconds()
+        return self._read(answer, self._status, self._json(answer))
+
+    def _status(self, given: Any) -> Status:
+        cluster = given["cluster"]
+        return Status(
+            str(given["config"]["original"]),
+            (self.now - moment(given["uptime"])).total_seconds(),
+            str(cluster["status"]),
+            [str(peer["address"]) for peer in cluster.get("peers") or []],
+        )
 
     def _json(self, answer: Response) -> Any:
         try:

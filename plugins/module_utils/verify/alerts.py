@@ -7,7 +7,14 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.notifications import Requests
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.faults import SITE, Problem, listed, one_line
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.faults import (
+    ALERTS,
+    SITE,
+    Problem,
+    listed,
+    one_line,
+)
 
 # An alert that always fires.
 WATCHDOG = "Watchdog"
@@ -17,7 +24,6 @@ _SLACK_SECONDS = 10
 # After its start Prometheus may send alerts before it knows Alertmanager, and Alertmanager forgets alerts when it
 # restarts. Prometheus sends them again after a minute (--rules.alert.resend-delay).
 _RESENT_SECONDS = 60
-_CHECK = "alerts"
 
 
 class Rule(NamedTuple):
@@ -77,6 +83,7 @@ class Seen(NamedTuple):
     - error: why Alertmanager cannot be asked, empty if it can or need not.
     - arrived: whether Alertmanager has the alert Watchdog. None if it was not asked.
     - alertmanager_age: seconds since Alertmanager started, 0 if it was not asked.
+    - cluster: its cluster. None if it was not asked.
     """
 
     groups: list[Group]
@@ -85,6 +92,7 @@ class Seen(NamedTuple):
     error: str
     arrived: Optional[bool]
     alertmanager_age: float
+    cluster: Optional[Cluster] = None
 
 
 class Trial(NamedTuple):
@@ -126,7 +134,7 @@ def problems(wanted: Wanted, seen: Seen) -> list[Problem]:
     told = [*_rules(wanted, seen), *_evaluation(seen)]
     if wanted.has_alertmanager:
         told += _way(wanted, seen)
-    return [Problem(_CHECK, "", message) for message in told]
+    return [Problem(ALERTS, "", message) for message in told]
 
 
 def _rules(wanted: Wanted, seen: Seen) -> list[str]:
@@ -183,12 +191,12 @@ def _is_due(seen: Seen) -> bool:
 def trial_problems(trial: Trial) -> list[Problem]:
     """Why the test alert did not arrive."""
     message = _trial_fault(trial)
-    return [Problem(_CHECK, "", f"The test alert did not arrive: {message}")] if message else []
+    return [Problem(ALERTS, "", f"The test alert did not arrive: {message}")] if message else []
 
 
 def not_sent(error: str) -> Problem:
     """That the test alert could not be sent, or not followed."""
-    return Problem(_CHECK, "", f"The test alert did not arrive, since Alertmanager cannot be asked: {error}")
+    return Problem(ALERTS, "", f"The test alert did not arrive, since Alertmanager cannot be asked: {error}")
 
 
 def trial_note(trial: Trial) -> str:

@@ -24,6 +24,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.alerts
     Sent,
     Trial,
 )
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster
 
 _SENT = re.compile(r'^prometheus_notifications_(sent|errors)_total\{alertmanager="([^"]*)"\} (\S+)$', re.MULTILINE)
 _LOADED = re.compile(r"^prometheus_config_last_reload_success_timestamp_seconds (\S+)$", re.MULTILINE)
@@ -40,14 +41,15 @@ def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: floa
     since_loaded = now - float(loaded[1]) if loaded else 0.0
     groups = [_group(group, now, since_loaded) for group in prometheus.get("rules")["groups"]]
     active = [_shown(entry["url"]) for entry in prometheus.get("alertmanagers")["activeAlertmanagers"]]
-    error, arrived, age = "", None, 0.0
+    error, arrived, age, cluster = "", None, 0.0, None
     if alertmanager:
         try:
             arrived = bool(alertmanager.alerts(Matcher("alertname", WATCHDOG)))
-            age = alertmanager.seconds_since_start()
+            status = alertmanager.status()
+            age, cluster = status.seconds_since_start, Cluster(status.cluster, status.peers)
         except PrometheusError as problem:
             error = str(problem)
-    return Seen(groups, active, _sent(metrics), error, arrived, age)
+    return Seen(groups, active, _sent(metrics), error, arrived, age, cluster)
 
 
 def try_alert(alertmanager: Alertmanager, name: str, severity: str, wait: float) -> Trial:
@@ -75,7 +77,7 @@ def try_alert(alertmanager: Alertmanager, name: str, severity: str, wait: float)
 def _trial(alertmanager: Alertmanager, labels: dict[str, str], metrics: str, seconds: float) -> Trial:
     received = alertmanager.alerts(*(Matcher(name, labels[name]) for name in ("alertname", "host")))
     receivers = [receiver for alert in received for receiver in alert.receivers]
-    configuration = alertmanager.configuration() if receivers else ""
+    configuration = alertmanager.status().configuration if receivers else ""
     integrations: dict[str, int] = {}
     for receiver in receivers:
         for kind, count in notifications.integrations(configuration, receiver).items():

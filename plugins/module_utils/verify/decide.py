@@ -54,6 +54,8 @@ class Wanted(NamedTuple):
     - groups: the hosts of the groups gpu_hosts and monitoring, which say which services a host has.
     - data_since: since when Prometheus keeps its data, None if that is not known.
     - data_since_file: the file with data_since.
+    - hosts_elsewhere: those that another monitoring host should scrape.
+    - monitoring_host: where Prometheus, Alertmanager and Grafana run; any of the hosts if it is empty.
     """
 
     hosts: list[str]
@@ -66,6 +68,8 @@ class Wanted(NamedTuple):
     data_since: Optional[float]
     data_since_file: Optional[str]
     groups: dict[str, list[str]] = {}
+    hosts_elsewhere: list[str] = []
+    monitoring_host: str = ""
 
 
 class Drawable(NamedTuple):
@@ -141,9 +145,15 @@ def decide(wanted: Wanted, prometheus: Measured, grafana: Shown) -> Verdict:
     return Verdict([host.row() for host in hosts], problems, notes)
 
 
-def not_running(wanted: Wanted, service: str) -> str:
-    """A clause that says on which hosts a service does not run, and why; empty if it runs."""
-    return "".join(_Host(wanted, {}, name).not_running(service) for name in wanted.hosts)
+def not_running(wanted: Wanted, service: str, host: str = "") -> str:
+    """A clause that says that a service does not run on a monitoring host, and why; empty if it runs."""
+    host = host or wanted.monitoring_host
+    return "".join(_Host(wanted, {}, name).not_running(service) for name in ([host] if host else wanted.hosts))
+
+
+def is_unreachable(wanted: Wanted, host: str) -> bool:
+    """Whether Ansible could not reach the host."""
+    return bool((wanted.engines.get(host) or {}).get("unreachable"))
 
 
 def _of_agent(wanted: Wanted, prometheus: Measured, grafana: Shown, hosts: list[_Host]) -> Verdict:
@@ -166,10 +176,15 @@ def _left_behind(wanted: Wanted, prometheus: Measured) -> list[Problem]:
         names = orphans(groups, engine["containers"] if groups and engine else [])
         problems += [Problem("left", host, f"{host}: {removal(names)}")] if names else []
     targets = [target for target in prometheus.get("targets", []) if target["of_role"] and target["job"] in wanted.jobs]
-    hosts = sorted({target["host"] for target in targets if target["host"]} - {*wanted.hosts})
-    if hosts:
-        strange = f"Prometheus has targets on {listed(hosts)}, which the inventory does not have. {SITE}"
-        problems.append(Problem("left", "", strange))
+    left = sorted({target["host"] for target in targets if target["host"]} - {*wanted.hosts})
+    gone = [host for host in left if host not in wanted.hosts_elsewhere]
+    moved = [host for host in left if host in wanted.hosts_elsewhere]
+    if gone:
+        text = f"Prometheus has targets on {listed(gone)}, which the inventory does not have. {SITE}"
+        problems.append(Problem("left", "", text))
+    if moved:
+        text = f"Prometheus has targets on {listed(moved)}, which another monitoring host should scrape."
+        problems.append(Problem("left", "", f"{text} Run the playbook site without --limit."))
     return problems
 
 

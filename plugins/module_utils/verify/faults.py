@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SITE = "Run the playbook site."
+# What was checked, of faults that several files decide.
+ALERTS = "alerts"
 
 
 class Problem(NamedTuple):

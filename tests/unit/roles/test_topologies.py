@@ -109,3 +109,19 @@ def test_the_memory_is_that_for_the_hosts_of_the_shard(tmp_path):
     inventory = fleet(GPU_HOSTS, MONITORING, SHARDS)
     [told] = arguments("prometheus", report, inventory, "monitor1", tmp_path, small)["msg"]
     assert int(re.search(r"for (\d+) hosts", told)[1]) == len(own_hosts("monitor1")) + 1
+
+
+def test_verify_compares_a_shard_with_its_prometheus(tmp_path, divided):
+    host, facts = DIVIDED["gpu1.rack"], {"tls_prometheus_password": "a password"}
+    compare, inventory = "Compare the hosts with Prometheus and Grafana", fleet(GPU_HOSTS, MONITORING, SHARDS)
+    options = arguments("verify", compare, inventory, host, tmp_path, facts)
+    own = [*own_hosts(host), *(other for other in MONITORING if DIVIDED[other] == host)]
+    assert (options["monitoring_host"], options["hosts"]) == (host, own)
+    assert {*options["hosts_elsewhere"]} == {*GPU_HOSTS, *MONITORING} - {*own}
+    assert {*options["host_info"]} == {*own, *MONITORING}
+    compared = {job: {group["labels"]["host"] for group in groups} for job, groups in options["targets"].items()}
+    assert compared == {job: {*targets(divided[host], job)} for job in JOBS}
+    assert (options["query_datasource"], {*options["query_hosts"]}) == ("query", {*GPU_HOSTS, *MONITORING})
+    assert options["alertmanager_members"] == {
+        other: f"{facts['ansible_host']}:9094" for other, facts in MONITORING.items() if other != host
+    }

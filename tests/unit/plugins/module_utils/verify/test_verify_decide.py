@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import panels, table
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Wanted, decide, drawable
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import (
+    Wanted,
+    decide,
+    drawable,
+    not_running,
+)
 
 NOW = 1_795_000_000.0
 DAY = 86400
@@ -771,6 +776,20 @@ def test_a_stopped_prometheus_is_reported_with_the_reason(fleet):
     ]
 
 
+def test_only_the_services_of_the_monitoring_host_itself_are_a_reason(fleet):
+    """The monitoring host of a shard does not scrape itself."""
+    for host in ("m1", "m2"):
+        stop(fleet, host, "prometheus")
+    wanted = fleet.wanted._replace(hosts=["gpu1", "m1"], monitoring_host="m2")
+    [told] = [problem.message for problem in decide(wanted, {"error": "connection refused."}, {}).problems]
+    assert told == (
+        "Prometheus cannot be asked: connection refused. Prometheus does not run on m2: its container prometheus is"
+        " exited. Run the playbook site."
+    )
+    assert "does not run on m1: its container" in not_running(wanted, "prometheus", "m1")
+    assert not_running(wanted, "alertmanager") == ""
+
+
 def test_a_stopped_grafana_is_reported_with_the_reason(fleet):
     fleet.grafana = {"error": "connection refused.", "dashboards": {}}
     stop(fleet, "m1", "grafana")
@@ -813,6 +832,20 @@ def test_targets_of_a_host_that_the_inventory_does_not_have_are_a_problem(fleet)
     fleet.prometheus["targets"].append({**fleet.target("cadvisor", "gpu1"), "host": "gpu7"})
     assert [problem.message for problem in fleet.verdict().problems] == [
         "Prometheus has targets on gpu7, which the inventory does not have. Run the playbook site."
+    ]
+
+
+def test_targets_of_a_host_that_moved_to_another_monitoring_host(fleet):
+    """Series that Prometheus still has of the host raise nothing."""
+    wanted = fleet.wanted._replace(hosts_elsewhere=["gpu7", "gpu8"])
+    fleet.prometheus["gpus"]["gpu7"] = {"GPU-c0": []}
+    fleet.prometheus["containers"]["gpu7"] = ["training"]
+    assert decide(wanted, fleet.prometheus, fleet.grafana).problems == []
+    fleet.prometheus["targets"] += [{**fleet.target("node", "gpu1"), "host": host} for host in ("gpu7", "gpu9")]
+    assert [problem.message for problem in decide(wanted, fleet.prometheus, fleet.grafana).problems] == [
+        "Prometheus has targets on gpu9, which the inventory does not have. Run the playbook site.",
+        "Prometheus has targets on gpu7, which another monitoring host should scrape. Run the playbook site without"
+        " --limit.",
     ]
 
 
