@@ -357,7 +357,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import
     cluster,
     collect,
     collect_alerts,
-    query_place,
+    query_datasource,
     table,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.dashboards import Dashboards
@@ -530,8 +530,8 @@ def look(params, wanted, sends_test_alert):
             measured = {"error": str(error)}
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))
         if params["query_datasource"] and shown and not shown["error"]:
-            seen = query_place.look(graphs, params["query_datasource"])
-            unseen += query_place.problems(seen, params["query_datasource"], params["query_hosts"])
+            seen = query_datasource.look(graphs, params["query_datasource"])
+            unseen += query_datasource.problems(seen, params["query_datasource"], params["query_hosts"])
         verdict = decide(wanted, measured, shown)
         verdict = verdict._replace(problems=[*verdict.problems, *told, *unseen])
         if not verdict.problems or time.monotonic() >= deadline:

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
@@ -13,6 +11,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
     HostVariables,
     VariableError,
     port_of,
+    reached_address,
     tls_switch,
 )
 
@@ -59,8 +58,6 @@ def check(variables: HostVariables, host: str) -> None:
     # Several hosts speak TLS unless a variable says otherwise.
     if len(hosts) < 2 or host not in hosts or tls_switch(variables, host) is False:
         return
-    other = next(name for name in hosts if name != host)
-    _check_address(variables, host, other)
     first = hosts[0]
     for (name, value), (_name, expected) in zip(_shared(variables, host), _shared(variables, first)):
         if value != expected:
@@ -69,9 +66,8 @@ def check(variables: HostVariables, host: str) -> None:
 
 
 def _member(variables: HostVariables, host: str, address: str) -> Member:
-    if variables.is_set(host, "alertmanager_address"):
-        published = str(variables.get(host, "alertmanager_address"))
-        address = address if published in ("0.0.0.0", "::") else published
+    others = [name for name in hosts_of(variables) if name != host]
+    address = reached_address(variables, host, "alertmanager_address", address, others)
     entry: dict[str, Any] = {
         "static_configs": [{"targets": [with_port(address, port_of(variables, host, "alertmanager_port"))]}]
     }
@@ -81,19 +77,6 @@ def _member(variables: HostVariables, host: str, address: str) -> Member:
         "peer": with_port(address, port_of(variables, host, "alertmanager_cluster_port")),
         "prometheus": {**entry, **({"path_prefix": prefix} if prefix else {})},
     }
-
-
-def _check_address(variables: HostVariables, host: str, other: str) -> None:
-    if not variables.is_set(host, "alertmanager_address"):
-        return
-    address, is_loopback = str(variables.get(host, "alertmanager_address")), False
-    # Another check refuses what is not an address.
-    with contextlib.suppress(ValueError):
-        is_loopback = ipaddress.ip_address(address).is_loopback
-    if is_loopback:
-        problem = f"{address} is an address of the loopback, which the Prometheus and Alertmanager of {other}"
-        fix = "Remove it, or set alertmanager_enabled to false on one of the hosts"
-        raise VariableError("alertmanager_address", host, f"{problem} cannot reach", fix)
 
 
 def _shared(variables: HostVariables, host: str) -> Iterator[tuple[str, Any]]:

@@ -276,7 +276,7 @@ def _check_own(host: str, inputs: TlsInputs) -> None:
                 "Set a tls_certificate with the extended key usages clientAuth and serverAuth, or set"
                 f" alertmanager_enabled to false on all monitoring hosts but one. {_UNCHANGED}"
             )
-            problem = "it is not for clients, as which Alertmanager shows it to those of the other monitoring hosts"
+            problem = "it is not for clients, and Alertmanager shows it as a client to the other Alertmanagers"
             raise VariableError("tls_certificate", host, problem, fix)
 
 

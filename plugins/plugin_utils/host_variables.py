@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -183,6 +184,28 @@ def port_of(variables: HostVariables, host: str, name: str) -> int:
     if not str(value).isdigit() or not 1 <= int(value) <= 65535:
         raise VariableError(name, host, f"'{value}' is not a port number", "Set it to a number from 1 to 65535")
     return int(value)
+
+
+def reached_address(variables: HostVariables, host: str, name: str, address: str, others: Sequence[str]) -> str:
+    """Where other hosts reach a port that a host publishes on the address of a variable. `address` is that of the host,
+    for a port on all addresses. Raises VariableError for an address that the others cannot reach.
+    """
+    if not variables.is_set(host, name):
+        return address
+    given = str(variables.get(host, name))
+    try:
+        ip = ipaddress.ip_address(given)
+    except ValueError:
+        # The check of published addresses refuses it.
+        return address
+    if ip.is_loopback and others:
+        raise VariableError(
+            name,
+            host,
+            f"{given} is an address of the loopback, which {others[0]} cannot reach",
+            f"Set it to an address of {host} on the network, or to 0.0.0.0",
+        )
+    return address if ip.is_unspecified else given
 
 
 def _same(variables: Mapping[str, Any], name: str, value: Any) -> bool:

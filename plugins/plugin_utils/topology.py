@@ -13,7 +13,7 @@ _TOPOLOGIES = ("replicas", "shards")
 def scraped_by(variables: HostVariables, hosts: Iterable[str]) -> dict[str, str]:
     """The monitoring host that scrapes each of the hosts; empty if each monitoring host scrapes all.
 
-    Raises ValueError for wrong variables, for different topologies, and for shards without a place with all data.
+    Raises ValueError for wrong variables, for different topologies, and for shards whose data no datasource has.
     """
     monitoring = variables.in_groups("monitoring")
     topologies = {host: _topology(variables, host) for host in monitoring}
@@ -27,7 +27,7 @@ def scraped_by(variables: HostVariables, hosts: Iterable[str]) -> dict[str, str]
         )
     if len(monitoring) < 2 or topologies[monitoring[0]] == "replicas":
         return {}
-    _check_query_place(variables, monitoring)
+    _check_query_datasource(variables, monitoring)
     return shards.divide(hosts, monitoring)
 
 
@@ -47,8 +47,8 @@ def _check_query_url(variables: HostVariables, host: str) -> None:
         raise VariableError("gpu_monitoring_query_url", host, *problem)
 
 
-def _check_query_place(variables: HostVariables, monitoring: list[str]) -> None:
-    """Raises VariableError if no place has the data of all shards."""
+def _check_query_datasource(variables: HostVariables, monitoring: list[str]) -> None:
+    """Raises VariableError if no datasource has the data of all shards."""
     if any(victoria_metrics.is_enabled(variables, host) for host in monitoring):
         return
     for host in monitoring:
@@ -56,7 +56,7 @@ def _check_query_place(variables: HostVariables, monitoring: list[str]) -> None:
             raise VariableError(
                 "gpu_monitoring_topology",
                 host,
-                "with shards each Prometheus has only its part of the fleet, and no place has the data of all",
+                "with shards each Prometheus has only its part of the fleet, and no datasource has the data of all",
                 "Set victoria_metrics_enabled to true for one of the monitoring hosts."
                 " Or set gpu_monitoring_query_url and prometheus_remote_write for all of them",
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 """The VictoriaMetrics of a fleet, and the settings of one."""
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -15,6 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
     HostVariables,
     VariableError,
     port_of,
+    reached_address,
 )
 
 # The name in the certificate of a host, and on the Docker network of its services.
@@ -49,24 +49,9 @@ def instances(variables: HostVariables, addresses: Mapping[str, str], tls: bool)
 
 def _reached(variables: HostVariables, host: str, address: str, hosts: Sequence[str]) -> str:
     """The address and port at which the other monitoring hosts reach the VictoriaMetrics of a host."""
-    port = port_of(variables, host, "victoria_metrics_port")
-    if variables.is_set(host, "victoria_metrics_address"):
-        given = str(variables.get(host, "victoria_metrics_address"))
-        try:
-            ip = ipaddress.ip_address(given)
-        except ValueError:
-            # The check of published addresses says so.
-            return with_port(address, port)
-        others = [other for other in hosts if other != host]
-        if ip.is_loopback and others:
-            raise VariableError(
-                "victoria_metrics_address",
-                host,
-                f"{given} is an address of the loopback, which Prometheus on {others[0]} cannot reach",
-                f"Set it to an address of {host} on the network, or to 0.0.0.0",
-            )
-        address = address if ip.is_unspecified else given
-    return with_port(address, port)
+    others = [other for other in hosts if other != host]
+    reached = reached_address(variables, host, "victoria_metrics_address", address, others)
+    return with_port(reached, port_of(variables, host, "victoria_metrics_port"))
 
 
 def check(variables: HostVariables, host: str) -> None:

@@ -256,14 +256,14 @@ def test_prometheus_of_several_hosts_sends_equal_alerts_to_all_alertmanagers(pro
 
 
 @pytest.mark.parametrize(
-    ("place", "uid"),
+    ("data", "uid"),
     [
         ({"gpu_monitoring_query_url": "https://example.com"}, "query"),
         ({"victoria_metrics_enabled": True}, "victoria-metrics"),
     ],
 )
-def test_beside_an_agent_grafana_asks_the_query_place_alone(tmp_path, place, uid):
-    agent = {"prometheus_agent_mode": True, "prometheus_alerts_enabled": False, "alertmanager_enabled": False, **place}
+def test_beside_an_agent_grafana_has_the_query_datasource_alone(tmp_path, data, uid):
+    agent = {"prometheus_agent_mode": True, "prometheus_alerts_enabled": False, "alertmanager_enabled": False, **data}
     needed = {"grafana_admin_password": "x", "tls_prometheus_password": "x"}
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {**agent, **needed})
     task = "Declare datasources, folders and dashboards"

@@ -161,7 +161,7 @@ def test_each_grafana_asks_the_one_of_its_own_host(grafana):
         assert sources["victoria-metrics"]["url"] == "https://victoria-metrics:8428"
 
 
-def test_the_query_place_of_a_site_comes_before_it(grafana):
+def test_the_query_url_of_a_site_comes_before_it(grafana):
     declared = grafana(
         ONE,
         gpu_monitoring_query_url="https://thanos.example.com",
@@ -217,7 +217,7 @@ def test_a_flag_with_the_path_of_a_secret_is_allowed(tmp_path):
 
 def test_an_address_that_the_other_monitoring_host_cannot_reach(prometheus):
     hidden = {**PAIR, "monitor1": {**PAIR["monitor1"], "victoria_metrics_address": "127.0.0.1"}}
-    with pytest.raises(ValueError, match=r"127.0.0.1 .* Prometheus on monitor2 cannot reach. Set it to an address"):
+    with pytest.raises(ValueError, match=r"127.0.0.1 .* which monitor2 cannot reach. Set it to an address"):
         prometheus(hidden)
     everywhere = {**PAIR, "monitor1": {**PAIR["monitor1"], "victoria_metrics_address": "0.0.0.0"}}
     assert prometheus(everywhere, "monitor2")["remote_write"][0]["url"] == "https://10.0.0.9:8428/api/v1/write"

@@ -526,10 +526,6 @@ def test_variables_of_another_alertmanager_are_no_problem_where_the_host_has_non
         ({"tls_prometheus_password": WORD}, "tls_prometheus_password on monitor2: it is not the same as on monitor1"),
         ({"tls_prometheus_password_file": "/x"}, "tls_prometheus_password_file on monitor2: it is not the same"),
         ({"tls_ca_dir": "/x"}, "tls_ca_dir on monitor2: it is not the same as on monitor1"),
-        (
-            {"alertmanager_address": "127.0.0.1"},
-            "alertmanager_address on monitor2: 127.0.0.1 is an address of the loop",
-        ),
         ({"alertmanager_address": "0.0.0.0", "alertmanager_cluster_port": 19094}, ""),
         ({"alertmanager_receivers": [CHAT], "alertmanager_enabled": False}, ""),
         ({"alertmanager_receivers": [CHAT], "gpu_monitoring_tls": False}, ""),

@@ -364,8 +364,12 @@ def test_alertmanagers_of_several_hosts_know_where_they_reach_each_other(fleet):
         ("monitor2", "10.1.0.8:9194"),
     ]
     assert evaluated[1]["prometheus"] == {"static_configs": [{"targets": ["10.1.0.8:9193"]}], "path_prefix": "/am"}
-    everywhere = fleet({}, {**MONITOR, "monitor2": {**second, "alertmanager_address": "0.0.0.0"}})["alertmanagers"]
-    assert everywhere[1]["peer"] == "10.0.0.8:9094"
+    for everywhere in ("0.0.0.0", "::", "0:0:0:0:0:0:0:0"):
+        evaluated = fleet({}, {**MONITOR, "monitor2": {**second, "alertmanager_address": everywhere}})["alertmanagers"]
+        assert evaluated[1]["peer"] == "10.0.0.8:9094"
+    problem = "alertmanager_address on monitor2: 127.0.0.1 is an address of the loopback, which monitor1 cannot reach."
+    with pytest.raises(ValueError, match=problem):
+        fleet({}, {**MONITOR, "monitor2": {**second, "alertmanager_address": "127.0.0.1"}})
 
 
 @pytest.mark.parametrize("variables", [{"gpu_monitoring_tls": False}, {"alertmanager_enabled": False}])

@@ -590,7 +590,7 @@ def test_what_an_agent_cannot_do_is_refused(tmp_path, variable, value, message):
 @pytest.mark.parametrize(
     "receiver", [AGENT, {**AGENT, "prometheus_remote_write": [], "victoria_metrics_enabled": True}]
 )
-def test_an_agent_with_a_receiver_and_a_query_place_passes(tmp_path, receiver):
+def test_an_agent_with_a_receiver_and_a_query_url_passes(tmp_path, receiver):
     check(host_variables(tmp_path, {}, MONITOR, receiver), ["prometheus"], ["monitor1"])
 
 

@@ -44,7 +44,7 @@ def test_replicas_scrape_all_and_so_does_one_monitoring_host(scraped_by):
         monitoring({}, {"victoria_metrics_enabled": "yes"}),
         monitoring(ELSEWHERE, ELSEWHERE),
     ],
-    ids=["one VictoriaMetrics", "a text", "a place of the site"],
+    ids=["one VictoriaMetrics", "a text", "an engine of the site"],
 )
 def test_shards_divide_all_hosts(scraped_by, hosts):
     servers = {"other1": {"ansible_host": "10.0.2.1", "model_servers": [{"name": "llama", "port": 8000}]}}
@@ -59,7 +59,7 @@ def test_shards_divide_all_hosts(scraped_by, hosts):
         (
             monitoring({}, {}),
             "gpu_monitoring_topology on monitor1: with shards each Prometheus has only its part of the fleet, and no"
-            " place has the data of all. Set victoria_metrics_enabled to true for one of the monitoring hosts.",
+            " datasource has the data of all. Set victoria_metrics_enabled to true for one of the monitoring hosts.",
         ),
         (monitoring({"victoria_metrics_enabled": False}, {}), "gpu_monitoring_topology on monitor1: with shards"),
         (monitoring(ELSEWHERE, {}), "gpu_monitoring_topology on monitor2: with shards each Prometheus has only"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.grafana.errors import GrafanaError
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import query_place
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import query_datasource
 
 
 class Grafana:
@@ -29,9 +29,9 @@ class Grafana:
 
 
 def problems(grafana, *hosts):
-    seen = query_place.look(grafana, "victoria-metrics")
+    seen = query_datasource.look(grafana, "victoria-metrics")
     assert grafana.asked == ["victoria-metrics"]
-    return [(problem.check, problem.message) for problem in query_place.problems(seen, "victoria-metrics", hosts)]
+    return [(problem.check, problem.message) for problem in query_datasource.problems(seen, "victoria-metrics", hosts)]
 
 
 def test_data_of_all_hosts_is_no_problem():
