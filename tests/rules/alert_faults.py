@@ -349,8 +349,9 @@ OF_OTHERS = (
     _own("blocks unreadable", "PrometheusDataFails", "prometheus_tsdb_reloads_failures_total", _now(1), 0.5),
     _own("alerts dropped", "PrometheusNotSending", "prometheus_notifications_dropped_total", _now(1, 1), 12),
     _own("alerts not taken", "PrometheusNotSending", "prometheus_notifications_errors_total", _now(1, 1), 12),
-    _own("targets unreadable", "PrometheusTargetsUnreadable", "prometheus_sd_file_read_errors_total", _now(1, 1)),
-    _own("discovery down", "PrometheusTargetsUnreadable", "prometheus_sd_http_failures_total", _now(1, 1)),
+    _own("targets unreadable", "PrometheusTargetsUnreadable", "prometheus_sd_file_read_errors_total", _now(1, 1), 16),
+    _own("discovery down", "PrometheusTargetsUnreadable", "prometheus_sd_http_failures_total", _now(1, 1), 16),
+    Fault("one refresh fails", (), {"prometheus_sd_http_failures_total": _now(1)}, {"host": "monitor1"}, 9),
     *(
         _own(f"too many {what}", "PrometheusScrapeTooLarge", f"prometheus_target_{metric}_total", _now(1, 1))
         for what, metric in (
