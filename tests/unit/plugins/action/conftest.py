@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[4]
+# What ssh does on a host whose storage hangs: the server answers, and the command does not end.
+HANGING_SSH = """#!/bin/sh
+echo "$$" >> {pids}
+echo "$*" | grep -o 'BECOME-SUCCESS-[a-z]*' | head -n 1
+exec sleep 600
+"""
 
 
 @pytest.fixture
@@ -35,10 +42,12 @@ def playbook(tmp_path):
         "ANSIBLE_FORCE_COLOR": "0",
     }
 
-    def run(source, *arguments, variables=None, gpu_hosts=2):
+    def run(source, *arguments, variables=None, gpu_hosts=2, monitoring=1):
         for number in range(1, gpu_hosts + 1):
             address = f"10.0.0.{number if number < 9 else number + 1}"
             children["gpu_hosts"]["hosts"].setdefault(f"gpu{number}", {"ansible_host": address})
+        for number in range(2, monitoring + 1):
+            children["monitoring"]["hosts"].setdefault(f"monitor{number}", {"ansible_host": f"10.0.1.{number}"})
         for members in (hosts, *(group["hosts"] for group in children.values())):
             for host in members:
                 members[host].update((variables or {}).get(host, {}))
@@ -60,3 +69,14 @@ def playbook(tmp_path):
         return done.returncode, done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture
+def hanging_ssh(tmp_path):
+    """The program, which is ended after the test. Ansible leaves it running when a task takes too long."""
+    program, pids = tmp_path / "ssh", tmp_path / "pids"
+    program.write_text(HANGING_SSH.format(pids=pids))
+    program.chmod(0o755)
+    yield program
+    for pid in pids.read_text().split() if pids.exists() else []:
+        os.kill(int(pid), signal.SIGTERM)

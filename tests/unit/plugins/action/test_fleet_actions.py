@@ -35,17 +35,18 @@ def test_the_site_playbook_needs_nothing_of_a_host_outside_the_groups_and_can_sk
 
 
 @pytest.mark.parametrize(
-    ("host", "variable", "value"),
+    ("hosts", "variable", "value"),
     [
-        ("monitor1", "node_exporter_port", "http"),
-        ("gpu2", "dcgm_exporter_interval", "2m"),
-        ("monitor1", "grafana_admin_password", "x "),
+        (["monitor1", "monitor2"], "gpu_monitoring_topology", "shards"),
+        (["gpu2"], "dcgm_exporter_interval", "2m"),
+        (["monitor1"], "grafana_admin_password", "x "),
     ],
 )
-def test_the_first_play_refuses_a_value_of_any_role_before_anything_is_made(playbook, tmp_path, host, variable, value):
-    code, output = playbook(SITE, *NEW, variables={host: {variable: value}})
+def test_the_first_play_refuses_a_value_of_any_role_before_anything_is_made(playbook, tmp_path, hosts, variable, value):
+    variables = {host: {variable: value} for host in hosts}
+    code, output = playbook(SITE, *NEW, variables=variables, monitoring=2)
     assert code != 0
-    assert f"{variable} on {host}: " in output
+    assert f"{variable} on {hosts[0]}: " in output
     assert output.count("PLAY [") == 1
     assert not (tmp_path / "secrets").exists()
 
@@ -208,8 +209,10 @@ def test_the_look_plans_the_services_that_a_tag_of_the_whole_playbook_selects(pl
 
 
 @pytest.mark.parametrize("deployed", [False, True])
-def test_a_first_run_looks_for_an_earlier_deployment_without_a_warning(playbook, tmp_path, deployed):
-    folders = {"gpu1": str(tmp_path / "gpu1"), "monitor1": str(tmp_path / "monitor1")}
+def test_a_first_run_looks_for_an_earlier_deployment_and_leaves_out_a_host_that_hangs(
+    playbook, tmp_path, hanging_ssh, deployed
+):
+    folders = {host: str(tmp_path / host) for host in ("gpu1", "gpu2", "monitor1")}
     if deployed:
         (tmp_path / "monitor1" / "grafana").mkdir(parents=True)
         (tmp_path / "monitor1" / "grafana" / "tls.crt").touch()
@@ -217,22 +220,31 @@ def test_a_first_run_looks_for_an_earlier_deployment_without_a_warning(playbook,
         {"mlops.gpu_monitoring.monitoring_fleet": {}, "register": "gpu_monitoring_fleet"},
         {"ansible.builtin.include_tasks": str(ROOT / "roles" / "tls" / "tasks" / "first_deployment.yml")},
     ]
+    left_out = [{"ansible.builtin.debug": {"msg": "<{{ gpu_monitoring_left_out }}: {{ gpu_monitoring_failures }}>"}}]
     # The modules read the files of this machine.
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
+    hangs = {
+        "ansible_connection": "ssh",
+        "ansible_ssh_executable": str(hanging_ssh),
+        "gpu_monitoring_address": "10.0.0.2",
+        "gpu_monitoring_inspect_timeout": "1s",
+    }
     given = {
         "gpu_monitoring_inspect_timeout": "5m",
         "tls_secrets": {"config_dirs": folders, "missing": ["ca.key"]},
         "tls_secrets_dir": str(tmp_path),
     }
     code, output = playbook(
-        [{"hosts": "monitoring", "tasks": tasks, "vars": given}],
-        variables=dict.fromkeys(folders, local),
+        [{"hosts": "monitoring", "tasks": tasks, "vars": given}, {"hosts": "gpu2", "tasks": left_out}],
+        variables={"gpu1": local, "gpu2": hangs, "monitor1": local},
     )
     assert "is not a directory" not in output and "Skipped" not in output
     message = "monitor1 was deployed with secrets that this controller does not have: there is no ca.key."
     assert (message in " ".join(output.split())) == deployed, output
     assert ("Make the first certificates and passwords" in output) != deployed
     assert (code == 0) != deployed, output
+    reason = "Look for an earlier deployment: Task failed: Timed out after 1 second(s)."
+    assert (f"<True: ['{reason}']>" in output) != deployed, output
 
 
 def test_a_removal_says_that_the_data_stays(playbook):

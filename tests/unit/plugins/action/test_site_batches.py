@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
 from pathlib import Path
 
-import pytest
-
 SITE = Path(__file__).resolve().parents[4] / "playbooks" / "site.yml"
+# Nothing listens on this port of the controller, so that SSH is refused at once.
+UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 DEPLOYMENT = "mlops.gpu_monitoring.container_service"
+# One that the role installs again.
+OLD_TOOLKIT = {"packages": {"toolkit": []}, "toolkit": {"version": "1.0.0"}}
 # The first play can evaluate the value, and the role cannot.
 LATE = "{{ '/var/lib/docker' if gpu_monitoring_host is not defined else gpu_monitoring_host.no_such_key }}"
-# What ssh does on a host whose storage hangs: the server answers, and the command does not end.
-HANGING_SSH = """#!/bin/sh
-echo "$$" >> {pids}
-echo "$*" | grep -o 'BECOME-SUCCESS-[a-z]*' | head -n 1
-exec sleep 600
-"""
-
-
-def deployed(output: str) -> set[str]:
-    """The hosts on which the services were deployed."""
-    tasks = re.findall(r"^TASK \[Deploy the collected services\] \*+\n(.*?)\n\n", output, re.MULTILINE | re.DOTALL)
-    return {host for task in tasks for host in re.findall(r"^(?:ok|changed): \[(\w+)\]", task, re.MULTILINE)}
 
 
 def targets(options: dict) -> dict[str, list[str]]:
@@ -39,47 +26,59 @@ def targets(options: dict) -> dict[str, list[str]]:
     }
 
 
-@pytest.fixture
-def hanging_ssh(tmp_path):
-    """The program, which is ended after the test. Ansible leaves it running when a task takes too long."""
-    program, pids = tmp_path / "ssh", tmp_path / "pids"
-    program.write_text(HANGING_SSH.format(pids=pids))
-    program.chmod(0o755)
-    yield program
-    for pid in pids.read_text().split() if pids.exists() else []:
-        os.kill(int(pid), signal.SIGTERM)
-
-
 def test_a_host_that_hangs_fails_or_stops_answering_keeps_no_other_host_from_being_deployed(
     playbook, tmp_path, hanging_ssh
 ):
-    leaves = {"unchanged_host_faults": {DEPLOYMENT: "unreachable"}}
+    def leaves(*modules):
+        return {"unchanged_host_faults": dict.fromkeys((*modules, DEPLOYMENT), "unreachable")}
+
     hangs = {"ansible_connection": "ssh", "ansible_ssh_executable": str(hanging_ssh)}
+    hangs_later = {"unchanged_host_faults": {DEPLOYMENT: "hang"}, "gpu_monitoring_deploy_timeout": "2s"}
     variables = {
         # The first batch as a whole.
-        "gpu1": {**leaves, "gpu_monitoring_batch_size": 2},
-        "gpu2": leaves,
+        "gpu1": {
+            **leaves("mlops.gpu_monitoring.nvidia_container_toolkit"),
+            "gpu_monitoring_batch_size": 2,
+            "unchanged_host_answers": {"mlops.gpu_monitoring.host_info": OLD_TOOLKIT},
+            "nvidia_container_toolkit_allow_daemon_reload": True,
+        },
+        "gpu2": leaves("mlops.gpu_monitoring.nvidia_container_info"),
         "gpu3": {**hangs, "gpu_monitoring_address": "10.0.0.3", "gpu_monitoring_inspect_timeout": "3s"},
         "gpu4": {"cadvisor_docker_root": LATE},
-        "gpu5": {"unchanged_host_faults": {DEPLOYMENT: "hang"}, "gpu_monitoring_deploy_timeout": "1s"},
-        "monitor1": {"unchanged_host_record": str(tmp_path)},
+        "gpu5": hangs_later,
+        # Alone in its batch.
+        "gpu7": {
+            **leaves("mlops.gpu_monitoring.docker_daemon_config"),
+            "unchanged_host_answers": {"mlops.gpu_monitoring.host_info": {"engine": {"live_restore": True}}},
+            "docker_engine_https_proxy": "http://proxy.example:3128",
+            "docker_engine_allow_restart": True,
+        },
+        "monitor2": {**UNREACHABLE, "gpu_monitoring_address": "10.0.0.8"},
+        "monitor3": hangs_later,
     }
-    code, output = playbook(SITE, variables=variables, gpu_hosts=6)
-    assert code == 2, output
-    assert output.count("PLAY [Deploy the exporters]") == 3
-    assert deployed(output) == {"gpu4", "gpu6", "monitor1"}, output
+    hosts = [*(f"gpu{number}" for number in range(1, 8)), "monitor1", "monitor2", "monitor3"]
+    variables = {host: {**variables.get(host, {}), "unchanged_host_record": str(tmp_path)} for host in hosts}
+    code, output = playbook(SITE, variables=variables, gpu_hosts=7, monitoring=3)
+    assert code in (2, 4), output
+    assert output.count("PLAY [Deploy the exporters]") == 4
+    deployed = {path.name.partition(".")[0] for path in tmp_path.glob("*.container_service.json")}
+    assert deployed == {"gpu4", "gpu6", "monitor1"}, output
+    stopped = "Check that the host answered: The host stopped answering: Task failed: the stand-in stopped answering."
     for line in (
         "gpu1, gpu2: The exporters were not deployed, because the host stopped answering: ",
+        f"gpu1, gpu2: {stopped} Run the playbook again when it answers.",
         "gpu3: Inspect the host: Task failed: Timed out after 3 second",
         "gpu4: Deploy cAdvisor and its proxy: ",
-        "gpu5: Deploy the collected services: Task failed: Timed out after 1 second",
+        "gpu5: Deploy the collected services: Task failed: Timed out after 2 second",
+        "monitor3: Deploy Grafana: Task failed: Timed out after 2 second",
+        "gpu7: Check that the engine was restarted with the proxies: The engine may lack the proxies, because the host",
+        "monitor2: Nothing was deployed: ",
     ):
         assert line in output, output
     options = json.loads((tmp_path / "monitor1.container_service.json").read_text())["ANSIBLE_MODULE_ARGS"]
-    gpu_hosts = [f"gpu{number}" for number in range(1, 7)]
     assert targets(options) == {
-        "cadvisor.json": gpu_hosts,
-        "nvidia-gpu.json": gpu_hosts,
-        "node.json": [*gpu_hosts, "monitor1"],
+        "cadvisor.json": hosts[:7],
+        "nvidia-gpu.json": hosts[:7],
+        "node.json": hosts,
         "model-server.json": [],
     }
