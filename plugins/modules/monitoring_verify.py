@@ -71,7 +71,7 @@ options:
   alertmanager_members:
     description: >-
       The Alertmanagers of other hosts with which this one should form a cluster. For each host the address with the
-      port of the cluster, such as V(192.0.2.10:9094).
+      port of the cluster, such as V(192.0.2.10:9094). The module connects to it.
     type: dict
     default: {}
   alerts:
@@ -339,6 +339,7 @@ checked_at:
   sample: "2026-03-01T12:00:00Z"
 """
 
+import functools
 import json
 import os
 import re
@@ -512,7 +513,7 @@ def look(params, wanted, sends_test_alert):
     """Ask until there is no fault or `wait` is over; what Grafana said and the verdict."""
     metrics, notifier, graphs = clients(params)
     wanted_alerts = alerts.Wanted(params["alerts"], notifier is not None, not_running(wanted, "alertmanager"))
-    members = members_of(params, wanted)
+    members, closed = members_of(params, wanted), functools.partial(collect_alerts.closed, timeout=params["timeout"])
     dashboards = Dashboards(graphs, params["optional_panels"])
     uids = uids_of(params["dashboards"])
     deadline = time.monotonic() + params["wait"]
@@ -525,7 +526,7 @@ def look(params, wanted, sends_test_alert):
                 measured = collect.from_prometheus(metrics, wanted.frozen_after + SCRAPES * wanted.scrape_interval)
                 of_alerts = collect_alerts.look(metrics, notifier, measured["now"])
                 told = alerts.problems(wanted_alerts, of_alerts)
-                unseen = cluster.problems(members, of_alerts.cluster)
+                unseen = cluster.problems(members, of_alerts.cluster, closed)
         except PrometheusError as error:
             measured = {"error": str(error)}
         shown = {} if "error" in measured else dashboards.look(uids, drawable(wanted, measured))

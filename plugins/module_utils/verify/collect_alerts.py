@@ -5,6 +5,7 @@ from __future__ import annotations
 """Collects what Prometheus and Alertmanager report about alerts. `alerts` decides what is a fault."""
 
 import re
+import socket
 import time
 import uuid
 from datetime import datetime, timezone
@@ -24,7 +25,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.alerts
     Sent,
     Trial,
 )
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster, split
 
 _SENT = re.compile(r'^prometheus_notifications_(sent|errors)_total\{alertmanager="([^"]*)"\} (\S+)$', re.MULTILINE)
 _LOADED = re.compile(r"^prometheus_config_last_reload_success_timestamp_seconds (\S+)$", re.MULTILINE)
@@ -50,6 +51,16 @@ def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: floa
         except PrometheusError as problem:
             error = str(problem)
     return Seen(groups, active, _sent(metrics), error, arrived, age, cluster)
+
+
+def closed(address: str, timeout: float) -> str:
+    """Why an address with a port takes no connection, empty if it takes one."""
+    host, port = split(address)
+    try:
+        socket.create_connection((host, int(port)), timeout).close()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""
 
 
 def try_alert(alertmanager: Alertmanager, name: str, severity: str, wait: float) -> Trial:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster, Member, problems
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import cluster, collect_alerts
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster, Member
 
 OWN = "10.0.0.8:9094"
 OTHERS = [Member("monitor2", "10.0.0.9:9094"), Member("monitor3", "10.0.0.10:9094")]
@@ -11,6 +15,12 @@ OTHERS = [Member("monitor2", "10.0.0.9:9094"), Member("monitor3", "10.0.0.10:909
 
 def ready(*peers):
     return Cluster("ready", [OWN, *peers])
+
+
+def problems(members, seen, **closed):
+    """`closed` are the reasons why hosts take no connection."""
+    reasons = {member.address: closed.get(member.host, "") for member in members}
+    return cluster.problems(members, seen, reasons.__getitem__)
 
 
 def test_a_whole_cluster_and_none_at_all_are_no_fault():
@@ -27,6 +37,23 @@ def test_a_missing_member_is_reported_with_its_address():
         " get alerts twice. Check that it runs, and that a firewall lets TCP pass to 10.0.0.9:9094."
     )
     assert [problem.host for problem in problems(OTHERS, ready())] == ["monitor2", "monitor3"]
+
+
+def test_a_dead_member_that_alertmanager_still_counts_is_reported_with_the_reason():
+    [problem] = problems(OTHERS, ready("10.0.0.10:9094", "10.0.0.9:9094"), monitor2="connection refused")
+    assert problem.message.startswith(
+        "The Alertmanager of monitor2 (10.0.0.9:9094) is missing from the cluster (connection refused). Either it"
+    )
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_whether_an_address_takes_connections(address):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listening:
+        listening.bind((address, 0))
+        listening.listen()
+        peer = with_port(address, listening.getsockname()[1])
+        assert collect_alerts.closed(peer, 5) == ""
+    assert collect_alerts.closed(peer, 5) == "connection refused"
 
 
 def test_another_port_is_another_member():
