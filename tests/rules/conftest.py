@@ -128,8 +128,26 @@ def start_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         yield start
 
 
+@pytest.fixture(scope="session")
+def rules_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The folder that the role renders for a GPU host and a monitoring host, once for the same variables."""
+    folders: dict[str, Path] = {}
+
+    def render(variables: dict[str, Any] | None) -> Path:
+        key = json.dumps(variables, sort_keys=True)
+        if key not in folders:
+            folder = tmp_path_factory.mktemp("rules") / "prometheus"
+            folder.mkdir()
+            folder.chmod(0o755)
+            hosts = {"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}
+            folders[key] = prometheus_folder(fleet(*hosts, variables), "monitor1", folder)
+        return folders[key]
+
+    return render
+
+
 @pytest.fixture
-def test_rules(config, promtool) -> Callable[..., None]:
+def test_rules(rules_of, promtool) -> Callable[..., None]:
     """Runs tests of promtool against the rules that the role renders."""
 
     def run(
@@ -138,9 +156,7 @@ def test_rules(config, promtool) -> Callable[..., None]:
         variables: dict[str, Any] | None = None,
         only: str = "*.yml",
     ) -> None:
-        folder = config(
-            fleet({"gpu1": {"ansible_host": "10.0.0.1"}}, {"monitor1": {"ansible_host": "10.0.0.9"}}, variables)
-        )
+        folder = rules_of(variables)
         files = sorted(f"rules/{path.name}" for path in (folder / "rules").glob(only) if path.name != "extra.yml")
         (folder / "test.yml").write_text(
             json.dumps({"rule_files": files, "evaluation_interval": evaluation, "tests": tests})

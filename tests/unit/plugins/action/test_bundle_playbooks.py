@@ -137,6 +137,7 @@ def test_images_are_pushed_for_the_hosts_alone_that_have_a_registry(run, site, t
     assert password not in output
 
 
+@pytest.mark.long
 def test_a_login_of_some_hosts_alone_is_refused_by_name(run, site):
     run(BUNDLE)
     login = {"gpu_monitoring_registry_username": "pusher", "gpu_monitoring_registry_password": "correct-horse-battery"}
@@ -178,6 +179,7 @@ def test_a_bundle_needs_a_folder_of_its_own(run, tmp_path):
     assert "gpu_monitoring_bundle on gpu1, gpu2, monitor1: it is empty." in output, output
 
 
+@pytest.mark.long
 def test_a_bundle_that_differs_from_its_sums_is_not_pushed(run, site, tmp_path):
     run(BUNDLE)
     (tmp_path / "bundle" / "images" / "index.json").write_text("{}")
@@ -196,6 +198,7 @@ def test_an_image_that_the_bundle_lacks_is_named_before_anything_is_pushed(run, 
     assert site.stored == {}
 
 
+@pytest.mark.long
 def test_a_blob_that_is_missing_is_named(run, site, tmp_path, monkeypatch):
     run(BUNDLE)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -219,6 +222,7 @@ def test_a_wrong_address_of_packages_is_found_before_images_are_fetched(run, fak
     assert fake.requests == []
 
 
+@pytest.mark.long
 def test_a_bundle_is_made_whatever_tags_are_given(run, fake):
     code, output = run(BUNDLE, "--check", "--tags", "grafana")
     assert code == 0, output
@@ -267,6 +271,7 @@ def test_the_site_playbook_refuses_what_is_no_bundle_before_anything_changes(run
     assert f"/bundle has no {fake.name}/up/grafana:2. Make the bundle again" in output
 
 
+@pytest.mark.long
 def test_a_run_that_ended_early_is_continued(run, fake, tmp_path):
     grafana = fake.stored.pop(("up/grafana", "1"))
     code, output = run(BUNDLE)

@@ -137,9 +137,9 @@ def test_a_task_that_defers_nothing_deploys_alone(play):
     [
         ([], ()),
         ([DEPLOY], ("--tags", "a1")),
-        ([task("Deploy", when=False)], ()),
+        pytest.param([task("Deploy", when=False)], (), marks=pytest.mark.long),
         ([task("Deploy", when=[True, "inventory_hostname == 'other'"])], ()),
-        ([task("Deploy", when="not_known_yet")], ()),
+        pytest.param([task("Deploy", when="not_known_yet")], (), marks=pytest.mark.long),
         ([{"name": "Include", "ansible.builtin.include_tasks": "empty.yml"}], ()),
         ([{"block": [{"name": "Wait", "ansible.builtin.meta": "noop"}], "rescue": [DEPLOY]}], ()),
     ],
@@ -175,7 +175,9 @@ def test_roles_collect_and_a_task_after_them_deploys(play):
     assert run.deployed("Deploy the rest") == ["a3"]
 
 
-@pytest.mark.parametrize("how", ["ansible.builtin.include_role", "ansible.builtin.import_role"])
+@pytest.mark.parametrize(
+    "how", ["ansible.builtin.include_role", pytest.param("ansible.builtin.import_role", marks=pytest.mark.long)]
+)
 def test_included_roles_collect_and_an_always_section_deploys(play, how):
     roles = {"first": [collect("a1")], "failing": [{"name": "Fail", "ansible.builtin.fail": {}}]}
     tasks = [{"block": [{"name": "Take a role", how: {"name": role}} for role in roles], "always": [DEPLOY]}]

@@ -66,7 +66,7 @@ def back_up(host, tmp_path):
 
 
 @needs_root
-@pytest.mark.parametrize("location", ["controller", "host"])
+@pytest.mark.parametrize("location", ["controller", pytest.param("host", marks=pytest.mark.long)])
 def test_a_folder_that_cannot_be_written_is_named_with_host_and_fix(back_up, tmp_path, location):
     (tmp_path / "file").write_text("")
     output = back_up(folder=str(tmp_path / "file"), location=location)
@@ -141,7 +141,7 @@ def test_a_backup_has_all_data_and_no_clear_secret_and_leaves_nothing_on_the_hos
 
 
 @needs_root
-@pytest.mark.parametrize("location", ["controller", "host"])
+@pytest.mark.parametrize("location", ["controller", pytest.param("host", marks=pytest.mark.long)])
 def test_without_secrets_the_database_is_named_as_missing_too(back_up, host, location):
     result = back_up(location=location, secrets="excluded", vault_password=None)
     assert isinstance(result, dict), result

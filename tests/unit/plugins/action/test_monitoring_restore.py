@@ -167,23 +167,35 @@ def _without_database(backup):
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (lambda backup: (backup / "manifest.json").unlink(), {}, "is not a backup: there is no manifest.json"),
-        (
+        pytest.param(
+            lambda backup: (backup / "manifest.json").unlink(),
+            {},
+            "is not a backup: there is no manifest.json",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             lambda backup: (backup / "manifest.json").write_text("{"),
             {},
             "manifest.json cannot be read: it is not JSON. Use another backup. Origin:",
+            marks=pytest.mark.long,
         ),
-        (_half, {}, "is half a backup: the run that made it did not end"),
+        pytest.param(_half, {}, "is half a backup: the run that made it did not end", marks=pytest.mark.long),
         (_flip, {}, "chunks/000001 is damaged: it has 9100000 bytes with the SHA-256 "),
-        (
+        pytest.param(
             lambda backup: (backup / "alertmanager" / "silences").unlink(),
             {},
             "alertmanager/silences cannot be read: No such file",
+            marks=pytest.mark.long,
         ),
         (_without_database, {}, "grafana/grafana.db is not in the backup: secrets are left out"),
         (None, {"host": "monitor2"}, "is a backup of monitor1, and not of monitor2"),
         (None, {"vault_password": "wrong"}, "grafana.db.gz.vault cannot be decrypted. Give the password"),
-        (None, {"vault_password": None}, "vault_password: it is empty, and grafana/grafana.db is encrypted"),
+        pytest.param(
+            None,
+            {"vault_password": None},
+            "vault_password: it is empty, and grafana/grafana.db is encrypted",
+            marks=pytest.mark.long,
+        ),
         (
             None,
             {"images": {**IMAGES, "grafana": "grafana:12.3.1"}},
@@ -196,22 +208,30 @@ def _without_database(backup):
             {"images": {**IMAGES, "thanos": "thanos:1"}, "mounts": {"thanos": "prometheus-data"}},
             "prometheus_volume: the container thanos uses the volume prometheus-data too. Stop thanos first",
         ),
-        (None, {"folders": {"grafana-data": ""}}, "the host does not see the folder of the volume grafana-data, ''"),
-        (None, {"backup": "backups"}, "backup: 'backups' is not an absolute path"),
-        (
+        pytest.param(
+            None,
+            {"folders": {"grafana-data": ""}},
+            "the host does not see the folder of the volume grafana-data, ''",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(None, {"backup": "backups"}, "backup: 'backups' is not an absolute path", marks=pytest.mark.long),
+        pytest.param(
             None,
             {"backup": "/nowhere"},
             "/nowhere is not a backup: there is no manifest.json. Name the folder that has this file.",
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             None,
             {"backup": "/nowhere", "location": "host"},
             "/nowhere is not a backup: there is no manifest.json. Name the",
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             None,
             {"backup": __file__},
             f"{__file__}/manifest.json cannot be read: Not a directory. Use another backup. Origin",
+            marks=pytest.mark.long,
         ),
     ],
     ids=[
@@ -245,7 +265,7 @@ def test_what_cannot_be_restored_is_refused_before_anything_stops(restore, host,
     assert (calls, contents(host)) == ([], before)
 
 
-@pytest.mark.parametrize("location", ["controller", "host"])
+@pytest.mark.parametrize("location", ["controller", pytest.param("host", marks=pytest.mark.long)])
 def test_the_files_of_the_controller_are_restored_and_no_container_is_touched(restore, host, location):
     before = contents(host / "volumes")
     result, calls = restore(location=location, controller_folder=str(host / "controller"))

@@ -26,7 +26,9 @@ def recap(output: str) -> dict[str, dict[str, int]]:
     return {host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines}
 
 
-@pytest.mark.parametrize("arguments", [[], ["--forks=1"]], ids=["parallel", "one by one"])
+@pytest.mark.parametrize(
+    "arguments", [[], pytest.param(["--forks=1"], marks=pytest.mark.long)], ids=["parallel", "one by one"]
+)
 def test_an_unreachable_host_is_tried_once_and_named_and_the_others_are_deployed(playbook, arguments):
     code, output = playbook(SITE, *arguments, variables={"gpu2": GPU2})
     assert code == 4, output
@@ -132,7 +134,9 @@ def test_a_run_that_would_do_nothing_says_so(playbook, playbook_file, arguments,
     assert output.count("PLAY [") == 1
 
 
-@pytest.mark.parametrize("task", ["*Deploy cAdvisor and its proxy", "*Make certificates and passwords"])
+@pytest.mark.parametrize(
+    "task", [pytest.param("*Deploy cAdvisor and its proxy", marks=pytest.mark.long), "*Make certificates and passwords"]
+)
 def test_a_run_that_begins_past_the_checks_says_so(playbook, task):
     code, output = playbook(SITE, f"--start-at-task={task}")
     assert code == 2, output
