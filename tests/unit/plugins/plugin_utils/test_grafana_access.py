@@ -29,10 +29,13 @@ def told(tmp_path, monkeypatch):
 
 
 def test_a_generated_password_is_named_by_its_file(told):
-    assert told() == [
-        f"Grafana: https://{ADDRESS}:3000, user admin,"
-        " password in ~/.config/gpu_monitoring/monitor1/grafana_admin_password"
-    ]
+    for variables in ({}, *({"grafana_address": everywhere} for everywhere in ("0.0.0.0", "::", "0:0:0:0:0:0:0:0"))):
+        assert told(**variables) == [
+            f"Grafana: https://{ADDRESS}:3000, user admin,"
+            " password in ~/.config/gpu_monitoring/monitor1/grafana_admin_password"
+        ]
+    [own] = told(grafana_address="10.0.0.1")
+    assert own.startswith("Grafana: https://10.0.0.1:3000, ")
 
 
 @pytest.mark.parametrize(
