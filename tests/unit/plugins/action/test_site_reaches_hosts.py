@@ -144,10 +144,14 @@ def test_a_run_that_begins_past_the_checks_says_so(playbook, task):
     assert "is undefined" not in output and "indices" not in output
 
 
-def test_a_limited_run_says_that_the_monitoring_host_cannot_be_asked(playbook):
-    code, output = playbook(SITE, *NEW, "--limit=gpu1", variables={"monitor1": MONITOR1})
+def test_a_limited_run_says_which_monitoring_hosts_cannot_be_asked(playbook, hanging_ssh):
+    hangs = {"ansible_connection": "ssh", "ansible_ssh_executable": str(hanging_ssh)}
+    monitor2 = {**hangs, "gpu_monitoring_address": "10.0.0.8", "gpu_monitoring_inspect_timeout": "1s"}
+    variables = {"monitor1": MONITOR1, "monitor2": monitor2}
+    code, output = playbook(SITE, *NEW, "--limit=gpu1", variables=variables, monitoring=2)
     assert code == 0, output
-    assert "monitor1 could not be asked whether its Prometheus knows gpu1: " in output
+    for host, reason in {"monitor1": "Task failed: ", "monitor2": "Task failed: Timed out after 1 second"}.items():
+        assert f"{host} could not be asked whether its Prometheus knows gpu1: {reason}" in output, output
 
 
 def test_the_engine_is_not_restarted_for_proxies_under_containers_that_started_after_the_first_look(playbook):
