@@ -10,7 +10,7 @@ from ansible.plugins.loader import init_plugin_loader
 from ansible.utils.display import Display
 
 from tests import compiled_templates
-from tests.shared_machine import SharedMachineScheduling
+from tests.shared_machine import SharedMachineScheduling, position
 from tests.tools import parts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +41,12 @@ def _every_warning_is_shown():
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return SharedMachineScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Let each process of pytest-xdist begin with the tests that take longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: position(item.nodeid))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -366,6 +366,7 @@ def planted_run(site, tmp_path_factory):
         }
     ]
     bad = run(
+        "--limit=monitor1",
         prometheus_scrape_configs=broken,
         prometheus_secret_files={"token": "planted-scrape-token-51d0-b"},
         alertmanager_time_intervals=[
