@@ -92,12 +92,12 @@ def foreign_volumes(docker_host: str, planned: Iterable[PlannedService]) -> list
     """The volumes that exist and are not those of their service, by label or by what the service had before."""
     foreign = []
     for service in planned:
-        if service.own_volume and service.own_volume not in _remembered_volumes(service.role):
+        if service.own_volume and service.own_volume not in _remembered_volumes(service.service):
             try:
                 volume = docker_socket.Api(docker_host).get(f"/volumes/{docker_socket.segment(service.own_volume)}")
             except OSError:
                 continue
-            if (volume.get("Labels") or {}).get(service_label.LABEL) != service.role:
+            if (volume.get("Labels") or {}).get(service_label.LABEL) != service.service:
                 foreign.append(service.own_volume)
     return foreign
 

@@ -173,7 +173,8 @@ def test_a_volume_of_another_owner_names_both_ways_out():
     [
         ({}, [], True),
         ({"mlops.gpu_monitoring.service": "another"}, [], True),
-        ({"mlops.gpu_monitoring.service": "grafana"}, [], False),
+        ({"mlops.gpu_monitoring.service": "victoria_metrics"}, [], True),
+        ({"mlops.gpu_monitoring.service": "victoria-metrics"}, [], False),
         ({}, ["data"], False),
     ],
 )
@@ -186,7 +187,9 @@ def test_whose_volume_it_is(monkeypatch, labels, remembered, foreign):
             assert path == "/volumes/data"
             return {"Name": "data", "Labels": labels}
 
+    # Labels and files on the host have the name of the service, which is not that of the role.
+    manifests = {"victoria-metrics": conflicts.manifest.Manifest(volumes=remembered)}
     monkeypatch.setattr(conflicts.docker_socket, "Api", Api)
-    monkeypatch.setattr(conflicts.manifest, "read", lambda name: conflicts.manifest.Manifest(volumes=remembered))
-    planned = [PlannedService("grafana", "grafana", own_volume="data"), PROMETHEUS]
+    monkeypatch.setattr(conflicts.manifest, "read", lambda name: manifests[name])
+    planned = [PlannedService("victoria_metrics", "gpu-vm", "victoria-metrics", own_volume="data"), PROMETHEUS]
     assert conflicts.foreign_volumes("unix:///x", planned) == (["data"] if foreign else [])
