@@ -40,6 +40,11 @@ class Monitor:
             float(line.split()[-1]) for line in self.alertmanager.metrics().splitlines() if line.startswith(name)
         )
 
+    def sent_alerts(self) -> dict[str, float]:
+        """How many alerts its Prometheus sent, by the address of the Alertmanager."""
+        rows = self.prometheus.query("prometheus_notifications_sent_total")
+        return {row["metric"]["alertmanager"]: float(row["value"][1]) for row in rows}
+
     def on_the_way(self, **labels: str) -> str:
         """What its servers know of an alert, and how they send alerts, for the message of a failure."""
         known = [

@@ -305,12 +305,14 @@ def test_alertmanagers_of_several_hosts_form_a_cluster_over_mutual_tls(member):
     assert cluster_flags(first) == [
         "--cluster.listen-address=0.0.0.0:9094",
         "--cluster.advertise-address=10.0.0.9:9094",
+        "--cluster.peer-timeout=5s",
         tls,
         "--cluster.peer=[2001:db8::8]:19094",
     ]
     assert cluster_flags(second) == [
         "--cluster.listen-address=[::]:9094",
         "--cluster.advertise-address=[2001:db8::8]:19094",
+        "--cluster.peer-timeout=5s",
         tls,
         "--cluster.peer=10.0.0.9:9094",
     ]
