@@ -378,6 +378,13 @@ OF_OTHERS = (
         12,
     ),
     _own("a member is missing", "AlertmanagerMemberMissing", "alertmanager_cluster_members", _now(1), 22),
+    _own(
+        "a dead member is still counted",
+        "AlertmanagerMemberMissing",
+        "alertmanager_tls_transport_write_errors_total",
+        _now(15, 15),
+        22,
+    ),
     Fault(
         "one of two Alertmanagers takes no alerts",
         (),
@@ -391,7 +398,7 @@ OF_OTHERS = (
     Fault(
         "the host of a member is down",
         ("HostDown",),
-        {"alertmanager_cluster_members": _now(1)},
+        {"alertmanager_cluster_members": _now(1), "alertmanager_tls_transport_write_errors_total": _now(15, 15)},
         {"host": "monitor1"},
         40,
         (series("up", {"job": "node", "host": "monitor2", "instance": "m"}, (1, 0, BEGIN), (0, 0, 600)),),

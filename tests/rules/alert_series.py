@@ -100,6 +100,7 @@ PROMETHEUS: dict[str, tuple[float, float]] = {
 ALERTMANAGER: dict[str, tuple[float, float]] = {
     "alertmanager_config_last_reload_successful": (1, 0),
     "alertmanager_cluster_members": (2, 0),
+    'alertmanager_tls_transport_write_errors_total{connection_type="packet"}': (0, 0),
     'alertmanager_notifications_failed_total{integration="email",receiver_name="oncall",reason="other"}': (0, 0),
 }
 VICTORIA_METRICS: dict[str, tuple[float, float]] = {"vm_storage_is_read_only": (0, 0)}
