@@ -24,14 +24,15 @@ OF_MONITORING_HOSTS = (
 
 @pytest.fixture
 def images(tmp_path):
-    """Images by container, with these variables."""
+    """Images by container, of all containers or of this one, with these variables."""
 
-    def render(**variables):
+    def render(only="", **variables):
         inventory = fleet(*INVENTORY, {"victoria_metrics_enabled": True, **variables})
         return {
             container: service(role, container, inventory, host, tmp_path)["image"]
             for host, services in (("gpu1", OF_GPU_HOSTS), ("monitor1", OF_MONITORING_HOSTS))
             for role, container in services
+            if only in ("", container)
         }
 
     return render
@@ -71,11 +72,11 @@ def test_a_mirror_of_each_registry(images):
 
 
 def test_a_digest_counts_for_the_default_version_from_the_default_registry_alone(images):
-    assert "@sha256:" in images()["grafana"]
-    assert images(grafana_version="12.4.9")["grafana"] == "docker.io/grafana/grafana:12.4.9"
-    assert images(grafana_image="r.example/grafana:1")["grafana"] == "r.example/grafana:1"
+    assert "@sha256:" in images("grafana")["grafana"]
+    assert images("grafana", grafana_version="12.4.9") == {"grafana": "docker.io/grafana/grafana:12.4.9"}
+    assert images("grafana", grafana_image="r.example/grafana:1") == {"grafana": "r.example/grafana:1"}
     for mirror in ({"gpu_monitoring_registry": "r:5000"}, {"gpu_monitoring_registries": {"docker.io": "r:5000"}}):
-        assert "@" not in images(**mirror)["grafana"]
+        assert "@" not in images("grafana", **mirror)["grafana"]
 
 
 def test_no_image_is_pulled_only_to_verify(tmp_path):
