@@ -4,10 +4,13 @@ their registries answer.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import http.client
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,10 +84,21 @@ def content_tag(folder: Path, *bases: str) -> str:
 def build(name: str, environment: dict[str, str]) -> str:
     """Name of the built image of a folder; built only if it does not exist."""
     image = f"{PREFIX}/{name}:{content_tag(FOLDER / name, *environment.values())}"
-    if not succeeds("docker", "image", "inspect", image):
-        print(f"building {name}", flush=True)
-        run(str(FOLDER / name / "build.sh"), image, environment={**os.environ, **environment, "DOCKER_BUILDKIT": "0"})
+    with _alone(name):
+        if not succeeds("docker", "image", "inspect", image):
+            print(f"building {name}", flush=True)
+            complete = {**os.environ, **environment, "DOCKER_BUILDKIT": "0"}
+            run(str(FOLDER / name / "build.sh"), image, environment=complete)
     return image
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Wait for a process that builds the same: other tests run beside molecule."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def need_go() -> None:
