@@ -9,8 +9,9 @@ from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.faults import ALERTS, SITE, Problem
 
-# How long a member waits for each member before it, before it notifies people (--cluster.peer-timeout).
-TURN_SECONDS = 15
+# The longest wait of a member for those before it, before it notifies people. The role alertmanager divides this time
+# between the members (--cluster.peer-timeout).
+TURNS_SECONDS = 10
 
 
 class Member(NamedTuple):

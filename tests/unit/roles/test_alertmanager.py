@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import cluster
 
 from tests.unit.roles.rendering import arguments, fleet, service
 
@@ -305,14 +306,14 @@ def test_alertmanagers_of_several_hosts_form_a_cluster_over_mutual_tls(member):
     assert cluster_flags(first) == [
         "--cluster.listen-address=0.0.0.0:9094",
         "--cluster.advertise-address=10.0.0.9:9094",
-        "--cluster.peer-timeout=5s",
+        f"--cluster.peer-timeout={cluster.TURNS_SECONDS // 2}s",
         tls,
         "--cluster.peer=[2001:db8::8]:19094",
     ]
     assert cluster_flags(second) == [
         "--cluster.listen-address=[::]:9094",
         "--cluster.advertise-address=[2001:db8::8]:19094",
-        "--cluster.peer-timeout=5s",
+        f"--cluster.peer-timeout={cluster.TURNS_SECONDS // 2}s",
         tls,
         "--cluster.peer=10.0.0.9:9094",
     ]

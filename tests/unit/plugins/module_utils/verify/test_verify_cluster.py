@@ -6,8 +6,11 @@ import socket
 
 import pytest
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.prometheus.errors import PrometheusError
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import cluster, collect_alerts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster, Member
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.decide import Verdict
+from ansible_collections.mlops.gpu_monitoring.plugins.modules import monitoring_verify
 
 OWN = "10.0.0.8:9094"
 OTHERS = [Member("monitor2", "10.0.0.9:9094"), Member("monitor3", "10.0.0.10:9094")]
@@ -86,3 +89,15 @@ def test_an_alertmanager_that_was_deployed_without_a_cluster_is_one_fault():
         "Alertmanager runs without a cluster, so each Alertmanager notifies people of the same alert."
         " Run the playbook site."
     )
+
+
+def test_a_test_alert_has_more_time_if_members_take_turns(monkeypatch):
+    def stop(_notifier, _name, _severity, wait):
+        raise PrometheusError(f"waited {wait}")
+
+    monkeypatch.setattr(collect_alerts, "try_alert", stop)
+    given = {"test_alert_name": "verify", "test_alert_severity": "page", "test_alert_wait": 60}
+    for members, waited in (({}, 60), ({member.host: member.address for member in OTHERS}, 70)):
+        params = {**given, "alertmanager_members": members}
+        [problem] = monitoring_verify.with_test_alert(params, None, Verdict([], [], [])).problems
+        assert problem.message.endswith(f"waited {waited}")
