@@ -496,7 +496,15 @@ def wanted_of(params):
 
 
 def members_of(params, wanted):
-    """The other members that the cluster of Alertmanager should have, with what is known of them."""
+    """The other members that the cluster of Alertmanager should have, with what is known of them; ValueError names one
+    without a port.
+    """
+    for host, address in params["alertmanager_members"].items():
+        port = cluster.split(str(address))[1]
+        if not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError(
+                f"alertmanager_members: the address {address} of {host} has no port. Write it like 192.0.2.10:9094."
+            )
     return [
         cluster.Member(host, address, is_unreachable(wanted, host), not_running(wanted, "alertmanager", host))
         for host, address in params["alertmanager_members"].items()

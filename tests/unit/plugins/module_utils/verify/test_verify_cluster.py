@@ -101,3 +101,10 @@ def test_a_test_alert_has_more_time_if_members_take_turns(monkeypatch):
         params = {**given, "alertmanager_members": members}
         [problem] = monitoring_verify.with_test_alert(params, None, Verdict([], [], [])).problems
         assert problem.message.endswith(f"waited {waited}")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.10", "192.0.2.10:cluster", "192.0.2.10:90940", None])
+def test_an_address_without_a_port_is_named(address):
+    problem = f"alertmanager_members: the address {address} of monitor2 has no port. Write it like 192.0.2.10:9094."
+    with pytest.raises(ValueError, match=f"^{problem}$"):
+        monitoring_verify.members_of({"alertmanager_members": {"monitor2": address}}, None)
