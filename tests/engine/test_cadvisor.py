@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import statistics
 import time
 import urllib.request
 from urllib.error import URLError
@@ -100,7 +101,8 @@ def test_a_container_that_does_nothing_is_measured_at_the_interval(watched):
         time.sleep(0.1)
     # The first wait is spread by up to an interval.
     gaps = [later - earlier for earlier, later in zip(times[1:], times[2:])]
-    assert all(1 <= gap < 1.5 for gap in gaps), gaps
+    # Other tests may delay a measurement. Without the flags of the role, each gap would be twice that before it.
+    assert min(gaps) >= 1 and statistics.median(gaps) < 1.5, gaps
 
 
 def test_only_containers_are_reported_and_none_of_their_labels(watched):
