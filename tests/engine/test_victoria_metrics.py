@@ -20,6 +20,12 @@ NAME = f"{PREFIX}-store"
 # What the container is called on the network of hosts, and in the files of the roles.
 CONTAINER = "victoria-metrics"
 PASSWORD = "word-of-the-test"
+# What changes the stored data, or how it is stored.
+PROTECTED = (
+    *("/api/v1/admin/tsdb/delete_series", "/prometheus/api/v1/admin/tsdb/delete_series", "/tags/delSeries"),
+    *("/snapshot/create", "/snapshot/list", "/snapshot/delete_all", "/internal/force_merge", "/internal/force_flush"),
+    *("/internal/resetRollupResultCache", "/api/v1/admin/status/metric_names_stats/reset"),
+)
 
 
 def own_address():
@@ -100,6 +106,11 @@ class Site:
             timeout=10,
         )
 
+    def post(self, path, data, auth=None):
+        """An answer of VictoriaMetrics to a body."""
+        url = f"https://{self.address}:{self.port}{path}"
+        return requests.post(url, data=data, auth=auth, verify=str(self.authority), timeout=10)
+
     def query(self, expression):
         """Labels and value of each series of an instant query."""
         answer = self.ask("/api/v1/query", query=expression)
@@ -130,23 +141,23 @@ def test_it_writes_as_an_ordinary_user_and_asks_for_the_password(site, api):
     assert "vm_storage_is_read_only" in site.ask("/metrics").text
 
 
-def test_a_snapshot_of_its_data(site):
+def test_what_changes_its_data_asks_for_the_password_as_a_key(site):
     site.deploy_store()
-    answer = site.ask("/snapshot/create").json()
+    # The login is what Grafana adds for a Viewer.
+    for path in PROTECTED:
+        assert site.ask(path).status_code == 401, path
+        assert site.ask(path, authKey="x").status_code == 401, path
+    # The login of the request does not matter then.
+    answer = site.post("/snapshot/create", {"authKey": PASSWORD}).json()
     assert answer["status"] == "ok"
-    assert site.ask("/snapshot/list").json()["snapshots"] == [answer["snapshot"]]
+    assert site.ask("/snapshot/list", authKey=PASSWORD).json()["snapshots"] == [answer["snapshot"]]
+    for path in PROTECTED:
+        assert site.ask(path, authKey=PASSWORD, **{"match[]": "nothing"}).status_code in (200, 204), path
 
 
 def test_samples_survive_another_container(site):
     first = site.deploy_store()
-    line = "site_sample 7\n"
-    requests.post(
-        f"https://{site.address}:{site.port}/api/v1/import/prometheus",
-        data=line,
-        auth=("prometheus", PASSWORD),
-        verify=str(site.authority),
-        timeout=10,
-    ).raise_for_status()
+    site.post("/api/v1/import/prometheus", "site_sample 7\n", auth=("prometheus", PASSWORD)).raise_for_status()
     second = site.deploy_store(victoria_metrics_retention="2y")
     assert second["container"]["id"] != first["container"]["id"]
     wait_until(lambda: site.query("last_over_time(site_sample[5m])"), "the sample is there", 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.plugins.plugin_utils.inventory import host_variables
 from tests.unit.roles.rendering import arguments, fleet, service
 
 RULES = Path(__file__).resolve().parents[3] / "roles" / "victoria_metrics" / "meta" / "variable_rules.yml"
+PASSWORD_FILE = "file:///etc/victoria-metrics/web/password"
 GPU1 = {"ansible_host": "10.0.0.1"}
 ON = {"victoria_metrics_enabled": True}
 ONE = {"monitor1": {"ansible_host": "10.0.0.9", **ON}}
@@ -66,13 +68,14 @@ def test_it_runs_without_rights_and_keeps_the_password_out_of_the_command(store)
     assert "a password of Prometheus" not in str({**options, "secret_files": []})
     secrets = {file["path"].rpartition("/")[2]: file for file in options["secret_files"]}
     assert secrets["password"]["content"] == "a password of Prometheus"
-    assert "--httpAuth.password=file:///etc/victoria-metrics/web/password" in options["command"]
+    passwords = {flag.partition("=")[0] for flag in options["command"] if flag.endswith("=" + PASSWORD_FILE)}
+    assert {"--httpAuth.password", "--deleteAuthKey", "--snapshotAuthKey", "--forceMergeAuthKey"} < passwords
     assert options["health"]["http"] == {"port": 8428, "path": "/health", "scheme": "https"}
 
 
 def test_without_tls_it_asks_for_no_password(store):
     options = store(gpu_monitoring_tls=False)
-    assert not [flag for flag in options["command"] if "tls" in flag or "httpAuth" in flag]
+    assert not [flag for flag in options["command"] if re.search("tls|httpAuth|AuthKey", flag)]
     assert (options["secret_files"], options["health"]["http"]["scheme"]) == ([], "http")
 
 
