@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import monitoring_peers
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import (
     HostVariables,
-    VariableError,
     port_of,
     reached_address,
     tls_switch,
@@ -58,11 +57,9 @@ def check(variables: HostVariables, host: str) -> None:
     # Several hosts speak TLS unless a variable says otherwise.
     if len(hosts) < 2 or host not in hosts or tls_switch(variables, host) is False:
         return
-    first = hosts[0]
-    for (name, value), (_name, expected) in zip(_shared(variables, host), _shared(variables, first)):
-        if value != expected:
-            problem = f"it is not the same as on {first}, and the Alertmanagers of {', '.join(hosts)} form a cluster"
-            raise VariableError(name, host, problem, "Set it for the group monitoring")
+    values, expected = ([(name, variables.get(member, name)) for name in _SHARED] for member in (host, hosts[0]))
+    reason = f"the Alertmanagers of {', '.join(hosts)} form a cluster"
+    monitoring_peers.require_equal(host, hosts, values, expected, reason)
 
 
 def _member(variables: HostVariables, host: str, address: str) -> Member:
@@ -77,19 +74,3 @@ def _member(variables: HostVariables, host: str, address: str) -> Member:
         "peer": with_port(address, port_of(variables, host, "alertmanager_cluster_port")),
         "prometheus": {**entry, **({"path_prefix": prefix} if prefix else {})},
     }
-
-
-def _shared(variables: HostVariables, host: str) -> Iterator[tuple[str, Any]]:
-    """What all members must have the same of, by variable: each Prometheus logs in to each member."""
-    for name in _SHARED:
-        yield name, variables.get(host, name)
-    password = str(variables.get(host, "tls_prometheus_password") or "")
-    yield "tls_prometheus_password", password
-    yield "tls_prometheus_password_file", "" if password else _path(variables, host, "tls_prometheus_password_file")
-    authority = str(variables.get(host, "tls_ca_certificate") or "").strip()
-    yield "tls_ca_certificate", authority
-    yield "tls_ca_dir", "" if authority else _path(variables, host, "tls_ca_dir")
-
-
-def _path(variables: HostVariables, host: str, name: str) -> str:
-    return os.path.expanduser(str(variables.get(host, name)))

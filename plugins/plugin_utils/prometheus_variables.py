@@ -13,6 +13,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     flags,
     image_versions,
     inline_secrets,
+    monitoring_peers,
     public_url,
     target_labels,
 )
@@ -47,6 +48,7 @@ def check(variables: HostVariables, host: str) -> None:
     for name, setting_problem in _settings(variables, host):
         if setting_problem:
             raise VariableError(name, host, *setting_problem)
+    monitoring_peers.check_labels(variables, host)
 
 
 def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[str, str] | None]]:

@@ -15,6 +15,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     container_labels,
     foreign_variables,
     grafana_variables,
+    monitoring_peers,
     prometheus_variables,
     secret_values,
     service_extras,
@@ -40,6 +41,7 @@ _CHECKS = {
     "container_gpu_collector": container_labels.check,
     "grafana": grafana_variables.check,
     "prometheus": prometheus_variables.check,
+    "tls": monitoring_peers.check_login,
     "victoria_metrics": victoria_metrics.check,
 }
 

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, mlops.gpu_monitoring contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+"""What several monitoring hosts must have the same of, since they use each other's services."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import victoria_metrics
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import (
+    HostVariables,
+    VariableError,
+    tls_switch,
+)
+
+# The role drops this label itself.
+_REPLICA = "prometheus_replica"
+
+
+def check_login(variables: HostVariables, host: str) -> None:
+    """Raises VariableError if a monitoring host could not log in to the services of the others, or not trust them."""
+    monitoring = variables.in_groups("monitoring")
+    # Several hosts speak TLS unless a variable says otherwise.
+    if host in monitoring and tls_switch(variables, host) is not False:
+        names = [*_login(variables, host), *_authority(variables, host)]
+        expected = [*_login(variables, monitoring[0]), *_authority(variables, monitoring[0])]
+        require_equal(host, monitoring, names, expected, f"{', '.join(monitoring)} use each other's services")
+
+
+def check_labels(variables: HostVariables, host: str) -> None:
+    """Raises VariableError if the samples and alerts of replicas would differ by a label."""
+    monitoring = variables.in_groups("monitoring")
+    if host in monitoring and variables.get(host, "gpu_monitoring_topology") == "replicas" and _shared(variables):
+        name = "prometheus_external_labels"
+        values = [(name, _labels(variables, host))], [(name, _labels(variables, monitoring[0]))]
+        require_equal(host, monitoring, *values, "each alert and each series would be there several times")
+
+
+def require_equal(
+    host: str,
+    hosts: Sequence[str],
+    values: Sequence[tuple[str, Any]],
+    expected: Sequence[tuple[str, Any]],
+    reason: str,
+) -> None:
+    """Raises VariableError for the first value, by variable, that differs from that of the first host."""
+    for (name, value), (_name, other) in zip(values, expected):
+        if value != other:
+            problem = f"it is not the same as on {hosts[0]}, and {reason}"
+            raise VariableError(name, host, problem, "Set it for the group monitoring")
+
+
+def _shared(variables: HostVariables) -> bool:
+    """Whether a monitoring host has a service to which the Prometheus of the others send."""
+    return any(
+        variables.is_true(host, "alertmanager_enabled") or victoria_metrics.is_enabled(variables, host)
+        for host in variables.in_groups("monitoring")
+    )
+
+
+def _labels(variables: HostVariables, host: str) -> dict[str, str]:
+    labels = variables.get(host, "prometheus_external_labels") or {}
+    return {str(name): str(value) for name, value in labels.items() if name != _REPLICA}
+
+
+def _login(variables: HostVariables, host: str) -> Iterator[tuple[str, str]]:
+    if _shared(variables):
+        password = str(variables.get(host, "tls_prometheus_password") or "")
+        yield "tls_prometheus_password", password
+        yield "tls_prometheus_password_file", "" if password else _path(variables, host, "tls_prometheus_password_file")
+
+
+def _authority(variables: HostVariables, host: str) -> Iterator[tuple[str, str]]:
+    """Each Prometheus also scrapes the node exporter of another monitoring host."""
+    authority = str(variables.get(host, "tls_ca_certificate") or "").strip()
+    yield "tls_ca_certificate", authority
+    yield "tls_ca_dir", "" if authority else _path(variables, host, "tls_ca_dir")
+
+
+def _path(variables: HostVariables, host: str, name: str) -> str:
+    return os.path.expanduser(str(variables.get(host, name)))
