@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -79,4 +80,5 @@ def hanging_ssh(tmp_path):
     program.chmod(0o755)
     yield program
     for pid in pids.read_text().split() if pids.exists() else []:
-        os.kill(int(pid), signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGTERM)

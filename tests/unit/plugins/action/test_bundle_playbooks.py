@@ -179,7 +179,6 @@ def test_a_bundle_needs_a_folder_of_its_own(run, tmp_path):
     assert "gpu_monitoring_bundle on gpu1, gpu2, monitor1: it is empty." in output, output
 
 
-@pytest.mark.long
 def test_a_bundle_that_differs_from_its_sums_is_not_pushed(run, site, tmp_path):
     run(BUNDLE)
     (tmp_path / "bundle" / "images" / "index.json").write_text("{}")
@@ -198,7 +197,6 @@ def test_an_image_that_the_bundle_lacks_is_named_before_anything_is_pushed(run, 
     assert site.stored == {}
 
 
-@pytest.mark.long
 def test_a_blob_that_is_missing_is_named(run, site, tmp_path, monkeypatch):
     run(BUNDLE)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -271,7 +269,6 @@ def test_the_site_playbook_refuses_what_is_no_bundle_before_anything_changes(run
     assert f"/bundle has no {fake.name}/up/grafana:2. Make the bundle again" in output
 
 
-@pytest.mark.long
 def test_a_run_that_ended_early_is_continued(run, fake, tmp_path):
     grafana = fake.stored.pop(("up/grafana", "1"))
     code, output = run(BUNDLE)

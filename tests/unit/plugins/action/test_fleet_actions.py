@@ -38,7 +38,7 @@ def test_the_site_playbook_needs_nothing_of_a_host_outside_the_groups_and_can_sk
     ("hosts", "variable", "value"),
     [
         (["monitor1", "monitor2"], "gpu_monitoring_topology", "shards"),
-        pytest.param(["gpu2"], "dcgm_exporter_interval", "2m", marks=pytest.mark.long),
+        (["gpu2"], "dcgm_exporter_interval", "2m"),
         (["monitor1"], "grafana_admin_password", "x "),
     ],
 )

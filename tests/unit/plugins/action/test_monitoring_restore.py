@@ -179,7 +179,7 @@ def _without_database(backup):
             "manifest.json cannot be read: it is not JSON. Use another backup. Origin:",
             marks=pytest.mark.long,
         ),
-        pytest.param(_half, {}, "is half a backup: the run that made it did not end", marks=pytest.mark.long),
+        (_half, {}, "is half a backup: the run that made it did not end"),
         (_flip, {}, "chunks/000001 is damaged: it has 9100000 bytes with the SHA-256 "),
         pytest.param(
             lambda backup: (backup / "alertmanager" / "silences").unlink(),

@@ -78,7 +78,7 @@ def test_a_driver_that_hangs_is_an_answer(ask, monkeypatch):
     monkeypatch.setattr(nvidia_smi, "TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
     answer = ask("*) trap '' TERM; sleep 50 ;;", ["0000:3b:00.0"])["gpu"]
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
     assert "its driver shows no GPU: nvidia-smi did not end within 0.2 s. The driver hangs" in answer["msg"]
     assert "Install" not in answer["msg"]
 

@@ -48,7 +48,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(commands, tmp_path):
     assert (answer.code, answer.output) == (TIMED_OUT, "")
     child = int((tmp_path / "pid").read_text())
     while runs(child):
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 40
         time.sleep(0.01)
 
 
