@@ -109,7 +109,7 @@ forget-parts:
 
 .PHONY: tests
 tests:
-	nice -n 10 python -m pytest >$(TEST_LOG) 2>&1; status=$$?; cat $(TEST_LOG); exit $$status
+	nice -n 10 $(PYTEST) >$(TEST_LOG) 2>&1; status=$$?; cat $(TEST_LOG); exit $$status
 
 # Molecule waits for hosts most of the time, so the other tests run beside it and show their output at their end.
 .PHONY: test
