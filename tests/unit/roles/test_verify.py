@@ -23,6 +23,7 @@ def report(folder, host, monitoring, variables):
         ("/srv/reports/verify.json", "/srv/reports/verify.json", "/srv/reports/verify-monitor1.json"),
         ("/srv/a.b/verify", "/srv/a.b/verify", "/srv/a.b/verify-monitor1"),
         ("/srv/{{ inventory_hostname }}.json", "/srv/monitor1.json", "/srv/monitor1.json"),
+        ("/srv/monitor10/report.json", "/srv/monitor10/report.json", "/srv/monitor10/report-monitor1.json"),
     ],
 )
 def test_each_monitoring_host_has_a_report_of_its_own(tmp_path, given, single, several):
