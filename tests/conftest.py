@@ -49,7 +49,10 @@ def pytest_collection_modifyitems(config, items):
         items.sort(key=lambda item: position(item.nodeid))
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     """Note what the tests of each folder took, for the table of `make test`."""
+    # Each process of pytest-xdist calls this too.
+    if hasattr(config, "workerinput"):
+        return
     for part, seconds in parts.of_reports(terminalreporter.stats).items():
         parts.note(part, seconds)
