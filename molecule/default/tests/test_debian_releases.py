@@ -15,7 +15,11 @@ from tests.stack import INVENTORY, LAB_NAME, ROOT, on, run_playbook, wait_until
 EXPORTERS = {"debian12": ["cadvisor", "nvidia-gpu", "node"], "debian11": ["cadvisor", "node"]}
 
 
-@pytest.fixture(params=["debian12", pytest.param("debian11", marks=pytest.mark.long)])
+# An image of an older release takes minutes to build.
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(params=["debian12", "debian11"])
 def joined(request, site, tmp_path):
     """A host beside the others, and an inventory that has it too; afterwards the fleet is as it was."""
     name = request.param
