@@ -46,6 +46,7 @@ def test_roles_without_a_container_change_nothing(site, started):
     assert started() == before
 
 
+@pytest.mark.long
 def test_a_host_without_a_gpu_stays_out_of_the_targets_when_a_run_leaves_it_out(site, host, prometheus):
     """An earlier run found no GPU in gpu2: it wrote a group without targets."""
     monitor = host("monitor1")

@@ -236,6 +236,7 @@ def test_a_restart_of_the_engine(prometheus, jobs):
     assert inside("gpu1", "runtime-mig-uuid") == wanted
 
 
+@pytest.mark.long
 def test_a_collector_that_is_disabled_leaves_the_folder_of_the_node_exporter(prometheus, site):
     arguments = ("--limit=gpu2", "--tags=container_gpu_collector")
     try:

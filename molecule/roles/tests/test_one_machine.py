@@ -152,6 +152,7 @@ def broken_repositories(spare):
     on_spare("rm -f /etc/apt/sources.list.d/*.list")
 
 
+@pytest.mark.long
 def test_an_engine_is_installed_on_request_once_whatever_repositories_there_are(
     no_engine, broken_repositories, engine_role
 ):

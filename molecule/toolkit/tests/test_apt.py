@@ -506,6 +506,7 @@ def test_a_restart_that_does(spare, live_restore, unit):
     assert "nvidia" in json.loads(on(HOST, "docker info --format '{{json .Runtimes}}'"))
 
 
+@pytest.mark.long
 def test_the_version_goes_down_and_up_and_is_held(spare, installed):
     assert_done(spare(nvidia_container_toolkit_version=OLDER), changed=True)
     assert packages(HOST) == dict.fromkeys(PACKAGES, OLDER)
