@@ -111,7 +111,7 @@ forget-parts:
 tests:
 	nice -n 10 $(PYTEST) >$(TEST_LOG) 2>&1; status=$$?; cat $(TEST_LOG); exit $$status
 
-# Molecule waits for hosts most of the time, so the other tests run beside it and show their output at their end.
+# The other tests run beside molecule, which waits for hosts part of the time. They show their output at their end.
 .PHONY: test
 test: forget-parts tools ## Run lint, sanity, molecule and all tests, and check the archive
 	$(PART) checks $(MAKE) --jobs=2 --output-sync=target SANITY_SKIPPED="$(SANITY_OF_LINT)" lint sanity package

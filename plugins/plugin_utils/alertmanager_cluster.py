@@ -57,9 +57,10 @@ def check(variables: HostVariables, host: str) -> None:
     # Several hosts speak TLS unless a variable says otherwise.
     if len(hosts) < 2 or host not in hosts or tls_switch(variables, host) is False:
         return
-    values, expected = ([(name, variables.get(member, name)) for name in _SHARED] for member in (host, hosts[0]))
     reason = f"the Alertmanagers of {', '.join(hosts)} form a cluster"
-    monitoring_peers.require_equal(host, hosts, values, expected, reason)
+    monitoring_peers.require_equal(
+        host, hosts[0], lambda member: ((name, variables.get(member, name)) for name in _SHARED), reason
+    )
 
 
 def _member(variables: HostVariables, host: str, address: str) -> Member:

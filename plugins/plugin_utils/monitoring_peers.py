@@ -5,8 +5,8 @@ from __future__ import annotations
 """What several monitoring hosts must have the same of, since they use each other's services."""
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Callable
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import victoria_metrics
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import (
@@ -24,31 +24,23 @@ def check_login(variables: HostVariables, host: str) -> None:
     monitoring = variables.in_groups("monitoring")
     # Several hosts speak TLS unless a variable says otherwise.
     if host in monitoring and tls_switch(variables, host) is not False:
-        names = [*_login(variables, host), *_authority(variables, host)]
-        expected = [*_login(variables, monitoring[0]), *_authority(variables, monitoring[0])]
-        require_equal(host, monitoring, names, expected, f"{', '.join(monitoring)} use each other's services")
+        reason = f"{', '.join(monitoring)} use each other's services"
+        require_equal(host, monitoring[0], lambda member: _trust(variables, member), reason)
 
 
 def check_labels(variables: HostVariables, host: str) -> None:
     """Raises VariableError if the samples and alerts of replicas would differ by a label."""
     monitoring = variables.in_groups("monitoring")
     if host in monitoring and variables.get(host, "gpu_monitoring_topology") == "replicas" and _shared(variables):
-        name = "prometheus_external_labels"
-        values = [(name, _labels(variables, host))], [(name, _labels(variables, monitoring[0]))]
-        require_equal(host, monitoring, *values, "each alert and each series would be there several times")
+        reason = "each alert and each series would be there several times"
+        require_equal(host, monitoring[0], lambda member: _labels(variables, member), reason)
 
 
-def require_equal(
-    host: str,
-    hosts: Sequence[str],
-    values: Sequence[tuple[str, Any]],
-    expected: Sequence[tuple[str, Any]],
-    reason: str,
-) -> None:
-    """Raises VariableError for the first value, by variable, that differs from that of the first host."""
-    for (name, value), (_name, other) in zip(values, expected):
-        if value != other:
-            problem = f"it is not the same as on {hosts[0]}, and {reason}"
+def require_equal(host: str, first: str, values: Callable[[str], Iterable[tuple[str, Any]]], reason: str) -> None:
+    """Raises VariableError for the first value of a host, by variable, that differs from that of the first host."""
+    for (name, value), (_name, expected) in zip(values(host), values(first)):
+        if value != expected:
+            problem = f"it is not the same as on {first}, and {reason}"
             raise VariableError(name, host, problem, "Set it for the group monitoring")
 
 
@@ -60,20 +52,18 @@ def _shared(variables: HostVariables) -> bool:
     )
 
 
-def _labels(variables: HostVariables, host: str) -> dict[str, str]:
+def _labels(variables: HostVariables, host: str) -> Iterator[tuple[str, dict[str, str]]]:
     labels = variables.get(host, "prometheus_external_labels") or {}
-    return {str(name): str(value) for name, value in labels.items() if name != _REPLICA}
+    yield "prometheus_external_labels", {str(name): str(labels[name]) for name in labels if name != _REPLICA}
 
 
-def _login(variables: HostVariables, host: str) -> Iterator[tuple[str, str]]:
+def _trust(variables: HostVariables, host: str) -> Iterator[tuple[str, str]]:
+    """The login, and the authority: each Prometheus also scrapes the node exporter of another monitoring host."""
     if _shared(variables):
         password = str(variables.get(host, "tls_prometheus_password") or "")
         yield "tls_prometheus_password", password
         yield "tls_prometheus_password_file", "" if password else _path(variables, host, "tls_prometheus_password_file")
 
-
-def _authority(variables: HostVariables, host: str) -> Iterator[tuple[str, str]]:
-    """Each Prometheus also scrapes the node exporter of another monitoring host."""
     authority = str(variables.get(host, "tls_ca_certificate") or "").strip()
     yield "tls_ca_certificate", authority
     yield "tls_ca_dir", "" if authority else _path(variables, host, "tls_ca_dir")

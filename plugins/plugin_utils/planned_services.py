@@ -45,9 +45,8 @@ def planned(variables: HostVariables, host: str, roles: Sequence[str]) -> list[d
             if role in _WITH_DATA and not variables.is_true(host, f"{role}_adopt_volume"):
                 services[-1]["own_volume"] = str(variables.get(host, f"{role}_volume"))
             if address and role == "alertmanager" and _is_member(variables, host):
-                port = {"address": address, "port": int(variables.get(host, _CLUSTER_PORT))}
-                services.append({"role": role, "container": services[-1]["container"], **port})
-                services[-1]["port_variable"] = _CLUSTER_PORT
+                port = {"port": int(variables.get(host, _CLUSTER_PORT)), "port_variable": _CLUSTER_PORT}
+                services.append({"role": role, "container": services[-1]["container"], "address": address, **port})
     return services
 
 
