@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.unit.plugins.action.unreachable_host import UNREACHABLE
+
 SITE = Path(__file__).resolve().parents[4] / "playbooks" / "site.yml"
-# Nothing listens on this port of the controller, so that SSH is refused at once.
-UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 DEPLOYMENT = "mlops.gpu_monitoring.container_service"
 # One that the role installs again.
 OLD_TOOLKIT = {"packages": {"toolkit": []}, "toolkit": {"version": "1.0.0"}}

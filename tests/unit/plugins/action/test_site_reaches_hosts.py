@@ -11,12 +11,12 @@ import pytest
 import yaml
 from ansible.template import Templar, trust_as_template
 
+from tests.unit.plugins.action.unreachable_host import UNREACHABLE
+
 NEW = ("--extra-vars", "tls_new_secrets=true")
 PLAYBOOKS = Path(__file__).resolve().parents[4] / "playbooks"
 PROMETHEUS = PLAYBOOKS.with_name("roles") / "prometheus"
 SITE, VERIFY, REMOVE = (PLAYBOOKS / f"{name}.yml" for name in ("site", "verify", "remove"))
-# Nothing listens on this port of the controller, so that SSH is refused at once.
-UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
 GPU1, GPU2 = ({**UNREACHABLE, "gpu_monitoring_address": f"10.0.0.{number}"} for number in (1, 2))
 MONITOR1 = {**UNREACHABLE, "gpu_monitoring_address": "10.0.0.9"}
 
