@@ -10,7 +10,7 @@ nvml=$(cd "$module" && go list -m -f '{{.Version}}' github.com/NVIDIA/go-nvml)
 header=$(go mod download -json "github.com/NVIDIA/go-nvml@$nvml" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/pkg/nvml
 
 rm -rf "$out"
-mkdir -p "$libraries" "$out/usr/bin" "$out/usr/libexec" "$out/etc/systemd/system/multi-user.target.wants"
+mkdir -p "$libraries" "$out/usr/bin" "$out/usr/libexec" "$out/etc/systemd/system/sysinit.target.wants"
 compile() {
     gcc -std=gnu11 -O2 -Wall -Wextra -Werror -s "-DDRIVER_VERSION=\"$version\"" "-I$header" "$@"
 }
@@ -22,6 +22,6 @@ for library in libnvidia-ml libcuda; do
 done
 install -m 755 "$here/load.sh" "$out/usr/libexec/gpu-lab-driver"
 install -m 644 "$here/gpu-lab-driver.service" "$out/etc/systemd/system"
-ln -s /etc/systemd/system/gpu-lab-driver.service "$out/etc/systemd/system/multi-user.target.wants"
+ln -s /etc/systemd/system/gpu-lab-driver.service "$out/etc/systemd/system/sysinit.target.wants"
 rm -rf "$1"
 mv "$out" "$1"
