@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import unreachable_hosts
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.bundle_use import BundleUse
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
@@ -15,6 +16,7 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
 
+    @unreachable_hosts.fail_if_ignored
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The module's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)

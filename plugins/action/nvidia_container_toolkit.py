@@ -14,7 +14,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit impor
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.decide import decide
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.options import OPTIONS, wanted
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.toolkit.plan import InstallPackages, Plan
-from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import bundled_toolkit
+from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import bundled_toolkit, unreachable_hosts
 
 _URL_OR_TEXT = re.compile(r"\s*https?://|.*-----BEGIN PGP", re.DOTALL)
 
@@ -25,6 +25,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = True
 
+    @unreachable_hosts.fail_if_ignored
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The plan of one host, and the result of carrying it out."""
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -63,10 +63,11 @@ def test_a_host_that_hangs_fails_or_stops_answering_keeps_no_other_host_from_bei
     assert output.count("PLAY [Deploy the exporters]") == 4
     deployed = {path.name.partition(".")[0] for path in tmp_path.glob("*.container_service.json")}
     assert deployed == {"gpu4", "gpu6", "monitor1"}, output
-    stopped = "Check that the host answered: The host stopped answering: Task failed: the stand-in stopped answering."
+    stopped = "The host does not answer: the stand-in stopped answering. Run the playbook again when the host answers."
     for line in (
         "gpu1, gpu2: The exporters were not deployed, because the host stopped answering: ",
-        f"gpu1, gpu2: {stopped} Run the playbook again when it answers.",
+        f"gpu1: Install, configure or remove the toolkit: {stopped}",
+        f"gpu2: Verify GPU access (nvidia_container_toolkit_verify_image): {stopped}",
         "gpu3: Inspect the host: Task failed: Timed out after 3 second",
         "gpu4: Deploy cAdvisor and its proxy: ",
         "gpu5: Deploy the collected services: Task failed: Timed out after 2 second",
