@@ -150,7 +150,8 @@ def test_a_limited_run_says_which_monitoring_hosts_cannot_be_asked(playbook, han
     variables = {"monitor1": MONITOR1, "monitor2": monitor2}
     code, output = playbook(SITE, *NEW, "--limit=gpu1", variables=variables, monitoring=2)
     assert code == 0, output
-    for host, reason in {"monitor1": "Task failed: ", "monitor2": "Task failed: Timed out after 1 second"}.items():
+    reasons = {"monitor1": "The host does not answer: ", "monitor2": "Task failed: Timed out after 1 second"}
+    for host, reason in reasons.items():
         assert f"{host} could not be asked whether its Prometheus knows gpu1: {reason}" in output, output
 
 
@@ -209,7 +210,7 @@ def test_replicas_do_not_restart_at_the_same_time():
     [play] = [play for play in yaml.safe_load(SITE.read_text()) if play["name"].startswith("Deploy Alertmanager")]
     [services] = [task for task in play["tasks"] if "block" in task]
     [collected] = services["block"]
-    deploy = [*collected["always"], *yaml.safe_load((PROMETHEUS.with_name("grafana") / "tasks/main.yml").read_text())]
+    deploy = [*collected["always"], *yaml.safe_load((PROMETHEUS.with_name("grafana") / "tasks/deploy.yml").read_text())]
     throttles = [task.get("throttle") for task in deploy if "mlops.gpu_monitoring.container_service" in task]
     assert len(throttles) == 2
     for throttle in throttles:
