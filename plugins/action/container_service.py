@@ -28,6 +28,8 @@ class ActionModule(ActionBase):
         options = dict(self._task.args)
         deferred = boolean(options.pop("deferred", False))
         services = _services(options.pop("services", None))
+        warnings = options.pop("warnings", [])
+        result["warnings"] = warnings
         play = self._task.get_play()
         bundle = options.pop("bundle", None)
         if bundle and services:
@@ -54,14 +56,13 @@ class ActionModule(ActionBase):
         wrap_async = bool(self._task.async_val)
         again = False
         try:
-            result.update(
-                self._execute_module(
-                    module_name=collected_services.MODULE,
-                    module_args=arguments,
-                    task_vars=variables,
-                    wrap_async=wrap_async,
-                )
+            answer = self._execute_module(
+                module_name=collected_services.MODULE,
+                module_args=arguments,
+                task_vars=variables,
+                wrap_async=wrap_async,
             )
+            result.update(answer, warnings=[*warnings, *answer.get("warnings", [])])
             # Another attempt of this task deploys the same services.
             again = bool(result.get("failed") and (self._task.until or self._task.retries))
         finally:

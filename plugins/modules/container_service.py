@@ -593,6 +593,11 @@ options:
         remote execution.
     type: bool
     default: false
+  warnings:
+    description: Sentences that the task shows as warnings, such as why a role leaves a service out.
+    type: list
+    elements: str
+    default: []
   bundle:
     description:
       - >-
@@ -917,6 +922,7 @@ ARGUMENTS = {
     },
     "bundle": {"type": "path", "default": ""},
     "deferred": {"type": "bool", "default": False},
+    "warnings": {"type": "list", "elements": "str", "default": []},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     **registry_login.OPTIONS,
     **networks.OPTIONS,

@@ -29,6 +29,7 @@ GPU = {
     "driver_version": "580.95.05",
     "hostengine": "",
     "error": "",
+    "msg": "",
 }
 _SECRETS = {
     "certificate": "a certificate",

@@ -122,5 +122,5 @@ def test_the_recovery_action_is_measured_where_dcgm_knows_it_and_reported_elsewh
     assert (
         "DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION" in [row[0] for row in rows(rendered["files"][0]["content"])]
     ) == measured
-    notes = arguments("dcgm_exporter", "Warn about the DCGM exporter", inventory, "gpu1", tmp_path)["msg"]
+    notes = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path)["warnings"]
     assert any("GpuRecoveryAction" in note for note in notes) != measured

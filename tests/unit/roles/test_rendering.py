@@ -390,9 +390,7 @@ def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
         }
         inventory = fleet(gpu_hosts, {"monitor1": MONITOR}, variables)
         options = service("prometheus", "prometheus", inventory, "monitor1", tmp_path, facts)
-        said = arguments(
-            "prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path, facts
-        )["msg"]
+        said = arguments("prometheus", "Deploy Prometheus", inventory, "monitor1", tmp_path, facts)["warnings"]
         sizes = [
             flag.partition("=")[2] for flag in options["command"] if flag.startswith("--storage.tsdb.retention.size=")
         ]
@@ -422,9 +420,7 @@ def test_limits_fit_hosts_and_machine_unless_set(tmp_path):
 def test_a_job_for_prometheus_without_the_label_host_is_reported(tmp_path, job, problems):
     jobs = [{"job_name": "mine", "static_configs": []}, {"job_name": "prometheus", **job}]
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, {"prometheus_scrape_configs": jobs})
-    reported = arguments(
-        "prometheus", "Report problems that do not stop the deployment", inventory, "monitor1", tmp_path
-    )["msg"]
+    reported = arguments("prometheus", "Deploy Prometheus", inventory, "monitor1", tmp_path)["warnings"]
     assert len(reported) == problems
     assert all(
         text.startswith("prometheus_scrape_configs on monitor1: the job prometheus has no label host.")
@@ -575,9 +571,8 @@ def test_the_node_exporter_reads_where_the_collector_writes(node_exporter, tmp_p
 def test_the_run_says_what_the_collector_does_not_get(tmp_path):
     def said(**variables):
         inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR}, variables)
-        return arguments(
-            "container_gpu_collector", "Warn about the container GPU collector", inventory, "gpu1", tmp_path
-        )["msg"]
+        task = "Deploy the container GPU collector"
+        return arguments("container_gpu_collector", task, inventory, "gpu1", tmp_path)["warnings"]
 
     assert said() == []
     [unread] = said(node_exporter_enabled=False)
@@ -738,8 +733,8 @@ def test_a_lost_gpu_whose_instances_are_not_known_keeps_the_dcgm_exporter(tmp_pa
     inventory = fleet({"gpu1": GPU1}, {"monitor1": MONITOR})
     given = arguments("dcgm_exporter", "Deploy the DCGM exporter", inventory, "gpu1", tmp_path, facts)
     assert [service["name"] for service in given["services"]] == (["dcgm-exporter"] if deployed else [])
-    notes = arguments("dcgm_exporter", "Warn about the DCGM exporter", inventory, "gpu1", tmp_path, facts)["msg"]
-    assert ["The MIG instances of a lost GPU are not known." in note for note in notes] == ([] if deployed else [True])
+    unknown = ["The MIG instances of a lost GPU are not known." in warning for warning in given["warnings"]]
+    assert unknown == ([] if deployed else [True])
 
 
 @pytest.mark.parametrize("address", ["", "10.0.0.1:5555"])

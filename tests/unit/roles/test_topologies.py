@@ -105,9 +105,8 @@ def test_hosts_of_other_shards_raise_no_alert_for_lost_targets(divided):
 
 def test_the_memory_is_that_for_the_hosts_of_the_shard(tmp_path):
     small = {"gpu_monitoring_host": {"capacity": {"memory": 1024**3, "engine_disk": 0}}}
-    report = "Report problems that do not stop the deployment"
     inventory = fleet(GPU_HOSTS, MONITORING, SHARDS)
-    [told] = arguments("prometheus", report, inventory, "monitor1", tmp_path, small)["msg"]
+    [told] = arguments("prometheus", "Deploy Prometheus", inventory, "monitor1", tmp_path, small)["warnings"]
     assert int(re.search(r"for (\d+) hosts", told)[1]) == len(own_hosts("monitor1")) + 1
 
 
