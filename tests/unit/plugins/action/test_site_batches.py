@@ -59,7 +59,7 @@ def test_a_host_that_hangs_fails_or_stops_answering_keeps_no_other_host_from_bei
     hosts = [*(f"gpu{number}" for number in range(1, 8)), "monitor1", "monitor2", "monitor3"]
     variables = {host: {**variables.get(host, {}), "unchanged_host_record": str(tmp_path)} for host in hosts}
     code, output = playbook(SITE, variables=variables, gpu_hosts=7, monitoring=3)
-    assert code in (2, 4), output
+    assert code == 4, output
     assert output.count("PLAY [Deploy the exporters]") == 4
     deployed = {path.name.partition(".")[0] for path in tmp_path.glob("*.container_service.json")}
     assert deployed == {"gpu4", "gpu6", "monitor1"}, output
