@@ -71,21 +71,25 @@ class Step:
 
 
 def measure(hosts: int, remote_write: bool, seconds: int, runs: int) -> tuple[Step, dict[str, list[panels.Answer]]]:
-    """A number of hosts on servers that begin without data; with `runs`, also the queries of the dashboard."""
+    """A number of hosts on servers that begin without data. With `runs`, they begin with an hour of data of the fleet
+    dashboard, and answer its queries.
+    """
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         written = stack.enter_context(victoria_metrics(WORK)) if remote_write else None
         given = site(hosts, written.url if written else "", WORK)
+        if written and runs:
+            print(f"Making the hour before the run for {hosts} hosts", flush=True)
+            panels.fill(WORK / "prometheus", written, given)
         processes = {SIMULATOR: stack.enter_context(simulator(given, WORK))}
-        begin = int(time.time()) // INTERVAL * INTERVAL
         processes[PROMETHEUS] = stack.enter_context(prometheus(given, WORK))
         if written:
             processes[VICTORIA_METRICS] = written
         time.sleep(WARM_UP)
         step = _measured(given, processes, seconds)
         print(row(step), flush=True)
-        return step, _answers(given, processes, begin, runs) if runs else {}
+        return step, _answers(given, processes, runs) if runs else {}
 
 
 def _measured(given: Site, processes: dict[str, Process], seconds: int) -> Step:
@@ -114,11 +118,11 @@ def _measured(given: Site, processes: dict[str, Process], seconds: int) -> Step:
     )
 
 
-def _answers(given: Site, processes: dict[str, Process], end: int, runs: int) -> dict[str, list[panels.Answer]]:
+def _answers(given: Site, processes: dict[str, Process], runs: int) -> dict[str, list[panels.Answer]]:
     """Answers of servers that have an hour of data, and get samples meanwhile."""
-    print(f"Making the hour before the run for {given.hosts} hosts", flush=True)
     servers = {name: processes[name] for name in (PROMETHEUS, VICTORIA_METRICS)}
-    panels.fill(processes[PROMETHEUS], processes[VICTORIA_METRICS], given, end)
+    for process in servers.values():
+        panels.wait(process, given)
     return {name: panels.measure(process, given.hosts, runs) for name, process in servers.items()}
 
 

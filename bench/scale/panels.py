@@ -9,19 +9,20 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from bench.scale import history
-from bench.scale.servers import Process, Site
+from bench.scale.servers import INTERVAL, Process, Site
 from bench.simulated import addresses
 from bench.simulated.host import GPUS
 from tests.dashboards import queries, server
 from tests.rules.servers import wait_until
 
 RANGE = 3600
+# Seconds that may have no samples. Queries of an hour cost the same.
+GAP = 60
 [DASHBOARD] = [path for path in queries.FILES if path.stem == "gpu-fleet"]
-# Prometheus looks every minute for blocks that others put into its folder.
-RELOAD = 150
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,37 @@ def _is_asked(name: str, expressions: str) -> bool:
     return any(re.fullmatch(pattern, name) for pattern in patterns) or bool(re.search(rf"\b{name}\b", expressions))
 
 
-def fill(prometheus: Process, victoria_metrics: Process, given: Site, end: int) -> None:
-    """Put the hour before `end` into both servers, and wait until they have it."""
+def fill(folder: Path, victoria_metrics: Process, given: Site) -> None:
+    """Put the hour before the present time into the folder of a Prometheus that does not run yet, and into
+    VictoriaMetrics.
+    """
     asked = "\n".join(query.expr for query in queries.of(DASHBOARD))
 
     def past() -> Iterator[history.Past]:
-        return history.samples(given.hosts, end - RANGE, end, lambda name: _is_asked(name, asked))
+        return history.samples(given.hosts, begin, end, lambda name: _is_asked(name, asked))
 
-    history.make_blocks(past(), prometheus.folder)
-    history.put(past(), victoria_metrics.url)
-    for process in (prometheus, victoria_metrics):
-        _wait(process, given, end)
+    begin, end = _present() - RANGE, _present()
+    # Making an hour takes minutes, which the next turn makes.
+    while end - begin > GAP:
+        history.make_blocks(past(), folder)
+        history.put(past(), victoria_metrics.url)
+        begin, end = end, _present()
 
 
-def _wait(process: Process, given: Site, end: int) -> None:
+def _present() -> int:
+    return int(time.time()) // INTERVAL * INTERVAL
+
+
+def wait(process: Process, given: Site) -> None:
+    """Wait until a server has the hour."""
+    moment = _present() - RANGE // 2
     ask = server.Prometheus(process.url).query
 
     def has_all_gpus() -> bool:
-        answer = ask("count(DCGM_FI_DEV_SM_CLOCK)", end - RANGE // 2)
+        answer = ask("count(DCGM_FI_DEV_SM_CLOCK)", moment)
         return [int(entry["value"][1]) for entry in answer] == [GPUS * given.hosts]
 
-    wait_until(has_all_gpus, f"{process.url} does not show what was put into it", RELOAD)
+    wait_until(has_all_gpus, f"{process.url} does not show what was put into it", 150)
 
 
 def measure(process: Process, hosts: int, runs: int) -> list[Answer]:
