@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         options = dict(self._task.args)
         deferred = boolean(options.pop("deferred", False))
         services = _services(options.pop("services", None))
-        warnings = options.pop("warnings", [])
+        warnings = _warnings(options.pop("warnings", []))
         result["warnings"] = warnings
         play = self._task.get_play()
         bundle = options.pop("bundle", None)
@@ -78,6 +78,14 @@ def _services(given: Any) -> list[dict[str, Any]]:
     if not isinstance(given, list) or not all(isinstance(service, dict) and service.get("name") for service in given):
         raise AnsibleActionFail(
             "services: this is not a list of dictionaries that each have a name. Write it as in the module's examples."
+        )
+    return given
+
+
+def _warnings(given: Any) -> list[str]:
+    if not isinstance(given, list) or not all(isinstance(sentence, str) for sentence in given):
+        raise AnsibleActionFail(
+            "warnings: this is not a list of sentences. Write it like ['The first.', 'The second.']."
         )
     return given
 

@@ -10,7 +10,6 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
     planned_services,
     selected_tags,
     shared_filters,
-    unreachable_hosts,
 )
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variables import HostVariables
 
@@ -25,7 +24,6 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = True
 
-    @unreachable_hosts.fail_if_ignored
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The module's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)

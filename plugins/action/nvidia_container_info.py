@@ -16,7 +16,7 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
 
-    @unreachable_hosts.fail_if_ignored
+    @unreachable_hosts.fail_if_unreachable_is_ignored
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The module's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)

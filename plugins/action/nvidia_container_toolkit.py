@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = True
 
-    @unreachable_hosts.fail_if_ignored
+    @unreachable_hosts.fail_if_unreachable_is_ignored
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The plan of one host, and the result of carrying it out."""
         result: dict[str, Any] = super().run(tmp, task_vars)

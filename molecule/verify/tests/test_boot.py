@@ -26,7 +26,7 @@ def late_specification():
 
 def test_a_gpu_host_comes_back_when_its_cdi_specification_comes_late(told, prometheus, late_specification):
     reboot("gpu2")
-    assert "ordering cycle" not in on("gpu2", "journalctl --no-pager"), "systemd may leave out the emulated driver"
+    assert "ordering cycle" not in on("gpu2", "journalctl --no-pager"), "systemd found an ordering cycle"
     wait_until(
         lambda: "unresolvable CDI devices" in container_state("gpu2", "dcgm-exporter")["Error"],
         "the engine gave up on the exporter",

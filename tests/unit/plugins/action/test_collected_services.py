@@ -236,3 +236,15 @@ def test_values_that_are_templates_are_those_of_the_collecting_task(play):
     assert "number: 7" in run.output
     assert "list: 7-b" in run.output
     assert "date: 2026-01-31T00:00:00" in run.output
+
+
+def test_warnings_are_shown_when_services_are_collected_and_when_they_are_deployed(play):
+    done = play([collect("one", warnings=["The first."]), task("Deploy", warnings=["The second."])])
+    assert done.code == 0, done.output
+    assert "[WARNING]: The first." in done.output and "[WARNING]: The second." in done.output
+    assert not done.results["Deploy"]["invocation"]["module_args"].get("warnings")
+
+
+def test_warnings_that_are_no_list_are_refused(play):
+    done = play([task("Deploy", service("one"), warnings="The first.")])
+    assert done.code == 2 and "warnings: this is not a list of sentences." in done.output

@@ -80,6 +80,13 @@ def test_a_role_whose_condition_leaves_out_the_first_host(playbook):
     assert "ok: [gpu2]" in output
 
 
+def test_a_role_whose_condition_leaves_out_the_first_host_checks_its_variables(playbook):
+    role = {"role": "mlops.gpu_monitoring.cadvisor", "when": "inventory_hostname == 'gpu2'"}
+    code, output = playbook([{"roles": [role]}], *NEW, variables={"gpu2": {"cadvisor_memory": "lots"}})
+    assert code == 2, output
+    assert "cadvisor_memory on gpu2: 'lots' is not valid." in output
+
+
 def test_a_later_play_sees_what_changed_and_takes_the_secrets_of_the_earlier_one(playbook):
     keep = {
         "ansible.builtin.set_fact": {"first": "{{ tls_secrets.hosts[inventory_hostname].certificate }}"},

@@ -63,7 +63,7 @@ def test_a_host_that_hangs_fails_or_stops_answering_keeps_no_other_host_from_bei
     assert output.count("PLAY [Deploy the exporters]") == 4
     deployed = {path.name.partition(".")[0] for path in tmp_path.glob("*.container_service.json")}
     assert deployed == {"gpu4", "gpu6", "monitor1"}, output
-    stopped = "The host does not answer: the stand-in stopped answering. Run the playbook again when the host answers."
+    stopped = "Ansible cannot use the host: the stand-in stopped answering. Repair the host or the connection"
     for line in (
         "gpu1, gpu2: The exporters were not deployed, because the host stopped answering: ",
         f"gpu1: Install, configure or remove the toolkit: {stopped}",
