@@ -28,6 +28,9 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.alerts
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify.cluster import Cluster, split
 
 _SENT = re.compile(r'^prometheus_notifications_(sent|errors)_total\{alertmanager="([^"]*)"\} (\S+)$', re.MULTILINE)
+# Prometheus counts alerts for each Alertmanager from 3.10 on. Since then, `sent` has only those that arrived
+# (https://github.com/prometheus/prometheus/pull/16355).
+_SUCCESSES_ALONE = re.compile(r'^prometheus_notifications_dropped_total\{alertmanager="', re.MULTILINE)
 _LOADED = re.compile(r"^prometheus_config_last_reload_success_timestamp_seconds (\S+)$", re.MULTILINE)
 # How Go writes the time of what never happened.
 _NEVER = "0001-01-01"
@@ -50,7 +53,7 @@ def look(prometheus: Prometheus, alertmanager: Optional[Alertmanager], now: floa
             age, cluster = status.seconds_since_start, Cluster(status.cluster, status.peers)
         except PrometheusError as problem:
             error = str(problem)
-    return Seen(groups, active, _sent(metrics), error, arrived, age, cluster)
+    return Seen(groups, active, sent_alerts(metrics), error, arrived, age, cluster)
 
 
 def closed(address: str, timeout: float) -> str:
@@ -116,11 +119,16 @@ def _rule(given: Any, now: float) -> Rule:
     return Rule(given["name"], given["health"], given.get("lastError") or "", state, max(active, default=0.0))
 
 
-def _sent(metrics: str) -> list[Sent]:
+def sent_alerts(metrics: str) -> list[Sent]:
+    """What Prometheus sent to each Alertmanager, from its own metrics."""
     counts: dict[str, dict[str, int]] = {}
     for kind, url, value in _SENT.findall(metrics):
         counts.setdefault(url, {})[kind] = int(float(value))
-    return [Sent(_shown(url), count.get("sent", 0), count.get("errors", 0)) for url, count in counts.items()]
+    alone = _SUCCESSES_ALONE.search(metrics) is not None
+    return [
+        Sent(_shown(url), count.get("sent", 0) + (count.get("errors", 0) if alone else 0), count.get("errors", 0))
+        for url, count in counts.items()
+    ]
 
 
 def _shown(url: str) -> str:

@@ -9,7 +9,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.alertmanager.
     requests,
     since,
 )
-from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts
+from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.verify import alerts, collect_alerts
 
 AT = "https://10.0.0.9:9093"
 GOOD = (alerts.Rule("Watchdog", "ok", "", "firing", 71.0), alerts.Rule("GpuMissing", "ok", "", "inactive", 0.0))
@@ -225,3 +225,21 @@ def test_the_integrations_of_a_receiver_are_read_from_the_configuration(receiver
 
 def test_a_configuration_without_receivers_has_no_integration():
     assert integrations("route: {}\n", "page") == {}
+
+
+@pytest.mark.parametrize(
+    ("dropped", "sent", "errors", "attempts"),
+    [
+        # Prometheus 3.9 counts all attempts as sent, 3.10 only those that arrived.
+        ("prometheus_notifications_dropped_total 0", 4, 4, 4),
+        (f'prometheus_notifications_dropped_total{{alertmanager="{AT}/api/v2/alerts"}} 0', 4, 4, 8),
+        (f'prometheus_notifications_dropped_total{{alertmanager="{AT}/api/v2/alerts"}} 4', 0, 4, 4),
+    ],
+)
+def test_all_alerts_count_whatever_prometheus_counts_as_sent(dropped, sent, errors, attempts):
+    label = f'{{alertmanager="{AT}/api/v2/alerts"}}'
+    metrics = (
+        f"{dropped}\nprometheus_notifications_errors_total{label} {errors}\n"
+        f"prometheus_notifications_sent_total{label} {sent}\n"
+    )
+    assert collect_alerts.sent_alerts(metrics) == [alerts.Sent(AT, attempts, errors)]
