@@ -79,9 +79,10 @@ def measure(hosts: int, remote_write: bool, seconds: int, runs: int) -> tuple[St
     with contextlib.ExitStack() as stack:
         written = stack.enter_context(victoria_metrics(WORK)) if remote_write else None
         given = site(hosts, written.url if written else "", WORK)
+        end = 0
         if written and runs:
             print(f"Making the hour before the run for {hosts} hosts", flush=True)
-            panels.fill(WORK / "prometheus", written, given)
+            end = panels.fill(WORK / "prometheus", written, given)
         processes = {SIMULATOR: stack.enter_context(simulator(given, WORK))}
         processes[PROMETHEUS] = stack.enter_context(prometheus(given, WORK))
         if written:
@@ -89,7 +90,7 @@ def measure(hosts: int, remote_write: bool, seconds: int, runs: int) -> tuple[St
         time.sleep(WARM_UP)
         step = _measured(given, processes, seconds)
         print(row(step), flush=True)
-        return step, _answers(given, processes, runs) if runs else {}
+        return step, _answers(given, processes, end, runs) if end else {}
 
 
 def _measured(given: Site, processes: dict[str, Process], seconds: int) -> Step:
@@ -118,12 +119,12 @@ def _measured(given: Site, processes: dict[str, Process], seconds: int) -> Step:
     )
 
 
-def _answers(given: Site, processes: dict[str, Process], runs: int) -> dict[str, list[panels.Answer]]:
+def _answers(given: Site, processes: dict[str, Process], end: int, runs: int) -> dict[str, list[panels.Answer]]:
     """Answers of servers that have an hour of data, and get samples meanwhile."""
     servers = {name: processes[name] for name in (PROMETHEUS, VICTORIA_METRICS)}
     for process in servers.values():
-        panels.wait(process, given)
-    return {name: panels.measure(process, given.hosts, runs) for name, process in servers.items()}
+        panels.wait(process, given, end)
+    return {name: panels.measure(process, given.hosts, runs, end) for name, process in servers.items()}
 
 
 def sizes() -> dict[str, float]:

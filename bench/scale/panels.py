@@ -20,8 +20,6 @@ from tests.dashboards import queries, server
 from tests.rules.servers import wait_until
 
 RANGE = 3600
-# Seconds that may have no samples. Queries of an hour cost the same.
-GAP = 60
 [DASHBOARD] = [path for path in queries.FILES if path.stem == "gpu-fleet"]
 
 
@@ -42,41 +40,34 @@ def _is_asked(name: str, expressions: str) -> bool:
     return any(re.fullmatch(pattern, name) for pattern in patterns) or bool(re.search(rf"\b{name}\b", expressions))
 
 
-def fill(folder: Path, victoria_metrics: Process, given: Site) -> None:
+def fill(folder: Path, victoria_metrics: Process, given: Site) -> int:
     """Put the hour before the present time into the folder of a Prometheus that does not run yet, and into
-    VictoriaMetrics.
+    VictoriaMetrics. Returns the end of the hour, since this takes minutes.
     """
     asked = "\n".join(query.expr for query in queries.of(DASHBOARD))
+    end = int(time.time()) // INTERVAL * INTERVAL
 
     def past() -> Iterator[history.Past]:
-        return history.samples(given.hosts, begin, end, lambda name: _is_asked(name, asked))
+        return history.samples(given.hosts, end - RANGE, end, lambda name: _is_asked(name, asked))
 
-    begin, end = _present() - RANGE, _present()
-    # Making an hour takes minutes, which the next turn makes.
-    while end - begin > GAP:
-        history.make_blocks(past(), folder)
-        history.put(past(), victoria_metrics.url)
-        begin, end = end, _present()
+    history.make_blocks(past(), folder)
+    history.put(past(), victoria_metrics.url)
+    return end
 
 
-def _present() -> int:
-    return int(time.time()) // INTERVAL * INTERVAL
-
-
-def wait(process: Process, given: Site) -> None:
-    """Wait until a server has the hour."""
-    moment = _present() - RANGE // 2
+def wait(process: Process, given: Site, end: int) -> None:
+    """Wait until a server has the hour before `end`."""
     ask = server.Prometheus(process.url).query
 
     def has_all_gpus() -> bool:
-        answer = ask("count(DCGM_FI_DEV_SM_CLOCK)", moment)
+        answer = ask("count(DCGM_FI_DEV_SM_CLOCK)", end - RANGE // 2)
         return [int(entry["value"][1]) for entry in answer] == [GPUS * given.hosts]
 
     wait_until(has_all_gpus, f"{process.url} does not show what was put into it", 150)
 
 
-def measure(process: Process, hosts: int, runs: int) -> list[Answer]:
-    """Every query of the dashboard with all hosts, after one run to warm up, at the present time."""
+def measure(process: Process, hosts: int, runs: int, end: int) -> list[Answer]:
+    """Every query of the dashboard with all hosts over the hour before `end`, after one run to warm up."""
     ask = server.Prometheus(process.url)
     chosen = {"host": list(addresses(hosts)), "gpu": [str(number) for number in range(GPUS)]}
     answers = []
@@ -84,7 +75,6 @@ def measure(process: Process, hosts: int, runs: int) -> list[Answer]:
         expression = queries.sent(query.expr, chosen, RANGE)
         taken, count = [], 0
         for _run in range(runs + 1):
-            end = int(time.time())
             if query.instant:
                 count = len(ask.query(expression, end))
             else:
