@@ -27,7 +27,7 @@ def test_the_site_playbook_needs_nothing_of_a_host_outside_the_groups_and_can_sk
     assert code == 0, output
     assert "Deploy the node exporter" in output
     assert "Deploy cAdvisor" not in output
-    assert output.count("Warning: dcgm_exporter_interval on ") == 1
+    assert output.count("[WARNING]: dcgm_exporter_interval on ") == 1
     assert (
         "on gpu1 is 1s, and the counters have DCGM_FI_DEV_PCIE_TX_THROUGHPUT, DCGM_FI_DEV_PCIE_RX_THROUGHPUT. "
         in output
