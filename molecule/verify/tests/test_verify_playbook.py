@@ -155,7 +155,7 @@ def test_a_host_engine_beside_that_of_the_exporter_is_a_warning(host, site):
     try:
         run = site("--limit=gpu2", "--tags=dcgm_exporter")
         assert run.code == 0, run.output
-        assert "nv-hostengine runs on gpu2 (/usr/local/bin/nv-hostengine 600)" in run.output
+        assert "[WARNING]: nv-hostengine runs on gpu2 (/usr/local/bin/nv-hostengine 600)" in run.output
     finally:
         host("gpu2").check_output("systemctl stop hostengine && rm /usr/local/bin/nv-hostengine")
 
