@@ -124,11 +124,14 @@ def sent_alerts(metrics: str) -> list[Sent]:
     counts: dict[str, dict[str, int]] = {}
     for kind, url, value in _SENT.findall(metrics):
         counts.setdefault(url, {})[kind] = int(float(value))
-    alone = _SUCCESSES_ALONE.search(metrics) is not None
-    return [
-        Sent(_shown(url), count.get("sent", 0) + (count.get("errors", 0) if alone else 0), count.get("errors", 0))
-        for url, count in counts.items()
-    ]
+    successes_alone = bool(_SUCCESSES_ALONE.search(metrics))
+    sent = []
+    for url, count in counts.items():
+        failed, attempts = count.get("errors", 0), count.get("sent", 0)
+        if successes_alone:
+            attempts += failed
+        sent.append(Sent(_shown(url), attempts, failed))
+    return sent
 
 
 def _shown(url: str) -> str:
