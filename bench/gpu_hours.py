@@ -99,13 +99,9 @@ def blocks() -> Path:
 
 def measure(prometheus: server.Prometheus, title: str, runs: int) -> Result:
     """A table over the month, after one run to warm up."""
-    chosen = {
-        "by": "container_label_team",
-        "host": [f"gpu{host:03}" for host in range(HOSTS)],
-        # What "All" is if a dashboard has so many containers.
-        "container": ".+",
-    }
+    every = {"by": "container_label_team", "host": [f"gpu{host:03}" for host in range(HOSTS)]}
     [path] = [path for path in queries.FILES if path.stem == "gpu-by-container"]
+    chosen = queries.all_selected(path, every)
     asked = [query for query in queries.of(path) if query.title == title]
     taken, rows = [], 0
     for _run in range(runs + 1):

@@ -15,11 +15,11 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "collections")]
@@ -123,15 +123,10 @@ def blocks() -> Path:
     return folder / "blocks"
 
 
-def opened(dashboard: str) -> dict[str, Any]:
+def opened(path: Path) -> dict[str, str | Sequence[str]]:
     """What the variables are when a dashboard is opened: all if it has "all", else the first."""
-    hosts = {
-        variable["name"]: variable
-        for path in queries.FILES
-        if path.stem == dashboard
-        for variable in queries.item(path)["variables"]
-    }.get("host")
-    return {
+    hosts = {variable["name"]: variable for variable in queries.item(path)["variables"]}.get("host")
+    every = {
         "host": HOSTS[0] if hosts and not hosts["include_all"] else HOSTS,
         "gpu": [str(number) for number in range(GPUS)],
         "container": [f"training-{number}" for number in range(CONTAINERS)],
@@ -139,6 +134,7 @@ def opened(dashboard: str) -> dict[str, Any]:
         "quantile": "0.95",
         "by": "container_label_team",
     }
+    return queries.all_selected(path, every)
 
 
 def measure(prometheus: server.Prometheus, runs: int) -> list[Result]:
@@ -146,7 +142,7 @@ def measure(prometheus: server.Prometheus, runs: int) -> list[Result]:
     results = []
     for path in queries.FILES:
         for query in [query for query in queries.of(path) if ":avg10m" not in query.expr]:
-            expr = queries.sent(query.expr, opened(path.stem), RANGE)
+            expr = queries.sent(query.expr, opened(path), RANGE)
             taken = []
             for _run in range(runs + 1):
                 if query.instant:

@@ -212,6 +212,12 @@ variables:
       description: Whether all values can be selected at once.
       type: bool
       default: false
+    all_value:
+      description: >-
+        What queries get if all values are selected, such as V(.+). By default, queries get every value, which makes
+        long queries of many values. V(.*) also selects series without the label. Both also select values that the
+        variable does not offer. Needs C(include_all).
+      type: str
 annotations:
   description: >-
     Queries whose series are marked on the graphs, from the begin to the end of each series. For dashboards made of

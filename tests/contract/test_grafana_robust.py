@@ -76,6 +76,10 @@ def table(*settings):
             "dashboard 'ct-d': it refers to the datasource 'ct-nowhere', which does not exist",
         ),
         (dashboard(datasource_uid="$ds"), "its datasource $ds is neither a variable nor an input"),
+        (
+            dashboard(variables=[{"name": "host", "query": "label_values(up, host)", "all_value": ".*"}]),
+            "dashboards[0].variables[0].all_value: 'host' cannot have all values selected. Set include_all: true.",
+        ),
         (dashboard(refresh="5 sec"), "dashboards[0].refresh: '5 sec' is not an interval"),
         (dashboard(title=" "), "dashboards[0].title"),
         (dashboard(uid=None), "dashboards[0].uid: missing"),

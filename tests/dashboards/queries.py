@@ -61,6 +61,12 @@ def of(path: Path) -> Iterator[Query]:
             yield Query(made["uid"], panel["id"], panel["title"], legend, expr, instant, no_value)
 
 
+def all_selected(path: Path, values: Mapping[str, str | Sequence[str]]) -> dict[str, str | Sequence[str]]:
+    """What Grafana fills in if "All" is selected: the value of the variable for this, else all its values."""
+    own = {variable["name"]: variable["all_value"] for variable in item(path)["variables"] if variable["all_value"]}
+    return {**values, **own}
+
+
 def step(seconds: int) -> int:
     """Seconds between the points of a graph over so many seconds."""
     return max(SCRAPE_INTERVAL, math.ceil(seconds / MOST_POINTS))

@@ -146,6 +146,46 @@ def test_no_panel_is_empty_without_a_reason(prometheus, host, asked):
     assert drawn or asked[0].no_value.startswith("No data. ")
 
 
+def every_value(prometheus, path):
+    """The values that Grafana offers for the variables of a dashboard."""
+    values = {"by": "container_label_team"}
+    for variable in queries.item(path)["variables"]:
+        if variable["name"] not in values:
+            of_series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]).groups()
+            offered = queries.sent(f"count by ({label}) (last_over_time({of_series}[$__range]))", values, SECONDS)
+            values[variable["name"]] = [sample["metric"].get(label, "") for sample in prometheus.query(offered, END)]
+    return values
+
+
+def samples_of(prometheus, query, chosen):
+    """The values that a query draws, by the labels of their series and by time."""
+    expr = queries.sent(query.expr, chosen, SECONDS)
+    if query.instant:
+        drawn = [(sample["metric"], [sample["value"]]) for sample in prometheus.query(expr, END)]
+    else:
+        answer = prometheus.query_range(expr, END - SECONDS, END, queries.step(SECONDS))
+        drawn = [(samples["metric"], samples["values"]) for samples in answer]
+    return {
+        (*sorted(labels.items()), ("time", time)): float(value) for labels, values in drawn for time, value in values
+    }
+
+
+WITH_ALL_VALUE = [path for path in queries.FILES if queries.all_selected(path, {})]
+
+
+@pytest.mark.parametrize("path", WITH_ALL_VALUE, ids=lambda path: path.stem)
+def test_the_value_for_all_selects_what_every_value_selects(prometheus, path):
+    every = every_value(prometheus, path)
+    answers = 0
+    for query in queries.of(path):
+        expected = samples_of(prometheus, query, every)
+        # Prometheus adds in the order in which it finds the series.
+        at_once = samples_of(prometheus, query, queries.all_selected(path, every))
+        assert at_once == pytest.approx(expected, nan_ok=True), query
+        answers += bool(expected)
+    assert answers > 20
+
+
 def as_asked(query):
     return panels.Query(query.panel, query.title, "", query.expr, query.expr, "")
 

@@ -132,6 +132,7 @@ class Variable(TypedDict):
     regex: Optional[str]
     multi: bool
     include_all: bool
+    all_value: Optional[str]
 
 
 class Annotation(TypedDict):

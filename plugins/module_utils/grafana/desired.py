@@ -142,6 +142,10 @@ def _check_variable(where: str, variable: declared.Variable) -> None:
         raise GrafanaError(f"{where}.query: missing for '{variable['name']}'. Write it like label_values(up, host).")
     if variable["type"] == "custom" and not variable["values"]:
         raise GrafanaError(f"{where}.values: missing for '{variable['name']}'. Give the values to choose from.")
+    if variable["all_value"] and not variable["include_all"]:
+        raise GrafanaError(
+            f"{where}.all_value: '{variable['name']}' cannot have all values selected. Set include_all: true."
+        )
 
 
 def seconds(interval: str) -> Optional[float]:

@@ -117,6 +117,7 @@ VARIABLE: dict[str, Any] = {
     "regex": {"type": "str"},
     "multi": {"type": "bool", "default": False},
     "include_all": {"type": "bool", "default": False},
+    "all_value": {"type": "str"},
 }
 DASHBOARD_LINK: dict[str, Any] = {
     "title": {"type": "str", "required": True},

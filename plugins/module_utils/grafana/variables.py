@@ -23,6 +23,7 @@ def build(variable: Variable, datasource_uid: str) -> Json:
         "multi": variable["multi"],
         "includeAll": variable["include_all"],
         "skipUrlSync": False,
+        **({"allValue": variable["all_value"]} if variable["all_value"] else {}),
     }
     if variable["type"] == "datasource":
         return {

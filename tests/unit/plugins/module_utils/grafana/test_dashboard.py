@@ -337,11 +337,12 @@ def test_template_variables():
             variables=[
                 a_variable(name="datasource", type="datasource"),
                 a_variable(name="host", query="label_values(up, host)", multi=True, include_all=True),
+                a_variable(name="gpu", query="label_values(gpus, gpu)", include_all=True, all_value=".*"),
                 a_variable(name="width", type="custom", values=["1", "2"]),
             ],
         )
     )
-    source, host, width = made["templating"]["list"]
+    source, host, gpu, width = made["templating"]["list"]
     assert (source["query"], source["type"]) == ("prometheus", "datasource")
     assert (host["query"]["query"], host["query"]["qryType"], host["multi"], host["includeAll"]) == (
         "label_values(up, host)",
@@ -350,6 +351,7 @@ def test_template_variables():
         True,
     )
     assert host["datasource"]["uid"] == "${datasource}"
+    assert ("allValue" in host, gpu["allValue"]) == (False, ".*")
     assert width["query"] == "1,2"
     assert desired.problems_of_model(made) == []
     assert references.problems(made, {}, {}, {}) == []
