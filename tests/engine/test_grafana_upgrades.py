@@ -120,6 +120,19 @@ def test_a_kill_while_the_database_is_copied_or_restored(grafana, measured, numb
     assert not grafana.run(**grafana.old)["changed"]
 
 
+@pytest.mark.fault("Grafana: module killed after the previous version runs again")
+def test_a_kill_after_the_previous_version_runs_again(grafana, measured):
+    """The previous version is not taken for a new version that became healthy."""
+    process = child.start(failing(grafana), OPERATIONS_OF_A_FAILED_UPGRADE - 1, COPY_OPERATIONS)
+    output = process.communicate()
+    assert process.returncode == -9, output
+    grafana.answers(OLD)
+    grafana.run(**grafana.old)
+    grafana.runs(OLD)
+    measured("old", grafana.watch.longest())
+    assert not grafana.run(**grafana.old)["changed"]
+
+
 def test_a_migration_that_lasts_longer_than_the_timeout(grafana):
     began = time.monotonic()
     assert grafana.run(**grafana.options(NEW, timeout="5s", steps=6, seconds=1.5))["changed"]

@@ -86,9 +86,13 @@ class Grafana:
         self.watch.healthy()
         self.watch.begin()
 
+    def answers(self, version: str) -> None:
+        """Wait until a version answers."""
+        wait_until(lambda: self._version() == version, lambda: f"{self._version()} is {version}")
+
     def runs(self, version: str) -> None:
         """Wait until a version answers, with all data and its own database, and no other file beside the database."""
-        wait_until(lambda: self._version() == version, lambda: f"{self._version()} is {version}")
+        self.answers(version)
         kept = requests.get(f"{self.url}/api/folders/kept", auth=("admin", PASSWORD), timeout=10)
         assert kept.json()["title"] == "Kept"
         assert self._database()[0] == version

@@ -140,7 +140,7 @@ def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, 
         )
 
     _refuse_foreign_volumes(engine, options)
-    last_version = _last_version(engine, options)
+    last_version = _last_version(engine, options, _noted(options.name, check_mode))
     image, pulled = _image(engine, options, shared, check_mode, warnings)
     for reference in options.also_pull:
         if not check_mode and not bundled.accepted(shared.image(reference), options.bundled.get(reference)):
@@ -329,7 +329,15 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
                 )
 
 
-def _last_version(engine: Engine, options: ServiceSpec) -> str:
+def _noted(name: str, check_mode: bool) -> manifest.Manifest:
+    """What is noted of a service. In check mode, that is without a change that the next run takes back."""
+    left = journal.read(name) if check_mode else None
+    if left and left.phase == journal.CHANGING and not left.data_is_lost:
+        return left.manifest
+    return manifest.read(name)
+
+
+def _last_version(engine: Engine, options: ServiceSpec, noted: manifest.Manifest) -> str:
     """The version that last ran on the data; empty if none is known.
 
     Raises ServiceError for a version that does not read the data. Data that no older version reads may come from
@@ -337,7 +345,6 @@ def _last_version(engine: Engine, options: ServiceSpec) -> str:
     """
     if not options.data or engine.volume(options.data.volume) is None:
         return ""
-    noted = manifest.read(options.name)
     last = noted.versions.get(options.data.volume, "")
     if not last and not options.data.oldest_reader:
         users = engine.users_of_volume(options.data.volume)

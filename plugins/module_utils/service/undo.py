@@ -41,12 +41,23 @@ def recover(engine: Engine, name: str, wanted: Optional[ServiceSpec] = None) -> 
 
 def _is_healthy_on_its_data(engine: Engine, left: journal.Journal, wanted: ServiceSpec) -> bool:
     """Whether a new version, still wanted, became healthy on the data. What users changed since must not be lost."""
-    if left.phase != journal.CHANGING or left.data is None:
+    if left.phase != journal.CHANGING or left.data is None or _is_previous(engine, left):
         return False
     container = engine.container(left.service.container)
     if container is None or container["Config"]["Image"] != wanted.image:
         return False
     return health.is_healthy(engine, wanted, container)
+
+
+def _is_previous(engine: Engine, left: journal.Journal) -> bool:
+    """Whether the container with the name of the service is the previous one, as no change or the undo has come so far.
+
+    Somebody may have removed the container that was put aside. While the copy of the data exists, the container with
+    the name is the new one.
+    """
+    if left.container == "create" or left.service.name + PREVIOUS in engine.owned(left.service.name):
+        return False
+    return not (left.data and volume_data.has_copy(left.data))
 
 
 def finish(engine: Engine, done: journal.Journal) -> None:
@@ -85,7 +96,7 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
             engine.remove(extra, unnamed_volumes=True)
     if failed.phase != journal.CHANGING:
         return
-    if container in owned and (name + PREVIOUS in owned or failed.container == "create"):
+    if container in owned and not _is_previous(engine, failed):
         _keep_unchanged_data(engine, failed)
         engine.remove(container, unnamed_volumes=True)
     # Nobody takes a container named PREVIOUS for the service and starts it on the data of the new version.
@@ -93,7 +104,7 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
         volume_data.put_back(failed.data)
     if name + PREVIOUS in owned:
         engine.rename(name + PREVIOUS, failed.previous_name)
-    if failed.ran and not failed.data_is_lost:
+    if failed.ran and not failed.data_is_lost and engine.container(failed.previous_name):
         _run_again(engine, failed)
 
 

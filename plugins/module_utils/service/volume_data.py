@@ -155,9 +155,14 @@ def copy(data: Data, volume: Volume, last: str) -> Copy:
     return made
 
 
+def has_copy(made: Copy) -> bool:
+    """Whether the copy is there: restoring the data, or somebody, may have removed the copy."""
+    return os.path.isdir(copies_to(made.folder))
+
+
 def put_back(made: Copy) -> None:
     """Restore the copy. A copy that was already restored changes nothing."""
-    if not os.path.isdir(copies_to(made.folder)):
+    if not has_copy(made):
         return
     for number, (name, existed) in enumerate(made.files.items()):
         path, kept = os.path.join(made.folder, name), os.path.join(copies_to(made.folder), str(number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections import namedtuple
 from pathlib import Path
 
@@ -263,6 +264,56 @@ def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back
     assert contents(folder) == {"app.db": "1.9.0\n"}
     assert program.container("app")["Config"]["Image"] == "app:1.9.0"
     assert program.container("app")["State"]["Running"]
+
+
+def test_a_kill_after_the_previous_version_runs_again(program, at, folder, monkeypatch):
+    """The previous version is not taken for a new version that became healthy. Check mode does not take it for that."""
+
+    def die(*given):
+        raise Killed
+
+    deploy(program, at("1.9.0"))
+    program.sick = {"sha256:2.0.0"}
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(apply.undo.manifest, "restore", die)
+        deploy(program, at("2.0.0"))
+    program.sick = set()
+    assert program.container("app")["Config"]["Image"] == "app:1.9.0"
+    deploy(program, at("1.9.0"), check=True)
+    deploy(program, at("1.9.0"))
+    assert contents(folder) == {"app.db": "1.9.0\n"}
+    assert not deploy(program, at("1.9.0"))[0].plan.changed
+    deploy(program, at("2.0.0"))
+
+
+def test_a_new_version_whose_copy_somebody_removed_is_kept(program, at, folder, monkeypatch):
+    deploy(program, at("1.9.0"))
+    kill_before_healthy(program, at, monkeypatch)
+    shutil.rmtree(folder / volume_data.COPY_FOLDER)
+    deploy(program, at("2.0.0"))
+    assert program.container("app")["Config"]["Image"] == "app:2.0.0"
+    assert contents(folder)["app.db"] == "1.9.0\n2.0.0\n"
+
+
+@pytest.mark.parametrize("wanted", ["1.9.0", "2.0.0"])
+def test_a_previous_container_that_somebody_removed(program, at, folder, wanted, monkeypatch):
+    """The new version keeps its data if it is wanted. Otherwise the data is restored without a program on it."""
+    deploy(program, at("1.9.0"))
+    kill_before_healthy(program, at, monkeypatch)
+    program.remove("app.previous")
+    put_back = volume_data.put_back
+
+    def put_back_alone(made):
+        assert program.container("app") is None
+        put_back(made)
+
+    monkeypatch.setattr(volume_data, "put_back", put_back_alone)
+    deploy(program, at(wanted))
+    assert program.container("app")["Config"]["Image"] == f"app:{wanted}"
+    assert program.container("app")["State"]["Running"]
+    assert contents(folder)["app.db"] == "1.9.0\n" + ("2.0.0\n" if wanted == "2.0.0" else "")
+    assert not (folder / volume_data.COPY_FOLDER).exists()
+    assert not deploy(program, at(wanted))[0].plan.changed
 
 
 @pytest.mark.parametrize(
