@@ -31,6 +31,7 @@ link_collection()
 from bench.scale import disk, panels
 from bench.scale.scraped import Scrapes, scrapes
 from bench.scale.servers import INTERVAL, Process, Site, prometheus, simulator, site, victoria_metrics
+from tests.rules.servers import wait_until
 
 WORK = ROOT / ".cache" / "bench" / "fleet"
 RESULTS = WORK.with_suffix(".json")
@@ -83,12 +84,13 @@ def measure(hosts: int, remote_write: bool, seconds: int, runs: int) -> tuple[St
         if written and runs:
             print(f"Making the hour before the run for {hosts} hosts", flush=True)
             end = panels.fill(WORK / "prometheus", written, given)
-        processes = {SIMULATOR: stack.enter_context(simulator(given, WORK))}
-        processes[PROMETHEUS] = stack.enter_context(prometheus(given, WORK))
-        if written:
-            processes[VICTORIA_METRICS] = written
-        time.sleep(WARM_UP)
-        step = _measured(given, processes, seconds)
+            _wait_until_idle(written)
+        with simulator(given, WORK) as simulated:
+            processes = {SIMULATOR: simulated, PROMETHEUS: stack.enter_context(prometheus(given, WORK))}
+            if written:
+                processes[VICTORIA_METRICS] = written
+            time.sleep(WARM_UP)
+            step = _measured(given, processes, seconds)
         print(row(step), flush=True)
         return step, _answers(given, processes, end, runs) if end else {}
 
@@ -120,11 +122,25 @@ def _measured(given: Site, processes: dict[str, Process], seconds: int) -> Step:
 
 
 def _answers(given: Site, processes: dict[str, Process], end: int, runs: int) -> dict[str, list[panels.Answer]]:
-    """Answers of servers that have an hour of data, and get samples meanwhile."""
+    """Answers of servers that have an hour of data, and the series of the run. The simulator has ended, since it would
+    use the processors too.
+    """
     servers = {name: processes[name] for name in (PROMETHEUS, VICTORIA_METRICS)}
     for process in servers.values():
         panels.wait(process, given, end)
+        _wait_until_idle(process)
     return {name: panels.measure(process, given.hosts, runs, end) for name, process in servers.items()}
+
+
+def _wait_until_idle(process: Process) -> None:
+    """Wait until a process uses less than half a processor. Prometheus still asks targets that are gone."""
+
+    def is_idle() -> bool:
+        before = process.cpu()
+        time.sleep(INTERVAL)
+        return process.cpu() - before < INTERVAL / 2
+
+    wait_until(is_idle, f"{process.url} does not come to rest", 600)
 
 
 def sizes() -> dict[str, float]:
