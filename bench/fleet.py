@@ -133,7 +133,7 @@ def _answers(given: Site, processes: dict[str, Process], end: int, runs: int) ->
 
 
 def _wait_until_idle(process: Process) -> None:
-    """Wait until a process uses less than half a processor. Prometheus still asks targets that are gone."""
+    """Wait until a process uses less than half a processor. Prometheus still asks the targets of the simulator."""
 
     def is_idle() -> bool:
         before = process.cpu()

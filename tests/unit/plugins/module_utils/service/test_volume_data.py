@@ -297,7 +297,7 @@ def test_a_new_version_whose_copy_somebody_removed_is_kept(program, at, folder, 
 
 @pytest.mark.parametrize("wanted", ["1.9.0", "2.0.0"])
 def test_a_previous_container_that_somebody_removed(program, at, folder, wanted, monkeypatch):
-    """The new version keeps its data if it is wanted. Otherwise the data is restored without a program on it."""
+    """A new version that is still declared keeps its data. Otherwise no program runs while the data is restored."""
     deploy(program, at("1.9.0"))
     kill_before_healthy(program, at, monkeypatch)
     program.remove("app.previous")
