@@ -330,7 +330,7 @@ def _refuse_foreign_volumes(engine: Engine, options: ServiceSpec) -> None:
 
 
 def _noted(name: str, check_mode: bool) -> manifest.Manifest:
-    """What is noted of a service. In check mode, that is without a change that the next run takes back."""
+    """What is noted of a service. Check mode leaves out a change that the next run takes back."""
     left = journal.read(name) if check_mode else None
     if left and left.phase == journal.CHANGING and not left.data_is_lost:
         return left.manifest
@@ -377,6 +377,7 @@ def carry_out(engine: Engine, service: Service) -> Container:
         manifest.read(service.name),
         _name(service.inspected) if service.inspected else options.container,
         restarts=_restarts(service),
+        previous_id=service.inspected["Id"] if service.inspected else "",
     )
     try:
         record.enter(journal.PREPARING)

@@ -41,8 +41,8 @@ def reloadable(service: ServiceSpec) -> Reloadable:
 class Journal:
     """What a run changes of a service, and how to undo it. It is on disk from before the first step until the last.
 
-    `previous_name` is the name of the container that the service had before. `restarts` is how often the engine had
-    restarted that container.
+    `previous_name` and `previous_id` are of the container that the service had before. `restarts` is how often the
+    engine had restarted that container.
     """
 
     service: Reloadable
@@ -55,6 +55,7 @@ class Journal:
     phase: str = PREPARING
     data: Optional[Copy] = None
     restarts: int = 0
+    previous_id: str = ""
 
     @property
     def data_is_lost(self) -> bool:

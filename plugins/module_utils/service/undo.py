@@ -50,14 +50,14 @@ def _is_healthy_on_its_data(engine: Engine, left: journal.Journal, wanted: Servi
 
 
 def _is_previous(engine: Engine, left: journal.Journal) -> bool:
-    """Whether the container with the name of the service is the previous one, as no change or the undo has come so far.
-
-    Somebody may have removed the container that was put aside. While the copy of the data exists, the container with
-    the name is the new one.
+    """Whether the container with the name of the service is the previous one. It was not put aside yet, or has its name
+    again.
     """
-    if left.container == "create" or left.service.name + PREVIOUS in engine.owned(left.service.name):
-        return False
-    return not (left.data and volume_data.has_copy(left.data))
+    container = engine.container(left.service.container)
+    if left.previous_id:
+        return container is not None and container["Id"] == left.previous_id
+    # A journal of version 0.1.0 has no id.
+    return left.container != "create" and left.service.name + PREVIOUS not in engine.owned(left.service.name)
 
 
 def finish(engine: Engine, done: journal.Journal) -> None:
@@ -97,23 +97,29 @@ def _container(engine: Engine, failed: journal.Journal) -> None:
     if failed.phase != journal.CHANGING:
         return
     if container in owned and not _is_previous(engine, failed):
-        _keep_unchanged_data(engine, failed)
+        _note_missing_copy(engine, failed)
         engine.remove(container, unnamed_volumes=True)
     # Nobody takes a container named PREVIOUS for the service and starts it on the data of the new version.
     if failed.data:
         volume_data.put_back(failed.data)
     if name + PREVIOUS in owned:
         engine.rename(name + PREVIOUS, failed.previous_name)
-    if failed.ran and not failed.data_is_lost and engine.container(failed.previous_name):
+    if failed.ran and not failed.data_is_lost and failed.previous_name in engine.owned(name):
         _run_again(engine, failed)
 
 
-def _keep_unchanged_data(engine: Engine, failed: journal.Journal) -> None:
-    """Note that data without a copy is as it was, if the new version never ran."""
-    new = engine.container(failed.service.container) if failed.data_is_lost else None
+def _note_missing_copy(engine: Engine, failed: journal.Journal) -> None:
+    """Note what became of data that has no copy, or whose copy somebody removed. If the new version never ran, the data
+    is unchanged. Otherwise the data is lost.
+    """
+    if failed.data is None or volume_data.has_copy(failed.data):
+        return
+    new = engine.container(failed.service.container)
     if new and new["State"].get("StartedAt") == _NEVER:
         failed.data = None
-        failed.enter(failed.phase)
+    else:
+        failed.data.files = dict.fromkeys(failed.data.files, False)
+    failed.enter(failed.phase)
 
 
 def _run_again(engine: Engine, failed: journal.Journal) -> None:

@@ -156,7 +156,7 @@ def copy(data: Data, volume: Volume, last: str) -> Copy:
 
 
 def has_copy(made: Copy) -> bool:
-    """Whether the copy is there: restoring the data, or somebody, may have removed the copy."""
+    """Whether the copy is there. The restore, or somebody, may have removed the copy."""
     return os.path.isdir(copies_to(made.folder))
 
 
@@ -173,7 +173,9 @@ def put_back(made: Copy) -> None:
                 os.replace(kept, path)
     for name in made.derived:
         shutil.rmtree(os.path.join(made.folder, name), ignore_errors=True)
-    shutil.rmtree(copies_to(made.folder), ignore_errors=True)
+    # The previous version must not start beside a copy, which another attempt would restore over its data.
+    with about(copies_to(made.folder)):
+        shutil.rmtree(copies_to(made.folder))
 
 
 def _copy_file(source: str, target: str) -> None:

@@ -267,7 +267,7 @@ def test_an_upgrade_that_is_not_healthy_or_not_wanted_after_a_kill_is_taken_back
 
 
 def test_a_kill_after_the_previous_version_runs_again(program, at, folder, monkeypatch):
-    """The previous version is not taken for a new version that became healthy. Check mode does not take it for that."""
+    """A run does not take the previous version for a new version that became healthy. Check mode does not refuse it."""
 
     def die(*given):
         raise Killed
@@ -286,13 +286,34 @@ def test_a_kill_after_the_previous_version_runs_again(program, at, folder, monke
     deploy(program, at("2.0.0"))
 
 
-def test_a_new_version_whose_copy_somebody_removed_is_kept(program, at, folder, monkeypatch):
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_new_version_whose_copy_somebody_removed_is_kept(program, at, folder, pruned, monkeypatch):
+    """Whether or not somebody removed the previous container too. The previous version never starts on the data."""
     deploy(program, at("1.9.0"))
     kill_before_healthy(program, at, monkeypatch)
     shutil.rmtree(folder / volume_data.COPY_FOLDER)
-    deploy(program, at("2.0.0"))
+    if pruned:
+        program.remove("app.previous")
+    with monkeypatch.context() as patch:
+        patch.setattr(apply.undo, "take_back", lambda engine, record: pytest.fail("the new version is taken back"))
+        deploy(program, at("2.0.0"))
     assert program.container("app")["Config"]["Image"] == "app:2.0.0"
     assert contents(folder)["app.db"] == "1.9.0\n2.0.0\n"
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_previous_version_without_its_data_does_not_start(program, at, folder, pruned, monkeypatch):
+    """Somebody removed the copy of the data, and perhaps the previous container."""
+    deploy(program, at("1.9.0"))
+    kill_before_healthy(program, at, monkeypatch)
+    shutil.rmtree(folder / volume_data.COPY_FOLDER)
+    if pruned:
+        program.remove("app.previous")
+    for _run in range(2):
+        with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
+            deploy(program, at("1.9.0"))
+    deploy(program, at("2.0.0"))
+    assert contents(folder)["app.db"] == "2.0.0\n"
 
 
 @pytest.mark.parametrize("wanted", ["1.9.0", "2.0.0"])
