@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Optional
@@ -112,12 +112,25 @@ def deploy(engine: Engine, options: ServiceSpec, shared: SharedAnswers) -> tuple
         pulled = service.plan.pull
     with lock(name), shared.asked_again():
         interrupted, problems = undo.recover(engine, name, options)
+        if problems:
+            _refuse_unrestored_data(name, problems)
         service = read(engine, options, shared, check_mode=False)
         service.plan.pull = service.plan.pull or pulled
         container = carry_out(engine, service)
         service.plan.interrupted = interrupted
         service.warnings += [f"An interrupted change of {name} could not be undone: {problem}" for problem in problems]
         return service, container
+
+
+def _refuse_unrestored_data(name: str, problems: Sequence[str]) -> None:
+    """Raise ServiceError if data could not be restored: another change would lose the record of the copy."""
+    left = journal.read(name)
+    if left and left.data and volume_data.has_copy(left.data):
+        raise ServiceError(
+            f"name: the data of {name} could not be restored after an interrupted change: {' '.join(problems)}"
+            f" The copy stays in {volume_data.copies_to(left.data.folder)}."
+            " Correct the cause, and run the playbook site again."
+        )
 
 
 def read(engine: Optional[Engine], options: ServiceSpec, shared: SharedAnswers, check_mode: bool) -> Service:

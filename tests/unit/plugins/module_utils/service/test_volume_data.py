@@ -160,6 +160,26 @@ def test_the_previous_container_waits_for_its_data(program, at, folder, monkeypa
     assert program.container("app")["State"]["Running"]
 
 
+@pytest.mark.parametrize("wanted", ["1.9.0", "1.10.0", "2.0.0"])
+def test_no_other_change_begins_before_the_data_is_restored(program, at, folder, wanted, monkeypatch):
+    """Another change would forget the copy."""
+    deploy(program, at("1.9.0"))
+    kill_before_healthy(program, at, monkeypatch)
+    program.sick = {"sha256:2.0.0"}
+
+    def refuse(made):
+        raise ServiceError("files: app.db: Input/output error.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(volume_data, "put_back", refuse)
+        for _run in range(2):
+            with pytest.raises(ServiceError, match="could not be restored .*: app.db: Input.* The copy"):
+                deploy(program, at(wanted))
+    assert contents(folder / volume_data.COPY_FOLDER) == {"0": "1.9.0\n"}
+    deploy(program, at("1.9.0"))
+    assert contents(folder) == {"app.db": "1.9.0\n"}
+
+
 @pytest.mark.parametrize("linked", [False, True])
 def test_folders_that_the_new_version_derived_are_removed(program, at, folder, tmp_path, linked, monkeypatch):
     """As the search index of Grafana. A link to a folder of the host is not followed."""
