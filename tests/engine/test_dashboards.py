@@ -118,13 +118,18 @@ def not_measured(host):
     return drawable(wanted, measured).absent
 
 
-def values_of(prometheus, query, chosen):
-    """The values that a query draws."""
+def series_of(prometheus, query, chosen):
+    """The labels and the values of each series that a query draws."""
     expr = queries.sent(query.expr, chosen, SECONDS)
     if query.instant:
-        return [sample["value"] for sample in prometheus.query(expr, END)]
-    step = queries.step(SECONDS)
-    return [value for samples in prometheus.query_range(expr, END - SECONDS, END, step) for value in samples["values"]]
+        return [(sample["metric"], [sample["value"]]) for sample in prometheus.query(expr, END)]
+    answer = prometheus.query_range(expr, END - SECONDS, END, queries.step(SECONDS))
+    return [(samples["metric"], samples["values"]) for samples in answer]
+
+
+def values_of(prometheus, query, chosen):
+    """The values that a query draws."""
+    return [value for _labels, values in series_of(prometheus, query, chosen) for value in values]
 
 
 def chosen_on(host):
@@ -159,14 +164,10 @@ def every_value(prometheus, path):
 
 def samples_of(prometheus, query, chosen):
     """The values that a query draws, by the labels of their series and by time."""
-    expr = queries.sent(query.expr, chosen, SECONDS)
-    if query.instant:
-        drawn = [(sample["metric"], [sample["value"]]) for sample in prometheus.query(expr, END)]
-    else:
-        answer = prometheus.query_range(expr, END - SECONDS, END, queries.step(SECONDS))
-        drawn = [(samples["metric"], samples["values"]) for samples in answer]
     return {
-        (*sorted(labels.items()), ("time", time)): float(value) for labels, values in drawn for time, value in values
+        (*sorted(labels.items()), ("time", time)): float(value)
+        for labels, values in series_of(prometheus, query, chosen)
+        for time, value in values
     }
 
 

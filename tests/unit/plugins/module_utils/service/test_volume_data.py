@@ -306,14 +306,18 @@ def test_a_kill_after_the_previous_version_runs_again(program, at, folder, monke
     deploy(program, at("2.0.0"))
 
 
-@pytest.mark.parametrize("pruned", [False, True])
-def test_a_new_version_whose_copy_somebody_removed_is_kept(program, at, folder, pruned, monkeypatch):
-    """Whether or not somebody removed the previous container too. The previous version never starts on the data."""
+@pytest.fixture(params=["copy", "copy and previous container"])
+def removed(request, program, at, folder, monkeypatch):
+    """What somebody removed after a killed upgrade."""
     deploy(program, at("1.9.0"))
     kill_before_healthy(program, at, monkeypatch)
     shutil.rmtree(folder / volume_data.COPY_FOLDER)
-    if pruned:
+    if request.param != "copy":
         program.remove("app.previous")
+
+
+@pytest.mark.usefixtures("removed")
+def test_a_new_version_whose_copy_somebody_removed_is_kept(program, at, folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(apply.undo, "take_back", lambda engine, record: pytest.fail("the new version is taken back"))
         deploy(program, at("2.0.0"))
@@ -321,14 +325,8 @@ def test_a_new_version_whose_copy_somebody_removed_is_kept(program, at, folder, 
     assert contents(folder)["app.db"] == "1.9.0\n2.0.0\n"
 
 
-@pytest.mark.parametrize("pruned", [False, True])
-def test_a_previous_version_without_its_data_does_not_start(program, at, folder, pruned, monkeypatch):
-    """Somebody removed the copy of the data, and perhaps the previous container."""
-    deploy(program, at("1.9.0"))
-    kill_before_healthy(program, at, monkeypatch)
-    shutil.rmtree(folder / volume_data.COPY_FOLDER)
-    if pruned:
-        program.remove("app.previous")
+@pytest.mark.usefixtures("removed")
+def test_a_previous_version_without_its_data_does_not_start(program, at, folder):
     for _run in range(2):
         with pytest.raises(ServiceError, match="version 2.0.0 ran on the volume data last"):
             deploy(program, at("1.9.0"))
