@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import public_url, secret_values
@@ -27,8 +27,8 @@ _SECRET_FILE = re.compile(r"/etc/gpu_monitoring/secrets/([^}]*)")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
-def check(variables: HostVariables, host: str) -> None:
-    """Raises VariableError for a setting of Grafana that would not work, or that would show a secret."""
+def check(variables: HostVariables, host: str) -> Iterator[VariableError]:
+    """Each setting of Grafana that would not work, or that would show a secret."""
     secret_files = variables.get(host, "grafana_secret_files") or {}
     environment = variables.get(host, "grafana_environment_extra") or {}
     for name, problem in (
@@ -40,7 +40,7 @@ def check(variables: HostVariables, host: str) -> None:
         ("grafana_environment_extra", _problem_of_environment(environment, secret_files)),
     ):
         if problem:
-            raise VariableError(name, host, *problem)
+            yield VariableError(name, host, *problem)
 
 
 def _problem_of_files(files: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What several monitoring hosts must have the same of, since they use each other's services."""
+"""What several monitoring hosts must have the same of, since they use each other's services, or must not have twice."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -17,6 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 # The role drops this label itself.
 _REPLICA = "prometheus_replica"
+_DISCOVERY = "prometheus_targets_extra"
 
 
 def check_login(variables: HostVariables, host: str) -> None:
@@ -34,6 +35,23 @@ def check_labels(variables: HostVariables, host: str) -> None:
     if host in monitoring and variables.get(host, "gpu_monitoring_topology") == "replicas" and _shared(variables):
         reason = "each alert and each series would be there several times"
         require_equal(host, monitoring[0], lambda member: _labels(variables, member), reason)
+
+
+def check_discovery(variables: HostVariables, host: str) -> None:
+    """Raises VariableError if two shards would scrape the same targets, since sums would count these targets twice.
+
+    The files of file_sd_configs have a content of their own on each host.
+    """
+    monitoring = variables.in_groups("monitoring")
+    if host not in monitoring or variables.get(host, "gpu_monitoring_topology") != "shards":
+        return
+    extra = variables.get(host, _DISCOVERY) or []
+    for first in monitoring[: monitoring.index(host)]:
+        others = variables.get(first, _DISCOVERY) or []
+        for index, entry in enumerate(extra):
+            if "file_sd_configs" not in entry and entry in others:
+                problem = f"[{index}] is on {first} too, and both shards would scrape its targets"
+                raise VariableError(_DISCOVERY, host, problem, "Set it in host_vars of one monitoring host")
 
 
 def require_equal(host: str, first: str, values: Callable[[str], Iterable[tuple[str, Any]]], reason: str) -> None:

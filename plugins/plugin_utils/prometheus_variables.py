@@ -38,29 +38,31 @@ _OWN_FILES = tuple(f"/etc/prometheus/targets/{job}.json" for job in JOBS)
 _DISCOVERY = ("file_sd_configs", "http_sd_configs", "static_configs")
 
 
-def check(variables: HostVariables, host: str) -> None:
-    """Raises VariableError for a setting of Prometheus that would not work, or that would show a secret."""
+def check(variables: HostVariables, host: str) -> Iterator[VariableError]:
+    """Each setting of Prometheus that would not work, or that would show a secret."""
     secret_files = [str(name) for name in variables.get(host, "prometheus_secret_files") or {}]
     for name in _CONFIGURATION:
         problem = inline_secrets.problem_of(variables.get(host, name), secret_files)
         if problem:
-            raise VariableError(name, host, problem.text, problem.fix)
+            yield VariableError(name, host, problem.text, problem.fix)
     for name, setting_problem in _settings(variables, host):
         if setting_problem:
-            raise VariableError(name, host, *setting_problem)
+            yield VariableError(name, host, *setting_problem)
     monitoring_peers.check_labels(variables, host)
+    monitoring_peers.check_discovery(variables, host)
 
 
 def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[str, str] | None]]:
-    """The settings with their problems. The prefix comes from the URL unless it is set, so the URL is first."""
+    """The settings with their problems."""
     image = str(variables.get(host, "prometheus_image"))
     yield "prometheus_image", image_versions.problem_of(image, _OLDEST, "prometheus", "3.0.0")
     url = str(variables.get(host, "prometheus_external_url") or "")
-    yield "prometheus_external_url", public_url.problem_of(url, "https://monitoring.example.com/prometheus")
-    yield (
-        "prometheus_route_prefix",
-        public_url.path_problem_of(str(variables.get(host, "prometheus_route_prefix") or ""), "/prometheus"),
-    )
+    problem_of_url = public_url.problem_of(url, "https://monitoring.example.com/prometheus")
+    yield "prometheus_external_url", problem_of_url
+    # The prefix comes from the URL unless it is set.
+    if not problem_of_url:
+        prefix = str(variables.get(host, "prometheus_route_prefix") or "")
+        yield "prometheus_route_prefix", public_url.path_problem_of(prefix, "/prometheus")
     yield "prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])
     without_tls = variables.is_set(host, "gpu_monitoring_tls") and not variables.is_true(host, "gpu_monitoring_tls")
     for name in () if without_tls else _TARGETS:

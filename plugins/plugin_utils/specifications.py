@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
@@ -34,7 +34,8 @@ _NAMED_HOSTS = 5
 
 
 # What the argument specification of a role and the rules of its task cannot express, for values of the right types.
-_CHECKS = {
+# A check yields its problems, or raises a problem that hides the rest.
+_CHECKS: dict[str, Callable[[HostVariables, str], Optional[Iterator[VariableError]]]] = {
     "alertmanager": alertmanager_variables.check,
     "bundle": bundle_controller.check,
     "cadvisor": cadvisor_variables.check,
@@ -123,10 +124,8 @@ def problems(
                     refused.setdefault(error.parts[0], error)
         for role in roles if not refused else ():
             try:
-                service_extras.check(variables, role, host)
-                bundle_variables.check(variables, role, host)
-                if role in _CHECKS:
-                    _CHECKS[role](variables, host)
+                for problem_of_role in _check_role(variables, host, role):
+                    refused.setdefault(problem_of_role.parts[0], problem_of_role)
             except VariableError as error:
                 refused.setdefault(error.parts[0], error)
         for refusal in refused.values():
@@ -145,6 +144,13 @@ def _options(variables: HostVariables, role: str) -> dict[str, dict[str, Any]]:
     entry_points = variables.read_of_role(role, "meta", "argument_specs.yml")["argument_specs"]
     options: dict[str, dict[str, Any]] = entry_points.get("main", entry_points.get("validate"))["options"]
     return options
+
+
+def _check_role(variables: HostVariables, host: str, role: str) -> Iterator[VariableError]:
+    service_extras.check(variables, role, host)
+    bundle_variables.check(variables, role, host)
+    if role in _CHECKS:
+        yield from _CHECKS[role](variables, host) or ()
 
 
 def _check_type(variables: HostVariables, host: str, name: str, option: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 """The VictoriaMetrics of a fleet, and the settings of one."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from ansible_collections.mlops.gpu_monitoring.plugins.module_utils.address import with_port
@@ -54,18 +54,18 @@ def _reached(variables: HostVariables, host: str, address: str, hosts: Sequence[
     return with_port(reached, port_of(variables, host, "victoria_metrics_port"))
 
 
-def check(variables: HostVariables, host: str) -> None:
-    """Raises VariableError for a setting of VictoriaMetrics that would not work, or that would show a secret."""
+def check(variables: HostVariables, host: str) -> Iterator[VariableError]:
+    """Each setting of VictoriaMetrics that would not work, or that would show a secret."""
     if not is_enabled(variables, host):
         return
     image = image_versions.problem_of(
         str(variables.get(host, "victoria_metrics_image")), _OLDEST, "victoria_metrics", "1.153.0"
     )
     if image:
-        raise VariableError("victoria_metrics_image", host, *image)
+        yield VariableError("victoria_metrics_image", host, *image)
     problem = _problem_of_flags(variables.get(host, "victoria_metrics_flags_extra") or [])
     if problem:
-        raise VariableError("victoria_metrics_flags_extra", host, *problem)
+        yield VariableError("victoria_metrics_flags_extra", host, *problem)
 
 
 def _problem_of_flags(given: Sequence[Any]) -> tuple[str, str] | None:

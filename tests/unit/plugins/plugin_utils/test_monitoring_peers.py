@@ -1,4 +1,4 @@
-"""What several monitoring hosts must have the same of, evaluated from an inventory."""
+"""What several monitoring hosts must have the same of, and must not have twice, evaluated from an inventory."""
 
 from __future__ import annotations
 
@@ -58,3 +58,38 @@ def test_a_difference_is_refused(tmp_path, role, first, second, variables, varia
 )
 def test_what_breaks_nothing_may_differ(tmp_path, role, first, second, variables):
     checked(tmp_path, role, first, second, variables)
+
+
+CMDB = {"job": "node", "http_sd_configs": [{"url": "https://cmdb.example.com/node"}]}
+STATIC = {"job": "node", "static_configs": [{"targets": ["192.0.2.99:9100"]}]}
+# Each host has a file of its own.
+FILE = {"job": "node", "file_sd_configs": [{"files": ["targets/site.json"]}]}
+
+
+@pytest.mark.parametrize("entry", [CMDB, STATIC])
+def test_targets_of_two_shards_are_refused(tmp_path, entry):
+    extra = {"prometheus_targets_extra": [FILE, entry]}
+    with pytest.raises(ValueError) as error:
+        checked(tmp_path, "prometheus", STORE, {}, {**SHARDS, **extra})
+    assert str(error.value) == (
+        "prometheus_targets_extra on monitor2: [1] is on monitor1 too, and both shards would scrape its targets."
+        " Set it in host_vars of one monitoring host."
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "variables"),
+    [
+        ([CMDB], [STATIC], SHARDS),
+        ([FILE], [FILE], SHARDS),
+        ([CMDB], [CMDB], {}),
+    ],
+)
+def test_targets_of_one_shard_or_of_replicas_pass(tmp_path, first, second, variables):
+    checked(
+        tmp_path,
+        "prometheus",
+        {**STORE, "prometheus_targets_extra": first},
+        {"prometheus_targets_extra": second},
+        variables,
+    )

@@ -594,6 +594,35 @@ def test_an_agent_with_a_receiver_and_a_query_url_passes(tmp_path, receiver):
     check(host_variables(tmp_path, {}, MONITOR, receiver), ["prometheus"], ["monitor1"])
 
 
+def test_an_agent_alone_has_all_its_problems_in_one_error(tmp_path):
+    values = {"prometheus_agent_mode": True, "prometheus_flags_extra": ["--query.timeout=1m"]}
+    refusal = refused(tmp_path, "prometheus", "monitor1", values)
+    wanted = {*AGENT, "prometheus_flags_extra"} - {"prometheus_agent_mode"}
+    assert {line.partition(" on ")[0] for line in refusal.splitlines()} == wanted
+
+
+@pytest.mark.parametrize(
+    ("role", "values"),
+    [
+        ("grafana", {"grafana_root_url": "example.com", "grafana_secret_files": {"a/b": "x"}}),
+        (
+            "victoria_metrics",
+            {
+                "victoria_metrics_enabled": True,
+                "victoria_metrics_image": "example.com/victoria-metrics:v1.100.0",
+                "victoria_metrics_flags_extra": ["--retentionPeriod=1y"],
+            },
+        ),
+        # The prefix comes from the URL, so the URL alone is wrong.
+        ("prometheus", {"prometheus_external_url": "example.com/a b", "prometheus_external_labels": {"1": "x"}}),
+    ],
+)
+def test_all_wrong_settings_of_a_role_are_one_error(tmp_path, role, values):
+    refusal = refused(tmp_path, role, "monitor1", values)
+    wrong = [name for name in values if not name.endswith("_enabled")]
+    assert [line.partition(" on ")[0] for line in refusal.splitlines()] == wrong
+
+
 def test_settings_with_their_secrets_in_files_pass(tmp_path):
     values = {
         "prometheus_secret_files": {"remote": "{{ remote_password }}"},
