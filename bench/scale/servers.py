@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import trustme
 
 from bench.simulated import addresses, served
 from tests.lab import images
@@ -73,7 +74,9 @@ class Process:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], folder: Path, url: str, ready: str, **environment: str) -> Iterator[Process]:
+def _running(
+    command: list[str], folder: Path, url: str, ready: str, authority: str = "", **environment: str
+) -> Iterator[Process]:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
     with (
@@ -85,7 +88,7 @@ def _running(command: list[str], folder: Path, url: str, ready: str, **environme
             def answers() -> bool:
                 if started.poll() is not None:
                     raise RuntimeError(f"{command[0]} ended: {log.read_text()[-2000:]}")
-                return requests.get(f"{url}{ready}", timeout=5).ok
+                return requests.get(f"{url}{ready}", timeout=5, verify=authority or True).ok
 
             wait_until(answers, f"{command[0]} does not answer", 60)
             yield Process(started.pid, url, folder)
@@ -102,6 +105,8 @@ class Site:
     files: dict[str, str]
     command: list[str]
     memory: str
+    # Of all simulated hosts.
+    certificate: trustme.LeafCert
 
     @property
     def ports(self) -> dict[str, int]:
@@ -113,12 +118,14 @@ class Site:
 
 def site(hosts: int, write_to: str, folder: Path) -> Site:
     """The role's files for a fleet. The targets are the simulated hosts, without the monitoring host itself."""
-    variables: dict[str, Any] = {"gpu_monitoring_tls": False, "alertmanager_enabled": False}
+    variables: dict[str, Any] = {"alertmanager_enabled": False}
     if write_to:
         variables["prometheus_remote_write"] = [{"url": f"{write_to}/api/v1/write"}]
     gpu_hosts = {name: {"ansible_host": address} for name, address in addresses(hosts).items()}
     inventory = fleet(gpu_hosts, {MONITORING: {"ansible_host": "192.0.2.9"}}, variables)
     rendered = service("prometheus", "prometheus", inventory, MONITORING, folder)
+    authority = trustme.CA()
+    certificate = authority.issue_cert(*map(served, addresses(hosts).values()))
     files = {}
     for file in rendered["files"]:
         path, content = file["path"].rpartition("prometheus/")[2], file["content"]
@@ -128,17 +135,27 @@ def site(hosts: int, write_to: str, folder: Path) -> Site:
                 entry["targets"] = [served(target) for target in entry["targets"]]
             content = json.dumps(targets)
         files[path] = content
-    return Site(hosts, files, rendered["command"], rendered["memory"])
+    files["web/ca.crt"] = authority.cert_pem.bytes().decode()
+    files["web/exporter_password"] = "a password of the benchmark"
+    # Only the connections to exporters have TLS.
+    command = [option for option in rendered["command"] if not option.startswith("--web.config.file=")]
+    return Site(hosts, files, command, rendered["memory"], certificate)
 
 
 @contextlib.contextmanager
 def simulator(given: Site, folder: Path) -> Iterator[Process]:
     """The simulated hosts."""
+    place = folder / "simulator"
+    place.mkdir(parents=True)
+    certificate, authority = place / "certificate.pem", place / "ca.crt"
+    given.certificate.private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.write_text(given.files["web/ca.crt"])
     ports = [f"{job}={port}" for job, port in given.ports.items()]
     command = [sys.executable, "-m", "bench.simulated", "--hosts", str(given.hosts), "--ports", *ports]
+    command += ["--certificate", str(certificate)]
     first = served(list(addresses(1).values())[0])
-    url = f"http://{first}:{given.ports['node']}"
-    with _running(command, folder / "simulator", url, "/metrics", PYTHONPATH=str(ROOT)) as process:
+    url = f"https://{first}:{given.ports['node']}"
+    with _running(command, place, url, "/metrics", str(authority), PYTHONPATH=str(ROOT)) as process:
         yield process
 
 

@@ -1,6 +1,6 @@
 """Serves simulated hosts: each has an address of loopback, and its exporters have the ports given.
 
-    python -m bench.simulated --hosts 200 --ports cadvisor=8088 nvidia-gpu=9400 node=9100
+    python -m bench.simulated --hosts 200 --ports cadvisor=8088 nvidia-gpu=9400 node=9100 --certificate FILE
 
 The first line of its output says how many series a host has.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ssl
 import time
 import zlib
 from functools import partial
@@ -47,8 +48,8 @@ class Exporter(asyncio.Protocol):
         self._transport.write(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + body)
 
 
-async def serve(hosts: int, ports: dict[str, int]) -> None:
-    """Serve until the process ends."""
+async def serve(hosts: int, ports: dict[str, int], tls: ssl.SSLContext) -> None:
+    """Serve by HTTPS until the process ends. Passwords are not checked."""
     values = Values()
     answers = {
         served(address): pages(name, number, values) for number, (name, address) in enumerate(addresses(hosts).items())
@@ -56,7 +57,7 @@ async def serve(hosts: int, ports: dict[str, int]) -> None:
     loop = asyncio.get_running_loop()
     for job, port in ports.items():
         by_address = {address: answer[job] for address, answer in answers.items()}
-        await loop.create_server(partial(Exporter, by_address), list(by_address), port)
+        await loop.create_server(partial(Exporter, by_address), list(by_address), port, ssl=tls)
     print(sum(map(len, next(iter(answers.values())).values())), flush=True)
     await loop.create_future()
 
@@ -65,9 +66,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts", type=int, required=True)
     parser.add_argument("--ports", nargs="+", required=True, metavar="JOB=PORT")
+    parser.add_argument("--certificate", required=True, help="file with the key, and a certificate of all addresses")
     given = parser.parse_args()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(given.certificate)
     ports = dict(text.split("=") for text in given.ports)
-    asyncio.run(serve(given.hosts, {job: int(port) for job, port in ports.items()}))
+    asyncio.run(serve(given.hosts, {job: int(port) for job, port in ports.items()}, tls))
 
 
 if __name__ == "__main__":
