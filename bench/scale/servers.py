@@ -118,7 +118,12 @@ class Site:
 
 def site(hosts: int, write_to: str, folder: Path) -> Site:
     """The role's files for a fleet. The targets are the simulated hosts, without the monitoring host itself."""
-    variables: dict[str, Any] = {"alertmanager_enabled": False}
+    # Prometheus itself is asked without TLS, which the job of the role does not allow.
+    own_job = {
+        "job_name": "prometheus",
+        "static_configs": [{"targets": ["127.0.0.1:9090"], "labels": {"host": MONITORING}}],
+    }
+    variables: dict[str, Any] = {"alertmanager_enabled": False, "prometheus_scrape_configs": [own_job]}
     if write_to:
         variables["prometheus_remote_write"] = [{"url": f"{write_to}/api/v1/write"}]
     gpu_hosts = {name: {"ansible_host": address} for name, address in addresses(hosts).items()}
@@ -137,7 +142,6 @@ def site(hosts: int, write_to: str, folder: Path) -> Site:
         files[path] = content
     files["web/ca.crt"] = authority.cert_pem.bytes().decode()
     files["web/exporter_password"] = "a password of the benchmark"
-    # Only the connections to exporters have TLS.
     command = [option for option in rendered["command"] if not option.startswith("--web.config.file=")]
     return Site(hosts, files, command, rendered["memory"], certificate)
 

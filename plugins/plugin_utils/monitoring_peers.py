@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-"""What several monitoring hosts must have the same of, since they use each other's services, or must not have twice."""
+"""What must be equal on several monitoring hosts, since they use each other's services, and what only one may have."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import victoria_metrics
@@ -17,7 +17,7 @@ from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils.host_variable
 
 # The role drops this label itself.
 _REPLICA = "prometheus_replica"
-_DISCOVERY = "prometheus_targets_extra"
+_TARGETS_EXTRA = "prometheus_targets_extra"
 
 
 def check_login(variables: HostVariables, host: str) -> None:
@@ -37,21 +37,39 @@ def check_labels(variables: HostVariables, host: str) -> None:
         require_equal(host, monitoring[0], lambda member: _labels(variables, member), reason)
 
 
-def check_discovery(variables: HostVariables, host: str) -> None:
+def check_targets(variables: HostVariables, host: str) -> None:
     """Raises VariableError if two shards would scrape the same targets, since sums would count these targets twice.
 
-    The files of file_sd_configs have a content of their own on each host.
+    The files of file_sd_configs may differ between the hosts.
     """
     monitoring = variables.in_groups("monitoring")
     if host not in monitoring or variables.get(host, "gpu_monitoring_topology") != "shards":
         return
-    extra = variables.get(host, _DISCOVERY) or []
-    for first in monitoring[: monitoring.index(host)]:
-        others = variables.get(first, _DISCOVERY) or []
-        for index, entry in enumerate(extra):
-            if "file_sd_configs" not in entry and entry in others:
-                problem = f"[{index}] is on {first} too, and both shards would scrape its targets"
-                raise VariableError(_DISCOVERY, host, problem, "Set it in host_vars of one monitoring host")
+    own = _targets(variables, host)
+    for earlier in monitoring[: monitoring.index(host)] if own else ():
+        targets = [target for _index, target in _targets(variables, earlier)]
+        same = next((index for index, target in own if target in targets), None)
+        if same is not None:
+            problem = f"[{same}] has targets of {earlier} too, and both shards would scrape these targets"
+            fix = "Set it in host_vars of one monitoring host, or give each host a URL of its own"
+            raise VariableError(_TARGETS_EXTRA, host, problem, fix)
+
+
+def _targets(variables: HostVariables, host: str) -> list[tuple[int, tuple[Any, Any]]]:
+    """The index of each entry, with its job and one of its lists or services. The check of the host itself refuses a
+    value that is wrong.
+    """
+    try:
+        entries = variables.get(host, _TARGETS_EXTRA)
+    except VariableError:
+        return []
+    return [
+        (index, (entry.get("job"), config))
+        for index, entry in enumerate(entries if isinstance(entries, list) else [])
+        if isinstance(entry, Mapping)
+        for kind in ("http_sd_configs", "static_configs")
+        for config in entry.get(kind) or []
+    ]
 
 
 def require_equal(host: str, first: str, values: Callable[[str], Iterable[tuple[str, Any]]], reason: str) -> None:
@@ -71,7 +89,8 @@ def _shared(variables: HostVariables) -> bool:
 
 
 def _labels(variables: HostVariables, host: str) -> Iterator[tuple[str, dict[str, str]]]:
-    labels = variables.get(host, "prometheus_external_labels") or {}
+    labels = variables.get(host, "prometheus_external_labels")
+    labels = labels if isinstance(labels, Mapping) else {}
     yield "prometheus_external_labels", {str(name): str(labels[name]) for name in labels if name != _REPLICA}
 
 

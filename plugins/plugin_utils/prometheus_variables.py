@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.mlops.gpu_monitoring.plugins.plugin_utils import (
@@ -49,7 +49,7 @@ def check(variables: HostVariables, host: str) -> Iterator[VariableError]:
         if setting_problem:
             yield VariableError(name, host, *setting_problem)
     monitoring_peers.check_labels(variables, host)
-    monitoring_peers.check_discovery(variables, host)
+    monitoring_peers.check_targets(variables, host)
 
 
 def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[str, str] | None]]:
@@ -60,7 +60,7 @@ def _settings(variables: HostVariables, host: str) -> Iterator[tuple[str, tuple[
     problem_of_url = public_url.problem_of(url, "https://monitoring.example.com/prometheus")
     yield "prometheus_external_url", problem_of_url
     # The prefix comes from the URL unless it is set.
-    if not problem_of_url:
+    if not problem_of_url or variables.is_set(host, "prometheus_route_prefix"):
         prefix = str(variables.get(host, "prometheus_route_prefix") or "")
         yield "prometheus_route_prefix", public_url.path_problem_of(prefix, "/prometheus")
     yield "prometheus_scrape_configs", _problem_of_jobs(variables.get(host, "prometheus_scrape_configs") or [])
@@ -116,7 +116,10 @@ def _problem_of_jobs(jobs: Sequence[Any]) -> tuple[str, str] | None:
 
 def _problem_of_targets(groups: Sequence[Any]) -> tuple[str, str] | None:
     for group in groups:
-        if str((group.get("labels") or {}).get("__scheme__", "https")).lower() == "http":
+        labels = group.get("labels") or {}
+        if not isinstance(labels, Mapping):
+            return f"the labels {labels} are not a dictionary", "Write them like {team: vision}"
+        if str(labels.get("__scheme__", "https")).lower() == "http":
             targets = ", ".join(str(target) for target in group.get("targets") or [])
             problem = (
                 f"Prometheus would send the password of the exporters to {targets} in clear text (__scheme__: http)"

@@ -129,8 +129,9 @@ def problems(
             except VariableError as error:
                 refused.setdefault(error.parts[0], error)
         for refusal in refused.values():
-            variable, _host, problem, fix = refusal.parts
-            hosts_of.setdefault((variable, str(problem), fix), []).append(host)
+            variable, wrong_host, problem, fix = refusal.parts
+            names = hosts_of.setdefault((variable, str(problem), fix), [])
+            names += [wrong_host] if wrong_host not in names else []
     return [str(VariableError(name, _listed(names), problem, fix)) for (name, problem, fix), names in hosts_of.items()]
 
 
@@ -147,8 +148,11 @@ def _options(variables: HostVariables, role: str) -> dict[str, dict[str, Any]]:
 
 
 def _check_role(variables: HostVariables, host: str, role: str) -> Iterator[VariableError]:
-    service_extras.check(variables, role, host)
-    bundle_variables.check(variables, role, host)
+    for check_extra in (service_extras.check, bundle_variables.check):
+        try:
+            check_extra(variables, role, host)
+        except VariableError as error:
+            yield error
     if role in _CHECKS:
         yield from _CHECKS[role](variables, host) or ()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +25,8 @@ from tests.lab import images
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NAME = "grafana.example.com"
 ADDRESSES = ("192.0.2.10:3000", "192.0.2.13:3000")
-# Longer than the timeout of the page for a connection.
-PATIENCE = 10
+# Seconds of the page for a connection to a host that drops packets.
+CONNECT_TIMEOUT = 2
 
 
 def of_page(page: str) -> str:
@@ -48,9 +50,12 @@ def configuration(port: int, servers: list[int]) -> str:
 
 
 class Monitor(ThreadingHTTPServer):
-    """An HTTPS server that answers with its name and the Host that it was asked for."""
+    """An HTTPS server that answers with its name and the Host that it was asked for. Its certificate has a name."""
 
-    def __init__(self, name: str, authority: trustme.CA) -> None:
+    def __init__(self, name: str, authority: trustme.CA, certified: str = NAME) -> None:
+        self.requests = 0
+        server = self
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -58,6 +63,7 @@ class Monitor(ThreadingHTTPServer):
                 return
 
             def do_GET(self) -> None:
+                server.requests += 1
                 content = f"{name} {self.headers['Host']}".encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
@@ -66,7 +72,7 @@ class Monitor(ThreadingHTTPServer):
 
         super().__init__(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(NAME, name).configure_cert(context)
+        authority.issue_cert(certified).configure_cert(context)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -92,29 +98,29 @@ def monitors(authority):
 @pytest.fixture
 def proxy(authority, tmp_path):
     """Starts nginx before servers on ports of loopback, and returns its URL."""
-    client, started = docker.from_env(), []
+    stack = contextlib.ExitStack()
+    client = docker.from_env()
+    stack.callback(client.close)
 
     def start(*servers: int) -> str:
         port = free_port()
         authority.cert_pem.write_to_path(tmp_path / "ca.crt")
         (tmp_path / "nginx.conf").write_text(configuration(port, [*servers]))
-        container = client.containers.run(
+        container = client.containers.create(
             images.build("nginx", images.bases()),
             name=f"{PREFIX}-reverse-proxy",
             network_mode="host",
-            detach=True,
             volumes={
                 str(tmp_path / file): {"bind": f"/etc/nginx/{file}", "mode": "ro"} for file in ("nginx.conf", "ca.crt")
             },
         )
-        started.append(container)
+        stack.callback(container.remove, force=True, v=True)
+        container.start()
         wait_until(lambda: listens(port), lambda: container.logs().decode())
         return f"http://127.0.0.1:{port}/"
 
-    yield start
-    for container in started:
-        container.remove(force=True, v=True)
-    client.close()
+    with stack:
+        yield start
 
 
 def listens(port: int) -> bool:
@@ -124,7 +130,7 @@ def listens(port: int) -> bool:
 
 
 def answer(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+    with urllib.request.urlopen(url, timeout=10) as response:
         return response.read().decode()
 
 
@@ -143,13 +149,18 @@ def test_a_host_that_drops_packets_is_left_soon(proxy, monitors):
         silent.listen(0)
         waiting.connect(silent.getsockname())
         url = proxy(silent.getsockname()[1], monitors[1].server_port)
+        begin = time.monotonic()
         assert answer(url).startswith("monitor2 ")
+        assert CONNECT_TIMEOUT <= time.monotonic() - begin < CONNECT_TIMEOUT + 3
 
 
-def test_a_server_without_the_name_gets_no_request(proxy, monitors):
-    foreign = Monitor("foreign", trustme.CA())
-    monitors.append(foreign)
-    url = proxy(foreign.server_port, foreign.server_port)
+@pytest.mark.parametrize("foreign", ["authority", "name"])
+def test_a_server_with_another_certificate_gets_no_request(proxy, authority, monitors, foreign):
+    of_another = (trustme.CA(), NAME) if foreign == "authority" else (authority, "other.example.com")
+    server = Monitor("foreign", *of_another)
+    monitors.append(server)
+    url = proxy(server.server_port, server.server_port)
     with pytest.raises(urllib.error.HTTPError) as refused:
         answer(url)
     assert refused.value.code == 502
+    assert server.requests == 0

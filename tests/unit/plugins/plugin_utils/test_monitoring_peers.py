@@ -1,4 +1,4 @@
-"""What several monitoring hosts must have the same of, and must not have twice, evaluated from an inventory."""
+"""What must be equal on several monitoring hosts, and what only one may have, evaluated from an inventory."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ STATIC = {"job": "node", "static_configs": [{"targets": ["192.0.2.99:9100"]}]}
 FILE = {"job": "node", "file_sd_configs": [{"files": ["targets/site.json"]}]}
 
 
-@pytest.mark.parametrize("entry", [CMDB, STATIC])
+@pytest.mark.parametrize("entry", [CMDB, STATIC, {**CMDB, "file_sd_configs": []}])
 def test_targets_of_two_shards_are_refused(tmp_path, entry):
     extra = {"prometheus_targets_extra": [FILE, entry]}
     with pytest.raises(ValueError) as error:
         checked(tmp_path, "prometheus", STORE, {}, {**SHARDS, **extra})
     assert str(error.value) == (
-        "prometheus_targets_extra on monitor2: [1] is on monitor1 too, and both shards would scrape its targets."
-        " Set it in host_vars of one monitoring host."
+        "prometheus_targets_extra on monitor2: [1] has targets of monitor1 too, and both shards would scrape these"
+        " targets. Set it in host_vars of one monitoring host, or give each host a URL of its own."
     )
 
 
@@ -82,6 +82,7 @@ def test_targets_of_two_shards_are_refused(tmp_path, entry):
     [
         ([CMDB], [STATIC], SHARDS),
         ([FILE], [FILE], SHARDS),
+        ([CMDB], [{**CMDB, "job": "cadvisor"}], SHARDS),
         ([CMDB], [CMDB], {}),
     ],
 )
@@ -93,3 +94,18 @@ def test_targets_of_one_shard_or_of_replicas_pass(tmp_path, first, second, varia
         {"prometheus_targets_extra": second},
         variables,
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrong", "right", "variables"),
+    [
+        ("prometheus_targets_extra", CMDB, [CMDB], SHARDS),
+        ("prometheus_targets_extra", "text", [CMDB], SHARDS),
+        ("prometheus_targets_extra", "{{ missing }}", [CMDB], SHARDS),
+        ("prometheus_external_labels", "text", {"site": "b"}, {}),
+    ],
+)
+def test_a_wrong_value_of_the_first_host_is_an_error_of_that_host(tmp_path, variable, wrong, right, variables):
+    with pytest.raises(ValueError) as error:
+        checked(tmp_path, "prometheus", {**STORE, variable: wrong}, {variable: right}, variables)
+    assert str(error.value).startswith(f"{variable} on monitor1: ")

@@ -313,6 +313,11 @@ WORD = "word-of-mine"
             "Prometheus would send the password of the exporters to 10.0.0.7:9100 in clear text",
         ),
         (
+            "prometheus_targets_extra",
+            [{"job": "node", "static_configs": [{"targets": ["10.0.0.7:9100"], "labels": ["team"]}]}],
+            "the labels ['team'] are not a dictionary. Write them like {team: vision}.",
+        ),
+        (
             "prometheus_flags_extra",
             ["--web.enable-lifecycle"],
             "--web.enable-lifecycle is a flag that the role sets. Remove it.",
@@ -595,9 +600,13 @@ def test_an_agent_with_a_receiver_and_a_query_url_passes(tmp_path, receiver):
 
 
 def test_an_agent_alone_has_all_its_problems_in_one_error(tmp_path):
-    values = {"prometheus_agent_mode": True, "prometheus_flags_extra": ["--query.timeout=1m"]}
+    values = {
+        "prometheus_agent_mode": True,
+        "prometheus_flags_extra": ["--query.timeout=1m"],
+        "prometheus_mounts_extra": [{"source": "relative", "target": "/srv"}],
+    }
     refusal = refused(tmp_path, "prometheus", "monitor1", values)
-    wanted = {*AGENT, "prometheus_flags_extra"} - {"prometheus_agent_mode"}
+    wanted = {*AGENT, *values} - {"prometheus_agent_mode"}
     assert {line.partition(" on ")[0] for line in refusal.splitlines()} == wanted
 
 
@@ -615,6 +624,7 @@ def test_an_agent_alone_has_all_its_problems_in_one_error(tmp_path):
         ),
         # The prefix comes from the URL, so the URL alone is wrong.
         ("prometheus", {"prometheus_external_url": "example.com/a b", "prometheus_external_labels": {"1": "x"}}),
+        ("prometheus", {"prometheus_external_url": "example.com/a b", "prometheus_route_prefix": "a b"}),
     ],
 )
 def test_all_wrong_settings_of_a_role_are_one_error(tmp_path, role, values):
