@@ -107,6 +107,8 @@ def test_a_bundle_is_made_and_pushed(run, fake, site, tmp_path):
     assert code == 0, output
     assert {repository for repository, _version in site.stored} == {f"up/{name}" for name in IMAGES}
     assert site.stored["up/grafana", "1"] == fake.stored["up/grafana", "1"]
+    code, output = run(LOAD, gpu_monitoring_registry=site.name)
+    assert code == 0 and not re.search("changed=[1-9]", output), output
 
 
 @pytest.mark.parametrize(
