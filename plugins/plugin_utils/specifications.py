@@ -131,7 +131,8 @@ def problems(
         for refusal in refused.values():
             variable, wrong_host, problem, fix = refusal.parts
             names = hosts_of.setdefault((variable, str(problem), fix), [])
-            names += [wrong_host] if wrong_host not in names else []
+            if wrong_host not in names:
+                names.append(wrong_host)
     return [str(VariableError(name, _listed(names), problem, fix)) for (name, problem, fix), names in hosts_of.items()]
 
 
