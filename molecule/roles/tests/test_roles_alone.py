@@ -96,6 +96,7 @@ def test_a_reload_that_fails_restores_the_configuration(play, bare_inventory, ve
     assert json.loads(gpu1.file("/etc/docker/daemon.json").content_string) == complete
 
 
+@pytest.mark.long
 def test_the_toolkit_comes_back_in_its_version_beside_the_entry_of_nvidias_guide(play, bare_inventory, versions, host):
     own = {key: value for key, value in versions.items() if key.startswith("nvidia_container_toolkit_")}
     gpu1 = host("gpu1")
@@ -152,6 +153,7 @@ def test_service(play, bare_inventory, versions, removed, host, addresses, role,
     host(target).check_output(ask, password, addresses[target], port, path_below)
 
 
+@pytest.mark.long
 def test_dcgm_exporter_with_variables_of_its_own(play, bare_inventory, versions, host, addresses, site):
     own = {
         "dcgm_exporter_image": "registry.lab:5000/nvidia/k8s/dcgm-exporter:" + versions["dcgm_exporter_version"],

@@ -699,6 +699,7 @@ def test_removal_takes_out_what_the_role_put_in_and_only_that(spare, idle):
     assert_done(spare(nvidia_container_toolkit_state="absent"), changed=False)
 
 
+@pytest.mark.long
 def test_a_default_version_is_installed_and_held(spare, bare):
     given = {"nvidia_container_toolkit_version": "", "nvidia_container_toolkit_default_version": OLDER}
     assert_done(spare(**given), changed=True)

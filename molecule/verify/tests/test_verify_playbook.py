@@ -160,11 +160,13 @@ def test_a_host_engine_beside_that_of_the_exporter_is_a_warning(host, site):
         host("gpu2").check_output("systemctl stop hostengine && rm /usr/local/bin/nv-hostengine")
 
 
+# `tests/engine/test_verify.py` has the first sentence too.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("dropped", "sentence"),
     [
         pytest.param("--docker_only=true", "The containers of gpu2 have no name: ", id="as without the role"),
-        pytest.param("", "cAdvisor of gpu2 says nothing of ", id="as by the role", marks=pytest.mark.long),
+        pytest.param("", "cAdvisor of gpu2 says nothing of ", id="as by the role"),
     ],
 )
 def test_cadvisor_without_labels(told, host, site, dropped, sentence):

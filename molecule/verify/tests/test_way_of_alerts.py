@@ -43,6 +43,8 @@ def test_an_alertmanager_that_stopped(told):
         on("monitor1", "docker start alertmanager")
 
 
+# `tests/rules/test_verify_alerts.py` has the sentences too.
+@pytest.mark.long
 def test_rules_that_are_missing_and_rules_that_fail(verify, prometheus_role, reloaded):
     prometheus_role(prometheus_rules_extra=[{"name": "site", "rules": [FAILING]}])
     reloaded("/alerts-machines.yml/d")
