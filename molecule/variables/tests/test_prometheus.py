@@ -58,7 +58,10 @@ def test_every_machine_is_measured_and_not_its_container(prometheus, host):
         assert (
             int(memory["value"][1]) == int(host(name).check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024
         )
-        (system,) = prometheus.query(f'node_uname_info{{host="{name}"}}')
+        # A Prometheus that restarts ends no series: the name that a host had before is answered for five minutes.
+        recent = f'last_over_time(node_uname_info{{host="{name}"}}[15s])'
+        wait_until(lambda recent=recent: len(prometheus.query(recent)) == 1, f"{name} has more than one name")
+        (system,) = prometheus.query(recent)
         assert (system["metric"]["nodename"], system["metric"]["release"]) == (
             name,
             host(name).check_output("uname -r"),
