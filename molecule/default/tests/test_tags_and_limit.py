@@ -10,29 +10,30 @@ from tests.lab import hosts, shell
 from tests.stack import LAB_NAME, SERVICES, wait_until
 
 TARGETS = "/etc/gpu_monitoring/prometheus/targets/nvidia-gpu.json"
-# The roles that deploy a container, and where the test removes it. A run is for the roles of one entry.
-CONTAINERS = {
-    "first": {
-        "grafana": ("monitor1", "grafana"),
-        "node_exporter": ("gpu1", "node-exporter"),
-        "cadvisor": ("gpu1", "cadvisor-proxy"),
-        "dcgm_exporter": ("gpu2", "dcgm-exporter"),
-    },
-    "second": {
-        "alertmanager": ("monitor1", "alertmanager"),
-        "prometheus": ("monitor1", "prometheus"),
-        "container_gpu_collector": ("gpu1", "container-gpu-collector"),
-    },
-}
+# The roles that deploy a container, and where the test removes it. A run is for the roles of one set.
+CONTAINERS = [
+    pytest.param(
+        {
+            "grafana": ("monitor1", "grafana"),
+            "node_exporter": ("gpu1", "node-exporter"),
+            "cadvisor": ("gpu1", "cadvisor-proxy"),
+            "dcgm_exporter": ("gpu2", "dcgm-exporter"),
+        },
+        id="first",
+    ),
+    pytest.param(
+        {
+            "alertmanager": ("monitor1", "alertmanager"),
+            "prometheus": ("monitor1", "prometheus"),
+            "container_gpu_collector": ("gpu1", "container-gpu-collector"),
+        },
+        id="second",
+        marks=pytest.mark.long,
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    "containers",
-    [
-        pytest.param(CONTAINERS["first"], id="first"),
-        pytest.param(CONTAINERS["second"], id="second", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize("containers", CONTAINERS)
 def test_the_names_of_roles_as_tags_deploy_them_alone(site, host, started, containers):
     before = started()
     for name, container in containers.values():

@@ -53,19 +53,19 @@ def test_every_machine_is_measured_and_not_its_container(prometheus, host):
         ),
         "every machine",
     )
+
+    def recent_systems():
+        """A Prometheus that restarts ends no series: it answers the previous name of a host for five minutes."""
+        series = [sample["metric"] for sample in prometheus.query("last_over_time(node_uname_info[15s])")]
+        return series if len(series) == len(SERVICES) else None
+
+    systems = {system["host"]: system for system in wait_until(recent_systems, "a host has more than one name")}
     for name in SERVICES:
         (memory,) = prometheus.query(f'node_memory_MemTotal_bytes{{host="{name}"}}')
         assert (
             int(memory["value"][1]) == int(host(name).check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) * 1024
         )
-        # A Prometheus that restarts ends no series: the name that a host had before is answered for five minutes.
-        recent = f'last_over_time(node_uname_info{{host="{name}"}}[15s])'
-        wait_until(lambda recent=recent: len(prometheus.query(recent)) == 1, f"{name} has more than one name")
-        (system,) = prometheus.query(recent)
-        assert (system["metric"]["nodename"], system["metric"]["release"]) == (
-            name,
-            host(name).check_output("uname -r"),
-        )
+        assert (systems[name]["nodename"], systems[name]["release"]) == (name, host(name).check_output("uname -r"))
         received = prometheus.query(f'node_network_receive_bytes_total{{host="{name}",device="eth0"}}')
         assert int(received[0]["value"][1]) <= int(
             host(name).check_output("cat /sys/class/net/eth0/statistics/rx_bytes")
